@@ -1,0 +1,407 @@
+// swift-tools-version: 6.2
+
+// One section per target, followed by its tests; sections in alphabetical order; dependencies on separate lines.
+// Which target may depend on which is ARCHITECTURE.md's table, and a test holds this file to it.
+
+import PackageDescription
+
+var targets: [Target] = []
+
+// MARK: - adminexport
+
+targets.append(
+    .executableTarget(
+        name: "adminexport",
+        dependencies: [
+            "Commands"
+        ]
+    )
+)
+
+// MARK: - adminexportd
+
+targets.append(
+    .executableTarget(
+        name: "adminexportd",
+        dependencies: [
+            "Daemon"
+        ]
+    )
+)
+
+// MARK: - Architecture (tests only)
+
+targets.append(
+    .testTarget(
+        name: "ArchitectureTests"
+    )
+)
+
+// MARK: - Archive
+
+targets.append(
+    .target(
+        name: "Archive",
+        dependencies: [
+            "CZstd",
+            .product(name: "Crypto", package: "swift-crypto"),
+            .product(name: "SystemPackage", package: "swift-system"),
+        ]
+    )
+)
+targets.append(
+    .testTarget(
+        name: "ArchiveTests",
+        dependencies: [
+            "Archive",
+            .product(name: "SystemPackage", package: "swift-system"),
+        ]
+    )
+)
+
+// MARK: - C libraries
+
+targets.append(
+    .systemLibrary(
+        name: "CLibPQ",
+        pkgConfig: "libpq",
+        providers: [.apt(["libpq-dev"])]
+    )
+)
+targets.append(
+    .target(
+        name: "CSockets"
+    )
+)
+targets.append(
+    .systemLibrary(
+        name: "CZlib",
+        pkgConfig: "zlib",
+        providers: [.apt(["zlib1g-dev"])]
+    )
+)
+targets.append(
+    .systemLibrary(
+        name: "CZstd",
+        pkgConfig: "libzstd",
+        providers: [.apt(["libzstd-dev"])]
+    )
+)
+
+// MARK: - Client
+
+targets.append(
+    .target(
+        name: "Client",
+        dependencies: [
+            "ExportAPI",
+            "JSONRPC",
+            "Sockets",
+        ]
+    )
+)
+
+// MARK: - Commands
+
+targets.append(
+    .target(
+        name: "Commands",
+        dependencies: [
+            "Client",
+            "Terminal",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "Crypto", package: "swift-crypto"),
+        ]
+    )
+)
+targets.append(
+    .testTarget(
+        name: "CommandsTests",
+        dependencies: [
+            "Commands"
+        ]
+    )
+)
+
+// MARK: - Daemon
+
+targets.append(
+    .target(
+        name: "Daemon",
+        dependencies: [
+            "Archive",
+            "Directory",
+            "ExportAPI",
+            "Exports",
+            "JSONRPC",
+            "Jobs",
+            "Postgres",
+            "Sockets",
+            "Systemd",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "Configuration", package: "swift-configuration"),
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
+            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            .product(name: "Yams", package: "Yams"),
+        ],
+        resources: [.embedInCode("DemoData/demo-data.sql")]
+    )
+)
+targets.append(
+    .testTarget(
+        name: "DaemonTests",
+        dependencies: [
+            "Client",
+            "Daemon",
+            "TestSupport",
+        ]
+    )
+)
+
+// MARK: - Directory
+
+targets.append(
+    .target(
+        name: "Directory",
+        dependencies: [
+            "Postgres",
+            .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
+            .product(name: "Crypto", package: "swift-crypto"),
+        ]
+    )
+)
+targets.append(
+    .testTarget(
+        name: "DirectoryTests",
+        dependencies: [
+            "Directory",
+            "TestSupport",
+        ]
+    )
+)
+
+// MARK: - ExportAPI
+
+targets.append(
+    .target(
+        name: "ExportAPI"
+    )
+)
+targets.append(
+    .testTarget(
+        name: "ExportAPITests",
+        dependencies: [
+            "ExportAPI"
+        ]
+    )
+)
+
+// MARK: - Exports
+
+targets.append(
+    .target(
+        name: "Exports",
+        dependencies: [
+            "Archive",
+            "Directory",
+            "Jobs",
+            "Postgres",
+            "XLSX",
+            .product(name: "Crypto", package: "swift-crypto"),
+            .product(name: "Logging", package: "swift-log"),
+        ],
+        resources: [
+            .embedInCode("Schema/0001-jobs.sql"),
+            .embedInCode("Schema/directory-grants.sql"),
+            .embedInCode("Schema/directory.sql"),
+        ]
+    )
+)
+targets.append(
+    .testTarget(
+        name: "ExportsTests",
+        dependencies: [
+            "Exports",
+            "TestSupport",
+        ]
+    )
+)
+
+// MARK: - JSONRPC
+
+targets.append(
+    .target(
+        name: "JSONRPC"
+    )
+)
+targets.append(
+    .testTarget(
+        name: "JSONRPCTests",
+        dependencies: [
+            "JSONRPC"
+        ]
+    )
+)
+
+// MARK: - Jobs
+
+targets.append(
+    .target(
+        name: "Jobs",
+        dependencies: [
+            "Postgres",
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        ]
+    )
+)
+targets.append(
+    .testTarget(
+        name: "JobsTests",
+        dependencies: [
+            "Jobs",
+            "TestSupport",
+        ]
+    )
+)
+
+// MARK: - Postgres
+
+targets.append(
+    .target(
+        name: "Postgres",
+        dependencies: [
+            "CLibPQ",
+            .product(name: "Logging", package: "swift-log"),
+        ]
+    )
+)
+targets.append(
+    .testTarget(
+        name: "PostgresTests",
+        dependencies: [
+            "Postgres",
+            "TestSupport",
+        ]
+    )
+)
+
+// MARK: - Sockets
+
+targets.append(
+    .target(
+        name: "Sockets",
+        dependencies: [
+            "CSockets",
+            .product(name: "SystemPackage", package: "swift-system"),
+        ]
+    )
+)
+targets.append(
+    .testTarget(
+        name: "SocketsTests",
+        dependencies: [
+            "Sockets"
+        ]
+    )
+)
+
+// MARK: - Systemd
+
+targets.append(
+    .target(
+        name: "Systemd",
+        dependencies: [
+            "Sockets"
+        ]
+    )
+)
+
+// MARK: - Terminal
+
+targets.append(
+    .target(
+        name: "Terminal"
+    )
+)
+targets.append(
+    .testTarget(
+        name: "TerminalTests",
+        dependencies: [
+            "Terminal"
+        ]
+    )
+)
+
+// MARK: - TestSupport (for the tests of several targets)
+
+targets.append(
+    .target(
+        name: "TestSupport",
+        dependencies: [
+            "Archive",
+            "Client",
+            "Directory",
+            "Exports",
+            "Jobs",
+            "Postgres",
+        ],
+        path: "Tests/TestSupport"
+    )
+)
+
+// MARK: - XLSX
+
+targets.append(
+    .target(
+        name: "XLSX",
+        dependencies: [
+            "CZlib"
+        ]
+    )
+)
+targets.append(
+    .testTarget(
+        name: "XLSXTests",
+        dependencies: [
+            "XLSX"
+        ]
+    )
+)
+
+// MARK: - Settings of every target
+
+for target in targets where ![.system, .plugin].contains(target.type) {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .treatAllWarnings(as: .error),
+    ]
+}
+
+let package = Package(
+    name: "adminexport",
+    products: [
+        .executable(name: "adminexport", targets: ["adminexport"]),
+        .executable(name: "adminexportd", targets: ["adminexportd"]),
+        .library(name: "Client", targets: ["Client"]),
+        .library(name: "XLSX", targets: ["XLSX"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: targets,
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,151 @@
+private import CZstd
+package import SystemPackage
+
+/// Reads any range of an archive's content; a read touches the frames it needs and no others.
+///
+/// Owns the descriptor. Keeps the frame that was used last, so that reading on costs one decompression per frame. Not for
+/// two tasks at once.
+package final class SeekableReader {
+    private struct Place {
+        let fileOffset: Int64
+        let contentOffset: Int
+        let frame: SeekTable.Frame
+    }
+
+    private let file: FileDescriptor
+    private let context: OpaquePointer
+    private let places: [Place]
+    private let manifestPlace: Place?
+    private var cachedIndex: Int?
+    private var cached: [UInt8] = []
+
+    /// Bytes of content.
+    package let size: Int
+    /// Bytes of the file.
+    package let archiveSize: Int
+
+    /// Opens the file and reads its seek table.
+    ///
+    /// - Throws: ``ArchiveError``: `missing`, `damaged`, `storageFailed`.
+    package convenience init(path: FilePath) throws {
+        let file = try storage("opening an archive") {
+            try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .noFollow])
+        }
+        try self.init(adopting: file)
+    }
+
+    private init(adopting file: FileDescriptor) throws {
+        do {
+            let length = try storage("reading an archive") { try file.seek(offset: 0, from: .end) }
+            let table = try Self.table(of: file, length: length)
+            var fileOffset: Int64 = 0
+            var contentOffset = 0
+            var places: [Place] = []
+            var manifest: Place?
+            for frame in table.frames {
+                let place = Place(fileOffset: fileOffset, contentOffset: contentOffset, frame: frame)
+                if frame.size == 0, frame.compressed > 8, fileOffset > 0 { manifest = place } else { places.append(place) }
+                fileOffset += Int64(frame.compressed)
+                contentOffset += Int(frame.size)
+            }
+            guard fileOffset + Int64(SeekTable.encodedSize(frames: table.frames.count)) == length,
+                table.frames.allSatisfy({ $0.size <= SeekableWriter.frameSize })
+            else {
+                throw ArchiveError(.damaged, "the archive's seek table does not fit the file")
+            }
+            guard let context = ZSTD_createDCtx() else {
+                throw ArchiveError(.storageFailed, "there is no memory for the decompressor")
+            }
+            self.file = file
+            self.context = context
+            self.places = places
+            manifestPlace = manifest
+            size = contentOffset
+            archiveSize = Int(length)
+        } catch {
+            try? file.close()
+            throw error
+        }
+    }
+
+    deinit {
+        ZSTD_freeDCtx(context)
+        try? file.close()
+    }
+
+    private static func table(of file: FileDescriptor, length: Int64) throws -> SeekTable {
+        let footer = try read(file, at: length - Int64(SeekTable.footerSize), count: SeekTable.footerSize)
+        let size = SeekTable.encodedSize(frames: try SeekTable.frameCount(footer: footer))
+        return try SeekTable(encoded: read(file, at: length - Int64(size), count: size))
+    }
+
+    private static func read(_ file: FileDescriptor, at offset: Int64, count: Int) throws -> [UInt8] {
+        guard offset >= 0 else { throw ArchiveError(.damaged, "the archive is too short") }
+        return try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            while initialized < count {
+                let rest = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[initialized...])
+                let got = try storage("reading an archive") {
+                    try file.read(fromAbsoluteOffset: offset + Int64(initialized), into: rest)
+                }
+                guard got > 0 else { throw ArchiveError(.damaged, "the archive is too short") }
+                initialized += got
+            }
+        }
+    }
+
+    /// The bytes from `offset`, at most `length` of them, fewer only at the end of the content.
+    ///
+    /// - Throws: ``ArchiveError/Code/damaged`` where a frame's checksum is wrong.
+    package func read(offset: Int, length: Int) throws -> [UInt8] {
+        precondition(offset >= 0 && length >= 0)
+        let end = min(size, offset.addingReportingOverflow(length).overflow ? size : offset + length)
+        guard offset < end else { return [] }
+        var result: [UInt8] = []
+        result.reserveCapacity(end - offset)
+        var index = place(of: offset)
+        while result.count < end - offset {
+            let content = try frame(index)
+            let start = offset + result.count - places[index].contentOffset
+            result.append(contentsOf: content[start..<min(content.count, end - places[index].contentOffset)])
+            index += 1
+        }
+        return result
+    }
+
+    /// The manifest's bytes.
+    package func manifest() throws -> [UInt8] {
+        guard let place = manifestPlace else { throw ArchiveError(.damaged, "the archive has no manifest") }
+        let bytes = try Self.read(file, at: place.fileOffset, count: Int(place.frame.compressed))
+        guard bytes.littleEndian(at: 0) == SeekableWriter.manifestMagic, Int(bytes.littleEndian(at: 4)) == bytes.count - 8
+        else { throw ArchiveError(.damaged, "the archive's manifest is damaged") }
+        return Array(bytes[8...])
+    }
+
+    /// The frame that holds the offset: the last that begins at or before it.
+    private func place(of offset: Int) -> Int {
+        var low = 0
+        var high = places.count
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if places[middle].contentOffset <= offset { low = middle } else { high = middle }
+        }
+        return low
+    }
+
+    private func frame(_ index: Int) throws -> [UInt8] {
+        if cachedIndex == index { return cached }
+        let place = places[index]
+        let compressed = try Self.read(file, at: place.fileOffset, count: Int(place.frame.compressed))
+        let expected = Int(place.frame.size)
+        cachedIndex = nil
+        cached = try [UInt8](unsafeUninitializedCapacity: expected) { [context] buffer, initialized in
+            let length = ZSTD_decompressDCtx(context, buffer.baseAddress, expected, compressed, compressed.count)
+            guard ZSTD_isError(length) == 0, length == expected else {
+                throw ArchiveError(.damaged, "a part of the archive is damaged")
+            }
+            initialized = length
+        }
+        cachedIndex = index
+        return cached
+    }
+}

@@ -1,0 +1,4 @@
+#ifndef CSOCKETS_H
+#define CSOCKETS_H
+int csockets_placeholder(void);
+#endif

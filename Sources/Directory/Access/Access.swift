@@ -1,0 +1,81 @@
+package import Postgres
+
+/// An administrator who may export, and what they see.
+package struct Access: Sendable, Equatable {
+    package let tenantKey: String
+    package let tenantSlug: String
+    package let timeZone: String
+    package let actorKey: String
+    package let actorEmail: String
+    package let scope: Scope
+
+    /// The permission that an export takes.
+    package static let permission = "administrators.view"
+}
+
+/// How an actor is named.
+package enum ActorReference: Sendable {
+    /// By tenant slug and exact e-mail, as a caller does.
+    case labels(tenant: String, email: String)
+    /// By keys, as a job does: these stay when somebody is renamed.
+    case keys(tenant: String, actor: String)
+}
+
+extension Access {
+    /// Looks the actor up and decides, in one statement, so that one snapshot is asked.
+    ///
+    /// - Throws: ``DirectoryError/denied(_:)``; ``PostgresError``.
+    package static func check(
+        _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
+    ) async throws -> Access {
+        let rows = try await connection.query(query(actor, keys: keys))
+        guard let row = rows.first else { throw DirectoryError.denied(.unknownTenant) }
+        guard let actorKey = try row.decodeIfPresent("actor_key", as: String.self) else {
+            throw DirectoryError.denied(.unknownAdministrator)
+        }
+        guard rows.count == 1 else { throw DirectoryError.denied(.ambiguousActor) }
+        guard try row.decode("status") == "enabled" else { throw DirectoryError.denied(.disabled) }
+        guard try row.decode("permitted", as: Bool.self) else { throw DirectoryError.denied(.noPermission) }
+        let scope: Scope
+        switch try row.decodeIfPresent("scope", as: String.self) {
+        case "tenant": scope = .tenant
+        case "groups": scope = .groups(roots: try row.decode("roots"))
+        default: throw DirectoryError.denied(.noPermission)
+        }
+        return Access(
+            tenantKey: try row.decode("tenant_key"), tenantSlug: try row.decode("slug"),
+            timeZone: try row.decode("time_zone"), actorKey: actorKey, actorEmail: try row.decode("email"), scope: scope)
+    }
+
+    /// Uses the index on `administrator (tenant_id, email)`, or the primary keys. Two rows are enough to see that a name
+    /// is ambiguous.
+    private static func query(_ actor: ActorReference, keys: KeyTypes) -> Query {
+        let conditions: (tenant: String, administrator: String)
+        let values: [Query.Parameter]
+        switch actor {
+        case .labels(let tenant, let email):
+            conditions = ("t.slug = $2", "a.email = $3")
+            values = [.text(tenant), .text(email)]
+        case .keys(let tenant, let actor):
+            conditions = ("t.id = $2::\(keys.tenant.rawValue)", "a.id = $3::\(keys.administrator.rawValue)")
+            values = [.text(tenant), .text(actor)]
+        }
+        return Query(
+            "access",
+            """
+            SELECT t.id::text AS tenant_key, t.slug::text AS slug, t.time_zone::text AS time_zone,
+                a.id::text AS actor_key, a.email::text AS email, a.status::text AS status, p.scope::text AS scope,
+                coalesce(p.permissions @> ARRAY[$1]::text[], false) AS permitted,
+                ARRAY(SELECT key FROM (
+                    SELECT a.main_group_id::text AS key WHERE a.main_group_id IS NOT NULL
+                    UNION
+                    SELECT s.group_id::text FROM directory.administrator_secondary_group s WHERE s.administrator_id = a.id
+                ) g ORDER BY key COLLATE "C") AS roots
+            FROM directory.tenant t
+            LEFT JOIN directory.administrator a ON a.tenant_id = t.id AND \(conditions.administrator)
+            LEFT JOIN directory.profile p ON p.id = a.profile_id AND p.tenant_id = t.id
+            WHERE \(conditions.tenant)
+            LIMIT 2
+            """, [.text(permission)] + values)
+    }
+}

@@ -1,0 +1,21 @@
+/// Why the directory gives no rows, apart from errors of the database itself.
+package enum DirectoryError: Error, Equatable, Sendable {
+    /// The actor may not export, and why.
+    case denied(Denial)
+    /// PostgreSQL does not know the tenant's time zone.
+    case unknownTimeZone(String)
+    /// The relations do not hold to the source contract; the text says where and holds no data.
+    case sourceInvalid(String)
+}
+
+/// Why an actor is turned away. The raw values are part of the wire protocol (`data.reason`).
+package enum Denial: String, Sendable {
+    case unknownTenant = "unknown-tenant"
+    case unknownAdministrator = "unknown-administrator"
+    /// Two administrators of the tenant have this e-mail: nobody can say who asks.
+    case ambiguousActor = "ambiguous-actor"
+    case disabled = "administrator-disabled"
+    case noPermission = "no-permission"
+    /// The actor sees less, or something else, than when the export was made.
+    case scopeChanged = "scope-changed"
+}

@@ -1,0 +1,127 @@
+internal import Postgres
+
+/// The names of a tenant's profiles, groups or teams, by key, in code point order (`COLLATE "C"`).
+///
+/// A name's place in that order is its rank: sorting a list of names is sorting a few small integers.
+struct ReferenceNames: Sendable {
+    fileprivate struct Entry {
+        let key: Range<Int>
+        let name: Range<Int>
+        /// The name as an item of a list: quoted as in CSV where it holds a comma or a quote.
+        let item: Range<Int>
+        let hash: UInt64
+    }
+
+    private var bytes: [UInt8] = []
+    private var entries: [Entry] = []
+    private var slots: [Int32]
+
+    /// - Parameter copy: a binary COPY of key and name, ordered by name in code point order.
+    init(copy: [UInt8]) throws {
+        slots = []
+        let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: 2)
+        defer { fields.deallocate() }
+        try copy.withUnsafeBytes { buffer in
+            var cursor = try CopyCursor(buffer)
+            while try cursor.next(fields) {
+                guard let key = fields[0], let name = fields[1] else {
+                    throw DirectoryError.sourceInvalid("a profile, group or team has no key or no name")
+                }
+                add(key: key, name: name)
+            }
+        }
+        slots = Array(repeating: -1, count: max(16, (entries.count * 2).nextPowerOf2))
+        for (rank, entry) in entries.enumerated() {
+            var slot = Int(truncatingIfNeeded: entry.hash) & (slots.count - 1)
+            while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
+            slots[slot] = Int32(rank)
+        }
+    }
+
+    private mutating func add(key: UnsafeBufferPointer<UInt8>, name: UnsafeBufferPointer<UInt8>) {
+        let keyRange = append(key)
+        let nameRange = append(name)
+        var item = nameRange
+        let quote = UInt8(ascii: "\"")
+        if name.contains(where: { $0 == UInt8(ascii: ",") || $0 == quote }) {
+            let start = bytes.count
+            bytes.append(quote)
+            for byte in name {
+                if byte == quote { bytes.append(quote) }
+                bytes.append(byte)
+            }
+            bytes.append(quote)
+            item = start..<bytes.count
+        }
+        entries.append(Entry(key: keyRange, name: nameRange, item: item, hash: Self.hash(key)))
+    }
+
+    private mutating func append(_ part: UnsafeBufferPointer<UInt8>) -> Range<Int> {
+        let start = bytes.count
+        bytes.append(contentsOf: part)
+        return start..<bytes.count
+    }
+
+    /// Lends lookups by pointer, without a retain or a bounds check for each.
+    func withReader<Result>(_ body: (borrowing Reader) throws -> Result) rethrows -> Result {
+        try bytes.withUnsafeBufferPointer { bytes in
+            try entries.withUnsafeBufferPointer { entries in
+                try slots.withUnsafeBufferPointer { slots in
+                    try body(Reader(bytes: bytes, entries: entries, slots: slots))
+                }
+            }
+        }
+    }
+
+    struct Reader: ~Copyable {
+        fileprivate let bytes: UnsafeBufferPointer<UInt8>
+        fileprivate let entries: UnsafeBufferPointer<Entry>
+        fileprivate let slots: UnsafeBufferPointer<Int32>
+
+        /// The rank of the key's name, or nil for a key that the tenant does not have.
+        @inline(__always)
+        func rank(of key: UnsafeBufferPointer<UInt8>) -> Int? {
+            let hash = ReferenceNames.hash(key)
+            var slot = Int(truncatingIfNeeded: hash) & (slots.count &- 1)
+            while slots[slot] >= 0 {
+                let entry = entries[Int(slots[slot])]
+                if entry.hash == hash, key.hasSameBytes(as: view(entry.key)) { return Int(slots[slot]) }
+                slot = (slot &+ 1) & (slots.count &- 1)
+            }
+            return nil
+        }
+
+        func name(_ rank: Int) -> UnsafeBufferPointer<UInt8> { view(entries[rank].name) }
+        func item(_ rank: Int) -> UnsafeBufferPointer<UInt8> { view(entries[rank].item) }
+
+        @inline(__always)
+        private func view(_ range: Range<Int>) -> UnsafeBufferPointer<UInt8> {
+            UnsafeBufferPointer(rebasing: bytes[range])
+        }
+    }
+
+    /// FNV-1a: keys are 8 or 16 bytes, or short texts.
+    @inline(__always)
+    fileprivate static func hash(_ key: UnsafeBufferPointer<UInt8>) -> UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in key { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return hash ^ hash >> 32
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    @inline(__always)
+    func hasSameBytes(as other: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard count == other.count else { return false }
+        var at = 0
+        while at < count {
+            if self[at] != other[at] { return false }
+            at &+= 1
+        }
+        return true
+    }
+}
+
+extension Int {
+    fileprivate var nextPowerOf2: Int { self <= 1 ? 1 : 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount) }
+}

@@ -1,0 +1,102 @@
+package import AsyncAlgorithms
+package import Postgres
+
+/// What one export reads: all of it from one snapshot, taken when the export is processed.
+package struct Snapshot: Sendable {
+    package let access: Access
+    /// When the snapshot was taken.
+    package let takenAt: Timestamp
+    /// Its day in the tenant's time zone, `yyyy-mm-dd`.
+    package let day: String
+    /// The administrators that will come.
+    package let rowsTotal: Int
+    package let references: References
+}
+
+/// The pages of a snapshot, handed over one at a time: the next is read while one is in use, and no more.
+package typealias PageStream = AsyncChannel<RowPage>
+
+extension Snapshot {
+    /// Opens a snapshot, checks the actor in it, and lends it with its pages to the body.
+    ///
+    /// Reading and the body run side by side. A page that nobody takes stops the reading; an error on either side stops
+    /// both and is thrown. The body must take the stream's end for complete only when ``rowsTotal`` rows have come: a
+    /// cancelled stream ends as well.
+    ///
+    /// - Throws: ``DirectoryError``, ``PostgresError``, `CancellationError`, or what the body throws.
+    package static func read<Result: Sendable>(
+        actor: ActorReference, includeDisabled: Bool, keys: KeyTypes, pool: PostgresPool, role: String,
+        _ body: @escaping @Sendable (Snapshot, PageStream) async throws -> Result
+    ) async throws -> Result {
+        try await pool.withTransaction(isolation: .repeatableRead, readOnly: true, role: role) { connection in
+            let access = try await Access.check(actor, keys: keys, on: connection)
+            let queries = SnapshotQueries(keys: keys, includeDisabled: includeDisabled, scope: access.scope)
+            let snapshot = try await open(access, queries, on: connection)
+            let pages = PageStream()
+            return try await withThrowingTaskGroup(of: Result?.self) { group in
+                group.addTask {
+                    try await produce(queries, pages, on: connection)
+                    return nil
+                }
+                group.addTask { try await body(snapshot, pages) }
+                var result: Result?
+                while let next = try await group.next() { result = next ?? result }
+                guard let result else { throw CancellationError() }
+                return result
+            }
+        }
+    }
+
+    private static func produce(
+        _ queries: SnapshotQueries, _ pages: PageStream, on connection: isolated PostgresConnection
+    ) async throws {
+        var reader = PageReader(queries: queries)
+        while let page = try await reader.next(on: connection) { await pages.send(page) }
+        pages.finish()
+    }
+
+    private static func open(
+        _ access: Access, _ queries: SnapshotQueries, on connection: isolated PostgresConnection
+    ) async throws -> Snapshot {
+        try await setTimeZone(access.timeZone, on: connection)
+        try await PageReader.set("tenant", access.tenantKey, on: connection)
+        if case .groups(let roots) = access.scope {
+            guard case .text(let array) = Query.Parameter.texts(roots) else { preconditionFailure("arrays are text") }
+            try await PageReader.set("roots", array, on: connection)
+            try await connection.query(queries.visibleGroups)
+        }
+        let references = References(
+            profiles: try await names("profile", queries, on: connection),
+            groups: try await names("administrator_group", queries, on: connection),
+            teams: try await names("team", queries, on: connection))
+        let moment = try await connection.query(
+            Query("moment", "SELECT now() AS taken_at, to_char(now(), 'YYYY-MM-DD') AS day"))
+        let count = try await connection.query(queries.count)
+        guard let moment = moment.first, let count = count.first else {
+            throw DirectoryError.sourceInvalid("the database gave no count")
+        }
+        return Snapshot(
+            access: access, takenAt: try moment.decode("taken_at"), day: try moment.decode("day"),
+            rowsTotal: try count.decode("rows"), references: references)
+    }
+
+    /// From here on `timestamptz::date` is the tenant's day.
+    private static func setTimeZone(_ name: String, on connection: isolated PostgresConnection) async throws {
+        do {
+            try await connection.query(
+                Query("set-time-zone", "SELECT set_config('TimeZone', $1, true) IS NOT NULL AS done", [.text(name)]))
+        } catch let error as PostgresError where error.sqlState == SQLState.invalidParameterValue {
+            throw DirectoryError.unknownTimeZone(name)
+        }
+    }
+
+    private static func names(
+        _ relation: StaticString, _ queries: SnapshotQueries, on connection: isolated PostgresConnection
+    ) async throws -> ReferenceNames {
+        let copied = try await PageReader.copy(queries.names(relation), on: connection, mostBytes: 64 * 1024 * 1024)
+        guard copied.isWhole else {
+            throw DirectoryError.sourceInvalid("directory.\(relation) holds over 64 MiB of names for one tenant")
+        }
+        return try ReferenceNames(copy: copied.bytes)
+    }
+}

@@ -1,0 +1,101 @@
+internal import Postgres
+
+/// The statements of one export's snapshot. Values reach them through transaction-local settings, since COPY takes no
+/// parameters; what is put together here are words of the program.
+struct SnapshotQueries {
+    /// The longest text that is read: one character more than a cell can hold, so that the cut is seen and counted.
+    private static let longestText = 32_768
+
+    let keys: KeyTypes
+    let includeDisabled: Bool
+    let scope: Scope
+
+    private func setting(_ name: String, _ type: KeyTypes.KeyType) -> String {
+        "current_setting('adminexport.\(name)')::\(type.rawValue)"
+    }
+
+    private var tenant: String { setting("tenant", keys.tenant) }
+
+    /// The one condition that decides which administrators are in: pages, groups, teams and the count share it, which is
+    /// what lets the streams be merged by equality.
+    private var visible: String {
+        var condition = "a.tenant_id = \(tenant)"
+        if !includeDisabled { condition += " AND a.status = 'enabled'" }
+        if case .groups = scope {
+            let groups = "(SELECT unnest(current_setting('adminexport.groups')::\(keys.group.rawValue)[]))"
+            condition += """
+                 AND (a.main_group_id IN \(groups) OR EXISTS (
+                    SELECT FROM directory.administrator_secondary_group s
+                    WHERE s.administrator_id = a.id AND s.group_id IN \(groups)))
+                """
+        }
+        return condition
+    }
+
+    /// The groups of the actor and all below them, within the tenant. UNION, so that a circle ends.
+    var visibleGroups: Query {
+        Query(
+            "visible-groups",
+            """
+            WITH RECURSIVE visible (id) AS (
+                SELECT g.id FROM directory.administrator_group g
+                WHERE g.tenant_id = \(tenant)
+                    AND g.id = ANY (current_setting('adminexport.roots')::\(keys.group.rawValue)[])
+                UNION
+                SELECT g.id FROM directory.administrator_group g JOIN visible v ON g.parent_id = v.id
+                WHERE g.tenant_id = \(tenant))
+            SELECT set_config('adminexport.groups', coalesce(array_agg(id), '{}')::text, true) IS NOT NULL AS done
+            FROM visible
+            """)
+    }
+
+    var count: Query {
+        Query("count", "SELECT count(*) AS rows FROM directory.administrator a WHERE \(visible)")
+    }
+
+    /// Key and name in code point order.
+    func names(_ relation: StaticString) -> Query {
+        Query(
+            "names-of-\(relation)",
+            """
+            COPY (SELECT id, name::text FROM directory.\(relation) WHERE tenant_id = \(tenant)
+                  ORDER BY name::text COLLATE "C") TO STDOUT (FORMAT binary)
+            """)
+    }
+
+    /// A page of administrators after `adminexport.after`, or the first one.
+    ///
+    /// Needs an index on `administrator (tenant_id, id)`.
+    func administrators(first: Bool, limit: Int) -> Query {
+        func text(_ column: String) -> String { "left(a.\(column)::text, \(Self.longestText))" }
+        return Query(
+            "administrators",
+            """
+            COPY (SELECT a.id, a.id::text, \(text("name")), \(text("email")), \(text("phone")), a.profile_id,
+                      a.main_group_id, a.status::text, a.created_at::date, a.updated_at::date
+                  FROM directory.administrator a
+                  WHERE \(visible) \(first ? "" : "AND a.id > \(setting("after", keys.administrator))")
+                  ORDER BY a.id LIMIT \(limit)) TO STDOUT (FORMAT binary)
+            """)
+    }
+
+    /// The links of a page's administrators: after `adminexport.after`, up to and with `adminexport.last`.
+    ///
+    /// The range stands for both sides of the join, so that both are read by their indexes and merged. Needs an index on
+    /// the link relation's `administrator_id`.
+    func links(_ relation: StaticString, _ column: StaticString, first: Bool) -> Query {
+        let last = setting("last", keys.administrator)
+        var range = "a.id <= \(last) AND l.administrator_id <= \(last)"
+        if !first {
+            let after = setting("after", keys.administrator)
+            range += " AND a.id > \(after) AND l.administrator_id > \(after)"
+        }
+        return Query(
+            "links-of-\(relation)",
+            """
+            COPY (SELECT l.administrator_id, l.\(column)
+                  FROM directory.administrator a JOIN directory.\(relation) l ON l.administrator_id = a.id
+                  WHERE \(visible) AND \(range) ORDER BY a.id) TO STDOUT (FORMAT binary)
+            """)
+    }
+}

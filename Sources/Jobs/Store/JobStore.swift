@@ -1,0 +1,234 @@
+package import Postgres
+
+/// The queue as callers see it. Every statement runs as `adminexport_api`, within a transaction of the caller's.
+package struct JobStore: Sendable {
+    package init() {}
+
+    /// A job that is wanted.
+    package struct Request: Sendable {
+        package let tenantKey: String
+        package let tenantSlug: String
+        package let actorKey: String
+        package let actorEmail: String
+        /// JSON.
+        package let options: String
+        /// Key and SHA-256 of the parameters, in hexadecimal.
+        package let idempotency: (key: String, hash: String)?
+
+        package init(
+            tenantKey: String, tenantSlug: String, actorKey: String, actorEmail: String, options: String,
+            idempotency: (key: String, hash: String)?
+        ) {
+            self.tenantKey = tenantKey
+            self.tenantSlug = tenantSlug
+            self.actorKey = actorKey
+            self.actorEmail = actorEmail
+            self.options = options
+            self.idempotency = idempotency
+        }
+    }
+
+    /// Puts a job in the queue, with its audit event; or gives the job that the same idempotency key made before.
+    ///
+    /// The tenant's slot row is locked meanwhile, so that the limit holds and one key makes one job.
+    ///
+    /// - Throws: ``JobsError/conflict``, ``JobsError/quotaExceeded(limit:)``, ``PostgresError``.
+    package func enqueue(
+        _ request: Request, limit: Int, peer: Peer, on connection: isolated PostgresConnection
+    ) async throws -> Job {
+        try await connection.query(
+            Query(
+                "make-slot", "INSERT INTO adminexport.tenant_slot (tenant_key) VALUES ($1) ON CONFLICT DO NOTHING",
+                [.text(request.tenantKey)]))
+        try await connection.query(
+            Query(
+                "lock-slot", "SELECT running FROM adminexport.tenant_slot WHERE tenant_key = $1 FOR UPDATE",
+                [.text(request.tenantKey)]))
+        if let idempotency = request.idempotency, let job = try await repeated(request, idempotency, on: connection) {
+            return job
+        }
+        let queued = try await connection.query(
+            Query(
+                "count-queued",
+                "SELECT count(*) AS queued FROM adminexport.job WHERE tenant_key = $1 AND state = 'queued'",
+                [.text(request.tenantKey)]))
+        guard try queued.first?.decode("queued") ?? 0 < limit else { throw JobsError.quotaExceeded(limit: limit) }
+        let id = JobID()
+        try await connection.query(
+            Query(
+                "enqueue",
+                """
+                INSERT INTO adminexport.job
+                    (id, tenant_key, tenant_slug, actor_key, actor_email, options, idempotency_key, idempotency_hash)
+                VALUES ($1::uuid, $2, $3, $4, $5, $6::jsonb, $7, decode($8, 'hex'))
+                """,
+                [
+                    .text(id.description), .text(request.tenantKey), .text(request.tenantSlug), .text(request.actorKey),
+                    .text(request.actorEmail), .text(request.options), .text(request.idempotency?.key),
+                    .text(request.idempotency?.hash),
+                ]))
+        try await Audit.record(
+            .requested, job: id, tenant: request.tenantSlug, actorKey: request.actorKey, actorEmail: request.actorEmail,
+            peer: peer, on: connection)
+        return try await get(id, owner: Owner(tenantKey: request.tenantKey, actorKey: request.actorKey), on: connection)
+    }
+
+    private func repeated(
+        _ request: Request, _ idempotency: (key: String, hash: String), on connection: isolated PostgresConnection
+    ) async throws -> Job? {
+        let rows = try await connection.query(
+            Query(
+                "find-repeated",
+                """
+                SELECT \(Job.columns), encode(j.idempotency_hash, 'hex') AS hash FROM \(Job.source)
+                WHERE j.tenant_key = $1 AND j.actor_key = $2 AND j.idempotency_key = $3
+                """,
+                [.text(request.tenantKey), .text(request.actorKey), .text(idempotency.key)]))
+        guard let row = rows.first else { return nil }
+        guard try row.decode("hash") == idempotency.hash else { throw JobsError.conflict }
+        return try Job(row)
+    }
+
+    /// Whose job it must be. nil in either place: anyone's, for operators.
+    package struct Owner: Sendable {
+        package let tenantKey: String?
+        package let actorKey: String?
+
+        package init(tenantKey: String?, actorKey: String?) {
+            self.tenantKey = tenantKey
+            self.actorKey = actorKey
+        }
+
+        package static let anyone = Owner(tenantKey: nil, actorKey: nil)
+    }
+
+    /// - Throws: ``JobsError/notFound`` also for somebody else's job.
+    package func get(
+        _ id: JobID, owner: Owner, on connection: isolated PostgresConnection
+    ) async throws -> Job {
+        let rows = try await connection.query(
+            Query(
+                "get",
+                """
+                SELECT \(Job.columns) FROM \(Job.source)
+                WHERE j.id = $1::uuid AND ($2::text IS NULL OR j.tenant_key = $2) AND ($3::text IS NULL OR j.actor_key = $3)
+                """, [.text(id.description), .text(owner.tenantKey), .text(owner.actorKey)]))
+        guard let row = rows.first else { throw JobsError.notFound }
+        return try Job(row)
+    }
+
+    /// Newest first. Uses the index on `(tenant_key, actor_key, id)`, or the primary key for operators.
+    ///
+    /// - Parameter before: the id that the page before ended with.
+    package func list(
+        owner: Owner, tenantSlug: String?, states: [JobState], before: JobID?, limit: Int,
+        on connection: isolated PostgresConnection
+    ) async throws -> [Job] {
+        let rows = try await connection.query(
+            Query(
+                "list",
+                """
+                SELECT \(Job.columns) FROM \(Job.source)
+                WHERE ($1::text IS NULL OR j.tenant_key = $1) AND ($2::text IS NULL OR j.actor_key = $2)
+                    AND ($3::text IS NULL OR j.tenant_slug = $3) AND j.state = ANY ($4::text[])
+                    AND ($5::uuid IS NULL OR j.id < $5::uuid)
+                ORDER BY j.id DESC LIMIT $6::int
+                """,
+                [
+                    .text(owner.tenantKey), .text(owner.actorKey), .text(tenantSlug),
+                    .texts((states.isEmpty ? JobState.allCases : states).map(\.rawValue)), .text(before?.description),
+                    .integer(limit),
+                ]))
+        return try rows.map { try Job($0) }
+    }
+
+    /// Cancels a queued job at once and asks the worker of a running one; a finished job stays as it is.
+    package func cancel(
+        _ id: JobID, owner: Owner, peer: Peer, on connection: isolated PostgresConnection
+    ) async throws -> Job {
+        let job = try await lock(id, owner: owner, on: connection)
+        switch job.state {
+        case .queued:
+            try await connection.query(
+                Query(
+                    "cancel-queued",
+                    """
+                    UPDATE adminexport.job SET state = 'cancelled', finished_at = clock_timestamp(),
+                        cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()), revision = revision + 1
+                    WHERE id = $1::uuid AND state = 'queued'
+                    """, [.text(id.description)]))
+            try await Audit.record(
+                .cancelled, job: id, tenant: job.tenantSlug, actorKey: job.actorKey, actorEmail: job.actorEmail,
+                peer: peer, on: connection)
+        case .running where !job.isCancelRequested:
+            try await connection.query(
+                Query(
+                    "cancel-running",
+                    """
+                    UPDATE adminexport.job SET cancel_requested_at = clock_timestamp(), revision = revision + 1
+                    WHERE id = $1::uuid AND state = 'running' AND cancel_requested_at IS NULL
+                    """, [.text(id.description)]))
+        case .running, .succeeded, .failed, .cancelled, .expired:
+            return job
+        }
+        return try await get(id, owner: owner, on: connection)
+    }
+
+    /// Ends the life of a finished job's file. The row says so first; a worker removes the file after that.
+    ///
+    /// - Throws: ``JobsError/notReady(_:)`` while it is queued or runs, ``JobsError/held``.
+    package func delete(
+        _ id: JobID, owner: Owner, peer: Peer, on connection: isolated PostgresConnection
+    ) async throws -> Job {
+        let job = try await lock(id, owner: owner, on: connection)
+        guard job.state.isFinal else { throw JobsError.notReady(job.state) }
+        guard job.state == .succeeded else { return job }
+        let changed = try await connection.query(
+            Query(
+                "delete",
+                """
+                UPDATE adminexport.job SET state = 'expired', expires_at = clock_timestamp(), revision = revision + 1
+                WHERE id = $1::uuid AND state = 'succeeded' AND NOT hold RETURNING id
+                """, [.text(id.description)]))
+        guard !changed.isEmpty else { throw JobsError.held }
+        try await Audit.record(
+            .deleted, job: id, tenant: job.tenantSlug, actorKey: job.actorKey, actorEmail: job.actorEmail, peer: peer,
+            on: connection)
+        return try await get(id, owner: owner, on: connection)
+    }
+
+    /// Reads the job and keeps its row from changing until the transaction ends.
+    private func lock(
+        _ id: JobID, owner: Owner, on connection: isolated PostgresConnection
+    ) async throws -> Job {
+        try await connection.query(
+            Query("lock-job", "SELECT id FROM adminexport.job WHERE id = $1::uuid FOR UPDATE", [.text(id.description)]))
+        return try await get(id, owner: owner, on: connection)
+    }
+
+    /// The figures of the whole queue.
+    package struct Depth: Sendable {
+        package let queued: Int
+        package let running: Int
+        package let oldestQueuedMilliseconds: Int?
+        /// Workers that were seen in the last half minute.
+        package let workers: Int
+    }
+
+    package func depth(on connection: isolated PostgresConnection) async throws -> Depth {
+        let rows = try await connection.query(
+            Query(
+                "depth",
+                """
+                SELECT count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'running') AS running,
+                    (extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE state = 'queued')) * 1000)::bigint
+                        AS oldest,
+                    (SELECT count(*) FROM adminexport.worker WHERE seen_at > clock_timestamp() - interval '30 s') AS workers
+                FROM adminexport.job WHERE state IN ('queued', 'running')
+                """))
+        guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no counts", query: "depth") }
+        return Depth(
+            queued: try row.decode("queued"), running: try row.decode("running"),
+            oldestQueuedMilliseconds: try row.decodeIfPresent("oldest"), workers: try row.decode("workers"))
+    }
+}

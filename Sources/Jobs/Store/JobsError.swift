@@ -1,0 +1,13 @@
+/// What the queue refuses.
+package enum JobsError: Error, Equatable, Sendable {
+    /// There is no such job for this actor.
+    case notFound
+    /// The idempotency key was used with other parameters.
+    case conflict
+    /// The tenant has as many jobs in the queue as it may.
+    case quotaExceeded(limit: Int)
+    /// The job is not in a state for this.
+    case notReady(JobState)
+    /// A legal hold keeps the file.
+    case held
+}

@@ -1,0 +1,60 @@
+private import Postgres
+internal import Logging
+
+/// Keeps the lease of one running job, shows its progress, and finds out when it has to stop.
+struct Heartbeat: Sendable {
+    /// How often progress is written while rows move, and how often the job's row is looked at.
+    private static let tick: Duration = .milliseconds(500)
+    /// How long after the last renewal the next is due though nothing moves; a third of the lease where that is shorter.
+    private static let idle: Duration = .seconds(4)
+
+    let job: ClaimedJob
+    let progress: Progress
+    let leases: LeaseStore
+    let database: WorkerDatabase
+    let logger: Logger
+
+    /// Why the run has to end.
+    enum Verdict: Sendable, Equatable {
+        case cancelRequested
+        case overdue
+        case leaseLost
+    }
+
+    /// Beats until the run has to end, or until the task is cancelled.
+    ///
+    /// The lease's end is counted on this machine's clock since boot, from before the renewal was sent, so that neither a
+    /// suspended machine nor a slow answer lengthens it. A worker that cannot renew stops by itself when it is over.
+    func run(leasedSince start: ContinuousClock.Instant) async throws -> Verdict {
+        var renewed = start
+        var shown = -1
+        while true {
+            try await Task.sleep(for: Self.tick)
+            let now = ContinuousClock.now
+            guard now < renewed + leases.lease else { return .leaseLost }
+            let current = progress.current
+            let isDue = now - renewed >= min(Self.idle, leases.lease / 3)
+            let isMoving = current.rowsDone != shown
+            do {
+                let renewal = try await database.transaction { connection in
+                    isDue || isMoving
+                        ? try await leases.renew(
+                            job, rowsDone: current.rowsDone, rowsTotal: current.rowsTotal, on: connection)
+                        : try await leases.peek(job, on: connection)
+                }
+                switch renewal {
+                case .held: break
+                case .cancelRequested: return .cancelRequested
+                case .overdue: return .overdue
+                case .lost: return .leaseLost
+                }
+                if isDue || isMoving {
+                    renewed = now
+                    shown = current.rowsDone
+                }
+            } catch let error as PostgresError where error.isTransient {
+                logger.warning("Cannot renew the lease", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}

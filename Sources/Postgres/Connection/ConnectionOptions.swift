@@ -1,0 +1,16 @@
+/// How a connection is made and how long things may take on it.
+package struct ConnectionOptions: Sendable {
+    /// A libpq URI or key=value string; may hold a password, so it is never printed.
+    package let connectionString: String
+    /// Shown in `pg_stat_activity`.
+    package var applicationName = "adminexport"
+    package var connectTimeout: Duration = .seconds(3)
+    /// The longest that one statement may take; set on the server and watched here. nil: no limit.
+    package var statementTimeout: Duration? = .seconds(30)
+    /// Planner and session settings for this connection, by name.
+    package var settings: [(name: String, value: String)] = []
+
+    package init(connectionString: String) {
+        self.connectionString = connectionString
+    }
+}

@@ -1,0 +1,166 @@
+internal import CLibPQ
+private import Glibc
+
+/// The `PGconn`: one owner, closed when it goes.
+///
+/// Every wait is on `poll` with a deadline, on libpq's asynchronous calls: a blocking libpq call has no time limit.
+struct PGHandle: ~Copyable {
+    let raw: OpaquePointer
+
+    private init(raw: OpaquePointer) {
+        self.raw = raw
+    }
+
+    deinit {
+        PQfinish(raw)
+    }
+
+    /// Connects, or says why not.
+    ///
+    /// - Throws: ``PostgresError``: `invalidConnectionString`, `unreachable`, `refused`, `timedOut`.
+    static func connect(_ options: ConnectionOptions) throws(PostgresError) -> PGHandle {
+        let words = [
+            ("dbname", options.connectionString), ("fallback_application_name", options.applicationName),
+            ("client_encoding", "UTF8"), ("keepalives_idle", "30"), ("keepalives_interval", "5"),
+            ("keepalives_count", "3"), ("tcp_user_timeout", "20000"),
+        ]
+        let raw = withWords(words) { PQconnectStartParams($0, $1, 1) }
+        guard let raw else { throw PostgresError(.unreachable, "there is no memory for a connection") }
+        let handle = PGHandle(raw: raw)
+        guard PQstatus(raw) != CONNECTION_BAD else { throw connectFault(raw) }
+        let deadline = ContinuousClock.now + options.connectTimeout
+        var wanted = PGRES_POLLING_WRITING
+        while wanted != PGRES_POLLING_OK {
+            let events = Int16(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT)
+            guard poll(PQsocket(raw), events, until: deadline) else {
+                throw PostgresError(.timedOut, "PostgreSQL did not answer within \(options.connectTimeout)")
+            }
+            wanted = PQconnectPoll(raw)
+            if wanted == PGRES_POLLING_FAILED { throw connectFault(raw) }
+        }
+        PQsetNoticeReceiver(raw, { _, _ in }, nil)
+        return handle
+    }
+
+    /// Arrays of C strings, ended by null, as `PQconnectStartParams` takes them.
+    private static func withWords<Result>(
+        _ words: [(String, String)],
+        _ body: (UnsafePointer<UnsafePointer<CChar>?>, UnsafePointer<UnsafePointer<CChar>?>) -> Result
+    ) -> Result {
+        let keys = words.map { strdup($0.0) }
+        let values = words.map { strdup($0.1) }
+        defer { (keys + values).forEach { free($0) } }
+        let keyPointers = keys.map { UnsafePointer($0) } + [nil]
+        let valuePointers = values.map { UnsafePointer($0) } + [nil]
+        return keyPointers.withUnsafeBufferPointer { keyBuffer in
+            valuePointers.withUnsafeBufferPointer { valueBuffer in
+                guard let keys = keyBuffer.baseAddress, let values = valueBuffer.baseAddress else {
+                    preconditionFailure("arrays with a terminator are not empty")
+                }
+                return body(keys, values)
+            }
+        }
+    }
+
+    /// Tells a server that is not there from one that says no. libpq gives no SQLSTATE for a failed connection, so the
+    /// server's severity word decides: it sends `FATAL` only where it was reached.
+    private static func connectFault(_ raw: OpaquePointer) -> PostgresError {
+        let text = String(cString: PQerrorMessage(raw)).trimmedLines
+        let startingUp = [
+            "the database system is", "too many clients", "remaining connection slots", "terminating connection",
+        ]
+        if PQsocket(raw) < 0, !text.contains("FATAL"), !text.contains("connection to server") {
+            return PostgresError(.invalidConnectionString, "the database URL is not valid: \(text)")
+        }
+        let saysNo = text.contains("FATAL") || text.contains("no password supplied")
+        if saysNo, !startingUp.contains(where: text.contains) {
+            return PostgresError(.refused, text)
+        }
+        return PostgresError(.unreachable, text)
+    }
+
+    /// Waits for the descriptor. False at the deadline.
+    static func poll(_ descriptor: Int32, _ events: Int16, until deadline: ContinuousClock.Instant?) -> Bool {
+        while true {
+            var timeout: Int32 = -1
+            if let deadline {
+                let left = ContinuousClock.now.duration(to: deadline)
+                guard left > .zero else { return false }
+                timeout = Int32(clamping: left.components.seconds * 1_000 + 1 + left.components.attoseconds / 1_000_000_000_000_000)
+            }
+            var entry = pollfd(fd: descriptor, events: events, revents: 0)
+            let ready = Glibc.poll(&entry, 1, timeout)
+            if ready > 0 { return true }
+            if ready < 0, errno != EINTR { return true }
+        }
+    }
+
+    static func isReadable(_ descriptor: Int32) -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return Glibc.poll(&entry, 1, 0) > 0
+    }
+
+    /// The error that the connection itself is in.
+    func lost(during query: String) -> PostgresError {
+        PostgresError(
+            .connectionLost, "the connection to PostgreSQL was lost",
+            serverMessage: String(cString: PQerrorMessage(raw)).trimmedLines, query: query)
+    }
+}
+
+/// The `PGresult`: one owner, cleared when it goes.
+struct PGResult: ~Copyable {
+    let raw: OpaquePointer
+
+    init(_ raw: OpaquePointer) {
+        self.raw = raw
+    }
+
+    deinit {
+        PQclear(raw)
+    }
+
+    var status: ExecStatusType { PQresultStatus(raw) }
+
+    /// The server's error, if this is one.
+    func fault(query: String) -> PostgresError {
+        func field(_ code: Int32) -> String? {
+            PQresultErrorField(raw, code).map { String(cString: $0) }
+        }
+        let sqlState = field(Int32(UInt8(ascii: "C")))
+        let message = field(Int32(UInt8(ascii: "M"))) ?? String(cString: PQresultErrorMessage(raw)).trimmedLines
+        return PostgresError(
+            sqlState == nil ? .connectionLost : .statement,
+            sqlState == nil ? "the connection to PostgreSQL was lost" : "PostgreSQL refused the statement",
+            sqlState: sqlState, serverMessage: message, hint: field(Int32(UInt8(ascii: "H"))), query: query)
+    }
+
+    func rows(query: String) -> [Row] {
+        let width = PQnfields(raw)
+        let columns = Row.Columns(
+            names: (0..<width).map { String(cString: PQfname(raw, $0)) },
+            types: (0..<width).map { PQftype(raw, $0) }, query: query)
+        return (0..<PQntuples(raw)).map { row in
+            Row(
+                columns: columns,
+                values: (0..<width).map { column in
+                    guard PQgetisnull(raw, row, column) == 0 else { return nil }
+                    let bytes = UnsafeRawBufferPointer(
+                        start: PQgetvalue(raw, row, column), count: Int(PQgetlength(raw, row, column)))
+                    return Array(bytes)
+                })
+        }
+    }
+
+    /// Rows that an INSERT, UPDATE or DELETE changed.
+    var affected: Int {
+        Int(String(cString: PQcmdTuples(raw))) ?? 0
+    }
+}
+
+extension String {
+    /// One line, without what libpq adds at the ends.
+    var trimmedLines: String {
+        split(whereSeparator: \.isNewline).map { $0.trimmingPrefix(while: \.isWhitespace) }.joined(separator: "; ")
+    }
+}

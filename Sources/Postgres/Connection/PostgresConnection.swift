@@ -1,0 +1,325 @@
+internal import CLibPQ
+private import Glibc
+private import Synchronization
+
+/// One connection, on a thread of its own.
+///
+/// Calls run one after another. A task that is cancelled while a statement runs cancels it on the server; so does a
+/// statement that outlives its time-out. A connection that was lost, or whose server does not even answer a cancel
+/// request, is dead for good: the pool replaces it.
+package actor PostgresConnection {
+    /// How long the server may take to answer after it was asked to cancel, before the connection is given up.
+    private static let cancelGrace: Duration = .seconds(5)
+
+    private let queue: SerialQueue
+    private let handle: PGHandle
+    private let statementTimeout: Duration?
+    private let canceller: Canceller
+    private var isDead = false
+    private var isCopying = false
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+
+    /// Connects on the connection's own thread.
+    ///
+    /// - Throws: ``PostgresError``
+    package static func connect(_ options: ConnectionOptions) async throws -> PostgresConnection {
+        let queue = SerialQueue(label: "postgres")
+        let opener = Opener(queue: queue)
+        return try await opener.open(options)
+    }
+
+    /// Runs the blocking work of connecting where the connection will live.
+    private actor Opener {
+        private let queue: SerialQueue
+        nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+
+        init(queue: SerialQueue) {
+            self.queue = queue
+        }
+
+        func open(_ options: ConnectionOptions) async throws -> PostgresConnection {
+            let connection = try PostgresConnection(options, queue: queue)
+            try await connection.prepare(options)
+            return connection
+        }
+    }
+
+    private init(_ options: ConnectionOptions, queue: SerialQueue) throws {
+        self.queue = queue
+        statementTimeout = options.statementTimeout
+        handle = try PGHandle.connect(options)
+        canceller = Canceller(PQgetCancel(handle.raw))
+    }
+
+    private func prepare(_ options: ConnectionOptions) throws {
+        var settings = options.settings
+        settings.append(("statement_timeout", "\(options.statementTimeout?.components.seconds ?? 0)s"))
+        settings.append(("idle_in_transaction_session_timeout", "120s"))
+        settings.append(("DateStyle", "ISO"))
+        settings.append(("TimeZone", "UTC"))
+        for setting in settings {
+            _ = try run(
+                Query("connection-settings", "SELECT set_config($1, $2, false)", [.text(setting.name), .text(setting.value)]))
+        }
+    }
+
+    /// Whether the pool may hand it out again.
+    ///
+    /// An idle connection that has something to read was closed by the server, or has a notice: reading tells.
+    package var isUsable: Bool {
+        guard !isDead, !isCopying, PQtransactionStatus(handle.raw) == PQTRANS_IDLE else { return false }
+        if PGHandle.isReadable(PQsocket(handle.raw)), PQconsumeInput(handle.raw) != 1 { isDead = true }
+        return !isDead && PQstatus(handle.raw) == CONNECTION_OK
+    }
+
+    // MARK: Statements
+
+    /// Runs one statement outside a transaction and gives its rows.
+    ///
+    /// - Throws: ``PostgresError``, or `CancellationError` where the task was cancelled.
+    @discardableResult
+    package func query(_ query: Query) async throws -> [Row] {
+        try await withCancellation { try $0.run(query).rows }
+    }
+
+    /// Runs statements that the program itself wrote, several at once; they take no values.
+    package func script(_ name: String, _ sql: String) async throws {
+        try await withCancellation { try $0.runScript(name, sql) }
+    }
+
+    /// Runs the body in a transaction: commits when it returns, rolls back when it throws. Its error is passed on as it is.
+    ///
+    /// - Parameter role: assumed with `SET LOCAL ROLE`, so that the transaction can do what the role may and no more,
+    ///   also behind a pooler. A name from the program, never data.
+    package func withTransaction<Result: Sendable>(
+        isolation: IsolationLevel = .readCommitted, readOnly: Bool = false, role: String? = nil,
+        _ body: (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        var begin = "BEGIN ISOLATION LEVEL \(isolation.rawValue) \(readOnly ? "READ ONLY" : "READ WRITE")"
+        if let role { begin += "; SET LOCAL ROLE \(role)" }
+        try await script("begin", begin)
+        do {
+            let result = try await body(self)
+            try await script("commit", "COMMIT")
+            return result
+        } catch {
+            // A rollback that fails leaves a connection that is not idle, and such a one is not used again.
+            if !isDead { _ = try? runScript("rollback", "ROLLBACK") }
+            throw error
+        }
+    }
+
+    package enum IsolationLevel: String, Sendable {
+        case readCommitted = "READ COMMITTED"
+        case repeatableRead = "REPEATABLE READ"
+    }
+
+    // MARK: COPY
+
+    /// Starts a binary COPY. Read it to its end with ``copyNext(reusing:atLeast:)``.
+    ///
+    /// COPY takes no parameters: values reach it through transaction-local settings, read back by `current_setting`.
+    func copyStart(_ query: Query) async throws {
+        precondition(!isCopying, "one COPY at a time on a connection")
+        precondition(query.parameters.isEmpty, "COPY takes no parameters")
+        try await withCancellation { connection in
+            try connection.send(query, binary: true)
+            let result = try connection.nextResult(of: query.name, deadline: connection.deadline())
+            guard let result else { throw connection.handle.lost(during: query.name) }
+            guard result.status == PGRES_COPY_OUT else {
+                let fault = result.fault(query: query.name)
+                try connection.drain(query.name)
+                throw fault
+            }
+            connection.isCopying = true
+        }
+    }
+
+    /// Reads the next rows of the COPY: whole messages, until there are `size` bytes or none are left.
+    ///
+    /// The server is read only when this is asked for, so a slow reader slows the server and nothing piles up here.
+    ///
+    /// - Parameter buffer: emptied and filled again, so that one buffer serves a whole export.
+    /// - Returns: the buffer, and whether the COPY has ended (with its trailer in the buffer).
+    func copyNext(
+        reusing buffer: consuming [UInt8], atLeast size: Int, query: String
+    ) async throws -> (buffer: [UInt8], ended: Bool) {
+        precondition(isCopying, "no COPY is running")
+        var filled = buffer
+        filled.removeAll(keepingCapacity: true)
+        var ended = false
+        try await withCancellation { connection in
+            let deadline = connection.deadline()
+            while filled.count < size {
+                var message: UnsafeMutablePointer<CChar>?
+                let length = PQgetCopyData(connection.handle.raw, &message, 1)
+                if length > 0, let message {
+                    filled.append(contentsOf: UnsafeRawBufferPointer(start: message, count: Int(length)))
+                    PQfreemem(message)
+                } else if length == 0 {
+                    try connection.waitForInput(of: query, deadline: deadline)
+                } else {
+                    connection.isCopying = false
+                    guard let result = try connection.nextResult(of: query, deadline: deadline) else {
+                        throw connection.handle.lost(during: query)
+                    }
+                    let fault = result.status == PGRES_COMMAND_OK ? nil : result.fault(query: query)
+                    try connection.drain(query)
+                    if let fault { throw fault }
+                    ended = true
+                    return
+                }
+            }
+        }
+        return (filled, ended)
+    }
+
+    /// Gives up a COPY that was not read to its end.
+    func copyAbandon() {
+        guard isCopying else { return }
+        isCopying = false
+        canceller.cancel()
+        let until = ContinuousClock.now + Self.cancelGrace
+        while !isDead {
+            var message: UnsafeMutablePointer<CChar>?
+            let length = PQgetCopyData(handle.raw, &message, 1)
+            PQfreemem(message)
+            if length > 0 { continue }
+            if length < 0 { break }
+            guard PGHandle.poll(PQsocket(handle.raw), Int16(POLLIN), until: until), PQconsumeInput(handle.raw) == 1
+            else {
+                isDead = true
+                break
+            }
+        }
+        if !isDead { _ = try? drain("copy") }
+    }
+
+    // MARK: libpq
+
+    private struct Outcome {
+        let rows: [Row]
+    }
+
+    private func deadline() -> ContinuousClock.Instant? {
+        // The server's own time-out comes first; this one is for a server or a network that went silent.
+        statementTimeout.map { ContinuousClock.now + $0 + Self.cancelGrace }
+    }
+
+    private func run(_ query: Query) throws -> Outcome {
+        guard !isCopying else { throw PostgresError(.unexpectedResult, "a COPY is running", query: query.name) }
+        try send(query, binary: true)
+        return Outcome(rows: try finish(query.name))
+    }
+
+    private func runScript(_ name: String, _ sql: String) throws {
+        guard PQsendQuery(handle.raw, sql) == 1 else {
+            isDead = true
+            throw handle.lost(during: name)
+        }
+        _ = try finish(name)
+    }
+
+    /// Reads every result of what was sent; the rows of the last one, or the first error.
+    private func finish(_ name: String) throws -> [Row] {
+        let deadline = deadline()
+        var rows: [Row] = []
+        var fault: PostgresError?
+        while let result = try nextResult(of: name, deadline: deadline) {
+            switch result.status {
+            case PGRES_TUPLES_OK: rows = result.rows(query: name)
+            case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: break
+            default: fault = fault ?? result.fault(query: name)
+            }
+        }
+        if PQstatus(handle.raw) != CONNECTION_OK { isDead = true }
+        if let fault { throw fault }
+        return rows
+    }
+
+    private func send(_ query: Query, binary: Bool) throws {
+        guard !isDead else { throw handle.lost(during: query.name) }
+        var copies: [UnsafeMutablePointer<CChar>?] = []
+        defer { copies.forEach { free($0) } }
+        var lengths: [Int32] = []
+        var formats: [Int32] = []
+        for parameter in query.parameters {
+            switch parameter {
+            case .null:
+                copies.append(nil)
+                lengths.append(0)
+                formats.append(0)
+            case .text(let text):
+                guard !text.utf8.contains(0) else {
+                    throw PostgresError(
+                        .statement, "PostgreSQL takes no NUL character", sqlState: "22021", query: query.name)
+                }
+                copies.append(strdup(text))
+                lengths.append(0)
+                formats.append(0)
+            case .bytes(let bytes):
+                let copy = UnsafeMutableRawPointer.allocate(byteCount: bytes.count + 1, alignment: 1)
+                copy.copyMemory(from: bytes, byteCount: bytes.count)
+                copies.append(copy.assumingMemoryBound(to: CChar.self))
+                lengths.append(Int32(bytes.count))
+                formats.append(1)
+            }
+        }
+        let pointers = copies.map { UnsafePointer($0) }
+        let sent = PQsendQueryParams(
+            handle.raw, query.sql, Int32(pointers.count), nil, pointers, lengths, formats, binary ? 1 : 0)
+        guard sent == 1 else {
+            isDead = PQstatus(handle.raw) != CONNECTION_OK
+            throw handle.lost(during: query.name)
+        }
+    }
+
+    private func nextResult(of name: String, deadline: ContinuousClock.Instant?) throws -> PGResult? {
+        while PQisBusy(handle.raw) == 1 {
+            try waitForInput(of: name, deadline: deadline)
+        }
+        return PQgetResult(handle.raw).map { PGResult($0) }
+    }
+
+    /// Waits for bytes from the server. At the deadline the statement is cancelled; a server that does not answer even
+    /// then costs the connection.
+    private func waitForInput(of name: String, deadline: ContinuousClock.Instant?) throws {
+        if !PGHandle.poll(PQsocket(handle.raw), Int16(POLLIN), until: deadline) {
+            canceller.cancel()
+            guard PGHandle.poll(PQsocket(handle.raw), Int16(POLLIN), until: ContinuousClock.now + Self.cancelGrace)
+            else {
+                isDead = true
+                throw PostgresError(.timedOut, "PostgreSQL did not answer in time", query: name)
+            }
+        }
+        guard PQconsumeInput(handle.raw) == 1 else {
+            isDead = true
+            throw handle.lost(during: name)
+        }
+    }
+
+    private func drain(_ name: String) throws {
+        while let result = try nextResult(of: name, deadline: deadline()) {
+            _ = consume result
+        }
+    }
+
+    /// Runs blocking work; while it runs, a cancelled task asks the server to cancel the statement.
+    private func withCancellation<Result>(
+        _ work: (isolated PostgresConnection) throws -> Result
+    ) async throws -> Result {
+        try Task.checkCancellation()
+        let ticket = canceller.arm()
+        return try await withTaskCancellationHandler {
+            defer { canceller.disarm() }
+            do {
+                return try work(self)
+            } catch let error as PostgresError where error.sqlState == SQLState.queryCanceled && Task.isCancelled {
+                throw CancellationError()
+            }
+        } onCancel: {
+            canceller.cancel(ticket)
+        }
+    }
+}

@@ -1,0 +1,40 @@
+/// The bytes of a running binary COPY, a buffer at a time (PostgreSQL manual, COPY, "Binary Format").
+///
+/// Buffers hold whole rows: the header stands at the start of the first, the trailer at the end of the last.
+package struct CopyStream {
+    private let connection: PostgresConnection
+    private let query: String
+    private let bufferSize: Int
+    private var ended = false
+
+    init(connection: PostgresConnection, query: String, bufferSize: Int) {
+        self.connection = connection
+        self.query = query
+        self.bufferSize = bufferSize
+    }
+
+    /// The next rows, or nil at the end. The server is read only while this runs: that is the back-pressure.
+    ///
+    /// - Parameter buffer: a buffer that is not needed any more; its memory is used again.
+    package mutating func next(reusing buffer: consuming [UInt8] = []) async throws -> [UInt8]? {
+        guard !ended else { return nil }
+        let chunk = try await connection.copyNext(reusing: buffer, atLeast: bufferSize, query: query)
+        ended = chunk.ended
+        return chunk.ended && chunk.buffer.isEmpty ? nil : chunk.buffer
+    }
+}
+
+extension PostgresConnection {
+    /// Runs `COPY … TO STDOUT (FORMAT binary)` and lends its stream to the body. What the body leaves unread is given up.
+    ///
+    /// - Parameter bufferSize: bytes that a buffer holds at least, but for the last.
+    package func withCopy<Result>(
+        _ query: Query, bufferSize: Int = 256 * 1024,
+        _ body: (isolated PostgresConnection, inout CopyStream) async throws -> Result
+    ) async throws -> Result {
+        try await copyStart(query)
+        defer { copyAbandon() }
+        var stream = CopyStream(connection: self, query: query.name, bufferSize: bufferSize)
+        return try await body(self, &stream)
+    }
+}

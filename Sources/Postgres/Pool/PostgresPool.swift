@@ -1,0 +1,157 @@
+private import Synchronization
+
+/// A bounded set of connections, opened when they are needed.
+///
+/// Whoever finds all of them busy waits in a queue, in order and for a limited time. A connection that was lost is
+/// thrown away when it comes back, and one that died while it was idle is found out before it is handed on.
+package final class PostgresPool: Sendable {
+    package let options: ConnectionOptions
+    private let size: Int
+    private let acquisitionTimeout: Duration
+    private let state = Mutex(State())
+
+    private struct State {
+        var idle: [PostgresConnection] = []
+        var open = 0
+        var waiters: [Waiter] = []
+        var nextWaiter: UInt64 = 0
+        var isClosed = false
+    }
+
+    private struct Waiter {
+        let id: UInt64
+        let continuation: CheckedContinuation<Turn, any Error>
+    }
+
+    /// What a waiter is given: a connection, or the right to open one.
+    private enum Turn {
+        case connection(PostgresConnection)
+        case openOne
+    }
+
+    package init(_ options: ConnectionOptions, size: Int, acquisitionTimeout: Duration = .seconds(5)) {
+        self.options = options
+        self.size = size
+        self.acquisitionTimeout = acquisitionTimeout
+    }
+
+    /// Lends a connection to the body.
+    ///
+    /// - Throws: ``PostgresError`` where none could be had in time; otherwise what the body throws, unchanged.
+    package func withConnection<Result: Sendable>(
+        _ body: (PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        let connection = try await acquire()
+        do {
+            let result = try await body(connection)
+            await release(connection)
+            return result
+        } catch {
+            await release(connection)
+            throw error
+        }
+    }
+
+    /// Lends a connection and runs a transaction on it; see ``PostgresConnection/withTransaction(isolation:readOnly:role:_:)``.
+    package func withTransaction<Result: Sendable>(
+        isolation: PostgresConnection.IsolationLevel = .readCommitted, readOnly: Bool = false, role: String? = nil,
+        _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        try await withConnection { connection in
+            try await connection.withTransaction(isolation: isolation, readOnly: readOnly, role: role, body)
+        }
+    }
+
+    /// Refuses further work and closes what is idle; what is lent out is closed when it comes back.
+    package func close() {
+        let (idle, waiters) = state.withLock { state in
+            state.isClosed = true
+            defer {
+                state.idle = []
+                state.waiters = []
+            }
+            return (state.idle, state.waiters)
+        }
+        _ = idle
+        for waiter in waiters {
+            waiter.continuation.resume(throwing: PostgresError(.unreachable, "the connection pool is closed"))
+        }
+    }
+
+    private func acquire() async throws -> PostgresConnection {
+        while true {
+            switch try await turn() {
+            case .connection(let connection):
+                if await connection.isUsable { return connection }
+                giveBack(nil)
+            case .openOne:
+                do {
+                    return try await PostgresConnection.connect(options)
+                } catch {
+                    giveBack(nil)
+                    throw error
+                }
+            }
+        }
+    }
+
+    private func turn() async throws -> Turn {
+        try Task.checkCancellation()
+        let id = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        // The timer ends with this function; its sleep is cancelled when the turn comes first.
+        let timer = Task {
+            try await Task.sleep(for: acquisitionTimeout)
+            self.fail(id, PostgresError(.timedOut, "no database connection became free within \(acquisitionTimeout)"))
+        }
+        defer { timer.cancel() }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let turn: Result<Turn, any Error>? = state.withLock { state in
+                    if state.isClosed {
+                        return .failure(PostgresError(.unreachable, "the connection pool is closed"))
+                    }
+                    if let connection = state.idle.popLast() { return .success(.connection(connection)) }
+                    if state.open < size {
+                        state.open += 1
+                        return .success(.openOne)
+                    }
+                    state.waiters.append(Waiter(id: id, continuation: continuation))
+                    return nil
+                }
+                if let turn { continuation.resume(with: turn) }
+                // A task that was cancelled before the waiter stood in the queue is not told again.
+                if Task.isCancelled { fail(id, CancellationError()) }
+            }
+        } onCancel: {
+            fail(id, CancellationError())
+        }
+    }
+
+    private func fail(_ id: UInt64, _ error: any Error) {
+        let waiter = state.withLock { state in
+            state.waiters.firstIndex { $0.id == id }.map { state.waiters.remove(at: $0) }
+        }
+        waiter?.continuation.resume(throwing: error)
+    }
+
+    private func release(_ connection: PostgresConnection) async {
+        giveBack(await connection.isUsable ? connection : nil)
+    }
+
+    /// Passes a connection on, or the place of one that is gone.
+    private func giveBack(_ connection: PostgresConnection?) {
+        let waiter: Waiter? = state.withLock { state in
+            if !state.waiters.isEmpty { return state.waiters.removeFirst() }
+            if let connection, !state.isClosed {
+                state.idle.append(connection)
+            } else {
+                state.open -= 1
+            }
+            return nil
+        }
+        waiter?.continuation.resume(returning: connection.map(Turn.connection) ?? .openOne)
+    }
+}

@@ -1,0 +1,86 @@
+/// What went wrong between us and PostgreSQL.
+///
+/// `description` is safe to log: it has no parameter, no connection string and no password. The server's own message and
+/// detail may quote data, so they appear in ``debugDescription`` only, except for connection failures, which quote none.
+package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
+    package enum Code: Sendable {
+        /// No server there, or it is starting or stopping. Worth another try.
+        case unreachable
+        /// The connection was lost. Worth another try on a new one.
+        case connectionLost
+        /// The server was reached and said no: password, pg_hba.conf, unknown database, unknown role.
+        case refused
+        /// The connection string makes no sense.
+        case invalidConnectionString
+        /// The server answered a statement with an error; ``sqlState`` tells which.
+        case statement
+        /// A statement, a connection attempt or the wait for a free connection took longer than it may.
+        case timedOut
+        /// A result does not have the shape that the code expects.
+        case unexpectedResult
+    }
+
+    package let code: Code
+    /// Five characters as in PostgreSQL's appendix A, where the server sent one.
+    package let sqlState: String?
+    /// The server's primary message. It may quote data.
+    package let serverMessage: String?
+    package let hint: String?
+    /// The name of the query, as the code knows it.
+    package let query: String?
+    /// For people; holds no data.
+    package let message: String
+
+    package init(
+        _ code: Code, _ message: String, sqlState: String? = nil, serverMessage: String? = nil, hint: String? = nil,
+        query: String? = nil
+    ) {
+        self.code = code
+        self.message = message
+        self.sqlState = sqlState
+        self.serverMessage = serverMessage
+        self.hint = hint
+        self.query = query
+    }
+
+    package var description: String {
+        var text = message
+        if let query { text += " in \(query)" }
+        if let sqlState { text += " (SQLSTATE \(sqlState))" }
+        return text
+    }
+
+    package var debugDescription: String {
+        [description, serverMessage, hint.map { "hint: \($0)" }].compactMap(\.self).joined(separator: "; ")
+    }
+
+    /// Whether the same work may well succeed later, on a new connection or after a while, without anyone's doing.
+    ///
+    /// Classes 08 connection, 40 rollback, 53 resources, 57P operator intervention, 58 system error; and 25006, which a
+    /// standby gives for a write until it is promoted.
+    package var isTransient: Bool {
+        switch code {
+        case .unreachable, .connectionLost, .timedOut:
+            return true
+        case .refused, .invalidConnectionString, .unexpectedResult:
+            return false
+        case .statement:
+            guard let sqlState else { return false }
+            return ["08", "40", "53", "58"].contains { sqlState.hasPrefix($0) } || sqlState.hasPrefix("57P")
+                || sqlState == "25006" || sqlState == SQLState.queryCanceled
+        }
+    }
+}
+
+/// The SQLSTATEs that the code asks for by name.
+package enum SQLState {
+    package static let invalidParameterValue = "22023"
+    package static let uniqueViolation = "23505"
+    package static let foreignKeyViolation = "23503"
+    package static let duplicateObject = "42710"
+    package static let insufficientPrivilege = "42501"
+    package static let undefinedTable = "42P01"
+    package static let undefinedColumn = "42703"
+    package static let invalidSchemaName = "3F000"
+    package static let queryCanceled = "57014"
+}

@@ -1,0 +1,45 @@
+/// A statement with its name and its bound values.
+///
+/// The text is written by the programmer; data goes into parameters only. The name stands in errors and logs.
+package struct Query: Sendable {
+    package let name: String
+    package let sql: String
+    package let parameters: [Parameter]
+
+    package init(_ name: String, _ sql: String, _ parameters: [Parameter] = []) {
+        self.name = name
+        self.sql = sql
+        self.parameters = parameters
+    }
+
+    /// One value for `$1`, `$2`, …, sent in PostgreSQL's text format and typed by the statement (`$1::uuid`).
+    package enum Parameter: Sendable {
+        case null
+        case text(String)
+        case bytes([UInt8])
+    }
+}
+
+extension Query.Parameter: ExpressibleByStringLiteral, ExpressibleByNilLiteral, ExpressibleByIntegerLiteral,
+    ExpressibleByBooleanLiteral
+{
+    package init(stringLiteral value: String) { self = .text(value) }
+    package init(nilLiteral: ()) { self = .null }
+    package init(integerLiteral value: Int) { self = .text(String(value)) }
+    package init(booleanLiteral value: Bool) { self = .text(value ? "t" : "f") }
+
+    package static func integer(_ value: some BinaryInteger) -> Self { .text(String(value)) }
+    package static func bool(_ value: Bool) -> Self { .text(value ? "t" : "f") }
+    package static func text(_ value: String?) -> Self { value.map(Self.text) ?? .null }
+    /// An interval in milliseconds, for `$1::interval`.
+    package static func interval(_ duration: Duration) -> Self {
+        .text("\(duration.components.seconds * 1_000 + duration.components.attoseconds / 1_000_000_000_000_000) milliseconds")
+    }
+    /// A text array, for `$1::text[]` and casts from it.
+    package static func texts(_ values: [String]) -> Self {
+        let quoted = values.map { value in
+            "\"" + value.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined() + "\""
+        }
+        return .text("{\(quoted.joined(separator: ","))}")
+    }
+}

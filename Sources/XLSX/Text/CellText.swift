@@ -1,0 +1,163 @@
+/// Text on its way into XML: what Excel, LibreOffice and the other readers give back as the same string.
+///
+/// The rules, each with its reason:
+/// - `& < >` become entities. Quotes need none in element text.
+/// - U+0000–U+001F other than tab and line feed, and U+FFFE and U+FFFF, are not XML characters; they are written as
+///   `_xHHHH_` (ECMA-376 Part 1, 22.9.2.19 `ST_Xstring`). Raw, they make Excel drop the part.
+/// - A literal `_xHHHH_` in the text would be read back as such an escape, so its first underscore is written `_x005F_`.
+/// - CR LF and CR become LF: a cell knows only line feeds, and XML parsers fold CR anyway (XML 1.0, 2.11).
+/// - A cell holds 32,767 UTF-16 units; what is over is cut, never between two surrogates.
+/// - Bytes that are no UTF-8 become U+FFFD, one for each maximal ill-formed part (Unicode 3.9, table 3-8).
+enum CellText {
+    /// Excel's limit, in UTF-16 code units after unescaping.
+    static let limit = 32_767
+
+    /// What had to be changed for the text to fit a cell.
+    struct Faults: OptionSet {
+        let rawValue: UInt8
+        static let truncated = Faults(rawValue: 1)
+        static let replaced = Faults(rawValue: 2)
+    }
+
+    /// Whether the bytes can be copied into XML as they are: printable ASCII without `& < > _`, and not too long.
+    @inline(__always)
+    static func isPlain(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        let count = text.count
+        guard count <= limit, let base = UnsafeRawPointer(text.baseAddress) else { return count == 0 }
+        var at = 0
+        while at &+ 8 <= count {
+            if needsCare(base.loadUnaligned(fromByteOffset: at, as: UInt64.self)) { return false }
+            at &+= 8
+        }
+        if at < count {
+            if count >= 8 {
+                return !needsCare(base.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self))
+            }
+            while at < count {
+                let byte = text[at]
+                if byte < 0x20 || byte >= 0x80 || byte == UInt8(ascii: "&") || byte == UInt8(ascii: "_")
+                    || byte | 2 == UInt8(ascii: ">")
+                {
+                    return false
+                }
+                at &+= 1
+            }
+        }
+        return true
+    }
+
+    /// Eight bytes at once; `<` and `>` differ in one bit and share a test.
+    @inline(__always)
+    private static func needsCare(_ word: UInt64) -> Bool {
+        let high: UInt64 = 0x8080_8080_8080_8080
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        @inline(__always) func zeroBytes(_ value: UInt64) -> UInt64 { (value &- ones) & ~value & high }
+        let controls = (word &- 0x2020_2020_2020_2020) & ~word & high
+        let angles = zeroBytes((word | 0x0202_0202_0202_0202) ^ 0x3E3E_3E3E_3E3E_3E3E)
+        let ampersands = zeroBytes(word ^ 0x2626_2626_2626_2626)
+        let underscores = zeroBytes(word ^ 0x5F5F_5F5F_5F5F_5F5F)
+        return (word & high) | controls | angles | ampersands | underscores != 0
+    }
+
+    /// Whether a reader would strip the ends without `xml:space="preserve"`.
+    ///
+    /// A text that may be cut counts as well: nobody knows yet what its last character will be.
+    @inline(__always)
+    static func needsSpacePreserved(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard let first = text.first, let last = text.last else { return false }
+        return isSpace(first) || isSpace(last) || text.count > limit
+    }
+
+    @inline(__always)
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == 0x20 || (byte >= 0x09 && byte <= 0x0D)
+    }
+
+    /// Appends the text, escaped, and says what was lost.
+    @inline(__always)
+    static func append(_ text: UnsafeBufferPointer<UInt8>, to output: OutputBuffer) -> Faults {
+        if isPlain(text) {
+            output.append(text)
+            return []
+        }
+        return appendWithCare(text, to: output)
+    }
+
+    @inline(never)
+    private static func appendWithCare(_ text: UnsafeBufferPointer<UInt8>, to output: OutputBuffer) -> Faults {
+        var faults: Faults = []
+        var units = 0
+        var at = 0
+        let count = text.count
+        while at < count {
+            output.reserve(16)
+            let byte = text[at]
+            if byte < 0x80 {
+                guard units < limit else { return faults.union(.truncated) }
+                units += 1
+                at += appendASCII(byte, at: at, of: text, to: output)
+                continue
+            }
+            let scalar = UTF8Scalar(at: at, in: text)
+            let width = scalar.value > 0xFFFF ? 2 : 1
+            guard units + width <= limit else { return faults.union(.truncated) }
+            units += width
+            switch scalar.value {
+            case UTF8Scalar.illFormed:
+                output.appendUnchecked("\u{FFFD}")
+                faults.insert(.replaced)
+            case 0xFFFE:
+                output.appendUnchecked("_xFFFE_")
+            case 0xFFFF:
+                output.appendUnchecked("_xFFFF_")
+            default:
+                output.appendUnchecked(UnsafeBufferPointer(rebasing: text[at..<(at + scalar.length)]))
+            }
+            at += scalar.length
+        }
+        return faults
+    }
+
+    /// Writes one ASCII character and gives the number of bytes of the text that it stands for.
+    private static func appendASCII(
+        _ byte: UInt8, at: Int, of text: UnsafeBufferPointer<UInt8>, to output: OutputBuffer
+    ) -> Int {
+        switch byte {
+        case UInt8(ascii: "&"):
+            output.appendUnchecked("&amp;")
+        case UInt8(ascii: "<"):
+            output.appendUnchecked("&lt;")
+        case UInt8(ascii: ">"):
+            output.appendUnchecked("&gt;")
+        case UInt8(ascii: "_"):
+            output.appendUnchecked(startsEscape(at: at, in: text) ? "_x005F_" : "_")
+        case 0x0D:
+            output.appendUnchecked(0x0A)
+            return at + 1 < text.count && text[at + 1] == 0x0A ? 2 : 1
+        case 0x09, 0x0A:
+            output.appendUnchecked(byte)
+        case 0..<0x20:
+            let digits: StaticString = "0123456789ABCDEF"
+            output.appendUnchecked("_x00")
+            output.appendUnchecked(digits.utf8Start[Int(byte >> 4)])
+            output.appendUnchecked(digits.utf8Start[Int(byte & 15)])
+            output.appendUnchecked(UInt8(ascii: "_"))
+        default:
+            output.appendUnchecked(byte)
+        }
+        return 1
+    }
+
+    /// Whether `_xHHHH_` stands at the place. Hexadecimal digits and the `x` count in either case: some readers
+    /// unescape `_X000d_` too.
+    private static func startsEscape(at: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard at + 7 <= text.count, text[at + 1] | 0x20 == UInt8(ascii: "x"), text[at + 6] == UInt8(ascii: "_") else {
+            return false
+        }
+        return (2...5).allSatisfy { offset in
+            let digit = text[at + offset] | 0x20
+            return (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[at + offset])
+                || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(digit)
+        }
+    }
+}

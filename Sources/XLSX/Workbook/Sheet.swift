@@ -1,0 +1,76 @@
+/// What the workbook part needs to know of a sheet that is done.
+struct FinishedSheet {
+    let name: String
+    let lastColumn: String
+    /// 1-based; 1 for a sheet with a header only.
+    let lastRow: Int
+}
+
+/// The sheet that is being written.
+struct Sheet {
+    let name: String
+    /// The name that was asked for, from which the names of the following sheets are made.
+    let baseName: String
+    /// 1 for the first sheet of that name.
+    let number: Int
+    let columns: [Column]
+    /// `<c r="A` for each column.
+    let cellPrefixes: [[UInt8]]
+    let lastColumn: String
+    var columnUse: [SharedStrings.ColumnUse]
+    /// Display widths so far, in characters.
+    var widths: [Int]
+    /// Rows written, the header's included.
+    var rows = 0
+    /// XML bytes handed to the ZIP entry.
+    var bytes = 0
+    /// The head (with the widths) is not out yet; rows gather in the buffer.
+    var isSampling = true
+
+    init(name: String, baseName: String, number: Int, columns: [Column]) {
+        self.name = name
+        self.baseName = baseName
+        self.number = number
+        self.columns = columns
+        cellPrefixes = columns.indices.map { Array("<c r=\"\(Column.letters($0))".utf8) }
+        lastColumn = Column.letters(columns.count - 1)
+        columnUse = Array(repeating: SharedStrings.ColumnUse(), count: columns.count)
+        // Three more than the title: bold letters and the filter's button. Ten digits of a date need 12.
+        widths = columns.map { max($0.title.count + 3, $0.kind == .date ? 12 : 0) }
+    }
+
+    /// The XML before the first row; element order as in `CT_Worksheet` (ECMA-376 Part 1, 18.3.1.99).
+    func head(isFirst: Bool) -> String {
+        var xml = XMLParts.declaration + "<worksheet xmlns=\"\(XMLParts.main)\">"
+        xml += "<sheetPr><pageSetUpPr fitToPage=\"1\"/></sheetPr><sheetViews>"
+        xml += "<sheetView\(isFirst ? " tabSelected=\"1\"" : "") workbookViewId=\"0\">"
+        xml += "<pane ySplit=\"1\" topLeftCell=\"A2\" activePane=\"bottomLeft\" state=\"frozen\"/>"
+        xml += "<selection pane=\"bottomLeft\" activeCell=\"A2\" sqref=\"A2\"/></sheetView></sheetViews>"
+        xml += "<sheetFormatPr defaultRowHeight=\"15\"/><cols>"
+        for (index, column) in columns.enumerated() {
+            let style = column.kind == .date ? XMLParts.Style.date : XMLParts.Style.text
+            let width = min(widths[index], 60) + 1
+            xml += "<col min=\"\(index + 1)\" max=\"\(index + 1)\" width=\"\(width)\" style=\"\(style)\""
+            xml += " customWidth=\"1\"/>"
+        }
+        return xml + "</cols><sheetData>"
+    }
+
+    /// The XML after the last row.
+    var tail: String {
+        let range = "A1:\(lastColumn)\(max(rows, 1))"
+        return "</sheetData><autoFilter ref=\"\(range)\"/>"
+            + "<pageMargins left=\"0.5\" right=\"0.5\" top=\"0.5\" bottom=\"0.5\" header=\"0.3\" footer=\"0.3\"/>"
+            + "<pageSetup orientation=\"landscape\" fitToHeight=\"0\"/>"
+            + "<ignoredErrors><ignoredError sqref=\"\(range)\" numberStoredAsText=\"1\"/></ignoredErrors></worksheet>"
+    }
+
+    /// Takes a text into account for its column's width: one for most characters, two for East Asian ones and emoji.
+    mutating func measure(_ text: UnsafeBufferPointer<UInt8>, column: Int) {
+        var width = 0
+        for byte in text.prefix(256) where byte & 0xC0 != 0x80 {
+            width += byte >= 0xE3 ? 2 : 1
+        }
+        widths[column] = max(widths[column], width)
+    }
+}

@@ -1,0 +1,54 @@
+/// What the file says about itself.
+public struct WorkbookProperties: Sendable {
+    public var title: String
+    /// Who made it; shown as the author.
+    public var creator: String
+    /// The program, without its version.
+    public var application: String
+    /// `X.Y`: Excel complains about anything longer.
+    public var applicationVersion: String
+    /// The time that the data is from, in seconds since 1970-01-01 UTC. A parameter, so that equal rows give equal bytes.
+    public var created: Int
+
+    public init(
+        title: String, creator: String, application: String, applicationVersion: String = "1.0", created: Int
+    ) {
+        self.title = title
+        self.creator = creator
+        self.application = application
+        self.applicationVersion = applicationVersion
+        self.created = created
+    }
+}
+
+/// How the file is made. The defaults are right for files from one row to many millions.
+public struct WorkbookOptions: Sendable {
+    /// Excel's last row (ECMA-376 leaves it open; Excel's specifications and limits do not).
+    public static let excelRows = 1_048_576
+
+    /// DEFLATE level, 1 to 9. Level 6 makes files some 15 % smaller and takes three times as long.
+    public var compressionLevel = 1
+    /// What the shared-strings table may take, in bytes. At 0 every string is inline.
+    public var sharedStringsCapacity = 8 * 1024 * 1024
+    /// Rows of a sheet, the header's included, before the next sheet begins.
+    public var rowsPerSheet = WorkbookOptions.excelRows
+    /// XML bytes of a sheet before the next one begins: 4 GiB less room for one row of the longest cells.
+    public var bytesPerSheet = 4 * 1024 * 1024 * 1024 - 64 * 1024 * 1024
+    /// Rows that are looked at for the columns' widths.
+    public var rowsForWidths = 200
+
+    public init() {}
+}
+
+/// What was written.
+public struct WorkbookSummary: Equatable, Sendable {
+    /// Rows of data; headers do not count.
+    public var rows = 0
+    public var sheets = 0
+    /// Cells whose text was cut at 32,767 UTF-16 units.
+    public var truncatedTexts = 0
+    /// Cells with bytes that were no UTF-8 and became U+FFFD.
+    public var replacedTexts = 0
+
+    public init() {}
+}
