@@ -1,12 +1,17 @@
 package import Postgres
 
-/// An administrator who may export, and what they see.
-package struct Access: Sendable, Equatable {
+/// An administrator of a tenant: who somebody is, not what they may.
+package struct Identity: Sendable, Equatable {
     package let tenantKey: String
     package let tenantSlug: String
-    package let timeZone: String
     package let actorKey: String
     package let actorEmail: String
+}
+
+/// An administrator who may export, and what they see.
+package struct Access: Sendable, Equatable {
+    package let identity: Identity
+    package let timeZone: String
     package let scope: Scope
 
     /// The permission that an export takes.
@@ -21,6 +26,18 @@ package enum ActorReference: Sendable {
     case keys(tenant: String, actor: String)
 }
 
+extension Identity {
+    /// Looks the actor up.
+    ///
+    /// - Throws: ``DirectoryError/denied(_:)`` for a tenant or an administrator that is not there, or is there twice;
+    ///   ``PostgresError``.
+    package static func find(
+        _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
+    ) async throws -> Identity {
+        try await Access.row(actor, keys: keys, on: connection).identity
+    }
+}
+
 extension Access {
     /// Looks the actor up and decides, in one statement, so that one snapshot is asked.
     ///
@@ -28,12 +45,7 @@ extension Access {
     package static func check(
         _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
     ) async throws -> Access {
-        let rows = try await connection.query(query(actor, keys: keys))
-        guard let row = rows.first else { throw DirectoryError.denied(.unknownTenant) }
-        guard let actorKey = try row.decodeIfPresent("actor_key", as: String.self) else {
-            throw DirectoryError.denied(.unknownAdministrator)
-        }
-        guard rows.count == 1 else { throw DirectoryError.denied(.ambiguousActor) }
+        let (row, identity) = try await row(actor, keys: keys, on: connection)
         guard try row.decode("status") == "enabled" else { throw DirectoryError.denied(.disabled) }
         guard try row.decode("permitted", as: Bool.self) else { throw DirectoryError.denied(.noPermission) }
         let scope: Scope
@@ -42,9 +54,24 @@ extension Access {
         case "groups": scope = .groups(roots: try row.decode("roots"))
         default: throw DirectoryError.denied(.noPermission)
         }
-        return Access(
-            tenantKey: try row.decode("tenant_key"), tenantSlug: try row.decode("slug"),
-            timeZone: try row.decode("time_zone"), actorKey: actorKey, actorEmail: try row.decode("email"), scope: scope)
+        return Access(identity: identity, timeZone: try row.decode("time_zone"), scope: scope)
+    }
+
+    fileprivate static func row(
+        _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
+    ) async throws -> (row: Row, identity: Identity) {
+        let rows = try await connection.query(query(actor, keys: keys))
+        guard let row = rows.first else { throw DirectoryError.denied(.unknownTenant) }
+        guard let actorKey = try row.decodeIfPresent("actor_key", as: String.self) else {
+            throw DirectoryError.denied(.unknownAdministrator)
+        }
+        guard rows.count == 1 else { throw DirectoryError.denied(.ambiguousActor) }
+        return (
+            row,
+            Identity(
+                tenantKey: try row.decode("tenant_key"), tenantSlug: try row.decode("slug"), actorKey: actorKey,
+                actorEmail: try row.decode("email"))
+        )
     }
 
     /// Uses the index on `administrator (tenant_id, email)`, or the primary keys. Two rows are enough to see that a name

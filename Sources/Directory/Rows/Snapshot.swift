@@ -1,4 +1,4 @@
-package import AsyncAlgorithms
+internal import AsyncAlgorithms
 package import Postgres
 
 /// What one export reads: all of it from one snapshot, taken when the export is processed.
@@ -14,7 +14,21 @@ package struct Snapshot: Sendable {
 }
 
 /// The pages of a snapshot, handed over one at a time: the next is read while one is in use, and no more.
-package typealias PageStream = AsyncChannel<RowPage>
+package struct PageStream: AsyncSequence, Sendable {
+    fileprivate let channel = AsyncChannel<RowPage>()
+
+    package func makeAsyncIterator() -> Iterator {
+        Iterator(pages: channel.makeAsyncIterator())
+    }
+
+    package struct Iterator: AsyncIteratorProtocol {
+        fileprivate var pages: AsyncChannel<RowPage>.Iterator
+
+        package mutating func next() async -> RowPage? {
+            await pages.next()
+        }
+    }
+}
 
 extension Snapshot {
     /// Opens a snapshot, checks the actor in it, and lends it with its pages to the body.
@@ -51,15 +65,15 @@ extension Snapshot {
         _ queries: SnapshotQueries, _ pages: PageStream, on connection: isolated PostgresConnection
     ) async throws {
         var reader = PageReader(queries: queries)
-        while let page = try await reader.next(on: connection) { await pages.send(page) }
-        pages.finish()
+        while let page = try await reader.next(on: connection) { await pages.channel.send(page) }
+        pages.channel.finish()
     }
 
     private static func open(
         _ access: Access, _ queries: SnapshotQueries, on connection: isolated PostgresConnection
     ) async throws -> Snapshot {
         try await setTimeZone(access.timeZone, on: connection)
-        try await PageReader.set("tenant", access.tenantKey, on: connection)
+        try await PageReader.set("tenant", access.identity.tenantKey, on: connection)
         if case .groups(let roots) = access.scope {
             guard case .text(let array) = Query.Parameter.texts(roots) else { preconditionFailure("arrays are text") }
             try await PageReader.set("roots", array, on: connection)

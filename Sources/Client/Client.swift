@@ -1,0 +1,176 @@
+public import ExportAPI
+public import Foundation
+private import JSONRPC
+private import Sockets
+private import Synchronization
+
+/// A connection to the service, with typed calls.
+///
+/// ```swift
+/// let client = try Client(socket: "/run/adminexport/adminexport.sock")
+/// let job = try await client.call(ExportStart.self, .init(actor: actor)).job
+/// ```
+///
+/// Calls may run side by side. A client whose connection has ended stays ended; make a new one.
+public final class Client: Sendable {
+    /// Where the packaged service listens.
+    public static let defaultSocket = "/run/adminexport/adminexport.sock"
+
+    /// A reply's line may be longer than a request's: a part of a file in base64 and what is around it.
+    private static let longestLine = 8 * 1024 * 1024
+    private static let writeTimeout: Duration = .seconds(30)
+
+    private let socket: ClientSocket
+    private let state = Mutex(State())
+    /// Writes block, and must not do so on a thread of the task pool.
+    private let writer = DispatchQueue(label: "client-writer")
+
+    private struct State {
+        var nextID = 1
+        var waiting: [Int: CheckedContinuation<Data, any Error>] = [:]
+        var ended: ClientError?
+    }
+
+    /// Connects.
+    ///
+    /// - Throws: ``ClientError``: `unreachable` or `socketDenied`.
+    public init(socket path: String = Client.defaultSocket) throws {
+        do {
+            socket = try ClientSocket(path: path)
+        } catch {
+            throw ClientError(error.code == .permissionDenied ? .socketDenied : .unreachable, error.message)
+        }
+        let thread = Thread { [socket, weak self] in
+            var framer = LineFramer(limit: Self.longestLine)
+            while true {
+                let bytes = (try? socket.read()) ?? []
+                guard !bytes.isEmpty, let client = self else { break }
+                for case .line(let line) in framer.append(bytes) { client.receive(Data(line)) }
+            }
+            self?.end(ClientError(.connectionLost, "the service closed the connection", isRetryable: true))
+        }
+        thread.name = "client-reader"
+        thread.start()
+    }
+
+    deinit {
+        socket.shutdown()
+    }
+
+    /// Ends the connection; calls that wait fail.
+    public func close() {
+        end(ClientError(.connectionLost, "the connection was closed"))
+        socket.shutdown()
+    }
+
+    // MARK: Calls
+
+    /// Calls a method.
+    ///
+    /// - Throws: ``ClientError``; `CancellationError` where the task is cancelled, which the service is told.
+    public func call<Called: Method>(
+        _ method: Called.Type, _ params: Called.Params, timeout: Duration = .seconds(30)
+    ) async throws -> Called.Result {
+        let result = try await call(Called.name, params: try JSONEncoder().encode(params), timeout: timeout)
+        do {
+            return try JSONDecoder().decode(Called.Result.self, from: result)
+        } catch {
+            throw ClientError(.protocolViolation, "the service answered \(Called.name) with something else than a result")
+        }
+    }
+
+    /// Calls a method by name, with parameters and result as JSON text.
+    public func call(_ method: String, params: Data, timeout: Duration = .seconds(30)) async throws -> Data {
+        let id = state.withLock { state in
+            defer { state.nextID += 1 }
+            return state.nextID
+        }
+        let name = try JSONEncoder().encode(method)
+        var line = Data("{\"jsonrpc\":\"2.0\",\"id\":\(id),\"method\":".utf8) + name
+        line += Data(",\"params\":".utf8) + params + Data("}\n".utf8)
+        let timer = Task {
+            try await Task.sleep(for: timeout)
+            self.fail(id, ClientError(.timedOut, "the service did not answer within \(timeout)", isRetryable: true))
+        }
+        defer { timer.cancel() }
+        let reply = try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let ended = state.withLock { state in
+                    if state.ended == nil { state.waiting[id] = continuation }
+                    return state.ended
+                }
+                if let ended { return continuation.resume(throwing: ended) }
+                send(line)
+                if Task.isCancelled { fail(id, CancellationError()) }
+            }
+        } onCancel: {
+            send(Data("{\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\",\"params\":{\"id\":\(id)}}\n".utf8))
+            fail(id, CancellationError())
+        }
+        return try Self.result(of: reply)
+    }
+
+    private func send(_ line: Data) {
+        writer.async { [self] in
+            do throws(SocketError) {
+                try socket.write(Array(line), timeout: Self.writeTimeout)
+            } catch {
+                end(ClientError(.connectionLost, error.message, isRetryable: true))
+            }
+        }
+    }
+
+    // MARK: Replies
+
+    private func receive(_ line: Data) {
+        struct Envelope: Decodable { let id: Int? }
+        guard let id = (try? JSONDecoder().decode(Envelope.self, from: line))?.id else {
+            // An error without an id is about the connection: too many of them, or a line that was not understood.
+            if case .failure(let error) = Swift.Result(catching: { try Self.result(of: line) }) {
+                end(error as? ClientError ?? ClientError(.protocolViolation, "the service sent an unknown line"))
+            }
+            return
+        }
+        state.withLock { $0.waiting.removeValue(forKey: id) }?.resume(returning: line)
+    }
+
+    private func fail(_ id: Int, _ error: any Error) {
+        state.withLock { $0.waiting.removeValue(forKey: id) }?.resume(throwing: error)
+    }
+
+    private func end(_ error: ClientError) {
+        let waiting = state.withLock { state in
+            state.ended = state.ended ?? error
+            defer { state.waiting = [:] }
+            return state.waiting
+        }
+        for continuation in waiting.values { continuation.resume(throwing: error) }
+    }
+
+    /// The `result` member's bytes, or the `error` member as an error.
+    private static func result(of reply: Data) throws -> Data {
+        struct Failure: Decodable {
+            struct Body: Decodable {
+                struct Details: Decodable {
+                    let kind: String?
+                    let retryable: Bool?
+                }
+                let code: Int
+                let message: String
+                let data: Details?
+            }
+            let error: Body
+        }
+        let bytes = [UInt8](reply)
+        guard case .object(let members)? = try? JSONScanner.scan(bytes[...], depth: 64) else {
+            throw ClientError(.protocolViolation, "the service sent a line that is no JSON object")
+        }
+        if let result = members.first(where: { $0.name == "result" }) { return Data(bytes[result.value]) }
+        guard let error = (try? JSONDecoder().decode(Failure.self, from: reply))?.error else {
+            throw ClientError(.protocolViolation, "the service sent a reply with neither result nor error")
+        }
+        throw ClientError(
+            .service(code: error.code, kind: error.data?.kind ?? "unknown"), error.message,
+            isRetryable: error.data?.retryable ?? false)
+    }
+}

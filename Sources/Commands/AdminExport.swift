@@ -1,0 +1,36 @@
+package import ArgumentParser
+
+/// `adminexport`: asks the service for workbooks of administrator accounts.
+package struct AdminExport: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "adminexport",
+        abstract: "Export administrator accounts to Excel workbooks.",
+        discussion: """
+            The service makes the workbook; this program asks for it, shows how far it is, and fetches it.
+
+            Results go to standard output, everything else to standard error.
+
+            ENVIRONMENT
+              ADMINEXPORT_SOCKET  the service's socket (default \(ServiceOptions.defaultSocket))
+              ADMINEXPORT_TENANT  the tenant's slug, instead of --tenant
+              ADMINEXPORT_AS      the administrator's e-mail, instead of --as (ps shows flags to everyone)
+
+            EXIT STATUS
+              0    done
+              1    the export failed, or the service refused the request
+              2    the export was cancelled
+              64   the command line is wrong
+              69   the service cannot be reached
+              73   the file cannot be created
+              75   not now: try again later
+              77   denied
+              130  interrupted; an export that runs goes on
+            """,
+        version: "0.1.0",
+        subcommands: [
+            RunCommand.self, StartCommand.self, GetCommand.self, ListCommand.self, WaitCommand.self, CancelCommand.self,
+            DownloadCommand.self, DeleteCommand.self, InfoCommand.self, HealthCommand.self, CallCommand.self,
+        ])
+
+    package init() {}
+}

@@ -1,0 +1,21 @@
+internal import ArgumentParser
+internal import Client
+internal import ExportAPI
+
+/// Puts an export in the queue and does not wait for it.
+struct StartCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "start", abstract: "Start an export and print its id.")
+
+    @OptionGroup var service: ServiceOptions
+    @OptionGroup var asActor: ActorOptions
+    @OptionGroup var choices: ExportChoices
+
+    func run() async throws {
+        let actor = try asActor.actor()
+        try await reportingFailures {
+            let job = try await service.connect().call(ExportStart.self, choices.params(actor)).job
+            if service.json { try Output.json(job) } else { Output.result(job.id) }
+        }
+    }
+}

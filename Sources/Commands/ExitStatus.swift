@@ -1,0 +1,48 @@
+internal import ArgumentParser
+internal import Client
+private import ExportAPI
+private import Foundation
+
+/// What the process ends with, after sysexits.h.
+enum ExitStatus: Int32 {
+    case failed = 1
+    case cancelled = 2
+    case usage = 64
+    case unavailable = 69
+    case cannotCreate = 73
+    case tryAgain = 75
+    case denied = 77
+    case interrupted = 130
+
+    init(_ error: ClientError) {
+        self =
+            switch error.code {
+            case .unreachable, .protocolViolation: .unavailable
+            case .socketDenied: .denied
+            case .connectionLost, .timedOut: .tryAgain
+            case .service(ErrorCode.permissionDenied, _): .denied
+            case .service(ErrorCode.invalidParams, _): .usage
+            case .service(ErrorCode.quotaExceeded, _), .service(ErrorCode.unavailable, _): .tryAgain
+            case .service: error.isRetryable ? .tryAgain : .failed
+            }
+    }
+}
+
+/// Ends the command with a sentence and a status.
+struct CommandFailure: Error {
+    let status: ExitStatus
+    let message: String
+}
+
+/// Runs a command's body; every error becomes a line on standard error and an exit status.
+func reportingFailures(_ body: () async throws -> Void) async throws {
+    do {
+        try await body()
+    } catch let failure as CommandFailure {
+        Output.message(failure.message)
+        throw ExitCode(failure.status.rawValue)
+    } catch let error as ClientError {
+        Output.message(error.message)
+        throw ExitCode(ExitStatus(error).rawValue)
+    }
+}

@@ -1,0 +1,72 @@
+internal import ArgumentParser
+internal import Client
+internal import ExportAPI
+private import Foundation
+
+/// Where the service is, and how results are printed.
+package struct ServiceOptions: ParsableArguments {
+    static let defaultSocket = Client.defaultSocket
+
+    @Option(help: "The service's socket. [$ADMINEXPORT_SOCKET]", completion: .file())
+    var socket: String?
+
+    @Flag(help: "Print results as JSON.")
+    var json = false
+
+    package init() {}
+
+    func connect() throws -> Client {
+        try Client(socket: socket ?? Self.variable("ADMINEXPORT_SOCKET") ?? Self.defaultSocket)
+    }
+
+    /// An environment variable that is set to something.
+    static func variable(_ name: String) -> String? {
+        ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
+    }
+}
+
+/// In whose name the service is asked.
+package struct ActorOptions: ParsableArguments {
+    @Option(help: "The tenant's slug. [$ADMINEXPORT_TENANT]")
+    var tenant: String?
+
+    @Option(name: .customLong("as"), help: "The administrator's e-mail address. [$ADMINEXPORT_AS]")
+    var administrator: String?
+
+    package init() {}
+
+    func actor() throws -> Actor {
+        guard let tenant = tenant ?? ServiceOptions.variable("ADMINEXPORT_TENANT") else {
+            throw ValidationError("Name the tenant: --tenant SLUG, or ADMINEXPORT_TENANT.")
+        }
+        guard let administrator = administrator ?? ServiceOptions.variable("ADMINEXPORT_AS") else {
+            throw ValidationError("Say in whose name: --as E-MAIL, or ADMINEXPORT_AS.")
+        }
+        return Actor(tenant: tenant, administrator: administrator)
+    }
+}
+
+/// What is exported.
+package struct ExportChoices: ParsableArguments {
+    @Flag(help: "Export disabled administrators too.")
+    var includeDisabled = false
+
+    @Option(help: "Makes repeated starts one: the same key gives the same export.")
+    var idempotencyKey: String?
+
+    package init() {}
+}
+
+/// Where a workbook goes.
+package struct OutputOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("o"), .long],
+        help: ArgumentHelp("The file to write, or - for standard output. (default: the export's own name, here)", valueName: "file"),
+        completion: .file(extensions: ["xlsx"]))
+    var output: String?
+
+    @Flag(help: "Replace a file that is there.")
+    var force = false
+
+    package init() {}
+}

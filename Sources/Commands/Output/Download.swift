@@ -1,0 +1,53 @@
+internal import Client
+private import Crypto
+internal import ExportAPI
+private import Foundation
+private import Terminal
+
+/// Fetches a finished workbook to where the options say.
+struct Download {
+    let client: Client
+    let actor: Actor
+    let options: OutputOptions
+
+    /// Refuses what can be refused before anything is asked of the service.
+    func checkDestination() throws {
+        if options.output == "-" {
+            guard !TerminalOutput.isTerminal(FileHandle.standardOutput.fileDescriptor) else {
+                throw CommandFailure(
+                    status: .usage, message: "a workbook is not for a terminal: redirect standard output, or name a file")
+            }
+        } else if let path = options.output {
+            try WorkbookFile.checkFree(path, replacing: options.force)
+        }
+    }
+
+    /// - Returns: the file's path; nil where it went to standard output.
+    func run(_ job: Job) async throws -> String? {
+        guard options.output != "-" else {
+            try await toStandardOutput(job)
+            return nil
+        }
+        let path = options.output ?? job.fileName ?? "administrators.xlsx"
+        var file = try WorkbookFile(path: path, replacing: options.force)
+        try await client.download(actor, job: job.id) { try file.append($0) }
+        try file.keep(sha256: job.sha256)
+        return path
+    }
+
+    private func toStandardOutput(_ job: Job) async throws {
+        var hash = SHA256()
+        try await client.download(actor, job: job.id) { data in
+            hash.update(data: data)
+            do {
+                try FileHandle.standardOutput.write(contentsOf: data)
+            } catch {
+                throw CommandFailure(status: .cannotCreate, message: "standard output cannot be written")
+            }
+        }
+        let digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        guard digest == job.sha256 else {
+            throw CommandFailure(status: .failed, message: "the file arrived damaged (SHA-256 differs); try again")
+        }
+    }
+}

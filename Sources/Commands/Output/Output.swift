@@ -1,0 +1,57 @@
+internal import ExportAPI
+internal import Foundation
+private import Terminal
+
+/// Results on standard output, everything else on standard error.
+enum Output {
+    static func result(_ text: String) {
+        FileHandle.standardOutput.write(Data((text + "\n").utf8))
+    }
+
+    static func message(_ text: String) {
+        FileHandle.standardError.write(Data("adminexport: \(text)\n".utf8))
+    }
+
+    /// A value as JSON for programs.
+    static func json(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        result(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+
+    /// One job, as JSON or as lines of name and value.
+    static func job(_ job: Job, json: Bool) throws {
+        if json { return try self.json(job) }
+        var lines = [
+            ("Export", job.id), ("State", state(job)), ("Tenant", job.tenant), ("Requested by", job.requestedBy),
+            ("Created", job.createdAt),
+        ]
+        if let position = job.queuePosition { lines.append(("In the queue", "number \(position)")) }
+        if let total = job.progress.rowsTotal, !job.state.isFinal {
+            lines.append(("Rows", "\(ProgressBar.grouped(job.progress.rowsDone)) of \(ProgressBar.grouped(total))"))
+        }
+        if let rows = job.rows { lines.append(("Rows", ProgressBar.grouped(rows))) }
+        if let name = job.fileName { lines.append(("File", name)) }
+        if let size = job.size { lines.append(("Size", "\(ProgressBar.grouped(size)) bytes")) }
+        if let sha256 = job.sha256 { lines.append(("SHA-256", sha256)) }
+        if let finished = job.finishedAt { lines.append(("Finished", finished)) }
+        if let expires = job.expiresAt { lines.append((job.state == .expired ? "Expired" : "Kept until", expires)) }
+        for warning in job.warnings { lines.append(("Warning", describe(warning))) }
+        if let error = job.error { lines.append(("Error", "\(error.message) (\(error.kind))")) }
+        result(lines.map { "\($0.0):".padding(toLength: 15, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n"))
+    }
+
+    static func state(_ job: Job) -> String {
+        job.cancelRequested && !job.state.isFinal ? "\(job.state.rawValue), to be cancelled" : job.state.rawValue
+    }
+
+    static func describe(_ warning: Job.Warning) -> String {
+        let count = ProgressBar.grouped(warning.count)
+        return switch warning.kind {
+        case "text-truncated": "\(count) texts were cut at the 32,767 characters that a cell holds"
+        case "text-replaced": "\(count) texts had bytes that are no characters; they became U+FFFD"
+        case "unresolved-reference": "\(count) references point to a profile, group or team that is not in the tenant"
+        default: "\(warning.kind): \(count)"
+        }
+    }
+}

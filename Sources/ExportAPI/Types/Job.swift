@@ -1,0 +1,133 @@
+/// An export, as callers see it. Times are RFC 3339 in UTC with milliseconds, sizes are bytes.
+public struct Job: Codable, Hashable, Sendable {
+    public enum State: String, Codable, Hashable, Sendable, CaseIterable {
+        case queued, running, succeeded, failed, cancelled, expired
+
+        /// Nothing but expiry and deletion changes it any more.
+        public var isFinal: Bool { self != .queued && self != .running }
+    }
+
+    public struct Progress: Codable, Hashable, Sendable {
+        public let rowsDone: Int
+        /// Known once the snapshot has been counted.
+        public let rowsTotal: Int?
+
+        public init(rowsDone: Int, rowsTotal: Int?) {
+            self.rowsDone = rowsDone
+            self.rowsTotal = rowsTotal
+        }
+    }
+
+    /// Something that the export did not do in silence: `text-truncated`, `text-replaced`, `unresolved-reference`.
+    public struct Warning: Codable, Hashable, Sendable {
+        public let kind: String
+        public let count: Int
+
+        public init(kind: String, count: Int) {
+            self.kind = kind
+            self.count = count
+        }
+    }
+
+    public struct Failure: Codable, Hashable, Sendable {
+        /// The contract; see ``FailureKind``.
+        public let kind: String
+        /// For people.
+        public let message: String
+
+        public init(kind: String, message: String) {
+            self.kind = kind
+            self.message = message
+        }
+    }
+
+    public let id: String
+    public let tenant: String
+    public let requestedBy: String
+    public let includeDisabled: Bool
+    public let includeReferences: Bool
+    public let state: State
+    /// Rises with every visible change.
+    public let revision: Int
+    public let progress: Progress
+    /// 1 for the tenant's next job; null unless queued.
+    public let queuePosition: Int?
+    public let cancelRequested: Bool
+    public let createdAt: String
+    public let startedAt: String?
+    public let finishedAt: String?
+    public let expiresAt: String?
+    /// `administrators-<tenant>-<yyyy-mm-dd>.xlsx`, the day being the data's in the tenant's time zone.
+    public let fileName: String?
+    public let size: Int?
+    /// Hexadecimal, of the workbook.
+    public let sha256: String?
+    public let rows: Int?
+    public let sheets: Int?
+    public let warnings: [Warning]
+    /// Why it failed; of a queued job, why its last attempt did.
+    public let error: Failure?
+
+    public init(
+        id: String, tenant: String, requestedBy: String, includeDisabled: Bool, includeReferences: Bool, state: State,
+        revision: Int, progress: Progress, queuePosition: Int?, cancelRequested: Bool, createdAt: String,
+        startedAt: String?, finishedAt: String?, expiresAt: String?, fileName: String?, size: Int?, sha256: String?,
+        rows: Int?, sheets: Int?, warnings: [Warning], error: Failure?
+    ) {
+        self.id = id
+        self.tenant = tenant
+        self.requestedBy = requestedBy
+        self.includeDisabled = includeDisabled
+        self.includeReferences = includeReferences
+        self.state = state
+        self.revision = revision
+        self.progress = progress
+        self.queuePosition = queuePosition
+        self.cancelRequested = cancelRequested
+        self.createdAt = createdAt
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+        self.expiresAt = expiresAt
+        self.fileName = fileName
+        self.size = size
+        self.sha256 = sha256
+        self.rows = rows
+        self.sheets = sheets
+        self.warnings = warnings
+        self.error = error
+    }
+
+    /// Writes null where there is nothing: every member is always there.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(id, forKey: .id)
+        try container.encode(tenant, forKey: .tenant)
+        try container.encode(requestedBy, forKey: .requestedBy)
+        try container.encode(includeDisabled, forKey: .includeDisabled)
+        try container.encode(includeReferences, forKey: .includeReferences)
+        try container.encode(state, forKey: .state)
+        try container.encode(revision, forKey: .revision)
+        try container.encode(progress, forKey: .progress)
+        try container.encode(queuePosition, forKey: .queuePosition)
+        try container.encode(cancelRequested, forKey: .cancelRequested)
+        try container.encode(createdAt, forKey: .createdAt)
+        try container.encode(startedAt, forKey: .startedAt)
+        try container.encode(finishedAt, forKey: .finishedAt)
+        try container.encode(expiresAt, forKey: .expiresAt)
+        try container.encode(fileName, forKey: .fileName)
+        try container.encode(size, forKey: .size)
+        try container.encode(sha256, forKey: .sha256)
+        try container.encode(rows, forKey: .rows)
+        try container.encode(sheets, forKey: .sheets)
+        try container.encode(warnings, forKey: .warnings)
+        try container.encode(error, forKey: .error)
+    }
+}
+
+extension Job.Progress {
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(rowsDone, forKey: .rowsDone)
+        try container.encode(rowsTotal, forKey: .rowsTotal)
+    }
+}

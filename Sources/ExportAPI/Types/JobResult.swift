@@ -1,0 +1,8 @@
+/// What most methods answer: one job.
+public struct JobResult: Codable, Sendable {
+    public let job: Job
+
+    public init(job: Job) {
+        self.job = job
+    }
+}

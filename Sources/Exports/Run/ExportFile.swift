@@ -1,0 +1,139 @@
+internal import Archive
+internal import Directory
+private import Foundation
+internal import Jobs
+internal import Postgres
+internal import XLSX
+
+/// The workbook of one export and the archive that it goes into, on a thread of their own.
+///
+/// Writing takes seconds of computing and waits for the disk; the threads that serve callers must do neither.
+actor ExportFile {
+    private let queue = SerialQueue(label: "export-file")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+
+    private let job: ClaimedJob
+    private let options: ExportOptions
+    private let snapshot: Snapshot
+    private var output: Output?
+    private var rows = 0
+    private var unresolved = 0
+
+    private struct Output {
+        let partial: PartialArchive
+        let archive: SeekableWriter
+        let workbook: WorkbookWriter
+    }
+
+    /// Passes the workbook's bytes on to the archive.
+    private final class ArchiveSink: ByteSink {
+        private let archive: SeekableWriter
+
+        init(_ archive: SeekableWriter) {
+            self.archive = archive
+        }
+
+        func write(_ bytes: UnsafeRawBufferPointer) throws {
+            try archive.write(bytes)
+        }
+    }
+
+    init(job: ClaimedJob, options: ExportOptions, snapshot: Snapshot) {
+        self.job = job
+        self.options = options
+        self.snapshot = snapshot
+    }
+
+    /// Creates the partial file and the sheet with its header.
+    func open(in store: ArchiveStore) throws {
+        let partial = try store.create(job.archiveName)
+        let archive = try SeekableWriter(to: partial)
+        let properties = WorkbookProperties(
+            title: "Administrators of \(snapshot.access.identity.tenantSlug)", creator: ExportService.productName,
+            application: ExportService.productName, created: Int(snapshot.takenAt.microseconds / 1_000_000))
+        let workbook = try WorkbookWriter(properties: properties, to: ArchiveSink(archive))
+        try workbook.beginSheet(AdministratorsSheet.name, columns: AdministratorsSheet.columns)
+        output = Output(partial: partial, archive: archive, workbook: workbook)
+    }
+
+    /// Writes a page and gives the number of rows so far.
+    func write(_ page: RowPage) throws -> Int {
+        guard let output else { preconditionFailure("the file is not open") }
+        unresolved += try page.forEachRow(snapshot.references) { row in
+            try AdministratorsSheet.write(row, to: output.workbook)
+        }
+        rows += page.count
+        return rows
+    }
+
+    /// Ends the workbook, adds the manifest, and puts the file under its name.
+    func finish() throws -> JobResult {
+        guard let output else { preconditionFailure("the file is not open") }
+        self.output = nil
+        let summary = try output.workbook.finish()
+        let warnings = [
+            Warning(kind: "text-truncated", count: summary.truncatedTexts),
+            Warning(kind: "text-replaced", count: summary.replacedTexts),
+            Warning(kind: "unresolved-reference", count: unresolved),
+        ].filter { $0.count > 0 }
+        let written = try output.archive.finish { content in
+            try JSON.encoder.encode(
+                Manifest(
+                    job: job.id.description, tenant: snapshot.access.identity.tenantSlug,
+                    actor: snapshot.access.identity.actorEmail, rows: summary.rows, sheets: summary.sheets,
+                    sha256: content.sha256.hexadecimal, size: content.size,
+                    created: Date(timeIntervalSince1970: Double(snapshot.takenAt.microseconds) / 1_000_000)
+                        .formatted(.iso8601),
+                    columns: AdministratorsSheet.columns.map(\.title), options: options, warnings: warnings)
+            ).bytes
+        }
+        try output.partial.publish()
+        return JobResult(
+            rows: summary.rows, sheets: summary.sheets, size: written.content.size,
+            sha256: written.content.sha256.hexadecimal, scopeDigest: snapshot.access.scope.digest.hexadecimal,
+            day: snapshot.day, warnings: String(decoding: try JSON.encoder.encode(warnings), as: UTF8.self))
+    }
+}
+
+/// What an archive says about itself, without the database.
+private struct Manifest: Encodable {
+    let job: String
+    let tenant: String
+    let actor: String
+    let rows: Int
+    let sheets: Int
+    let sha256: String
+    let size: Int
+    let created: String
+    let columns: [String]
+    let options: ExportOptions
+    let warnings: [Warning]
+}
+
+extension Data {
+    fileprivate var bytes: [UInt8] { Array(self) }
+}
+
+extension [UInt8] {
+    var hexadecimal: String {
+        map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}
+
+extension ClaimedJob {
+    /// Where this epoch's file belongs.
+    var archiveName: ArchiveName {
+        ArchiveName(
+            tenant: tenantSlug, year: createdMonth.year, month: createdMonth.month, job: id.description, epoch: epoch)
+    }
+}
+
+extension Job {
+    /// Where the file is that the row names; nil where it names none.
+    var archiveName: ArchiveName? {
+        archiveEpoch.map {
+            ArchiveName(
+                tenant: tenantSlug, year: createdMonth.year, month: createdMonth.month, job: id.description, epoch: $0)
+        }
+    }
+}

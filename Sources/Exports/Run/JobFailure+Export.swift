@@ -1,0 +1,60 @@
+private import Archive
+internal import Directory
+internal import Jobs
+private import Postgres
+
+extension JobFailure {
+    /// An error of an export as users and programs are told of it: no path, no secret, nobody's data.
+    init(exportError error: any Error) {
+        switch error {
+        case let error as DirectoryError:
+            self.init(error)
+        case let error as PostgresError where error.isTransient || error.code == .refused:
+            self.init(
+                kind: "database-unavailable", message: "The database was not available. The export is tried again.",
+                isTransient: true)
+        case let error as PostgresError where error.sqlState.map { $0.hasPrefix("42") } ?? false:
+            self.init(
+                kind: "source-invalid",
+                message: "The directory cannot be read as the service expects it (SQLSTATE \(error.sqlState ?? "")). "
+                    + "Ask the operators to run adminexportd check-config.")
+        case let error as ArchiveError where error.code == .storageFull:
+            self.init(
+                kind: "storage-full", message: "The disk for archives is full. The export is tried again.",
+                isTransient: true)
+        case is ArchiveError:
+            self.init(
+                kind: "storage-failed", message: "The archive could not be written. The export is tried again.",
+                isTransient: true)
+        default:
+            self.init(kind: "internal-error", message: "Something went wrong in the service. Ask the operators.")
+        }
+    }
+
+    private init(_ error: DirectoryError) {
+        switch error {
+        case .denied(let denial):
+            self.init(kind: "permission-denied", message: denial.sentence)
+        case .unknownTimeZone(let name):
+            self.init(
+                kind: "unknown-time-zone",
+                message: "PostgreSQL does not know the tenant's time zone \"\(name)\". Correct it and start again.")
+        case .sourceInvalid(let fault):
+            self.init(kind: "source-invalid", message: "The directory does not hold to its contract: \(fault).")
+        }
+    }
+}
+
+extension Denial {
+    /// For people.
+    package var sentence: String {
+        switch self {
+        case .unknownTenant: "There is no such tenant."
+        case .unknownAdministrator: "There is no such administrator in the tenant."
+        case .ambiguousActor: "Two administrators of the tenant have this e-mail address."
+        case .disabled: "The administrator's account is disabled."
+        case .noPermission: "The administrator's profile has no permission to view administrators."
+        case .scopeChanged: "The administrator no longer sees what the export holds. Start a new export."
+        }
+    }
+}

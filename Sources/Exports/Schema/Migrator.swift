@@ -1,0 +1,170 @@
+private import Foundation
+package import Postgres
+
+/// Brings the database to this version's schema; safe to run again, and by several at once.
+package struct Migrator: Sendable {
+    /// The schema that this binary is made for. It works with the next one too, where that one allows it.
+    package static let version = 1
+
+    /// Any number, the same in all versions: whoever migrates a database holds this lock.
+    private static let lock = 7_160_823_410
+
+    private struct Step {
+        let version: Int
+        /// The oldest schema version whose binaries work with this one.
+        let oldestBinary: Int
+        let sql: [UInt8]
+    }
+
+    private static let steps = [Step(version: 1, oldestBinary: 1, sql: PackageResources._001_jobs_sql)]
+
+    package init() {}
+
+    /// What was done, for people.
+    package struct Outcome: Sendable, Equatable {
+        package var applied: [Int] = []
+        package var createdDirectory = false
+    }
+
+    /// - Parameter withDirectory: also make the source contract's relations as tables, where there are none.
+    /// - Throws: ``SchemaError``, ``PostgresError``.
+    package func run(withDirectory: Bool, on connection: isolated PostgresConnection) async throws -> Outcome {
+        try await createRoles(on: connection)
+        // Roles are seen by all databases; the rest is this database's, and one migration at a time.
+        return try await connection.withTransaction { connection in
+            try await connection.query(
+                Query("migration-lock", "SELECT pg_advisory_xact_lock($1::bigint) IS NULL AS done", [.integer(Self.lock)]))
+            let installed = try await Self.installed(on: connection)
+            if let installed, installed.oldestBinary > Self.version || installed.version > Self.version + 1 {
+                throw SchemaError.tooNew(installed.version)
+            }
+            var outcome = Outcome()
+            if installed == nil {
+                try await connection.script(
+                    "create-schema",
+                    """
+                    CREATE SCHEMA IF NOT EXISTS adminexport AUTHORIZATION \(DatabaseRole.owner);
+                    SET LOCAL ROLE \(DatabaseRole.owner);
+                    CREATE TABLE adminexport.schema_migration (
+                        version int PRIMARY KEY, min_binary int NOT NULL, applied_at timestamptz NOT NULL DEFAULT now());
+                    RESET ROLE
+                    """)
+            }
+            for step in Self.steps where step.version > installed?.version ?? 0 {
+                try await connection.script(
+                    "migration-\(step.version)",
+                    """
+                    SET LOCAL ROLE \(DatabaseRole.owner);
+                    \(String(decoding: step.sql, as: UTF8.self));
+                    INSERT INTO adminexport.schema_migration (version, min_binary)
+                        VALUES (\(step.version), \(step.oldestBinary));
+                    RESET ROLE
+                    """)
+                outcome.applied.append(step.version)
+            }
+            if withDirectory { outcome.createdDirectory = try await createDirectory(on: connection) }
+            return outcome
+        }
+    }
+
+    /// Advisory locks are per database and roles per cluster: two migrations of two databases meet here, and the loser's
+    /// error means that the role is there.
+    private func createRoles(on connection: isolated PostgresConnection) async throws {
+        for role in [DatabaseRole.owner, DatabaseRole.api, DatabaseRole.worker] {
+            let found = try await connection.query(
+                Query("find-role", "SELECT 1 AS found FROM pg_roles WHERE rolname = $1", [.text(role)]))
+            guard found.isEmpty else { continue }
+            do {
+                try await connection.script("create-role", "CREATE ROLE \(role) NOLOGIN")
+            } catch let error as PostgresError
+                where error.sqlState == SQLState.duplicateObject || error.sqlState == SQLState.uniqueViolation
+            {
+                continue
+            }
+        }
+        let member = try await connection.query(
+            Query("is-owner", "SELECT pg_has_role($1, 'MEMBER') AS member", [.text(DatabaseRole.owner)]))
+        if try member.first?.decode("member") != true {
+            try await connection.script("join-owner", "GRANT \(DatabaseRole.owner) TO CURRENT_USER")
+        }
+    }
+
+    private func createDirectory(on connection: isolated PostgresConnection) async throws -> Bool {
+        let found = try await connection.query(
+            Query("find-directory", "SELECT to_regclass('directory.administrator') IS NOT NULL AS found"))
+        guard try found.first?.decode("found") != true else { return false }
+        try await connection.script(
+            "create-directory",
+            """
+            CREATE SCHEMA IF NOT EXISTS directory AUTHORIZATION \(DatabaseRole.owner);
+            SET LOCAL ROLE \(DatabaseRole.owner);
+            \(String(decoding: PackageResources.directory_sql, as: UTF8.self));
+            \(String(decoding: PackageResources.directory_grants_sql, as: UTF8.self));
+            RESET ROLE
+            """)
+        return true
+    }
+
+    private static func installed(
+        on connection: isolated PostgresConnection
+    ) async throws -> (version: Int, oldestBinary: Int)? {
+        let table = try await connection.query(
+            Query("find-migrations", "SELECT to_regclass('adminexport.schema_migration') IS NOT NULL AS found"))
+        guard try table.first?.decode("found") == true else { return nil }
+        let rows = try await connection.query(
+            Query(
+                "schema-version", "SELECT max(version) AS version, max(min_binary) AS min_binary FROM adminexport.schema_migration"))
+        guard let row = rows.first, let version = try row.decodeIfPresent("version", as: Int.self) else { return (0, 0) }
+        return (version, try row.decode("min_binary"))
+    }
+
+    /// Holds the database to this binary at start.
+    package static func check(on connection: isolated PostgresConnection) async throws {
+        let installed: (version: Int, oldestBinary: Int)?
+        do {
+            installed = try await Self.installed(on: connection)
+        } catch let error as PostgresError where error.sqlState == SQLState.insufficientPrivilege {
+            throw SchemaError.roleMissing("adminexport_api and adminexport_worker")
+        }
+        guard let installed, installed.version >= version else { throw SchemaError.missing }
+        guard installed.oldestBinary <= version, installed.version <= version + 1 else {
+            throw SchemaError.tooNew(installed.version)
+        }
+    }
+
+    /// Holds the login to the roles that a process assumes.
+    package static func checkRoles(_ roles: [String], on connection: isolated PostgresConnection) async throws {
+        for role in roles {
+            let rows = try await connection.query(
+                Query(
+                    "check-role",
+                    """
+                    SELECT current_user::text AS login,
+                        EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AND pg_has_role(
+                            (SELECT oid FROM pg_roles WHERE rolname = $1), 'MEMBER') AS member
+                    """, [.text(role)]))
+            guard let row = rows.first, try row.decodeIfPresent("member", as: Bool.self) ?? false else {
+                let login = try rows.first?.decode("login", as: String.self) ?? "the login"
+                throw SchemaError.roleMissing("GRANT \(role) TO \"\(login)\"")
+            }
+        }
+    }
+}
+
+/// A database that this binary cannot work with; what to do stands in the description.
+package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
+    case missing
+    case tooNew(Int)
+    case roleMissing(String)
+
+    package var description: String {
+        switch self {
+        case .missing:
+            "the database has no schema of this version: run adminexportd migrate"
+        case .tooNew(let version):
+            "the database has schema version \(version), and this program is for version \(Migrator.version): install a newer adminexport"
+        case .roleMissing(let grant):
+            "the database login may not assume a role that it needs: run, as its owner, \(grant)"
+        }
+    }
+}

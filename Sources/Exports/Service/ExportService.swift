@@ -1,0 +1,208 @@
+package import Archive
+private import Crypto
+package import Directory
+package import Jobs
+package import Postgres
+
+/// What callers can ask for, in the domain's terms. Knows no JSON and no socket.
+///
+/// Transactions run as `adminexport_api`. Who the actor is and what they may is asked anew in each.
+package struct ExportService: Sendable {
+    package static let productName = "adminexport"
+
+    package struct Limits: Sendable {
+        /// Jobs of a tenant in the queue.
+        package var queuedPerTenant = 16
+
+        package init() {}
+    }
+
+    package let pool: PostgresPool
+    private let keys: KeyTypes
+    private let reader: ArchiveReader
+    private let limits: Limits
+    private let jobs = JobStore()
+
+    package init(pool: PostgresPool, keys: KeyTypes, store: ArchiveStore, limits: Limits) {
+        self.pool = pool
+        self.keys = keys
+        self.limits = limits
+        reader = ArchiveReader(store: store)
+    }
+
+    /// Who asks: an administrator, through a process.
+    package struct Caller: Sendable {
+        package let tenant: String
+        package let email: String
+        package let peer: Peer
+
+        package init(tenant: String, email: String, peer: Peer) {
+            self.tenant = tenant
+            self.email = email
+            self.peer = peer
+        }
+
+        var reference: ActorReference { .labels(tenant: tenant, email: email) }
+    }
+
+    private func transaction<Result: Sendable>(
+        _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        try await pool.withTransaction(role: DatabaseRole.api, body)
+    }
+
+    // MARK: Jobs
+
+    /// Puts an export in the queue, or gives the one that the idempotency key made before.
+    ///
+    /// - Throws: ``DirectoryError/denied(_:)``, which is written to the audit trail; ``JobsError``; ``PostgresError``.
+    package func start(_ caller: Caller, options: ExportOptions, idempotencyKey: String?) async throws -> Job {
+        let json = try options.json
+        let hash = Array(SHA256.hash(data: Array(json.utf8))).hexadecimal
+        return try await recordingDenial(caller, job: nil) {
+            try await transaction { connection in
+                let access = try await Access.check(caller.reference, keys: keys, on: connection)
+                let request = JobStore.Request(
+                    tenantKey: access.identity.tenantKey, tenantSlug: access.identity.tenantSlug,
+                    actorKey: access.identity.actorKey, actorEmail: access.identity.actorEmail, options: json,
+                    idempotency: idempotencyKey.map { ($0, hash) })
+                return try await jobs.enqueue(
+                    request, limit: limits.queuedPerTenant, peer: caller.peer, on: connection)
+            }
+        }
+    }
+
+    /// An actor's own job. A job is visible to who asked for it also when they may not export any more.
+    package func get(_ caller: Caller, job id: JobID) async throws -> Job {
+        try await transaction { connection in
+            try await jobs.get(id, owner: owner(caller, on: connection), on: connection)
+        }
+    }
+
+    package func list(
+        _ caller: Caller, states: [JobState], before: JobID?, limit: Int
+    ) async throws -> [Job] {
+        try await transaction { connection in
+            try await jobs.list(
+                owner: owner(caller, on: connection), tenantSlug: nil, states: states, before: before, limit: limit,
+                on: connection)
+        }
+    }
+
+    package func cancel(_ caller: Caller, job id: JobID) async throws -> Job {
+        try await transaction { connection in
+            try await jobs.cancel(id, owner: owner(caller, on: connection), peer: caller.peer, on: connection)
+        }
+    }
+
+    package func delete(_ caller: Caller, job id: JobID) async throws -> Job {
+        try await transaction { connection in
+            try await jobs.delete(id, owner: owner(caller, on: connection), peer: caller.peer, on: connection)
+        }
+    }
+
+    private func owner(
+        _ caller: Caller, on connection: isolated PostgresConnection
+    ) async throws -> JobStore.Owner {
+        let identity = try await Identity.find(caller.reference, keys: keys, on: connection)
+        return JobStore.Owner(tenantKey: identity.tenantKey, actorKey: identity.actorKey)
+    }
+
+    /// Waits for a revision past the given one, at most so long; gives the job as it stands then.
+    ///
+    /// - Parameter revision: nil for the next change from now on.
+    package func wait(
+        _ caller: Caller, job id: JobID, after revision: Int?, timeout: Duration
+    ) async throws -> Job {
+        let deadline = ContinuousClock.now + timeout
+        var job = try await get(caller, job: id)
+        let known = revision ?? job.revision
+        while job.revision <= known, !job.state.isFinal {
+            let left = ContinuousClock.now.duration(to: deadline)
+            guard left > .zero else { break }
+            try await Task.sleep(for: min(left, .milliseconds(250)))
+            job = try await get(caller, job: id)
+        }
+        return job
+    }
+
+    package func depth() async throws -> JobStore.Depth {
+        try await transaction { try await jobs.depth(on: $0) }
+    }
+
+    // MARK: Files
+
+    /// A part of a finished job's workbook.
+    package struct Part: Sendable {
+        package let bytes: [UInt8]
+        /// Of the whole workbook.
+        package let size: Int
+    }
+
+    /// Reads a part of the workbook for an actor who may have it now.
+    ///
+    /// - Parameter isFirst: the first read of this job by the caller's connection, which is written to the audit trail.
+    /// - Throws: ``DirectoryError/denied(_:)`` where the actor may not export any more or sees less than the file holds,
+    ///   which is written to the audit trail; ``JobsError``; ``ArchiveError``; ``PostgresError``.
+    package func read(
+        _ caller: Caller, job id: JobID, offset: Int, length: Int, isFirst: Bool
+    ) async throws -> Part {
+        let name = try await recordingDenial(caller, job: id) {
+            try await transaction { connection in
+                let access = try await Access.check(caller.reference, keys: keys, on: connection)
+                let identity = access.identity
+                let job = try await jobs.get(
+                    id, owner: JobStore.Owner(tenantKey: identity.tenantKey, actorKey: identity.actorKey), on: connection)
+                guard job.state == .succeeded, let name = job.archiveName, let result = job.result else {
+                    throw JobsError.notReady(job.state)
+                }
+                guard access.scope == .tenant || access.scope.digest.hexadecimal == result.scopeDigest else {
+                    throw DirectoryError.denied(.scopeChanged)
+                }
+                if isFirst {
+                    try await Audit.record(
+                        .downloaded, job: id, tenant: identity.tenantSlug, actorKey: identity.actorKey,
+                        actorEmail: identity.actorEmail, peer: caller.peer, on: connection)
+                }
+                return name
+            }
+        }
+        return try await reader.read(name, offset: offset, length: length)
+    }
+
+    /// Passes the body's error on, after a denial has been written down in a transaction of its own.
+    private func recordingDenial<Result: Sendable>(
+        _ caller: Caller, job: JobID?, _ body: () async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await body()
+        } catch let error as DirectoryError {
+            if case .denied(let denial) = error {
+                try await transaction { connection in
+                    try await Audit.record(
+                        .denied, job: job, tenant: caller.tenant, actorKey: nil, actorEmail: caller.email, peer: caller.peer,
+                        reason: denial.rawValue, on: connection)
+                }
+            }
+            throw error
+        }
+    }
+}
+
+/// Reads archives on a thread of its own, so that a slow disk holds up no caller but those who read.
+private actor ArchiveReader {
+    private let queue = SerialQueue(label: "archive-reader")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+
+    private let store: ArchiveStore
+
+    init(store: ArchiveStore) {
+        self.store = store
+    }
+
+    func read(_ name: ArchiveName, offset: Int, length: Int) throws -> ExportService.Part {
+        // Opened for each part: a reader that was kept would hold the disk space of a file that is removed.
+        let reader = try store.open(name)
+        return ExportService.Part(bytes: try reader.read(offset: offset, length: length), size: reader.size)
+    }
+}

@@ -1,0 +1,102 @@
+package import Archive
+package import Jobs
+package import Logging
+private import Postgres
+internal import ServiceLifecycle
+
+/// Ends the life of files: says so in the row first, then removes the file, so that no row promises a missing file.
+package struct Retention: Service {
+    private let database: WorkerDatabase
+    private let store: ArchiveStore
+    private let interval: Duration
+    private let logger: Logger
+
+    package init(database: WorkerDatabase, store: ArchiveStore, interval: Duration = .seconds(2), logger: Logger) {
+        self.database = database
+        self.store = store
+        self.interval = interval
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        var backoff = Backoff(cap: .seconds(30))
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            let wait: Duration
+            do {
+                try await sweep()
+                backoff.reset()
+                wait = interval
+            } catch {
+                wait = backoff.next()
+                logger.debug("Cannot sweep archives", metadata: ["error": "\(error)"])
+            }
+            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
+        }
+    }
+
+    /// Expires what is due and removes what has expired, some hundred jobs at a time.
+    package func sweep() async throws {
+        try await StoreCheck(database: database, store: store).verify()
+        try await database.transaction { try await Self.expire(on: $0) }
+        let expired = try await database.transaction { try await Self.expired(on: $0) }
+        for file in expired {
+            try store.remove(file.name)
+            try await database.transaction { try await Self.forget(file, on: $0) }
+            logger.info("Removed an archive", metadata: ["job": "\(file.job)"])
+        }
+    }
+
+    private struct ExpiredFile: Sendable {
+        let job: String
+        let epoch: Int
+        let name: ArchiveName
+    }
+
+    private static func expire(on connection: isolated PostgresConnection) async throws {
+        try await connection.query(
+            Query(
+                "expire",
+                """
+                WITH due AS MATERIALIZED (
+                    SELECT id FROM adminexport.job
+                    WHERE state = 'succeeded' AND NOT hold AND expires_at < now()
+                    ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED
+                ), changed AS (
+                    UPDATE adminexport.job j SET state = 'expired', revision = j.revision + 1 FROM due
+                    WHERE j.id = due.id AND j.state = 'succeeded' AND NOT j.hold RETURNING j.*
+                )
+                INSERT INTO adminexport.audit_event (event, job, tenant_slug, actor_key, actor_email)
+                SELECT 'expired', id, tenant_slug, actor_key, actor_email FROM changed
+                """))
+    }
+
+    private static func expired(on connection: isolated PostgresConnection) async throws -> [ExpiredFile] {
+        let rows = try await connection.query(
+            Query(
+                "files-to-remove",
+                """
+                SELECT id, archive_epoch, tenant_slug, extract(year FROM created_at AT TIME ZONE 'UTC')::int AS year,
+                    extract(month FROM created_at AT TIME ZONE 'UTC')::int AS month
+                FROM adminexport.job WHERE state = 'expired' AND archive_epoch IS NOT NULL ORDER BY id LIMIT 100
+                """))
+        return try rows.map { row in
+            let job: String = try row.decode("id")
+            let epoch: Int = try row.decode("archive_epoch")
+            return ExpiredFile(
+                job: job, epoch: epoch,
+                name: ArchiveName(
+                    tenant: try row.decode("tenant_slug"), year: try row.decode("year"), month: try row.decode("month"),
+                    job: job, epoch: epoch))
+        }
+    }
+
+    private static func forget(_ file: ExpiredFile, on connection: isolated PostgresConnection) async throws {
+        try await connection.query(
+            Query(
+                "file-removed",
+                """
+                UPDATE adminexport.job SET archive_epoch = NULL
+                WHERE id = $1::uuid AND state = 'expired' AND archive_epoch = $2::int
+                """, [.text(file.job), .integer(file.epoch)]))
+    }
+}

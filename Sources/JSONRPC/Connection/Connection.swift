@@ -1,0 +1,256 @@
+private import Synchronization
+
+/// What a connection may ask of the service.
+package struct ConnectionLimits: Sendable {
+    /// Bytes of a line.
+    package var line = 1024 * 1024
+    package var nesting = 32
+    package var batch = 32
+    package var inFlight = 32
+    package var parked = 32
+
+    package init() {}
+}
+
+/// Serves one peer: reads its lines in order, runs its requests side by side, answers each exactly once.
+///
+/// Never throws: a peer that sends nonsense or goes away ends its own connection and nothing else.
+package final class Connection<Session: Sendable, Channel: Transport>: Sendable {
+    private let transport: Channel
+    private let dispatcher: Dispatcher<Session>
+    private let session: Session
+    private let limits: ConnectionLimits
+    private let state: Mutex<State>
+
+    private struct State {
+        var inFlight: InFlight
+        var parked: [RequestID: Call] = [:]
+        var tasks: [RequestID: (task: Task<[UInt8], Never>, isLong: Bool)] = [:]
+        var isStopping = false
+        /// Since when a line has begun and not ended, and since when a reply waits for the peer to read.
+        var partialSince: ContinuousClock.Instant?
+        var writingSince: [UInt64: ContinuousClock.Instant] = [:]
+        var nextWrite: UInt64 = 0
+    }
+
+    /// A request that is known to have a method and an id.
+    private struct Call: Sendable {
+        let request: Request
+        let id: RequestID
+        let method: Dispatcher<Session>.Method
+    }
+
+    package init(transport: Channel, dispatcher: Dispatcher<Session>, session: Session, limits: ConnectionLimits) {
+        self.transport = transport
+        self.dispatcher = dispatcher
+        self.session = session
+        self.limits = limits
+        state = Mutex(State(inFlight: InFlight(window: limits.inFlight, parkingSpace: limits.parked)))
+    }
+
+    /// Serves until the peer has ended its side and every request has been answered, or the peer is gone.
+    package func run() async {
+        await withDiscardingTaskGroup { group in
+            var framer = LineFramer(limit: limits.line)
+            do {
+                for try await bytes in transport.inbound {
+                    let events = framer.append(bytes)
+                    let isWithinLine = framer.isWithinLine
+                    state.withLock { state in
+                        let began = events.isEmpty ? state.partialSince : nil
+                        state.partialSince = isWithinLine ? began ?? .now : nil
+                    }
+                    for event in events { await take(event, &group) }
+                }
+            } catch {
+                // The peer is gone: nobody wants the answers.
+                cancelAll()
+            }
+        }
+    }
+
+    /// Answers what runs, ends at once what only waits, and refuses what comes.
+    package func stop() {
+        let waiting = state.withLock { state in
+            state.isStopping = true
+            return state.tasks.values.filter(\.isLong).map(\.task)
+        }
+        for task in waiting { task.cancel() }
+    }
+
+    /// Ends everything that still runs.
+    package func cancelAll() {
+        let tasks = state.withLock { state in state.tasks.values.map(\.task) }
+        for task in tasks { task.cancel() }
+    }
+
+    /// How long the peer has kept a line unfinished, and how long it has let a reply wait unread; zero where it does not.
+    package var stalls: (reading: Duration, writing: Duration) {
+        state.withLock { state in
+            let now = ContinuousClock.now
+            return (
+                state.partialSince.map { $0.duration(to: now) } ?? .zero,
+                state.writingSince.values.min().map { $0.duration(to: now) } ?? .zero
+            )
+        }
+    }
+
+    /// Whether no request is being served.
+    package var isIdle: Bool { state.withLock { $0.inFlight.isIdle } }
+
+    // MARK: Lines
+
+    private func take(_ event: LineFramer.Event, _ group: inout DiscardingTaskGroup) async {
+        switch event {
+        case .tooLong:
+            await send(Reply.error(nil, .lineTooLong(limit: limits.line)))
+        case .line(let line):
+            let shape: JSONScanner.Shape
+            do {
+                shape = try JSONScanner.scan(line[...], depth: limits.nesting)
+            } catch {
+                return await send(Reply.error(nil, .parse(error)))
+            }
+            if case .array(let elements) = shape {
+                await takeBatch(elements.map { line[$0] }, &group)
+            } else {
+                await takeMessage(line[...], shape, &group)
+            }
+        }
+    }
+
+    private func takeMessage(
+        _ bytes: ArraySlice<UInt8>, _ shape: JSONScanner.Shape, _ group: inout DiscardingTaskGroup
+    ) async {
+        let request: Request
+        do {
+            request = try Request.parse(bytes, shape: shape)
+        } catch {
+            return await send(Reply.error(error.id, error.error))
+        }
+        guard let id = request.id else { return notify(request) }
+        guard let method = dispatcher.method(request.method) else {
+            return await send(Reply.error(id, .methodNotFound(request.method)))
+        }
+        let call = Call(request: request, id: id, method: method)
+        let (admission, isStopping) = state.withLock { state in
+            if state.isStopping { return (InFlight.Admission.refuse, true) }
+            let admission = state.inFlight.admit(id, isControl: method.isControl)
+            if admission == .park { state.parked[id] = call }
+            return (admission, false)
+        }
+        switch admission {
+        case .start:
+            group.addTask { await self.serve(call) }
+        case .park:
+            break
+        case .refuse:
+            await send(Reply.error(id, isStopping ? .shuttingDown : .overloaded))
+        case .duplicate:
+            await send(
+                Reply.error(nil, .invalidRequest("A request with this id is still in flight.", kind: "duplicate-id")))
+        }
+    }
+
+    /// Serves the call and then, one after the other, those that were parked behind it.
+    private func serve(_ first: Call) async {
+        var next: Call? = first
+        while let call = next {
+            await send(await run(call))
+            next = state.withLock { state in
+                state.tasks[call.id] = nil
+                return state.inFlight.finish(call.id).flatMap { state.parked.removeValue(forKey: $0) }
+            }
+        }
+    }
+
+    /// Runs the call in a task of its own, which `$/cancelRequest` can reach.
+    private func run(_ call: Call) async -> [UInt8] {
+        let task = Task { await dispatcher.reply(to: call.request, call.method, id: call.id, session: session) }
+        let isStopping = state.withLock { state in
+            state.tasks[call.id] = (task, call.method.isLong)
+            return state.isStopping
+        }
+        if isStopping, call.method.isLong { task.cancel() }
+        let reply = await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }
+        guard task.isCancelled, state.withLock({ $0.isStopping }) else { return reply }
+        return Reply.error(call.id, .shuttingDown)
+    }
+
+    // MARK: Notifications
+
+    /// `$/cancelRequest` is the only one that does anything; others are ignored, as JSON-RPC wants it.
+    private func notify(_ request: Request) {
+        guard request.method == "$/cancelRequest",
+            case .object(let members)? = try? JSONScanner.scan(request.params),
+            let member = members.first(where: { $0.name == "id" })
+        else { return }
+        let id = RequestID(json: Array(request.params[member.value]))
+        state.withLock { $0.tasks[id]?.task }?.cancel()
+        let parked = state.withLock { state in
+            state.inFlight.unpark(id) ? state.parked.removeValue(forKey: id) : nil
+        }
+        if let parked {
+            // Answered from a task of its own: the reader does not wait for the writer here.
+            Task { await send(Reply.error(parked.id, .cancelled)) }
+        }
+    }
+
+    // MARK: Batches
+
+    /// Runs a batch in order and answers it in one line (JSON-RPC 2.0, section 6).
+    private func takeBatch(_ elements: [ArraySlice<UInt8>], _ group: inout DiscardingTaskGroup) async {
+        guard !elements.isEmpty, elements.count <= limits.batch else {
+            return await send(
+                Reply.error(nil, .invalidRequest("A batch has 1 to \(limits.batch) requests.")))
+        }
+        var replies: [[UInt8]] = []
+        for bytes in elements {
+            if let reply = await replyInBatch(bytes) { replies.append(reply) }
+        }
+        guard !replies.isEmpty else { return }
+        await send(Array("[".utf8) + Array(replies.joined(separator: Array(",".utf8))) + Array("]".utf8))
+    }
+
+    private func replyInBatch(_ bytes: ArraySlice<UInt8>) async -> [UInt8]? {
+        let request: Request
+        do {
+            // The whole line has been scanned; this tells the element's own members.
+            let shape = (try? JSONScanner.scan(bytes, depth: limits.nesting)) ?? .literal
+            request = try Request.parse(bytes, shape: shape)
+        } catch {
+            return Reply.error(error.id, error.error)
+        }
+        guard let id = request.id else {
+            notify(request)
+            return nil
+        }
+        guard !state.withLock({ $0.isStopping }) else { return Reply.error(id, .shuttingDown) }
+        guard let method = dispatcher.method(request.method) else {
+            return Reply.error(id, .methodNotFound(request.method))
+        }
+        guard !method.isLong else {
+            return Reply.error(id, .invalidRequest("\(request.method) is not taken in a batch."))
+        }
+        return await dispatcher.reply(to: request, method, id: id, session: session)
+    }
+
+    private func send(_ reply: [UInt8]) async {
+        let write = state.withLock { state in
+            state.nextWrite += 1
+            state.writingSince[state.nextWrite] = .now
+            return state.nextWrite
+        }
+        defer { state.withLock { $0.writingSince[write] = nil } }
+        do {
+            try await transport.write(reply + [UInt8(ascii: "\n")])
+        } catch {
+            // Nobody reads any more: stop what would only produce more.
+            cancelAll()
+        }
+    }
+}

@@ -1,0 +1,310 @@
+/// Checks that a text is strict JSON (RFC 8259, I-JSON RFC 7493), before any decoder sees it.
+///
+/// Refused beyond the grammar: nesting over the limit, a name twice in one object (after unescaping), a lone surrogate,
+/// bytes that are no UTF-8, an integer beyond ±(2^53 − 1). The scan is a loop with a stack of its own: no text makes it
+/// recurse.
+package struct JSONScanner {
+    /// What stands at the top of a text, with the places of its parts.
+    package enum Shape: Equatable, Sendable {
+        case object([Member])
+        case array([Range<Int>])
+        case string
+        case number
+        case literal
+    }
+
+    package struct Member: Equatable, Sendable {
+        /// Unescaped.
+        package let name: String
+        /// The value's bytes.
+        package let value: Range<Int>
+    }
+
+    private enum Expected {
+        case value, valueOrEnd, nameOrEnd, name, colon, commaOrEnd, end
+    }
+
+    private struct Container {
+        let isObject: Bool
+        var names: Set<String> = []
+        var name = ""
+        var valueStart = 0
+    }
+
+    private let bytes: ArraySlice<UInt8>
+    private let depth: Int
+    private var at: Int
+    private var stack: [Container] = []
+    private var expected = Expected.value
+    private var members: [Member] = []
+    private var elements: [Range<Int>] = []
+    private var shape = Shape.literal
+
+    /// - Parameters:
+    ///   - bytes: one whole text; ranges in the result are indices of it.
+    ///   - depth: how deep arrays and objects may nest.
+    package static func scan(_ bytes: ArraySlice<UInt8>, depth: Int = 32) throws(JSONFault) -> Shape {
+        var scanner = JSONScanner(bytes: bytes, depth: depth)
+        return try scanner.run()
+    }
+
+    private init(bytes: ArraySlice<UInt8>, depth: Int) {
+        self.bytes = bytes
+        self.depth = depth
+        at = bytes.startIndex
+    }
+
+    private func fault(_ reason: String) -> JSONFault {
+        JSONFault(offset: at - bytes.startIndex, reason: reason)
+    }
+
+    private mutating func run() throws(JSONFault) -> Shape {
+        while true {
+            skipSpace()
+            guard at < bytes.endIndex else {
+                guard expected == .end else { throw fault("the text ends too early") }
+                return shape
+            }
+            let byte = bytes[at]
+            switch expected {
+            case .value:
+                try value(byte)
+            case .valueOrEnd:
+                if byte == UInt8(ascii: "]") { try close() } else { try value(byte) }
+            case .nameOrEnd:
+                if byte == UInt8(ascii: "}") { try close() } else { try name(byte) }
+            case .name:
+                try name(byte)
+            case .colon:
+                guard byte == UInt8(ascii: ":") else { throw fault("a colon is missing") }
+                at += 1
+                expected = .value
+            case .commaOrEnd:
+                try commaOrEnd(byte)
+            case .end:
+                throw fault("there is more after the value")
+            }
+        }
+    }
+
+    private mutating func skipSpace() {
+        while at < bytes.endIndex, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[at]) { at += 1 }
+    }
+
+    // MARK: Structure
+
+    private mutating func value(_ byte: UInt8) throws(JSONFault) {
+        let start = at
+        if !stack.isEmpty { stack[stack.count - 1].valueStart = start }
+        switch byte {
+        case UInt8(ascii: "{"), UInt8(ascii: "["):
+            guard stack.count < depth else { throw fault("arrays and objects nest deeper than \(depth)") }
+            let isObject = byte == UInt8(ascii: "{")
+            stack.append(Container(isObject: isObject))
+            at += 1
+            expected = isObject ? .nameOrEnd : .valueOrEnd
+        case UInt8(ascii: "\""):
+            _ = try string()
+            ended(start, .string)
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            try number()
+            ended(start, .number)
+        case UInt8(ascii: "t"): try literal("true", start)
+        case UInt8(ascii: "f"): try literal("false", start)
+        case UInt8(ascii: "n"): try literal("null", start)
+        default: throw fault("a value is missing")
+        }
+    }
+
+    private mutating func literal(_ word: StaticString, _ start: Int) throws(JSONFault) {
+        let length = word.utf8CodeUnitCount
+        let matches = (0..<length).allSatisfy { at + $0 < bytes.endIndex && bytes[at + $0] == word.utf8Start[$0] }
+        guard matches else { throw fault("a value is missing") }
+        at += length
+        ended(start, .literal)
+    }
+
+    /// A value is complete: note its place where it belongs to the top.
+    private mutating func ended(_ start: Int, _ kind: Shape) {
+        switch stack.count {
+        case 0:
+            shape = kind
+            expected = .end
+            return
+        case 1 where stack[0].isObject:
+            members.append(Member(name: stack[0].name, value: start..<at))
+        case 1:
+            elements.append(start..<at)
+        default:
+            break
+        }
+        expected = .commaOrEnd
+    }
+
+    private mutating func commaOrEnd(_ byte: UInt8) throws(JSONFault) {
+        let isObject = stack[stack.count - 1].isObject
+        switch byte {
+        case UInt8(ascii: ","):
+            at += 1
+            expected = isObject ? .name : .value
+        case UInt8(ascii: "}") where isObject, UInt8(ascii: "]") where !isObject:
+            try close()
+        default:
+            throw fault("a comma or the end of the \(isObject ? "object" : "array") is missing")
+        }
+    }
+
+    private mutating func close() throws(JSONFault) {
+        at += 1
+        let container = stack.removeLast()
+        if stack.isEmpty {
+            shape = container.isObject ? .object(members) : .array(elements)
+            expected = .end
+        } else {
+            ended(stack[stack.count - 1].valueStart, .literal)
+        }
+    }
+
+    private mutating func name(_ byte: UInt8) throws(JSONFault) {
+        guard byte == UInt8(ascii: "\"") else { throw fault("a name in quotes is missing") }
+        let start = at
+        let name = try string()
+        guard stack[stack.count - 1].names.insert(name).inserted else {
+            at = start
+            throw fault("a name stands twice in one object")
+        }
+        stack[stack.count - 1].name = name
+        expected = .colon
+    }
+
+    // MARK: Strings
+
+    /// Reads a string and gives it unescaped.
+    private mutating func string() throws(JSONFault) -> String {
+        at += 1
+        var result: [UInt8] = []
+        while true {
+            guard at < bytes.endIndex else { throw fault("a string does not end") }
+            let byte = bytes[at]
+            switch byte {
+            case UInt8(ascii: "\""):
+                at += 1
+                return String(decoding: result, as: UTF8.self)
+            case UInt8(ascii: "\\"):
+                let scalar = try escape()
+                result.append(contentsOf: Array(String(scalar).utf8))
+            case 0..<0x20:
+                throw fault("a control character stands in a string; write it as an escape")
+            case 0..<0x80:
+                result.append(byte)
+                at += 1
+            default:
+                let length = try sequence(byte)
+                result.append(contentsOf: bytes[at..<(at + length)])
+                at += length
+            }
+        }
+    }
+
+    /// The length of the well-formed UTF-8 sequence here (Unicode, table 3-7).
+    private func sequence(_ lead: UInt8) throws(JSONFault) -> Int {
+        let length: Int
+        var second: ClosedRange<UInt8> = 0x80...0xBF
+        switch lead {
+        case 0xC2...0xDF: length = 2
+        case 0xE0...0xEF:
+            length = 3
+            if lead == 0xE0 { second = 0xA0...0xBF }
+            if lead == 0xED { second = 0x80...0x9F }
+        case 0xF0...0xF4:
+            length = 4
+            if lead == 0xF0 { second = 0x90...0xBF }
+            if lead == 0xF4 { second = 0x80...0x8F }
+        default: throw fault("a byte is not UTF-8")
+        }
+        guard at + length <= bytes.endIndex, second.contains(bytes[at + 1]),
+            (2..<length).allSatisfy({ (0x80...0xBF).contains(bytes[at + $0]) })
+        else { throw fault("a byte is not UTF-8") }
+        return length
+    }
+
+    private mutating func escape() throws(JSONFault) -> Unicode.Scalar {
+        guard at + 1 < bytes.endIndex else { throw fault("a string does not end") }
+        let simple: [UInt8: Unicode.Scalar] = [
+            UInt8(ascii: "\""): "\"", UInt8(ascii: "\\"): "\\", UInt8(ascii: "/"): "/", UInt8(ascii: "b"): "\u{8}",
+            UInt8(ascii: "f"): "\u{C}", UInt8(ascii: "n"): "\n", UInt8(ascii: "r"): "\r", UInt8(ascii: "t"): "\t",
+        ]
+        if let scalar = simple[bytes[at + 1]] {
+            at += 2
+            return scalar
+        }
+        guard bytes[at + 1] == UInt8(ascii: "u") else { throw fault("an escape is unknown") }
+        let start = at
+        let first = try hexadecimal()
+        if let scalar = Unicode.Scalar(first) { return scalar }
+        guard first < 0xDC00, at + 1 < bytes.endIndex, bytes[at] == UInt8(ascii: "\\"), bytes[at + 1] == UInt8(ascii: "u")
+        else {
+            at = start
+            throw fault("a surrogate stands alone")
+        }
+        let second = try hexadecimal()
+        guard (0xDC00...0xDFFF).contains(second),
+            let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
+        else {
+            at = start
+            throw fault("a surrogate stands alone")
+        }
+        return scalar
+    }
+
+    /// `\uXXXX`
+    private mutating func hexadecimal() throws(JSONFault) -> UInt32 {
+        guard at + 6 <= bytes.endIndex else { throw fault("an escape has not four digits") }
+        var value: UInt32 = 0
+        for byte in bytes[(at + 2)..<(at + 6)] {
+            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+                throw fault("an escape has not four digits")
+            }
+            value = value << 4 | UInt32(digit)
+        }
+        at += 6
+        return value
+    }
+
+    // MARK: Numbers
+
+    private mutating func number() throws(JSONFault) {
+        let start = at
+        let isNegative = bytes[at] == UInt8(ascii: "-")
+        if isNegative { at += 1 }
+        let whole = digits()
+        guard !whole.isEmpty else { throw fault("a number has no digits") }
+        guard whole.count == 1 || whole.first != UInt8(ascii: "0") else {
+            at = start
+            throw fault("a number starts with 0")
+        }
+        var isInteger = true
+        if at < bytes.endIndex, bytes[at] == UInt8(ascii: ".") {
+            isInteger = false
+            at += 1
+            guard !digits().isEmpty else { throw fault("a number has no digits after the point") }
+        }
+        if at < bytes.endIndex, bytes[at] | 0x20 == UInt8(ascii: "e") {
+            isInteger = false
+            at += 1
+            if at < bytes.endIndex, bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "-") { at += 1 }
+            guard !digits().isEmpty else { throw fault("a number has no digits in its exponent") }
+        }
+        guard isInteger else { return }
+        guard let value = Int(String(decoding: whole, as: UTF8.self)), value <= 9_007_199_254_740_991 else {
+            at = start
+            throw fault("an integer is beyond 2^53 - 1; send it as a string")
+        }
+    }
+
+    private mutating func digits() -> ArraySlice<UInt8> {
+        let start = at
+        while at < bytes.endIndex, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[at]) { at += 1 }
+        return bytes[start..<at]
+    }
+}

@@ -1,0 +1,98 @@
+/// An error as it goes over the wire: a number, a kind that programs go by, and a sentence for people.
+package struct RPCError: Error, Sendable, Equatable {
+    package let code: Int
+    /// `data.kind`, the contract.
+    package let kind: String
+    package let message: String
+    /// `data.retryable`
+    package let isRetryable: Bool
+    /// Further members of `data`.
+    package let details: [(name: String, value: Detail)]
+
+    package enum Detail: Sendable, Equatable {
+        case text(String)
+        case number(Int)
+    }
+
+    package init(
+        _ code: Int, _ kind: String, _ message: String, retryable: Bool = false,
+        details: [(name: String, value: Detail)] = []
+    ) {
+        self.code = code
+        self.kind = kind
+        self.message = message
+        isRetryable = retryable
+        self.details = details
+    }
+
+    package static func == (left: RPCError, right: RPCError) -> Bool {
+        left.code == right.code && left.kind == right.kind && left.message == right.message
+            && left.isRetryable == right.isRetryable && left.details.elementsEqual(right.details, by: ==)
+    }
+
+    /// The `error` member.
+    var json: [UInt8] {
+        var text = "{\"code\":\(code),\"message\":\(JSONText.quoted(message)),\"data\":{\"kind\":\(JSONText.quoted(kind))"
+        text += ",\"retryable\":\(isRetryable)"
+        for detail in details {
+            text += ",\(JSONText.quoted(detail.name)):"
+            switch detail.value {
+            case .text(let value): text += JSONText.quoted(value)
+            case .number(let value): text += "\(value)"
+            }
+        }
+        return Array((text + "}}").utf8)
+    }
+}
+
+extension RPCError {
+    package static func parse(_ fault: JSONFault) -> RPCError {
+        RPCError(
+            -32700, "parse-error", "This is not JSON that is taken here: \(fault).",
+            details: [("offset", .number(fault.offset))])
+    }
+
+    package static func invalidRequest(_ message: String, kind: String = "invalid-request") -> RPCError {
+        RPCError(-32600, kind, message)
+    }
+
+    package static func lineTooLong(limit: Int) -> RPCError {
+        RPCError(
+            -32600, "line-too-long", "A line may have \(limit) bytes at most; this one was dropped.",
+            details: [("limit", .number(limit))])
+    }
+
+    package static func methodNotFound(_ method: String) -> RPCError {
+        RPCError(-32601, "method-not-found", "There is no method of the name \(method.prefix(64)).")
+    }
+
+    package static func invalidParams(_ param: String, _ message: String) -> RPCError {
+        RPCError(-32602, "invalid-params", message, details: [("param", .text(param))])
+    }
+
+    package static let internalError = RPCError(-32603, "internal-error", "Something went wrong in the service.")
+    package static let shuttingDown = RPCError(
+        -32000, "shutting-down", "The service is stopping. Try again in a moment.", retryable: true)
+    package static let overloaded = RPCError(
+        -32001, "overloaded", "This connection has too many requests in flight. Wait for replies.", retryable: true)
+    package static let cancelled = RPCError(-32800, "request-cancelled", "The request was cancelled, as asked.")
+}
+
+/// JSON text that is written by hand: error objects and envelopes.
+enum JSONText {
+    static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\u{0}"..<"\u{20}", "\u{2028}", "\u{2029}":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

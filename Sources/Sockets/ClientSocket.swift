@@ -1,0 +1,77 @@
+private import Glibc
+private import SystemPackage
+
+/// A connected Unix-domain socket with blocking reads and writes, each with a time limit.
+///
+/// Reading and writing may be done by two threads at once; `shutdown` wakes both.
+package final class ClientSocket: Sendable {
+    private let raw: Int32
+
+    /// - Throws: ``SocketError``: `pathTooLong`, `unreachable`, `permissionDenied`, `system`.
+    package init(path: String) throws(SocketError) {
+        let address = try UnixAddress(path)
+        let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+        guard raw >= 0 else { throw SocketError(errno: Errno(rawValue: errno), "no socket could be made") }
+        guard address.withSocketAddress({ connect(raw, $0, $1) }) == 0 else {
+            let code = errno
+            close(raw)
+            switch code {
+            case ENOENT, ECONNREFUSED:
+                throw SocketError(.unreachable, "nobody serves the socket \(path): is adminexportd running?")
+            case EACCES, EPERM:
+                throw SocketError(
+                    .permissionDenied,
+                    "you may not use the socket \(path): ask to be put in its group (usually adminexport-clients)")
+            default:
+                throw SocketError(errno: Errno(rawValue: code), "the socket \(path) cannot be reached")
+            }
+        }
+        self.raw = raw
+    }
+
+    deinit {
+        close(raw)
+    }
+
+    /// Ends both directions; a read that waits returns, writes fail.
+    package func shutdown() {
+        _ = Glibc.shutdown(raw, Int32(SHUT_RDWR))
+    }
+
+    /// Sends all bytes.
+    ///
+    /// - Throws: ``SocketError/Code/closed`` where the peer is gone or takes nothing for the time.
+    package func write(_ bytes: [UInt8], timeout: Duration) throws(SocketError) {
+        var sent = 0
+        while sent < bytes.count {
+            try wait(POLLOUT, timeout)
+            let count = bytes.withUnsafeBytes { buffer in
+                send(raw, buffer.baseAddress.map { $0 + sent }, bytes.count - sent, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            }
+            if count > 0 {
+                sent += count
+            } else if errno != EAGAIN, errno != EINTR {
+                throw SocketError(.closed, "the service closed the connection")
+            }
+        }
+    }
+
+    /// Reads some bytes; none at the end. Waits for as long as it takes, until ``shutdown()``.
+    package func read() throws(SocketError) -> [UInt8] {
+        while true {
+            var got = 0
+            let bytes = [UInt8](unsafeUninitializedCapacity: 64 * 1024) { buffer, count in
+                got = recv(raw, buffer.baseAddress, buffer.count, 0)
+                count = max(0, got)
+            }
+            if got < 0, errno == EINTR { continue }
+            return bytes
+        }
+    }
+
+    private func wait(_ events: Int32, _ timeout: Duration) throws(SocketError) {
+        var entry = pollfd(fd: raw, events: Int16(events), revents: 0)
+        let ready = poll(&entry, 1, Int32(timeout.components.seconds * 1_000))
+        guard ready != 0 else { throw SocketError(.closed, "the service did not read for \(timeout)") }
+    }
+}

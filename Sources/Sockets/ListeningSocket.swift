@@ -1,0 +1,107 @@
+private import CSockets
+private import Glibc
+private import SystemPackage
+
+/// A Unix-domain socket that takes connections: inherited from the service manager, or bound here.
+package struct ListeningSocket: ~Copyable {
+    private static let backlog: Int32 = 512
+
+    private let descriptor: OwnedDescriptor
+    /// Removed at the end, where this process made it.
+    private let boundPath: String?
+    /// Kept open for its lock.
+    private let lock: Int32
+
+    deinit {
+        if let boundPath { unlink(boundPath) }
+        if lock >= 0 { close(lock) }
+    }
+
+    package var raw: Int32 { descriptor.raw }
+
+    /// Takes over a listening socket that another process has bound. Its path is not touched.
+    package init(inherited raw: Int32) throws(SocketError) {
+        descriptor = OwnedDescriptor(adopting: raw)
+        boundPath = nil
+        lock = -1
+        _ = fcntl(raw, F_SETFD, FD_CLOEXEC)
+        _ = fcntl(raw, F_SETFL, fcntl(raw, F_GETFL) | O_NONBLOCK)
+    }
+
+    /// Binds the path with mode 0660.
+    ///
+    /// A socket that a dead process left is replaced; one that answers is not. A lock file beside it decides between two
+    /// processes that start at once.
+    ///
+    /// - Throws: ``SocketError``: `pathTooLong`, `inUse`, `notASocket`, `system`.
+    package init(path: String) throws(SocketError) {
+        let address = try UnixAddress(path)
+        let lock = open(path + ".lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
+        guard lock >= 0 else { throw Self.fault("the socket's directory cannot be written") }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            close(lock)
+            throw SocketError(.inUse, "another process serves this socket: stop it, or choose another path")
+        }
+        do throws(SocketError) {
+            descriptor = OwnedDescriptor(adopting: try Self.bind(path, address))
+        } catch {
+            close(lock)
+            throw error
+        }
+        boundPath = path
+        self.lock = lock
+    }
+
+    private static func bind(_ path: String, _ address: UnixAddress) throws(SocketError) -> Int32 {
+        try clear(path, address)
+        let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
+        guard raw >= 0 else { throw fault("no socket could be made") }
+        // Until chmod only the owner can connect: connecting takes the right to write.
+        let bound = address.withSocketAddress { Glibc.bind(raw, $0, $1) }
+        guard bound == 0, chmod(path, 0o660) == 0, listen(raw, backlog) == 0 else {
+            let fault = fault("the socket cannot be bound")
+            close(raw)
+            throw fault
+        }
+        return raw
+    }
+
+    private static func clear(_ path: String, _ address: UnixAddress) throws(SocketError) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            throw SocketError(.notASocket, "there is a file at the socket's path that is no socket: remove it, or choose another path")
+        }
+        let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
+        defer { close(probe) }
+        let connected = address.withSocketAddress { connect(probe, $0, $1) }
+        guard connected != 0, errno == ECONNREFUSED else {
+            throw SocketError(.inUse, "another process serves this socket: stop it, or choose another path")
+        }
+        unlink(path)
+    }
+
+    private static func fault(_ doing: String) -> SocketError {
+        SocketError(errno: Errno(rawValue: errno), doing)
+    }
+
+    /// What became of one attempt to accept.
+    package enum Accepted {
+        case connection(Int32)
+        /// Nobody waits, or whoever did has gone.
+        case none
+        /// No descriptor or no memory is left: try again in a while.
+        case exhausted
+    }
+
+    /// Takes the next connection; does not wait. The descriptor does not block and is not inherited by children.
+    package func accept() throws(SocketError) -> Accepted {
+        let raw = csockets_accept(self.raw)
+        if raw >= 0 { return .connection(raw) }
+        switch errno {
+        case EAGAIN, EINTR, ECONNABORTED, EPROTO, EPERM: return .none
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .exhausted
+        default: throw Self.fault("accepting a connection failed")
+        }
+    }
+}

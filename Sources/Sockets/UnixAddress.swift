@@ -1,0 +1,33 @@
+internal import Glibc
+
+/// The path of a Unix-domain socket, checked for length.
+struct UnixAddress {
+    /// `sun_path` has 108 bytes, the last for the zero (unix(7)).
+    static let longest = 107
+
+    private let path: [UInt8]
+
+    /// - Parameter path: where it begins with `@`, a name in the abstract namespace.
+    init(_ path: String) throws(SocketError) {
+        guard !path.isEmpty, path.utf8.count <= Self.longest else {
+            throw SocketError(
+                .pathTooLong,
+                "the socket path has \(path.utf8.count) bytes, and the system takes 1 to \(Self.longest): choose a shorter one")
+        }
+        self.path = Array(path.utf8)
+    }
+
+    func withSocketAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let isAbstract = path.first == UInt8(ascii: "@")
+        withUnsafeMutableBytes(of: &address.sun_path) { buffer in
+            buffer.copyBytes(from: path)
+            if isAbstract { buffer[0] = 0 }
+        }
+        let length = MemoryLayout<sa_family_t>.size + path.count + (isAbstract ? 0 : 1)
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(length)) }
+        }
+    }
+}
