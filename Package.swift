@@ -13,7 +13,8 @@ targets.append(
     .executableTarget(
         name: "adminexport",
         dependencies: [
-            "Commands"
+            "Commands",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]
     )
 )
@@ -24,7 +25,8 @@ targets.append(
     .executableTarget(
         name: "adminexportd",
         dependencies: [
-            "Daemon"
+            "Daemon",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]
     )
 )
@@ -144,6 +146,7 @@ targets.append(
             .product(name: "NIOCore", package: "swift-nio"),
             .product(name: "NIOPosix", package: "swift-nio"),
             .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            .product(name: "SystemPackage", package: "swift-system"),
             .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             .product(name: "Yams", package: "Yams"),
         ],

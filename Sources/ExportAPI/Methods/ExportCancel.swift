@@ -19,5 +19,5 @@ public enum ExportCancel: Method {
         ]
     }
 
-    public typealias Result = JobResult
+    public typealias Result = JobReply
 }

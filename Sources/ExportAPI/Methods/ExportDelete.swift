@@ -19,5 +19,5 @@ public enum ExportDelete: Method {
         ]
     }
 
-    public typealias Result = JobResult
+    public typealias Result = JobReply
 }

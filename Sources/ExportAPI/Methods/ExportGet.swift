@@ -19,5 +19,5 @@ public enum ExportGet: Method {
         ]
     }
 
-    public typealias Result = JobResult
+    public typealias Result = JobReply
 }

@@ -28,5 +28,5 @@ public enum ExportStart: Method {
         ]
     }
 
-    public typealias Result = JobResult
+    public typealias Result = JobReply
 }

@@ -27,5 +27,5 @@ public enum ExportWait: Method {
         ]
     }
 
-    public typealias Result = JobResult
+    public typealias Result = JobReply
 }

@@ -7,25 +7,26 @@ package import Postgres
 package struct ExportRunner: JobRunner {
     private let directory: PostgresPool
     private let database: WorkerDatabase
-    private let keys: KeyTypes
+    private let contract: DirectoryContract
     private let store: ArchiveStore
 
-    package init(directory: PostgresPool, database: WorkerDatabase, keys: KeyTypes, store: ArchiveStore) {
+    package init(directory: PostgresPool, database: WorkerDatabase, contract: DirectoryContract, store: ArchiveStore) {
         self.directory = directory
         self.database = database
-        self.keys = keys
+        self.contract = contract
         self.store = store
     }
 
     package func checkReadiness() async throws {
+        _ = try contract.keys
         try await StoreCheck(database: database, store: store).verify()
     }
 
     package func run(_ job: ClaimedJob, progress: Progress) async throws -> JobResult {
         let options = try ExportOptions(json: job.options)
         return try await Snapshot.read(
-            actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled, keys: keys,
-            pool: directory, role: DatabaseRole.worker
+            actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,
+            keys: try contract.keys, pool: directory, role: DatabaseRole.worker
         ) { [store] snapshot, pages in
             progress.begin(total: snapshot.rowsTotal)
             let file = ExportFile(job: job, options: options, snapshot: snapshot)

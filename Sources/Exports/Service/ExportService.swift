@@ -18,15 +18,17 @@ package struct ExportService: Sendable {
     }
 
     package let pool: PostgresPool
-    private let keys: KeyTypes
+    private let contract: DirectoryContract
     private let reader: ArchiveReader
+    private let store: ArchiveStore
     private let limits: Limits
     private let jobs = JobStore()
 
-    package init(pool: PostgresPool, keys: KeyTypes, store: ArchiveStore, limits: Limits) {
+    package init(pool: PostgresPool, contract: DirectoryContract, store: ArchiveStore, limits: Limits) {
         self.pool = pool
-        self.keys = keys
+        self.contract = contract
         self.limits = limits
+        self.store = store
         reader = ArchiveReader(store: store)
     }
 
@@ -42,7 +44,22 @@ package struct ExportService: Sendable {
             self.peer = peer
         }
 
-        var reference: ActorReference { .labels(tenant: tenant, email: email) }
+        fileprivate var reference: ActorReference { .labels(tenant: tenant, email: email) }
+    }
+
+    /// Whose jobs are asked for.
+    package enum Asker: Sendable {
+        /// An administrator's own.
+        case actor(Caller)
+        /// Anybody's.
+        case `operator`(Peer)
+
+        fileprivate var peer: Peer {
+            switch self {
+            case .actor(let caller): caller.peer
+            case .operator(let peer): peer
+            }
+        }
     }
 
     private func transaction<Result: Sendable>(
@@ -61,7 +78,7 @@ package struct ExportService: Sendable {
         let hash = Array(SHA256.hash(data: Array(json.utf8))).hexadecimal
         return try await recordingDenial(caller, job: nil) {
             try await transaction { connection in
-                let access = try await Access.check(caller.reference, keys: keys, on: connection)
+                let access = try await Access.check(caller.reference, keys: contract.keys, on: connection)
                 let request = JobStore.Request(
                     tenantKey: access.identity.tenantKey, tenantSlug: access.identity.tenantSlug,
                     actorKey: access.identity.actorKey, actorEmail: access.identity.actorEmail, options: json,
@@ -73,61 +90,81 @@ package struct ExportService: Sendable {
     }
 
     /// An actor's own job. A job is visible to who asked for it also when they may not export any more.
-    package func get(_ caller: Caller, job id: JobID) async throws -> Job {
+    package func get(_ asker: Asker, job id: JobID) async throws -> Job {
         try await transaction { connection in
-            try await jobs.get(id, owner: owner(caller, on: connection), on: connection)
+            try await jobs.get(id, owner: owner(asker, on: connection), on: connection)
         }
     }
 
+    /// - Parameter tenant: only this tenant's jobs; for an operator.
     package func list(
-        _ caller: Caller, states: [JobState], before: JobID?, limit: Int
+        _ asker: Asker, tenant: String?, states: [JobState], before: JobID?, limit: Int
     ) async throws -> [Job] {
         try await transaction { connection in
             try await jobs.list(
-                owner: owner(caller, on: connection), tenantSlug: nil, states: states, before: before, limit: limit,
+                owner: owner(asker, on: connection), tenantSlug: tenant, states: states, before: before, limit: limit,
                 on: connection)
         }
     }
 
-    package func cancel(_ caller: Caller, job id: JobID) async throws -> Job {
+    package func cancel(_ asker: Asker, job id: JobID) async throws -> Job {
         try await transaction { connection in
-            try await jobs.cancel(id, owner: owner(caller, on: connection), peer: caller.peer, on: connection)
+            try await jobs.cancel(id, owner: owner(asker, on: connection), peer: asker.peer, on: connection)
         }
     }
 
-    package func delete(_ caller: Caller, job id: JobID) async throws -> Job {
+    package func delete(_ asker: Asker, job id: JobID) async throws -> Job {
         try await transaction { connection in
-            try await jobs.delete(id, owner: owner(caller, on: connection), peer: caller.peer, on: connection)
+            try await jobs.delete(id, owner: owner(asker, on: connection), peer: asker.peer, on: connection)
         }
     }
 
     private func owner(
-        _ caller: Caller, on connection: isolated PostgresConnection
+        _ asker: Asker, on connection: isolated PostgresConnection
     ) async throws -> JobStore.Owner {
-        let identity = try await Identity.find(caller.reference, keys: keys, on: connection)
-        return JobStore.Owner(tenantKey: identity.tenantKey, actorKey: identity.actorKey)
+        switch asker {
+        case .operator:
+            return .anyone
+        case .actor(let caller):
+            let identity = try await Identity.find(caller.reference, keys: contract.keys, on: connection)
+            return JobStore.Owner(tenantKey: identity.tenantKey, actorKey: identity.actorKey)
+        }
     }
 
     /// Waits for a revision past the given one, at most so long; gives the job as it stands then.
     ///
     /// - Parameter revision: nil for the next change from now on.
     package func wait(
-        _ caller: Caller, job id: JobID, after revision: Int?, timeout: Duration
+        _ asker: Asker, job id: JobID, after revision: Int?, timeout: Duration
     ) async throws -> Job {
         let deadline = ContinuousClock.now + timeout
-        var job = try await get(caller, job: id)
+        var job = try await get(asker, job: id)
         let known = revision ?? job.revision
         while job.revision <= known, !job.state.isFinal {
             let left = ContinuousClock.now.duration(to: deadline)
             guard left > .zero else { break }
             try await Task.sleep(for: min(left, .milliseconds(250)))
-            job = try await get(caller, job: id)
+            job = try await get(asker, job: id)
         }
         return job
     }
 
     package func depth() async throws -> JobStore.Depth {
         try await transaction { try await jobs.depth(on: $0) }
+    }
+
+    /// What is wrong with the archives' directory; nil where nothing is.
+    ///
+    /// - Throws: faults of the database.
+    package func storageFault() async throws -> String? {
+        let facts = try await transaction { try await StoreFacts.load(on: $0) }
+        do {
+            try store.verify(facts, mayCreate: false)
+            return nil
+        } catch let error as ArchiveError {
+            // Before the first export there is no id, and nothing that could be missing.
+            return error.code == .wrongStore && facts.isUnused ? nil : error.message
+        }
     }
 
     // MARK: Files
@@ -147,9 +184,9 @@ package struct ExportService: Sendable {
     package func read(
         _ caller: Caller, job id: JobID, offset: Int, length: Int, isFirst: Bool
     ) async throws -> Part {
-        let name = try await recordingDenial(caller, job: id) {
+        let (name, facts) = try await recordingDenial(caller, job: id) {
             try await transaction { connection in
-                let access = try await Access.check(caller.reference, keys: keys, on: connection)
+                let access = try await Access.check(caller.reference, keys: contract.keys, on: connection)
                 let identity = access.identity
                 let job = try await jobs.get(
                     id, owner: JobStore.Owner(tenantKey: identity.tenantKey, actorKey: identity.actorKey), on: connection)
@@ -164,9 +201,11 @@ package struct ExportService: Sendable {
                         .downloaded, job: id, tenant: identity.tenantSlug, actorKey: identity.actorKey,
                         actorEmail: identity.actorEmail, peer: caller.peer, on: connection)
                 }
-                return name
+                return (name, try await StoreFacts.load(on: connection))
             }
         }
+        // A file of another installation, or none because nothing is mounted, is not given out as this one's.
+        try store.verify(facts, mayCreate: false)
         return try await reader.read(name, offset: offset, length: length)
     }
 

@@ -74,3 +74,10 @@ enum Reply {
         Array("{\"jsonrpc\":\"2.0\",\"id\":".utf8) + (id?.json ?? Array("null".utf8)) + Array(",".utf8)
     }
 }
+
+/// A line for a peer that is let go before it has a connection.
+package enum OneLineReply {
+    package static func error(_ error: RPCError) -> [UInt8] {
+        Reply.error(nil, error) + [UInt8(ascii: "\n")]
+    }
+}

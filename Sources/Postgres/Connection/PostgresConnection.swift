@@ -94,7 +94,7 @@ package actor PostgresConnection {
     ///   also behind a pooler. A name from the program, never data.
     package func withTransaction<Result: Sendable>(
         isolation: IsolationLevel = .readCommitted, readOnly: Bool = false, role: String? = nil,
-        _ body: (isolated PostgresConnection) async throws -> Result
+        _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
         var begin = "BEGIN ISOLATION LEVEL \(isolation.rawValue) \(readOnly ? "READ ONLY" : "READ WRITE")"
         if let role { begin += "; SET LOCAL ROLE \(role)" }

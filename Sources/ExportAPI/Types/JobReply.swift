@@ -1,5 +1,5 @@
 /// What most methods answer: one job.
-public struct JobResult: Codable, Sendable {
+public struct JobReply: Codable, Sendable {
     public let job: Job
 
     public init(job: Job) {

@@ -1,0 +1,52 @@
+package import ArgumentParser
+internal import Logging
+private import Foundation
+
+/// `adminexportd`: the service's processes and its maintenance commands.
+package struct AdminExportDaemon: AsyncParsableCommand {
+    static let version = "0.1.0"
+
+    package static let configuration = CommandConfiguration(
+        commandName: "adminexportd",
+        abstract: "Make Excel workbooks of administrator accounts, asked for over a Unix socket.",
+        discussion: """
+            The configuration is read from \(ServiceConfiguration.defaultFile) (--config, ADMINEXPORT_CONFIG). Flags come \
+            before the environment (ADMINEXPORT_…), the environment before the file.
+
+            EXIT STATUS
+              0   stopped as it was asked to
+              1   failed
+              64  the command line is wrong
+              69  the database cannot be reached (commands that do not wait for it)
+              78  something has to be configured otherwise; the message says what
+            """,
+        version: version,
+        subcommands: [
+            ServeCommand.self, WorkCommand.self, MigrateCommand.self, CheckConfigCommand.self, DemoDataCommand.self,
+        ])
+
+    package init() {}
+}
+
+/// Flags that every subcommand has.
+struct CommonOptions: ParsableArguments {
+    @Option(help: "The configuration file.", completion: .file(extensions: ["yaml"]))
+    var config: String?
+
+    @Option(help: "The database with the job table, as a libpq URI without a password.")
+    var databaseURL: String?
+
+    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    var logLevel: String?
+
+    func load(_ further: [ConfigurationKey: String?] = [:]) throws -> (ServiceConfiguration, Logger) {
+        var flags = further.compactMapValues(\.self)
+        flags[.databaseURL] = databaseURL
+        flags[.logLevel] = logLevel
+        let configuration = try ServiceConfiguration.load(
+            flags: flags, file: config, environment: ProcessInfo.processInfo.environment)
+        var logger = Logger(label: "adminexportd") { _ in StandardErrorLog() }
+        logger.logLevel = configuration.logLevel
+        return (configuration, logger)
+    }
+}

@@ -1,0 +1,29 @@
+internal import ArgumentParser
+private import Exports
+private import Foundation
+private import Postgres
+
+/// Runs a command's body; every error becomes one line on standard error and an exit status.
+func reportingFaults(_ body: () async throws -> Void) async throws {
+    do {
+        try await body()
+    } catch let error as ConfigurationFault {
+        fail("\(error)", ConfigurationFault.exitStatus)
+    } catch let error as SchemaError {
+        fail("\(error)", ConfigurationFault.exitStatus)
+    } catch let error as PostgresError {
+        switch error.code {
+        case .refused, .invalidConnectionString:
+            fail("the database refused the connection: \(error.message)", ConfigurationFault.exitStatus)
+        case .unreachable, .connectionLost, .timedOut:
+            fail("the database cannot be reached: \(error.message)", 69)
+        case .statement, .unexpectedResult:
+            fail("the database cannot be used: \(error.debugDescription)", 1)
+        }
+    }
+}
+
+private func fail(_ message: String, _ status: Int32) -> Never {
+    FileHandle.standardError.write(Data("adminexportd: \(message)\n".utf8))
+    exit(status)
+}

@@ -1,0 +1,71 @@
+internal import ArgumentParser
+private import Exports
+private import Postgres
+
+/// Fills the directory's own tables with a made-up tenant.
+struct DemoDataCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo-data", abstract: "Create a made-up tenant to try the service with.",
+        discussion: "Needs the tables that migrate --with-directory creates.")
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(help: "The new tenant's slug.")
+    var tenant: String
+
+    @Option(help: "How many administrators it has, from 3.")
+    var administrators: Int
+
+    @Option(help: "Equal seeds give equal data.")
+    var seed = 1
+
+    func validate() throws {
+        guard (3...100_000_000).contains(administrators) else {
+            throw ValidationError("--administrators is 3 to 100,000,000.")
+        }
+        guard tenant.wholeMatch(of: /[a-z0-9][a-z0-9-]{0,62}/) != nil else {
+            throw ValidationError("--tenant is a slug: 1 to 63 of a-z, 0-9 and -, not beginning with -.")
+        }
+    }
+
+    func run() async throws {
+        try await reportingFaults {
+            let (configuration, _) = try common.load()
+            var options = ConnectionOptions(connectionString: configuration.databaseURL)
+            options.applicationName = "adminexportd demo-data"
+            options.statementTimeout = .seconds(3_600)
+            let connection = try await PostgresConnection.connect(options)
+            try await Migrator.checkRoles([DatabaseRole.owner], on: connection)
+            try await connection.withTransaction(role: DatabaseRole.owner) { connection in
+                for (name, value) in [("tenant", tenant), ("administrators", "\(administrators)"), ("seed", "\(seed)")] {
+                    try await connection.query(
+                        Query("demo-setting", "SELECT set_config($1, $2, true)", [.text("demo.\(name)"), .text(value)]))
+                }
+                do {
+                    try await connection.script(
+                        "demo-data", String(decoding: PackageResources.demo_data_sql, as: UTF8.self))
+                } catch let error as PostgresError where error.sqlState == SQLState.uniqueViolation {
+                    throw ConfigurationFault("there is a tenant \(tenant) already: choose another --tenant")
+                } catch let error as PostgresError
+                    where [SQLState.undefinedTable, SQLState.invalidSchemaName].contains(error.sqlState)
+                {
+                    throw ConfigurationFault("the directory has no tables: run adminexportd migrate --with-directory first")
+                }
+            }
+            try await Self.analyze(connection)
+            print("Created the tenant \(tenant) with \(administrators) administrators. Try the service as")
+            print("  owner@\(tenant).example     who sees all of them")
+            print("  europe@\(tenant).example    who sees those of Europe and below")
+            print("  helpdesk@\(tenant).example  who may not export")
+        }
+    }
+
+    /// Statistics and visibility map, as autovacuum would make them within minutes.
+    private static func analyze(_ connection: PostgresConnection) async throws {
+        try await connection.script("assume-owner", "SET ROLE \(DatabaseRole.owner)")
+        for table in ["administrator", "administrator_secondary_group", "administrator_team"] {
+            try await connection.script("vacuum", "VACUUM (ANALYZE) directory.\(table)")
+        }
+        try await connection.script("reset-role", "RESET ROLE")
+    }
+}

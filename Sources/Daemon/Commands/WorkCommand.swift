@@ -1,0 +1,24 @@
+internal import ArgumentParser
+private import Systemd
+
+/// Makes exports.
+struct WorkCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "work", abstract: "Make exports that a serving process has queued.")
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(help: "The directory of archives.")
+    var archives: String?
+
+    @Option(help: "Exports that this process makes at a time.")
+    var workers: String?
+
+    func run() async throws {
+        try await reportingFaults {
+            let manager = ServiceManager()
+            let (configuration, logger) = try common.load([.archives: archives, .workers: workers])
+            try await Assembly(configuration, logger: logger).work(manager: manager)
+        }
+    }
+}

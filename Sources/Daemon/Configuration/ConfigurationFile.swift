@@ -1,0 +1,121 @@
+private import Foundation
+internal import Yams
+
+/// The configuration file: a strict reading of YAML. A key that is not known is a fault with its line.
+struct ConfigurationFile: Equatable {
+    /// The scalars, by their dotted names: `database.url`.
+    var scalars: [String: String] = [:]
+    var callers: [CallerEntry] = []
+
+    /// One item of `callers`.
+    struct CallerEntry: Codable, Equatable {
+        var user: String?
+        var group: String?
+        var tenants: Tenants
+        var grants: [Grant]
+
+        enum Tenants: Codable, Equatable {
+            case all
+            case some([String])
+
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                if let word = try? container.decode(String.self) {
+                    guard word == "*" else {
+                        throw DecodingError.dataCorruptedError(
+                            in: container, debugDescription: "tenants is a list of slugs, or \"*\"")
+                    }
+                    self = .all
+                } else {
+                    self = .some(try container.decode([String].self))
+                }
+            }
+
+            func encode(to encoder: any Encoder) throws {
+                var container = encoder.singleValueContainer()
+                switch self {
+                case .all: try container.encode("*")
+                case .some(let slugs): try container.encode(slugs)
+                }
+            }
+        }
+    }
+
+    init() {}
+
+    /// - Throws: ``ConfigurationFault`` naming the file and the line.
+    init(path: String) throws {
+        let text: String
+        do {
+            text = try String(contentsOfFile: path, encoding: .utf8)
+        } catch {
+            let reason = String(cString: strerror(errno))
+            throw ConfigurationFault("the configuration file \(path) cannot be read (\(reason)): check its path and mode")
+        }
+        do {
+            try self.init(yaml: text)
+        } catch let fault as ConfigurationFault {
+            throw ConfigurationFault("\(path): \(fault)")
+        }
+    }
+
+    init(yaml text: String) throws {
+        let root: Node?
+        do {
+            root = try Yams.compose(yaml: text)
+        } catch let error as YamlError {
+            throw ConfigurationFault("this is not YAML: \(error)")
+        }
+        guard let root, root.null == nil else { return }
+        try read(root, prefix: "")
+    }
+
+    private mutating func read(_ node: Node, prefix: String) throws {
+        guard let mapping = node.mapping else {
+            throw ConfigurationFault("line \(Self.line(node)): \(prefix.isEmpty ? "the file" : prefix) is a map of keys and values")
+        }
+        for (keyNode, value) in mapping {
+            guard let key = keyNode.string else { throw ConfigurationFault("line \(Self.line(keyNode)): a key is a word") }
+            let name = prefix.isEmpty ? key : "\(prefix).\(key)"
+            if name == "callers" {
+                callers = try Self.callers(value)
+            } else if ConfigurationKey.sections.contains(name) {
+                try read(value, prefix: name)
+            } else if ConfigurationKey(rawValue: name) != nil {
+                guard let text = value.scalar?.string else {
+                    throw ConfigurationFault("line \(Self.line(value)): \(name) is one value")
+                }
+                scalars[name] = text
+            } else {
+                throw ConfigurationFault(
+                    "line \(Self.line(keyNode)): there is no key \(name); see the README for those there are")
+            }
+        }
+    }
+
+    private static func callers(_ node: Node) throws -> [CallerEntry] {
+        guard let sequence = node.sequence else {
+            throw ConfigurationFault("line \(line(node)): callers is a list")
+        }
+        return try sequence.map { item in
+            for (key, _) in item.mapping ?? [:] where !["user", "group", "tenants", "grants"].contains(key.string) {
+                throw ConfigurationFault("line \(line(key)): there is no key callers.\(key.string ?? "")")
+            }
+            let entry: CallerEntry
+            do {
+                entry = try YAMLDecoder().decode(CallerEntry.self, from: item)
+            } catch {
+                throw ConfigurationFault(
+                    "line \(line(item)): a caller is {user or group, tenants: [slug] or \"*\", grants: [export, operator]}")
+            }
+            guard (entry.user == nil) != (entry.group == nil) else {
+                throw ConfigurationFault("line \(line(item)): a caller is either a user or a group")
+            }
+            return entry
+        }
+    }
+
+    private static func line(_ node: Node) -> Int {
+        node.mark?.line ?? 1
+    }
+}

@@ -1,0 +1,38 @@
+/// Every scalar that can be configured, by its name in the file. In the environment the same words stand in capitals,
+/// after `ADMINEXPORT_` and with `_` for the point.
+enum ConfigurationKey: String, CaseIterable {
+    case socket
+    case databaseURL = "database.url"
+    case directoryURL = "directory.url"
+    case archives
+    case workers
+    case retention
+    case history
+    case lease
+    case deadline
+    case logLevel = "log.level"
+    case connections = "limits.connections"
+    case connectionsPerUser = "limits.connectionsPerUser"
+    case lineBytes = "limits.lineBytes"
+    case inFlight = "limits.inFlight"
+    case runningPerTenant = "limits.runningPerTenant"
+    case queuedPerTenant = "limits.queuedPerTenant"
+
+    static let sections: Set<String> = ["database", "directory", "log", "limits"]
+
+    /// The environment variable without `ADMINEXPORT_`.
+    var variable: String {
+        var result = ""
+        for character in rawValue {
+            if character == "." {
+                result += "_"
+            } else {
+                if character.isUppercase { result += "_" }
+                result += character.uppercased()
+            }
+        }
+        return result
+    }
+
+    var isSecret: Bool { self == .databaseURL || self == .directoryURL }
+}

@@ -1,0 +1,13 @@
+internal import ExportAPI
+internal import Exports
+internal import Jobs
+
+struct ExportDeleteHandler: MethodHandler {
+    typealias Called = ExportDelete
+
+    let exports: ExportService
+
+    func handle(_ params: ExportDelete.Params, _ session: Session) async throws -> JobReply {
+        try JobReply(await exports.delete(session.asker(params.actor), job: JobID(param: params.job)))
+    }
+}

@@ -1,0 +1,13 @@
+internal import ExportAPI
+internal import Exports
+internal import Jobs
+
+struct ExportGetHandler: MethodHandler {
+    typealias Called = ExportGet
+
+    let exports: ExportService
+
+    func handle(_ params: ExportGet.Params, _ session: Session) async throws -> JobReply {
+        try JobReply(await exports.get(session.asker(params.actor), job: JobID(param: params.job)))
+    }
+}

@@ -1,0 +1,22 @@
+internal import ExportAPI
+internal import Exports
+internal import JSONRPC
+
+struct ExportStartHandler: MethodHandler {
+    typealias Called = ExportStart
+
+    let exports: ExportService
+
+    func handle(_ params: ExportStart.Params, _ session: Session) async throws -> JobReply {
+        if let key = params.idempotencyKey, !(1...128).contains(key.count) {
+            throw RPCError.invalidParams("idempotencyKey", "idempotencyKey has 1 to 128 characters.")
+        }
+        if params.includeReferences == true {
+            throw RPCError.invalidParams("includeReferences", "This version makes no sheets of references.")
+        }
+        let options = ExportOptions(
+            includeDisabled: params.includeDisabled ?? false, includeReferences: params.includeReferences ?? false)
+        return try JobReply(
+            await exports.start(session.caller(params.actor), options: options, idempotencyKey: params.idempotencyKey))
+    }
+}

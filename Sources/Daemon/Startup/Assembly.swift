@@ -1,0 +1,169 @@
+internal import Archive
+internal import Directory
+private import ExportAPI
+private import Foundation
+internal import Exports
+internal import Jobs
+internal import JSONRPC
+internal import Logging
+internal import NIOCore
+private import NIOPosix
+internal import Postgres
+internal import ServiceLifecycle
+internal import Sockets
+private import SystemPackage
+internal import Systemd
+private import UnixSignals
+
+/// Puts the services of a process together from its configuration.
+struct Assembly {
+    /// Short statements: whoever waits for an answer has a person behind them.
+    private static let queueStatementTimeout: Duration = .seconds(10)
+    /// A count of many millions, or a page of long rows from a cold disk.
+    private static let directoryStatementTimeout: Duration = .seconds(300)
+
+    let configuration: ServiceConfiguration
+    let logger: Logger
+    private let store: ArchiveStore
+    private let contract = DirectoryContract()
+
+    init(_ configuration: ServiceConfiguration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+        store = ArchiveStore(root: FilePath(configuration.archives))
+    }
+
+    private func pool(_ url: String, _ name: String, size: Int, timeout: Duration) -> PostgresPool {
+        var options = ConnectionOptions(connectionString: url)
+        options.applicationName = "adminexportd \(name)"
+        options.statementTimeout = timeout
+        return PostgresPool(options, size: size)
+    }
+
+    /// The pools of a process: for callers, for the queue, and for the exports themselves, so that none holds up another.
+    private func pools(workers: Int) -> (api: PostgresPool, queue: PostgresPool, directory: PostgresPool) {
+        (
+            pool(configuration.databaseURL, "api", size: 8, timeout: Self.queueStatementTimeout),
+            pool(configuration.databaseURL, "worker", size: workers + 2, timeout: Self.queueStatementTimeout),
+            pool(configuration.directoryURL, "export", size: max(1, workers), timeout: Self.directoryStatementTimeout)
+        )
+    }
+
+    /// Runs `serve`: the socket, and workers where the configuration has some.
+    func serve(manager: ServiceManager) async throws {
+        let workers = configuration.workers
+        try FileSystem.checkArchives(configuration.archives, writing: workers > 0)
+        let policy = try CallerPolicy(configuration.callers)
+        let pools = pools(workers: workers)
+        let gate = DatabaseGate(
+            jobs: pools.api, directory: pools.directory, contract: contract,
+            roles: [DatabaseRole.api] + (workers > 0 ? [DatabaseRole.worker] : []), logger: logger)
+        let isReady = try await gate.tryOnce()
+        let socket = try Self.socket(configuration.socket)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var limits = ExportService.Limits()
+        limits.queuedPerTenant = configuration.limits.queuedPerTenant
+        let exports = ExportService(pool: pools.api, contract: contract, store: store, limits: limits)
+        let server = SocketServer(
+            socket: socket, group: group, dispatcher: dispatcher(exports), policy: policy, limits: configuration.limits,
+            logger: logger)
+        manager.ready(status: isReady ? "Serving" : "Serving; the database cannot be reached")
+        logger.notice("Serving", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
+        var services: [any Service] = [gate]
+        if workers > 0 { services += self.workers(pools.queue, pools.directory, slots: workers) }
+        services.append(server)
+        try await run(services, manager)
+        try await group.shutdownGracefully()
+        for pool in [pools.api, pools.queue, pools.directory] { pool.close() }
+    }
+
+    /// Runs `work`: workers, and no socket.
+    func work(manager: ServiceManager) async throws {
+        let workers = max(1, configuration.workers)
+        try FileSystem.checkArchives(configuration.archives, writing: true)
+        let pools = pools(workers: workers)
+        let gate = DatabaseGate(
+            jobs: pools.queue, directory: pools.directory, contract: contract, roles: [DatabaseRole.worker], logger: logger)
+        let isReady = try await gate.tryOnce()
+        manager.ready(status: isReady ? "Working" : "Waiting for the database")
+        logger.notice("Working", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
+        try await run([gate] + self.workers(pools.queue, pools.directory, slots: workers), manager)
+        for pool in [pools.queue, pools.directory] { pool.close() }
+    }
+
+    /// The checks of `check-config`; throws what is wrong.
+    func check() async throws {
+        try FileSystem.checkArchives(configuration.archives, writing: false)
+        _ = try CallerPolicy(configuration.callers)
+        let pools = pools(workers: 1)
+        let gate = DatabaseGate(
+            jobs: pools.api, directory: pools.directory, contract: contract,
+            roles: [DatabaseRole.api, DatabaseRole.worker], logger: logger)
+        try await gate.check()
+    }
+
+    private func workers(_ queue: PostgresPool, _ directory: PostgresPool, slots: Int) -> [any Service] {
+        let database = WorkerDatabase(pool: queue, role: DatabaseRole.worker)
+        let leases = LeaseStore(
+            tenantLimit: configuration.limits.runningPerTenant, lease: configuration.lease, deadline: configuration.deadline,
+            retention: configuration.retention)
+        let runner = ExportRunner(directory: directory, database: database, contract: contract, store: store)
+        let worker = Worker(
+            Worker.Configuration(
+                slots: slots, host: ProcessInfo.processInfo.hostName, version: AdminExportDaemon.version),
+            database: database, leases: leases, runner: runner, logger: logger)
+        return [Retention(database: database, store: store, logger: logger), worker]
+    }
+
+    private func dispatcher(_ exports: ExportService) -> Dispatcher<Session> {
+        let translation = ErrorTranslation(logger: logger)
+        return Dispatcher(
+            [
+                ExportCancelHandler(exports: exports).method, ExportDeleteHandler(exports: exports).method,
+                ExportGetHandler(exports: exports).method, ExportListHandler(exports: exports).method,
+                ExportReadHandler(exports: exports).method, ExportStartHandler(exports: exports).method,
+                ExportWaitHandler(exports: exports).method, ServiceHealthHandler(exports: exports).method,
+                ServiceInfoHandler(limits: configuration.limits).method,
+            ]
+        ) { error, method in translation(error, in: method) }
+    }
+
+    private static func socket(_ path: String) throws -> ListeningSocket {
+        do {
+            let inherited = try InheritedSockets.take()
+            guard inherited.count <= 1 else {
+                throw ConfigurationFault("the service manager passed \(inherited.count) sockets, and one is served")
+            }
+            return try inherited.first.map { raw throws(SocketError) in try ListeningSocket(inherited: raw) }
+                ?? ListeningSocket(path: path)
+        } catch let error as SocketError {
+            throw ConfigurationFault("the socket \(path): \(error)")
+        }
+    }
+
+    /// Runs until SIGTERM or SIGINT, or until a service fails. Services stop in reverse order: callers first, so that
+    /// nobody asks for what is going away.
+    private func run(_ services: [any Service], _ manager: ServiceManager) async throws {
+        var group = ServiceGroupConfiguration(
+            services: [StopNotice(manager: manager)] + services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        group.maximumGracefulShutdownDuration = .seconds(20)
+        group.maximumCancellationDuration = .seconds(5)
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        group.logging = .init()
+        try await ServiceGroup(configuration: group).run()
+    }
+}
+
+/// Tells the service manager that the process is on its way out.
+private struct StopNotice: Service {
+    let manager: ServiceManager
+
+    func run() async throws {
+        await withGracefulShutdownHandler {
+            try? await gracefulShutdown()
+        } onGracefulShutdown: {
+            manager.stopping()
+        }
+    }
+}

@@ -1,0 +1,87 @@
+internal import Directory
+internal import Exports
+internal import Jobs
+internal import Logging
+internal import Postgres
+internal import ServiceLifecycle
+
+/// Holds the databases to what this process needs, at start and, while they cannot be reached, again and again.
+///
+/// A database that is away is waited for. One that is there and wrong is a ``ConfigurationFault``, which ends the process.
+struct DatabaseGate: Service {
+    let jobs: PostgresPool
+    let directory: PostgresPool
+    let contract: DirectoryContract
+    let roles: [String]
+    let logger: Logger
+
+    /// One attempt, for the start of the process.
+    ///
+    /// - Returns: false where a database cannot be reached now.
+    func tryOnce() async throws -> Bool {
+        do {
+            try await check()
+            return true
+        } catch let error as PostgresError where error.isTransient {
+            logger.warning("The database cannot be reached", metadata: ["error": "\(error)"])
+            return false
+        }
+    }
+
+    func run() async throws {
+        var backoff = Backoff(cap: .seconds(5))
+        while (try? contract.keys) == nil, !Task.isShuttingDownGracefully, !Task.isCancelled {
+            do {
+                try await check()
+                logger.notice("The database is there")
+            } catch let error as PostgresError where error.isTransient {
+                let wait = backoff.next()
+                try? await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
+            }
+        }
+        try? await gracefulShutdown()
+    }
+
+    /// - Throws: ``ConfigurationFault`` for what somebody has to change; a transient ``PostgresError``.
+    func check() async throws {
+        do {
+            try await jobs.withConnection { connection in
+                try await Self.inspect(connection, roles: roles)
+            }
+            try await directory.withConnection { [contract, roles] connection in
+                try await Migrator.checkRoles(roles.filter { $0 == DatabaseRole.worker }, connection)
+                try await contract.load(on: connection)
+            }
+        } catch let error as SchemaError {
+            throw ConfigurationFault("\(error)")
+        } catch let error as DirectoryError {
+            guard case .sourceInvalid(let fault) = error else { throw error }
+            throw ConfigurationFault(fault)
+        } catch let error as PostgresError where !error.isTransient {
+            throw ConfigurationFault(Self.sentence(error))
+        }
+    }
+
+    private static func inspect(_ connection: PostgresConnection, roles: [String]) async throws {
+        try await Migrator.checkRoles(roles, connection)
+        try await connection.withTransaction(readOnly: true, role: roles.first) { connection in
+            try await Migrator.check(on: connection)
+        }
+    }
+
+    /// What PostgreSQL said when it refused the connection names users and databases, which the operator needs.
+    private static func sentence(_ error: PostgresError) -> String {
+        switch error.code {
+        case .refused, .invalidConnectionString: "the database refused the connection: \(error.message)"
+        default: "the database cannot be used: \(error.debugDescription)"
+        }
+    }
+}
+
+extension Migrator {
+    fileprivate static func checkRoles(_ roles: [String], _ connection: PostgresConnection) async throws {
+        try await connection.withTransaction(readOnly: true) { connection in
+            try await checkRoles(roles, on: connection)
+        }
+    }
+}

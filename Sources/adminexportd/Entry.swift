@@ -1,0 +1,9 @@
+private import ArgumentParser
+private import Daemon
+
+@main
+enum Entry {
+    static func main() async {
+        await AdminExportDaemon.main()
+    }
+}
