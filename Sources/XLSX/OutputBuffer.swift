@@ -16,8 +16,12 @@ final class OutputBuffer {
         base.deallocate()
     }
 
-    var bytes: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: base, count: count)
+    /// Lends the bytes. A property would not do: the buffer may be released after its last use, before the pointer's.
+    @inline(__always)
+    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) {
+            try body(UnsafeRawBufferPointer(start: base, count: count))
+        }
     }
 
     func removeAll() {

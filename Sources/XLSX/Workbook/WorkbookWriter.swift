@@ -105,7 +105,7 @@ public final class WorkbookWriter {
 
     private func flushRows() throws {
         sheet.bytes += rows.count
-        try zip.write(rows.bytes)
+        try rows.withBytes { try zip.write($0) }
         rows.removeAll()
     }
 
@@ -251,10 +251,10 @@ public final class WorkbookWriter {
         try endSheet()
         zip.beginEntry("xl/sharedStrings.xml")
         try strings.write(references: sharedReferences, to: rows) {
-            try zip.write(rows.bytes)
+            try rows.withBytes { try zip.write($0) }
             rows.removeAll()
         }
-        try zip.write(rows.bytes)
+        try rows.withBytes { try zip.write($0) }
         try zip.endEntry()
         try zip.add("xl/workbook.xml", XMLParts.workbook(sheets))
         try zip.add("xl/_rels/workbook.xml.rels", XMLParts.workbookRelationships(sheets: sheets.count))

@@ -71,10 +71,10 @@ struct ZipWriter {
             header.appendLittleEndian(done.crc)
             header.appendLittleEndian(done.compressedSize)
             header.appendLittleEndian(done.size)
-            try emit(header.bytes)
+            try emit(header)
         } else {
-            try emitLocalHeader(done)
-            try emit(held.bytes)
+            try emit(Self.localHeader(done))
+            try emit(held)
             held.removeAll()
         }
         entries.append(done)
@@ -106,8 +106,8 @@ struct ZipWriter {
                     Entry(
                         name: entry.name, flags: Self.sizesFollow, crc: 0, compressedSize: 0, size: 0,
                         offset: entry.offset))
-                try sink.write(header.bytes)
-                try sink.write(held.bytes)
+                try header.withBytes { try sink.write($0) }
+                try held.withBytes { try sink.write($0) }
                 written += UInt64(header.count + held.count)
                 held.removeAll()
             }
@@ -118,13 +118,9 @@ struct ZipWriter {
         open = entry
     }
 
-    private mutating func emit(_ bytes: UnsafeRawBufferPointer) throws {
-        try sink.write(bytes)
-        offset += UInt64(bytes.count)
-    }
-
-    private mutating func emitLocalHeader(_ entry: Entry) throws {
-        try emit(Self.localHeader(entry).bytes)
+    private mutating func emit(_ buffer: OutputBuffer) throws {
+        try buffer.withBytes { try sink.write($0) }
+        offset += UInt64(buffer.count)
     }
 
     private static func localHeader(_ entry: Entry) -> OutputBuffer {
@@ -174,7 +170,7 @@ struct ZipWriter {
             }
         }
         appendEnd(directorySize: UInt64(directory.count), to: directory)
-        try emit(directory.bytes)
+        try emit(directory)
     }
 
     private func appendEnd(directorySize: UInt64, to output: OutputBuffer) {

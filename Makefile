@@ -1,0 +1,49 @@
+# make demo     see the service work: everything private, temporary, and gone at the end but the workbook
+# make test     every test, against a private PostgreSQL
+# make check    format, warnings as errors, the arrows between modules
+# make bench    speed and memory beside psql's COPY of the same report
+# make release  optimised programs in .build/release
+# make install  the programs and units, below DESTDIR and PREFIX
+
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+DESTDIR ?=
+ADMINISTRATORS ?= 100000
+
+build_packages := libpq-dev libzstd-dev zlib1g-dev
+run_packages := postgresql python3
+test_packages := $(run_packages) python3-venv zstd
+
+.PHONY: demo test check bench release install build-requirements
+
+build-requirements:
+	@Scripts/install-requirements.sh $(build_packages)
+
+release: build-requirements
+	swift build -c release --product adminexportd
+	swift build -c release --product adminexport
+
+demo: release
+	@Scripts/install-requirements.sh $(run_packages)
+	@Scripts/postgres.sh Scripts/demo.sh $(ADMINISTRATORS)
+
+test: build-requirements
+	@Scripts/install-requirements.sh $(test_packages)
+	swift build --build-tests
+	@Scripts/postgres.sh Scripts/test.sh
+
+check: build-requirements
+	swift format lint --strict --parallel --recursive Sources Tests Package.swift
+	swift build --build-tests
+	swift test --skip-build --filter ArchitectureTests
+
+bench: release
+	@Scripts/install-requirements.sh $(run_packages)
+	@Scripts/postgres.sh Benchmarks/bench.sh
+
+install: release
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -m 755 .build/release/adminexport .build/release/adminexportd $(DESTDIR)$(PREFIX)/bin
+	for unit in adminexport.socket adminexport.service; do \
+	    sed 's|@bindir@|$(PREFIX)/bin|' systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; \
+	done

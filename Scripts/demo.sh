@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# The whole service on this machine for a minute: a private PostgreSQL, a made-up tenant, the daemon, and an export
+# through the command-line program into the folder where this is called. Run by `make demo` through Scripts/postgres.sh.
+#
+# usage: Scripts/postgres.sh Scripts/demo.sh [ADMINISTRATORS]
+set -euo pipefail
+
+administrators=${1:-100000}
+bin=${BIN_DIR:-.build/release}
+archives=$SCRATCH/archives
+socket=$SCRATCH/adminexport.sock
+mkdir "$archives"
+unset "${!ADMINEXPORT_@}"
+
+psql() { "$PG_BIN/psql" -h "$PG_SOCKET_DIR" -U "$PG_SUPERUSER" -v ON_ERROR_STOP=1 -q "$@"; }
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+
+say "Creating the database and a tenant of $administrators administrators"
+psql -d postgres -c 'CREATE DATABASE demo'
+export ADMINEXPORT_DATABASE_URL="postgresql:///demo?host=$PG_SOCKET_DIR&user=$PG_SUPERUSER"
+"$bin/adminexportd" migrate --with-directory
+"$bin/adminexportd" demo-data --tenant acme --administrators "$administrators"
+
+say "Starting the service"
+# Its own login, with nothing but the two roles.
+psql -d demo -c 'CREATE ROLE demo LOGIN' -c 'GRANT adminexport_api, adminexport_worker TO demo'
+export ADMINEXPORT_DATABASE_URL="postgresql:///demo?host=$PG_SOCKET_DIR&user=demo"
+"$bin/adminexportd" check-config --archives "$archives"
+"$bin/adminexportd" serve --socket "$socket" --archives "$archives" --log-level warning &
+daemon=$!
+stop() { kill "$daemon" 2>/dev/null && wait "$daemon" || true; }
+trap stop EXIT
+for _ in $(seq 100); do
+    if [ -S "$socket" ]; then break; fi
+    sleep 0.1
+done
+
+say "Exporting as owner@acme.example"
+export ADMINEXPORT_SOCKET=$socket ADMINEXPORT_TENANT=acme ADMINEXPORT_AS=owner@acme.example
+"$bin/adminexport" health
+file=$("$bin/adminexport" run --force)
+
+say "The first rows of $file"
+python3 Scripts/show-workbook.py "$file"
+
+say "Done: open ./$file with any spreadsheet program."
