@@ -56,6 +56,7 @@ targets.append(
         name: "ArchiveTests",
         dependencies: [
             "Archive",
+            .product(name: "Crypto", package: "swift-crypto"),
             .product(name: "SystemPackage", package: "swift-system"),
         ]
     )
@@ -120,7 +121,8 @@ targets.append(
     .testTarget(
         name: "CommandsTests",
         dependencies: [
-            "Commands"
+            "Commands",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]
     )
 )
@@ -159,6 +161,8 @@ targets.append(
         dependencies: [
             "Client",
             "Daemon",
+            "ExportAPI",
+            "Postgres",
             "TestSupport",
         ]
     )
@@ -181,6 +185,7 @@ targets.append(
         name: "DirectoryTests",
         dependencies: [
             "Directory",
+            "Postgres",
             "TestSupport",
         ]
     )
@@ -227,8 +232,14 @@ targets.append(
     .testTarget(
         name: "ExportsTests",
         dependencies: [
+            "Archive",
+            "Directory",
             "Exports",
+            "Jobs",
+            "Postgres",
             "TestSupport",
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "SystemPackage", package: "swift-system"),
         ]
     )
 )
@@ -266,7 +277,10 @@ targets.append(
         name: "JobsTests",
         dependencies: [
             "Jobs",
+            "Postgres",
             "TestSupport",
+            .product(name: "Logging", package: "swift-log"),
+            .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
         ]
     )
 )
@@ -345,11 +359,7 @@ targets.append(
     .target(
         name: "TestSupport",
         dependencies: [
-            "Archive",
-            "Client",
-            "Directory",
             "Exports",
-            "Jobs",
             "Postgres",
         ],
         path: "Tests/TestSupport"
@@ -370,7 +380,8 @@ targets.append(
     .testTarget(
         name: "XLSXTests",
         dependencies: [
-            "XLSX"
+            "CZlib",
+            "XLSX",
         ]
     )
 )

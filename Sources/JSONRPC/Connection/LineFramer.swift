@@ -20,24 +20,29 @@ package struct LineFramer {
     package var isWithinLine: Bool { isDiscarding || !partial.isEmpty }
 
     /// Takes the next bytes and gives the lines that they complete.
-    package mutating func append(_ bytes: some Sequence<UInt8>) -> [Event] {
+    package mutating func append(_ bytes: [UInt8]) -> [Event] {
         var events: [Event] = []
-        for byte in bytes {
-            if byte == UInt8(ascii: "\n") {
-                if isDiscarding {
-                    isDiscarding = false
-                } else if let line = takeLine() {
-                    events.append(.line(line))
-                }
-            } else if !isDiscarding {
-                partial.append(byte)
-                if partial.count > limit {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let end = rest.firstIndex(of: UInt8(ascii: "\n"))
+            let part = rest[..<(end ?? rest.endIndex)]
+            if !isDiscarding {
+                if partial.count + part.count <= limit {
+                    partial.append(contentsOf: part)
+                } else {
                     // Freed, not kept: one long line must not cost its size for ever.
                     partial = []
                     isDiscarding = true
                     events.append(.tooLong)
                 }
             }
+            guard let end else { break }
+            if isDiscarding {
+                isDiscarding = false
+            } else if let line = takeLine() {
+                events.append(.line(line))
+            }
+            rest = rest[(end + 1)...]
         }
         return events
     }

@@ -184,6 +184,10 @@ package struct JSONScanner {
         at += 1
         var result: [UInt8] = []
         while true {
+            // Most of a text, and all of a file in base64, needs no second look.
+            let plain = bytes[at...].prefix { $0 >= 0x20 && $0 < 0x80 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+            result.append(contentsOf: plain)
+            at = plain.endIndex
             guard at < bytes.endIndex else { throw fault("a string does not end") }
             let byte = bytes[at]
             switch byte {
@@ -195,9 +199,6 @@ package struct JSONScanner {
                 result.append(contentsOf: Array(String(scalar).utf8))
             case 0..<0x20:
                 throw fault("a control character stands in a string; write it as an escape")
-            case 0..<0x80:
-                result.append(byte)
-                at += 1
             default:
                 let length = try sequence(byte)
                 result.append(contentsOf: bytes[at..<(at + length)])

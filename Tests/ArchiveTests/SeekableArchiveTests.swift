@@ -1,0 +1,168 @@
+@testable import Archive
+private import Crypto
+private import Foundation
+private import SystemPackage
+import Testing
+
+/// Bytes that do not shrink, the same for the same seed.
+private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
+    var state = seed
+    return (0..<count).map { _ in
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return UInt8(truncatingIfNeeded: state >> 33)
+    }
+}
+
+@Suite struct SeekableArchiveTests {
+    private static let name = ArchiveName(tenant: "acme", year: 2026, month: 3, job: "job", epoch: 2)
+
+    /// Runs the body with a store in a folder of its own.
+    private func withStore(_ body: (ArchiveStore, FilePath) throws -> Void) throws {
+        let folder = FilePath(NSTemporaryDirectory()).appending("archive-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder.string) }
+        try body(ArchiveStore(root: folder), folder)
+    }
+
+    private func write(_ content: [UInt8], to store: ArchiveStore, step: Int = 70_001) throws -> SeekableWriter.Content {
+        let partial = try store.create(Self.name)
+        let writer = try SeekableWriter(to: partial)
+        for start in stride(from: 0, to: content.count, by: step) {
+            try content[start..<min(content.count, start + step)].withUnsafeBytes { try writer.write($0) }
+        }
+        let result = try writer.finish { _ in Array("{\"job\":\"job\"}".utf8) }
+        try partial.publish()
+        return result.content
+    }
+
+    @Test("Every range reads as it was written, at each multiple of 65,537", arguments: [0, 1, 1_048_575, 1_048_576, 1_048_577, 3_500_000])
+    func ranges(_ size: Int) throws {
+        try withStore { store, _ in
+            let content = noise(size)
+            let written = try write(content, to: store)
+            #expect(written.size == size)
+            #expect(written.sha256 == Array(SHA256.hash(data: content)))
+            let reader = try store.open(Self.name)
+            #expect(reader.size == size)
+            for offset in stride(from: 0, through: size, by: 65_537) {
+                #expect(try reader.read(offset: offset, length: 100_000) == Array(content[offset...].prefix(100_000)))
+            }
+            #expect(try reader.read(offset: size + 5, length: 10).isEmpty)
+            #expect(try reader.read(offset: 0, length: .max) == content)
+            #expect(try reader.manifest() == Array("{\"job\":\"job\"}".utf8))
+        }
+    }
+
+    @Test("zstd itself unpacks an archive to the exact content")
+    func zstd() throws {
+        try withStore { store, folder in
+            let content = noise(2_500_000)
+            _ = try write(content, to: store)
+            let process = Process()
+            process.executableURL = URL(filePath: "/usr/bin/env")
+            process.arguments = ["zstd", "-dc", folder.appending("acme/2026/03/job.2.xlsx.zst").string]
+            let pipe = Pipe()
+            process.standardOutput = pipe
+            try process.run()
+            let unpacked = pipe.fileHandleForReading.readDataToEndOfFile()
+            process.waitUntilExit()
+            #expect(process.terminationStatus == 0)
+            #expect(Array(unpacked) == content)
+        }
+    }
+
+    @Test("The seek table has an entry for every frame before it, the manifest's included")
+    func seekTable() throws {
+        try withStore { store, folder in
+            _ = try write(noise(2_500_000), to: store)
+            let file = try Data(contentsOf: URL(filePath: folder.appending("acme/2026/03/job.2.xlsx.zst").string))
+            let bytes = Array(file)
+            let frames = try SeekTable.frameCount(footer: Array(bytes.suffix(9)))
+            #expect(frames == 4)
+            let table = try SeekTable(encoded: Array(bytes.suffix(SeekTable.encodedSize(frames: frames))))
+            #expect(table.frames.last?.size == 0)
+            #expect(table.size == 2_500_000)
+            #expect(table.frames.reduce(0) { $0 + Int($1.compressed) } + SeekTable.encodedSize(frames: 4) == bytes.count)
+        }
+    }
+
+    @Test("A changed byte is found, wherever it is", arguments: [0, 500_000, 1_100_000])
+    func damage(_ place: Int) throws {
+        try withStore { store, folder in
+            _ = try write(noise(2_000_000), to: store)
+            let url = URL(filePath: folder.appending("acme/2026/03/job.2.xlsx.zst").string)
+            var bytes = try Data(contentsOf: url)
+            bytes[place] ^= 0x55
+            try bytes.write(to: url)
+            let reader = try store.open(Self.name)
+            let error = #expect(throws: ArchiveError.self) { _ = try reader.read(offset: 0, length: .max) }
+            #expect(error?.code == .damaged)
+        }
+    }
+
+    @Test("A file that was cut is no archive", arguments: [0, 8, 1_000])
+    func truncation(_ left: Int) throws {
+        try withStore { store, folder in
+            _ = try write(noise(10_000), to: store)
+            let url = URL(filePath: folder.appending("acme/2026/03/job.2.xlsx.zst").string)
+            try Data(contentsOf: url).prefix(left).write(to: url)
+            let error = #expect(throws: ArchiveError.self) { _ = try store.open(Self.name) }
+            #expect(error?.code == .damaged)
+        }
+    }
+
+    @Test("A partial archive that is dropped leaves no file")
+    func partial() throws {
+        try withStore { store, folder in
+            do {
+                let partial = try store.create(Self.name)
+                try noise(10).withUnsafeBytes { try partial.write($0) }
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder.appending("acme/2026/03").string).isEmpty)
+        }
+    }
+
+    @Test("Files and directories have the modes of the design, whatever the umask")
+    func modes() throws {
+        try withStore { store, folder in
+            let old = umask(0o077)
+            defer { umask(old) }
+            _ = try write([1], to: store)
+            func mode(_ path: String) throws -> Int {
+                try #require(FileManager.default.attributesOfItem(atPath: folder.appending(path).string)[.posixPermissions] as? Int)
+            }
+            #expect(try mode("acme") == 0o2750)
+            #expect(try mode("acme/2026/03") == 0o2750)
+            #expect(try mode("acme/2026/03/job.2.xlsx.zst") == 0o640)
+        }
+    }
+
+    @Test("A slug is one path component, whatever it holds", arguments: [
+        ("acme", "acme"), ("../x", "%2E%2E%2Fx"), ("a/b", "a%2Fb"), (".", "%2E"), ("ü", "%C3%BC"), ("a%2F", "a%252F"),
+    ])
+    func components(_ slug: String, _ component: String) {
+        #expect(ArchiveName.component(slug) == component)
+    }
+
+    @Test("A directory of another installation is refused, and a missing one is not made up")
+    func storeID() throws {
+        try withStore { store, _ in
+            #expect(throws: ArchiveError.self) { try store.verify(storeID: "a", mayCreate: false) }
+            try store.verify(storeID: "a", mayCreate: true)
+            try store.verify(storeID: "a", mayCreate: false)
+            let error = #expect(throws: ArchiveError.self) { try store.verify(storeID: "b", mayCreate: true) }
+            #expect(error?.code == .wrongStore)
+        }
+    }
+
+    @Test("Removing is done once and asked for as often as one likes")
+    func remove() throws {
+        try withStore { store, _ in
+            _ = try write([1], to: store)
+            try store.remove(Self.name)
+            try store.remove(Self.name)
+            let error = #expect(throws: ArchiveError.self) { _ = try store.open(Self.name) }
+            #expect(error?.code == .missing)
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import Terminal
+import Testing
+
+@Suite struct ProgressBarTests {
+    @Test("The line tells rows, rate and time left, and never grows wider than the terminal", arguments: [10, 20, 40, 60, 80, 200])
+    func line(_ columns: Int) {
+        var bar = ProgressBar()
+        bar.record(done: 0, at: .seconds(0))
+        bar.record(done: 250_000, at: .seconds(2))
+        let line = bar.line(label: "Exporting", total: 1_000_000, columns: columns)
+        #expect(line.count <= columns)
+        #expect(line.hasPrefix("Exporting".prefix(columns)))
+        if columns == 200 {
+            #expect(line == "Exporting  [######------------------]  25 %  250,000 of 1,000,000 rows  125,000 rows/s  6 s left")
+        }
+    }
+
+    @Test("A run that starts anew is measured anew")
+    func restart() {
+        var bar = ProgressBar()
+        bar.record(done: 500, at: .seconds(1))
+        bar.record(done: 1_000, at: .seconds(2))
+        bar.record(done: 0, at: .seconds(3))
+        #expect(bar.rate == nil)
+        bar.record(done: 10, at: .seconds(4))
+        #expect(bar.rate == 10)
+    }
+
+    @Test("Numbers are grouped by thousands", arguments: [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")])
+    func grouped(_ number: Int, _ text: String) {
+        #expect(ProgressBar.grouped(number) == text)
+    }
+
+    @Test("Columns line up")
+    func table() {
+        var table = Table(header: ["A", "LONG"])
+        table.append(["value", "x"])
+        #expect(table.text == "A      LONG\nvalue  x")
+    }
+}

@@ -1,0 +1,111 @@
+internal import Exports
+private import Foundation
+package import Postgres
+private import Synchronization
+
+/// A database of its own for one test, copied from a migrated template.
+///
+/// The cluster is the one that `Scripts/postgres.sh` started; `make test` does that.
+package struct TestDatabase: Sendable {
+    package let name: String
+
+    /// A login that has the roles `adminexport_api` and `adminexport_worker`, and nothing else.
+    package static let serviceUser = "test_service"
+
+    /// Runs the body with a fresh database, which is dropped at the end.
+    ///
+    /// - Parameter migrated: without it, the database is empty.
+    package static func with<Result: Sendable>(
+        migrated: Bool = true, _ body: (TestDatabase) async throws -> Result
+    ) async throws -> Result {
+        let database = TestDatabase(name: "test_\(ProcessInfo.processInfo.processIdentifier)_\(number())")
+        let template = migrated ? try await Template.shared.name() : "template0"
+        let admin = try await PostgresConnection.connect(options(database: "postgres", user: superuser))
+        try await admin.script("create", "CREATE DATABASE \(database.name) TEMPLATE \(template)")
+        do {
+            let result = try await body(database)
+            try await admin.script("drop", "DROP DATABASE \(database.name) WITH (FORCE)")
+            return result
+        } catch {
+            try? await admin.script("drop", "DROP DATABASE \(database.name) WITH (FORCE)")
+            throw error
+        }
+    }
+
+    private static let counter = Mutex(0)
+
+    private static func number() -> Int {
+        counter.withLock { count in
+            count += 1
+            return count
+        }
+    }
+
+    /// The migrated template, made by whichever test comes first.
+    private actor Template {
+        static let shared = Template()
+
+        private var making: Task<String, any Error>?
+
+        func name() async throws -> String {
+            let task = making ?? Task { try await Self.make() }
+            making = task
+            return try await task.value
+        }
+
+        private static func make() async throws -> String {
+            let name = "template_\(ProcessInfo.processInfo.processIdentifier)"
+            let admin = try await PostgresConnection.connect(options(database: "postgres", user: superuser))
+            try await admin.script("create", "CREATE DATABASE \(name) TEMPLATE template0")
+            let connection = try await PostgresConnection.connect(options(database: name, user: superuser))
+            _ = try await Migrator().run(withDirectory: true, on: connection)
+            do {
+                try await admin.script("role", "CREATE ROLE \(serviceUser) LOGIN IN ROLE adminexport_api, adminexport_worker")
+            } catch let error as PostgresError where error.sqlState == SQLState.duplicateObject {}
+            return name
+        }
+    }
+
+    // MARK: Connections
+
+    package static var superuser: String { environment("PG_SUPERUSER") }
+    package static var socketDirectory: String { environment("PG_SOCKET_DIR") }
+
+    package static func environment(_ name: String) -> String {
+        guard let value = ProcessInfo.processInfo.environment[name] else {
+            fatalError("\(name) is not set: run the tests with make test, which starts a PostgreSQL for them")
+        }
+        return value
+    }
+
+    package static func url(database: String, user: String) -> String {
+        "postgresql:///\(database)?host=\(socketDirectory)&user=\(user)"
+    }
+
+    package func url(user: String = serviceUser) -> String {
+        Self.url(database: name, user: user)
+    }
+
+    private static func options(database: String, user: String) -> ConnectionOptions {
+        ConnectionOptions(connectionString: url(database: database, user: user))
+    }
+
+    package func connect(user: String = TestDatabase.superuser) async throws -> PostgresConnection {
+        try await PostgresConnection.connect(Self.options(database: name, user: user))
+    }
+
+    /// A pool of the service's login.
+    package func pool(size: Int = 4, user: String = serviceUser) -> PostgresPool {
+        PostgresPool(Self.options(database: name, user: user), size: size)
+    }
+
+    /// Runs SQL as the superuser.
+    package func execute(_ sql: String) async throws {
+        try await connect().script("test", sql)
+    }
+
+    /// The first column of the first row, as text.
+    package func text(_ sql: String) async throws -> String? {
+        try await connect().query(Query("test", "SELECT (\(sql))::text AS value")).first?.decodeIfPresent("value")
+    }
+}

@@ -1,0 +1,208 @@
+import Testing
+
+@testable import XLSX
+
+@Suite struct WorkbookWriterTests {
+    private static let properties = WorkbookProperties(
+        title: "T & <t>", creator: "c", application: "a", created: 1_761_300_000)
+
+    /// Writes a workbook of the rows, in memory.
+    private func workbook(
+        _ rows: [[String]], options: WorkbookOptions = WorkbookOptions(), columns: [Column]? = nil
+    ) throws -> (bytes: [UInt8], summary: WorkbookSummary) {
+        let sink = MemorySink()
+        let writer = try WorkbookWriter(properties: Self.properties, options: options, to: sink)
+        try writer.beginSheet("Sheet", columns: columns ?? [Column("A"), Column("B")])
+        for row in rows {
+            for cell in row { try writer.text(cell) }
+            try writer.endRow()
+        }
+        let summary = try writer.finish()
+        return (sink.bytes, summary)
+    }
+
+    @Test("Equal rows give equal bytes")
+    func reproducible() throws {
+        let rows = (0..<3_000).map { ["name \($0)", "group \($0 % 7)"] }
+        #expect(try workbook(rows).bytes == workbook(rows).bytes)
+    }
+
+    @Test("The parts stand in the order of one pass, content types first")
+    func order() throws {
+        let names = try ZipReader(workbook([["a", "b"]]).bytes).entries.map(\.name)
+        #expect(
+            names == [
+                "[Content_Types].xml", "_rels/.rels", "docProps/app.xml", "docProps/core.xml", "xl/styles.xml",
+                "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/workbook.xml", "xl/_rels/workbook.xml.rels",
+            ])
+    }
+
+    @Test("A small entry tells its sizes in the local header, a large one in a descriptor")
+    func headers() throws {
+        var generator = Generator(seed: 1)
+        let rows = (0..<20_000).map { _ in ["\(generator.next())", "\(generator.next())"] }
+        let zip = try ZipReader(workbook(rows).bytes)
+        for entry in zip.entries {
+            #expect(entry.hasDescriptor == (entry.name == "xl/worksheets/sheet1.xml"))
+            #expect(try zip.content(entry).count == entry.size)
+        }
+    }
+
+    @Test("A sheet that is full is followed by another with the header repeated", arguments: [(9, 1), (10, 2), (18, 2), (19, 3)])
+    func rollOver(_ count: Int, _ sheets: Int) throws {
+        var options = WorkbookOptions()
+        options.rowsPerSheet = 10
+        let result = try workbook((0..<count).map { ["\($0)", "x"] }, options: options)
+        #expect(result.summary.rows == count)
+        #expect(result.summary.sheets == sheets)
+        let zip = try ZipReader(result.bytes)
+        let book = try zip.text("xl/workbook.xml")
+        for sheet in 1...sheets {
+            #expect(try zip.text("xl/worksheets/sheet\(sheet).xml").contains("<row r=\"2\">"))
+            #expect(book.contains(sheet == 1 ? "name=\"Sheet\"" : "name=\"Sheet (\(sheet))\""))
+        }
+        #expect(!zip.entries.contains { $0.name == "xl/worksheets/sheet\(sheets + 1).xml" })
+    }
+
+    @Test("A sheet is followed by another before its XML grows too large")
+    func rollOverByBytes() throws {
+        var options = WorkbookOptions()
+        options.bytesPerSheet = 200_000
+        let result = try workbook((0..<10_000).map { ["\($0)", "x"] }, options: options)
+        #expect(result.summary.sheets > 3)
+        for entry in try ZipReader(result.bytes).entries { #expect(entry.size < 300_000) }
+    }
+
+    @Test("The shared strings stay within their bound, and a column that does not repeat is inline")
+    func sharedStrings() throws {
+        let rows = (0..<10_000).map { ["unique \($0)", "group \($0 % 5)"] }
+        let sheet = try ZipReader(workbook(rows).bytes).text("xl/worksheets/sheet1.xml")
+        #expect(sheet.contains("<c r=\"A10001\" s=\"1\" t=\"inlineStr\"><is><t>unique 9999</t></is></c>"))
+        #expect(sheet.contains("<c r=\"B10001\" s=\"1\" t=\"s\">"))
+        var none = WorkbookOptions()
+        none.sharedStringsCapacity = 0
+        #expect(try !ZipReader(workbook(rows, options: none).bytes).text("xl/worksheets/sheet1.xml").contains("t=\"s\""))
+    }
+
+    @Test("No text is a formula, and text columns have the text format")
+    func formulas() throws {
+        let sheet = try ZipReader(workbook([["=1+1", "@x"], ["+1", "-1"]]).bytes).text("xl/worksheets/sheet1.xml")
+        #expect(!sheet.contains("<f"))
+        #expect(sheet.contains("<c r=\"A2\" s=\"1\""))
+        #expect(sheet.contains("min=\"1\" max=\"1\""))
+    }
+
+    @Test("Days become serial numbers from 1900-03-01 on, and text outside the calendar", arguments: [
+        (-25_508, "<c r=\"A2\" s=\"2\"><v>61</v></c>"), (0, "<c r=\"A2\" s=\"2\"><v>25569</v></c>"),
+        (2_932_896, "<c r=\"A2\" s=\"2\"><v>2958465</v></c>"), (-25_509, "1900-02-28"), (2_932_897, "10000-01-01"),
+        (-719_529, "-0001-12-31"),
+    ])
+    func dates(_ days: Int, _ expected: String) throws {
+        let sink = MemorySink()
+        let writer = try WorkbookWriter(properties: Self.properties, to: sink)
+        try writer.beginSheet("S", columns: [Column("D", .date)])
+        try writer.date(daysSince1970: days)
+        try writer.endRow()
+        _ = try writer.finish()
+        let zip = try ZipReader(sink.bytes)
+        #expect(try (zip.text("xl/worksheets/sheet1.xml") + zip.text("xl/sharedStrings.xml")).contains(expected))
+    }
+
+    @Test("Cut and replaced texts are counted")
+    func counts() throws {
+        let long = String(repeating: "a", count: 40_000)
+        let sink = MemorySink()
+        let writer = try WorkbookWriter(properties: Self.properties, to: sink)
+        try writer.beginSheet("S", columns: [Column("A"), Column("B")])
+        for _ in 0..<3 {
+            try writer.text(long)
+            try [UInt8]([0x61, 0xFF]).withUnsafeBufferPointer { try writer.text($0) }
+            try writer.endRow()
+        }
+        let summary = try writer.finish()
+        #expect(summary.truncatedTexts == 3)
+        #expect(summary.replacedTexts == 3)
+    }
+
+    @Test("A sheet name that Excel would not take is refused", arguments: [
+        "", " ", "a/b", "a\\b", "[a", "a:b", "a?", "a*", "'a", "a'", "History", String(repeating: "a", count: 32),
+    ])
+    func sheetNames(_ name: String) throws {
+        let writer = try WorkbookWriter(properties: Self.properties, to: MemorySink())
+        let error = #expect(throws: XLSXError.self) { try writer.beginSheet(name, columns: [Column("A")]) }
+        #expect(error?.code == .invalidSheetName)
+    }
+
+    @Test("More cells than columns, and cells before a sheet, are refused")
+    func misuse() throws {
+        let writer = try WorkbookWriter(properties: Self.properties, to: MemorySink())
+        #expect(throws: XLSXError.self) { try writer.text("a") }
+        #expect(throws: XLSXError.self) { _ = try writer.finish() }
+        try writer.beginSheet("S", columns: [Column("A")])
+        try writer.text("a")
+        #expect(throws: XLSXError.self) { try writer.text("b") }
+    }
+
+    @Test("An error of the sink comes through unchanged, whichever write it is")
+    func failingSink() throws {
+        struct Full: Error {}
+        final class FailingSink: ByteSink {
+            var left: Int
+            init(_ left: Int) { self.left = left }
+            func write(_ bytes: UnsafeRawBufferPointer) throws {
+                guard left > 0 else { throw Full() }
+                left -= 1
+            }
+        }
+        var writes = 0
+        while writes < 200 {
+            let sink = FailingSink(writes)
+            do {
+                let writer = try WorkbookWriter(properties: Self.properties, to: sink)
+                try writer.beginSheet("S", columns: [Column("A")])
+                var generator = Generator(seed: 2)
+                for _ in 0..<20_000 {
+                    try writer.text("\(generator.next())")
+                    try writer.endRow()
+                }
+                _ = try writer.finish()
+                break
+            } catch is Full {
+                writes += 1
+            }
+        }
+        #expect(writes > 20 && writes < 200)
+    }
+
+    @Test("An archive that reaches 4 GiB says so in its directory only")
+    func zip64() throws {
+        let sink = MemorySink()
+        var zip = ZipWriter(sink: sink, deflater: try ZlibDeflater(level: 1), offset: 0xFFFF_FFF0)
+        try zip.add("first", "a")
+        try zip.add("second", "b")
+        try zip.finish()
+        let bytes = sink.bytes
+        #expect(bytes.firstRange(of: [0x50, 0x4B, 0x06, 0x06]) != nil)
+        #expect(bytes.firstRange(of: [0x50, 0x4B, 0x06, 0x07]) != nil)
+        // The first entry begins below the border and has no extra field; the second has the 8-byte offset.
+        let extra = bytes.ranges(of: [0x01, 0x00, 0x08, 0x00])
+        #expect(extra.count == 1)
+    }
+}
+
+/// A small generator of the same numbers each time (SplitMix64).
+struct Generator: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var value = state
+        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+        return value ^ value >> 31
+    }
+}
