@@ -24,7 +24,7 @@ package struct AdminExport: AsyncParsableCommand {
               73   the file cannot be created
               75   not now: try again later
               77   denied
-              130  interrupted; an export that runs goes on
+              130  interrupted while an export was being cancelled
             """,
         version: "0.1.0",
         subcommands: [

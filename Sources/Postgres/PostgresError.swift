@@ -56,8 +56,8 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
 
     /// Whether the same work may well succeed later, on a new connection or after a while, without anyone's doing.
     ///
-    /// Classes 08 connection, 40 rollback, 53 resources, 57P operator intervention, 58 system error; and 25006, which a
-    /// standby gives for a write until it is promoted.
+    /// Classes 08 connection, 40 rollback, 53 resources, 57P operator intervention, 58 system error; 25P03 and 25P04, by
+    /// which the server ends a transaction that stalled; and 25006, which a standby gives for a write until it is promoted.
     package var isTransient: Bool {
         switch code {
         case .unreachable, .connectionLost, .timedOut:
@@ -67,7 +67,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         case .statement:
             guard let sqlState else { return false }
             return ["08", "40", "53", "58"].contains { sqlState.hasPrefix($0) } || sqlState.hasPrefix("57P")
-                || sqlState == "25006" || sqlState == SQLState.queryCanceled
+                || ["25006", "25P03", "25P04"].contains(sqlState) || sqlState == SQLState.queryCanceled
         }
     }
 }

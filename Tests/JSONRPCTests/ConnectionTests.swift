@@ -15,7 +15,7 @@ private struct PipeTransport: Transport {
         (replies, output) = AsyncStream.makeStream()
     }
 
-    func write(_ bytes: [UInt8]) async throws {
+    func write(_ bytes: ArraySlice<UInt8>) async throws {
         output.yield(String(decoding: bytes, as: UTF8.self))
     }
 

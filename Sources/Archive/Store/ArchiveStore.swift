@@ -50,15 +50,19 @@ package struct ArchiveStore: Sendable {
                 .wrongStore,
                 "the archives have no .store-id, but the database has archives: is their file system mounted?")
         }
+        // Written beside it and renamed: a crash leaves no mark, or a whole one. Two workers write the same.
+        let draft = root.appending("\(Self.idFile).\(getpid())")
         let file = try storage("writing the archives' .store-id") {
             try FileDescriptor.open(
-                path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec], permissions: .init(rawValue: Self.fileMode))
+                draft, .writeOnly, options: [.create, .truncate, .closeOnExec, .noFollow],
+                permissions: .init(rawValue: Self.fileMode))
         }
         defer { try? file.close() }
         try storage("writing the archives' .store-id") {
             _ = try file.writeAll("\(storeID)\n".utf8)
             try file.sync()
         }
+        guard rename(draft.string, path.string) == 0 else { throw Self.fault("writing the archives' .store-id") }
         try sync(root)
     }
 

@@ -32,6 +32,11 @@ package final class PartialArchive: ArchiveOutput {
             throw ArchiveError(Errno(rawValue: errno), "renaming an archive")
         }
         isPublished = true
-        try store.sync(path.removingLastComponent())
+        do {
+            try store.sync(path.removingLastComponent())
+        } catch {
+            unlink(path.string)
+            throw error
+        }
     }
 }

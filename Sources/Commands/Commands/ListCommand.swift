@@ -38,7 +38,7 @@ struct ListCommand: AsyncParsableCommand {
                     job.id, Output.state(job), job.createdAt, ProgressBar.grouped(job.progress.rowsDone), job.fileName ?? "-",
                 ])
             }
-            Output.result(table.text)
+            try Output.result(table.text)
             if let cursor = list.nextCursor { Output.message("there are more: --cursor \(cursor)") }
         }
     }

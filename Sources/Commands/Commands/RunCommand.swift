@@ -7,7 +7,7 @@ private import Foundation
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Export and download, in one go.",
-        discussion: "^C cancels the export; a second ^C leaves it running and ends this program.")
+        discussion: "^C cancels the export; a second ^C does not wait for that and ends this program.")
 
     @OptionGroup var service: ServiceOptions
     @OptionGroup var asActor: ActorOptions
@@ -30,7 +30,7 @@ struct RunCommand: AsyncParsableCommand {
             let download = Download(client: client, actor: actor, options: destination)
             try download.checkDestination()
             let started = try await client.call(ExportStart.self, choices.params(actor)).job
-            let job = try await finish(started, actor, client)
+            let job = try await remembering(started) { try await finish(started, actor, client) }
             switch job.state {
             case .succeeded: break
             case .cancelled: throw CommandFailure(status: .cancelled, message: "the export was cancelled")
@@ -40,18 +40,22 @@ struct RunCommand: AsyncParsableCommand {
                     message: job.error.map { "the export failed: \($0.message) (\($0.kind))" } ?? "the export is \(job.state)")
             }
             for warning in job.warnings { Output.message("warning: \(Output.describe(warning))") }
-            let path: String?
-            do {
-                path = try await download.run(job)
-            } catch {
-                Output.message("the export is kept: fetch it with adminexport download \(job.id)")
-                throw error
-            }
+            let path = try await remembering(job) { try await download.run(job) }
             if service.json {
                 try Output.json(Finished(job: job, file: path))
             } else if let path {
-                Output.result(path)
+                try Output.result(path)
             }
+        }
+    }
+
+    /// Says how to go on with the export where this program cannot.
+    private func remembering<Result>(_ job: Job, _ body: () async throws -> Result) async throws -> Result {
+        do {
+            return try await body()
+        } catch {
+            Output.message("the export goes on without this program: see adminexport get \(job.id), then download \(job.id)")
+            throw error
         }
     }
 
@@ -59,9 +63,15 @@ struct RunCommand: AsyncParsableCommand {
         let progress = ProgressReporter(quiet: quiet)
         let interrupt = Interrupt {
             progress.end()
-            Output.message("cancelling; press ^C again to leave the export running")
-            // The answer comes through the wait; a request that fails leaves the export running, which is shown.
-            Task { try? await client.call(ExportCancel.self, .init(actor: actor, job: job.id)) }
+            Output.message("cancelling; press ^C again to stop waiting for it")
+            // The answer comes through the wait.
+            Task {
+                do {
+                    _ = try await client.call(ExportCancel.self, .init(actor: actor, job: job.id))
+                } catch {
+                    Output.message("it could not be cancelled: \(error)")
+                }
+            }
         }
         defer {
             progress.end()

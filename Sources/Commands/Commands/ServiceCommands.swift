@@ -14,7 +14,7 @@ struct InfoCommand: AsyncParsableCommand {
         try await reportingFailures {
             let info = try await service.connect().call(ServiceInfo.self, NoParams())
             if service.json { return try Output.json(info) }
-            Output.result(
+            try Output.result(
                 """
                 \(info.name) \(info.version), protocol \(info.protocolVersion)
                 You are uid \(info.caller.uid), gid \(info.caller.gid).
@@ -38,7 +38,7 @@ struct HealthCommand: AsyncParsableCommand {
                 try Output.json(health)
             } else {
                 func number(_ value: Int?) -> String { value.map(String.init) ?? "unknown" }
-                Output.result(
+                try Output.result(
                     """
                     Status:   \(health.status.rawValue)
                     Database: \(health.database)
@@ -69,16 +69,18 @@ struct CallCommand: AsyncParsableCommand {
     @Option(help: "Seconds to wait for the answer.")
     var timeout = 90
 
+    func validate() throws {
+        guard (1...86_400).contains(timeout) else { throw ValidationError("--timeout is 1 to 86,400 seconds.") }
+    }
+
     func run() async throws {
         try await reportingFailures {
             let text = params == "-" ? FileHandle.standardInput.readDataToEndOfFile() : Data(params.utf8)
-            guard let object = try? JSONSerialization.jsonObject(with: text), object is [String: Any],
-                !text.contains(UInt8(ascii: "\n")) || params == "-"
-            else { throw CommandFailure(status: .usage, message: "the parameters are no JSON object") }
+            guard let object = try? JSONSerialization.jsonObject(with: text), object is [String: Any] else { throw CommandFailure(status: .usage, message: "the parameters are no JSON object") }
             // One line: the protocol ends a message at a line feed.
             let line = Data(text.filter { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })
             let result = try await service.connect().call(method, params: line, timeout: .seconds(timeout))
-            Output.result(String(decoding: result, as: UTF8.self))
+            try Output.result(String(decoding: result, as: UTF8.self))
         }
     }
 }

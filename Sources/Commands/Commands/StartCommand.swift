@@ -15,7 +15,7 @@ struct StartCommand: AsyncParsableCommand {
         let actor = try asActor.actor()
         try await reportingFailures {
             let job = try await service.connect().call(ExportStart.self, choices.params(actor)).job
-            if service.json { try Output.json(job) } else { Output.result(job.id) }
+            if service.json { try Output.json(job) } else { try Output.result(job.id) }
         }
     }
 }

@@ -17,7 +17,11 @@ struct Download {
                 throw CommandFailure(
                     status: .usage, message: "a workbook is not for a terminal: redirect standard output, or name a file")
             }
-        } else if let path = options.output {
+        } else {
+            // The export's own name has the day in the tenant's time zone, most likely today's here: a file that is in the way
+            // is better found before the export than after it.
+            let today = Date().formatted(.iso8601.year().month().day())
+            let path = options.output ?? "administrators-\(actor.tenant)-\(today).xlsx"
             try WorkbookFile.checkFree(path, replacing: options.force)
         }
     }

@@ -21,7 +21,7 @@ final class Interrupt {
             if presses.next() == 1 {
                 first()
             } else {
-                Output.message("left; an export that still runs goes on")
+                Output.message("stopped waiting; the cancellation was asked for")
                 exit(ExitStatus.interrupted.rawValue)
             }
         }

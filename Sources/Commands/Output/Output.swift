@@ -4,19 +4,29 @@ private import Terminal
 
 /// Results on standard output, everything else on standard error.
 enum Output {
-    static func result(_ text: String) {
-        FileHandle.standardOutput.write(Data((text + "\n").utf8))
+    /// - Throws: ``CommandFailure`` with the status 73 where standard output takes no more.
+    static func result(_ text: String) throws {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: Data((text + "\n").utf8))
+        } catch {
+            throw CommandFailure(status: .cannotCreate, message: "standard output cannot be written")
+        }
     }
 
     static func message(_ text: String) {
-        FileHandle.standardError.write(Data("adminexport: \(text)\n".utf8))
+        diagnostic("adminexport: \(text)\n")
+    }
+
+    /// What cannot be said is left unsaid: there is nobody to tell.
+    static func diagnostic(_ text: String) {
+        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     }
 
     /// A value as JSON for programs.
     static func json(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        result(String(decoding: try encoder.encode(value), as: UTF8.self))
+        try result(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
     /// One job, as JSON or as lines of name and value.
@@ -38,7 +48,7 @@ enum Output {
         if let expires = job.expiresAt { lines.append((job.state == .expired ? "Expired" : "Kept until", expires)) }
         for warning in job.warnings { lines.append(("Warning", describe(warning))) }
         if let error = job.error { lines.append(("Error", "\(error.message) (\(error.kind))")) }
-        result(lines.map { "\($0.0):".padding(toLength: 15, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n"))
+        try result(lines.map { "\($0.0):".padding(toLength: 15, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n"))
     }
 
     static func state(_ job: Job) -> String {

@@ -33,12 +33,12 @@ final class ProgressReporter: Sendable {
             let columns = isTerminal ? TerminalOutput.columns(FileHandle.standardError.fileDescriptor) - 1 : 200
             let line = state.bar.line(label: label, total: job.progress.rowsTotal, columns: columns)
             if isTerminal {
-                Self.write("\r\u{1B}[K\(line)")
+                Output.diagnostic("\r\u{1B}[K\(line)")
                 state.hasBar = true
             } else {
                 let isDue = state.lastLine.map { now - $0 >= Self.lineInterval } ?? true
                 guard state.lastState != job.state || isDue else { return }
-                Self.write(line + "\n")
+                Output.diagnostic(line + "\n")
                 state.lastLine = now
             }
             state.lastState = job.state
@@ -48,7 +48,7 @@ final class ProgressReporter: Sendable {
     /// Leaves the bar as it stands and goes to the next line.
     func end() {
         state.withLock { state in
-            if state.hasBar { Self.write("\n") }
+            if state.hasBar { Output.diagnostic("\n") }
             state.hasBar = false
         }
     }
@@ -66,7 +66,4 @@ final class ProgressReporter: Sendable {
         }
     }
 
-    private static func write(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
-    }
 }

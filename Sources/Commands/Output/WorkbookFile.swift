@@ -2,42 +2,73 @@ private import Crypto
 internal import Foundation
 
 /// The file that a workbook is fetched into: it appears under its name whole and verified, or not at all.
+///
+/// Where the file system can, it has no name until then, so that not even a process that is killed leaves a part of it.
 struct WorkbookFile: ~Copyable {
+    /// O_TMPFILE (open(2)), a macro that Swift does not see; this part of it is the same on x86-64 and ARM.
+    private static let unnamed = 0o20_000_000 | O_DIRECTORY
+
     private let path: String
-    private let temporary: String
+    private let directory: String
     private let handle: FileHandle
     private let replaces: Bool
+    /// The name that it has meanwhile, where it needs one.
+    private var temporary: String?
     private var hash = SHA256()
-    private var isKept = false
 
-    /// Creates a file beside the one that is wanted; only its owner may read it.
+    /// Creates a file in the folder of the one that is wanted; only its owner may read it.
     ///
     /// - Throws: ``CommandFailure`` with the status 73.
     init(path: String, replacing: Bool) throws {
         try Self.checkFree(path, replacing: replacing)
-        let directory = (path as NSString).deletingLastPathComponent
-        let name = (path as NSString).lastPathComponent
-        var template = Array("\(directory.isEmpty ? "." : directory)/.\(name).XXXXXX".utf8CString)
-        let descriptor = mkstemp(&template)
-        guard descriptor >= 0 else {
-            throw CommandFailure(
-                status: .cannotCreate, message: "\(path) cannot be created: \(String(cString: strerror(errno)))")
+        // A link stays one: what it leads to is replaced.
+        let target = replacing ? Self.resolved(path) : path
+        let slash = target.lastIndex(of: "/")
+        let folder = slash.map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
+        var name: String?
+        var descriptor = open(folder, Self.unnamed | O_WRONLY | O_CLOEXEC, 0o600)
+        if descriptor < 0, [EOPNOTSUPP, EISDIR, ENOENT, EINVAL].contains(errno) {
+            var template = Array("\(folder)/.adminexport.XXXXXX".utf8CString)
+            descriptor = mkstemp(&template)
+            name = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         }
-        self.path = path
-        temporary = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        guard descriptor >= 0 else { throw Self.failure(target) }
+        self.path = target
+        directory = folder
         replaces = replacing
+        temporary = name
+        handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 
     deinit {
-        if !isKept { unlink(temporary) }
+        if let temporary { unlink(temporary) }
     }
 
-    /// - Throws: ``CommandFailure`` where there is a file that may not be replaced.
+    private static func failure(_ path: String) -> CommandFailure {
+        CommandFailure(status: .cannotCreate, message: "\(path) cannot be created: \(String(cString: strerror(errno)))")
+    }
+
+    private static func resolved(_ path: String) -> String {
+        guard let real = realpath(path, nil) else { return path }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
+    /// - Throws: ``CommandFailure`` where there is something that may not be replaced.
     static func checkFree(_ path: String, replacing: Bool) throws {
-        guard !replacing, FileManager.default.fileExists(atPath: path) else { return }
-        throw CommandFailure(
-            status: .cannotCreate, message: "\(path) is there already; use --force to replace it, or -o for another name")
+        guard !path.isEmpty else { throw CommandFailure(status: .usage, message: "the file's name is empty") }
+        var status = stat()
+        if replacing {
+            guard stat(path, &status) == 0 else { return }
+            guard status.st_mode & S_IFMT == S_IFREG else {
+                throw CommandFailure(status: .cannotCreate, message: "\(path) is no regular file, and is not replaced")
+            }
+        } else {
+            guard lstat(path, &status) == 0 else { return }
+            throw CommandFailure(
+                status: .cannotCreate,
+                message: "\(path) is there already; use --force to replace it, or -o for another name")
+        }
     }
 
     mutating func append(_ data: Data) throws {
@@ -55,15 +86,35 @@ struct WorkbookFile: ~Copyable {
         guard digest == sha256 else {
             throw CommandFailure(status: .failed, message: "the file arrived damaged (SHA-256 differs); try again")
         }
-        guard fsync(handle.fileDescriptor) == 0 else {
-            throw CommandFailure(status: .cannotCreate, message: "\(path) cannot be written: \(String(cString: strerror(errno)))")
+        guard fsync(handle.fileDescriptor) == 0 else { throw Self.failure(path) }
+        if replaces {
+            let name = try named()
+            guard rename(name, path) == 0 else { throw Self.failure(path) }
+            temporary = nil
+        } else if let temporary {
+            // link() refuses a name that somebody took meanwhile; not every file system has it.
+            if link(temporary, path) != 0 {
+                guard errno != EEXIST, access(path, F_OK) != 0, rename(temporary, path) == 0 else {
+                    throw Self.failure(path)
+                }
+                self.temporary = nil
+            }
+        } else {
+            try giveName(path)
         }
-        // link() refuses a name that somebody took meanwhile; rename() would replace it.
-        let done = replaces ? rename(temporary, path) : link(temporary, path)
-        guard done == 0 else {
-            throw CommandFailure(status: .cannotCreate, message: "\(path) cannot be created: \(String(cString: strerror(errno)))")
-        }
-        if !replaces { unlink(temporary) }
-        isKept = true
+    }
+
+    /// A name beside the target's, from which it can be renamed over it.
+    private mutating func named() throws -> String {
+        if let temporary { return temporary }
+        let name = "\(directory)/.adminexport.\(UUID().uuidString)"
+        try giveName(name)
+        temporary = name
+        return name
+    }
+
+    private func giveName(_ name: String) throws {
+        let source = "/proc/self/fd/\(handle.fileDescriptor)"
+        guard linkat(AT_FDCWD, source, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 else { throw Self.failure(name) }
     }
 }

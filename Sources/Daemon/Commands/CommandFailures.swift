@@ -24,6 +24,6 @@ func reportingFaults(_ body: () async throws -> Void) async throws {
 }
 
 private func fail(_ message: String, _ status: Int32) -> Never {
-    FileHandle.standardError.write(Data("adminexportd: \(message)\n".utf8))
+    StandardErrorLog.write("adminexportd: \(message)\n")
     exit(status)
 }

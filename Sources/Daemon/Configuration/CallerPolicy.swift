@@ -83,8 +83,9 @@ struct CallerPolicy: Sendable {
         Rights(
             entries: entries.filter { entry in
                 switch entry.who {
-                case .user(let uid): uid == peer.uid
-                case .group(let gid): peer.groups.contains(gid)
+                // Ids that this user namespace does not have all look alike: nobody is let in by one.
+                case .user(let uid): uid == peer.uid && uid != PeerIdentity.overflowID
+                case .group(let gid): peer.groups.contains(gid) && gid != PeerIdentity.overflowID
                 }
             }.map { ($0.tenants, $0.grants) })
     }

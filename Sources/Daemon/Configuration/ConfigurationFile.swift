@@ -49,8 +49,7 @@ struct ConfigurationFile: Equatable {
         do {
             text = try String(contentsOfFile: path, encoding: .utf8)
         } catch {
-            let reason = String(cString: strerror(errno))
-            throw ConfigurationFault("the configuration file \(path) cannot be read (\(reason)): check its path and mode")
+            throw ConfigurationFault("the configuration file \(path) cannot be read as UTF-8 text: check its path, mode and content")
         }
         do {
             try self.init(yaml: text)
@@ -64,10 +63,22 @@ struct ConfigurationFile: Equatable {
         do {
             root = try Yams.compose(yaml: text)
         } catch let error as YamlError {
-            throw ConfigurationFault("this is not YAML: \(error)")
+            throw ConfigurationFault(Self.describe(error))
         }
         guard let root, root.null == nil else { return }
         try read(root, prefix: "")
+    }
+
+    /// What and where, without the text around it: that may be a password.
+    private static func describe(_ error: YamlError) -> String {
+        switch error {
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+            "line \(mark.line): this is not YAML: \(problem)"
+        case .duplicatedKeysInMapping(let keys, _):
+            "a key stands twice: \(keys.map { "\($0)" }.joined(separator: ", "))"
+        default:
+            "this is not YAML"
+        }
     }
 
     private mutating func read(_ node: Node, prefix: String) throws {
@@ -77,12 +88,15 @@ struct ConfigurationFile: Equatable {
         for (keyNode, value) in mapping {
             guard let key = keyNode.string else { throw ConfigurationFault("line \(Self.line(keyNode)): a key is a word") }
             let name = prefix.isEmpty ? key : "\(prefix).\(key)"
+            guard !key.contains(".") else {
+                throw ConfigurationFault("line \(Self.line(keyNode)): there is no key \(key); nest the words instead of joining them with points")
+            }
             if name == "callers" {
                 callers = try Self.callers(value)
             } else if ConfigurationKey.sections.contains(name) {
                 try read(value, prefix: name)
             } else if ConfigurationKey(rawValue: name) != nil {
-                guard let text = value.scalar?.string else {
+                guard let text = value.scalar?.string, value.null == nil else {
                     throw ConfigurationFault("line \(Self.line(value)): \(name) is one value")
                 }
                 scalars[name] = text

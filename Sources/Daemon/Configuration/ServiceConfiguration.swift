@@ -42,7 +42,7 @@ struct ServiceConfiguration {
                 "a password in a flag is shown to everyone by ps: put the URL in ADMINEXPORT_DATABASE_URL or the file")
         }
         let variables = try Self.variables(environment)
-        let contents = try configurationFile(file ?? environment["ADMINEXPORT_CONFIG"])
+        let contents = try configurationFile(file ?? environment["ADMINEXPORT_CONFIG"].flatMap { $0.isEmpty ? nil : $0 })
         let reader = ConfigReader(providers: [
             provider("flags", Dictionary(uniqueKeysWithValues: flags.map { ($0.key.rawValue, $0.value) })),
             provider("environment", variables), provider("file", contents.scalars),

@@ -6,11 +6,14 @@ internal import JSONRPC
 struct ExportListHandler: MethodHandler {
     typealias Called = ExportList
 
+    static let isLarge = true
+
     let exports: ExportService
 
     func handle(_ params: ExportList.Params, _ session: Session) async throws -> ExportList.Result {
         let limit = params.limit ?? 20
         guard (1...100).contains(limit) else { throw RPCError.invalidParams("limit", "limit is 1 to 100.") }
+        if let tenant = params.tenant { try TextParam.check(tenant, "tenant", longest: 320) }
         let before = params.cursor.map { JobID($0) }
         if case .some(nil) = before { throw RPCError.invalidParams("cursor", "cursor is not one that export.list gave.") }
         if params.actor != nil, params.tenant != nil {

@@ -7,11 +7,14 @@ internal import JSONRPC
 struct ExportReadHandler: MethodHandler {
     typealias Called = ExportRead
     static let isLong = true
+    static let isLarge = true
 
     let exports: ExportService
 
     func handle(_ params: ExportRead.Params, _ session: Session) async throws -> ExportRead.Result {
-        guard params.offset >= 0 else { throw RPCError.invalidParams("offset", "offset is 0 or more.") }
+        guard (0...9_007_199_254_740_991).contains(params.offset) else {
+            throw RPCError.invalidParams("offset", "offset is 0 or more, and below 2^53.")
+        }
         guard (1...ExportRead.longest).contains(params.length) else {
             throw RPCError.invalidParams("length", "length is 1 to \(ExportRead.longest).")
         }

@@ -8,9 +8,7 @@ struct ExportStartHandler: MethodHandler {
     let exports: ExportService
 
     func handle(_ params: ExportStart.Params, _ session: Session) async throws -> JobReply {
-        if let key = params.idempotencyKey, !(1...128).contains(key.count) {
-            throw RPCError.invalidParams("idempotencyKey", "idempotencyKey has 1 to 128 characters.")
-        }
+        if let key = params.idempotencyKey { try TextParam.check(key, "idempotencyKey", longest: 128) }
         if params.includeReferences == true {
             throw RPCError.invalidParams("includeReferences", "This version makes no sheets of references.")
         }

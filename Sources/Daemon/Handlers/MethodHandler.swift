@@ -8,6 +8,7 @@ protocol MethodHandler: Sendable {
     /// See ``Dispatcher/Method``.
     static var isControl: Bool { get }
     static var isLong: Bool { get }
+    static var isLarge: Bool { get }
 
     func handle(_ params: Called.Params, _ session: Session) async throws -> Called.Result
 }
@@ -15,10 +16,12 @@ protocol MethodHandler: Sendable {
 extension MethodHandler {
     static var isControl: Bool { false }
     static var isLong: Bool { false }
+    static var isLarge: Bool { false }
 
     /// The method as the dispatcher calls it.
     var method: Dispatcher<Session>.Method {
-        Dispatcher.Method(name: Called.name, isControl: Self.isControl, isLong: Self.isLong) { bytes, session in
+        Dispatcher.Method(name: Called.name, isControl: Self.isControl, isLong: Self.isLong, isLarge: Self.isLarge) {
+            bytes, session in
             try ParamCheck.check(bytes, members: Called.Params.members, path: "")
             let params: Called.Params
             do {

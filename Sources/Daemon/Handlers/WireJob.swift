@@ -43,9 +43,9 @@ extension JobID {
 
 extension Timestamp {
     /// UTC, with milliseconds.
-    fileprivate var rfc3339: String {
+    var rfc3339: String {
         let milliseconds = (Double(microseconds) / 1_000).rounded(.down)
         return Date(timeIntervalSince1970: milliseconds / 1_000)
-            .formatted(.iso8601.time(includingFractionalSeconds: true))
+            .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true, timeZone: .gmt))
     }
 }

@@ -25,6 +25,8 @@ final class Session: Sendable {
     ///
     /// - Throws: ``RPCError`` 1001 where the peer may not act for the tenant.
     func caller(_ actor: Actor) throws(RPCError) -> ExportService.Caller {
+        try TextParam.check(actor.tenant, "actor.tenant", longest: 320)
+        try TextParam.check(actor.administrator, "actor.administrator", longest: 320)
         guard rights.allow(.export, tenant: actor.tenant) else { throw Self.notAllowed }
         return ExportService.Caller(tenant: actor.tenant, email: actor.administrator, peer: auditedPeer)
     }

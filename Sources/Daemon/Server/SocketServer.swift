@@ -107,7 +107,7 @@ final class SocketServer: Service {
         }
         let session = Session(peer: peer, rights: policy.rights(of: peer))
         do {
-            try await channel.executeThenClose { inbound, outbound in
+            try await channel.executeThenClose { inbound, _ in
                 var limits = ConnectionLimits()
                 limits.line = self.limits.lineBytes
                 limits.nesting = self.limits.nesting
@@ -115,7 +115,7 @@ final class SocketServer: Service {
                 limits.inFlight = self.limits.inFlight
                 limits.parked = self.limits.parked
                 let connection = Connection(
-                    transport: SocketTransport(inbound: inbound, outbound: outbound), dispatcher: self.dispatcher,
+                    transport: SocketTransport(inbound: inbound, channel: channel.channel), dispatcher: self.dispatcher,
                     session: session, limits: limits)
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask { await connection.run() }
@@ -134,9 +134,13 @@ final class SocketServer: Service {
         _ connection: Connection<Session, Channel>, _ channel: any NIOCore.Channel, _ peer: PeerIdentity
     ) async {
         var isToldToStop = false
-        while !Task.isCancelled {
-            // The sleep ends early with the connection.
-            try? await Task.sleep(for: .milliseconds(isToldToStop ? 20 : 200))
+        while true {
+            do {
+                try await Task.sleep(for: .milliseconds(isToldToStop ? 20 : 200))
+            } catch {
+                // The connection has ended by itself, with everything answered.
+                return
+            }
             let stalls = connection.stalls
             if stalls.reading > .milliseconds(limits.partialLineMs) || stalls.writing > .milliseconds(limits.unreadOutputMs) {
                 logger.notice(

@@ -7,16 +7,17 @@ struct SocketTransport: Transport {
     typealias Inbound = AsyncMapSequence<NIOAsyncChannelInboundStream<ByteBuffer>, [UInt8]>
 
     let inbound: Inbound
-    private let outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+    private let channel: any Channel
 
-    init(inbound: NIOAsyncChannelInboundStream<ByteBuffer>, outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) {
+    init(inbound: NIOAsyncChannelInboundStream<ByteBuffer>, channel: any Channel) {
         self.inbound = inbound.map { Array($0.readableBytesView) }
-        self.outbound = outbound
+        self.channel = channel
     }
 
-    /// Waits while the peer reads slowly.
-    func write(_ bytes: [UInt8]) async throws {
-        try await outbound.write(ByteBuffer(bytes: bytes))
+    /// Returns when the system has taken the bytes. NIO's own writer returns when they are in its buffer, which is lost
+    /// when the channel is closed.
+    func write(_ bytes: ArraySlice<UInt8>) async throws {
+        try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
     }
 
     /// Hands the descriptor, which NIO closes from now on, to an event loop.
@@ -25,7 +26,6 @@ struct SocketTransport: Transport {
     ) async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
         try await ClientBootstrap(group: group)
             .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.autoRead, value: true)
             .withConnectedSocket(descriptor) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)

@@ -24,19 +24,21 @@ struct Assembly {
 
     let configuration: ServiceConfiguration
     let logger: Logger
-    private let store: ArchiveStore
+    private let disk: ArchiveDisk
     private let contract = DirectoryContract()
 
     init(_ configuration: ServiceConfiguration, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
-        store = ArchiveStore(root: FilePath(configuration.archives))
+        disk = ArchiveDisk(store: ArchiveStore(root: FilePath(configuration.archives)))
     }
 
     private func pool(_ url: String, _ name: String, size: Int, timeout: Duration) -> PostgresPool {
         var options = ConnectionOptions(connectionString: url)
         options.applicationName = "adminexportd \(name)"
         options.statementTimeout = timeout
+        // An export's snapshot idles while its rows are written, and a slow disk is no reason to lose it.
+        if timeout > Self.queueStatementTimeout { options.idleInTransactionTimeout = configuration.deadline }
         return PostgresPool(options, size: size)
     }
 
@@ -63,7 +65,7 @@ struct Assembly {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var limits = ExportService.Limits()
         limits.queuedPerTenant = configuration.limits.queuedPerTenant
-        let exports = ExportService(pool: pools.api, contract: contract, store: store, limits: limits)
+        let exports = ExportService(pool: pools.api, contract: contract, disk: disk, limits: limits)
         let server = SocketServer(
             socket: socket, group: group, dispatcher: dispatcher(exports), policy: policy, limits: configuration.limits,
             logger: logger)
@@ -107,12 +109,12 @@ struct Assembly {
         let leases = LeaseStore(
             tenantLimit: configuration.limits.runningPerTenant, lease: configuration.lease, deadline: configuration.deadline,
             retention: configuration.retention)
-        let runner = ExportRunner(directory: directory, database: database, contract: contract, store: store)
+        let runner = ExportRunner(directory: directory, database: database, contract: contract, disk: disk)
         let worker = Worker(
             Worker.Configuration(
                 slots: slots, host: ProcessInfo.processInfo.hostName, version: AdminExportDaemon.version),
             database: database, leases: leases, runner: runner, logger: logger)
-        return [Retention(database: database, store: store, logger: logger), worker]
+        return [Retention(database: database, disk: disk, history: configuration.history, logger: logger), worker]
     }
 
     private func dispatcher(_ exports: ExportService) -> Dispatcher<Session> {

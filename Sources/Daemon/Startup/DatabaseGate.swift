@@ -49,7 +49,7 @@ struct DatabaseGate: Service {
                 try await Self.inspect(connection, roles: roles)
             }
             try await directory.withConnection { [contract, roles] connection in
-                try await Migrator.checkRoles(roles.filter { $0 == DatabaseRole.worker }, connection)
+                try await Migrator.checkRoles(roles.filter { $0 == DatabaseRole.worker }, on: connection)
                 try await contract.load(on: connection)
             }
         } catch let error as SchemaError {
@@ -63,7 +63,7 @@ struct DatabaseGate: Service {
     }
 
     private static func inspect(_ connection: PostgresConnection, roles: [String]) async throws {
-        try await Migrator.checkRoles(roles, connection)
+        try await Migrator.checkRoles(roles, on: connection)
         try await connection.withTransaction(readOnly: true, role: roles.first) { connection in
             try await Migrator.check(on: connection)
         }
@@ -74,14 +74,6 @@ struct DatabaseGate: Service {
         switch error.code {
         case .refused, .invalidConnectionString: "the database refused the connection: \(error.message)"
         default: "the database cannot be used: \(error.debugDescription)"
-        }
-    }
-}
-
-extension Migrator {
-    fileprivate static func checkRoles(_ roles: [String], _ connection: PostgresConnection) async throws {
-        try await connection.withTransaction(readOnly: true) { connection in
-            try await checkRoles(roles, on: connection)
         }
     }
 }

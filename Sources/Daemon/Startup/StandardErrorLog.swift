@@ -20,12 +20,18 @@ struct StandardErrorLog: LogHandler {
         let start =
             isJournal
             ? "<\(Self.priority(event.level))>" : "\(Date().formatted(.iso8601)) \(event.level.rawValue.uppercased()) "
-        FileHandle.standardError.write(Data("\(start)\(text)\n".utf8))
+        Self.write("\(start)\(text)\n")
     }
 
     /// What came from outside must not begin a line of its own.
     private static func oneLine(_ text: String) -> String {
         text.contains(where: \.isNewline) ? text.split(whereSeparator: \.isNewline).joined(separator: "; ") : text
+    }
+
+    /// A log that cannot be written must not stop the service: errors are ignored.
+    static func write(_ line: String) {
+        let bytes = Array(line.utf8)
+        _ = Foundation.write(2, bytes, bytes.count)
     }
 
     private static func priority(_ level: Logger.Level) -> Int {

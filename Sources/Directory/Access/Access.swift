@@ -92,7 +92,7 @@ extension Access {
             """
             SELECT t.id::text AS tenant_key, t.slug::text AS slug, t.time_zone::text AS time_zone,
                 a.id::text AS actor_key, a.email::text AS email, a.status::text AS status, p.scope::text AS scope,
-                coalesce(p.permissions @> ARRAY[$1]::text[], false) AS permitted,
+                coalesce(p.permissions::text[] @> ARRAY[$1]::text[], false) AS permitted,
                 ARRAY(SELECT key FROM (
                     SELECT a.main_group_id::text AS key WHERE a.main_group_id IS NOT NULL
                     UNION

@@ -1,4 +1,4 @@
-package import Archive
+internal import Archive
 package import Directory
 package import Jobs
 package import Postgres
@@ -8,29 +8,40 @@ package struct ExportRunner: JobRunner {
     private let directory: PostgresPool
     private let database: WorkerDatabase
     private let contract: DirectoryContract
-    private let store: ArchiveStore
+    private let disk: ArchiveDisk
 
-    package init(directory: PostgresPool, database: WorkerDatabase, contract: DirectoryContract, store: ArchiveStore) {
+    package init(directory: PostgresPool, database: WorkerDatabase, contract: DirectoryContract, disk: ArchiveDisk) {
         self.directory = directory
         self.database = database
         self.contract = contract
-        self.store = store
+        self.disk = disk
     }
 
     package func checkReadiness() async throws {
         _ = try contract.keys
-        try await StoreCheck(database: database, store: store).verify()
+        try await StoreCheck(database: database, disk: disk).verify()
     }
 
     package func run(_ job: ClaimedJob, progress: Progress) async throws -> JobResult {
         let options = try ExportOptions(json: job.options)
-        return try await Snapshot.read(
+        do {
+            // The file is finished after the snapshot's transaction: nothing that still can fail comes behind it.
+            return try await rows(job, options, progress: progress).finish()
+        } catch {
+            await disk.remove(quietly: job.archiveName)
+            throw error
+        }
+    }
+
+    /// Writes every row of the snapshot.
+    private func rows(_ job: ClaimedJob, _ options: ExportOptions, progress: Progress) async throws -> ExportFile {
+        try await Snapshot.read(
             actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,
             keys: try contract.keys, pool: directory, role: DatabaseRole.worker
-        ) { [store] snapshot, pages in
+        ) { [disk] snapshot, pages in
             progress.begin(total: snapshot.rowsTotal)
             let file = ExportFile(job: job, options: options, snapshot: snapshot)
-            try await file.open(in: store)
+            try await file.open(in: disk.store)
             var rows = 0
             for await page in pages {
                 rows = try await file.write(page)
@@ -43,13 +54,12 @@ package struct ExportRunner: JobRunner {
             guard rows == snapshot.rowsTotal else {
                 throw DirectoryError.sourceInvalid("\(snapshot.rowsTotal) administrators were counted, but \(rows) came")
             }
-            return try await file.finish()
+            return file
         }
     }
 
     package func discard(_ job: ClaimedJob) async {
-        // What cannot be removed now is an orphan: no row names its epoch.
-        try? store.remove(job.archiveName)
+        await disk.remove(quietly: job.archiveName)
     }
 
     package func failure(for error: any Error) -> JobFailure {

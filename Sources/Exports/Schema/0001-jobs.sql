@@ -7,7 +7,8 @@ CREATE TABLE adminexport.setting (
 );
 
 -- Ties the database to the file system that holds the archives: <archives>/.store-id must say the same.
-INSERT INTO adminexport.setting (key, value) VALUES ('store_id', gen_random_uuid()::text), ('paused', 'false');
+INSERT INTO adminexport.setting (key, value) VALUES
+    ('store_id', gen_random_uuid()::text), ('store_is_new', 'true'), ('paused', 'false');
 
 CREATE TABLE adminexport.worker (
     id              uuid        PRIMARY KEY,     -- new at each start of a process
@@ -76,6 +77,7 @@ CREATE INDEX job_queued ON adminexport.job (tenant_key, priority DESC, id) WHERE
 CREATE INDEX job_of_actor ON adminexport.job (tenant_key, actor_key, id DESC);
 CREATE INDEX job_to_expire ON adminexport.job (expires_at) WHERE state = 'succeeded' AND NOT hold;
 CREATE INDEX job_to_unlink ON adminexport.job (id) WHERE state = 'expired' AND archive_epoch IS NOT NULL;
+CREATE INDEX job_to_forget ON adminexport.job (finished_at) WHERE state IN ('failed', 'cancelled', 'expired');
 CREATE UNIQUE INDEX job_idempotency ON adminexport.job (tenant_key, actor_key, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
 
@@ -154,7 +156,8 @@ GRANT UPDATE (turn) ON adminexport.tenant_slot TO adminexport_api;   -- FOR UPDA
 GRANT UPDATE (value) ON adminexport.setting TO adminexport_api;
 GRANT SELECT, INSERT ON adminexport.audit_event TO adminexport_api;
 
-GRANT SELECT, UPDATE ON adminexport.job TO adminexport_worker;
+GRANT SELECT, UPDATE, DELETE ON adminexport.job TO adminexport_worker;
+GRANT UPDATE (value) ON adminexport.setting TO adminexport_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON adminexport.lease, adminexport.worker TO adminexport_worker;
 GRANT SELECT, UPDATE ON adminexport.tenant_slot TO adminexport_worker;
 GRANT USAGE ON SEQUENCE adminexport.turn TO adminexport_worker;

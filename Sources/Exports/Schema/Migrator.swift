@@ -82,9 +82,7 @@ package struct Migrator: Sendable {
                 continue
             }
         }
-        let member = try await connection.query(
-            Query("is-owner", "SELECT pg_has_role($1, 'MEMBER') AS member", [.text(DatabaseRole.owner)]))
-        if try member.first?.decode("member") != true {
+        if try await !Self.mayAssume(DatabaseRole.owner, on: connection) {
             try await connection.script("join-owner", "GRANT \(DatabaseRole.owner) TO CURRENT_USER")
         }
     }
@@ -134,19 +132,22 @@ package struct Migrator: Sendable {
 
     /// Holds the login to the roles that a process assumes.
     package static func checkRoles(_ roles: [String], on connection: isolated PostgresConnection) async throws {
-        for role in roles {
-            let rows = try await connection.query(
-                Query(
-                    "check-role",
-                    """
-                    SELECT current_user::text AS login,
-                        EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AND pg_has_role(
-                            (SELECT oid FROM pg_roles WHERE rolname = $1), 'MEMBER') AS member
-                    """, [.text(role)]))
-            guard let row = rows.first, try row.decodeIfPresent("member", as: Bool.self) ?? false else {
-                let login = try rows.first?.decode("login", as: String.self) ?? "the login"
-                throw SchemaError.roleMissing("GRANT \(role) TO \"\(login)\"")
-            }
+        for role in roles where try await !mayAssume(role, on: connection) {
+            let login: String? = try await connection.query(Query("login", "SELECT current_user::text AS login"))
+                .first?.decode("login")
+            throw SchemaError.roleMissing("GRANT \(role) TO \"\(login ?? "the login")\"")
+        }
+    }
+
+    /// Tries it: from PostgreSQL 16 on a member may still not be one who can SET ROLE.
+    private static func mayAssume(_ role: String, on connection: isolated PostgresConnection) async throws -> Bool {
+        do {
+            try await connection.withTransaction(readOnly: true, role: role) { _ in }
+            return true
+        } catch let error as PostgresError
+            where error.sqlState == SQLState.insufficientPrivilege || error.sqlState == SQLState.invalidParameterValue
+        {
+            return false
         }
     }
 }

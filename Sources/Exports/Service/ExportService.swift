@@ -1,4 +1,4 @@
-package import Archive
+internal import Archive
 private import Crypto
 package import Directory
 package import Jobs
@@ -19,17 +19,15 @@ package struct ExportService: Sendable {
 
     package let pool: PostgresPool
     private let contract: DirectoryContract
-    private let reader: ArchiveReader
-    private let store: ArchiveStore
+    private let disk: ArchiveDisk
     private let limits: Limits
     private let jobs = JobStore()
 
-    package init(pool: PostgresPool, contract: DirectoryContract, store: ArchiveStore, limits: Limits) {
+    package init(pool: PostgresPool, contract: DirectoryContract, disk: ArchiveDisk, limits: Limits) {
         self.pool = pool
         self.contract = contract
         self.limits = limits
-        self.store = store
-        reader = ArchiveReader(store: store)
+        self.disk = disk
     }
 
     /// Who asks: an administrator, through a process.
@@ -159,11 +157,11 @@ package struct ExportService: Sendable {
     package func storageFault() async throws -> String? {
         let facts = try await transaction { try await StoreFacts.load(on: $0) }
         do {
-            try store.verify(facts, mayCreate: false)
+            try await disk.verify(facts, mayCreate: false)
             return nil
         } catch let error as ArchiveError {
             // Before the first export there is no id, and nothing that could be missing.
-            return error.code == .wrongStore && facts.isUnused ? nil : error.message
+            return error.code == .wrongStore && facts.isNew ? nil : error.message
         }
     }
 
@@ -205,8 +203,7 @@ package struct ExportService: Sendable {
             }
         }
         // A file of another installation, or none because nothing is mounted, is not given out as this one's.
-        try store.verify(facts, mayCreate: false)
-        return try await reader.read(name, offset: offset, length: length)
+        return try await disk.read(name, offset: offset, length: length, facts: facts)
     }
 
     /// Passes the body's error on, after a denial has been written down in a transaction of its own.
@@ -225,23 +222,5 @@ package struct ExportService: Sendable {
             }
             throw error
         }
-    }
-}
-
-/// Reads archives on a thread of its own, so that a slow disk holds up no caller but those who read.
-private actor ArchiveReader {
-    private let queue = SerialQueue(label: "archive-reader")
-    nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
-
-    private let store: ArchiveStore
-
-    init(store: ArchiveStore) {
-        self.store = store
-    }
-
-    func read(_ name: ArchiveName, offset: Int, length: Int) throws -> ExportService.Part {
-        // Opened for each part: a reader that was kept would hold the disk space of a file that is removed.
-        let reader = try store.open(name)
-        return ExportService.Part(bytes: try reader.read(offset: offset, length: length), size: reader.size)
     }
 }

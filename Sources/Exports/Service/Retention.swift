@@ -1,4 +1,4 @@
-package import Archive
+internal import Archive
 package import Jobs
 package import Logging
 private import Postgres
@@ -7,13 +7,17 @@ internal import ServiceLifecycle
 /// Ends the life of files: says so in the row first, then removes the file, so that no row promises a missing file.
 package struct Retention: Service {
     private let database: WorkerDatabase
-    private let store: ArchiveStore
+    private let disk: ArchiveDisk
+    private let history: Duration
     private let interval: Duration
     private let logger: Logger
 
-    package init(database: WorkerDatabase, store: ArchiveStore, interval: Duration = .seconds(2), logger: Logger) {
+    package init(
+        database: WorkerDatabase, disk: ArchiveDisk, history: Duration, interval: Duration = .seconds(2), logger: Logger
+    ) {
         self.database = database
-        self.store = store
+        self.disk = disk
+        self.history = history
         self.interval = interval
         self.logger = logger
     }
@@ -34,15 +38,29 @@ package struct Retention: Service {
         }
     }
 
-    /// Expires what is due and removes what has expired, some hundred jobs at a time.
+    /// Expires what is due, removes the files of what has expired, and forgets jobs that are long over; some hundred at a
+    /// time.
     package func sweep() async throws {
-        try await StoreCheck(database: database, store: store).verify()
+        try await StoreCheck(database: database, disk: disk).verify()
         try await database.transaction { try await Self.expire(on: $0) }
-        let expired = try await database.transaction { try await Self.expired(on: $0) }
-        for file in expired {
-            try store.remove(file.name)
+        var last: String?
+        while true {
+            let files = try await database.transaction { [last] in try await Self.expired(after: last, on: $0) }
+            guard let final = files.last else { break }
+            for file in files { await remove(file) }
+            last = final.job
+        }
+        try await database.transaction { try await Self.forget(olderThan: history, on: $0) }
+    }
+
+    /// One file that cannot be removed must not keep the others.
+    private func remove(_ file: ExpiredFile) async {
+        do {
+            try await disk.remove(file.name)
             try await database.transaction { try await Self.forget(file, on: $0) }
             logger.info("Removed an archive", metadata: ["job": "\(file.job)"])
+        } catch {
+            logger.warning("Cannot remove an archive", metadata: ["job": "\(file.job)", "error": "\(error)"])
         }
     }
 
@@ -70,15 +88,19 @@ package struct Retention: Service {
                 """))
     }
 
-    private static func expired(on connection: isolated PostgresConnection) async throws -> [ExpiredFile] {
+    private static func expired(
+        after last: String?, on connection: isolated PostgresConnection
+    ) async throws -> [ExpiredFile] {
         let rows = try await connection.query(
             Query(
                 "files-to-remove",
                 """
                 SELECT id, archive_epoch, tenant_slug, extract(year FROM created_at AT TIME ZONE 'UTC')::int AS year,
                     extract(month FROM created_at AT TIME ZONE 'UTC')::int AS month
-                FROM adminexport.job WHERE state = 'expired' AND archive_epoch IS NOT NULL ORDER BY id LIMIT 100
-                """))
+                FROM adminexport.job
+                WHERE state = 'expired' AND archive_epoch IS NOT NULL AND ($1::uuid IS NULL OR id > $1::uuid)
+                ORDER BY id LIMIT 100
+                """, [.text(last)]))
         return try rows.map { row in
             let job: String = try row.decode("id")
             let epoch: Int = try row.decode("archive_epoch")
@@ -88,6 +110,22 @@ package struct Retention: Service {
                     tenant: try row.decode("tenant_slug"), year: try row.decode("year"), month: try row.decode("month"),
                     job: job, epoch: epoch))
         }
+    }
+
+    /// Uses the index on `finished_at` of final jobs.
+    private static func forget(
+        olderThan history: Duration, on connection: isolated PostgresConnection
+    ) async throws {
+        try await connection.query(
+            Query(
+                "forget-jobs",
+                """
+                DELETE FROM adminexport.job WHERE id IN (
+                    SELECT id FROM adminexport.job
+                    WHERE state IN ('failed', 'cancelled', 'expired') AND archive_epoch IS NULL AND NOT hold
+                        AND finished_at < now() - $1::interval
+                    ORDER BY finished_at LIMIT 100 FOR UPDATE SKIP LOCKED)
+                """, [.interval(history)]))
     }
 
     private static func forget(_ file: ExpiredFile, on connection: isolated PostgresConnection) async throws {

@@ -1,45 +1,47 @@
-package import Archive
+internal import Archive
 package import Jobs
 internal import Postgres
 
 /// What the database knows of the directory of archives.
 struct StoreFacts: Sendable {
     let id: String
-    /// No job has an archive yet.
-    let isUnused: Bool
+    /// No worker has seen the directory yet.
+    let isNew: Bool
 
     static func load(on connection: isolated PostgresConnection) async throws -> StoreFacts {
         let rows = try await connection.query(
             Query(
                 "store-id",
                 """
-                SELECT value AS id, NOT EXISTS (SELECT FROM adminexport.job WHERE archive_epoch IS NOT NULL) AS unused
-                FROM adminexport.setting WHERE key = 'store_id'
+                SELECT (SELECT value FROM adminexport.setting WHERE key = 'store_id') AS id,
+                    EXISTS (SELECT FROM adminexport.setting WHERE key = 'store_is_new' AND value = 'true') AS new
                 """))
         guard let row = rows.first else { throw PostgresError(.unexpectedResult, "there is no store id") }
-        return StoreFacts(id: try row.decode("id"), isUnused: try row.decode("unused"))
+        return StoreFacts(id: try row.decode("id"), isNew: try row.decode("new"))
     }
 }
 
 /// Holds the directory of archives to the database, for those who write into it.
 package struct StoreCheck: Sendable {
     private let database: WorkerDatabase
-    private let store: ArchiveStore
+    private let disk: ArchiveDisk
 
-    package init(database: WorkerDatabase, store: ArchiveStore) {
+    package init(database: WorkerDatabase, disk: ArchiveDisk) {
         self.database = database
-        self.store = store
+        self.disk = disk
     }
 
+    /// The first worker of an installation marks the directory, and the database remembers that it did: a directory without
+    /// the mark is from then on one that is not mounted.
+    ///
     /// - Throws: ``ArchiveError/Code/wrongStore``, or a fault of the disk or the database.
     package func verify() async throws {
         let facts = try await database.transaction { try await StoreFacts.load(on: $0) }
-        try store.verify(facts, mayCreate: facts.isUnused)
-    }
-}
-
-extension ArchiveStore {
-    func verify(_ facts: StoreFacts, mayCreate: Bool) throws {
-        try verify(storeID: facts.id, mayCreate: mayCreate)
+        try await disk.verify(facts, mayCreate: facts.isNew)
+        guard facts.isNew else { return }
+        _ = try await database.transaction { connection in
+            try await connection.query(
+                Query("store-seen", "UPDATE adminexport.setting SET value = 'false' WHERE key = 'store_is_new'"))
+        }
     }
 }

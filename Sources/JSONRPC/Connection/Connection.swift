@@ -21,17 +21,27 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     private let session: Session
     private let limits: ConnectionLimits
     private let state: Mutex<State>
+    /// One line at a time goes out, and one large reply at a time is made.
+    private let writing = AsyncLock()
+    private let largeReply = AsyncLock()
 
     private struct State {
         var inFlight: InFlight
         var parked: [RequestID: Call] = [:]
         var tasks: [RequestID: (task: Task<[UInt8], Never>, isLong: Bool)] = [:]
+        /// Requests that were cancelled before their task began.
+        var cancelled: Set<RequestID> = []
         var isStopping = false
-        /// Since when a line has begun and not ended, and since when a reply waits for the peer to read.
+        /// A batch or an error of the reader's own is being dealt with.
+        var isReaderBusy = false
+        /// Since when a line has begun and not ended.
         var partialSince: ContinuousClock.Instant?
-        var writingSince: [UInt64: ContinuousClock.Instant] = [:]
-        var nextWrite: UInt64 = 0
+        /// Since when the peer has taken nothing of what waits for it.
+        var blockedSince: ContinuousClock.Instant?
     }
+
+    /// Bytes that are given to the transport at once: each that is taken shows that the peer still reads.
+    private static var chunk: Int { 64 * 1024 }
 
     /// A request that is known to have a method and an id.
     private struct Call: Sendable {
@@ -60,7 +70,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
                         let began = events.isEmpty ? state.partialSince : nil
                         state.partialSince = isWithinLine ? began ?? .now : nil
                     }
-                    for event in events { await take(event, &group) }
+                    for event in events { await takeBusily(event, &group) }
                 }
             } catch {
                 // The peer is gone: nobody wants the answers.
@@ -89,16 +99,26 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         state.withLock { state in
             let now = ContinuousClock.now
             return (
-                state.partialSince.map { $0.duration(to: now) } ?? .zero,
-                state.writingSince.values.min().map { $0.duration(to: now) } ?? .zero
+                // While the reader is busy the rest of the line may have come, unread.
+                state.isReaderBusy ? .zero : state.partialSince.map { $0.duration(to: now) } ?? .zero,
+                state.blockedSince.map { $0.duration(to: now) } ?? .zero
             )
         }
     }
 
     /// Whether no request is being served.
-    package var isIdle: Bool { state.withLock { $0.inFlight.isIdle } }
+    package var isIdle: Bool { state.withLock { $0.inFlight.isIdle && !$0.isReaderBusy } }
 
     // MARK: Lines
+
+    private func takeBusily(_ event: LineFramer.Event, _ group: inout DiscardingTaskGroup) async {
+        state.withLock { $0.isReaderBusy = true }
+        await take(event, &group)
+        state.withLock { state in
+            state.isReaderBusy = false
+            if state.partialSince != nil { state.partialSince = .now }
+        }
+    }
 
     private func take(_ event: LineFramer.Event, _ group: inout DiscardingTaskGroup) async {
         switch event {
@@ -156,9 +176,14 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     private func serve(_ first: Call) async {
         var next: Call? = first
         while let call = next {
-            await send(await run(call))
+            if call.method.isLarge {
+                await largeReply.withLock { await send(await run(call)) }
+            } else {
+                await send(await run(call))
+            }
             next = state.withLock { state in
                 state.tasks[call.id] = nil
+                state.cancelled.remove(call.id)
                 return state.inFlight.finish(call.id).flatMap { state.parked.removeValue(forKey: $0) }
             }
         }
@@ -167,11 +192,11 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     /// Runs the call in a task of its own, which `$/cancelRequest` can reach.
     private func run(_ call: Call) async -> [UInt8] {
         let task = Task { await dispatcher.reply(to: call.request, call.method, id: call.id, session: session) }
-        let isStopping = state.withLock { state in
+        let isUnwanted = state.withLock { state in
             state.tasks[call.id] = (task, call.method.isLong)
-            return state.isStopping
+            return state.isStopping && call.method.isLong || state.cancelled.contains(call.id)
         }
-        if isStopping, call.method.isLong { task.cancel() }
+        if isUnwanted { task.cancel() }
         let reply = await withTaskCancellationHandler {
             await task.value
         } onCancel: {
@@ -190,10 +215,13 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
             let member = members.first(where: { $0.name == "id" })
         else { return }
         let id = RequestID(json: Array(request.params[member.value]))
-        state.withLock { $0.tasks[id]?.task }?.cancel()
-        let parked = state.withLock { state in
-            state.inFlight.unpark(id) ? state.parked.removeValue(forKey: id) : nil
+        let (task, parked) = state.withLock { state in
+            if state.inFlight.unpark(id) { return (Task<[UInt8], Never>?.none, state.parked.removeValue(forKey: id)) }
+            // Between its admission and its first step a request has no task yet.
+            if state.inFlight.isRunning(id) { state.cancelled.insert(id) }
+            return (state.tasks[id]?.task, nil)
         }
+        task?.cancel()
         if let parked {
             // Answered from a task of its own: the reader does not wait for the writer here.
             Task { await send(Reply.error(parked.id, .cancelled)) }
@@ -239,18 +267,20 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         return await dispatcher.reply(to: request, method, id: id, session: session)
     }
 
+    /// Sends a line; returns when the peer's side has taken all of it.
     private func send(_ reply: [UInt8]) async {
-        let write = state.withLock { state in
-            state.nextWrite += 1
-            state.writingSince[state.nextWrite] = .now
-            return state.nextWrite
-        }
-        defer { state.withLock { $0.writingSince[write] = nil } }
-        do {
-            try await transport.write(reply + [UInt8(ascii: "\n")])
-        } catch {
-            // Nobody reads any more: stop what would only produce more.
-            cancelAll()
+        await writing.withLock {
+            let line = reply + [UInt8(ascii: "\n")]
+            do {
+                for start in stride(from: 0, to: line.count, by: Self.chunk) {
+                    state.withLock { $0.blockedSince = .now }
+                    try await transport.write(line[start..<min(line.count, start + Self.chunk)])
+                }
+            } catch {
+                // Nobody reads any more: stop what would only produce more.
+                cancelAll()
+            }
+            state.withLock { $0.blockedSince = nil }
         }
     }
 }

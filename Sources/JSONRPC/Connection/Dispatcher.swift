@@ -7,15 +7,18 @@ package struct Dispatcher<Session: Sendable>: Sendable {
         package let isControl: Bool
         /// May take as long as its caller wants to wait; ended at once when the service stops. Not taken in a batch.
         package let isLong: Bool
+        /// Its reply may be large: a connection serves one at a time, from its start until the peer has taken the reply.
+        package let isLarge: Bool
         package let handle: @Sendable (ArraySlice<UInt8>, Session) async throws -> [UInt8]
 
         package init(
-            name: String, isControl: Bool = false, isLong: Bool = false,
+            name: String, isControl: Bool = false, isLong: Bool = false, isLarge: Bool = false,
             handle: @escaping @Sendable (ArraySlice<UInt8>, Session) async throws -> [UInt8]
         ) {
             self.name = name
             self.isControl = isControl
             self.isLong = isLong
+            self.isLarge = isLarge
             self.handle = handle
         }
     }

@@ -23,6 +23,10 @@ struct InFlight {
 
     var isIdle: Bool { running.isEmpty && parked.isEmpty && controls.isEmpty }
 
+    func isRunning(_ id: RequestID) -> Bool {
+        running.contains(id) || controls.contains(id)
+    }
+
     mutating func admit(_ id: RequestID, isControl: Bool) -> Admission {
         guard !running.contains(id), !parked.contains(id), !controls.contains(id) else { return .duplicate }
         if isControl {

@@ -5,6 +5,6 @@ package protocol Transport: Sendable {
     /// What the peer sends, until it ends its side. Read by one task.
     var inbound: Inbound { get }
 
-    /// Sends whole lines; returns when there is room again. Calls do not mix their bytes.
-    func write(_ bytes: [UInt8]) async throws
+    /// Sends bytes; returns when the peer's side has taken them. Called by one task at a time.
+    func write(_ bytes: ArraySlice<UInt8>) async throws
 }

@@ -48,6 +48,13 @@ package struct JSONScanner {
         return try scanner.run()
     }
 
+    /// The text of a JSON string that has been scanned; nil for another value.
+    static func string(_ bytes: ArraySlice<UInt8>) -> String? {
+        guard bytes.first == UInt8(ascii: "\"") else { return nil }
+        var scanner = JSONScanner(bytes: bytes, depth: 1)
+        return try? scanner.string()
+    }
+
     private init(bytes: ArraySlice<UInt8>, depth: Int) {
         self.bytes = bytes
         self.depth = depth

@@ -35,7 +35,7 @@ extension Request {
         guard values["jsonrpc"].map({ $0.elementsEqual("\"2.0\"".utf8) }) == true else {
             throw Fault(id: id, error: .invalidRequest("A request has the member \"jsonrpc\": \"2.0\"."))
         }
-        guard let name = values["method"], name.first == UInt8(ascii: "\""), !name.contains(UInt8(ascii: "\\")) else {
+        guard let method = values["method"].flatMap(JSONScanner.string) else {
             throw Fault(id: id, error: .invalidRequest("A request has a method, a string."))
         }
         let params = values["params"] ?? Array("{}".utf8)[...]
@@ -43,7 +43,7 @@ extension Request {
             throw Fault(id: id, error: .invalidRequest("Parameters are given by name, in a JSON object."))
         }
         return Request(
-            id: id, method: String(decoding: name.dropFirst().dropLast(), as: UTF8.self), params: params)
+            id: id, method: method, params: params)
     }
 
     private static func parseID(_ value: ArraySlice<UInt8>) throws(Fault) -> RequestID {

@@ -220,14 +220,13 @@ package struct LeaseStore: Sendable {
     }
 
     /// Whether the job is done and the file of this epoch is the one that its row names: what to ask when the answer to the
-    /// last statement got lost.
+    /// last statement got lost. Locks the row, so that a commit that is still on its way is waited for.
     func isPublished(_ job: ClaimedJob, on connection: isolated PostgresConnection) async throws -> Bool {
         try await !connection.query(
             Query(
                 "is-published",
-                "SELECT id FROM adminexport.job WHERE id = $1::uuid AND archive_epoch = $2::int",
-                [.text(job.id.description), .integer(job.epoch)])
-        ).isEmpty
+                "SELECT archive_epoch FROM adminexport.job WHERE id = $1::uuid FOR UPDATE", [.text(job.id.description)])
+        ).filter { try $0.decodeIfPresent("archive_epoch") == job.epoch }.isEmpty
     }
 
     // MARK: Rescue

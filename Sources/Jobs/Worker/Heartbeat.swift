@@ -36,14 +36,10 @@ struct Heartbeat: Sendable {
             let isDue = now - renewed >= min(Self.idle, leases.lease / 3)
             let isMoving = current.rowsDone != shown
             do {
-                let renewal = try await database.transaction { connection in
-                    isDue || isMoving
-                        ? try await leases.renew(
-                            job, rowsDone: current.rowsDone, rowsTotal: current.rowsTotal, on: connection)
-                        : try await leases.peek(job, on: connection)
-                }
+                let renewal = try await ask(writing: isDue || isMoving, current, until: renewed + leases.lease)
                 switch renewal {
                 case .held: break
+                case nil: return .leaseLost
                 case .cancelRequested: return .cancelRequested
                 case .overdue: return .overdue
                 case .lost: return .leaseLost
@@ -52,9 +48,31 @@ struct Heartbeat: Sendable {
                     renewed = now
                     shown = current.rowsDone
                 }
-            } catch let error as PostgresError where error.isTransient {
+            } catch let error as PostgresError where error.isTransient || error.code == .refused {
                 logger.warning("Cannot renew the lease", metadata: ["error": "\(error)"])
             }
+        }
+    }
+
+    /// Renews or looks; nil where the lease is over before the answer comes.
+    private func ask(
+        writing: Bool, _ current: (rowsDone: Int, rowsTotal: Int?), until end: ContinuousClock.Instant
+    ) async throws -> LeaseStore.Renewal? {
+        try await withThrowingTaskGroup(of: LeaseStore.Renewal?.self) { group in
+            group.addTask {
+                try await database.transaction { connection in
+                    writing
+                        ? try await leases.renew(
+                            job, rowsDone: current.rowsDone, rowsTotal: current.rowsTotal, on: connection)
+                        : try await leases.peek(job, on: connection)
+                }
+            }
+            group.addTask {
+                try await Task.sleep(until: end)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? nil
         }
     }
 }

@@ -78,13 +78,15 @@ package struct Worker: Service {
         while !isStopping {
             do {
                 try await runner.checkReadiness()
+                // A bounded number of rescues for each claim; each in a transaction of its own, since two workers that lock
+                // several tenants in different orders would wait for each other.
+                for _ in 0..<4 {
+                    guard try await database.transaction({ try await leases.sweep(on: $0) }) else { break }
+                    logger.notice("Took a job back from a worker whose lease is over")
+                }
                 let before = ContinuousClock.now
                 let job = try await database.transaction { connection in
-                    // A bounded number of rescues for each claim.
-                    for _ in 0..<4 where try await leases.sweep(on: connection) {
-                        logger.notice("Took a job back from a worker whose lease is over")
-                    }
-                    return try await leases.claim(worker: id.description, on: connection)
+                    try await leases.claim(worker: id.description, on: connection)
                 }
                 backoff.reset()
                 if let job {
@@ -223,9 +225,10 @@ package struct Worker: Service {
                 }
                 return
             } catch {
-                guard let error = error as? PostgresError, error.isTransient, ContinuousClock.now < deadline else {
-                    // The lease runs out, and whoever claims next takes the job back. A file of this epoch that nobody
-                    // names is an orphan, and removed as one.
+                guard let error = error as? PostgresError, error.isTransient || error.code == .refused,
+                    ContinuousClock.now < deadline
+                else {
+                    // The lease runs out, and whoever claims next takes the job back.
                     logger.error("Cannot write the end down", metadata: ["end": "\(end.name)", "error": "\(error)"])
                     return
                 }

@@ -4,13 +4,15 @@ private import Synchronization
 
 /// Asks the server to cancel what a connection is doing, from any thread.
 ///
-/// `PQcancel` opens a connection of its own and blocks, so it runs on a global queue. A request that comes late must not
-/// hit the next statement: it carries the ticket of the statement it is meant for.
+/// `PQcancel` opens a connection of its own and blocks, so it runs on a thread of its own. A request that comes late must
+/// not hit the next statement: it carries the ticket of the statement it is meant for.
 final class Canceller: @unchecked Sendable {
     // Unchecked: libpq documents PGcancel as usable from other threads; the pointer never changes, and is freed once
     // nobody holds this object.
     private let handle: OpaquePointer?
     private let state = Mutex(State())
+    /// Requests that are under way.
+    private let requests = DispatchGroup()
 
     private struct State {
         var ticket: UInt64 = 0
@@ -35,29 +37,36 @@ final class Canceller: @unchecked Sendable {
     }
 
     /// The statement has ended.
-    func disarm() {
+    ///
+    /// A request that is still under way could hit the next statement, so it is waited for. `PQcancel` itself has no time
+    /// limit.
+    ///
+    /// - Returns: false where it did not come back in time: the connection cannot be used any more.
+    func disarm(within limit: Duration) -> Bool {
         state.withLock { $0.isArmed = false }
+        return requests.wait(timeout: .now() + .milliseconds(Int(limit / .milliseconds(1)))) == .success
     }
 
     /// Cancels the statement of the ticket, unless it has ended.
     func cancel(_ ticket: UInt64) {
-        guard let handle = UInt(bitPattern: handle) as UInt?, handle != 0 else { return }
-        DispatchQueue.global().async { [self] in
-            // The lock is held over the request, so that the statement cannot end and another begin meanwhile.
-            state.withLock { state in
-                guard state.isArmed, state.ticket == ticket else { return }
-                request()
-            }
+        state.withLock { state in
+            guard state.isArmed, state.ticket == ticket else { return }
+            request()
         }
     }
 
-    /// Cancels whatever runs; called on the connection's own thread.
+    /// Cancels whatever runs, from the connection's own thread; does not wait.
     func cancel() {
         request()
     }
 
     private func request() {
-        var message = [CChar](repeating: 0, count: 256)
-        _ = PQcancel(handle, &message, 256)
+        guard handle != nil else { return }
+        requests.enter()
+        DispatchQueue.global().async { [self] in
+            var message = [CChar](repeating: 0, count: 256)
+            _ = PQcancel(handle, &message, 256)
+            requests.leave()
+        }
     }
 }

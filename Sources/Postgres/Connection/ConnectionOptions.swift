@@ -7,6 +7,8 @@ package struct ConnectionOptions: Sendable {
     package var connectTimeout: Duration = .seconds(3)
     /// The longest that one statement may take; set on the server and watched here. nil: no limit.
     package var statementTimeout: Duration? = .seconds(30)
+    /// After which the server ends a session that does nothing within a transaction.
+    package var idleInTransactionTimeout: Duration = .seconds(60)
     /// Planner and session settings for this connection, by name.
     package var settings: [(name: String, value: String)] = []
 

@@ -7,7 +7,16 @@ package enum ConnectionString {
         guard let options = PQconninfoParse(text, nil) else {
             return "it is neither a libpq URI (postgresql://…) nor a list of key=value"
         }
-        PQconninfoFree(options)
+        defer { PQconninfoFree(options) }
+        var option = options
+        while let keyword = option.pointee.keyword {
+            if String(cString: keyword) == "port", let value = option.pointee.val,
+                !String(cString: value).split(separator: ",").allSatisfy({ UInt16($0) != nil })
+            {
+                return "its port is not a number; a / or @ in a password is written %2F or %40"
+            }
+            option += 1
+        }
         return nil
     }
 

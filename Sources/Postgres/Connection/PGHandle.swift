@@ -24,11 +24,17 @@ struct PGHandle: ~Copyable {
             ("client_encoding", "UTF8"), ("keepalives_idle", "30"), ("keepalives_interval", "5"),
             ("keepalives_count", "3"), ("tcp_user_timeout", "20000"),
         ]
+        if let fault = ConnectionString.fault(options.connectionString) {
+            throw PostgresError(.invalidConnectionString, "the database URL is not valid: \(fault)")
+        }
         let raw = withWords(words) { PQconnectStartParams($0, $1, 1) }
         guard let raw else { throw PostgresError(.unreachable, "there is no memory for a connection") }
         let handle = PGHandle(raw: raw)
+        // With this the server's refusal comes with its SQLSTATE, which no language setting translates.
+        PQsetErrorVerbosity(raw, PQERRORS_VERBOSE)
         guard PQstatus(raw) != CONNECTION_BAD else { throw connectFault(raw) }
-        let deadline = ContinuousClock.now + options.connectTimeout
+        var deadline = ContinuousClock.now + options.connectTimeout
+        var host = currentHost(raw)
         var wanted = PGRES_POLLING_WRITING
         while wanted != PGRES_POLLING_OK {
             let events = Int16(wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT)
@@ -37,9 +43,19 @@ struct PGHandle: ~Copyable {
             }
             wanted = PQconnectPoll(raw)
             if wanted == PGRES_POLLING_FAILED { throw connectFault(raw) }
+            // A URL may name several servers, and each has its time, as with libpq's own connect_timeout.
+            if currentHost(raw) != host {
+                host = currentHost(raw)
+                deadline = ContinuousClock.now + options.connectTimeout
+            }
         }
+        PQsetErrorVerbosity(raw, PQERRORS_DEFAULT)
         PQsetNoticeReceiver(raw, { _, _ in }, nil)
         return handle
+    }
+
+    private static func currentHost(_ raw: OpaquePointer) -> String {
+        [PQhost(raw), PQhostaddr(raw), PQport(raw)].map { $0.map { String(cString: $0) } ?? "" }.joined(separator: " ")
     }
 
     /// Arrays of C strings, ended by null, as `PQconnectStartParams` takes them.
@@ -62,21 +78,26 @@ struct PGHandle: ~Copyable {
         }
     }
 
-    /// Tells a server that is not there from one that says no. libpq gives no SQLSTATE for a failed connection, so the
-    /// server's severity word decides: it sends `FATAL` only where it was reached.
+    /// Tells a server that is not there from one that says no: by the SQLSTATE of its refusal.
+    ///
+    /// libpq's own texts quote pieces of the URL, which may be pieces of a password; they are kept out of the message.
     private static func connectFault(_ raw: OpaquePointer) -> PostgresError {
         let text = String(cString: PQerrorMessage(raw)).trimmedLines
-        let startingUp = [
-            "the database system is", "too many clients", "remaining connection slots", "terminating connection",
-        ]
-        if PQsocket(raw) < 0, !text.contains("FATAL"), !text.contains("connection to server") {
-            return PostgresError(.invalidConnectionString, "the database URL is not valid: \(text)")
+        if let match = text.firstMatch(of: /: +([0-9A-Z]{5}): +([^;]*)/) {
+            let sqlState = String(match.1)
+            let refuses = ["28", "42", "0L"].contains { sqlState.hasPrefix($0) } || sqlState == "3D000"
+            return PostgresError(
+                refuses ? .refused : .unreachable, String(match.2), sqlState: sqlState, serverMessage: text)
         }
-        let saysNo = text.contains("FATAL") || text.contains("no password supplied")
-        if saysNo, !startingUp.contains(where: text.contains) {
-            return PostgresError(.refused, text)
+        if text.contains("no password supplied") {
+            return PostgresError(.refused, "the server asks for a password, and none is configured", serverMessage: text)
         }
-        return PostgresError(.unreachable, text)
+        if text.contains("invalid") {
+            return PostgresError(.invalidConnectionString, "the database URL has an option with an invalid value")
+        }
+        let host = PQhost(raw).map { String(cString: $0) } ?? ""
+        let place = host.hasPrefix("/") ? "the socket in \(host)" : "its host"
+        return PostgresError(.unreachable, "PostgreSQL cannot be reached at \(place)", serverMessage: text)
     }
 
     /// Waits for the descriptor. False at the deadline.

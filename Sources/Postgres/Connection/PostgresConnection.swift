@@ -55,7 +55,7 @@ package actor PostgresConnection {
     private func prepare(_ options: ConnectionOptions) throws {
         var settings = options.settings
         settings.append(("statement_timeout", "\(options.statementTimeout?.components.seconds ?? 0)s"))
-        settings.append(("idle_in_transaction_session_timeout", "120s"))
+        settings.append(("idle_in_transaction_session_timeout", "\(options.idleInTransactionTimeout.components.seconds)s"))
         settings.append(("DateStyle", "ISO"))
         settings.append(("TimeZone", "UTC"))
         for setting in settings {
@@ -66,11 +66,11 @@ package actor PostgresConnection {
 
     /// Whether the pool may hand it out again.
     ///
-    /// An idle connection that has something to read was closed by the server, or has a notice: reading tells.
+    /// An idle connection that has something to read was nearly always closed by the server, and is not worth finding out
+    /// the rest: a new one costs little.
     package var isUsable: Bool {
-        guard !isDead, !isCopying, PQtransactionStatus(handle.raw) == PQTRANS_IDLE else { return false }
-        if PGHandle.isReadable(PQsocket(handle.raw)), PQconsumeInput(handle.raw) != 1 { isDead = true }
-        return !isDead && PQstatus(handle.raw) == CONNECTION_OK
+        !isDead && !isCopying && PQtransactionStatus(handle.raw) == PQTRANS_IDLE
+            && PQstatus(handle.raw) == CONNECTION_OK && !PGHandle.isReadable(PQsocket(handle.raw))
     }
 
     // MARK: Statements
@@ -96,7 +96,7 @@ package actor PostgresConnection {
         isolation: IsolationLevel = .readCommitted, readOnly: Bool = false, role: String? = nil,
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
-        var begin = "BEGIN ISOLATION LEVEL \(isolation.rawValue) \(readOnly ? "READ ONLY" : "READ WRITE")"
+        var begin = "BEGIN ISOLATION LEVEL \(isolation.rawValue)\(readOnly ? " READ ONLY" : "")"
         if let role { begin += "; SET LOCAL ROLE \(role)" }
         try await script("begin", begin)
         do {
@@ -194,6 +194,7 @@ package actor PostgresConnection {
             }
         }
         if !isDead { _ = try? drain("copy") }
+        if !canceller.disarm(within: Self.cancelGrace) { isDead = true }
     }
 
     // MARK: libpq
@@ -312,7 +313,9 @@ package actor PostgresConnection {
         try Task.checkCancellation()
         let ticket = canceller.arm()
         return try await withTaskCancellationHandler {
-            defer { canceller.disarm() }
+            defer {
+                if !canceller.disarm(within: Self.cancelGrace) { isDead = true }
+            }
             do {
                 return try work(self)
             } catch let error as PostgresError where error.sqlState == SQLState.queryCanceled && Task.isCancelled {

@@ -30,7 +30,7 @@ extension PostgresConnection {
     /// - Parameter bufferSize: bytes that a buffer holds at least, but for the last.
     package func withCopy<Result>(
         _ query: Query, bufferSize: Int = 256 * 1024,
-        _ body: (isolated PostgresConnection, inout CopyStream) async throws -> Result
+        _ body: @Sendable (isolated PostgresConnection, inout CopyStream) async throws -> Result
     ) async throws -> Result {
         try await copyStart(query)
         defer { copyAbandon() }

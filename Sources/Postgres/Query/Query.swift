@@ -38,7 +38,8 @@ extension Query.Parameter: ExpressibleByStringLiteral, ExpressibleByNilLiteral, 
     /// A text array, for `$1::text[]` and casts from it.
     package static func texts(_ values: [String]) -> Self {
         let quoted = values.map { value in
-            "\"" + value.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined() + "\""
+            // By scalars: a quote with a combining mark behind it is another Character, and still a quote.
+            "\"" + value.unicodeScalars.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined() + "\""
         }
         return .text("{\(quoted.joined(separator: ","))}")
     }

@@ -148,12 +148,22 @@ enum CellText {
         return 1
     }
 
+    /// Whether the character at the place is itself written as `_xHHHH_`, whose underscore would end an escape before it.
+    private static func isEscaped(at: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
+        switch text[at] {
+        case 0x09, 0x0A, 0x0D: false
+        case 0..<0x20: true
+        case 0xEF: UTF8Scalar(at: at, in: text).value | 1 == 0xFFFF
+        default: false
+        }
+    }
+
     /// Whether `_xHHHH_` stands at the place. Hexadecimal digits and the `x` count in either case: some readers
     /// unescape `_X000d_` too.
     private static func startsEscape(at: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard at + 7 <= text.count, text[at + 1] | 0x20 == UInt8(ascii: "x"), text[at + 6] == UInt8(ascii: "_") else {
-            return false
-        }
+        guard at + 7 <= text.count, text[at + 1] | 0x20 == UInt8(ascii: "x"),
+            text[at + 6] == UInt8(ascii: "_") || isEscaped(at: at + 6, in: text)
+        else { return false }
         return (2...5).allSatisfy { offset in
             let digit = text[at + offset] | 0x20
             return (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[at + offset])

@@ -129,11 +129,14 @@ public final class WorkbookWriter {
     /// The next cell of the row: a day.
     ///
     /// Excel's calendar runs from 1900-03-01, before which it has a day that never was, to 9999-12-31. Other days are
-    /// written as text, `yyyy-mm-dd`.
+    /// written as text, `yyyy-mm-dd`; days beyond a million years are not taken.
     public func date(daysSince1970 days: Int) throws {
         try beginCell()
         let serial = days.addingReportingOverflow(Self.epoch)
         guard !serial.overflow, Self.serials.contains(serial.partialValue) else {
+            guard (-400_000_000...400_000_000).contains(days) else {
+                throw XLSXError(.unexpectedCell, "the day \(days) is beyond any calendar")
+            }
             var text = CivilDate(daysSince1970: days).iso8601
             return try text.withUTF8 { try cell($0, style: XMLParts.Style.text) }
         }

@@ -1,0 +1,37 @@
+package import Archive
+internal import Postgres
+
+/// The store of archives on a thread of its own: a disk that hangs must not hold up the threads that serve callers and
+/// renew leases.
+package actor ArchiveDisk {
+    private let queue = SerialQueue(label: "archive-disk")
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+
+    package nonisolated let store: ArchiveStore
+
+    package init(store: ArchiveStore) {
+        self.store = store
+    }
+
+    /// See ``ArchiveStore/verify(storeID:mayCreate:)``.
+    func verify(_ facts: StoreFacts, mayCreate: Bool) throws {
+        try store.verify(storeID: facts.id, mayCreate: mayCreate)
+    }
+
+    /// Reads a part of a file, after a look at whose file system this is.
+    func read(_ name: ArchiveName, offset: Int, length: Int, facts: StoreFacts) throws -> ExportService.Part {
+        try verify(facts, mayCreate: false)
+        // Opened for each part: a reader that was kept would hold the disk space of a file that is removed.
+        let reader = try store.open(name)
+        return ExportService.Part(bytes: try reader.read(offset: offset, length: length), size: reader.size)
+    }
+
+    func remove(_ name: ArchiveName) throws {
+        try store.remove(name)
+    }
+
+    /// Removes what no row names, as well as that can be done now.
+    func remove(quietly name: ArchiveName) {
+        try? store.remove(name)
+    }
+}

@@ -1,0 +1,236 @@
+@testable import Directory
+import Postgres
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(5))) struct SnapshotTests {
+
+    private func rows(
+        _ actor: String = "1", tenant: String = "1", disabled: Bool = false, in database: TestDatabase
+    ) async throws -> [[String]] {
+        let pool = database.pool()
+        let keys = try await pool.withConnection { try await KeyTypes.load($0) }
+        return try await Snapshot.read(
+            actor: .keys(tenant: tenant, actor: actor), includeDisabled: disabled, keys: keys, pool: pool,
+            role: "adminexport_worker"
+        ) { snapshot, pages in
+            var result: [[String]] = []
+            for await page in pages {
+                _ = try page.forEachRow(snapshot.references) { row in
+                    func text(_ bytes: UnsafeBufferPointer<UInt8>?) -> String { bytes.map { String(decoding: $0, as: UTF8.self) } ?? "-" }
+                    func day(_ day: AdministratorRow.Day?) -> String {
+                        switch day {
+                        case .date(let days): "\(days)"
+                        case .infinity: "infinity"
+                        case .minusInfinity: "-infinity"
+                        case nil: "-"
+                        }
+                    }
+                    result.append([
+                        text(row.name), text(row.email), text(row.phone), text(row.profile), text(row.mainGroup),
+                        text(row.secondaryGroups), text(row.teams), day(row.created), day(row.updated), "\(row.isEnabled)",
+                    ])
+                }
+            }
+            #expect(result.count == snapshot.rowsTotal)
+            return result
+        }
+    }
+
+    @Test("The owner sees every enabled administrator of the tenant, and no one else's")
+    func tenantScope() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            let rows = try await rows(in: database)
+            #expect(rows.map { $0[1].split(separator: "@")[0] } == ["owner", "europe", "nobody", "paris", "asia", "tokyo"])
+            // 20,385 is 2025-10-24; the lists are sorted by code point, with the quoted name where its raw form belongs.
+            #expect(
+                rows[0] == [
+                    "John Smith", "owner@acme.example", "+33 6 12 34 56 78", "Super Administrator", "-",
+                    "Europe, France, \"Paris, \"\"City\"\"\"", "EMEA, Support", "20385", "20595", "true",
+                ])
+            // 23:30 UTC on 31 January is 1 February in Paris; 22:30 UTC on 30 June is 1 July.
+            #expect(rows[1][7...8] == ["20120", "20635"])
+            let withDisabled = try await self.rows(disabled: true, in: database)
+            #expect(withDisabled.map { $0[9] } == ["true", "true", "true", "false", "true", "true", "true", "false"])
+        }
+    }
+
+    @Test("An actor with group scope sees their groups and what is below, by main or secondary group")
+    func groupScope() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            #expect(try await rows("2", in: database).map { $0[1].split(separator: "@")[0] } == ["owner", "europe", "nobody", "paris", "asia"])
+            #expect(try await rows("2", disabled: true, in: database).count == 6)
+            // A circle in the tree ends; a group of another tenant is no root and no descendant.
+            try await database.execute("UPDATE directory.administrator_group SET parent_id = 3 WHERE id = 1")
+            try await database.execute("UPDATE directory.administrator_group SET parent_id = 1 WHERE id = 5")
+            #expect(try await rows("2", in: database).count == 5)
+            // Without any group there is nobody to see.
+            try await database.execute("UPDATE directory.administrator SET main_group_id = NULL WHERE id = 2")
+            #expect(try await rows("2", in: database).isEmpty)
+        }
+    }
+
+    @Test("A permission is asked for within the snapshot")
+    func permission() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            await #expect(throws: DirectoryError.denied(.noPermission)) { _ = try await rows("3", in: database) }
+            await #expect(throws: DirectoryError.denied(.disabled)) { _ = try await rows("4", in: database) }
+            // An actor of one tenant with the key of another.
+            await #expect(throws: DirectoryError.denied(.unknownAdministrator)) {
+                _ = try await rows("1", tenant: "2", in: database)
+            }
+        }
+    }
+
+    @Test("A time zone that PostgreSQL does not know is said to be that")
+    func timeZone() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute("UPDATE directory.tenant SET time_zone = 'Europe/Pariss'")
+            await #expect(throws: DirectoryError.unknownTimeZone("Europe/Pariss")) { _ = try await rows(in: database) }
+        }
+    }
+
+    @Test("Infinite dates are known as such")
+    func infinity() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute(
+                "UPDATE directory.administrator SET created_at = '-infinity', updated_at = 'infinity' WHERE id = 1")
+            #expect(try await rows(in: database)[0][7...8] == ["-infinity", "infinity"])
+        }
+    }
+
+    /// The report of `Benchmarks/report.sql` in other words: correlated sub-selects, which nobody would run on a million rows.
+    private static let plain = """
+        SELECT array[coalesce(a.name, '-'), coalesce(a.email, '-'), coalesce(a.phone, '-'), coalesce(p.name, '-'), coalesce(g.name, '-'),
+            coalesce((SELECT string_agg(CASE WHEN n.name ~ '[,"]' THEN '"' || replace(n.name, '"', '""') || '"' ELSE n.name END, ', '
+                      ORDER BY n.name COLLATE "C") FROM directory.administrator_secondary_group l
+                      JOIN directory.administrator_group n ON n.id = l.group_id WHERE l.administrator_id = a.id), ''),
+            coalesce((SELECT string_agg(CASE WHEN n.name ~ '[,"]' THEN '"' || replace(n.name, '"', '""') || '"' ELSE n.name END, ', '
+                      ORDER BY n.name COLLATE "C") FROM directory.administrator_team l
+                      JOIN directory.team n ON n.id = l.team_id WHERE l.administrator_id = a.id), ''),
+            ((a.created_at AT TIME ZONE t.time_zone)::date - date '1970-01-01')::text,
+            ((a.updated_at AT TIME ZONE t.time_zone)::date - date '1970-01-01')::text, (a.status = 'enabled')::text] AS row
+        FROM directory.administrator a JOIN directory.tenant t ON t.id = a.tenant_id
+        LEFT JOIN directory.profile p ON p.id = a.profile_id LEFT JOIN directory.administrator_group g ON g.id = a.main_group_id
+        WHERE t.slug = 'acme' ORDER BY a.id
+        """
+
+    /// Fills the tenant with numbered administrators, each with up to three groups and teams.
+    private static func many(_ count: Int) -> String {
+        """
+        INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id, main_group_id)
+            SELECT i, 1, 'Name ' || i || repeat('x', i % 50), i || '@acme.example', 3, 1 + i % 4 FROM generate_series(100, 99 + \(count)) i;
+        INSERT INTO directory.administrator_secondary_group
+            SELECT i, 1 + (i + k) % 4 FROM generate_series(100, 99 + \(count)) i, generate_series(1, i % 4) k;
+        INSERT INTO directory.administrator_team SELECT i, 1 + i % 2 FROM generate_series(100, 99 + \(count)) i WHERE i % 3 = 0
+        """
+    }
+
+    @Test("Pages of any number of administrators join to what plain SQL gives", arguments: [0, 991, 992, 993, 12_345])
+    func pages(_ count: Int) async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            if count > 0 { try await database.execute(Self.many(count)) }
+            let expected = try await database.connect().query(Query("plain", Self.plain)).map {
+                try $0.decode("row", as: [String].self)
+            }
+            let rows = try await rows(disabled: true, in: database)
+            #expect(rows.count == count + 8)
+            #expect(rows == expected)
+        }
+    }
+
+    @Test("Long names make smaller pages, not fewer rows")
+    func longNames() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute(Self.many(2_500))
+            try await database.execute("UPDATE directory.administrator SET name = repeat('é', 40000) WHERE id > 800")
+            let rows = try await rows(disabled: true, in: database)
+            #expect(rows.count == 2_508)
+            #expect(rows.last?[0].count == 32_768)
+        }
+    }
+
+    @Test("A reference that leads nowhere is counted, and never leads to another tenant's name")
+    func unresolved() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute("UPDATE directory.administrator SET main_group_id = 5 WHERE id = 3")
+            let rows = try await rows(in: database)
+            #expect(rows[2][4] == "-")
+        }
+    }
+
+    @Test("Keys may be bigint, uuid or text, in tables of other names", arguments: ["bigint", "uuid", "text"])
+    func keyTypes(_ type: String) async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute(Self.many(3_000))
+            let expected = try await rows(disabled: true, in: database).sorted { $0[1] < $1[1] }
+            try await database.execute(Self.platform(type))
+            let actor = try await database.text("SELECT id FROM directory.administrator WHERE email = 'owner@acme.example' AND name = 'John Smith' AND profile_id = (SELECT id FROM directory.profile WHERE name = 'Super Administrator' AND tenant_id = (SELECT id FROM directory.tenant WHERE slug = 'acme'))")
+            let tenant = try await database.text("SELECT id FROM directory.tenant WHERE slug = 'acme'")
+            let rows = try await rows(try #require(actor), tenant: try #require(tenant), disabled: true, in: database)
+            #expect(rows.sorted { $0[1] < $1[1] } == expected)
+        }
+    }
+
+    /// Moves the tables away and puts views in their place, with keys of another type whose order is another too.
+    private static func platform(_ type: String) -> String {
+        let key: (String) -> String = { column in
+            switch type {
+            case "uuid": "md5((\(column))::text)::uuid"
+            case "text": "('k' || (\(column))::text)"
+            default: "(\(column))"
+            }
+        }
+        func copy(_ table: String, keys: [String], others: [String]) -> String {
+            let columns = keys.map { "\(key($0)) AS their_\($0)" } + others.map { "\($0) AS their_\($0)" }
+            let view = (keys + others).map { "their_\($0) AS \($0)" }
+            return """
+                CREATE TABLE platform.\(table)_rows AS SELECT \(columns.joined(separator: ", ")) FROM directory.\(table);
+                DROP TABLE directory.\(table) CASCADE;
+                CREATE VIEW directory.\(table) AS SELECT \(view.joined(separator: ", ")) FROM platform.\(table)_rows;
+                GRANT SELECT ON directory.\(table) TO adminexport_api, adminexport_worker;
+                """
+        }
+        return """
+            CREATE SCHEMA platform AUTHORIZATION adminexport_owner;
+            SET ROLE adminexport_owner;
+            \(copy("administrator_team", keys: ["administrator_id", "team_id"], others: []))
+            \(copy("administrator_secondary_group", keys: ["administrator_id", "group_id"], others: []))
+            \(copy(
+                "administrator", keys: ["id", "tenant_id", "profile_id", "main_group_id"],
+                others: ["name", "email", "phone", "status", "created_at", "updated_at"]))
+            \(copy("team", keys: ["id", "tenant_id"], others: ["name"]))
+            \(copy("administrator_group", keys: ["id", "tenant_id", "parent_id"], others: ["name"]))
+            \(copy("profile", keys: ["id", "tenant_id"], others: ["name", "permissions", "scope"]))
+            \(copy("tenant", keys: ["id"], others: ["slug", "name", "time_zone"]))
+            CREATE INDEX ON platform.administrator_rows (their_tenant_id, their_id);
+            RESET ROLE
+            """
+    }
+
+    @Test("A column that refers to a key of another type, a key of another kind, and a missing column are named")
+    func contract() async throws {
+        try await TestDatabase.with { database in
+            func fault(_ sql: String) async throws -> DirectoryError? {
+                try await database.execute(sql)
+                let connection = try await database.connect()
+                return await #expect(throws: DirectoryError.self) { _ = try await KeyTypes.load(connection) }
+            }
+            let type = try await fault("ALTER TABLE directory.administrator_team DROP COLUMN team_id, ADD COLUMN team_id text")
+            #expect("\(type as Any)".contains("administrator_team.team_id is text"))
+            let missing = try await fault("ALTER TABLE directory.administrator_team DROP COLUMN team_id")
+            #expect("\(missing as Any)".contains("no directory.administrator_team.team_id"))
+            let kind = try await fault("ALTER TABLE directory.administrator_team ADD COLUMN team_id int")
+            #expect("\(kind as Any)".contains("is integer"))
+        }
+    }
+}
