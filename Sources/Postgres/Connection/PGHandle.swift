@@ -83,7 +83,7 @@ struct PGHandle: ~Copyable {
     /// libpq's own texts quote pieces of the URL, which may be pieces of a password; they are kept out of the message.
     private static func connectFault(_ raw: OpaquePointer) -> PostgresError {
         let text = String(cString: PQerrorMessage(raw)).trimmedLines
-        if let match = text.firstMatch(of: /: +([0-9A-Z]{5}): +([^;]*)/) {
+        if let match = text.firstMatch(of: /:  ([0-9A-Z]{5}): ([^;]*)/) {
             let sqlState = String(match.1)
             let refuses = ["28", "42", "0L"].contains { sqlState.hasPrefix($0) } || sqlState == "3D000"
             return PostgresError(

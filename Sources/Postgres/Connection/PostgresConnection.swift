@@ -98,8 +98,9 @@ package actor PostgresConnection {
     ) async throws -> Result {
         var begin = "BEGIN ISOLATION LEVEL \(isolation.rawValue)\(readOnly ? " READ ONLY" : "")"
         if let role { begin += "; SET LOCAL ROLE \(role)" }
-        try await script("begin", begin)
         do {
+            // A role that may not be assumed leaves a transaction behind that has failed.
+            try await script("begin", begin)
             let result = try await body(self)
             try await script("commit", "COMMIT")
             return result

@@ -1,0 +1,276 @@
+import Client
+import ExportAPI
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(5)), .serialized) struct ExportTests {
+    /// Reads a workbook with openpyxl and with calamine and prints the rows of both as JSON.
+    private static let reader = """
+        import datetime, json, sys
+        import openpyxl, python_calamine
+        def text(value):
+            if value is None or value == "":
+                return None
+            if isinstance(value, (datetime.datetime, datetime.date)):
+                return value.strftime("%Y-%m-%d")
+            return value
+        one = [[text(v) for v in row] for row in openpyxl.load_workbook(sys.argv[1]).active.iter_rows(values_only=True)]
+        sheet = python_calamine.CalamineWorkbook.from_path(sys.argv[1]).get_sheet_by_index(0)
+        two = [[text(v) for v in row] for row in sheet.to_python()]
+        print(json.dumps([one, two]))
+        """
+
+    /// The report in plain SQL, one array of ten texts for each row. Carriage returns become line feeds, as in every cell.
+    private static let plain = """
+        SELECT json_agg(row ORDER BY id) FROM (SELECT a.id, json_build_array(nullif(a.name, ''), a.email, a.phone, p.name, g.name,
+            (SELECT string_agg(CASE WHEN n.name ~ '[,"]' THEN '"' || replace(n.name, '"', '""') || '"' ELSE n.name END, ', '
+                ORDER BY n.name COLLATE "C") FROM directory.administrator_secondary_group l
+                JOIN directory.administrator_group n ON n.id = l.group_id WHERE l.administrator_id = a.id),
+            (SELECT string_agg(CASE WHEN n.name ~ '[,"]' THEN '"' || replace(n.name, '"', '""') || '"' ELSE n.name END, ', '
+                ORDER BY n.name COLLATE "C") FROM directory.administrator_team l
+                JOIN directory.team n ON n.id = l.team_id WHERE l.administrator_id = a.id),
+            to_char(a.created_at AT TIME ZONE t.time_zone, 'YYYY-MM-DD'), to_char(a.updated_at AT TIME ZONE t.time_zone, 'YYYY-MM-DD'),
+            initcap(a.status)) AS row
+        FROM directory.administrator a JOIN directory.tenant t ON t.id = a.tenant_id
+        LEFT JOIN directory.profile p ON p.id = a.profile_id LEFT JOIN directory.administrator_group g ON g.id = a.main_group_id
+        WHERE t.slug = 'acme') r
+        """
+
+    @Test("The workbook as openpyxl and calamine read it is what plain SQL gives, row by row and column by column")
+    func readers() async throws {
+        let demo = try String(
+            contentsOf: URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+                .deletingLastPathComponent().appending(path: "Sources/Daemon/DemoData/demo-data.sql"), encoding: .utf8)
+        let sql = """
+            BEGIN; SET LOCAL demo.tenant = 'acme'; SET LOCAL demo.administrators = '5000'; SET LOCAL demo.seed = '7';
+            SET LOCAL ROLE adminexport_owner; \(demo); COMMIT
+            """
+        try await ServiceProcess.with(sql: sql) { service in
+            let run = try await service.run(["run", "--include-disabled", "-o", "out.xlsx", "-q"])
+            #expect(run.status == 0, "\(run.errors)")
+            #expect(run.output == "out.xlsx\n")
+            let read = try await Programs.run(
+                TestDatabase.environment("TEST_PYTHON"), ["-c", Self.reader, service.folder + "/out.xlsx"])
+            try #require(read.status == 0, "\(read.errors)")
+            let readers = try JSONDecoder().decode([[[String?]]].self, from: Data(read.output.utf8))
+            let text = try #require(try await service.database.text(Self.plain))
+            let expected = try JSONDecoder().decode([[String?]].self, from: Data(text.utf8))
+            #expect(expected.count == 5_000)
+            let header = [
+                "Name", "Email", "Phone", "Profile", "Main group", "Secondary groups", "Teams", "Creation date", "Last update", "Status",
+            ]
+            for rows in readers {
+                #expect(rows.first == header)
+                #expect(rows.dropFirst().elementsEqual(expected))
+            }
+        }
+    }
+
+    @Test("Download, archive and job row agree: bytes, digest, size, rows, name and lifetime")
+    func agreement() async throws {
+        try await ServiceProcess.with { service in
+            let job = try await service.export()
+            #expect(job.state == .succeeded && job.rows == 6 && job.sheets == 1 && job.warnings.isEmpty)
+            #expect(job.fileName?.wholeMatch(of: /administrators-acme-\d{4}-\d\d-\d\d\.xlsx/) != nil)
+            for time in [job.createdAt, job.startedAt, job.finishedAt, job.expiresAt] {
+                #expect(time?.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/) != nil, "\(time ?? "nil")")
+            }
+            let download = try await service.run(["download", job.id, "-o", "d.xlsx"])
+            #expect(download.status == 0, "\(download.errors)")
+            let file = try Data(contentsOf: URL(filePath: service.folder + "/d.xlsx"))
+            #expect(file.count == job.size)
+            let archive = try await Programs.run("/usr/bin/env", ["find", service.archives, "-name", "*.zst"])
+            let name = archive.output.trimmingCharacters(in: .newlines)
+            #expect(name.hasSuffix("/\(job.id).1.xlsx.zst"))
+            let digests = try await Programs.run(
+                "/bin/sh", ["-c", "zstd -dc '\(name)' | sha256sum | cut -c1-64; sha256sum < '\(service.folder)/d.xlsx' | cut -c1-64"])
+            #expect(digests.output == "\(job.sha256 ?? "")\n\(job.sha256 ?? "")\n", "\(digests.errors)")
+            let stdout = try await Programs.run(
+                "/bin/sh", ["-c", "'\(Programs.folder)/adminexport' download \(job.id) -o - | cmp - '\(service.folder)/d.xlsx'"],
+                environment: [
+                    "ADMINEXPORT_SOCKET": service.socket, "ADMINEXPORT_TENANT": "acme", "ADMINEXPORT_AS": "owner@acme.example",
+                ])
+            #expect(stdout.status == 0, "\(stdout.errors)")
+        }
+    }
+
+    @Test("Who may not export is denied at the start, with the reason, and it is written down")
+    func denied() async throws {
+        try await ServiceProcess.with { service in
+            let client = try service.client()
+            for (tenant, email) in [
+                ("none", "owner@acme.example"), ("acme", "none@acme.example"), ("acme", "gone@acme.example"),
+                ("acme", "nobody@acme.example"), ("../x", "owner@acme.example"),
+            ] {
+                let error = await failure {
+                    _ = try await client.call(
+                        ExportStart.self, .init(actor: Actor(tenant: tenant, administrator: email)))
+                }
+                #expect(error?.code == .service(code: 1001, kind: "permission-denied"))
+            }
+            #expect(
+                try await service.database.text("SELECT string_agg(reason, ' ' ORDER BY at) FROM adminexport.audit_event WHERE event = 'denied'")
+                    == "unknown-tenant unknown-administrator administrator-disabled no-permission unknown-tenant")
+            let run = try await service.run(["run", "-q"], as: Actor(tenant: "acme", administrator: "nobody@acme.example"))
+            #expect(run.status == 77 && run.errors.contains("no permission"))
+            let scoped = try await service.export(ServiceProcess.europe)
+            #expect(scoped.rows == 5)
+            let disabled = try await service.export(includeDisabled: true)
+            #expect(disabled.rows == 8)
+        }
+    }
+
+    @Test("A permission that is taken away before the export is processed fails it; afterwards it stops the download")
+    func permissionsChange() async throws {
+        try await ServiceProcess.with(environment: ["ADMINEXPORT_LIMITS_RUNNING_PER_TENANT": "1"]) { service in
+            let client = try service.client()
+            func state(_ actor: Actor, _ id: String) async throws -> Job {
+                try await client.call(ExportGet.self, .init(actor: actor, job: id)).job
+            }
+            func pause(_ value: Bool) async throws {
+                try await service.database.execute("UPDATE adminexport.setting SET value = '\(value)' WHERE key = 'paused'")
+            }
+            try await pause(true)
+            let early = try await client.call(ExportStart.self, .init(actor: ServiceProcess.europe)).job
+            try await service.database.execute("UPDATE directory.profile SET permissions = '{}' WHERE id = 2")
+            try await pause(false)
+            let failed = try await client.finish(ServiceProcess.europe, job: early.id)
+            #expect(failed.state == .failed && failed.error?.kind == "permission-denied")
+
+            try await service.database.execute("UPDATE directory.profile SET permissions = '{administrators.view}' WHERE id = 2")
+            let job = try await service.export(ServiceProcess.europe)
+            func read() async -> ClientError? {
+                await failure {
+                    _ = try await client.call(ExportRead.self, .init(actor: ServiceProcess.europe, job: job.id, offset: 0, length: 10))
+                }
+            }
+            #expect(await read() == nil)
+            // Other groups: what the file holds is not what the actor sees now.
+            try await service.database.execute("UPDATE directory.administrator SET main_group_id = 4 WHERE id = 2")
+            #expect(await read()?.kind == "permission-denied")
+            try await service.database.execute("UPDATE directory.administrator SET main_group_id = 1 WHERE id = 2")
+            #expect(await read() == nil)
+            // A scope of the whole tenant sees at least as much.
+            try await service.database.execute("UPDATE directory.profile SET scope = 'tenant' WHERE id = 2")
+            #expect(await read() == nil)
+            try await service.database.execute("UPDATE directory.administrator SET status = 'disabled' WHERE id = 2")
+            #expect(await read()?.kind == "permission-denied")
+            #expect(try await state(ServiceProcess.europe, job.id).state == .succeeded)
+            #expect(
+                try await service.database.text("SELECT count(*) FROM adminexport.audit_event WHERE event = 'downloaded'") == "1")
+        }
+    }
+
+    @Test("Somebody else's job does not exist, and a file that is deleted is gone within seconds")
+    func ownershipAndDeletion() async throws {
+        try await ServiceProcess.with { service in
+            let client = try service.client()
+            let job = try await service.export()
+            for body in [
+                { _ = try await client.call(ExportGet.self, .init(actor: ServiceProcess.europe, job: job.id)) },
+                { _ = try await client.call(ExportCancel.self, .init(actor: ServiceProcess.europe, job: job.id)) },
+                { _ = try await client.call(ExportRead.self, .init(actor: ServiceProcess.europe, job: job.id, offset: 0, length: 1)) },
+                { _ = try await client.call(ExportDelete.self, .init(actor: ServiceProcess.europe, job: job.id)) },
+            ] as [() async throws -> Void] {
+                #expect(await failure(body)?.kind == "not-found")
+            }
+            let deleted = try await client.call(ExportDelete.self, .init(actor: ServiceProcess.owner, job: job.id)).job
+            #expect(deleted.state == .expired)
+            let read = await failure {
+                _ = try await client.call(ExportRead.self, .init(actor: ServiceProcess.owner, job: job.id, offset: 0, length: 1))
+            }
+            #expect(read?.kind == "expired")
+            try await eventually("the file is removed") {
+                try await Programs.run("/usr/bin/env", ["find", service.archives, "-name", "*.zst"]).output.isEmpty
+            }
+        }
+    }
+
+    @Test("A file whose time is up goes by itself, and its row after it")
+    func retention() async throws {
+        try await ServiceProcess.with(environment: ["ADMINEXPORT_RETENTION": "1s", "ADMINEXPORT_HISTORY": "3s"]) { service in
+            _ = try await service.export()
+            try await eventually("file and row are gone") {
+                let files = try await Programs.run("/usr/bin/env", ["find", service.archives, "-name", "*.zst"]).output
+                let jobs = try await service.database.text("SELECT count(*) FROM adminexport.job")
+                return files.isEmpty && jobs == "0"
+            }
+            #expect(
+                try await service.database.text("SELECT count(*) FROM adminexport.audit_event WHERE event = 'expired'") == "1")
+        }
+    }
+
+    /// Enough administrators that an export takes some seconds in a debug build.
+    private static let many = """
+        \(SmallTenant.sql);
+        INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id, main_group_id)
+            SELECT i, 1, 'Name ' || i || repeat(md5(i::text), 8), i || '@acme.example', 3, 1 + i % 4 FROM generate_series(100, 150000) i
+        """
+
+    @Test("A running export is cancelled within two seconds, and nothing of it stays")
+    func cancel() async throws {
+        try await ServiceProcess.with(sql: Self.many) { service in
+            let client = try service.client()
+            let job = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
+            try await eventually("rows move") {
+                try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.progress.rowsDone > 0
+            }
+            let clock = ContinuousClock.now
+            _ = try await client.call(ExportCancel.self, .init(actor: ServiceProcess.owner, job: job.id))
+            let cancelled = try await client.finish(ServiceProcess.owner, job: job.id)
+            #expect(cancelled.state == .cancelled)
+            #expect(clock.duration(to: .now) < .seconds(4))
+            #expect(try await Programs.run("/usr/bin/env", ["find", service.archives, "-name", "*.xlsx*"]).output.isEmpty)
+        }
+    }
+
+    @Test("A service that is stopped hands its export back without a lost attempt, and the next one finishes it")
+    func handBack() async throws {
+        try await ServiceProcess.with(sql: Self.many) { service in
+            let client = try service.client()
+            let job = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
+            try await eventually("rows move") {
+                try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.progress.rowsDone > 0
+            }
+            let waiting = Task {
+                await failure {
+                    _ = try await client.call(
+                        ExportWait.self, .init(actor: ServiceProcess.owner, job: job.id, afterRevision: 1_000_000))
+                }
+            }
+            try await TemporaryFolder.with { folder in
+                service.process.terminate()
+                service.process.waitUntilExit()
+                #expect(service.process.terminationStatus == 0)
+                let told = await waiting.value
+                #expect(told?.isRetryable == true)
+                #expect(
+                    try await service.database.text("SELECT state || ' ' || attempt || ' ' || crashes || ' ' || epoch FROM adminexport.job")
+                        == "queued 0 0 1")
+                let next = try ServiceProcess.start(service.database, folder, archives: service.archives)
+                try await next.waitUntilServing()
+                let done = try await next.client().finish(ServiceProcess.owner, job: job.id)
+                #expect(done.state == .succeeded && done.rows == 149_907)
+                next.process.terminate()
+                next.process.waitUntilExit()
+            }
+        }
+    }
+
+    @Test("An export whose database connections are cut is tried again and ends right")
+    func lostDatabase() async throws {
+        try await ServiceProcess.with(sql: Self.many) { service in
+            let client = try service.client()
+            let job = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
+            try await eventually("rows move") {
+                try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.progress.rowsDone > 0
+            }
+            try await service.database.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+            let done = try await client.finish(ServiceProcess.owner, job: job.id)
+            #expect(done.state == .succeeded && done.rows == 149_907)
+            #expect(try await service.database.text("SELECT attempt FROM adminexport.job") == "2")
+        }
+    }
+}

@@ -1,0 +1,178 @@
+import Client
+import ExportAPI
+import Foundation
+import TestSupport
+import Testing
+
+/// A folder for one test, with a path short enough for a socket.
+enum TemporaryFolder {
+    static func with<Result>(_ body: (String) throws -> Result) throws -> Result {
+        let path = try make()
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        return try body(path)
+    }
+
+    static func with<Result>(_ body: (String) async throws -> Result) async throws -> Result {
+        let path = try make()
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        return try await body(path)
+    }
+
+    private static func make() throws -> String {
+        let path = "/tmp/adminexport-test-\(UUID().uuidString.prefix(8))"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        return path
+    }
+}
+
+/// A program that has ended.
+struct Finished: Sendable {
+    let status: Int32
+    let output: String
+    let errors: String
+}
+
+/// The built programs, run as a person would.
+struct Programs {
+    static var folder: String { TestDatabase.environment("TEST_BIN") }
+
+    /// Runs a program to its end.
+    static func run(
+        _ name: String, _ arguments: [String], environment: [String: String] = [:], folder: String? = nil
+    ) async throws -> Finished {
+        let process = try make(name, arguments, environment: environment, folder: folder)
+        let output = Pipe()
+        let errors = Pipe()
+        process.standardOutput = output
+        process.standardError = errors
+        try process.run()
+        // Two pipes are read by two threads: one that fills up would stop the program.
+        async let first = read(output)
+        async let second = read(errors)
+        let finished = (await first, await second)
+        process.waitUntilExit()
+        let status = process.terminationReason == .uncaughtSignal ? -process.terminationStatus : process.terminationStatus
+        return Finished(status: status, output: finished.0, errors: finished.1)
+    }
+
+    static func make(
+        _ name: String, _ arguments: [String], environment: [String: String], folder: String? = nil
+    ) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(filePath: name.hasPrefix("/") ? name : "\(Self.folder)/\(name)")
+        process.arguments = arguments
+        var all = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("ADMINEXPORT_") }
+        all.merge(environment) { _, new in new }
+        process.environment = all
+        if let folder { process.currentDirectoryURL = URL(filePath: folder) }
+        return process
+    }
+
+    private static func read(_ pipe: Pipe) async -> String {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                continuation.resume(returning: String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))
+            }
+        }
+    }
+}
+
+/// A running `adminexportd serve` with a database, a socket and a folder of its own.
+struct ServiceProcess {
+    let database: TestDatabase
+    let folder: String
+    let process: Process
+
+    var socket: String { folder + "/s" }
+    var archives: String { folder + "/archives" }
+    var log: String { (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "" }
+
+    static let owner = Actor(tenant: "acme", administrator: "owner@acme.example")
+    static let europe = Actor(tenant: "acme", administrator: "europe@acme.example")
+
+    /// Starts the service on a small tenant, runs the body, and stops it as a service manager would.
+    static func with(
+        environment: [String: String] = [:], archives: String? = nil, sql: String = SmallTenant.sql,
+        _ body: (ServiceProcess) async throws -> Void
+    ) async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(sql)
+            try await TemporaryFolder.with { folder in
+                let service = try start(database, folder, environment: environment, archives: archives)
+                do {
+                    try await service.waitUntilServing()
+                    try await body(service)
+                } catch {
+                    service.process.terminate()
+                    Issue.record("log of the service:\n\(service.log)")
+                    throw error
+                }
+                service.process.terminate()
+                service.process.waitUntilExit()
+                #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0, "\(service.log)")
+                #expect(!service.log.contains("@acme.example"), "the log holds an e-mail address")
+            }
+        }
+    }
+
+    static func start(
+        _ database: TestDatabase, _ folder: String, environment: [String: String] = [:], archives: String? = nil
+    ) throws -> ServiceProcess {
+        let path = archives ?? folder + "/archives"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        var all = ["ADMINEXPORT_DATABASE_URL": database.url()]
+        all.merge(environment) { _, new in new }
+        let process = try Programs.make(
+            "adminexportd", ["serve", "--socket", folder + "/s", "--archives", path], environment: all)
+        _ = FileManager.default.createFile(atPath: folder + "/log", contents: nil)
+        process.standardError = FileHandle(forWritingAtPath: folder + "/log")
+        try process.run()
+        return ServiceProcess(database: database, folder: folder, process: process)
+    }
+
+    func waitUntilServing() async throws {
+        try await eventually("the service answers") {
+            guard let client = try? Client(socket: socket) else { return false }
+            return try await client.call(ServiceInfo.self, NoParams()).name == "adminexport"
+        }
+    }
+
+    func client() throws -> Client {
+        try Client(socket: socket)
+    }
+
+    /// Runs the command-line program against this service.
+    func run(_ arguments: [String], as actor: Actor = owner) async throws -> Finished {
+        try await Programs.run(
+            "adminexport", arguments,
+            environment: [
+                "ADMINEXPORT_SOCKET": socket, "ADMINEXPORT_TENANT": actor.tenant, "ADMINEXPORT_AS": actor.administrator,
+            ], folder: folder)
+    }
+
+    /// Starts an export and waits for its end.
+    func export(_ actor: Actor = owner, includeDisabled: Bool = false) async throws -> Job {
+        let client = try client()
+        let job = try await client.call(ExportStart.self, .init(actor: actor, includeDisabled: includeDisabled)).job
+        return try await client.finish(actor, job: job.id)
+    }
+}
+
+/// Asks again and again until the answer is yes, for half a minute.
+func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(30)
+    while try await !condition() {
+        try #require(ContinuousClock.now < deadline, "not in time: \(what)")
+        await Task.yield()
+    }
+}
+
+/// The error that a call must end with.
+func failure(_ body: () async throws -> Void) async -> ClientError? {
+    do {
+        try await body()
+        return nil
+    } catch {
+        return error as? ClientError
+    }
+}

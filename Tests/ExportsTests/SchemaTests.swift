@@ -1,0 +1,114 @@
+@testable import Exports
+import Postgres
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct SchemaTests {
+    @Test("Migrating twice does nothing the second time, and two at once end well, in one database and in two")
+    func idempotent() async throws {
+        try await TestDatabase.with(migrated: false) { one in
+            try await TestDatabase.with(migrated: false) { other in
+                let outcomes = try await withThrowingTaskGroup(of: Migrator.Outcome.self) { group in
+                    for database in [one, one, one, other, other] {
+                        group.addTask { try await Migrator().run(withDirectory: true, on: database.connect()) }
+                    }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                #expect(outcomes.count { $0.applied == [1] } == 2)
+                #expect(outcomes.count { $0.createdDirectory } == 2)
+                #expect(try await Migrator().run(withDirectory: true, on: one.connect()) == Migrator.Outcome())
+            }
+        }
+    }
+
+    @Test("A newer schema is refused, the next one that allows it is not")
+    func newer() async throws {
+        try await TestDatabase.with { database in
+            let connection = try await database.connect(user: TestDatabase.serviceUser)
+            func check() async throws {
+                try await connection.withTransaction(role: "adminexport_api") { try await Migrator.check(on: $0) }
+            }
+            try await check()
+            try await database.execute("INSERT INTO adminexport.schema_migration VALUES (2, 1)")
+            try await check()
+            try await database.execute("UPDATE adminexport.schema_migration SET min_binary = 2 WHERE version = 2")
+            await #expect(throws: SchemaError.tooNew(2)) { try await check() }
+            await #expect(throws: SchemaError.tooNew(2)) {
+                _ = try await Migrator().run(withDirectory: false, on: database.connect())
+            }
+        }
+    }
+
+    @Test("A database without the schema, and a login without the roles, are told apart")
+    func missing() async throws {
+        _ = try await TestDatabase.with(migrated: false) { database in
+            await #expect(throws: SchemaError.missing) { try await Migrator.check(on: database.connect()) }
+        }
+        try await TestDatabase.with { database in
+            let user = "stranger_\(database.name)"
+            try await database.execute("CREATE ROLE \(user) LOGIN")
+            let connection = try await database.connect(user: user)
+            await #expect(throws: SchemaError.roleMissing("GRANT adminexport_api TO \"\(user)\"")) {
+                try await Migrator.checkRoles(["adminexport_api"], on: connection)
+            }
+            try await database.execute("DROP ROLE \(user)")
+        }
+    }
+
+    @Test("The database itself keeps secrets from both roles, and the audit trail from change", arguments: [
+        ("adminexport_worker", "SELECT password_hash FROM directory.administrator"),
+        ("adminexport_worker", "SELECT totp_secret FROM directory.administrator"),
+        ("adminexport_worker", "SELECT api_key FROM directory.administrator"),
+        ("adminexport_worker", "SELECT session_token FROM directory.administrator"),
+        ("adminexport_worker", "SELECT * FROM directory.administrator"),
+        ("adminexport_worker", "SELECT a FROM directory.administrator a"),
+        ("adminexport_api", "SELECT password_hash FROM directory.administrator"),
+        ("adminexport_api", "SELECT phone FROM directory.administrator"),
+        ("adminexport_api", "UPDATE adminexport.audit_event SET reason = 'x'"),
+        ("adminexport_api", "DELETE FROM adminexport.audit_event"),
+        ("adminexport_worker", "UPDATE adminexport.audit_event SET reason = 'x'"),
+        ("adminexport_worker", "DELETE FROM adminexport.audit_event"),
+        ("adminexport_worker", "TRUNCATE adminexport.audit_event"),
+        ("adminexport_worker", "UPDATE directory.administrator SET name = 'x'"),
+        ("adminexport_api", "UPDATE adminexport.job SET epoch = 9"),
+        ("adminexport_api", "DELETE FROM adminexport.job"),
+    ])
+    func grants(_ role: String, _ sql: String) async throws {
+        try await TestDatabase.with { database in
+            let connection = try await database.connect(user: TestDatabase.serviceUser)
+            let error = await #expect(throws: PostgresError.self) {
+                try await connection.withTransaction(role: role) { try await $0.query(Query("forbidden", sql)) }
+            }
+            #expect(error?.sqlState == SQLState.insufficientPrivilege)
+        }
+    }
+
+    @Test("Audit events go into their month's partition, and into the default one where there is none")
+    func partitions() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute("INSERT INTO adminexport.audit_event (event) VALUES ('requested')")
+            try await database.execute("INSERT INTO adminexport.audit_event (at, event) VALUES ('2001-01-01Z', 'requested')")
+            #expect(try await database.text("SELECT count(*) FROM adminexport.audit_event_default") == "1")
+            try await database.execute("SELECT adminexport.ensure_audit_partitions()")
+            #expect(try await database.text("SELECT count(*) FROM pg_inherits WHERE inhparent = 'adminexport.audit_event'::regclass") == "3")
+        }
+    }
+
+    @Test("The columns' rules hold the states apart", arguments: [
+        "UPDATE adminexport.job SET state = 'running'", "UPDATE adminexport.job SET state = 'succeeded', finished_at = now()",
+        "UPDATE adminexport.job SET state = 'failed', finished_at = now()", "UPDATE adminexport.job SET state = 'nonsense'",
+        "UPDATE adminexport.job SET finished_at = now()", "UPDATE adminexport.job SET archive_epoch = 0",
+        "UPDATE adminexport.job SET error_kind = 'x'", "UPDATE adminexport.job SET epoch = -1",
+    ])
+    func checks(_ sql: String) async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(
+                """
+                INSERT INTO adminexport.job (id, tenant_key, actor_key, tenant_slug, actor_email, options)
+                VALUES (gen_random_uuid(), '1', '1', 't', 'e', '{}')
+                """)
+            let error = await #expect(throws: PostgresError.self) { try await database.execute(sql) }
+            #expect(error?.sqlState == "23514")
+        }
+    }
+}

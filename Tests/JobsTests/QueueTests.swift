@@ -1,0 +1,254 @@
+@testable import Jobs
+import Postgres
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct QueueTests {
+    private static let peer = Peer(uid: 1, gid: 2, pid: 3)
+    private let jobs = JobStore()
+
+    private func leases(tenantLimit: Int = 2, lease: Duration = .seconds(60)) -> LeaseStore {
+        LeaseStore(tenantLimit: tenantLimit, lease: lease, deadline: .seconds(600), retention: .seconds(3_600))
+    }
+
+    private func api<Result: Sendable>(
+        _ pool: PostgresPool, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        try await pool.withTransaction(role: "adminexport_api", body)
+    }
+
+    private func worker<Result: Sendable>(
+        _ pool: PostgresPool, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        try await pool.withTransaction(role: "adminexport_worker", body)
+    }
+
+    private func start(
+        _ pool: PostgresPool, tenant: String = "1", key: String? = nil, hash: String = String(repeating: "00", count: 32),
+        limit: Int = 1_000
+    ) async throws -> Job {
+        try await api(pool) { connection in
+            try await jobs.enqueue(
+                JobStore.Request(
+                    tenantKey: tenant, tenantSlug: "t\(tenant)", actorKey: "a", actorEmail: "a@x", options: "{}",
+                    idempotency: key.map { ($0, hash) }), limit: limit, peer: Self.peer, on: connection)
+        }
+    }
+
+    private func claim(_ pool: PostgresPool, _ leases: LeaseStore, worker id: String = JobID().description) async throws -> ClaimedJob? {
+        try await worker(pool) { try await leases.claim(worker: id, on: $0) }
+    }
+
+    private static let result = JobResult(
+        rows: 1, sheets: 1, size: 10, sha256: String(repeating: "ab", count: 32), scopeDigest: String(repeating: "cd", count: 32),
+        day: "2026-01-02", warnings: "[]")
+
+    @Test("A job goes from the queue through a worker to its end, each step audited in the same transaction")
+    func life() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let leases = leases()
+            let started = try await start(pool)
+            #expect(started.state == .queued && started.queuePosition == 1 && started.revision == 1)
+            let claimed = try #require(try await claim(pool, leases))
+            #expect(claimed.id == started.id && claimed.epoch == 1 && claimed.attempt == 1)
+            #expect(try await worker(pool) { try await leases.renew(claimed, rowsDone: 5, rowsTotal: 9, on: $0) } == .held)
+            let running = try await api(pool) { try await jobs.get(started.id, owner: .anyone, on: $0) }
+            #expect(running.state == .running && running.rowsDone == 5 && running.rowsTotal == 9 && running.revision == 3)
+            #expect(try await worker(pool) { try await leases.end(claimed, .succeeded(Self.result), on: $0) })
+            let done = try await api(pool) { try await jobs.get(started.id, owner: .anyone, on: $0) }
+            #expect(done.state == .succeeded && done.result == Self.result && done.revision == 4 && done.archiveEpoch == 1)
+            #expect(try await worker(pool) { try await leases.isPublished(claimed, on: $0) })
+            #expect(
+                try await database.text("SELECT string_agg(event, ' ' ORDER BY at) FROM adminexport.audit_event") == "requested started finished")
+            #expect(try await database.text("SELECT running FROM adminexport.tenant_slot") == "0")
+            #expect(try await database.text("SELECT count(*) FROM adminexport.lease") == "0")
+        }
+    }
+
+    @Test("Many workers take each job once, and never more of a tenant than it may run")
+    func claims() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool(size: 8)
+            let leases = leases(tenantLimit: 3)
+            for index in 0..<40 { _ = try await start(pool, tenant: "\(index % 4)") }
+            let claimed = try await withThrowingTaskGroup(of: [ClaimedJob].self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        var mine: [ClaimedJob] = []
+                        for _ in 0..<20 { if let job = try await claim(pool, leases) { mine.append(job) } }
+                        return mine
+                    }
+                }
+                return try await group.reduce([]) { $0 + $1 }
+            }
+            #expect(claimed.count == 12)
+            #expect(Set(claimed.map(\.id)).count == 12)
+            #expect(Dictionary(grouping: claimed, by: \.tenantKey).values.allSatisfy { $0.count == 3 })
+            // One end makes room for one claim.
+            #expect(try await worker(pool) { try await leases.end(claimed[0], .succeeded(Self.result), on: $0) })
+            #expect(try await claim(pool, leases)?.tenantKey == claimed[0].tenantKey)
+            #expect(try await claim(pool, leases) == nil)
+        }
+    }
+
+    @Test("Tenants take turns, however long one's queue is")
+    func turns() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let leases = leases(tenantLimit: 100)
+            for _ in 0..<20 { _ = try await start(pool, tenant: "long") }
+            _ = try await claim(pool, leases)
+            _ = try await start(pool, tenant: "short")
+            #expect(try await claim(pool, leases)?.tenantKey == "short")
+        }
+    }
+
+    @Test("A worker whose lease is over changes nothing, and its job is claimed again with the next epoch")
+    func fence() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let leases = leases()
+            let started = try await start(pool)
+            let first = try #require(try await claim(pool, leases))
+            try await database.execute("UPDATE adminexport.lease SET expires_at = clock_timestamp() - interval '1 s'")
+            let ends: [LeaseStore.End] = [
+                .succeeded(Self.result), .failed(JobFailure(kind: "k", message: "m")), .cancelled, .handedBack,
+                .retried(JobFailure(kind: "k", message: "m"), delay: .zero, giveUpAfter: .seconds(1)),
+            ]
+            for end in ends { #expect(try await !worker(pool) { try await leases.end(first, end, on: $0) }) }
+            #expect(try await worker(pool) { try await leases.renew(first, rowsDone: 1, rowsTotal: nil, on: $0) } == .lost)
+            // Right after a restart of the server nobody's lease is taken; this server has just started, maybe.
+            let brief = self.leases(lease: .milliseconds(1))
+            #expect(try await worker(pool) { try await brief.sweep(on: $0) })
+            #expect(try await !worker(pool) { try await brief.sweep(on: $0) })
+            let second = try #require(try await claim(pool, leases))
+            #expect(second.id == started.id && second.epoch == 2 && second.attempt == 2)
+            for end in ends { #expect(try await !worker(pool) { try await leases.end(first, end, on: $0) }) }
+            #expect(try await worker(pool) { try await leases.end(second, .succeeded(Self.result), on: $0) })
+            #expect(try await !worker(pool) { try await leases.isPublished(first, on: $0) })
+            #expect(try await database.text("SELECT running FROM adminexport.tenant_slot") == "0")
+            #expect(try await database.text("SELECT crashes FROM adminexport.job") == "1")
+        }
+    }
+
+    @Test("A job whose workers vanish again and again is given up with a word")
+    func crashLoop() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let brief = leases(lease: .milliseconds(1))
+            let started = try await start(pool)
+            for _ in 0..<3 {
+                _ = try #require(try await claim(pool, brief))
+                while try await !worker(pool, { try await brief.sweep(on: $0) }) {}
+            }
+            let job = try await api(pool) { try await jobs.get(started.id, owner: .anyone, on: $0) }
+            #expect(job.state == .failed && job.failure?.kind == "worker-crashed")
+        }
+    }
+
+    @Test("What may pass is tried again later with its reason in sight, and given up after a while")
+    func retry() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let leases = leases()
+            let started = try await start(pool)
+            let failure = JobFailure(kind: "storage-full", message: "full", isTransient: true)
+            let first = try #require(try await claim(pool, leases))
+            #expect(try await worker(pool) {
+                try await leases.end(first, .retried(failure, delay: .seconds(3_600), giveUpAfter: .seconds(3_600)), on: $0)
+            })
+            let waiting = try await api(pool) { try await jobs.get(started.id, owner: .anyone, on: $0) }
+            #expect(waiting.state == .queued && waiting.failure?.kind == "storage-full")
+            #expect(try await claim(pool, leases) == nil)
+            try await database.execute("UPDATE adminexport.job SET run_after = now(), started_at = now() - interval '2 h'")
+            let second = try #require(try await claim(pool, leases))
+            #expect(try await worker(pool) {
+                try await leases.end(second, .retried(failure, delay: .zero, giveUpAfter: .seconds(3_600)), on: $0)
+            })
+            let failed = try await api(pool) { try await jobs.get(started.id, owner: .anyone, on: $0) }
+            #expect(failed.state == .failed && failed.failure?.kind == "storage-full")
+        }
+    }
+
+    @Test("A job that is handed back has lost no attempt, and one that should be cancelled is")
+    func handBack() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let leases = leases()
+            let started = try await start(pool)
+            let first = try #require(try await claim(pool, leases))
+            #expect(try await worker(pool) { try await leases.end(first, .handedBack, on: $0) })
+            let second = try #require(try await claim(pool, leases))
+            #expect(second.attempt == 1 && second.epoch == 2)
+            let asked = try await api(pool) { try await jobs.cancel(started.id, owner: .anyone, peer: Self.peer, on: $0) }
+            #expect(asked.state == .running && asked.isCancelRequested)
+            #expect(try await worker(pool) { try await leases.peek(second, on: $0) } == .cancelRequested)
+            #expect(try await worker(pool) { try await leases.end(second, .handedBack, on: $0) })
+            let job = try await api(pool) { try await jobs.get(started.id, owner: .anyone, on: $0) }
+            #expect(job.state == .cancelled)
+        }
+    }
+
+    @Test("A queued job is cancelled at once, and a finished one stays as it is")
+    func cancel() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let started = try await start(pool)
+            let job = try await api(pool) { try await jobs.cancel(started.id, owner: .anyone, peer: Self.peer, on: $0) }
+            #expect(job.state == .cancelled && job.revision == started.revision + 1)
+            let again = try await api(pool) { try await jobs.cancel(started.id, owner: .anyone, peer: Self.peer, on: $0) }
+            #expect(again.revision == job.revision)
+            #expect(try await claim(pool, leases()) == nil)
+        }
+    }
+
+    @Test("One idempotency key makes one job, however many ask at once; with other options it is a conflict")
+    func idempotency() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool(size: 8)
+            let ids = try await withThrowingTaskGroup(of: JobID.self) { group in
+                for _ in 0..<50 { group.addTask { try await start(pool, key: "k").id } }
+                return try await group.reduce(into: Set()) { $0.insert($1) }
+            }
+            #expect(ids.count == 1)
+            await #expect(throws: JobsError.conflict) {
+                _ = try await start(pool, key: "k", hash: String(repeating: "11", count: 32))
+            }
+        }
+    }
+
+    @Test("A tenant's queue has a limit, which running jobs do not count for")
+    func quota() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            for _ in 0..<3 { _ = try await start(pool, limit: 3) }
+            await #expect(throws: JobsError.quotaExceeded(limit: 3)) { _ = try await start(pool, limit: 3) }
+            _ = try await start(pool, tenant: "2", limit: 3)
+            _ = try await claim(pool, leases())
+            _ = try await start(pool, limit: 3)
+        }
+    }
+
+    @Test("Somebody else's job does not exist, and lists hold one's own, newest first, page by page")
+    func visibility() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            var ids: [JobID] = []
+            for _ in 0..<5 { ids.append(try await start(pool).id) }
+            let other = JobStore.Owner(tenantKey: "1", actorKey: "b")
+            await #expect(throws: JobsError.notFound) {
+                _ = try await api(pool) { [ids] in try await jobs.get(ids[0], owner: other, on: $0) }
+            }
+            let mine = JobStore.Owner(tenantKey: "1", actorKey: "a")
+            let page = try await api(pool) {
+                try await jobs.list(owner: mine, tenantSlug: nil, states: [], before: nil, limit: 2, on: $0)
+            }
+            #expect(page.map(\.id) == [ids[4], ids[3]])
+            let next = try await api(pool) { [ids] in
+                try await jobs.list(owner: mine, tenantSlug: nil, states: [.queued], before: ids[3], limit: 10, on: $0)
+            }
+            #expect(next.map(\.id) == [ids[2], ids[1], ids[0]])
+        }
+    }
+}
