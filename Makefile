@@ -39,7 +39,7 @@ check: build-requirements
 
 bench: release
 	@Scripts/install-requirements.sh $(run_packages)
-	@Scripts/postgres.sh Benchmarks/bench.sh
+	@Scripts/postgres.sh Benchmarks/bench.py
 
 install: release
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system
