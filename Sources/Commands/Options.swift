@@ -61,7 +61,8 @@ package struct ExportChoices: ParsableArguments {
 package struct OutputOptions: ParsableArguments {
     @Option(
         name: [.customShort("o"), .long],
-        help: ArgumentHelp("The file to write, or - for standard output. (default: the export's own name, here)", valueName: "file"),
+        help: ArgumentHelp(
+            "The file to write, or - for standard output. (default: the export's own name, here)", valueName: "file"),
         completion: .file(extensions: ["xlsx"]))
     var output: String?
 

@@ -65,7 +65,8 @@ package struct KeyTypes: Sendable, Equatable {
             // Collations count: the ends of a page are compared on both sides, and have to mean the same rows.
             guard types[column] == types[target] else {
                 throw DirectoryError.sourceInvalid(
-                    "directory.\(column) is \(types[column] ?? ""), but directory.\(target), to which it refers, is \(types[target] ?? "")")
+                    "directory.\(column) is \(types[column] ?? ""), but directory.\(target), to which it refers, is \(types[target] ?? "")"
+                )
             }
         }
         for column in others where types[column] == nil { throw missing(column) }

@@ -46,7 +46,8 @@ package final class ClientSocket: Sendable {
         while sent < bytes.count {
             try wait(POLLOUT, timeout)
             let count = bytes.withUnsafeBytes { buffer in
-                send(raw, buffer.baseAddress.map { $0 + sent }, bytes.count - sent, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+                send(
+                    raw, buffer.baseAddress.map { $0 + sent }, bytes.count - sent, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             }
             if count > 0 {
                 sent += count

@@ -20,7 +20,8 @@ package enum InheritedSockets {
         for raw in first..<(first + count) {
             _ = fcntl(raw, F_SETFD, FD_CLOEXEC)
             guard option(SO_ACCEPTCONN, of: raw) == 1, option(SO_DOMAIN, of: raw) == AF_UNIX else {
-                throw SocketError(.notASocket, "the service manager passed a descriptor that is no listening Unix-domain socket")
+                throw SocketError(
+                    .notASocket, "the service manager passed a descriptor that is no listening Unix-domain socket")
             }
             sockets.append(raw)
         }

@@ -70,7 +70,8 @@ package struct ListeningSocket: ~Copyable {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
-            throw SocketError(.notASocket, "there is a file at the socket's path that is no socket: remove it, or choose another path")
+            throw SocketError(
+                .notASocket, "there is a file at the socket's path that is no socket: remove it, or choose another path")
         }
         let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
         defer { close(probe) }

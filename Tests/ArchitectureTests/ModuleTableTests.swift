@@ -67,7 +67,8 @@ import Testing
     @Test("A C module is imported by one Swift module only")
     func cModules() throws {
         let table = try Self.table()
-        for library in table.keys where library.hasPrefix("C") && ["CLibPQ", "CZlib", "CZstd", "CSockets"].contains(library) {
+        for library in table.keys where library.hasPrefix("C") && ["CLibPQ", "CZlib", "CZstd", "CSockets"].contains(library)
+        {
             let users = table.filter { $0.value.contains(library) }.keys
             #expect(users.count == 1, "\(library) is used by \(users.sorted())")
         }

@@ -35,7 +35,9 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         return result.content
     }
 
-    @Test("Every range reads as it was written, at each multiple of 65,537", arguments: [0, 1, 1_048_575, 1_048_576, 1_048_577, 3_500_000])
+    @Test(
+        "Every range reads as it was written, at each multiple of 65,537",
+        arguments: [0, 1, 1_048_575, 1_048_576, 1_048_577, 3_500_000])
     func ranges(_ size: Int) throws {
         try withStore { store, _ in
             let content = noise(size)
@@ -129,7 +131,8 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
             defer { umask(old) }
             _ = try write([1], to: store)
             func mode(_ path: String) throws -> Int {
-                try #require(FileManager.default.attributesOfItem(atPath: folder.appending(path).string)[.posixPermissions] as? Int)
+                try #require(
+                    FileManager.default.attributesOfItem(atPath: folder.appending(path).string)[.posixPermissions] as? Int)
             }
             #expect(try mode("acme") == 0o2750)
             #expect(try mode("acme/2026/03") == 0o2750)
@@ -137,9 +140,11 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         }
     }
 
-    @Test("A slug is one path component, whatever it holds", arguments: [
-        ("acme", "acme"), ("../x", "%2E%2E%2Fx"), ("a/b", "a%2Fb"), (".", "%2E"), ("ü", "%C3%BC"), ("a%2F", "a%252F"),
-    ])
+    @Test(
+        "A slug is one path component, whatever it holds",
+        arguments: [
+            ("acme", "acme"), ("../x", "%2E%2E%2Fx"), ("a/b", "a%2Fb"), (".", "%2E"), ("ü", "%C3%BC"), ("a%2F", "a%252F"),
+        ])
     func components(_ slug: String, _ component: String) {
         #expect(ArchiveName.component(slug) == component)
     }

@@ -3,18 +3,22 @@ import ArgumentParser
 import Testing
 
 @Suite struct CommandLineTests {
-    @Test("Command lines that make sense are taken", arguments: [
-        ["run"], ["run", "--include-disabled", "-o", "x.xlsx", "--force", "-q"], ["start", "--idempotency-key", "k"],
-        ["list", "--state", "failed", "--limit", "5"], ["call", "service.info", "{}"], ["health", "--json"],
-        ["download", "id", "-o", "-"],
-    ])
+    @Test(
+        "Command lines that make sense are taken",
+        arguments: [
+            ["run"], ["run", "--include-disabled", "-o", "x.xlsx", "--force", "-q"], ["start", "--idempotency-key", "k"],
+            ["list", "--state", "failed", "--limit", "5"], ["call", "service.info", "{}"], ["health", "--json"],
+            ["download", "id", "-o", "-"],
+        ])
     func valid(_ arguments: [String]) throws {
         _ = try AdminExport.parseAsRoot(arguments)
     }
 
-    @Test("Others are a usage error, 64", arguments: [
-        ["run", "--json", "-o", "-"], ["get"], ["list", "--state", "none"], ["nonsense"], ["run", "--no-such-flag"],
-    ])
+    @Test(
+        "Others are a usage error, 64",
+        arguments: [
+            ["run", "--json", "-o", "-"], ["get"], ["list", "--state", "none"], ["nonsense"], ["run", "--no-such-flag"],
+        ])
     func invalid(_ arguments: [String]) {
         let error = #expect(throws: (any Error).self) { _ = try AdminExport.parseAsRoot(arguments) }
         #expect(error.map { AdminExport.exitCode(for: $0).rawValue } == 64)

@@ -34,22 +34,30 @@ import Testing
     func environment() throws {
         #expect(
             ConfigurationKey.allCases.map(\.variable) == [
-                "SOCKET", "DATABASE_URL", "DIRECTORY_URL", "ARCHIVES", "WORKERS", "RETENTION", "HISTORY", "LEASE", "DEADLINE",
+                "SOCKET", "DATABASE_URL", "DIRECTORY_URL", "ARCHIVES", "WORKERS", "RETENTION", "HISTORY", "LEASE",
+                "DEADLINE",
                 "LOG_LEVEL", "LIMITS_CONNECTIONS", "LIMITS_CONNECTIONS_PER_USER", "LIMITS_LINE_BYTES", "LIMITS_IN_FLIGHT",
                 "LIMITS_RUNNING_PER_TENANT", "LIMITS_QUEUED_PER_TENANT",
             ])
     }
 
-    @Test("A fault is named with its line or its key, and no secret", arguments: [
-        ("workers: 2\nworker: 3\n", "line 2: there is no key worker"), ("database:\n  uri: x\n", "line 2: there is no key database.uri"),
-        ("- a\n", "line 1"), ("workers: [1]\n", "line 1: workers is one value"), ("workers: many\n", "workers is \"many\""),
-        ("workers: -1\n", "workers is \"-1\""), ("retention: 7\n", "retention is \"7\""), ("lease: 1s\n", "lease is \"1s\""),
-        ("log:\n  level: loud\n", "log.level is \"loud\""), ("database.url: x\n", "nest the words"), ("socket:\n", "socket is one value"),
-        ("callers:\n- {group: g, tenants: all, grants: [export]}\n", "line 2: a caller is"),
-        ("callers:\n- {group: g, tenants: \"*\", grants: [export], more: 1}\n", "line 2: there is no key callers.more"),
-        ("callers:\n- {tenants: \"*\", grants: [export]}\n", "line 2: a caller is either"),
-        ("database:\n  url: \"postgresql://u:s3cret@h/d\n", "not YAML"), ("database: {url: u:s3cret, url: u:s3cret}\n", "twice"),
-    ])
+    @Test(
+        "A fault is named with its line or its key, and no secret",
+        arguments: [
+            ("workers: 2\nworker: 3\n", "line 2: there is no key worker"),
+            ("database:\n  uri: x\n", "line 2: there is no key database.uri"),
+            ("- a\n", "line 1"), ("workers: [1]\n", "line 1: workers is one value"),
+            ("workers: many\n", "workers is \"many\""),
+            ("workers: -1\n", "workers is \"-1\""), ("retention: 7\n", "retention is \"7\""),
+            ("lease: 1s\n", "lease is \"1s\""),
+            ("log:\n  level: loud\n", "log.level is \"loud\""), ("database.url: x\n", "nest the words"),
+            ("socket:\n", "socket is one value"),
+            ("callers:\n- {group: g, tenants: all, grants: [export]}\n", "line 2: a caller is"),
+            ("callers:\n- {group: g, tenants: \"*\", grants: [export], more: 1}\n", "line 2: there is no key callers.more"),
+            ("callers:\n- {tenants: \"*\", grants: [export]}\n", "line 2: a caller is either"),
+            ("database:\n  url: \"postgresql://u:s3cret@h/d\n", "not YAML"),
+            ("database: {url: u:s3cret, url: u:s3cret}\n", "twice"),
+        ])
     func faults(_ yaml: String, _ expected: String) {
         let fault = #expect(throws: ConfigurationFault.self) { try load(yaml) }
         #expect(fault?.description.contains(expected) == true, "\(fault?.description ?? "")")
@@ -68,10 +76,13 @@ import Testing
         #expect(fault(Self.url, flags: [.databaseURL: "postgresql://u:s3cret@h/d"]).contains("ps"))
     }
 
-    @Test("Durations are numbers with a unit", arguments: [
-        ("500ms", Duration.milliseconds(500)), ("12s", .seconds(12)), ("30m", .seconds(1_800)), ("7d", .seconds(604_800)),
-        ("12", nil), ("s", nil), ("1.5s", nil), ("-1s", nil), ("9999999999999d", nil),
-    ])
+    @Test(
+        "Durations are numbers with a unit",
+        arguments: [
+            ("500ms", Duration.milliseconds(500)), ("12s", .seconds(12)), ("30m", .seconds(1_800)),
+            ("7d", .seconds(604_800)),
+            ("12", nil), ("s", nil), ("1.5s", nil), ("-1s", nil), ("9999999999999d", nil),
+        ])
     func durations(_ text: String, _ expected: Duration?) {
         #expect(Duration(configured: text) == expected)
     }

@@ -58,7 +58,8 @@ import Testing
             let expected = try JSONDecoder().decode([[String?]].self, from: Data(text.utf8))
             #expect(expected.count == 5_000)
             let header = [
-                "Name", "Email", "Phone", "Profile", "Main group", "Secondary groups", "Teams", "Creation date", "Last update", "Status",
+                "Name", "Email", "Phone", "Profile", "Main group", "Secondary groups", "Teams", "Creation date",
+                "Last update", "Status",
             ]
             for rows in readers {
                 #expect(rows.first == header)
@@ -84,12 +85,15 @@ import Testing
             let name = archive.output.trimmingCharacters(in: .newlines)
             #expect(name.hasSuffix("/\(job.id).1.xlsx.zst"))
             let digests = try await Programs.run(
-                "/bin/sh", ["-c", "zstd -dc '\(name)' | sha256sum | cut -c1-64; sha256sum < '\(service.folder)/d.xlsx' | cut -c1-64"])
+                "/bin/sh",
+                ["-c", "zstd -dc '\(name)' | sha256sum | cut -c1-64; sha256sum < '\(service.folder)/d.xlsx' | cut -c1-64"])
             #expect(digests.output == "\(job.sha256 ?? "")\n\(job.sha256 ?? "")\n", "\(digests.errors)")
             let stdout = try await Programs.run(
-                "/bin/sh", ["-c", "'\(Programs.folder)/adminexport' download \(job.id) -o - | cmp - '\(service.folder)/d.xlsx'"],
+                "/bin/sh",
+                ["-c", "'\(Programs.folder)/adminexport' download \(job.id) -o - | cmp - '\(service.folder)/d.xlsx'"],
                 environment: [
-                    "ADMINEXPORT_SOCKET": service.socket, "ADMINEXPORT_TENANT": "acme", "ADMINEXPORT_AS": "owner@acme.example",
+                    "ADMINEXPORT_SOCKET": service.socket, "ADMINEXPORT_TENANT": "acme",
+                    "ADMINEXPORT_AS": "owner@acme.example",
                 ])
             #expect(stdout.status == 0, "\(stdout.errors)")
         }
@@ -110,7 +114,8 @@ import Testing
                 #expect(error?.code == .service(code: 1001, kind: "permission-denied"))
             }
             #expect(
-                try await service.database.text("SELECT string_agg(reason, ' ' ORDER BY at) FROM adminexport.audit_event WHERE event = 'denied'")
+                try await service.database.text(
+                    "SELECT string_agg(reason, ' ' ORDER BY at) FROM adminexport.audit_event WHERE event = 'denied'")
                     == "unknown-tenant unknown-administrator administrator-disabled no-permission unknown-tenant")
             let run = try await service.run(["run", "-q"], as: Actor(tenant: "acme", administrator: "nobody@acme.example"))
             #expect(run.status == 77 && run.errors.contains("no permission"))
@@ -138,11 +143,13 @@ import Testing
             let failed = try await client.finish(ServiceProcess.europe, job: early.id)
             #expect(failed.state == .failed && failed.error?.kind == "permission-denied")
 
-            try await service.database.execute("UPDATE directory.profile SET permissions = '{administrators.view}' WHERE id = 2")
+            try await service.database.execute(
+                "UPDATE directory.profile SET permissions = '{administrators.view}' WHERE id = 2")
             let job = try await service.export(ServiceProcess.europe)
             func read() async -> ClientError? {
                 await failure {
-                    _ = try await client.call(ExportRead.self, .init(actor: ServiceProcess.europe, job: job.id, offset: 0, length: 10))
+                    _ = try await client.call(
+                        ExportRead.self, .init(actor: ServiceProcess.europe, job: job.id, offset: 0, length: 10))
                 }
             }
             #expect(await read() == nil)
@@ -158,7 +165,8 @@ import Testing
             #expect(await read()?.kind == "permission-denied")
             #expect(try await state(ServiceProcess.europe, job.id).state == .succeeded)
             #expect(
-                try await service.database.text("SELECT count(*) FROM adminexport.audit_event WHERE event = 'downloaded'") == "1")
+                try await service.database.text("SELECT count(*) FROM adminexport.audit_event WHERE event = 'downloaded'")
+                    == "1")
         }
     }
 
@@ -170,7 +178,10 @@ import Testing
             for body in [
                 { _ = try await client.call(ExportGet.self, .init(actor: ServiceProcess.europe, job: job.id)) },
                 { _ = try await client.call(ExportCancel.self, .init(actor: ServiceProcess.europe, job: job.id)) },
-                { _ = try await client.call(ExportRead.self, .init(actor: ServiceProcess.europe, job: job.id, offset: 0, length: 1)) },
+                {
+                    _ = try await client.call(
+                        ExportRead.self, .init(actor: ServiceProcess.europe, job: job.id, offset: 0, length: 1))
+                },
                 { _ = try await client.call(ExportDelete.self, .init(actor: ServiceProcess.europe, job: job.id)) },
             ] as [() async throws -> Void] {
                 #expect(await failure(body)?.kind == "not-found")
@@ -178,7 +189,8 @@ import Testing
             let deleted = try await client.call(ExportDelete.self, .init(actor: ServiceProcess.owner, job: job.id)).job
             #expect(deleted.state == .expired)
             let read = await failure {
-                _ = try await client.call(ExportRead.self, .init(actor: ServiceProcess.owner, job: job.id, offset: 0, length: 1))
+                _ = try await client.call(
+                    ExportRead.self, .init(actor: ServiceProcess.owner, job: job.id, offset: 0, length: 1))
             }
             #expect(read?.kind == "expired")
             try await eventually("the file is removed") {
@@ -197,7 +209,8 @@ import Testing
                 return files.isEmpty && jobs == "0"
             }
             #expect(
-                try await service.database.text("SELECT count(*) FROM adminexport.audit_event WHERE event = 'expired'") == "1")
+                try await service.database.text("SELECT count(*) FROM adminexport.audit_event WHERE event = 'expired'")
+                    == "1")
         }
     }
 
@@ -214,7 +227,8 @@ import Testing
             let client = try service.client()
             let job = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
             try await eventually("rows move") {
-                try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.progress.rowsDone > 0
+                try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.progress.rowsDone
+                    > 0
             }
             let clock = ContinuousClock.now
             _ = try await client.call(ExportCancel.self, .init(actor: ServiceProcess.owner, job: job.id))
@@ -231,7 +245,8 @@ import Testing
             let client = try service.client()
             let job = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
             try await eventually("rows move") {
-                try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.progress.rowsDone > 0
+                try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.progress.rowsDone
+                    > 0
             }
             let waiting = Task {
                 await failure {
@@ -246,7 +261,8 @@ import Testing
                 let told = await waiting.value
                 #expect(told?.isRetryable == true)
                 #expect(
-                    try await service.database.text("SELECT state || ' ' || attempt || ' ' || crashes || ' ' || epoch FROM adminexport.job")
+                    try await service.database.text(
+                        "SELECT state || ' ' || attempt || ' ' || crashes || ' ' || epoch FROM adminexport.job")
                         == "queued 0 0 1")
                 let next = try ServiceProcess.start(service.database, folder, archives: service.archives)
                 try await next.waitUntilServing()
@@ -264,10 +280,12 @@ import Testing
             let client = try service.client()
             let job = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
             try await eventually("rows move") {
-                try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.progress.rowsDone > 0
+                try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.progress.rowsDone
+                    > 0
             }
             try await service.database.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
             let done = try await client.finish(ServiceProcess.owner, job: job.id)
             #expect(done.state == .succeeded && done.rows == 149_907)
             #expect(try await service.database.text("SELECT attempt FROM adminexport.job") == "2")

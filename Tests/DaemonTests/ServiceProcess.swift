@@ -71,7 +71,8 @@ struct Programs {
     private static func read(_ pipe: Pipe) async -> String {
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
-                continuation.resume(returning: String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))
+                continuation.resume(
+                    returning: String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self))
             }
         }
     }
@@ -109,7 +110,8 @@ struct ServiceProcess {
                 }
                 service.process.terminate()
                 service.process.waitUntilExit()
-                #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0, "\(service.log)")
+                #expect(
+                    service.process.terminationReason == .exit && service.process.terminationStatus == 0, "\(service.log)")
                 #expect(!service.log.contains("@acme.example"), "the log holds an e-mail address")
             }
         }

@@ -22,11 +22,13 @@ import Testing
     @Test("After a half-close everything in flight is answered whole, large replies too")
     func halfClose() async throws {
         try await ServiceProcess.with(
-            sql: SmallTenant.sql + "; UPDATE directory.administrator SET name = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 1000) i), phone = (SELECT string_agg(md5((i * 7)::text), '') FROM generate_series(1, 1000) i) WHERE tenant_id = 1"
+            sql: SmallTenant.sql
+                + "; UPDATE directory.administrator SET name = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 1000) i), phone = (SELECT string_agg(md5((i * 7)::text), '') FROM generate_series(1, 1000) i) WHERE tenant_id = 1"
         ) { service in
             let job = try await service.export()
             let actor = #"{"tenant":"acme","administrator":"owner@acme.example"}"#
-            let line = #"{"jsonrpc":"2.0","id":ID,"method":"export.read","params":{"actor":ACTOR,"job":"JOB","offset":0,"length":524288}}"#
+            let line =
+                #"{"jsonrpc":"2.0","id":ID,"method":"export.read","params":{"actor":ACTOR,"job":"JOB","offset":0,"length":524288}}"#
                 .replacingOccurrences(of: "ACTOR", with: actor).replacingOccurrences(of: "JOB", with: job.id)
             let lines = (1...6).map { line.replacingOccurrences(of: "ID", with: "\($0)") + "\n" }.joined()
             let replies = try await exchange(service, lines).split(separator: "\n")
@@ -35,17 +37,32 @@ import Testing
         }
     }
 
-    @Test("Nonsense is answered with what is wrong with it, and the service goes on", arguments: [
-        ("nonsense\n", "-32700"), ("\u{FEFF}{}\n", "-32700"), (#"{"jsonrpc":"2.0","id":1,"method":"rpc.none"}"# + "\n", "-32601"),
-        (#"{"jsonrpc":"2.0","id":1,"method":"export.get","params":{"actor":{"tenant":"a","administrator":"b","x":1},"job":"j"}}"# + "\n", "actor.x"),
-        (#"{"jsonrpc":"2.0","id":1,"method":"export.get","params":{"job":"j"}}"# + "\n", "not an id"),
-        (#"{"jsonrpc":"2.0","id":1,"method":"export.get","params":{"actor":{"tenant":"a\u0000","administrator":"b"},"job":"j"}}"# + "\n", "no NUL"),
-        (#"{"jsonrpc":"2.0","id":1,"method":"export.start","params":{"actor":{"tenant":"acme","administrator":5}}}"# + "\n", "actor.administrator"),
-        (#"{"jsonrpc":"2.0","id":1,"method":"export.start","params":{}}"# + "\n", "actor is missing"),
-        (#"{"jsonrpc":"2.0","id":1,"method":"export.list","params":{"limit":101}}"# + "\n", "1 to 100"),
-        (#"{"jsonrpc":"2.0","id":1,"method":"export.wait","params":{"job":"018f0000-0000-7000-8000-000000000000","timeoutMs":0}}"# + "\n", "timeoutMs"),
-        (#"{"jsonrpc":"2.0","id":1,"method":"service\u002einfo"}"# + "\n", "\"result\""),
-    ])
+    @Test(
+        "Nonsense is answered with what is wrong with it, and the service goes on",
+        arguments: [
+            ("nonsense\n", "-32700"), ("\u{FEFF}{}\n", "-32700"),
+            (#"{"jsonrpc":"2.0","id":1,"method":"rpc.none"}"# + "\n", "-32601"),
+            (
+                #"{"jsonrpc":"2.0","id":1,"method":"export.get","params":{"actor":{"tenant":"a","administrator":"b","x":1},"job":"j"}}"#
+                    + "\n", "actor.x"
+            ),
+            (#"{"jsonrpc":"2.0","id":1,"method":"export.get","params":{"job":"j"}}"# + "\n", "not an id"),
+            (
+                #"{"jsonrpc":"2.0","id":1,"method":"export.get","params":{"actor":{"tenant":"a\u0000","administrator":"b"},"job":"j"}}"#
+                    + "\n", "no NUL"
+            ),
+            (
+                #"{"jsonrpc":"2.0","id":1,"method":"export.start","params":{"actor":{"tenant":"acme","administrator":5}}}"#
+                    + "\n", "actor.administrator"
+            ),
+            (#"{"jsonrpc":"2.0","id":1,"method":"export.start","params":{}}"# + "\n", "actor is missing"),
+            (#"{"jsonrpc":"2.0","id":1,"method":"export.list","params":{"limit":101}}"# + "\n", "1 to 100"),
+            (
+                #"{"jsonrpc":"2.0","id":1,"method":"export.wait","params":{"job":"018f0000-0000-7000-8000-000000000000","timeoutMs":0}}"#
+                    + "\n", "timeoutMs"
+            ),
+            (#"{"jsonrpc":"2.0","id":1,"method":"service\u002einfo"}"# + "\n", "\"result\""),
+        ])
     func nonsense(_ text: String, _ expected: String) async throws {
         try await ServiceProcess.with { service in
             let reply = try await exchange(service, text)
@@ -57,7 +74,8 @@ import Testing
     @Test("A caller that the policy does not name may do nothing but ask who it is")
     func callers() async throws {
         try await TemporaryFolder.with { folder in
-            try "callers:\n- {user: \"4242\", tenants: \"*\", grants: [export]}\n- {group: \"0\", tenants: [globex], grants: [export]}\n"
+            try
+                "callers:\n- {user: \"4242\", tenants: \"*\", grants: [export]}\n- {group: \"0\", tenants: [globex], grants: [export]}\n"
                 .write(toFile: folder + "/c.yaml", atomically: true, encoding: .utf8)
             try await ServiceProcess.with(environment: ["ADMINEXPORT_CONFIG": folder + "/c.yaml"]) { service in
                 let client = try service.client()

@@ -29,8 +29,14 @@ import Testing
                 let serve = ["serve", "--socket", folder + "/s"]
                 let cases: [([String], [String: String], String)] = [
                     (serve, [:], "no database is configured"),
-                    (serve, url("host=\(socket) dbname=\(database.name) user=\(user) password=wr0ng"), "password authentication failed"),
-                    (serve, url("host=\(socket) dbname=\(database.name) user=\(user) password=right"), "GRANT adminexport_api"),
+                    (
+                        serve, url("host=\(socket) dbname=\(database.name) user=\(user) password=wr0ng"),
+                        "password authentication failed"
+                    ),
+                    (
+                        serve, url("host=\(socket) dbname=\(database.name) user=\(user) password=right"),
+                        "GRANT adminexport_api"
+                    ),
                     (serve, url(TestDatabase.url(database: "none", user: "postgres")), "database \"none\" does not exist"),
                     (serve, url(TestDatabase.url(database: "postgres", user: "postgres")), "adminexportd migrate"),
                     (serve + ["--config", folder + "/none.yaml"], ok, "cannot be read"),
@@ -68,7 +74,10 @@ import Testing
                 let late = folder + "/late"
                 let service = try ServiceProcess.start(
                     database, folder,
-                    environment: ["ADMINEXPORT_DATABASE_URL": "postgresql:///\(database.name)?host=\(late)&user=\(TestDatabase.serviceUser)"])
+                    environment: [
+                        "ADMINEXPORT_DATABASE_URL":
+                            "postgresql:///\(database.name)?host=\(late)&user=\(TestDatabase.serviceUser)"
+                    ])
                 defer { service.process.terminate() }
                 try await service.waitUntilServing()
                 let client = try service.client()
@@ -104,13 +113,16 @@ import Testing
             try "another\n".write(toFile: service.archives + "/.store-id", atomically: true, encoding: .utf8)
             let client = try service.client()
             let read = await failure {
-                _ = try await client.call(ExportRead.self, .init(actor: ServiceProcess.owner, job: job.id, offset: 0, length: 1))
+                _ = try await client.call(
+                    ExportRead.self, .init(actor: ServiceProcess.owner, job: job.id, offset: 0, length: 1))
             }
             #expect(read?.kind == "unavailable")
             let health = try await client.call(ServiceHealth.self, NoParams())
             #expect(health.status == .degraded && health.storage != "ok")
             let next = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
-            #expect(try await client.call(ExportWait.self, .init(actor: ServiceProcess.owner, job: next.id, timeoutMs: 1_000)).job.state == .queued)
+            #expect(
+                try await client.call(ExportWait.self, .init(actor: ServiceProcess.owner, job: next.id, timeoutMs: 1_000))
+                    .job.state == .queued)
         }
     }
 }

@@ -51,10 +51,13 @@ import Testing
         }
     }
 
-    @Test("A scope's digest tells kinds and lists of groups apart", arguments: [
-        (Scope.tenant, Scope.groups(roots: [])), (.groups(roots: ["1"]), .groups(roots: ["1", "2"])),
-        (.groups(roots: ["12"]), .groups(roots: ["1", "2"])), (.groups(roots: ["a", "b"]), .groups(roots: ["a\u{0}1\u{0}b"])),
-    ])
+    @Test(
+        "A scope's digest tells kinds and lists of groups apart",
+        arguments: [
+            (Scope.tenant, Scope.groups(roots: [])), (.groups(roots: ["1"]), .groups(roots: ["1", "2"])),
+            (.groups(roots: ["12"]), .groups(roots: ["1", "2"])),
+            (.groups(roots: ["a", "b"]), .groups(roots: ["a\u{0}1\u{0}b"])),
+        ])
     func digests(_ one: Scope, _ other: Scope) {
         #expect(one.digest != other.digest)
         #expect(one.digest == one.digest)

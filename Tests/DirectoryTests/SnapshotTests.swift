@@ -17,7 +17,9 @@ import Testing
             var result: [[String]] = []
             for await page in pages {
                 _ = try page.forEachRow(snapshot.references) { row in
-                    func text(_ bytes: UnsafeBufferPointer<UInt8>?) -> String { bytes.map { String(decoding: $0, as: UTF8.self) } ?? "-" }
+                    func text(_ bytes: UnsafeBufferPointer<UInt8>?) -> String {
+                        bytes.map { String(decoding: $0, as: UTF8.self) } ?? "-"
+                    }
                     func day(_ day: AdministratorRow.Day?) -> String {
                         switch day {
                         case .date(let days): "\(days)"
@@ -60,7 +62,10 @@ import Testing
     func groupScope() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
-            #expect(try await rows("2", in: database).map { $0[1].split(separator: "@")[0] } == ["owner", "europe", "nobody", "paris", "asia"])
+            #expect(
+                try await rows("2", in: database).map { $0[1].split(separator: "@")[0] } == [
+                    "owner", "europe", "nobody", "paris", "asia",
+                ])
             #expect(try await rows("2", disabled: true, in: database).count == 6)
             // A circle in the tree ends; a group of another tenant is no root and no descendant.
             try await database.execute("UPDATE directory.administrator_group SET parent_id = 3 WHERE id = 1")
@@ -174,7 +179,9 @@ import Testing
             try await database.execute(Self.many(3_000))
             let expected = try await rows(disabled: true, in: database).sorted { $0[1] < $1[1] }
             try await database.execute(Self.platform(type))
-            let actor = try await database.text("SELECT id FROM directory.administrator WHERE email = 'owner@acme.example' AND name = 'John Smith' AND profile_id = (SELECT id FROM directory.profile WHERE name = 'Super Administrator' AND tenant_id = (SELECT id FROM directory.tenant WHERE slug = 'acme'))")
+            let actor = try await database.text(
+                "SELECT id FROM directory.administrator WHERE email = 'owner@acme.example' AND name = 'John Smith' AND profile_id = (SELECT id FROM directory.profile WHERE name = 'Super Administrator' AND tenant_id = (SELECT id FROM directory.tenant WHERE slug = 'acme'))"
+            )
             let tenant = try await database.text("SELECT id FROM directory.tenant WHERE slug = 'acme'")
             let rows = try await rows(try #require(actor), tenant: try #require(tenant), disabled: true, in: database)
             #expect(rows.sorted { $0[1] < $1[1] } == expected)
@@ -225,7 +232,8 @@ import Testing
                 let connection = try await database.connect()
                 return await #expect(throws: DirectoryError.self) { _ = try await KeyTypes.load(connection) }
             }
-            let type = try await fault("ALTER TABLE directory.administrator_team DROP COLUMN team_id, ADD COLUMN team_id text")
+            let type = try await fault(
+                "ALTER TABLE directory.administrator_team DROP COLUMN team_id, ADD COLUMN team_id text")
             #expect("\(type as Any)".contains("administrator_team.team_id is text"))
             let missing = try await fault("ALTER TABLE directory.administrator_team DROP COLUMN team_id")
             #expect("\(missing as Any)".contains("no directory.administrator_team.team_id"))

@@ -6,7 +6,8 @@ import Testing
     @Test("Every member of a job is on the wire, null where there is nothing")
     func job() throws {
         let job = Job(
-            id: "i", tenant: "t", requestedBy: "e", includeDisabled: false, includeReferences: false, state: .queued, revision: 1,
+            id: "i", tenant: "t", requestedBy: "e", includeDisabled: false, includeReferences: false, state: .queued,
+            revision: 1,
             progress: .init(rowsDone: 0, rowsTotal: nil), queuePosition: 1, cancelRequested: false, createdAt: "c",
             startedAt: nil, finishedAt: nil, expiresAt: nil, fileName: nil, size: nil, sha256: nil, rows: nil, sheets: nil,
             warnings: [], error: nil)

@@ -55,24 +55,26 @@ import Testing
         }
     }
 
-    @Test("The database itself keeps secrets from both roles, and the audit trail from change", arguments: [
-        ("adminexport_worker", "SELECT password_hash FROM directory.administrator"),
-        ("adminexport_worker", "SELECT totp_secret FROM directory.administrator"),
-        ("adminexport_worker", "SELECT api_key FROM directory.administrator"),
-        ("adminexport_worker", "SELECT session_token FROM directory.administrator"),
-        ("adminexport_worker", "SELECT * FROM directory.administrator"),
-        ("adminexport_worker", "SELECT a FROM directory.administrator a"),
-        ("adminexport_api", "SELECT password_hash FROM directory.administrator"),
-        ("adminexport_api", "SELECT phone FROM directory.administrator"),
-        ("adminexport_api", "UPDATE adminexport.audit_event SET reason = 'x'"),
-        ("adminexport_api", "DELETE FROM adminexport.audit_event"),
-        ("adminexport_worker", "UPDATE adminexport.audit_event SET reason = 'x'"),
-        ("adminexport_worker", "DELETE FROM adminexport.audit_event"),
-        ("adminexport_worker", "TRUNCATE adminexport.audit_event"),
-        ("adminexport_worker", "UPDATE directory.administrator SET name = 'x'"),
-        ("adminexport_api", "UPDATE adminexport.job SET epoch = 9"),
-        ("adminexport_api", "DELETE FROM adminexport.job"),
-    ])
+    @Test(
+        "The database itself keeps secrets from both roles, and the audit trail from change",
+        arguments: [
+            ("adminexport_worker", "SELECT password_hash FROM directory.administrator"),
+            ("adminexport_worker", "SELECT totp_secret FROM directory.administrator"),
+            ("adminexport_worker", "SELECT api_key FROM directory.administrator"),
+            ("adminexport_worker", "SELECT session_token FROM directory.administrator"),
+            ("adminexport_worker", "SELECT * FROM directory.administrator"),
+            ("adminexport_worker", "SELECT a FROM directory.administrator a"),
+            ("adminexport_api", "SELECT password_hash FROM directory.administrator"),
+            ("adminexport_api", "SELECT phone FROM directory.administrator"),
+            ("adminexport_api", "UPDATE adminexport.audit_event SET reason = 'x'"),
+            ("adminexport_api", "DELETE FROM adminexport.audit_event"),
+            ("adminexport_worker", "UPDATE adminexport.audit_event SET reason = 'x'"),
+            ("adminexport_worker", "DELETE FROM adminexport.audit_event"),
+            ("adminexport_worker", "TRUNCATE adminexport.audit_event"),
+            ("adminexport_worker", "UPDATE directory.administrator SET name = 'x'"),
+            ("adminexport_api", "UPDATE adminexport.job SET epoch = 9"),
+            ("adminexport_api", "DELETE FROM adminexport.job"),
+        ])
     func grants(_ role: String, _ sql: String) async throws {
         try await TestDatabase.with { database in
             let connection = try await database.connect(user: TestDatabase.serviceUser)
@@ -90,16 +92,22 @@ import Testing
             try await database.execute("INSERT INTO adminexport.audit_event (at, event) VALUES ('2001-01-01Z', 'requested')")
             #expect(try await database.text("SELECT count(*) FROM adminexport.audit_event_default") == "1")
             try await database.execute("SELECT adminexport.ensure_audit_partitions()")
-            #expect(try await database.text("SELECT count(*) FROM pg_inherits WHERE inhparent = 'adminexport.audit_event'::regclass") == "3")
+            #expect(
+                try await database.text(
+                    "SELECT count(*) FROM pg_inherits WHERE inhparent = 'adminexport.audit_event'::regclass") == "3")
         }
     }
 
-    @Test("The columns' rules hold the states apart", arguments: [
-        "UPDATE adminexport.job SET state = 'running'", "UPDATE adminexport.job SET state = 'succeeded', finished_at = now()",
-        "UPDATE adminexport.job SET state = 'failed', finished_at = now()", "UPDATE adminexport.job SET state = 'nonsense'",
-        "UPDATE adminexport.job SET finished_at = now()", "UPDATE adminexport.job SET archive_epoch = 0",
-        "UPDATE adminexport.job SET error_kind = 'x'", "UPDATE adminexport.job SET epoch = -1",
-    ])
+    @Test(
+        "The columns' rules hold the states apart",
+        arguments: [
+            "UPDATE adminexport.job SET state = 'running'",
+            "UPDATE adminexport.job SET state = 'succeeded', finished_at = now()",
+            "UPDATE adminexport.job SET state = 'failed', finished_at = now()",
+            "UPDATE adminexport.job SET state = 'nonsense'",
+            "UPDATE adminexport.job SET finished_at = now()", "UPDATE adminexport.job SET archive_epoch = 0",
+            "UPDATE adminexport.job SET error_kind = 'x'", "UPDATE adminexport.job SET epoch = -1",
+        ])
     func checks(_ sql: String) async throws {
         try await TestDatabase.with { database in
             try await database.execute(

@@ -45,7 +45,8 @@ private struct PipeTransport: Transport {
     }
 
     private func serve(
-        _ limits: ConnectionLimits = ConnectionLimits(), _ body: (PipeTransport, Connection<Int, PipeTransport>, inout AsyncStream<String>.Iterator) async throws -> Void
+        _ limits: ConnectionLimits = ConnectionLimits(),
+        _ body: (PipeTransport, Connection<Int, PipeTransport>, inout AsyncStream<String>.Iterator) async throws -> Void
     ) async throws {
         let transport = PipeTransport()
         let connection = Connection(transport: transport, dispatcher: Self.dispatcher(), session: 42, limits: limits)
@@ -57,28 +58,30 @@ private struct PipeTransport: Transport {
         await running.value
     }
 
-    @Test("Each message gets the reply that JSON-RPC 2.0 and our stricter rules ask for, and the connection lives on", arguments: [
-        (#"{"jsonrpc":"2.0","id":1,"method":"echo","params":{"a":1}}"#, #"{"jsonrpc":"2.0","id":1,"result":{"a":1}}"#),
-        (#"{"jsonrpc":"2.0","id":"x\u0041","method":"echo"}"#, #"{"jsonrpc":"2.0","id":"x\u0041","result":{}}"#),
-        ("nonsense", #""id":null,"error":{"code":-32700"#), ("[]", #""id":null,"error":{"code":-32600"#),
-        ("1", #""id":null,"error":{"code":-32600"#), ("null", #""id":null,"error":{"code":-32600"#),
-        (#"{"id":1,"method":"echo"}"#, #""id":1,"error":{"code":-32600"#),
-        (#"{"jsonrpc":"1.0","id":1,"method":"echo"}"#, #""id":1,"error":{"code":-32600"#),
-        (#"{"jsonrpc":"2.0","id":null,"method":"echo"}"#, #""id":null,"error":{"code":-32600"#),
-        (#"{"jsonrpc":"2.0","id":1.5,"method":"echo"}"#, #""id":null,"error":{"code":-32600"#),
-        (#"{"jsonrpc":"2.0","id":{},"method":"echo"}"#, #""id":null,"error":{"code":-32600"#),
-        (#"{"jsonrpc":"2.0","id":1}"#, #""id":1,"error":{"code":-32600"#),
-        (#"{"jsonrpc":"2.0","id":1,"method":5}"#, #""id":1,"error":{"code":-32600"#),
-        (#"{"jsonrpc":"2.0","id":1,"method":"echo","params":[1]}"#, #""id":1,"error":{"code":-32600"#),
-        (#"{"jsonrpc":"2.0","id":1,"method":"echo","extra":1}"#, #""id":1,"error":{"code":-32600"#),
-        (#"{"jsonrpc":"2.0","id":1,"method":"none"}"#, #""id":1,"error":{"code":-32601"#),
-        (#"{"jsonrpc":"2.0","id":1,"method":"fail"}"#, #""id":1,"error":{"code":-32603"#),
-        (#"[1,2]"#, #"[{"jsonrpc":"2.0","id":null,"error":{"code":-32600"#),
-        (
-            #"[{"jsonrpc":"2.0","id":1,"method":"echo"},{"jsonrpc":"2.0","method":"echo"},{"jsonrpc":"2.0","id":2,"method":"hold"}]"#,
-            #"[{"jsonrpc":"2.0","id":1,"result":{}},{"jsonrpc":"2.0","id":2,"error":{"code":-32600"#
-        ),
-    ])
+    @Test(
+        "Each message gets the reply that JSON-RPC 2.0 and our stricter rules ask for, and the connection lives on",
+        arguments: [
+            (#"{"jsonrpc":"2.0","id":1,"method":"echo","params":{"a":1}}"#, #"{"jsonrpc":"2.0","id":1,"result":{"a":1}}"#),
+            (#"{"jsonrpc":"2.0","id":"x\u0041","method":"echo"}"#, #"{"jsonrpc":"2.0","id":"x\u0041","result":{}}"#),
+            ("nonsense", #""id":null,"error":{"code":-32700"#), ("[]", #""id":null,"error":{"code":-32600"#),
+            ("1", #""id":null,"error":{"code":-32600"#), ("null", #""id":null,"error":{"code":-32600"#),
+            (#"{"id":1,"method":"echo"}"#, #""id":1,"error":{"code":-32600"#),
+            (#"{"jsonrpc":"1.0","id":1,"method":"echo"}"#, #""id":1,"error":{"code":-32600"#),
+            (#"{"jsonrpc":"2.0","id":null,"method":"echo"}"#, #""id":null,"error":{"code":-32600"#),
+            (#"{"jsonrpc":"2.0","id":1.5,"method":"echo"}"#, #""id":null,"error":{"code":-32600"#),
+            (#"{"jsonrpc":"2.0","id":{},"method":"echo"}"#, #""id":null,"error":{"code":-32600"#),
+            (#"{"jsonrpc":"2.0","id":1}"#, #""id":1,"error":{"code":-32600"#),
+            (#"{"jsonrpc":"2.0","id":1,"method":5}"#, #""id":1,"error":{"code":-32600"#),
+            (#"{"jsonrpc":"2.0","id":1,"method":"echo","params":[1]}"#, #""id":1,"error":{"code":-32600"#),
+            (#"{"jsonrpc":"2.0","id":1,"method":"echo","extra":1}"#, #""id":1,"error":{"code":-32600"#),
+            (#"{"jsonrpc":"2.0","id":1,"method":"none"}"#, #""id":1,"error":{"code":-32601"#),
+            (#"{"jsonrpc":"2.0","id":1,"method":"fail"}"#, #""id":1,"error":{"code":-32603"#),
+            (#"[1,2]"#, #"[{"jsonrpc":"2.0","id":null,"error":{"code":-32600"#),
+            (
+                #"[{"jsonrpc":"2.0","id":1,"method":"echo"},{"jsonrpc":"2.0","method":"echo"},{"jsonrpc":"2.0","id":2,"method":"hold"}]"#,
+                #"[{"jsonrpc":"2.0","id":1,"result":{}},{"jsonrpc":"2.0","id":2,"error":{"code":-32600"#
+            ),
+        ])
     func replies(_ line: String, _ expected: String) async throws {
         try await serve { transport, _, replies in
             transport.send(line + "\n")
@@ -120,7 +123,8 @@ private struct PipeTransport: Transport {
     @Test("A service that stops ends what waits, refuses what comes, and says so")
     func stop() async throws {
         try await serve { transport, connection, replies in
-            transport.send(#"{"jsonrpc":"2.0","id":1,"method":"hold"}"# + "\n" + #"{"jsonrpc":"2.0","id":2,"method":"ping"}"# + "\n")
+            transport.send(
+                #"{"jsonrpc":"2.0","id":1,"method":"hold"}"# + "\n" + #"{"jsonrpc":"2.0","id":2,"method":"ping"}"# + "\n")
             #expect(await replies.next()?.contains(#""id":2,"result""#) == true)
             connection.stop()
             #expect(await replies.next()?.contains(#""id":1,"error":{"code":-32000"#) == true)
@@ -144,7 +148,8 @@ private struct PipeTransport: Transport {
     @Test("The end of the input waits for what is in flight")
     func halfClose() async throws {
         let transport = PipeTransport()
-        let connection = Connection(transport: transport, dispatcher: Self.dispatcher(), session: 1, limits: ConnectionLimits())
+        let connection = Connection(
+            transport: transport, dispatcher: Self.dispatcher(), session: 1, limits: ConnectionLimits())
         transport.send(#"{"jsonrpc":"2.0","id":1,"method":"echo"}"# + "\n")
         transport.end()
         await connection.run()

@@ -5,7 +5,9 @@ import Testing
     private func frame(_ text: String, limit: Int = 10, step: Int) -> [LineFramer.Event] {
         var framer = LineFramer(limit: limit)
         let bytes = Array(text.utf8)
-        return stride(from: 0, to: bytes.count, by: step).flatMap { framer.append(Array(bytes[$0..<min(bytes.count, $0 + step)])) }
+        return stride(from: 0, to: bytes.count, by: step).flatMap {
+            framer.append(Array(bytes[$0..<min(bytes.count, $0 + step)]))
+        }
     }
 
     @Test("Any cut of the stream gives the same lines", arguments: 1...12)

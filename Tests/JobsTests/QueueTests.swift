@@ -35,12 +35,15 @@ import Testing
         }
     }
 
-    private func claim(_ pool: PostgresPool, _ leases: LeaseStore, worker id: String = JobID().description) async throws -> ClaimedJob? {
+    private func claim(_ pool: PostgresPool, _ leases: LeaseStore, worker id: String = JobID().description) async throws
+        -> ClaimedJob?
+    {
         try await worker(pool) { try await leases.claim(worker: id, on: $0) }
     }
 
     private static let result = JobResult(
-        rows: 1, sheets: 1, size: 10, sha256: String(repeating: "ab", count: 32), scopeDigest: String(repeating: "cd", count: 32),
+        rows: 1, sheets: 1, size: 10, sha256: String(repeating: "ab", count: 32),
+        scopeDigest: String(repeating: "cd", count: 32),
         day: "2026-01-02", warnings: "[]")
 
     @Test("A job goes from the queue through a worker to its end, each step audited in the same transaction")
@@ -60,7 +63,8 @@ import Testing
             #expect(done.state == .succeeded && done.result == Self.result && done.revision == 4 && done.archiveEpoch == 1)
             #expect(try await worker(pool) { try await leases.isPublished(claimed, on: $0) })
             #expect(
-                try await database.text("SELECT string_agg(event, ' ' ORDER BY at) FROM adminexport.audit_event") == "requested started finished")
+                try await database.text("SELECT string_agg(event, ' ' ORDER BY at) FROM adminexport.audit_event")
+                    == "requested started finished")
             #expect(try await database.text("SELECT running FROM adminexport.tenant_slot") == "0")
             #expect(try await database.text("SELECT count(*) FROM adminexport.lease") == "0")
         }
@@ -155,17 +159,20 @@ import Testing
             let started = try await start(pool)
             let failure = JobFailure(kind: "storage-full", message: "full", isTransient: true)
             let first = try #require(try await claim(pool, leases))
-            #expect(try await worker(pool) {
-                try await leases.end(first, .retried(failure, delay: .seconds(3_600), giveUpAfter: .seconds(3_600)), on: $0)
-            })
+            #expect(
+                try await worker(pool) {
+                    try await leases.end(
+                        first, .retried(failure, delay: .seconds(3_600), giveUpAfter: .seconds(3_600)), on: $0)
+                })
             let waiting = try await api(pool) { try await jobs.get(started.id, owner: .anyone, on: $0) }
             #expect(waiting.state == .queued && waiting.failure?.kind == "storage-full")
             #expect(try await claim(pool, leases) == nil)
             try await database.execute("UPDATE adminexport.job SET run_after = now(), started_at = now() - interval '2 h'")
             let second = try #require(try await claim(pool, leases))
-            #expect(try await worker(pool) {
-                try await leases.end(second, .retried(failure, delay: .zero, giveUpAfter: .seconds(3_600)), on: $0)
-            })
+            #expect(
+                try await worker(pool) {
+                    try await leases.end(second, .retried(failure, delay: .zero, giveUpAfter: .seconds(3_600)), on: $0)
+                })
             let failed = try await api(pool) { try await jobs.get(started.id, owner: .anyone, on: $0) }
             #expect(failed.state == .failed && failed.failure?.kind == "storage-full")
         }

@@ -72,7 +72,8 @@ import Testing
             #expect(await connection.isUsable)
             #expect(try await database.text("SELECT count(*) FROM adminexport.tenant_slot") == "0")
             let role = try await connection.withTransaction(readOnly: true, role: "adminexport_worker") { connection in
-                try await connection.query(Query("role", "SELECT current_user::text AS role")).first?.decode("role", as: String.self)
+                try await connection.query(Query("role", "SELECT current_user::text AS role")).first?.decode(
+                    "role", as: String.self)
             }
             #expect(role == "adminexport_worker")
             let error = await #expect(throws: PostgresError.self) {
@@ -90,7 +91,8 @@ import Testing
         try await TestDatabase.with(migrated: false) { database in
             let connection = try await database.connect()
             let task = Task { try await connection.query(Query("sleep", "SELECT pg_sleep(3600) IS NULL AS done")) }
-            while try await database.text("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'") != "1" {}
+            while try await database.text("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'") != "1"
+            {}
             task.cancel()
             await #expect(throws: CancellationError.self) { try await task.value }
             #expect(try await connection.query(Query("one", "SELECT 1 AS one")).first?.decode("one") == 1)
@@ -112,13 +114,16 @@ import Testing
         }
     }
 
-    @Test("COPY comes as buffers of whole rows that together are all rows, at any buffer size", arguments: [1, 1_000, 10_000_000])
+    @Test(
+        "COPY comes as buffers of whole rows that together are all rows, at any buffer size",
+        arguments: [1, 1_000, 10_000_000])
     func copy(_ bufferSize: Int) async throws {
         try await TestDatabase.with(migrated: false) { database in
             let connection = try await database.connect()
             let query = Query(
                 "numbers",
-                "COPY (SELECT i::int8, CASE WHEN i % 2 = 0 THEN 'row ' || i END FROM generate_series(1, 5000) i) TO STDOUT (FORMAT binary)")
+                "COPY (SELECT i::int8, CASE WHEN i % 2 = 0 THEN 'row ' || i END FROM generate_series(1, 5000) i) TO STDOUT (FORMAT binary)"
+            )
             let bytes = try await connection.withCopy(query, bufferSize: bufferSize) { _, stream in
                 var all: [UInt8] = []
                 var buffer: [UInt8] = []
@@ -152,7 +157,8 @@ import Testing
             let first = try await connection.withCopy(endless, bufferSize: 10) { _, stream in try await stream.next() }
             #expect(first?.isEmpty == false)
             #expect(await connection.isUsable)
-            let failing = Query("failing", "COPY (SELECT 1 / (i - 3) FROM generate_series(1, 5) i) TO STDOUT (FORMAT binary)")
+            let failing = Query(
+                "failing", "COPY (SELECT 1 / (i - 3) FROM generate_series(1, 5) i) TO STDOUT (FORMAT binary)")
             let error = await #expect(throws: PostgresError.self) {
                 try await connection.withCopy(failing) { _, stream in
                     while try await stream.next() != nil {}
@@ -163,7 +169,8 @@ import Testing
         }
     }
 
-    @Test("Faults of configuration, servers that are not there, and lost connections are told apart; no text has the password")
+    @Test(
+        "Faults of configuration, servers that are not there, and lost connections are told apart; no text has the password")
     func faults() async throws {
         func fault(_ url: String) async -> PostgresError? {
             await #expect(throws: PostgresError.self) {
@@ -196,10 +203,12 @@ import Testing
         }
     }
 
-    @Test("A connection string's password is found wherever it stands", arguments: [
-        ("postgresql://u:p@h/d", true), ("postgresql://u@h/d?password=p", true), ("user=u password=p", true),
-        ("postgresql://u@h/d", false), ("user=u", false),
-    ])
+    @Test(
+        "A connection string's password is found wherever it stands",
+        arguments: [
+            ("postgresql://u:p@h/d", true), ("postgresql://u@h/d?password=p", true), ("user=u password=p", true),
+            ("postgresql://u@h/d", false), ("user=u", false),
+        ])
     func passwords(_ text: String, _ expected: Bool) {
         #expect(ConnectionString.hasPassword(text) == expected)
     }
@@ -252,11 +261,13 @@ import Testing
         try await TestDatabase.with(migrated: false) { database in
             let pool = database.pool(size: 1, user: TestDatabase.superuser)
             let pid = try await pool.withConnection { connection in
-                try await connection.query(Query("pid", "SELECT pg_backend_pid() AS pid")).first?.decode("pid", as: Int.self) ?? 0
+                try await connection.query(Query("pid", "SELECT pg_backend_pid() AS pid")).first?.decode("pid", as: Int.self)
+                    ?? 0
             }
             try await database.execute("SELECT pg_terminate_backend(\(pid), 5000)")
             let next = try await pool.withConnection { connection in
-                try await connection.query(Query("pid", "SELECT pg_backend_pid() AS pid")).first?.decode("pid", as: Int.self) ?? 0
+                try await connection.query(Query("pid", "SELECT pg_backend_pid() AS pid")).first?.decode("pid", as: Int.self)
+                    ?? 0
             }
             #expect(next != pid && next != 0)
         }

@@ -2,7 +2,9 @@ import Terminal
 import Testing
 
 @Suite struct ProgressBarTests {
-    @Test("The line tells rows, rate and time left, and never grows wider than the terminal", arguments: [10, 20, 40, 60, 80, 200])
+    @Test(
+        "The line tells rows, rate and time left, and never grows wider than the terminal",
+        arguments: [10, 20, 40, 60, 80, 200])
     func line(_ columns: Int) {
         var bar = ProgressBar()
         bar.record(done: 0, at: .seconds(0))
@@ -11,7 +13,8 @@ import Testing
         #expect(line.count <= columns)
         #expect(line.hasPrefix("Exporting".prefix(columns)))
         if columns == 200 {
-            #expect(line == "Exporting  [######------------------]  25 %  250,000 of 1,000,000 rows  125,000 rows/s  6 s left")
+            #expect(
+                line == "Exporting  [######------------------]  25 %  250,000 of 1,000,000 rows  125,000 rows/s  6 s left")
         }
     }
 
@@ -26,7 +29,8 @@ import Testing
         #expect(bar.rate == 10)
     }
 
-    @Test("Numbers are grouped by thousands", arguments: [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")])
+    @Test(
+        "Numbers are grouped by thousands", arguments: [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")])
     func grouped(_ number: Int, _ text: String) {
         #expect(ProgressBar.grouped(number) == text)
     }

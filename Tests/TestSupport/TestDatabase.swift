@@ -60,7 +60,8 @@ package struct TestDatabase: Sendable {
             let connection = try await PostgresConnection.connect(options(database: name, user: superuser))
             _ = try await Migrator().run(withDirectory: true, on: connection)
             do {
-                try await admin.script("role", "CREATE ROLE \(serviceUser) LOGIN IN ROLE adminexport_api, adminexport_worker")
+                try await admin.script(
+                    "role", "CREATE ROLE \(serviceUser) LOGIN IN ROLE adminexport_api, adminexport_worker")
             } catch let error as PostgresError where error.sqlState == SQLState.duplicateObject {}
             return name
         }

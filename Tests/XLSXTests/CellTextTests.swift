@@ -9,41 +9,47 @@ import Testing
         return (output.withBytes { String(decoding: $0, as: UTF8.self) }, faults)
     }
 
-    @Test("What XML or Excel would read otherwise is escaped, and nothing else", arguments: [
-        ("plain", "plain"), ("a & b", "a &amp; b"), ("<x>", "&lt;x&gt;"), ("\"'", "\"'"),
-        ("\u{0}", "_x0000_"), ("a\u{1}b", "a_x0001_b"), ("\u{1F}", "_x001F_"), ("tab\there", "tab\there"),
-        ("\u{7F}", "\u{7F}"), ("a\r\nb", "a\nb"), ("a\rb", "a\nb"), ("\r\r\n\r", "\n\n\n"),
-        ("_x0041_", "_x005F_x0041_"), ("_X00e9_", "_x005F_X00e9_"), ("_x004_", "_x004_"), ("_xZZZZ_", "_xZZZZ_"),
-        ("__x0041_", "__x005F_x0041_"), ("_x0041", "_x0041"), ("snake_case", "snake_case"),
-        ("\u{FFFE}", "_xFFFE_"), ("\u{FFFF}", "_xFFFF_"), ("\u{FFFD}", "\u{FFFD}"),
-        ("é中👩‍💻", "é中👩‍💻"), ("=1+1", "=1+1"), ("long enough & for two words", "long enough &amp; for two words"),
-        ("12345678>", "12345678&gt;"), ("1234567\u{1}", "1234567_x0001_"),
-    ])
+    @Test(
+        "What XML or Excel would read otherwise is escaped, and nothing else",
+        arguments: [
+            ("plain", "plain"), ("a & b", "a &amp; b"), ("<x>", "&lt;x&gt;"), ("\"'", "\"'"),
+            ("\u{0}", "_x0000_"), ("a\u{1}b", "a_x0001_b"), ("\u{1F}", "_x001F_"), ("tab\there", "tab\there"),
+            ("\u{7F}", "\u{7F}"), ("a\r\nb", "a\nb"), ("a\rb", "a\nb"), ("\r\r\n\r", "\n\n\n"),
+            ("_x0041_", "_x005F_x0041_"), ("_X00e9_", "_x005F_X00e9_"), ("_x004_", "_x004_"), ("_xZZZZ_", "_xZZZZ_"),
+            ("__x0041_", "__x005F_x0041_"), ("_x0041", "_x0041"), ("snake_case", "snake_case"),
+            ("\u{FFFE}", "_xFFFE_"), ("\u{FFFF}", "_xFFFF_"), ("\u{FFFD}", "\u{FFFD}"),
+            ("é中👩‍💻", "é中👩‍💻"), ("=1+1", "=1+1"), ("long enough & for two words", "long enough &amp; for two words"),
+            ("12345678>", "12345678&gt;"), ("1234567\u{1}", "1234567_x0001_"),
+        ])
     func escapes(_ given: String, _ expected: String) {
         let result = escape(Array(given.utf8))
         #expect(result.text == expected)
         #expect(result.faults.isEmpty)
     }
 
-    @Test("Bytes that are no UTF-8 become U+FFFD, one for each maximal part", arguments: [
-        ([0x61, 0xFF, 0x62], "a\u{FFFD}b"), ([0xC3], "\u{FFFD}"), ([0xE4, 0xB8], "\u{FFFD}"),
-        ([0xE4, 0xB8, 0x61], "\u{FFFD}a"), ([0xED, 0xA0, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}"),
-        ([0xC0, 0x80], "\u{FFFD}\u{FFFD}"), ([0xF0, 0x9F, 0x98], "\u{FFFD}"), ([0xF5], "\u{FFFD}"),
-    ] as [([UInt8], String)])
+    @Test(
+        "Bytes that are no UTF-8 become U+FFFD, one for each maximal part",
+        arguments: [
+            ([0x61, 0xFF, 0x62], "a\u{FFFD}b"), ([0xC3], "\u{FFFD}"), ([0xE4, 0xB8], "\u{FFFD}"),
+            ([0xE4, 0xB8, 0x61], "\u{FFFD}a"), ([0xED, 0xA0, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}"),
+            ([0xC0, 0x80], "\u{FFFD}\u{FFFD}"), ([0xF0, 0x9F, 0x98], "\u{FFFD}"), ([0xF5], "\u{FFFD}"),
+        ] as [([UInt8], String)])
     func replaces(_ given: [UInt8], _ expected: String) {
         let result = escape(given)
         #expect(result.text == expected)
         #expect(result.faults == .replaced)
     }
 
-    @Test("A cell holds 32,767 UTF-16 units; a pair of surrogates is never parted", arguments: [
-        (String(repeating: "a", count: 32_767), 32_767, false), (String(repeating: "a", count: 32_768), 32_767, true),
-        (String(repeating: "é", count: 32_767), 32_767, false), (String(repeating: "é", count: 32_768), 32_767, true),
-        (String(repeating: "a", count: 32_766) + "😀", 32_766, true),
-        (String(repeating: "a", count: 32_765) + "😀", 32_767, false),
-        (String(repeating: "😀", count: 16_384), 32_766, true),
-        (String(repeating: "\r\n", count: 32_767), 32_767, false),
-    ])
+    @Test(
+        "A cell holds 32,767 UTF-16 units; a pair of surrogates is never parted",
+        arguments: [
+            (String(repeating: "a", count: 32_767), 32_767, false), (String(repeating: "a", count: 32_768), 32_767, true),
+            (String(repeating: "é", count: 32_767), 32_767, false), (String(repeating: "é", count: 32_768), 32_767, true),
+            (String(repeating: "a", count: 32_766) + "😀", 32_766, true),
+            (String(repeating: "a", count: 32_765) + "😀", 32_767, false),
+            (String(repeating: "😀", count: 16_384), 32_766, true),
+            (String(repeating: "\r\n", count: 32_767), 32_767, false),
+        ])
     func limit(_ given: String, _ units: Int, _ isCut: Bool) {
         let result = escape(Array(given.utf8))
         #expect(result.text.utf16.count == units)
@@ -62,9 +68,11 @@ import Testing
         }
     }
 
-    @Test("Outer white space asks for xml:space", arguments: [
-        (" a", true), ("a ", true), ("\na", true), ("a\t", true), ("a b", false), ("a", false),
-    ])
+    @Test(
+        "Outer white space asks for xml:space",
+        arguments: [
+            (" a", true), ("a ", true), ("\na", true), ("a\t", true), ("a b", false), ("a", false),
+        ])
     func space(_ text: String, _ expected: Bool) {
         var text = text
         #expect(text.withUTF8 { CellText.needsSpacePreserved($0) } == expected)

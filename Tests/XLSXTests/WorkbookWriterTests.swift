@@ -48,7 +48,9 @@ import Testing
         }
     }
 
-    @Test("A sheet that is full is followed by another with the header repeated", arguments: [(9, 1), (10, 2), (18, 2), (19, 3)])
+    @Test(
+        "A sheet that is full is followed by another with the header repeated",
+        arguments: [(9, 1), (10, 2), (18, 2), (19, 3)])
     func rollOver(_ count: Int, _ sheets: Int) throws {
         var options = WorkbookOptions()
         options.rowsPerSheet = 10
@@ -92,11 +94,13 @@ import Testing
         #expect(sheet.contains("min=\"1\" max=\"1\""))
     }
 
-    @Test("Days become serial numbers from 1900-03-01 on, and text outside the calendar", arguments: [
-        (-25_508, "<c r=\"A2\" s=\"2\"><v>61</v></c>"), (0, "<c r=\"A2\" s=\"2\"><v>25569</v></c>"),
-        (2_932_896, "<c r=\"A2\" s=\"2\"><v>2958465</v></c>"), (-25_509, "1900-02-28"), (2_932_897, "10000-01-01"),
-        (-719_529, "-0001-12-31"),
-    ])
+    @Test(
+        "Days become serial numbers from 1900-03-01 on, and text outside the calendar",
+        arguments: [
+            (-25_508, "<c r=\"A2\" s=\"2\"><v>61</v></c>"), (0, "<c r=\"A2\" s=\"2\"><v>25569</v></c>"),
+            (2_932_896, "<c r=\"A2\" s=\"2\"><v>2958465</v></c>"), (-25_509, "1900-02-28"), (2_932_897, "10000-01-01"),
+            (-719_529, "-0001-12-31"),
+        ])
     func dates(_ days: Int, _ expected: String) throws {
         let sink = MemorySink()
         let writer = try WorkbookWriter(properties: Self.properties, to: sink)
@@ -124,9 +128,11 @@ import Testing
         #expect(summary.replacedTexts == 3)
     }
 
-    @Test("A sheet name that Excel would not take is refused", arguments: [
-        "", " ", "a/b", "a\\b", "[a", "a:b", "a?", "a*", "'a", "a'", "History", String(repeating: "a", count: 32),
-    ])
+    @Test(
+        "A sheet name that Excel would not take is refused",
+        arguments: [
+            "", " ", "a/b", "a\\b", "[a", "a:b", "a?", "a*", "'a", "a'", "History", String(repeating: "a", count: 32),
+        ])
     func sheetNames(_ name: String) throws {
         let writer = try WorkbookWriter(properties: Self.properties, to: MemorySink())
         let error = #expect(throws: XLSXError.self) { try writer.beginSheet(name, columns: [Column("A")]) }

@@ -10,7 +10,8 @@ struct ListCommand: AsyncParsableCommand {
     @OptionGroup var service: ServiceOptions
     @OptionGroup var asActor: ActorOptions
 
-    @Option(help: "Only exports in this state: \(Job.State.allCases.map(\.rawValue).joined(separator: ", ")). May be repeated.")
+    @Option(
+        help: "Only exports in this state: \(Job.State.allCases.map(\.rawValue).joined(separator: ", ")). May be repeated.")
     var state: [String] = []
 
     @Option(help: "How many at most, 1 to 100.")
@@ -30,12 +31,15 @@ struct ListCommand: AsyncParsableCommand {
         try await reportingFailures {
             let list = try await service.connect().call(
                 ExportList.self,
-                .init(actor: actor, states: state.isEmpty ? nil : state.compactMap(Job.State.init), limit: limit, cursor: cursor))
+                .init(
+                    actor: actor, states: state.isEmpty ? nil : state.compactMap(Job.State.init), limit: limit,
+                    cursor: cursor))
             if service.json { return try Output.json(list) }
             var table = Table(header: ["EXPORT", "STATE", "CREATED", "ROWS", "FILE"])
             for job in list.jobs {
                 table.append([
-                    job.id, Output.state(job), job.createdAt, ProgressBar.grouped(job.progress.rowsDone), job.fileName ?? "-",
+                    job.id, Output.state(job), job.createdAt, ProgressBar.grouped(job.progress.rowsDone),
+                    job.fileName ?? "-",
                 ])
             }
             try Output.result(table.text)

@@ -37,7 +37,8 @@ struct RunCommand: AsyncParsableCommand {
             default:
                 throw CommandFailure(
                     status: job.error?.kind == FailureKind.permissionDenied.rawValue ? .denied : .failed,
-                    message: job.error.map { "the export failed: \($0.message) (\($0.kind))" } ?? "the export is \(job.state)")
+                    message: job.error.map { "the export failed: \($0.message) (\($0.kind))" }
+                        ?? "the export is \(job.state)")
             }
             for warning in job.warnings { Output.message("warning: \(Output.describe(warning))") }
             let path = try await remembering(job) { try await download.run(job) }

@@ -76,7 +76,9 @@ struct CallCommand: AsyncParsableCommand {
     func run() async throws {
         try await reportingFailures {
             let text = params == "-" ? FileHandle.standardInput.readDataToEndOfFile() : Data(params.utf8)
-            guard let object = try? JSONSerialization.jsonObject(with: text), object is [String: Any] else { throw CommandFailure(status: .usage, message: "the parameters are no JSON object") }
+            guard let object = try? JSONSerialization.jsonObject(with: text), object is [String: Any] else {
+                throw CommandFailure(status: .usage, message: "the parameters are no JSON object")
+            }
             // One line: the protocol ends a message at a line feed.
             let line = Data(text.filter { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })
             let result = try await service.connect().call(method, params: line, timeout: .seconds(timeout))

@@ -48,7 +48,8 @@ enum Output {
         if let expires = job.expiresAt { lines.append((job.state == .expired ? "Expired" : "Kept until", expires)) }
         for warning in job.warnings { lines.append(("Warning", describe(warning))) }
         if let error = job.error { lines.append(("Error", "\(error.message) (\(error.kind))")) }
-        try result(lines.map { "\($0.0):".padding(toLength: 15, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n"))
+        try result(
+            lines.map { "\($0.0):".padding(toLength: 15, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n"))
     }
 
     static func state(_ job: Job) -> String {

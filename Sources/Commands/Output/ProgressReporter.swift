@@ -57,7 +57,8 @@ final class ProgressReporter: Sendable {
         if job.cancelRequested, !job.state.isFinal { return "Cancelling" }
         return switch job.state {
         case .queued:
-            job.error.map { "Waiting to try again (\($0.kind))" } ?? job.queuePosition.map { "Queued as number \($0)" } ?? "Queued"
+            job.error.map { "Waiting to try again (\($0.kind))" } ?? job.queuePosition.map { "Queued as number \($0)" }
+                ?? "Queued"
         case .running: "Exporting"
         case .succeeded: "Exported"
         case .failed: "Failed"

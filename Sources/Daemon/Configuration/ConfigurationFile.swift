@@ -49,7 +49,8 @@ struct ConfigurationFile: Equatable {
         do {
             text = try String(contentsOfFile: path, encoding: .utf8)
         } catch {
-            throw ConfigurationFault("the configuration file \(path) cannot be read as UTF-8 text: check its path, mode and content")
+            throw ConfigurationFault(
+                "the configuration file \(path) cannot be read as UTF-8 text: check its path, mode and content")
         }
         do {
             try self.init(yaml: text)
@@ -72,7 +73,8 @@ struct ConfigurationFile: Equatable {
     /// What and where, without the text around it: that may be a password.
     private static func describe(_ error: YamlError) -> String {
         switch error {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
             "line \(mark.line): this is not YAML: \(problem)"
         case .duplicatedKeysInMapping(let keys, _):
             "a key stands twice: \(keys.map { "\($0)" }.joined(separator: ", "))"
@@ -83,13 +85,15 @@ struct ConfigurationFile: Equatable {
 
     private mutating func read(_ node: Node, prefix: String) throws {
         guard let mapping = node.mapping else {
-            throw ConfigurationFault("line \(Self.line(node)): \(prefix.isEmpty ? "the file" : prefix) is a map of keys and values")
+            throw ConfigurationFault(
+                "line \(Self.line(node)): \(prefix.isEmpty ? "the file" : prefix) is a map of keys and values")
         }
         for (keyNode, value) in mapping {
             guard let key = keyNode.string else { throw ConfigurationFault("line \(Self.line(keyNode)): a key is a word") }
             let name = prefix.isEmpty ? key : "\(prefix).\(key)"
             guard !key.contains(".") else {
-                throw ConfigurationFault("line \(Self.line(keyNode)): there is no key \(key); nest the words instead of joining them with points")
+                throw ConfigurationFault(
+                    "line \(Self.line(keyNode)): there is no key \(key); nest the words instead of joining them with points")
             }
             if name == "callers" {
                 callers = try Self.callers(value)

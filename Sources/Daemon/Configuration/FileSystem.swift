@@ -16,7 +16,8 @@ enum FileSystem {
         }
         guard access(path, writing ? R_OK | W_OK | X_OK : R_OK | X_OK) == 0 else {
             throw ConfigurationFault(
-                "the directory \(path) for archives may not be \(writing ? "written" : "read") by this user: check its owner and mode")
+                "the directory \(path) for archives may not be \(writing ? "written" : "read") by this user: check its owner and mode"
+            )
         }
     }
 }

@@ -105,7 +105,8 @@ extension ServiceConfiguration {
             guard let text = text(key) else { return }
             guard let number = Int(text), range.contains(number) else {
                 throw ConfigurationFault(
-                    "\(key.rawValue) is \"\(text)\", but has to be a whole number from \(range.lowerBound) to \(range.upperBound)")
+                    "\(key.rawValue) is \"\(text)\", but has to be a whole number from \(range.lowerBound) to \(range.upperBound)"
+                )
             }
             value = number
         }
@@ -113,7 +114,8 @@ extension ServiceConfiguration {
             guard let text = text(key) else { return }
             guard let duration = Duration(configured: text), range.contains(duration) else {
                 throw ConfigurationFault(
-                    "\(key.rawValue) is \"\(text)\", but has to be a number and ms, s, m, h or d, from \(range.lowerBound) to \(range.upperBound)")
+                    "\(key.rawValue) is \"\(text)\", but has to be a number and ms, s, m, h or d, from \(range.lowerBound) to \(range.upperBound)"
+                )
             }
             value = duration
         }
@@ -158,7 +160,8 @@ extension Duration {
     /// `500ms`, `12s`, `30m`, `12h`, `7d`.
     init?(configured text: String) {
         let units: [(String, Duration)] = [
-            ("ms", .milliseconds(1)), ("s", .seconds(1)), ("m", .seconds(60)), ("h", .seconds(3_600)), ("d", .seconds(86_400)),
+            ("ms", .milliseconds(1)), ("s", .seconds(1)), ("m", .seconds(60)), ("h", .seconds(3_600)),
+            ("d", .seconds(86_400)),
         ]
         for (suffix, unit) in units where text.hasSuffix(suffix) {
             guard let count = Int(text.dropLast(suffix.count)), (0...1_000_000_000).contains(count) else { continue }

@@ -142,7 +142,8 @@ final class SocketServer: Service {
                 return
             }
             let stalls = connection.stalls
-            if stalls.reading > .milliseconds(limits.partialLineMs) || stalls.writing > .milliseconds(limits.unreadOutputMs) {
+            if stalls.reading > .milliseconds(limits.partialLineMs) || stalls.writing > .milliseconds(limits.unreadOutputMs)
+            {
                 logger.notice(
                     "Dropped a connection that stalled",
                     metadata: [

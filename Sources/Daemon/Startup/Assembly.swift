@@ -147,7 +147,8 @@ struct Assembly {
     /// nobody asks for what is going away.
     private func run(_ services: [any Service], _ manager: ServiceManager) async throws {
         var group = ServiceGroupConfiguration(
-            services: [StopNotice(manager: manager)] + services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: [StopNotice(manager: manager)] + services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+        )
         group.maximumGracefulShutdownDuration = .seconds(20)
         group.maximumCancellationDuration = .seconds(5)
         var quiet = logger

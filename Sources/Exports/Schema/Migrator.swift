@@ -111,7 +111,8 @@ package struct Migrator: Sendable {
         guard try table.first?.decode("found") == true else { return nil }
         let rows = try await connection.query(
             Query(
-                "schema-version", "SELECT max(version) AS version, max(min_binary) AS min_binary FROM adminexport.schema_migration"))
+                "schema-version",
+                "SELECT max(version) AS version, max(min_binary) AS min_binary FROM adminexport.schema_migration"))
         guard let row = rows.first, let version = try row.decodeIfPresent("version", as: Int.self) else { return (0, 0) }
         return (version, try row.decode("min_binary"))
     }

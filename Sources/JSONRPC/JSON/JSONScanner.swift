@@ -192,7 +192,9 @@ package struct JSONScanner {
         var result: [UInt8] = []
         while true {
             // Most of a text, and all of a file in base64, needs no second look.
-            let plain = bytes[at...].prefix { $0 >= 0x20 && $0 < 0x80 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+            let plain = bytes[at...].prefix {
+                $0 >= 0x20 && $0 < 0x80 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+            }
             result.append(contentsOf: plain)
             at = plain.endIndex
             guard at < bytes.endIndex else { throw fault("a string does not end") }

@@ -107,7 +107,8 @@ struct PGHandle: ~Copyable {
             if let deadline {
                 let left = ContinuousClock.now.duration(to: deadline)
                 guard left > .zero else { return false }
-                timeout = Int32(clamping: left.components.seconds * 1_000 + 1 + left.components.attoseconds / 1_000_000_000_000_000)
+                timeout = Int32(
+                    clamping: left.components.seconds * 1_000 + 1 + left.components.attoseconds / 1_000_000_000_000_000)
             }
             var entry = pollfd(fd: descriptor, events: events, revents: 0)
             let ready = Glibc.poll(&entry, 1, timeout)

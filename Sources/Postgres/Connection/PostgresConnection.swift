@@ -60,7 +60,8 @@ package actor PostgresConnection {
         settings.append(("TimeZone", "UTC"))
         for setting in settings {
             _ = try run(
-                Query("connection-settings", "SELECT set_config($1, $2, false)", [.text(setting.name), .text(setting.value)]))
+                Query(
+                    "connection-settings", "SELECT set_config($1, $2, false)", [.text(setting.name), .text(setting.value)]))
         }
     }
 

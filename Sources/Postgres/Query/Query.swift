@@ -33,7 +33,8 @@ extension Query.Parameter: ExpressibleByStringLiteral, ExpressibleByNilLiteral, 
     package static func text(_ value: String?) -> Self { value.map(Self.text) ?? .null }
     /// An interval in milliseconds, for `$1::interval`.
     package static func interval(_ duration: Duration) -> Self {
-        .text("\(duration.components.seconds * 1_000 + duration.components.attoseconds / 1_000_000_000_000_000) milliseconds")
+        .text(
+            "\(duration.components.seconds * 1_000 + duration.components.attoseconds / 1_000_000_000_000_000) milliseconds")
     }
     /// A text array, for `$1::text[]` and casts from it.
     package static func texts(_ values: [String]) -> Self {

@@ -83,11 +83,13 @@ enum XMLParts {
         xml += "</sheets><definedNames>"
         for (index, sheet) in sheets.enumerated() {
             let reference = escaped(SheetName.quoted(sheet.name))
-            xml += "<definedName name=\"_xlnm._FilterDatabase\" localSheetId=\"\(index)\" hidden=\"1\">"
+            xml +=
+                "<definedName name=\"_xlnm._FilterDatabase\" localSheetId=\"\(index)\" hidden=\"1\">"
                 + "\(reference)!$A$1:$\(sheet.lastColumn)$\(sheet.lastRow)</definedName>"
         }
         for (index, sheet) in sheets.enumerated() {
-            xml += "<definedName name=\"_xlnm.Print_Titles\" localSheetId=\"\(index)\">"
+            xml +=
+                "<definedName name=\"_xlnm.Print_Titles\" localSheetId=\"\(index)\">"
                 + "\(escaped(SheetName.quoted(sheet.name)))!$1:$1</definedName>"
         }
         return xml + "</definedNames></workbook>"
