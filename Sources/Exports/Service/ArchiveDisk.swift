@@ -26,6 +26,17 @@ package actor ArchiveDisk {
         return ExportService.Part(bytes: try reader.read(offset: offset, length: length), size: reader.size)
     }
 
+    /// What lies in the store, a list for each month of each tenant.
+    func files() throws -> [[StoredFile]] {
+        var months: [[StoredFile]] = []
+        try store.forEachMonth { months.append($0) }
+        return months
+    }
+
+    func remove(_ file: StoredFile) throws {
+        try store.remove(file)
+    }
+
     func remove(_ name: ArchiveName) throws {
         try store.remove(name)
     }

@@ -11,6 +11,7 @@ package struct Retention: Service {
     private let history: Duration
     private let interval: Duration
     private let logger: Logger
+    private static let orphanInterval: Duration = .seconds(60)
 
     package init(
         database: WorkerDatabase, disk: ArchiveDisk, history: Duration, interval: Duration = .seconds(2), logger: Logger
@@ -24,10 +25,15 @@ package struct Retention: Service {
 
     package func run() async throws {
         var backoff = Backoff(cap: .seconds(30))
+        var nextOrphans = ContinuousClock.now
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             let wait: Duration
             do {
                 try await sweep()
+                if ContinuousClock.now >= nextOrphans {
+                    try await sweepOrphans()
+                    nextOrphans = .now + Self.orphanInterval
+                }
                 backoff.reset()
                 wait = interval
             } catch {
@@ -51,6 +57,12 @@ package struct Retention: Service {
             last = final.job
         }
         try await database.transaction { try await Self.forget(olderThan: history, on: $0) }
+    }
+
+    /// Removes what a crash left.
+    package func sweepOrphans() async throws {
+        let removed = try await OrphanSweep(database: database, disk: disk).run()
+        if removed > 0 { logger.notice("Removed files that no job names", metadata: ["files": "\(removed)"]) }
     }
 
     /// One file that cannot be removed must not keep the others.
