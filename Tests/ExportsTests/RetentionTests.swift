@@ -24,8 +24,11 @@ import Testing
                 file(1, 1), file(2, 2, ".partial"), file(3, 1), file(4, 1, ".partial"), file(9, 1), "nonsense.1.xlsx.zst",
                 file(5, 4),
             ]
-            for name in kept + orphans { _ = FileManager.default.createFile(atPath: month + "/" + name, contents: Data([1])) }
-            let done = "rows = 1, sheets = 1, size = 1, sha256 = sha256('x'), file_date = now(), expires_at = now(), scope_digest = 'x'"
+            for name in kept + orphans {
+                _ = FileManager.default.createFile(atPath: month + "/" + name, contents: Data([1]))
+            }
+            let done =
+                "rows = 1, sheets = 1, size = 1, sha256 = sha256('x'), file_date = now(), expires_at = now(), scope_digest = 'x'"
             try await database.execute(
                 """
                 INSERT INTO adminexport.job (id, tenant_key, actor_key, tenant_slug, actor_email, options)
@@ -69,7 +72,8 @@ import Testing
             func sweep(_ history: Duration) async throws -> String? {
                 try await Retention(
                     database: WorkerDatabase(pool: database.pool(), role: DatabaseRole.worker),
-                    disk: ArchiveDisk(store: ArchiveStore(root: FilePath(root))), history: history, logger: Logger(label: "test")
+                    disk: ArchiveDisk(store: ArchiveStore(root: FilePath(root))), history: history,
+                    logger: Logger(label: "test")
                 ).sweep()
                 return try await database.text(
                     "SELECT string_agg(state || coalesce(archive_epoch::text, ''), ' ' ORDER BY id) FROM adminexport.job")

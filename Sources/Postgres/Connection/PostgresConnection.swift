@@ -9,14 +9,14 @@ private import Synchronization
 /// request, is dead for good: the pool replaces it.
 package actor PostgresConnection {
     /// How long the server may take to answer after it was asked to cancel, before the connection is given up.
-    private static let cancelGrace: Duration = .seconds(5)
+    static let cancelGrace: Duration = .seconds(5)
 
     private let queue: SerialQueue
-    private let handle: PGHandle
+    let handle: PGHandle
     private let statementTimeout: Duration?
-    private let canceller: Canceller
-    private var isDead = false
-    private var isCopying = false
+    let canceller: Canceller
+    var isDead = false
+    var isCopying = false
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
@@ -117,95 +117,13 @@ package actor PostgresConnection {
         case repeatableRead = "REPEATABLE READ"
     }
 
-    // MARK: COPY
-
-    /// Starts a binary COPY. Read it to its end with ``copyNext(reusing:atLeast:)``.
-    ///
-    /// COPY takes no parameters: values reach it through transaction-local settings, read back by `current_setting`.
-    func copyStart(_ query: Query) async throws {
-        precondition(!isCopying, "one COPY at a time on a connection")
-        precondition(query.parameters.isEmpty, "COPY takes no parameters")
-        try await withCancellation { connection in
-            try connection.send(query, binary: true)
-            let result = try connection.nextResult(of: query.name, deadline: connection.deadline())
-            guard let result else { throw connection.handle.lost(during: query.name) }
-            guard result.status == PGRES_COPY_OUT else {
-                let fault = result.fault(query: query.name)
-                try connection.drain(query.name)
-                throw fault
-            }
-            connection.isCopying = true
-        }
-    }
-
-    /// Reads the next rows of the COPY: whole messages, until there are `size` bytes or none are left.
-    ///
-    /// The server is read only when this is asked for, so a slow reader slows the server and nothing piles up here.
-    ///
-    /// - Parameter buffer: emptied and filled again, so that one buffer serves a whole export.
-    /// - Returns: the buffer, and whether the COPY has ended (with its trailer in the buffer).
-    func copyNext(
-        reusing buffer: consuming [UInt8], atLeast size: Int, query: String
-    ) async throws -> (buffer: [UInt8], ended: Bool) {
-        precondition(isCopying, "no COPY is running")
-        var filled = buffer
-        filled.removeAll(keepingCapacity: true)
-        var ended = false
-        try await withCancellation { connection in
-            let deadline = connection.deadline()
-            while filled.count < size {
-                var message: UnsafeMutablePointer<CChar>?
-                let length = PQgetCopyData(connection.handle.raw, &message, 1)
-                if length > 0, let message {
-                    filled.append(contentsOf: UnsafeRawBufferPointer(start: message, count: Int(length)))
-                    PQfreemem(message)
-                } else if length == 0 {
-                    try connection.waitForInput(of: query, deadline: deadline)
-                } else {
-                    connection.isCopying = false
-                    guard let result = try connection.nextResult(of: query, deadline: deadline) else {
-                        throw connection.handle.lost(during: query)
-                    }
-                    let fault = result.status == PGRES_COMMAND_OK ? nil : result.fault(query: query)
-                    try connection.drain(query)
-                    if let fault { throw fault }
-                    ended = true
-                    return
-                }
-            }
-        }
-        return (filled, ended)
-    }
-
-    /// Gives up a COPY that was not read to its end.
-    func copyAbandon() {
-        guard isCopying else { return }
-        isCopying = false
-        canceller.cancel()
-        let until = ContinuousClock.now + Self.cancelGrace
-        while !isDead {
-            var message: UnsafeMutablePointer<CChar>?
-            let length = PQgetCopyData(handle.raw, &message, 1)
-            PQfreemem(message)
-            if length > 0 { continue }
-            if length < 0 { break }
-            guard PGHandle.poll(PQsocket(handle.raw), Int16(POLLIN), until: until), PQconsumeInput(handle.raw) == 1
-            else {
-                isDead = true
-                break
-            }
-        }
-        if !isDead { _ = try? drain("copy") }
-        if !canceller.disarm(within: Self.cancelGrace) { isDead = true }
-    }
-
     // MARK: libpq
 
     private struct Outcome {
         let rows: [Row]
     }
 
-    private func deadline() -> ContinuousClock.Instant? {
+    func deadline() -> ContinuousClock.Instant? {
         // The server's own time-out comes first; this one is for a server or a network that went silent.
         statementTimeout.map { ContinuousClock.now + $0 + Self.cancelGrace }
     }
@@ -241,7 +159,7 @@ package actor PostgresConnection {
         return rows
     }
 
-    private func send(_ query: Query, binary: Bool) throws {
+    func send(_ query: Query, binary: Bool) throws {
         guard !isDead else { throw handle.lost(during: query.name) }
         var copies: [UnsafeMutablePointer<CChar>?] = []
         defer { copies.forEach { free($0) } }
@@ -278,7 +196,7 @@ package actor PostgresConnection {
         }
     }
 
-    private func nextResult(of name: String, deadline: ContinuousClock.Instant?) throws -> PGResult? {
+    func nextResult(of name: String, deadline: ContinuousClock.Instant?) throws -> PGResult? {
         while PQisBusy(handle.raw) == 1 {
             try waitForInput(of: name, deadline: deadline)
         }
@@ -287,7 +205,7 @@ package actor PostgresConnection {
 
     /// Waits for bytes from the server. At the deadline the statement is cancelled; a server that does not answer even
     /// then costs the connection.
-    private func waitForInput(of name: String, deadline: ContinuousClock.Instant?) throws {
+    func waitForInput(of name: String, deadline: ContinuousClock.Instant?) throws {
         if !PGHandle.poll(PQsocket(handle.raw), Int16(POLLIN), until: deadline) {
             canceller.cancel()
             guard PGHandle.poll(PQsocket(handle.raw), Int16(POLLIN), until: ContinuousClock.now + Self.cancelGrace)
@@ -302,14 +220,14 @@ package actor PostgresConnection {
         }
     }
 
-    private func drain(_ name: String) throws {
+    func drain(_ name: String) throws {
         while let result = try nextResult(of: name, deadline: deadline()) {
             _ = consume result
         }
     }
 
     /// Runs blocking work; while it runs, a cancelled task asks the server to cancel the statement.
-    private func withCancellation<Result>(
+    func withCancellation<Result>(
         _ work: (isolated PostgresConnection) throws -> Result
     ) async throws -> Result {
         try Task.checkCancellation()

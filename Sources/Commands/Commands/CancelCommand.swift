@@ -1,0 +1,22 @@
+internal import ArgumentParser
+internal import Client
+internal import ExportAPI
+
+/// Cancels an export.
+struct CancelCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cancel", abstract: "Cancel an export; one that is done stays as it is.")
+
+    @OptionGroup var service: ServiceOptions
+    @OptionGroup var asActor: ActorOptions
+    @OptionGroup var job: JobArgument
+
+    func run() async throws {
+        let actor = try asActor.actor()
+        try await reportingFailures {
+            let client = try service.connect()
+            try Output.job(
+                try await client.call(ExportCancel.self, .init(actor: actor, job: job.id)).job, json: service.json)
+        }
+    }
+}

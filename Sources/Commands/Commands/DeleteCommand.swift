@@ -1,0 +1,22 @@
+internal import ArgumentParser
+internal import Client
+internal import ExportAPI
+
+/// Deletes an export's workbook.
+struct DeleteCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "delete", abstract: "Delete the workbook of an export that is done.")
+
+    @OptionGroup var service: ServiceOptions
+    @OptionGroup var asActor: ActorOptions
+    @OptionGroup var job: JobArgument
+
+    func run() async throws {
+        let actor = try asActor.actor()
+        try await reportingFailures {
+            let client = try service.connect()
+            try Output.job(
+                try await client.call(ExportDelete.self, .init(actor: actor, job: job.id)).job, json: service.json)
+        }
+    }
+}

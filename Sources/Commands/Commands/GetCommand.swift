@@ -1,0 +1,21 @@
+internal import ArgumentParser
+internal import Client
+internal import ExportAPI
+
+/// Shows one export.
+struct GetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "get", abstract: "Show an export.")
+
+    @OptionGroup var service: ServiceOptions
+    @OptionGroup var asActor: ActorOptions
+    @OptionGroup var job: JobArgument
+
+    func run() async throws {
+        let actor = try asActor.actor()
+        try await reportingFailures {
+            let client = try service.connect()
+            try Output.job(
+                try await client.call(ExportGet.self, .init(actor: actor, job: job.id)).job, json: service.json)
+        }
+    }
+}
