@@ -41,7 +41,8 @@ bench: release
 	@Scripts/install-requirements.sh $(run_packages)
 	@Scripts/postgres.sh Benchmarks/bench.py
 
-install: release
+install:
+	@test -x .build/release/adminexportd -a -x .build/release/adminexport || { echo 'Run make release first.' >&2; exit 1; }
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -m 755 .build/release/adminexport .build/release/adminexportd $(DESTDIR)$(PREFIX)/bin
 	for unit in adminexport.socket adminexport.service; do \

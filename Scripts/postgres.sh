@@ -58,7 +58,7 @@ local all +with_password scram-sha-256
 local all all            trust
 HBA
 as_postgres tee -a "$PG_DATA/postgresql.conf" >/dev/null <<'CONF'
-max_connections = 200
+max_connections = 600
 log_min_messages = fatal
 CONF
 as_postgres "$PG_BIN/pg_ctl" -D "$PG_DATA" -w -t 60 -l "$PG_SOCKET_DIR/log" \

@@ -39,6 +39,10 @@ import Testing
                     ),
                     (serve, url(TestDatabase.url(database: "none", user: "postgres")), "database \"none\" does not exist"),
                     (serve, url(TestDatabase.url(database: "postgres", user: "postgres")), "adminexportd migrate"),
+                    (
+                        ["check-config"], url(TestDatabase.url(database: "postgres", user: "postgres")),
+                        "adminexportd migrate"
+                    ),
                     (serve + ["--config", folder + "/none.yaml"], ok, "cannot be read"),
                     (serve + ["--config", folder + "/unknown.yaml"], ok, "line 2: there is no key wrokers"),
                     (serve, with(["ADMINEXPORT_NONSENSE": "1"]), "ADMINEXPORT_NONSENSE"),
@@ -123,6 +127,27 @@ import Testing
             #expect(
                 try await client.call(ExportWait.self, .init(actor: ServiceProcess.owner, job: next.id, timeoutMs: 1_000))
                     .job.state == .queued)
+        }
+    }
+
+    @Test("A log that nobody reads any more stops nothing")
+    func brokenLog() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await TemporaryFolder.with { folder in
+                let pipe = Pipe()
+                let process = try Programs.make(
+                    "adminexportd", ["serve", "--socket", folder + "/s", "--archives", folder, "--log-level", "trace"],
+                    environment: ["ADMINEXPORT_DATABASE_URL": database.url()])
+                process.standardError = pipe
+                try pipe.fileHandleForReading.close()
+                try process.run()
+                defer { process.terminate() }
+                let service = ServiceProcess(database: database, folder: folder, process: process)
+                try await service.waitUntilServing()
+                #expect(try await service.export().state == .succeeded)
+                #expect(process.isRunning)
+            }
         }
     }
 }

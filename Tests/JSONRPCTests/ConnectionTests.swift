@@ -120,6 +120,16 @@ private struct PipeTransport: Transport {
         }
     }
 
+    @Test("An id may be used again as soon as its reply has come")
+    func sameID() async throws {
+        try await serve { transport, _, replies in
+            for _ in 0..<2_000 {
+                transport.send(#"{"jsonrpc":"2.0","id":1,"method":"echo"}"# + "\n")
+                #expect(await replies.next() == #"{"jsonrpc":"2.0","id":1,"result":{}}"# + "\n")
+            }
+        }
+    }
+
     @Test("A service that stops ends what waits, refuses what comes, and says so")
     func stop() async throws {
         try await serve { transport, connection, replies in
@@ -143,6 +153,22 @@ private struct PipeTransport: Transport {
             #expect(await replies.next()?.contains("line-too-long") == true)
             #expect(await replies.next()?.contains(#""id":1,"result""#) == true)
         }
+    }
+
+    @Test("Parked requests that are cancelled are answered before the end too", arguments: 1...20)
+    func cancelledParked(_ round: Int) async throws {
+        var limits = ConnectionLimits()
+        limits.inFlight = 4
+        let transport = PipeTransport()
+        let connection = Connection(transport: transport, dispatcher: Self.dispatcher(), session: 1, limits: limits)
+        for id in 1...24 { transport.send(#"{"jsonrpc":"2.0","id":\#(id),"method":"hold"}"# + "\n") }
+        for id in 1...24 {
+            transport.send(#"{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":\#(id)}}"# + "\n")
+        }
+        transport.end()
+        await connection.run()
+        var replies = transport.replies.makeAsyncIterator()
+        for _ in 1...24 { #expect(await replies.next()?.contains("-32800") == true) }
     }
 
     @Test("The end of the input waits for what is in flight")

@@ -68,7 +68,8 @@ struct RunCommand: AsyncParsableCommand {
             // The answer comes through the wait.
             Task {
                 do {
-                    _ = try await client.call(ExportCancel.self, .init(actor: actor, job: job.id))
+                    let answer = try await client.call(ExportCancel.self, .init(actor: actor, job: job.id)).job
+                    if answer.state == .succeeded { Output.message("it was done already") }
                 } catch {
                     Output.message("it could not be cancelled: \(error)")
                 }

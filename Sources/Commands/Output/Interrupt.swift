@@ -2,7 +2,7 @@ private import Dispatch
 private import Foundation
 private import Synchronization
 
-/// ^C while an export runs: the first asks for its cancellation, the second leaves it alone and ends this program.
+/// ^C while an export runs: the first asks for its cancellation, the second does not wait for that and ends this program.
 final class Interrupt {
     private let source: any DispatchSourceSignal
 

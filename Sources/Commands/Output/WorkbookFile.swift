@@ -59,7 +59,12 @@ struct WorkbookFile: ~Copyable {
         guard !path.isEmpty else { throw CommandFailure(status: .usage, message: "the file's name is empty") }
         var status = stat()
         if replacing {
-            guard stat(path, &status) == 0 else { return }
+            guard stat(path, &status) == 0 else {
+                guard lstat(path, &status) != 0 else {
+                    throw CommandFailure(status: .cannotCreate, message: "\(path) is a link that leads nowhere")
+                }
+                return
+            }
             guard status.st_mode & S_IFMT == S_IFREG else {
                 throw CommandFailure(status: .cannotCreate, message: "\(path) is no regular file, and is not replaced")
             }

@@ -5,6 +5,8 @@ private import Postgres
 
 /// Runs a command's body; every error becomes one line on standard error and an exit status.
 func reportingFaults(_ body: () async throws -> Void) async throws {
+    // Whoever reads our standard error or a socket may go away; that is no reason to die.
+    signal(SIGPIPE, SIG_IGN)
     do {
         try await body()
     } catch let error as ConfigurationFault {

@@ -134,6 +134,9 @@ package struct Migrator: Sendable {
     /// Holds the login to the roles that a process assumes.
     package static func checkRoles(_ roles: [String], on connection: isolated PostgresConnection) async throws {
         for role in roles where try await !mayAssume(role, on: connection) {
+            let found = try await connection.query(
+                Query("find-role", "SELECT 1 AS found FROM pg_roles WHERE rolname = $1", [.text(role)]))
+            guard !found.isEmpty else { throw SchemaError.missing }
             let login: String? = try await connection.query(Query("login", "SELECT current_user::text AS login"))
                 .first?.decode("login")
             throw SchemaError.roleMissing("GRANT \(role) TO \"\(login ?? "the login")\"")

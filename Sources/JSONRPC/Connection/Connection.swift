@@ -148,7 +148,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         } catch {
             return await send(Reply.error(error.id, error.error))
         }
-        guard let id = request.id else { return notify(request) }
+        guard let id = request.id else { return await notify(request) }
         guard let method = dispatcher.method(request.method) else {
             return await send(Reply.error(id, .methodNotFound(request.method)))
         }
@@ -177,16 +177,25 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         var next: Call? = first
         while let call = next {
             if call.method.isLarge {
-                await largeReply.withLock { await send(await run(call)) }
+                await largeReply.withLock { await answer(call) }
             } else {
-                await send(await run(call))
+                await answer(call)
             }
             next = state.withLock { state in
-                state.tasks[call.id] = nil
-                state.cancelled.remove(call.id)
-                return state.inFlight.finish(call.id).flatMap { state.parked.removeValue(forKey: $0) }
+                state.inFlight.finish(isControl: call.method.isControl).flatMap { state.parked.removeValue(forKey: $0) }
             }
         }
+    }
+
+    private func answer(_ call: Call) async {
+        let reply = await run(call)
+        // Before the reply goes: the peer may use the id again as soon as it has it.
+        state.withLock { state in
+            state.tasks[call.id] = nil
+            state.cancelled.remove(call.id)
+            state.inFlight.answer(call.id)
+        }
+        await send(reply)
     }
 
     /// Runs the call in a task of its own, which `$/cancelRequest` can reach.
@@ -209,7 +218,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     // MARK: Notifications
 
     /// `$/cancelRequest` is the only one that does anything; others are ignored, as JSON-RPC wants it.
-    private func notify(_ request: Request) {
+    private func notify(_ request: Request) async {
         guard request.method == "$/cancelRequest",
             case .object(let members)? = try? JSONScanner.scan(request.params),
             let member = members.first(where: { $0.name == "id" })
@@ -222,10 +231,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
             return (state.tasks[id]?.task, nil)
         }
         task?.cancel()
-        if let parked {
-            // Answered from a task of its own: the reader does not wait for the writer here.
-            Task { await send(Reply.error(parked.id, .cancelled)) }
-        }
+        if let parked { await send(Reply.error(parked.id, .cancelled)) }
     }
 
     // MARK: Batches
@@ -254,7 +260,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
             return Reply.error(error.id, error.error)
         }
         guard let id = request.id else {
-            notify(request)
+            await notify(request)
             return nil
         }
         guard !state.withLock({ $0.isStopping }) else { return Reply.error(id, .shuttingDown) }

@@ -15,13 +15,18 @@ struct InFlight {
     private var running: Set<RequestID> = []
     private var parked: [RequestID] = []
     private var controls: Set<RequestID> = []
+    /// Requests whose reply is on its way. They keep their place, but their id may come again: whoever sends it has the reply.
+    private var answering = 0
+    private var answeringControls = 0
 
     init(window: Int, parkingSpace: Int) {
         self.window = window
         self.parkingSpace = parkingSpace
     }
 
-    var isIdle: Bool { running.isEmpty && parked.isEmpty && controls.isEmpty }
+    var isIdle: Bool {
+        running.isEmpty && parked.isEmpty && controls.isEmpty && answering == 0 && answeringControls == 0
+    }
 
     func isRunning(_ id: RequestID) -> Bool {
         running.contains(id) || controls.contains(id)
@@ -30,11 +35,11 @@ struct InFlight {
     mutating func admit(_ id: RequestID, isControl: Bool) -> Admission {
         guard !running.contains(id), !parked.contains(id), !controls.contains(id) else { return .duplicate }
         if isControl {
-            guard controls.count < window else { return .refuse }
+            guard controls.count + answeringControls < window else { return .refuse }
             controls.insert(id)
             return .start
         }
-        if running.count < window {
+        if running.count + answering < window {
             running.insert(id)
             return .start
         }
@@ -43,11 +48,23 @@ struct InFlight {
         return .park
     }
 
-    /// A request has been answered: gives the parked one that takes its place.
-    mutating func finish(_ id: RequestID) -> RequestID? {
-        if controls.remove(id) != nil { return nil }
-        running.remove(id)
-        guard !parked.isEmpty, running.count < window else { return nil }
+    /// The reply of a request is ready to go.
+    mutating func answer(_ id: RequestID) {
+        if controls.remove(id) != nil {
+            answeringControls += 1
+        } else if running.remove(id) != nil {
+            answering += 1
+        }
+    }
+
+    /// A reply has gone: gives the parked request that takes the place.
+    mutating func finish(isControl: Bool) -> RequestID? {
+        if isControl {
+            answeringControls -= 1
+            return nil
+        }
+        answering -= 1
+        guard !parked.isEmpty, running.count + answering < window else { return nil }
         let next = parked.removeFirst()
         running.insert(next)
         return next
