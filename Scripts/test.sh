@@ -12,4 +12,6 @@ if [ ! -x .venv/bin/python3 ] || ! .venv/bin/python3 -c 'import openpyxl, python
 fi
 export TEST_PYTHON=$PWD/.venv/bin/python3
 export TEST_BIN=$PWD/.build/debug
+# Each test has a database, many a service: more side by side than this only wait for the cores.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4
 swift test --skip-build "$@"

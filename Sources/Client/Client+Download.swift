@@ -21,7 +21,10 @@ extension Client {
         }
     }
 
-    /// Waits until a job is final.
+    /// How often in a row ``finish(_:job:_:)`` asks again, a second apart, while the service has no database.
+    private static let patience = 120
+
+    /// Waits until a job is final. A service that is without its database meanwhile is asked again, for two minutes.
     ///
     /// - Parameter change: called with the job as it stands now and at each change.
     public func finish(
@@ -29,12 +32,20 @@ extension Client {
     ) async throws -> Job {
         var job = try await call(ExportGet.self, .init(actor: actor, job: id)).job
         change(job)
+        var patience = Self.patience
         while !job.state.isFinal {
-            job = try await call(
-                ExportWait.self, .init(actor: actor, job: id, afterRevision: job.revision, timeoutMs: 20_000),
-                timeout: .seconds(40)
-            ).job
-            change(job)
+            do {
+                job = try await call(
+                    ExportWait.self, .init(actor: actor, job: id, afterRevision: job.revision, timeoutMs: 20_000),
+                    timeout: .seconds(40)
+                ).job
+                patience = Self.patience
+                change(job)
+            } catch let error as ClientError where error.kind == ErrorKind.unavailable && patience > 0 {
+                // The database is away for a moment; the export waits for it too.
+                patience -= 1
+                try await Task.sleep(for: .seconds(1))
+            }
         }
         return job
     }

@@ -115,7 +115,8 @@ public final class Client: Sendable {
             do throws(SocketError) {
                 try socket.write(Array(line), timeout: Self.writeTimeout)
             } catch {
-                end(ClientError(.connectionLost, error.message, isRetryable: true))
+                // The reader takes what has come already, which may say why, and then ends the connection.
+                socket.shutdown()
             }
         }
     }

@@ -97,7 +97,8 @@ package struct TestDatabase: Sendable {
 
     /// A pool of the service's login.
     package func pool(size: Int = 4, user: String = serviceUser) -> PostgresPool {
-        PostgresPool(Self.options(database: name, user: user), size: size)
+        // Tests run side by side on few cores: what waits in a queue here may wait long.
+        PostgresPool(Self.options(database: name, user: user), size: size, acquisitionTimeout: .seconds(60))
     }
 
     /// Runs SQL as the superuser.
