@@ -76,11 +76,9 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
 package enum SQLState {
     package static let invalidParameterValue = "22023"
     package static let uniqueViolation = "23505"
-    package static let foreignKeyViolation = "23503"
     package static let duplicateObject = "42710"
     package static let insufficientPrivilege = "42501"
     package static let undefinedTable = "42P01"
-    package static let undefinedColumn = "42703"
     package static let invalidSchemaName = "3F000"
     package static let queryCanceled = "57014"
 }

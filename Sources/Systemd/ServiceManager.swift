@@ -16,11 +16,6 @@ package struct ServiceManager: Sendable {
         send("READY=1\nSTATUS=\(status)")
     }
 
-    /// A line for `systemctl status`.
-    package func status(_ text: String) {
-        send("STATUS=\(text)")
-    }
-
     /// The service is going down.
     package func stopping() {
         send("STOPPING=1\nSTATUS=Stopping")

@@ -221,15 +221,21 @@ import Testing
             SELECT i, 1, 'Name ' || i || repeat(md5(i::text), 8), i || '@acme.example', 3, 1 + i % 4 FROM generate_series(100, 150000) i
         """
 
+    /// An export of the owner's whose rows have begun to move.
+    private func running(_ service: ServiceProcess) async throws -> (Client, Job) {
+        let client = try service.client()
+        let job = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
+        try await eventually("rows move") {
+            let now = try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job
+            return now.progress.rowsDone > 0
+        }
+        return (client, job)
+    }
+
     @Test("A running export is cancelled, and nothing of it stays")
     func cancel() async throws {
         try await ServiceProcess.with(sql: Self.many) { service in
-            let client = try service.client()
-            let job = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
-            try await eventually("rows move") {
-                try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.progress.rowsDone
-                    > 0
-            }
+            let (client, job) = try await running(service)
             _ = try await client.call(ExportCancel.self, .init(actor: ServiceProcess.owner, job: job.id))
             let cancelled = try await client.finish(ServiceProcess.owner, job: job.id)
             #expect(cancelled.state == .cancelled)
@@ -240,12 +246,7 @@ import Testing
     @Test("A service that is stopped hands its export back without a lost attempt, and the next one finishes it")
     func handBack() async throws {
         try await ServiceProcess.with(sql: Self.many) { service in
-            let client = try service.client()
-            let job = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
-            try await eventually("rows move") {
-                try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.progress.rowsDone
-                    > 0
-            }
+            let (client, job) = try await running(service)
             let waiting = Task {
                 await failure {
                     _ = try await client.call(
@@ -275,12 +276,7 @@ import Testing
     @Test("An export whose database connections are cut is tried again and ends right")
     func lostDatabase() async throws {
         try await ServiceProcess.with(sql: Self.many) { service in
-            let client = try service.client()
-            let job = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
-            try await eventually("rows move") {
-                try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.progress.rowsDone
-                    > 0
-            }
+            let (client, job) = try await running(service)
             try await service.database.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )

@@ -61,6 +61,6 @@ import Testing
     func digests(_ one: Scope, _ other: Scope) {
         #expect(one.digest != other.digest)
         #expect(one.digest == one.digest)
-        #expect(Scope.tenant.mayRead(fileOf: other.digest))
+        #expect(Scope.tenant.mayRead(fileOf: other.hexadecimalDigest) && other.mayRead(fileOf: other.hexadecimalDigest))
     }
 }

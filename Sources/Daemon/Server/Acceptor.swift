@@ -6,8 +6,8 @@ private import Synchronization
 
 /// Takes connections on a thread of its own and hands them on in order.
 final class Acceptor: Sendable {
-    /// How long to wait when the system has no descriptor left.
-    private static let exhaustedWait: Duration = .milliseconds(200)
+    /// How long to wait when the system has no descriptor left, in milliseconds.
+    private static let exhaustedWait: Int32 = 200
 
     let connections: AsyncStream<Int32>
     private let continuation: AsyncStream<Int32>.Continuation
@@ -66,7 +66,7 @@ final class Acceptor: Sendable {
             ]
             if isExhausted {
                 // The listener stays readable; watching it now would turn this into a busy loop.
-                poll(&entries[1], 1, 200)
+                poll(&entries[1], 1, Self.exhaustedWait)
             } else {
                 poll(&entries, 2, -1)
             }

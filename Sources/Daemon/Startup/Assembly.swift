@@ -151,9 +151,6 @@ struct Assembly {
         )
         group.maximumGracefulShutdownDuration = .seconds(20)
         group.maximumCancellationDuration = .seconds(5)
-        var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
-        group.logging = .init()
         try await ServiceGroup(configuration: group).run()
     }
 }

@@ -23,8 +23,15 @@ package enum Scope: Sendable, Equatable {
         return Array(hash.finalize())
     }
 
+    /// ``digest`` as text.
+    package var hexadecimalDigest: String {
+        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
     /// Whether an actor with this scope may have a file that was made with a scope of the digest.
-    package func mayRead(fileOf digest: [UInt8]) -> Bool {
-        self == .tenant || self.digest == digest
+    ///
+    /// - Parameter digest: in hexadecimal, as the job's row has it.
+    package func mayRead(fileOf digest: String) -> Bool {
+        self == .tenant || hexadecimalDigest == digest
     }
 }

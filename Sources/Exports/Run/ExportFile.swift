@@ -90,7 +90,7 @@ actor ExportFile {
         try output.partial.publish()
         return JobResult(
             rows: summary.rows, sheets: summary.sheets, size: written.content.size,
-            sha256: written.content.sha256.hexadecimal, scopeDigest: snapshot.access.scope.digest.hexadecimal,
+            sha256: written.content.sha256.hexadecimal, scopeDigest: snapshot.access.scope.hexadecimalDigest,
             day: snapshot.day, warnings: String(decoding: try JSON.encoder.encode(warnings), as: UTF8.self))
     }
 }

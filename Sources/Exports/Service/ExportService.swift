@@ -191,7 +191,7 @@ package struct ExportService: Sendable {
                 guard job.state == .succeeded, let name = job.archiveName, let result = job.result else {
                     throw JobsError.notReady(job.state)
                 }
-                guard access.scope == .tenant || access.scope.digest.hexadecimal == result.scopeDigest else {
+                guard access.scope.mayRead(fileOf: result.scopeDigest) else {
                     throw DirectoryError.denied(.scopeChanged)
                 }
                 if isFirst {

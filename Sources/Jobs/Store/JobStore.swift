@@ -182,7 +182,7 @@ package struct JobStore: Sendable {
     ) async throws -> Job {
         let job = try await lock(id, owner: owner, on: connection)
         guard job.state.isFinal else { throw JobsError.notReady(job.state) }
-        guard job.state == .succeeded else { return job }
+        guard job.state.after(.expired) != nil else { return job }
         let changed = try await connection.query(
             Query(
                 "delete",

@@ -173,11 +173,6 @@ struct PGResult: ~Copyable {
                 })
         }
     }
-
-    /// Rows that an INSERT, UPDATE or DELETE changed.
-    var affected: Int {
-        Int(String(cString: PQcmdTuples(raw))) ?? 0
-    }
 }
 
 extension String {
