@@ -306,6 +306,18 @@ targets.append(
     )
 )
 
+// MARK: - rows2xlsx (for scripts that try the writer)
+
+targets.append(
+    .executableTarget(
+        name: "rows2xlsx",
+        dependencies: [
+            "XLSX",
+            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        ]
+    )
+)
+
 // MARK: - Sockets
 
 targets.append(

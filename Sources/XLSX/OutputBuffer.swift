@@ -2,12 +2,12 @@
 ///
 /// A class with a raw pointer, not an array: the hot path appends some 60 short pieces for each row, and neither
 /// reference counts nor uniqueness checks may be paid for each.
-final class OutputBuffer {
+package final class OutputBuffer {
     private(set) var base: UnsafeMutablePointer<UInt8>
     private(set) var count = 0
     private var capacity: Int
 
-    init(capacity: Int = 96 * 1024) {
+    package init(capacity: Int = 96 * 1024) {
         self.capacity = capacity
         base = .allocate(capacity: capacity)
     }
@@ -18,13 +18,13 @@ final class OutputBuffer {
 
     /// Lends the bytes. A property would not do: the buffer may be released after its last use, before the pointer's.
     @inline(__always)
-    func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         try withExtendedLifetime(self) {
             try body(UnsafeRawBufferPointer(start: base, count: count))
         }
     }
 
-    func removeAll() {
+    package func removeAll() {
         count = 0
     }
 

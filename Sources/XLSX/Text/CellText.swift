@@ -8,15 +8,19 @@
 /// - CR LF and CR become LF: a cell knows only line feeds, and XML parsers fold CR anyway (XML 1.0, 2.11).
 /// - A cell holds 32,767 UTF-16 units; what is over is cut, never between two surrogates.
 /// - Bytes that are no UTF-8 become U+FFFD, one for each maximal ill-formed part (Unicode 3.9, table 3-8).
-enum CellText {
+package enum CellText {
     /// Excel's limit, in UTF-16 code units after unescaping.
-    static let limit = 32_767
+    package static let limit = 32_767
 
     /// What had to be changed for the text to fit a cell.
-    struct Faults: OptionSet {
-        let rawValue: UInt8
-        static let truncated = Faults(rawValue: 1)
-        static let replaced = Faults(rawValue: 2)
+    package struct Faults: OptionSet, Sendable {
+        package let rawValue: UInt8
+        package static let truncated = Faults(rawValue: 1)
+        package static let replaced = Faults(rawValue: 2)
+
+        package init(rawValue: UInt8) {
+            self.rawValue = rawValue
+        }
     }
 
     /// Whether the bytes can be copied into XML as they are: printable ASCII without `& < > _`, and not too long.
@@ -63,7 +67,7 @@ enum CellText {
     ///
     /// A text that may be cut counts as well: nobody knows yet what its last character will be.
     @inline(__always)
-    static func needsSpacePreserved(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+    package static func needsSpacePreserved(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
         guard let first = text.first, let last = text.last else { return false }
         return isSpace(first) || isSpace(last) || text.count > limit
     }
@@ -75,7 +79,7 @@ enum CellText {
 
     /// Appends the text, escaped, and says what was lost.
     @inline(__always)
-    static func append(_ text: UnsafeBufferPointer<UInt8>, to output: OutputBuffer) -> Faults {
+    package static func append(_ text: UnsafeBufferPointer<UInt8>, to output: OutputBuffer) -> Faults {
         if isPlain(text) {
             output.append(text)
             return []

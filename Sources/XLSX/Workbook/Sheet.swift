@@ -17,6 +17,8 @@ struct Sheet {
     /// `<c r="A` for each column.
     let cellPrefixes: [[UInt8]]
     let lastColumn: String
+    /// What a row can come to, in bytes of XML: each cell of 32,767 characters that are written as `_xHHHH_`.
+    let largestRow: Int
     var columnUse: [SharedStrings.ColumnUse]
     /// Display widths so far, in characters.
     var widths: [Int]
@@ -34,6 +36,7 @@ struct Sheet {
         self.columns = columns
         cellPrefixes = columns.indices.map { Array("<c r=\"\(Column.letters($0))".utf8) }
         lastColumn = Column.letters(columns.count - 1)
+        largestRow = columns.count * (CellText.limit * 7 + 128)
         columnUse = Array(repeating: SharedStrings.ColumnUse(), count: columns.count)
         // Three more than the title: bold letters and the filter's button. Ten digits of a date need 12.
         widths = columns.map { max($0.title.count + 3, $0.kind == .date ? 12 : 0) }

@@ -10,18 +10,30 @@ enum SheetName {
                 "is blank"
             } else if name.utf16.count > longest {
                 "is longer than \(longest) UTF-16 units"
-            } else if name.unicodeScalars.contains(where: { forbidden.unicodeScalars.contains($0) || $0.value < 0x20 }) {
+            } else if name.unicodeScalars.contains(where: { forbidden.unicodeScalars.contains($0) || isNoXML($0) }) {
                 "holds one of []:*?/\\ or a control character"
-            } else if name.hasPrefix("'") || name.hasSuffix("'") {
+            } else if name.contains(/_[xX][0-9A-Fa-f]{4}_/) {
+                "holds what readers take for an escaped character"
+            } else if name.unicodeScalars.first == "'" || name.unicodeScalars.last == "'" {
                 "starts or ends with an apostrophe"
             } else if name.lowercased() == "history" {
                 "is reserved by Excel"
-            } else if others.contains(where: { $0.lowercased() == name.lowercased() }) {
+            } else if isTaken(name, among: others) {
                 "is there already"
             } else {
                 nil
             }
         if let fault { throw XLSXError(.invalidSheetName, "the sheet name \"\(name)\" \(fault)") }
+    }
+
+    /// What XML 1.0 (2.2, `Char`) does not take.
+    private static func isNoXML(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value < 0x20 || scalar.value | 1 == 0xFFFF
+    }
+
+    /// Excel compares names without regard to case.
+    static func isTaken(_ name: String, among others: [String]) -> Bool {
+        others.contains { $0.lowercased() == name.lowercased() }
     }
 
     /// `Name (2)`, the name cut where the number would not fit.
@@ -34,6 +46,13 @@ enum SheetName {
 
     /// As a reference has it: quoted, with apostrophes doubled.
     static func quoted(_ name: String) -> String {
-        "'" + name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+        // By scalars: an apostrophe with a combining mark is another character, and still an apostrophe to Excel.
+        var result = String.UnicodeScalarView("'".unicodeScalars)
+        for scalar in name.unicodeScalars {
+            if scalar == "'" { result.append(scalar) }
+            result.append(scalar)
+        }
+        result.append("'")
+        return String(result)
     }
 }

@@ -32,8 +32,14 @@ public struct WorkbookOptions: Sendable {
     public var sharedStringsCapacity = 8 * 1024 * 1024
     /// Rows of a sheet, the header's included, before the next sheet begins.
     public var rowsPerSheet = WorkbookOptions.excelRows
-    /// XML bytes of a sheet before the next one begins: 4 GiB less room for one row of the longest cells.
-    public var bytesPerSheet = 4 * 1024 * 1024 * 1024 - 64 * 1024 * 1024
+    /// What the XML of a sheet may come to, in bytes. The next sheet begins while there is still room for a row of the
+    /// longest cells, so that no part reaches 4 GiB and none has to be ZIP64, which not every reader takes.
+    public var bytesPerSheet = 4 * 1024 * 1024 * 1024 - 1024 * 1024
+    /// Whether rows and cells say where they stand (`<row r="2"><c r="A2">`).
+    ///
+    /// ECMA-376 leaves it open (Part 1, 18.3.1.4 and 18.3.1.73), and Excel and LibreOffice read a sheet without. Files are
+    /// then a third smaller. Microsoft Access, Spreadsheet Compare and some importers need the references.
+    public var cellReferences = true
     /// Rows that are looked at for the columns' widths.
     public var rowsForWidths = 200
 
@@ -49,6 +55,8 @@ public struct WorkbookSummary: Equatable, Sendable {
     public var truncatedTexts = 0
     /// Cells with bytes that were no UTF-8 and became U+FFFD.
     public var replacedTexts = 0
+    /// Days that Excel's calendar does not have, which were written as text.
+    public var datesAsText = 0
 
     public init() {}
 }

@@ -10,11 +10,11 @@
 /// ```
 ///
 /// A sheet that is full, by rows or by bytes, is followed by `Name (2)` with the header repeated. Nothing is buffered
-/// but some 200 rows for the column widths, 64 KiB of XML, and the bounded shared-strings table. Not for use from two
+/// but some 200 rows for the column widths (512 KiB at most), 64 KiB of XML, and the bounded shared-strings table. Not for use from two
 /// tasks at once. After an error the file is incomplete: give up the writer and what the sink has taken.
 public final class WorkbookWriter {
     private enum Phase {
-        case noSheet, inSheet, finished
+        case noSheet, inSheet, finished, failed
     }
 
     private static let chunk = 64 * 1024
@@ -35,6 +35,8 @@ public final class WorkbookWriter {
     private var sheet = Sheet(name: "", baseName: "", number: 1, columns: [Column("")])
     private var sheets: [FinishedSheet] = []
     private var column = 0
+    /// Empty cells since the last one of the row that holds something; see ``openCell()``.
+    private var skipped = 0
     private var sharedReferences = 0
     private var summary = WorkbookSummary()
 
@@ -65,17 +67,19 @@ public final class WorkbookWriter {
     ///
     /// - Throws: ``XLSXError`` for a name or columns that Excel would not take; what the sink throws.
     public func beginSheet(_ name: String, columns: [Column]) throws {
-        guard phase != .finished else { throw XLSXError(.finished, "the workbook is finished") }
+        guard phase == .noSheet || phase == .inSheet, column == 0 else {
+            throw XLSXError(.finished, "a sheet needs a workbook that is neither finished nor failed, and no row begun")
+        }
         guard !columns.isEmpty, columns.count <= Self.mostColumns, columns.allSatisfy({ $0.title.utf16.count <= 255 })
         else {
             throw XLSXError(.invalidColumns, "a sheet takes 1 to 16,384 columns with titles of up to 255 characters")
         }
+        try SheetName.validate(name, among: sheets.map(\.name) + (phase == .inSheet ? [sheet.name] : []))
         if phase == .inSheet { try endSheet() }
         try openSheet(Sheet(name: name, baseName: name, number: 1, columns: columns))
     }
 
     private func openSheet(_ next: Sheet) throws {
-        try SheetName.validate(next.name, among: sheets.map(\.name))
         sheet = next
         phase = .inSheet
         zip.beginEntry("xl/worksheets/sheet\(sheets.count + 1).xml")
@@ -87,10 +91,9 @@ public final class WorkbookWriter {
     }
 
     private func endSheet() throws {
-        if sheet.isSampling { try writeHead() }
         rows.append(sheet.tail)
         try flushRows()
-        try zip.endEntry()
+        try emitting { try zip.endEntry() }
         sheets.append(
             FinishedSheet(name: sheet.name, lastColumn: sheet.lastColumn, lastRow: sheet.rows))
     }
@@ -100,13 +103,24 @@ public final class WorkbookWriter {
         sheet.isSampling = false
         var head = sheet.head(isFirst: sheets.isEmpty)
         sheet.bytes += head.utf8.count
-        try head.withUTF8 { try zip.write(UnsafeRawBufferPointer($0)) }
+        try head.withUTF8 { head in try emitting { try zip.write(UnsafeRawBufferPointer(head)) } }
     }
 
     private func flushRows() throws {
+        if sheet.isSampling { try writeHead() }
         sheet.bytes += rows.count
-        try rows.withBytes { try zip.write($0) }
+        try rows.withBytes { bytes in try emitting { try zip.write(bytes) } }
         rows.removeAll()
+    }
+
+    /// Once the sink or the compressor has failed, what comes after would make a file that looks whole and is not.
+    private func emitting(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch {
+            phase = .failed
+            throw error
+        }
     }
 
     // MARK: Cells
@@ -137,13 +151,13 @@ public final class WorkbookWriter {
             guard (-400_000_000...400_000_000).contains(days) else {
                 throw XLSXError(.unexpectedCell, "the day \(days) is beyond any calendar")
             }
+            summary.datesAsText += 1
             var text = CivilDate(daysSince1970: days).iso8601
             return try text.withUTF8 { try cell($0, style: XMLParts.Style.text) }
         }
         if column == 0 { openRow() }
-        rows.reserve(96)
-        appendReference()
-        rows.appendUnchecked("\" s=\"2\"><v>")
+        openCell()
+        rows.appendUnchecked(" s=\"2\"><v>")
         rows.appendUnchecked(decimal: serial.partialValue)
         rows.appendUnchecked("</v></c>")
         column &+= 1
@@ -154,6 +168,7 @@ public final class WorkbookWriter {
         try beginCell()
         if column == 0 { openRow() }
         column &+= 1
+        skipped &+= 1
     }
 
     /// Ends the row. Cells that were not given stay empty.
@@ -170,25 +185,38 @@ public final class WorkbookWriter {
         guard phase == .inSheet, column < sheet.columns.count else {
             throw XLSXError(.unexpectedCell, "a cell needs a sheet, and a row has no more cells than the sheet has columns")
         }
-        if column == 0, sheet.rows >= options.rowsPerSheet || sheet.bytes >= options.bytesPerSheet {
-            try rollOver()
-        }
+        if column == 0, sheet.rows >= options.rowsPerSheet || isNearlyFull { try rollOver() }
+    }
+
+    /// Whether another row, if all its cells were as long as they can be, could take the sheet's XML past the bound.
+    ///
+    /// A sheet takes one row at least, however small the bound is.
+    @inline(__always)
+    private var isNearlyFull: Bool {
+        sheet.bytes &+ rows.count &+ sheet.largestRow > options.bytesPerSheet && sheet.rows > 1
     }
 
     private func rollOver() throws {
         let full = sheet
         try endSheet()
+        // A name that the caller has used already is passed over.
+        var number = full.number + 1
+        while SheetName.isTaken(SheetName.continuation(of: full.baseName, number: number), among: sheets.map(\.name)) {
+            number += 1
+        }
         try openSheet(
             Sheet(
-                name: SheetName.continuation(of: full.baseName, number: full.number + 1), baseName: full.baseName,
-                number: full.number + 1, columns: full.columns))
+                name: SheetName.continuation(of: full.baseName, number: number), baseName: full.baseName, number: number,
+                columns: full.columns))
     }
 
     @inline(__always)
     private func openRow() {
+        skipped = 0
+        rows.reserve(64)
+        guard options.cellReferences else { return rows.appendUnchecked("<row>") }
         rowDigits.removeAll()
         rowDigits.appendUnchecked(decimal: sheet.rows &+ 1)
-        rows.reserve(64)
         rows.appendUnchecked("<row r=\"")
         rows.appendUnchecked(UnsafeBufferPointer(start: rowDigits.base, count: rowDigits.count))
         rows.appendUnchecked("\">")
@@ -199,30 +227,39 @@ public final class WorkbookWriter {
         rows.appendUnchecked("</row>")
         column = 0
         sheet.rows &+= 1
-        if sheet.isSampling {
-            guard sheet.rows > options.rowsForWidths || rows.count >= Self.largestSample else { return }
-            try writeHead()
-            try flushRows()
-        } else if rows.count >= Self.chunk {
-            try flushRows()
-        }
+        if sheet.isSampling ? sheet.rows > options.rowsForWidths : rows.count >= Self.chunk { try flushRows() }
     }
 
-    /// `<c r="B12`; the caller has reserved the room.
+    /// `<c r="B12"`, or `<c` alone; leaves room for 160 bytes more.
+    ///
+    /// Without references a cell's place is its number in the row, so empty ones before it have to stand there.
     @inline(__always)
-    private func appendReference() {
-        sheet.cellPrefixes[column].withUnsafeBufferPointer { rows.appendUnchecked($0) }
-        rows.appendUnchecked(UnsafeBufferPointer(start: rowDigits.base, count: rowDigits.count))
+    private func openCell() {
+        if options.cellReferences {
+            rows.reserve(224)
+            sheet.cellPrefixes[column].withUnsafeBufferPointer { rows.appendUnchecked($0) }
+            rows.appendUnchecked(UnsafeBufferPointer(start: rowDigits.base, count: rowDigits.count))
+            rows.appendUnchecked("\"")
+        } else {
+            rows.reserve(skipped &* 4 &+ 224)
+            while skipped > 0 {
+                rows.appendUnchecked("<c/>")
+                skipped &-= 1
+            }
+            rows.appendUnchecked("<c")
+        }
     }
 
     private func cell(_ text: UnsafeBufferPointer<UInt8>, style: Int) throws {
         if column == 0 { openRow() }
         defer { column &+= 1 }
-        guard !text.isEmpty else { return }
+        guard !text.isEmpty else {
+            skipped &+= 1
+            return
+        }
         if sheet.isSampling { sheet.measure(text, column: column) }
-        rows.reserve(160)
-        appendReference()
-        rows.appendUnchecked("\" s=\"")
+        openCell()
+        rows.appendUnchecked(" s=\"")
         rows.appendUnchecked(decimal: style)
         if let index = strings.index(of: text, use: &sheet.columnUse[column]) {
             sharedReferences &+= 1
@@ -239,6 +276,7 @@ public final class WorkbookWriter {
         if faults.contains(.replaced) { summary.replacedTexts += 1 }
         rows.reserve(32)
         rows.appendUnchecked("</t></is></c>")
+        if rows.count >= Self.largestSample { try flushRows() }
     }
 
     // MARK: The end
@@ -250,18 +288,20 @@ public final class WorkbookWriter {
         guard phase == .inSheet, column == 0 else {
             throw XLSXError(.finished, "a workbook is finished once, with a sheet in it and its last row ended")
         }
-        phase = .finished
         try endSheet()
-        zip.beginEntry("xl/sharedStrings.xml")
-        try strings.write(references: sharedReferences, to: rows) {
+        try emitting {
+            zip.beginEntry("xl/sharedStrings.xml")
+            try strings.write(references: sharedReferences, to: rows) {
+                try rows.withBytes { try zip.write($0) }
+                rows.removeAll()
+            }
             try rows.withBytes { try zip.write($0) }
-            rows.removeAll()
+            try zip.endEntry()
+            try zip.add("xl/workbook.xml", XMLParts.workbook(sheets))
+            try zip.add("xl/_rels/workbook.xml.rels", XMLParts.workbookRelationships(sheets: sheets.count))
+            try zip.finish()
         }
-        try rows.withBytes { try zip.write($0) }
-        try zip.endEntry()
-        try zip.add("xl/workbook.xml", XMLParts.workbook(sheets))
-        try zip.add("xl/_rels/workbook.xml.rels", XMLParts.workbookRelationships(sheets: sheets.count))
-        try zip.finish()
+        phase = .finished
         summary.sheets = sheets.count
         return summary
     }
