@@ -54,7 +54,7 @@ extension Access {
         case "groups": scope = .groups(roots: try row.decode("roots"))
         default: throw DirectoryError.denied(.noPermission)
         }
-        return Access(identity: identity, timeZone: try row.decode("time_zone"), scope: scope)
+        return Access(identity: identity, timeZone: try row.decodeIfPresent("time_zone") ?? "", scope: scope)
     }
 
     fileprivate static func row(

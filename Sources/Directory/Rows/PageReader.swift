@@ -86,7 +86,12 @@ struct PageReader {
             var count = 0
             var last: String?
             while try cursor.next(fields) { count += 1 }
-            if count > 0, let key = fields[1] { last = String(decoding: key, as: UTF8.self) }
+            if count > 0, let key = fields[1] {
+                guard let text = String(validating: key, as: UTF8.self) else {
+                    throw DirectoryError.sourceInvalid("an administrator's key is not UTF-8")
+                }
+                last = text
+            }
             return (count, cursor.offset, last)
         }
     }

@@ -62,6 +62,13 @@ struct ReferenceNames: Sendable {
         return start..<bytes.count
     }
 
+    /// Calls the body with each name, in code point order. UTF-8, valid during the call.
+    func forEachName(_ body: (UnsafeBufferPointer<UInt8>) throws -> Void) rethrows {
+        try withReader { reader in
+            for rank in entries.indices { try body(reader.name(rank)) }
+        }
+    }
+
     /// Lends lookups by pointer, without a retain or a bounds check for each.
     func withReader<Result>(_ body: (borrowing Reader) throws -> Result) rethrows -> Result {
         try bytes.withUnsafeBufferPointer { bytes in

@@ -21,6 +21,16 @@ package struct References: Sendable {
     let profiles: ReferenceNames
     let groups: ReferenceNames
     let teams: ReferenceNames
+
+    /// Calls the body with the name of each profile of the tenant, in code point order.
+    package func forEachProfile(_ body: (UnsafeBufferPointer<UInt8>) throws -> Void) rethrows {
+        try profiles.forEachName(body)
+    }
+
+    /// Calls the body with the name of each team of the tenant, in code point order.
+    package func forEachTeam(_ body: (UnsafeBufferPointer<UInt8>) throws -> Void) rethrows {
+        try teams.forEachName(body)
+    }
 }
 
 extension RowPage {

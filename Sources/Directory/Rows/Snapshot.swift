@@ -11,6 +11,8 @@ package struct Snapshot: Sendable {
     /// The administrators that will come.
     package let rowsTotal: Int
     package let references: References
+    /// The groups that the actor sees, where they were asked for.
+    package let groupTree: GroupTree?
 }
 
 /// The pages of a snapshot, handed over one at a time: the next is read while one is in use, and no more.
@@ -39,13 +41,13 @@ extension Snapshot {
     ///
     /// - Throws: ``DirectoryError``, ``PostgresError``, `CancellationError`, or what the body throws.
     package static func read<Result: Sendable>(
-        actor: ActorReference, includeDisabled: Bool, keys: KeyTypes, pool: PostgresPool, role: String,
-        _ body: @escaping @Sendable (Snapshot, PageStream) async throws -> Result
+        actor: ActorReference, includeDisabled: Bool, includeGroupTree: Bool = false, keys: KeyTypes, pool: PostgresPool,
+        role: String, _ body: @escaping @Sendable (Snapshot, PageStream) async throws -> Result
     ) async throws -> Result {
         try await pool.withTransaction(isolation: .repeatableRead, readOnly: true, role: role) { connection in
             let access = try await Access.check(actor, keys: keys, on: connection)
             let queries = SnapshotQueries(keys: keys, includeDisabled: includeDisabled, scope: access.scope)
-            let snapshot = try await open(access, queries, on: connection)
+            let snapshot = try await open(access, queries, includeGroupTree: includeGroupTree, on: connection)
             let pages = PageStream()
             return try await withThrowingTaskGroup(of: Result?.self) { group in
                 group.addTask {
@@ -70,7 +72,7 @@ extension Snapshot {
     }
 
     private static func open(
-        _ access: Access, _ queries: SnapshotQueries, on connection: isolated PostgresConnection
+        _ access: Access, _ queries: SnapshotQueries, includeGroupTree: Bool, on connection: isolated PostgresConnection
     ) async throws -> Snapshot {
         try await setTimeZone(access.timeZone, on: connection)
         try await PageReader.set("tenant", access.identity.tenantKey, on: connection)
@@ -83,6 +85,9 @@ extension Snapshot {
             profiles: try await names("profile", queries, on: connection),
             groups: try await names("administrator_group", queries, on: connection),
             teams: try await names("team", queries, on: connection))
+        let groupTree =
+            includeGroupTree
+            ? try GroupTree(copy: await copyNames(queries.groupTree, "administrator_group", on: connection)) : nil
         let moment = try await connection.query(
             Query("moment", "SELECT now() AS taken_at, to_char(now(), 'YYYY-MM-DD') AS day"))
         let count = try await connection.query(queries.count)
@@ -91,10 +96,13 @@ extension Snapshot {
         }
         return Snapshot(
             access: access, takenAt: try moment.decode("taken_at"), day: try moment.decode("day"),
-            rowsTotal: try count.decode("rows"), references: references)
+            rowsTotal: try count.decode("rows"), references: references, groupTree: groupTree)
     }
 
     /// From here on `timestamptz::date` is the tenant's day.
+    ///
+    /// PostgreSQL takes more than the names of zones: `Mars5` or `UTC+2` is to it a POSIX zone, the latter two hours *west*
+    /// of Greenwich, and `5` an offset. Nobody means that, so a name with a digit has to be one that it lists.
     private static func setTimeZone(_ name: String, on connection: isolated PostgresConnection) async throws {
         do {
             try await connection.query(
@@ -102,15 +110,25 @@ extension Snapshot {
         } catch let error as PostgresError where error.sqlState == SQLState.invalidParameterValue {
             throw DirectoryError.unknownTimeZone(name)
         }
+        guard name.isEmpty || name.contains(where: \.isNumber) else { return }
+        let listed = try await connection.query(
+            Query("listed-time-zone", "SELECT FROM pg_timezone_names WHERE lower(name) = lower($1)", [.text(name)]))
+        if listed.isEmpty { throw DirectoryError.unknownTimeZone(name) }
     }
 
     private static func names(
         _ relation: StaticString, _ queries: SnapshotQueries, on connection: isolated PostgresConnection
     ) async throws -> ReferenceNames {
-        let copied = try await PageReader.copy(queries.names(relation), on: connection, mostBytes: 64 * 1024 * 1024)
+        try ReferenceNames(copy: await copyNames(queries.names(relation), relation, on: connection))
+    }
+
+    private static func copyNames(
+        _ query: Query, _ relation: StaticString, on connection: isolated PostgresConnection
+    ) async throws -> [UInt8] {
+        let copied = try await PageReader.copy(query, on: connection, mostBytes: 64 * 1024 * 1024)
         guard copied.isWhole else {
             throw DirectoryError.sourceInvalid("directory.\(relation) holds over 64 MiB of names for one tenant")
         }
-        return try ReferenceNames(copy: copied.bytes)
+        return copied.bytes
     }
 }

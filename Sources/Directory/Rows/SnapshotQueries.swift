@@ -3,8 +3,10 @@ internal import Postgres
 /// The statements of one export's snapshot. Values reach them through transaction-local settings, since COPY takes no
 /// parameters; what is put together here are words of the program.
 struct SnapshotQueries {
-    /// The longest text that is read: one character more than a cell can hold, so that the cut is seen and counted.
-    private static let longestText = 32_768
+    /// The longest text that is read: enough that a cell's 32,767 UTF-16 units are passed, so that the writer sees the cut
+    /// and counts it. A unit may take two characters (CR LF is one in a cell), or three bytes where the server counts bytes
+    /// for characters (`SQL_ASCII`).
+    private static let longestText = 3 * 32_768
 
     let keys: KeyTypes
     let includeDisabled: Bool
@@ -60,6 +62,20 @@ struct SnapshotQueries {
             """
             COPY (SELECT id, name::text FROM directory.\(relation) WHERE tenant_id = \(tenant)
                   ORDER BY name::text COLLATE "C") TO STDOUT (FORMAT binary)
+            """)
+    }
+
+    /// Key, parent's key and name of the groups that the actor sees, in code point order of the names.
+    var groupTree: Query {
+        var condition = "tenant_id = \(tenant)"
+        if case .groups = scope {
+            condition += " AND id = ANY (current_setting('adminexport.groups')::\(keys.group.rawValue)[])"
+        }
+        return Query(
+            "group-tree",
+            """
+            COPY (SELECT id, parent_id, name::text FROM directory.administrator_group WHERE \(condition)
+                  ORDER BY name::text COLLATE "C", id) TO STDOUT (FORMAT binary)
             """)
     }
 

@@ -58,6 +58,11 @@ package actor PostgresConnection {
         settings.append(("idle_in_transaction_session_timeout", "\(options.idleInTransactionTimeout.components.seconds)s"))
         settings.append(("DateStyle", "ISO"))
         settings.append(("TimeZone", "UTC"))
+        // Such a database does not know what its bytes mean. Asked for UTF-8 the server would refuse every row with a byte
+        // that is none; as they are, they can be read and mended here.
+        if PQparameterStatus(handle.raw, "server_encoding").map({ String(cString: $0) }) == "SQL_ASCII" {
+            settings.append(("client_encoding", "SQL_ASCII"))
+        }
         for setting in settings {
             _ = try run(
                 Query(

@@ -1,0 +1,115 @@
+internal import Postgres
+
+/// The groups that an actor sees, as the tree that they make: each under its parent, siblings in code point order.
+///
+/// A group whose parent is not among them stands at the top: the actor is not shown what lies above.
+package struct GroupTree: Sendable {
+    private static let none: Int32 = -1
+
+    private var bytes: [UInt8] = []
+    private var names: [Range<Int>] = []
+    private var roots: [Int32] = []
+    private var firstChild: [Int32] = []
+    private var nextSibling: [Int32] = []
+
+    /// - Parameter copy: a binary COPY of key, parent's key and name, ordered by name in code point order.
+    init(copy: [UInt8]) throws {
+        var indices: [[UInt8]: Int32] = [:]
+        var parents: [[UInt8]?] = []
+        let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: 3)
+        defer { fields.deallocate() }
+        try copy.withUnsafeBytes { buffer in
+            var cursor = try CopyCursor(buffer)
+            while try cursor.next(fields) {
+                guard let key = fields[0], let name = fields[2] else {
+                    throw DirectoryError.sourceInvalid("a group has no key or no name")
+                }
+                indices[Array(key)] = Int32(names.count)
+                parents.append(fields[1].map { Array($0) })
+                names.append(bytes.count..<(bytes.count + name.count))
+                bytes.append(contentsOf: name)
+            }
+        }
+        link(parents.map { parent in parent.flatMap { indices[$0] } })
+    }
+
+    /// Makes the lists of children. From the last to the first, since each is put before its siblings.
+    private mutating func link(_ parents: [Int32?]) {
+        firstChild = Array(repeating: Self.none, count: parents.count)
+        nextSibling = firstChild
+        for (index, parent) in parents.enumerated().reversed() {
+            if let parent {
+                nextSibling[index] = firstChild[Int(parent)]
+                firstChild[Int(parent)] = Int32(index)
+            }
+        }
+        roots = parents.indices.filter { parents[$0] == nil }.map(Int32.init)
+    }
+
+    /// How many groups there are.
+    package var count: Int { names.count }
+
+    /// Calls the body with each group's name and path, once each, a parent before its children. UTF-8, valid during the call.
+    ///
+    /// A path is the names from the top to the group, joined by ` / `; one that holds a slash or a quote is quoted as in
+    /// CSV, so that a path can be split again. Groups that stand in a circle come last, as if the first of them by name
+    /// were at the top.
+    package func forEachGroup(
+        _ body: (_ name: UnsafeBufferPointer<UInt8>, _ path: UnsafeBufferPointer<UInt8>) throws -> Void
+    ) rethrows {
+        var walk = Walk(count: count)
+        for root in roots { try visit(root, &walk, body) }
+        for index in names.indices where !walk.isVisited[index] { try visit(Int32(index), &walk, body) }
+    }
+
+    /// Where a walk through the tree stands.
+    private struct Walk {
+        var isVisited: [Bool]
+        var path: [UInt8] = []
+        /// Groups to come, with the length of the path that leads to them.
+        var pending: [(group: Int32, prefix: Int)] = []
+
+        init(count: Int) {
+            isVisited = Array(repeating: false, count: count)
+        }
+    }
+
+    /// Walks without recursion: a tree may be as deep as it has groups.
+    private func visit(
+        _ top: Int32, _ walk: inout Walk,
+        _ body: (_ name: UnsafeBufferPointer<UInt8>, _ path: UnsafeBufferPointer<UInt8>) throws -> Void
+    ) rethrows {
+        walk.pending.append((top, 0))
+        while let (group, prefix) = walk.pending.popLast() {
+            let sibling = nextSibling[Int(group)]
+            if prefix > 0, sibling != Self.none { walk.pending.append((sibling, prefix)) }
+            guard !walk.isVisited[Int(group)] else { continue }
+            walk.isVisited[Int(group)] = true
+            walk.path.removeSubrange(prefix...)
+            append(names[Int(group)], to: &walk.path)
+            try bytes.withUnsafeBufferPointer { bytes in
+                try walk.path.withUnsafeBufferPointer { path in
+                    try body(UnsafeBufferPointer(rebasing: bytes[names[Int(group)]]), path)
+                }
+            }
+            let child = firstChild[Int(group)]
+            guard child != Self.none else { continue }
+            walk.path += Array(" / ".utf8)
+            walk.pending.append((child, walk.path.count))
+        }
+    }
+
+    private func append(_ name: Range<Int>, to path: inout [UInt8]) {
+        let quote = UInt8(ascii: "\"")
+        guard bytes[name].contains(where: { $0 == UInt8(ascii: "/") || $0 == quote }) else {
+            path += bytes[name]
+            return
+        }
+        path.append(quote)
+        for byte in bytes[name] {
+            if byte == quote { path.append(quote) }
+            path.append(byte)
+        }
+        path.append(quote)
+    }
+}
