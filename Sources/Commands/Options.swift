@@ -51,6 +51,9 @@ package struct ExportChoices: ParsableArguments {
     @Flag(help: "Export disabled administrators too.")
     var includeDisabled = false
 
+    @Flag(help: "Add sheets with the tenant's profiles, groups and teams.")
+    var includeReferences = false
+
     @Option(help: "Makes repeated starts one: the same key gives the same export.")
     var idempotencyKey: String?
 

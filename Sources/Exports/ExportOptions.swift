@@ -32,7 +32,7 @@ enum JSON {
 
 /// Something that was not lost in silence.
 package struct Warning: Codable, Hashable, Sendable {
-    /// `text-truncated`, `text-replaced` or `unresolved-reference`.
+    /// `text-truncated`, `text-replaced`, `date-as-text` or `unresolved-reference`.
     package let kind: String
     package let count: Int
 

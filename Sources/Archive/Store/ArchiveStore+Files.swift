@@ -36,8 +36,12 @@ extension ArchiveStore {
 
     /// Removes a file that was found; one that is gone already is no error.
     package func remove(_ file: StoredFile) throws {
-        guard unlink(path(file.components).string) == 0 || errno == ENOENT else {
-            throw ArchiveError(Errno(rawValue: errno), "removing an archive")
+        do {
+            try calls.unlink(path(file.components))
+        } catch .noSuchFileOrDirectory {
+            return
+        } catch {
+            throw ArchiveError(error, "removing an archive")
         }
     }
 

@@ -7,13 +7,15 @@ package import SystemPackage
 /// directories that were touched fsynced.
 package struct ArchiveStore: Sendable {
     package let root: FilePath
+    let calls: any FileSystemCalls
 
-    private static let directoryMode: mode_t = 0o2750
-    private static let fileMode: mode_t = 0o640
+    private static let directoryMode: CInterop.Mode = 0o2750
+    private static let fileMode: CInterop.Mode = 0o640
     private static let idFile = ".store-id"
 
-    package init(root: FilePath) {
+    package init(root: FilePath, calls: any FileSystemCalls = SystemCalls()) {
         self.root = root
+        self.calls = calls
     }
 
     private func path(_ name: ArchiveName) -> FilePath {
@@ -52,17 +54,18 @@ package struct ArchiveStore: Sendable {
         }
         // Written beside it and renamed: a crash leaves no mark, or a whole one. Two workers write the same.
         let draft = root.appending("\(Self.idFile).\(getpid())")
-        let file = try storage("writing the archives' .store-id") {
-            try FileDescriptor.open(
-                draft, .writeOnly, options: [.create, .truncate, .closeOnExec, .noFollow],
-                permissions: .init(rawValue: Self.fileMode))
-        }
-        defer { try? file.close() }
         try storage("writing the archives' .store-id") {
-            _ = try file.writeAll("\(storeID)\n".utf8)
-            try file.sync()
+            let file = try calls.create(draft, mode: Self.fileMode)
+            defer { try? file.close() }
+            do {
+                try Array("\(storeID)\n".utf8).withUnsafeBytes { try calls.write($0, to: file) }
+                try calls.sync(file)
+                try calls.rename(draft, to: path)
+            } catch {
+                try? calls.unlink(draft)
+                throw error
+            }
         }
-        guard rename(draft.string, path.string) == 0 else { throw Self.fault("writing the archives' .store-id") }
         try sync(root)
     }
 
@@ -74,38 +77,34 @@ package struct ArchiveStore: Sendable {
         for component in name.directories {
             let parent = directory
             directory = directory.appending(component)
-            if mkdir(directory.string, Self.directoryMode) == 0 {
+            try storage("making a directory for archives") {
+                do {
+                    try calls.makeDirectory(directory, mode: Self.directoryMode)
+                } catch .fileExists {
+                    return
+                }
                 // The umask may have taken bits away.
-                guard chmod(directory.string, Self.directoryMode) == 0 else { throw Self.fault("making a directory") }
-                try sync(parent)
-            } else if errno != EEXIST {
-                throw Self.fault("making a directory for archives")
+                try calls.changeMode(directory, mode: Self.directoryMode)
             }
+            // Also of one that was there: whoever made it may have stopped before this.
+            try sync(parent)
         }
         let path = path(name)
         let partial = FilePath(path.string + ".partial")
-        let file = try storage("creating an archive") {
-            try FileDescriptor.open(
-                partial, .writeOnly, options: [.create, .truncate, .closeOnExec, .noFollow],
-                permissions: .init(rawValue: Self.fileMode))
+        return try storage("creating an archive") {
+            let file = try calls.create(partial, mode: Self.fileMode)
+            // From here on the file is closed, and removed, by its owner's end.
+            let archive = PartialArchive(store: self, file: file, partial: partial, path: path)
+            try calls.changeMode(partial, mode: Self.fileMode)
+            return archive
         }
-        guard fchmod(file.rawValue, Self.fileMode) == 0 else {
-            let fault = Self.fault("creating an archive")
-            try? file.close()
-            throw fault
-        }
-        return PartialArchive(store: self, file: file, partial: partial, path: path)
-    }
-
-    private static func fault(_ doing: StaticString) -> ArchiveError {
-        ArchiveError(Errno(rawValue: errno), doing)
     }
 
     func sync(_ directory: FilePath) throws {
         try storage("syncing a directory of archives") {
             let descriptor = try FileDescriptor.open(directory, .readOnly, options: [.directory, .closeOnExec])
             defer { try? descriptor.close() }
-            try descriptor.sync()
+            try calls.sync(descriptor)
         }
     }
 
@@ -119,16 +118,13 @@ package struct ArchiveStore: Sendable {
     /// Removes an archive. One that is gone already is no error.
     package func remove(_ name: ArchiveName) throws {
         let path = path(name)
-        guard unlink(path.string) == 0 else {
-            if errno == ENOENT { return }
-            throw Self.fault("removing an archive")
+        do {
+            try calls.unlink(path)
+        } catch .noSuchFileOrDirectory {
+            return
+        } catch {
+            throw ArchiveError(error, "removing an archive")
         }
         try sync(path.removingLastComponent())
-    }
-}
-
-extension FileDescriptor {
-    func sync() throws {
-        guard fsync(rawValue) == 0 else { throw Errno(rawValue: errno) }
     }
 }

@@ -1,4 +1,3 @@
-private import Glibc
 internal import SystemPackage
 
 /// An archive that is being written. It is published or it is gone: one that is dropped removes its file.
@@ -18,24 +17,22 @@ package final class PartialArchive: ArchiveOutput {
 
     deinit {
         try? file.close()
-        if !isPublished { unlink(partial.string) }
+        if !isPublished { try? store.calls.unlink(partial) }
     }
 
     package func write(_ bytes: UnsafeRawBufferPointer) throws {
-        try storage("writing an archive") { _ = try file.writeAll(bytes) }
+        try storage("writing an archive") { try store.calls.write(bytes, to: file) }
     }
 
     /// Makes the file durable under its name.
     package func publish() throws {
-        try storage("syncing an archive") { try file.sync() }
-        guard rename(partial.string, path.string) == 0 else {
-            throw ArchiveError(Errno(rawValue: errno), "renaming an archive")
-        }
+        try storage("syncing an archive") { try store.calls.sync(file) }
+        try storage("renaming an archive") { try store.calls.rename(partial, to: path) }
         isPublished = true
         do {
             try store.sync(path.removingLastComponent())
         } catch {
-            unlink(path.string)
+            try? store.calls.unlink(path)
             throw error
         }
     }

@@ -90,6 +90,8 @@ struct RunCommand: AsyncParsableCommand {
 
 extension ExportChoices {
     func params(_ actor: Actor) -> ExportStart.Params {
-        ExportStart.Params(actor: actor, includeDisabled: includeDisabled, idempotencyKey: idempotencyKey)
+        ExportStart.Params(
+            actor: actor, includeDisabled: includeDisabled, includeReferences: includeReferences,
+            idempotencyKey: idempotencyKey)
     }
 }

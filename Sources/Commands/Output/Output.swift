@@ -61,6 +61,7 @@ enum Output {
         return switch warning.kind {
         case "text-truncated": "\(count) texts were cut at the 32,767 characters that a cell holds"
         case "text-replaced": "\(count) texts had bytes that are no characters; they became U+FFFD"
+        case "date-as-text": "\(count) dates are outside Excel's calendar (1900-03-01 to 9999-12-31) and stand as text"
         case "unresolved-reference": "\(count) references point to a profile, group or team that is not in the tenant"
         default: "\(warning.kind): \(count)"
         }

@@ -11,6 +11,8 @@ enum ConfigurationKey: String, CaseIterable {
     case lease
     case deadline
     case logLevel = "log.level"
+    case cellReferences = "workbook.cellReferences"
+    case compressionLevel = "workbook.compressionLevel"
     case connections = "limits.connections"
     case connectionsPerUser = "limits.connectionsPerUser"
     case lineBytes = "limits.lineBytes"
@@ -18,7 +20,7 @@ enum ConfigurationKey: String, CaseIterable {
     case runningPerTenant = "limits.runningPerTenant"
     case queuedPerTenant = "limits.queuedPerTenant"
 
-    static let sections: Set<String> = ["database", "directory", "log", "limits"]
+    static let sections: Set<String> = ["database", "directory", "log", "limits", "workbook"]
 
     /// The environment variable without `ADMINEXPORT_`.
     var variable: String {

@@ -1,5 +1,6 @@
 internal import Configuration
 internal import ExportAPI
+internal import Exports
 internal import Logging
 private import Postgres
 
@@ -25,6 +26,7 @@ struct ServiceConfiguration {
     /// How long one attempt may take.
     var deadline: Duration = .seconds(30 * 60)
     var logLevel = Logger.Level.info
+    var workbook = WorkbookSettings(version: AdminExportDaemon.version)
     var limits = ServiceInfo.Limits()
     var callers: [ConfigurationFile.CallerEntry] = []
 
@@ -95,8 +97,9 @@ extension ServiceConfiguration {
     ///
     /// ## Configuration keys
     /// `socket`, `database.url` (secret, required), `directory.url` (secret), `archives`, `workers` (0–64), `retention`,
-    /// `history`, `lease` (2s–10m), `deadline`, `log.level`, and `limits.…` (whole numbers from 1). Durations are a
-    /// whole number and `ms`, `s`, `m`, `h` or `d`.
+    /// `history`, `lease` (2s–10m), `deadline`, `log.level`, `workbook.cellReferences` (`true`, `false`),
+    /// `workbook.compressionLevel` (1–9), and `limits.…` (whole numbers from 1). Durations are a whole number and `ms`,
+    /// `s`, `m`, `h` or `d`.
     init(reader: ConfigReader) throws {
         func text(_ key: ConfigurationKey) -> String? {
             reader.string(forKey: ConfigKey(key.rawValue), isSecret: key.isSecret)
@@ -147,6 +150,13 @@ extension ServiceConfiguration {
             }
             logLevel = parsed
         }
+        if let word = text(.cellReferences) {
+            guard let value = Bool(word) else {
+                throw ConfigurationFault("workbook.cellReferences is \"\(word)\", but has to be true or false")
+            }
+            workbook.cellReferences = value
+        }
+        try number(.compressionLevel, 1...9, &workbook.compressionLevel)
         try number(.connections, 1...10_000, &limits.connections)
         try number(.connectionsPerUser, 1...10_000, &limits.connectionsPerUser)
         try number(.lineBytes, 4_096...16_777_216, &limits.lineBytes)

@@ -9,9 +9,6 @@ struct ExportStartHandler: MethodHandler {
 
     func handle(_ params: ExportStart.Params, _ session: Session) async throws -> JobReply {
         if let key = params.idempotencyKey { try TextParam.check(key, "idempotencyKey", longest: 128) }
-        if params.includeReferences == true {
-            throw RPCError.invalidParams("includeReferences", "This version makes no sheets of references.")
-        }
         let options = ExportOptions(
             includeDisabled: params.includeDisabled ?? false, includeReferences: params.includeReferences ?? false)
         return try JobReply(

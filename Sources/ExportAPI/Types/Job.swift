@@ -18,7 +18,8 @@ public struct Job: Codable, Hashable, Sendable {
         }
     }
 
-    /// Something that the export did not do in silence: `text-truncated`, `text-replaced`, `unresolved-reference`.
+    /// Something that the export did not do in silence: `text-truncated`, `text-replaced`, `date-as-text`,
+    /// `unresolved-reference`.
     public struct Warning: Codable, Hashable, Sendable {
         public let kind: String
         public let count: Int

@@ -14,6 +14,7 @@ actor ExportFile {
 
     private let job: ClaimedJob
     private let options: ExportOptions
+    private let settings: WorkbookSettings
     private let snapshot: Snapshot
     private var output: Output?
     private var rows = 0
@@ -38,9 +39,10 @@ actor ExportFile {
         }
     }
 
-    init(job: ClaimedJob, options: ExportOptions, snapshot: Snapshot) {
+    init(job: ClaimedJob, options: ExportOptions, settings: WorkbookSettings, snapshot: Snapshot) {
         self.job = job
         self.options = options
+        self.settings = settings
         self.snapshot = snapshot
     }
 
@@ -49,9 +51,10 @@ actor ExportFile {
         let partial = try store.create(job.archiveName)
         let archive = try SeekableWriter(to: partial)
         let properties = WorkbookProperties(
-            title: "Administrators of \(snapshot.access.identity.tenantSlug)", creator: ExportService.productName,
-            application: ExportService.productName, created: Int(snapshot.takenAt.microseconds / 1_000_000))
-        let workbook = try WorkbookWriter(properties: properties, to: ArchiveSink(archive))
+            title: "Administrators of \(snapshot.access.identity.tenantSlug)",
+            creator: "\(ExportService.productName) \(settings.version)", application: ExportService.productName,
+            applicationVersion: settings.applicationVersion, created: Int(snapshot.takenAt.microseconds / 1_000_000))
+        let workbook = try WorkbookWriter(properties: properties, options: settings.options, to: ArchiveSink(archive))
         try workbook.beginSheet(AdministratorsSheet.name, columns: AdministratorsSheet.columns)
         output = Output(partial: partial, archive: archive, workbook: workbook)
     }
@@ -66,6 +69,12 @@ actor ExportFile {
         return rows
     }
 
+    /// Writes the sheets behind the data, where they were asked for.
+    func writeReferences() throws {
+        guard let output, let groups = snapshot.groupTree else { return }
+        try ReferenceSheets.write(snapshot.references, groups, to: output.workbook)
+    }
+
     /// Ends the workbook, adds the manifest, and puts the file under its name.
     func finish() throws -> JobResult {
         guard let output else { preconditionFailure("the file is not open") }
@@ -74,13 +83,14 @@ actor ExportFile {
         let warnings = [
             Warning(kind: "text-truncated", count: summary.truncatedTexts),
             Warning(kind: "text-replaced", count: summary.replacedTexts),
+            Warning(kind: "date-as-text", count: summary.datesAsText),
             Warning(kind: "unresolved-reference", count: unresolved),
         ].filter { $0.count > 0 }
         let written = try output.archive.finish { content in
             try JSON.encoder.encode(
                 Manifest(
                     job: job.id.description, tenant: snapshot.access.identity.tenantSlug,
-                    actor: snapshot.access.identity.actorEmail, rows: summary.rows, sheets: summary.sheets,
+                    actor: snapshot.access.identity.actorEmail, rows: rows, sheets: summary.sheets,
                     sha256: content.sha256.hexadecimal, size: content.size,
                     created: Date(timeIntervalSince1970: Double(snapshot.takenAt.microseconds) / 1_000_000)
                         .formatted(.iso8601),
@@ -89,7 +99,7 @@ actor ExportFile {
         }
         try output.partial.publish()
         return JobResult(
-            rows: summary.rows, sheets: summary.sheets, size: written.content.size,
+            rows: rows, sheets: summary.sheets, size: written.content.size,
             sha256: written.content.sha256.hexadecimal, scopeDigest: snapshot.access.scope.hexadecimalDigest,
             day: snapshot.day, warnings: String(decoding: try JSON.encoder.encode(warnings), as: UTF8.self))
     }

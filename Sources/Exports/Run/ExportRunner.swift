@@ -9,8 +9,13 @@ package struct ExportRunner: JobRunner {
     private let database: WorkerDatabase
     private let contract: DirectoryContract
     private let disk: ArchiveDisk
+    private let settings: WorkbookSettings
 
-    package init(directory: PostgresPool, database: WorkerDatabase, contract: DirectoryContract, disk: ArchiveDisk) {
+    package init(
+        directory: PostgresPool, database: WorkerDatabase, contract: DirectoryContract, disk: ArchiveDisk,
+        settings: WorkbookSettings
+    ) {
+        self.settings = settings
         self.directory = directory
         self.database = database
         self.contract = contract
@@ -37,10 +42,10 @@ package struct ExportRunner: JobRunner {
     private func rows(_ job: ClaimedJob, _ options: ExportOptions, progress: Progress) async throws -> ExportFile {
         try await Snapshot.read(
             actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,
-            keys: try contract.keys, pool: directory, role: DatabaseRole.worker
-        ) { [disk] snapshot, pages in
+            includeGroupTree: options.includeReferences, keys: try contract.keys, pool: directory, role: DatabaseRole.worker
+        ) { [disk, settings] snapshot, pages in
             progress.begin(total: snapshot.rowsTotal)
-            let file = ExportFile(job: job, options: options, snapshot: snapshot)
+            let file = ExportFile(job: job, options: options, settings: settings, snapshot: snapshot)
             try await file.open(in: disk.store)
             var rows = 0
             for await page in pages {
@@ -54,6 +59,7 @@ package struct ExportRunner: JobRunner {
             guard rows == snapshot.rowsTotal else {
                 throw DirectoryError.sourceInvalid("\(snapshot.rowsTotal) administrators were counted, but \(rows) came")
             }
+            try await file.writeReferences()
             return file
         }
     }

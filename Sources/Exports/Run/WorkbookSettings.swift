@@ -1,0 +1,27 @@
+internal import XLSX
+
+/// How this installation makes its workbooks.
+package struct WorkbookSettings: Sendable {
+    /// The service's version, `X.Y.Z`; shown among the document's properties.
+    package let version: String
+    /// Rows and cells say where they stand: some importers need it, and files are larger. See ``WorkbookOptions``.
+    package var cellReferences = true
+    /// DEFLATE level, 1 (fastest) to 9 (smallest).
+    package var compressionLevel = 1
+
+    package init(version: String) {
+        self.version = version
+    }
+
+    /// `X.Y`: Excel complains about a document whose application has a longer version.
+    var applicationVersion: String {
+        version.split(separator: ".").prefix(2).joined(separator: ".")
+    }
+
+    var options: WorkbookOptions {
+        var options = WorkbookOptions()
+        options.cellReferences = cellReferences
+        options.compressionLevel = compressionLevel
+        return options
+    }
+}
