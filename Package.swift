@@ -394,7 +394,8 @@ targets.append(
         dependencies: [
             "CZlib",
             "XLSX",
-        ]
+        ],
+        exclude: ["Readers/read.py"]
     )
 )
 

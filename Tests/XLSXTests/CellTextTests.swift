@@ -15,7 +15,7 @@ import Testing
             ("plain", "plain"), ("a & b", "a &amp; b"), ("<x>", "&lt;x&gt;"), ("\"'", "\"'"),
             ("\u{0}", "_x0000_"), ("a\u{1}b", "a_x0001_b"), ("\u{1F}", "_x001F_"), ("tab\there", "tab\there"),
             ("\u{7F}", "\u{7F}"), ("a\r\nb", "a\nb"), ("a\rb", "a\nb"), ("\r\r\n\r", "\n\n\n"),
-            ("_x0041_", "_x005F_x0041_"), ("_X00e9_", "_x005F_X00e9_"), ("_x004_", "_x004_"), ("_xZZZZ_", "_xZZZZ_"),
+            ("_x0041_", "_x005F_x0041_"), ("_X00e9_", "_x005F_X00e9_"), ("_x004_", "_x005F_x004_"), ("_x4_", "_x005F_x4_"), ("_x_", "_x_"), ("_x00041_", "_x00041_"), ("_x0041\u{1}", "_x005F_x0041_x0001_"), ("_xZZZZ_", "_xZZZZ_"),
             ("__x0041_", "__x005F_x0041_"), ("_x0041", "_x0041"), ("snake_case", "snake_case"),
             ("\u{FFFE}", "_xFFFE_"), ("\u{FFFF}", "_xFFFF_"), ("\u{FFFD}", "\u{FFFD}"),
             ("é中👩‍💻", "é中👩‍💻"), ("=1+1", "=1+1"), ("long enough & for two words", "long enough &amp; for two words"),
@@ -54,6 +54,12 @@ import Testing
         let result = escape(Array(given.utf8))
         #expect(result.text.utf16.count == units)
         #expect(result.faults == (isCut ? .truncated : []))
+    }
+
+    @Test("An ill-formed byte takes the one unit of its U+FFFD")
+    func replacedUnits() {
+        let fits = escape([0xFF] + [UInt8](repeating: UInt8(ascii: "a"), count: 32_766))
+        #expect(fits.text.utf16.count == 32_767 && fits.faults == .replaced)
     }
 
     @Test("The scan by words and the scan by bytes find the same", arguments: 1...40)

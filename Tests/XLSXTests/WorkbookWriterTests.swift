@@ -66,13 +66,50 @@ import Testing
         #expect(!zip.entries.contains { $0.name == "xl/worksheets/sheet\(sheets + 1).xml" })
     }
 
-    @Test("A sheet is followed by another before its XML grows too large")
-    func rollOverByBytes() throws {
+    @Test(
+        "A sheet is followed by another before its XML could pass the border, also by a row of the longest cells",
+        arguments: ["x", "\u{1}", "&"])
+    func rollOverByBytes(_ filler: String) throws {
         var options = WorkbookOptions()
-        options.bytesPerSheet = 200_000
-        let result = try workbook((0..<10_000).map { ["\($0)", "x"] }, options: options)
-        #expect(result.summary.sheets > 3)
-        for entry in try ZipReader(result.bytes).entries { #expect(entry.size < 300_000) }
+        options.bytesPerSheet = 1_000_000
+        options.sharedStringsCapacity = 0
+        let long = String(repeating: filler, count: 32_767)
+        let rows = (0..<400).map { $0 % 50 == 7 ? [long, long] : ["\($0)", String(repeating: filler, count: $0 * 10)] }
+        let result = try workbook(rows, options: options)
+        #expect(result.summary.sheets >= 3 && result.summary.rows == 400 && result.summary.truncatedTexts == 0)
+        let zip = try ZipReader(result.bytes)
+        for entry in zip.entries { #expect(entry.size <= 1_000_000) }
+        let found = try (1...result.summary.sheets).reduce(0) { sum, sheet in
+            try sum + zip.text("xl/worksheets/sheet\(sheet).xml").ranges(of: "<row ").count - 1
+        }
+        #expect(found == 400)
+    }
+
+    @Test("A sheet whose border is smaller than a row takes one row")
+    func smallestSheets() throws {
+        var options = WorkbookOptions()
+        options.bytesPerSheet = 1
+        let result = try workbook((0..<5).map { ["\($0)"] }, options: options)
+        #expect(result.summary.sheets == 5 && result.summary.rows == 5)
+    }
+
+    @Test("A continued sheet passes over a name that is there, in whatever case")
+    func continuedNames() throws {
+        var options = WorkbookOptions()
+        options.rowsPerSheet = 2
+        let sink = MemorySink()
+        let writer = try WorkbookWriter(properties: Self.properties, options: options, to: sink)
+        try writer.beginSheet("DATA (2)", columns: [Column("A")])
+        try writer.beginSheet("Data", columns: [Column("A")])
+        for _ in 0..<2 {
+            try writer.text("x")
+            try writer.endRow()
+        }
+        let error = #expect(throws: XLSXError.self) { try writer.beginSheet("data (3)", columns: [Column("A")]) }
+        #expect(error?.code == .invalidSheetName)
+        _ = try writer.finish()
+        let book = try ZipReader(sink.bytes).text("xl/workbook.xml")
+        #expect(book.contains("name=\"Data (3)\"") && !book.contains("\"Data (2)\""))
     }
 
     @Test("The shared strings stay within their bound, and a column that does not repeat is inline")

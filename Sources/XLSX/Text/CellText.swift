@@ -5,6 +5,7 @@
 /// - U+0000–U+001F other than tab and line feed, and U+FFFE and U+FFFF, are not XML characters; they are written as
 ///   `_xHHHH_` (ECMA-376 Part 1, 22.9.2.19 `ST_Xstring`). Raw, they make Excel drop the part.
 /// - A literal `_xHHHH_` in the text would be read back as such an escape, so its first underscore is written `_x005F_`.
+///   The same with one to three digits, which LibreOffice takes for an escape where they name a control character.
 /// - CR LF and CR become LF: a cell knows only line feeds, and XML parsers fold CR anyway (XML 1.0, 2.11).
 /// - A cell holds 32,767 UTF-16 units; what is over is cut, never between two surrogates.
 /// - Bytes that are no UTF-8 become U+FFFD, one for each maximal ill-formed part (Unicode 3.9, table 3-8).
@@ -103,17 +104,15 @@ package enum CellText {
                 continue
             }
             let scalar = UTF8Scalar(at: at, in: text)
-            let width = scalar.value > 0xFFFF ? 2 : 1
+            let width = scalar.utf16Width
             guard units + width <= limit else { return faults.union(.truncated) }
             units += width
             switch scalar.value {
             case UTF8Scalar.illFormed:
                 output.appendUnchecked("\u{FFFD}")
                 faults.insert(.replaced)
-            case 0xFFFE:
-                output.appendUnchecked("_xFFFE_")
-            case 0xFFFF:
-                output.appendUnchecked("_xFFFF_")
+            case 0xFFFE, 0xFFFF:
+                appendEscape(scalar.value, to: output)
             default:
                 output.appendUnchecked(UnsafeBufferPointer(rebasing: text[at..<(at + scalar.length)]))
             }
@@ -133,23 +132,29 @@ package enum CellText {
             output.appendUnchecked("&lt;")
         case UInt8(ascii: ">"):
             output.appendUnchecked("&gt;")
-        case UInt8(ascii: "_"):
-            output.appendUnchecked(startsEscape(at: at, in: text) ? "_x005F_" : "_")
+        case UInt8(ascii: "_") where isEscapeBody(at: at + 1, in: text):
+            appendEscape(UInt32(byte), to: output)
         case 0x0D:
             output.appendUnchecked(0x0A)
             return at + 1 < text.count && text[at + 1] == 0x0A ? 2 : 1
         case 0x09, 0x0A:
             output.appendUnchecked(byte)
         case 0..<0x20:
-            let digits: StaticString = "0123456789ABCDEF"
-            output.appendUnchecked("_x00")
-            output.appendUnchecked(digits.utf8Start[Int(byte >> 4)])
-            output.appendUnchecked(digits.utf8Start[Int(byte & 15)])
-            output.appendUnchecked(UInt8(ascii: "_"))
+            appendEscape(UInt32(byte), to: output)
         default:
             output.appendUnchecked(byte)
         }
         return 1
+    }
+
+    /// `_xHHHH_`; seven bytes, for which the caller has made room.
+    private static func appendEscape(_ unit: UInt32, to output: OutputBuffer) {
+        let digits: StaticString = "0123456789ABCDEF"
+        output.appendUnchecked("_x")
+        for shift in [12, 8, 4, 0] as [UInt32] {
+            output.appendUnchecked(digits.utf8Start[Int(unit >> shift & 15)])
+        }
+        output.appendUnchecked(UInt8(ascii: "_"))
     }
 
     /// Whether the character at the place is itself written as `_xHHHH_`, whose underscore would end an escape before it.
@@ -162,16 +167,17 @@ package enum CellText {
         }
     }
 
-    /// Whether `_xHHHH_` stands at the place. Hexadecimal digits and the `x` count in either case: some readers
-    /// unescape `_X000d_` too.
-    private static func startsEscape(at: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard at + 7 <= text.count, text[at + 1] | 0x20 == UInt8(ascii: "x"),
-            text[at + 6] == UInt8(ascii: "_") || isEscaped(at: at + 6, in: text)
-        else { return false }
-        return (2...5).allSatisfy { offset in
-            let digit = text[at + offset] | 0x20
-            return (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[at + offset])
-                || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(digit)
-        }
+    /// Whether `x`, one to four hexadecimal digits and `_` stand at the place, which an underscore before them makes an
+    /// escape. Digits and the `x` count in either case: some readers unescape `_X000d_` too.
+    private static func isEscapeBody(at: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard at < text.count, text[at] | 0x20 == UInt8(ascii: "x") else { return false }
+        var end = at + 1
+        while end < text.count, end - at <= 4, isHexadecimal(text[end]) { end += 1 }
+        return end > at + 1 && end < text.count && (text[end] == UInt8(ascii: "_") || isEscaped(at: end, in: text))
+    }
+
+    private static func isHexadecimal(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20)
     }
 }

@@ -10,6 +10,10 @@ struct UTF8Scalar {
     /// Bytes that it takes, 1 to 4.
     let length: Int
 
+    /// UTF-16 units of the scalar, or of the U+FFFD that is written for an ill-formed part.
+    @inline(__always)
+    var utf16Width: Int { value > 0xFFFF && value != UTF8Scalar.illFormed ? 2 : 1 }
+
     /// Decodes at an index below the count.
     @inline(__always)
     init(at index: Int, in text: UnsafeBufferPointer<UInt8>) {

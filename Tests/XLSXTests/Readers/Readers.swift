@@ -1,0 +1,32 @@
+import Foundation
+import Testing
+
+/// Readers of workbooks that were not written here.
+enum Readers: String, CaseIterable, Sendable {
+    case openpyxl, calamine, libreoffice
+
+    /// LibreOffice is large, and a machine may do without.
+    var isHere: Bool {
+        self != .libreoffice || ["/usr/bin", "/usr/local/bin"].contains { FileManager.default.isExecutableFile(atPath: $0 + "/soffice") }
+    }
+
+    /// The first sheet's rows.
+    func rows(of workbook: [UInt8]) throws -> [[String]] {
+        let path = NSTemporaryDirectory() + "readers-\(UUID().uuidString).xlsx"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try Data(workbook).write(to: URL(filePath: path))
+        let python = try #require(
+            ProcessInfo.processInfo.environment["TEST_PYTHON"], "TEST_PYTHON is not set: run the tests with make test")
+        let process = Process()
+        process.executableURL = URL(filePath: python)
+        let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "read.py")
+        process.arguments = [script.path, rawValue, path]
+        let pipe = Pipe()
+        process.standardOutput = pipe
+        try process.run()
+        let output = pipe.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0, "\(rawValue) cannot read the workbook")
+        return try JSONDecoder().decode([[String]].self, from: output)
+    }
+}
