@@ -238,6 +238,7 @@ targets.append(
             "Jobs",
             "Postgres",
             "TestSupport",
+            .product(name: "Crypto", package: "swift-crypto"),
             .product(name: "Logging", package: "swift-log"),
             .product(name: "SystemPackage", package: "swift-system"),
         ]

@@ -186,35 +186,84 @@ import Testing
         #expect(throws: XLSXError.self) { try writer.text("b") }
     }
 
-    @Test("An error of the sink comes through unchanged, whichever write it is")
+    private struct Injected: Error {}
+
+    /// Writes some rows that do not shrink, through a sink and a compressor that may fail; the writer is left after a failure.
+    private func write(to sink: any ByteSink, _ deflater: any Deflater) throws -> WorkbookWriter {
+        let zip = ZipWriter(sink: sink, deflater: deflater)
+        let writer = try WorkbookWriter(properties: Self.properties, options: WorkbookOptions(), zip: zip)
+        do {
+            try writer.beginSheet("S", columns: [Column("A")])
+            var generator = Generator(seed: 2)
+            for _ in 0..<20_000 {
+                try writer.text("\(generator.next())")
+                try writer.endRow()
+            }
+            _ = try writer.finish()
+        } catch {
+            // What failed stays failed: nothing makes a file of it that looks whole.
+            #expect(throws: XLSXError.self) { try writer.text("a") }
+            #expect(throws: XLSXError.self) { try writer.beginSheet("T", columns: [Column("A")]) }
+            #expect(throws: XLSXError.self) { _ = try writer.finish() }
+            throw error
+        }
+        return writer
+    }
+
+    @Test("An error of the sink comes through unchanged, whichever write it is, and no archive is ended")
     func failingSink() throws {
-        struct Full: Error {}
         final class FailingSink: ByteSink {
             var left: Int
+            var hasEnd = false
             init(_ left: Int) { self.left = left }
             func write(_ bytes: UnsafeRawBufferPointer) throws {
-                guard left > 0 else { throw Full() }
                 left -= 1
+                guard left >= 0 else { throw Injected() }
+                hasEnd = hasEnd || Array(bytes).firstRange(of: [0x50, 0x4B, 0x05, 0x06]) != nil
             }
         }
-        var writes = 0
-        while writes < 200 {
+        for writes in 0..<200 {
             let sink = FailingSink(writes)
             do {
-                let writer = try WorkbookWriter(properties: Self.properties, to: sink)
-                try writer.beginSheet("S", columns: [Column("A")])
-                var generator = Generator(seed: 2)
-                for _ in 0..<20_000 {
-                    try writer.text("\(generator.next())")
-                    try writer.endRow()
-                }
-                _ = try writer.finish()
-                break
-            } catch is Full {
-                writes += 1
+                _ = try write(to: sink, ZlibDeflater(level: 1))
+                #expect(writes > 20 && sink.hasEnd)
+                return
+            } catch is Injected {
+                #expect(!sink.hasEnd)
             }
         }
-        #expect(writes > 20 && writes < 200)
+        Issue.record("it never came to an end")
+    }
+
+    @Test("An error of the compressor comes through unchanged, whichever call it is, and no archive is ended")
+    func failingDeflater() throws {
+        final class FailingDeflater: Deflater {
+            let zlib: ZlibDeflater
+            var left: Int
+            init(_ left: Int) throws {
+                zlib = try ZlibDeflater(level: 1)
+                self.left = left
+            }
+            func deflate(
+                _ input: UnsafeRawBufferPointer, finish: Bool, body: (UnsafeRawBufferPointer) throws -> Void
+            ) throws {
+                left -= 1
+                guard left >= 0 else { throw Injected() }
+                try zlib.deflate(input, finish: finish, body: body)
+            }
+            func crc32(_ crc: UInt32, _ bytes: UnsafeRawBufferPointer) -> UInt32 { zlib.crc32(crc, bytes) }
+        }
+        for calls in 0..<200 {
+            let sink = MemorySink()
+            do {
+                _ = try write(to: sink, FailingDeflater(calls))
+                #expect(calls > 20)
+                return
+            } catch is Injected {
+                #expect(sink.bytes.firstRange(of: [0x50, 0x4B, 0x05, 0x06]) == nil)
+            }
+        }
+        Issue.record("it never came to an end")
     }
 
     @Test("An archive that reaches 4 GiB says so in its directory only")
