@@ -36,7 +36,8 @@ import Testing
             ConfigurationKey.allCases.map(\.variable) == [
                 "SOCKET", "DATABASE_URL", "DIRECTORY_URL", "ARCHIVES", "WORKERS", "RETENTION", "HISTORY", "LEASE",
                 "DEADLINE",
-                "LOG_LEVEL", "LIMITS_CONNECTIONS", "LIMITS_CONNECTIONS_PER_USER", "LIMITS_LINE_BYTES", "LIMITS_IN_FLIGHT",
+                "LOG_LEVEL", "WORKBOOK_CELL_REFERENCES", "WORKBOOK_COMPRESSION_LEVEL", "LIMITS_CONNECTIONS",
+                "LIMITS_CONNECTIONS_PER_USER", "LIMITS_LINE_BYTES", "LIMITS_IN_FLIGHT",
                 "LIMITS_RUNNING_PER_TENANT", "LIMITS_QUEUED_PER_TENANT",
             ])
     }
@@ -50,6 +51,8 @@ import Testing
             ("workers: many\n", "workers is \"many\""),
             ("workers: -1\n", "workers is \"-1\""), ("retention: 7\n", "retention is \"7\""),
             ("lease: 1s\n", "lease is \"1s\""),
+            ("workbook:\n  cellReferences: maybe\n", "workbook.cellReferences is \"maybe\""),
+            ("workbook:\n  compressionLevel: 10\n", "workbook.compressionLevel is \"10\""),
             ("log:\n  level: loud\n", "log.level is \"loud\""), ("database.url: x\n", "nest the words"),
             ("socket:\n", "socket is one value"),
             ("callers:\n- {group: g, tenants: all, grants: [export]}\n", "line 2: a caller is"),

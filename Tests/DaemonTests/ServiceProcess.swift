@@ -93,10 +93,10 @@ struct ServiceProcess {
 
     /// Starts the service on a small tenant, runs the body, and stops it as a service manager would.
     static func with(
-        environment: [String: String] = [:], archives: String? = nil, sql: String = SmallTenant.sql,
+        environment: [String: String] = [:], archives: String? = nil, sql: String = SmallTenant.sql, encoding: String? = nil,
         _ body: (ServiceProcess) async throws -> Void
     ) async throws {
-        try await TestDatabase.with { database in
+        try await TestDatabase.with(encoding: encoding) { database in
             try await database.execute(sql)
             try await TemporaryFolder.with { folder in
                 let service = try start(database, folder, environment: environment, archives: archives)

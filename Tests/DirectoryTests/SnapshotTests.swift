@@ -90,12 +90,92 @@ import Testing
         }
     }
 
-    @Test("A time zone that PostgreSQL does not know is said to be that")
+    @Test("A time zone that PostgreSQL does not know, or takes for something that nobody means, is said to be that")
     func timeZone() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
-            try await database.execute("UPDATE directory.tenant SET time_zone = 'Europe/Pariss'")
-            await #expect(throws: DirectoryError.unknownTimeZone("Europe/Pariss")) { _ = try await rows(in: database) }
+            for zone in [
+                "Europe/Pariss", "", " ", "UTC+2", "Mars5", "5", "-3.5", "INTERVAL '+02:00' HOUR TO MINUTE", "../etc",
+            ] {
+                let quoted = zone.replacing("'", with: "''")
+                try await database.execute("UPDATE directory.tenant SET time_zone = '\(quoted)'")
+                await #expect(throws: DirectoryError.unknownTimeZone(zone)) { _ = try await rows(in: database) }
+            }
+            for zone in ["UTC", "Etc/GMT+5", "EST5EDT", "america/new_york"] {
+                try await database.execute("UPDATE directory.tenant SET time_zone = '\(zone)'")
+                #expect(try await rows(in: database).count == 6)
+            }
+            try await database.execute(
+                "ALTER TABLE directory.tenant ALTER time_zone DROP NOT NULL; UPDATE directory.tenant SET time_zone = NULL")
+            await #expect(throws: DirectoryError.unknownTimeZone("")) { _ = try await rows(in: database) }
+        }
+    }
+
+    private static let moments: [(zone: String, moment: String, day: Int)] = [
+        // 9 March 2025, 2:00 to 3:00, and 2 November, 2:00 to 1:00.
+        ("America/New_York", "2025-03-09 04:59:59Z", 20_155), ("America/New_York", "2025-03-09 05:00Z", 20_156),
+        ("America/New_York", "2025-03-10 03:59:59Z", 20_156), ("America/New_York", "2025-03-10 04:00Z", 20_157),
+        ("America/New_York", "2025-11-02 03:59:59Z", 20_393), ("America/New_York", "2025-11-02 04:00Z", 20_394),
+        ("America/New_York", "2025-11-03 04:59:59Z", 20_394), ("America/New_York", "2025-11-03 05:00Z", 20_395),
+        ("Europe/Paris", "2025-03-29 22:59:59Z", 20_176), ("Europe/Paris", "2025-03-29 23:00Z", 20_177),
+        ("Europe/Paris", "2025-03-30 21:59:59Z", 20_177), ("Europe/Paris", "2025-03-30 22:00Z", 20_178),
+        // Three quarters of an hour; half an hour of summer time; a day that never was; a change at midnight.
+        ("Asia/Kathmandu", "2025-01-01 18:14:59Z", 20_089), ("Asia/Kathmandu", "2025-01-01 18:15Z", 20_090),
+        ("Australia/Lord_Howe", "2025-01-01 12:59:59Z", 20_089), ("Australia/Lord_Howe", "2025-01-01 13:00Z", 20_090),
+        ("Pacific/Apia", "2011-12-30 09:59:59Z", 15_337), ("Pacific/Apia", "2011-12-30 10:00Z", 15_339),
+        ("America/Sao_Paulo", "2018-11-04 02:59:59Z", 17_838), ("America/Sao_Paulo", "2018-11-04 03:00Z", 17_839),
+        // The ends of Excel's calendar and beyond.
+        ("UTC", "1900-02-28 12:00Z", -25_509), ("UTC", "1900-03-01 00:00Z", -25_508),
+        ("UTC", "9999-12-31 23:59:59Z", 2_932_896),
+        ("UTC", "10000-01-01 00:00Z", 2_932_897), ("UTC", "0001-01-01 00:00Z", -719_162),
+        ("UTC", "0044-03-15 00:00Z BC", -735_160),
+    ]
+
+    @Test("A moment is the day that the tenant's calendar shows then, on both sides of each change of the clocks")
+    func days() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            for (zone, moment, day) in Self.moments {
+                try await database.execute(
+                    """
+                    UPDATE directory.tenant SET time_zone = '\(zone)';
+                    UPDATE directory.administrator SET created_at = '\(moment)', updated_at = '\(moment)' WHERE id = 1
+                    """)
+                #expect(try await rows(in: database)[0][7...8] == ["\(day)", "\(day)"], "\(zone) \(moment)")
+            }
+        }
+    }
+
+    @Test("PostgreSQL takes no NUL, so none can come")
+    func noNUL() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            let connection = try await database.connect()
+            let error = await #expect(throws: PostgresError.self) {
+                try await connection.query(
+                    Query("nul", "UPDATE directory.administrator SET name = $1", [.text("a\u{0}b")]))
+            }
+            #expect(error?.sqlState == "22021")
+            await #expect(throws: PostgresError.self) {
+                try await connection.query(Query("nul", "UPDATE directory.administrator SET name = 'a' || chr(0)"))
+            }
+        }
+    }
+
+    @Test("A database that does not know its encoding is read byte by byte, also past a cell's length")
+    func sqlASCII() async throws {
+        try await TestDatabase.with(encoding: "SQL_ASCII") { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute(
+                """
+                UPDATE directory.administrator SET name = E'caf\\xe9 \\xf0\\x9f\\x98 end' WHERE id = 1;
+                UPDATE directory.administrator SET name = repeat(E'\\xe4\\xb8\\xad', 40000) WHERE id = 2
+                """)
+            let rows = try await rows(in: database)
+            #expect(rows[0][0] == "caf\u{FFFD} \u{FFFD} end")
+            // 98,304 bytes are one character more than a cell holds.
+            #expect(rows[1][0] == String(repeating: "中", count: 32_768))
+            #expect(rows[3][0] == "محمد")
         }
     }
 
@@ -158,7 +238,7 @@ import Testing
             try await database.execute("UPDATE directory.administrator SET name = repeat('é', 40000) WHERE id > 800")
             let rows = try await rows(disabled: true, in: database)
             #expect(rows.count == 2_508)
-            #expect(rows.last?[0].count == 32_768)
+            #expect(rows.last?[0].count == 40_000)
         }
     }
 

@@ -14,15 +14,19 @@ package struct TestDatabase: Sendable {
 
     /// Runs the body with a fresh database, which is dropped at the end.
     ///
-    /// - Parameter migrated: without it, the database is empty.
+    /// - Parameters:
+    ///   - migrated: without it, the database is empty.
+    ///   - encoding: another than the cluster's; such a database is not copied from the template, and takes longer.
     package static func with<Result: Sendable>(
-        migrated: Bool = true, _ body: (TestDatabase) async throws -> Result
+        migrated: Bool = true, encoding: String? = nil, _ body: (TestDatabase) async throws -> Result
     ) async throws -> Result {
         let database = TestDatabase(name: "test_\(ProcessInfo.processInfo.processIdentifier)_\(number())")
         let template = migrated ? try await Template.shared.name() : "template0"
         let admin = try await PostgresConnection.connect(options(database: "postgres", user: superuser))
-        try await admin.script("create", "CREATE DATABASE \(database.name) TEMPLATE \(template)")
+        let source = encoding.map { "template0 ENCODING '\($0)' LOCALE 'C'" } ?? template
+        try await admin.script("create", "CREATE DATABASE \(database.name) TEMPLATE \(source)")
         do {
+            if migrated, encoding != nil { _ = try await Migrator().run(withDirectory: true, on: database.connect()) }
             let result = try await body(database)
             try await admin.script("drop", "DROP DATABASE \(database.name) WITH (FORCE)")
             return result

@@ -58,12 +58,18 @@ enum Output {
 
     static func describe(_ warning: Job.Warning) -> String {
         let count = ProgressBar.grouped(warning.count)
+        let isOne = warning.count == 1
         return switch warning.kind {
-        case "text-truncated": "\(count) texts were cut at the 32,767 characters that a cell holds"
-        case "text-replaced": "\(count) texts had bytes that are no characters; they became U+FFFD"
-        case "date-as-text": "\(count) dates are outside Excel's calendar (1900-03-01 to 9999-12-31) and stand as text"
-        case "unresolved-reference": "\(count) references point to a profile, group or team that is not in the tenant"
-        default: "\(warning.kind): \(count)"
+        case "text-truncated":
+            "\(count) \(isOne ? "text was" : "texts were") cut at the 32,767 UTF-16 units that a cell holds"
+        case "text-replaced":
+            "\(count) \(isOne ? "text" : "texts") had bytes that are no characters; they became U+FFFD"
+        case "date-as-text":
+            "\(count) \(isOne ? "date is" : "dates are") outside Excel's calendar (1900-03-01 to 9999-12-31) and stand as text"
+        case "unresolved-reference":
+            "\(count) \(isOne ? "reference points" : "references point") to a profile, group or team that is not in the tenant"
+        default:
+            "\(warning.kind): \(count)"
         }
     }
 }

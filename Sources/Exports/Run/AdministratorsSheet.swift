@@ -40,8 +40,8 @@ enum AdministratorsSheet {
     private static func day(_ day: AdministratorRow.Day?, to workbook: WorkbookWriter) throws {
         switch day {
         case .date(let days): try workbook.date(daysSince1970: days)
-        case .infinity: try workbook.text("infinity")
-        case .minusInfinity: try workbook.text("-infinity")
+        case .infinity: try workbook.date(text: "infinity")
+        case .minusInfinity: try workbook.date(text: "-infinity")
         case nil: try workbook.empty()
         }
     }

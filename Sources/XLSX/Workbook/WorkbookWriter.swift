@@ -151,9 +151,7 @@ public final class WorkbookWriter {
             guard (-400_000_000...400_000_000).contains(days) else {
                 throw XLSXError(.unexpectedCell, "the day \(days) is beyond any calendar")
             }
-            summary.datesAsText += 1
-            var text = CivilDate(daysSince1970: days).iso8601
-            return try text.withUTF8 { try cell($0, style: XMLParts.Style.text) }
+            return try dateAsText(CivilDate(daysSince1970: days).iso8601)
         }
         if column == 0 { openRow() }
         openCell()
@@ -161,6 +159,19 @@ public final class WorkbookWriter {
         rows.appendUnchecked(decimal: serial.partialValue)
         rows.appendUnchecked("</v></c>")
         column &+= 1
+    }
+
+    /// The next cell of the row: a date that is no day, such as a database's `infinity`. Written as text, and counted with
+    /// the days that Excel's calendar does not have.
+    public func date(text: String) throws {
+        try beginCell()
+        try dateAsText(text)
+    }
+
+    private func dateAsText(_ text: String) throws {
+        summary.datesAsText += 1
+        var text = text
+        try text.withUTF8 { try cell($0, style: XMLParts.Style.text) }
     }
 
     /// The next cell of the row stays empty.

@@ -1,0 +1,77 @@
+@testable import Directory
+import Postgres
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct GroupTreeTests {
+    /// Name and path of each group, in the order that they are given.
+    private func groups(_ sql: String = "", actor: String = "1") async throws -> [[String]] {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            if !sql.isEmpty { try await database.execute(sql) }
+            let pool = database.pool()
+            let keys = try await pool.withConnection { try await KeyTypes.load($0) }
+            return try await Snapshot.read(
+                actor: .keys(tenant: "1", actor: actor), includeDisabled: false, includeGroupTree: true, keys: keys,
+                pool: pool,
+                role: "adminexport_worker"
+            ) { snapshot, pages in
+                for await _ in pages {}
+                var result: [[String]] = []
+                snapshot.groupTree?.forEachGroup { name, path in
+                    result.append([String(decoding: name, as: UTF8.self), String(decoding: path, as: UTF8.self)])
+                }
+                return result
+            }
+        }
+    }
+
+    @Test("A parent stands before its children, siblings by code point; a name with a slash or quote is quoted in the path")
+    func order() async throws {
+        let result = try await groups(
+            """
+            INSERT INTO directory.administrator_group (id, tenant_id, name, parent_id) OVERRIDING SYSTEM VALUE VALUES
+                (10, 1, 'Île', 2), (11, 1, 'Zone A/B', 2), (12, 1, 'a', 1), (13, 1, 'Asia', 4)
+            """)
+        #expect(
+            result == [
+                ["Asia", "Asia"], ["Asia", "Asia / Asia"], ["Europe", "Europe"], ["France", "Europe / France"],
+                ["Paris, \"City\"", "Europe / France / \"Paris, \"\"City\"\"\""],
+                ["Zone A/B", "Europe / France / \"Zone A/B\""],
+                ["Île", "Europe / France / Île"], ["a", "Europe / a"],
+            ])
+    }
+
+    @Test("An actor with group scope is shown their groups and what is below; not what lies above, and no other tenant's")
+    func scope() async throws {
+        let move = "UPDATE directory.administrator SET main_group_id = 2 WHERE id = 2; "
+        #expect(
+            try await groups(move, actor: "2") == [
+                ["France", "France"], ["Paris, \"City\"", "France / \"Paris, \"\"City\"\"\""],
+            ])
+        #expect(try await groups("UPDATE directory.administrator_group SET parent_id = 1 WHERE id = 5").count == 4)
+        #expect(try await groups("UPDATE directory.administrator SET main_group_id = NULL WHERE id = 2", actor: "2").isEmpty)
+    }
+
+    @Test("A circle ends, with each group once, after the others")
+    func circles() async throws {
+        #expect(
+            try await groups("UPDATE directory.administrator_group SET parent_id = 3 WHERE id = 1") == [
+                ["Asia", "Asia"], ["Europe", "Europe"], ["France", "Europe / France"],
+                ["Paris, \"City\"", "Europe / France / \"Paris, \"\"City\"\"\""],
+            ])
+        let alone = try await groups("UPDATE directory.administrator_group SET parent_id = id WHERE id = 4")
+        #expect(alone.last == ["Asia", "Asia"] && alone.count == 4)
+    }
+
+    @Test("A tree as deep as it has groups is walked without recursion")
+    func depth() async throws {
+        let result = try await groups(
+            """
+            INSERT INTO directory.administrator_group (id, tenant_id, name, parent_id) OVERRIDING SYSTEM VALUE
+                SELECT i, 1, 'd', CASE WHEN i > 1000 THEN i - 1 END FROM generate_series(1000, 5999) i
+            """)
+        #expect(result.count == 5_004)
+        #expect(result.last?[1].utf8.count == 5_000 + 4_999 * 3)
+    }
+}
