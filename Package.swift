@@ -393,17 +393,44 @@ targets.append(
     .testTarget(
         name: "XLSXTests",
         dependencies: [
-            "CZlib",
             "XLSX",
+            "XLSXTestSupport",
         ],
         exclude: ["Readers/read.py"]
     )
 )
+targets.append(
+    .target(
+        name: "XLSXTestSupport",
+        dependencies: [
+            "CZlib"
+        ],
+        path: "Tests/XLSXTestSupport"
+    )
+)
+
+// MARK: - Fuzz (for libFuzzer, which brings the main function; Scripts/fuzz.sh builds it)
+
+if Context.environment["ADMINEXPORT_FUZZ"] != nil {
+    targets.append(
+        .executableTarget(
+            name: "fuzz",
+            dependencies: [
+                "Archive",
+                "XLSX",
+                "XLSXTestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/Fuzz",
+            swiftSettings: [.unsafeFlags(["-parse-as-library"])]
+        )
+    )
+}
 
 // MARK: - Settings of every target
 
 for target in targets where ![.system, .plugin].contains(target.type) {
-    target.swiftSettings = [
+    target.swiftSettings = (target.swiftSettings ?? []) + [
         .enableUpcomingFeature("ExistentialAny"),
         .enableUpcomingFeature("InternalImportsByDefault"),
         .enableUpcomingFeature("MemberImportVisibility"),

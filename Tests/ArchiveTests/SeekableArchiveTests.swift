@@ -102,6 +102,27 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         }
     }
 
+    @Test("A seek table that tells other sizes is refused, and never shifts what is read", arguments: [0, 1, 2, 3])
+    func shiftedSizes(_ frame: Int) throws {
+        try withStore { store, folder in
+            _ = try write(noise(2_500_000), to: store)
+            let url = URL(filePath: folder.appending("acme/2026/03/job.2.xlsx.zst").string)
+            var bytes = Array(try Data(contentsOf: url))
+            // Three frames and the manifest; in each entry four bytes of compressed size, then four of content.
+            let entry = bytes.count - SeekTable.encodedSize(frames: 4) + 8 + frame * 8
+            for place in [entry, entry + 4] {
+                var changed = bytes
+                changed[place] &+= 1
+                try Data(changed).write(to: url)
+                let error = #expect(throws: ArchiveError.self) { _ = try store.open(Self.name) }
+                #expect(error?.code == .damaged)
+            }
+            bytes.removeFirst()
+            try Data(bytes).write(to: url)
+            #expect(throws: ArchiveError.self) { _ = try store.open(Self.name) }
+        }
+    }
+
     @Test("A file that was cut is no archive", arguments: [0, 8, 1_000])
     func truncation(_ left: Int) throws {
         try withStore { store, folder in

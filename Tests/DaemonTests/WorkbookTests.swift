@@ -111,7 +111,7 @@ import Testing
                 run.errors.split(separator: "\n") == [
                     "adminexport: warning: 1 text was cut at the 32,767 UTF-16 units that a cell holds",
                     "adminexport: warning: 1 text had bytes that are no characters; they became U+FFFD",
-                    "adminexport: warning: 2 dates are outside Excel's calendar (1900-03-01 to 9999-12-31) and stand as text",
+                    "adminexport: warning: 2 dates are outside Excel's calendar (1900-03-01 to 9999-12-31), written as text",
                     "adminexport: warning: 1 reference points to a profile, group or team that is not in the tenant",
                 ])
             let expected = [

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import XLSX
+import XLSXTestSupport
 
 // Excel's true limits, not injected ones. One narrow column: the rules are about rows.
 @Suite struct SheetSizeTests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import XLSX
+import XLSXTestSupport
 
 @Suite struct TextPropertyTests {
     private static let perSeed = 600

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import XLSX
+import XLSXTestSupport
 
 @Suite struct WorkbookWriterTests {
     private static let properties = WorkbookProperties(
@@ -279,22 +280,5 @@ import Testing
         // The first entry begins below the border and has no extra field; the second has the 8-byte offset.
         let extra = bytes.ranges(of: [0x01, 0x00, 0x08, 0x00])
         #expect(extra.count == 1)
-    }
-}
-
-/// A small generator of the same numbers each time (SplitMix64).
-struct Generator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-        return value ^ value >> 31
     }
 }

@@ -12,6 +12,9 @@ package final class SeekableReader {
         let frame: SeekTable.Frame
     }
 
+    /// RFC 8878, 3.1.1.1: magic number and frame header.
+    private static let largestHeader = 18
+
     private let file: FileDescriptor
     private let context: OpaquePointer
     private let places: [Place]
@@ -48,8 +51,11 @@ package final class SeekableReader {
                 fileOffset += Int64(frame.compressed)
                 contentOffset += Int(frame.size)
             }
+            // The table has no checksum. A size in it that is wrong would shift all that follows, and the frames themselves
+            // would not tell: but all of them are of one size, and the last says its own.
             guard fileOffset + Int64(SeekTable.encodedSize(frames: table.frames.count)) == length,
-                table.frames.allSatisfy({ $0.size <= SeekableWriter.frameSize })
+                places.dropLast().allSatisfy({ $0.frame.size == SeekableWriter.frameSize }),
+                try places.last.map({ try Self.contentSize(of: $0, in: file) == $0.frame.size }) ?? false
             else {
                 throw ArchiveError(.damaged, "the archive's seek table does not fit the file")
             }
@@ -77,6 +83,13 @@ package final class SeekableReader {
         let footer = try read(file, at: length - Int64(SeekTable.footerSize), count: SeekTable.footerSize)
         let size = SeekTable.encodedSize(frames: try SeekTable.frameCount(footer: footer))
         return try SeekTable(encoded: read(file, at: length - Int64(size), count: size))
+    }
+
+    /// What a frame's header says that it holds; nil where it says nothing that can be.
+    private static func contentSize(of place: Place, in file: FileDescriptor) throws -> UInt32? {
+        let header = try read(file, at: place.fileOffset, count: min(Int(place.frame.compressed), largestHeader))
+        let size = ZSTD_getFrameContentSize(header, header.count)
+        return size <= UInt64(SeekableWriter.frameSize) ? UInt32(size) : nil
     }
 
     private static func read(_ file: FileDescriptor, at offset: Int64, count: Int) throws -> [UInt8] {

@@ -65,7 +65,7 @@ enum Output {
         case "text-replaced":
             "\(count) \(isOne ? "text" : "texts") had bytes that are no characters; they became U+FFFD"
         case "date-as-text":
-            "\(count) \(isOne ? "date is" : "dates are") outside Excel's calendar (1900-03-01 to 9999-12-31) and stand as text"
+            "\(count) \(isOne ? "date is" : "dates are") outside Excel's calendar (1900-03-01 to 9999-12-31), written as text"
         case "unresolved-reference":
             "\(count) \(isOne ? "reference points" : "references point") to a profile, group or team that is not in the tenant"
         default:

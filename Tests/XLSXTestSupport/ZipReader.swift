@@ -1,27 +1,35 @@
 private import CZlib
-import Testing
 
 /// Reads a ZIP by its central directory, with zlib's inflate: enough to look into what the writer made.
-struct ZipReader {
-    struct Entry {
-        let name: String
-        let hasDescriptor: Bool
-        let compressedSize: Int
-        let size: Int
-        let crc: UInt32
-        let offset: Int
+package struct ZipReader {
+    package struct Entry {
+        package let name: String
+        package let hasDescriptor: Bool
+        package let compressedSize: Int
+        package let size: Int
+        package let crc: UInt32
+        package let offset: Int
     }
 
-    let entries: [Entry]
+    /// What is wrong with the archive.
+    package struct Fault: Error, CustomStringConvertible {
+        package let description: String
+
+        init(_ description: String) {
+            self.description = description
+        }
+    }
+
+    package let entries: [Entry]
     private let bytes: [UInt8]
 
-    init(_ bytes: [UInt8]) throws {
+    package init(_ bytes: [UInt8]) throws {
         self.bytes = bytes
         let end = bytes.count - 22
-        try #require(end >= 0 && Self.number(bytes, end, 4) == 0x0605_4B50, "no end of central directory")
+        guard end >= 0, Self.number(bytes, end, 4) == 0x0605_4B50 else { throw Fault("no end of central directory") }
         var at = Self.number(bytes, end + 16, 4)
         entries = try (0..<Self.number(bytes, end + 10, 2)).map { _ in
-            try #require(Self.number(bytes, at, 4) == 0x0201_4B50)
+            guard Self.number(bytes, at, 4) == 0x0201_4B50 else { throw Fault("no central header at \(at)") }
             let length = Self.number(bytes, at + 28, 2)
             let entry = Entry(
                 name: String(decoding: bytes[(at + 46)..<(at + 46 + length)], as: UTF8.self),
@@ -37,17 +45,19 @@ struct ZipReader {
         bytes[at..<(at + width)].reversed().reduce(0) { $0 << 8 | Int($1) }
     }
 
-    func text(_ name: String) throws -> String {
-        let entry = try #require(entries.first { $0.name == name }, "no part \(name)")
+    package func text(_ name: String) throws -> String {
+        guard let entry = entries.first(where: { $0.name == name }) else { throw Fault("no part \(name)") }
         return String(decoding: try content(entry), as: UTF8.self)
     }
 
     /// The entry's content, held to its CRC.
-    func content(_ entry: Entry) throws -> [UInt8] {
+    package func content(_ entry: Entry) throws -> [UInt8] {
         let start = entry.offset + 30 + Self.number(bytes, entry.offset + 26, 2) + Self.number(bytes, entry.offset + 28, 2)
         var compressed = Array(bytes[start..<(start + entry.compressedSize)])
         var stream = z_stream()
-        try #require(inflateInit2_(&stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK)
+        guard inflateInit2_(&stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+            throw Fault("zlib cannot be set up")
+        }
         defer { inflateEnd(&stream) }
         var status = Z_OK
         let content = [UInt8](unsafeUninitializedCapacity: max(1, entry.size)) { output, count in
@@ -60,8 +70,8 @@ struct ZipReader {
             }
             count = output.count - Int(stream.avail_out)
         }
-        try #require(status == Z_STREAM_END)
-        #expect(UInt32(crc32_z(0, content, content.count)) == entry.crc)
+        guard status == Z_STREAM_END, content.count == entry.size else { throw Fault("\(entry.name) does not inflate") }
+        guard UInt32(crc32_z(0, content, content.count)) == entry.crc else { throw Fault("\(entry.name) has another CRC") }
         return content
     }
 }

@@ -1,8 +1,8 @@
 /// Makes texts of every kind that is known to trouble a writer or a reader; equal seeds give equal texts.
-struct NastyText {
+package struct NastyText {
     private var generator: Generator
 
-    init(seed: UInt64) {
+    package init(seed: UInt64) {
         generator = Generator(seed: seed)
     }
 
@@ -18,7 +18,7 @@ struct NastyText {
         ]
 
     /// The next text: a few pieces, now and then one that is close to what a cell holds or far over it.
-    mutating func next() -> [UInt8] {
+    package mutating func next() -> [UInt8] {
         var text: [UInt8] = []
         for _ in 0..<Int.random(in: 1...8, using: &generator) { text += piece() }
         if Int.random(in: 0..<200, using: &generator) == 0 {
@@ -36,7 +36,7 @@ struct NastyText {
 
     /// The text as the rules of a cell leave it, worked out from the rules and not from the writer's code: line ends are
     /// line feeds, ill-formed bytes U+FFFD, and at most 32,767 UTF-16 units stay, a pair of surrogates whole.
-    static func expected(_ bytes: [UInt8]) -> String {
+    package static func expected(_ bytes: [UInt8]) -> String {
         var result = String.UnicodeScalarView()
         var units = 0
         var wasReturn = false
@@ -52,7 +52,7 @@ struct NastyText {
     }
 
     /// For people: where two texts part, with what stands around.
-    static func difference(_ got: String, _ expected: String) -> String {
+    package static func difference(_ got: String, _ expected: String) -> String {
         let (got, expected) = (Array(got.unicodeScalars), Array(expected.unicodeScalars))
         let place = zip(got, expected).enumerated().first { $1.0 != $1.1 }?.offset ?? min(got.count, expected.count)
         func around(_ text: [Unicode.Scalar]) -> String {

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Feeds the escaper, the workbook writer and the archive reader with bytes that libFuzzer makes, under the address sanitizer.
+# A case that fails is kept in .build-fuzz/findings, and shown.
+#
+# usage: Scripts/fuzz.sh [SECONDS [escaper|writer|reader…]]
+set -euo pipefail
+
+seconds=${1:-60}
+shift || true
+targets=("$@")
+if [ ${#targets[@]} -eq 0 ]; then targets=(escaper writer reader); fi
+
+export ADMINEXPORT_FUZZ=1
+swift build -c release --product fuzz --scratch-path .build-fuzz --sanitize=address -Xswiftc -sanitize=fuzzer
+mkdir -p .build-fuzz/findings
+# A trap is the way to tell libFuzzer; Swift's own report would wait for a debugger's answer.
+export SWIFT_BACKTRACE=enable=no
+for target in "${targets[@]}"; do
+    corpus=.build-fuzz/corpus-$target
+    mkdir -p "$corpus"
+    echo "$target: $seconds s"
+    FUZZ_TARGET=$target .build-fuzz/release/fuzz "$corpus" -max_total_time="$seconds" -max_len=8192 -timeout=20 \
+        -rss_limit_mb=4096 -print_final_stats=1 -print_funcs=0 -verbosity=0 -artifact_prefix=".build-fuzz/findings/$target-"
+done

@@ -1,0 +1,54 @@
+private import Foundation
+
+/// What libFuzzer calls, again and again, with bytes that reach further into the code each time.
+///
+/// `FUZZ_TARGET` chooses what they are given to. A case that fails stops the program by a trap, with a sentence on standard
+/// error; libFuzzer then keeps the bytes in a file.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzOneInput(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+    let input = Array(UnsafeBufferPointer(start: bytes, count: count))
+    do {
+        try Target.chosen.run(input)
+    } catch {
+        fail("an error that nobody expected: \(error)")
+    }
+    return 0
+}
+
+@_silgen_name("LLVMFuzzerRunDriver")
+private func runDriver(
+    _ count: UnsafeMutablePointer<CInt>, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
+    _ body: @convention(c) (UnsafePointer<UInt8>, Int) -> CInt
+) -> CInt
+
+/// SwiftPM gives a program's `main` the program's name, and libFuzzer's would not be found under it.
+@_cdecl("fuzz_main")
+public func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
+    var (count, arguments) = (count, arguments)
+    return runDriver(&count, &arguments, fuzzOneInput)
+}
+
+private enum Target: String, CaseIterable {
+    case escaper, writer, reader
+
+    static let chosen: Target = {
+        let name = ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? ""
+        guard let target = Target(rawValue: name) else {
+            fail("FUZZ_TARGET is one of \(allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return target
+    }()
+
+    func run(_ input: [UInt8]) throws {
+        switch self {
+        case .escaper: EscaperCase.run(input)
+        case .writer: try WriterCase.run(input)
+        case .reader: try ReaderCase.run(input)
+        }
+    }
+}
+
+func fail(_ message: String) -> Never {
+    FileHandle.standardError.write(Data("FAILED: \(message)\n".utf8))
+    fatalError(message)
+}
