@@ -30,11 +30,17 @@ private struct Rows2XLSX: ParsableCommand {
         options.sharedStringsCapacity = sharedStrings
         let properties = WorkbookProperties(title: title, creator: creator, application: "rows2xlsx", created: 0)
         let sink = try FileSink(path: output)
-        let workbook = try WorkbookWriter(properties: properties, options: options, to: sink)
-        while let line = readLine() {
-            try JSONDecoder().decode(Line.self, from: Data(line.utf8)).write(to: workbook)
+        let summary: WorkbookSummary
+        do {
+            let workbook = try WorkbookWriter(properties: properties, options: options, to: sink)
+            while let line = readLine() {
+                try JSONDecoder().decode(Line.self, from: Data(line.utf8)).write(to: workbook)
+            }
+            summary = try workbook.finish()
+        } catch {
+            try? FileManager.default.removeItem(atPath: output)
+            throw error
         }
-        let summary = try workbook.finish()
         print(
             """
             {"rows": \(summary.rows), "sheets": \(summary.sheets), "truncatedTexts": \(summary.truncatedTexts), \

@@ -33,7 +33,8 @@ enum ReaderCase {
         try Data(file).write(to: URL(filePath: path))
         do {
             let reader = try SeekableReader(path: FilePath(path))
-            for offset in [0, 1_048_575, 1_048_576, 1_500_000, 2_199_999, reader.size - 1] where offset >= 0 && offset < reader.size {
+            for offset in [0, 1_048_575, 1_048_576, 1_500_000, 2_199_999, reader.size - 1]
+            where offset >= 0 && offset < reader.size {
                 let part = try reader.read(offset: offset, length: 70_000)
                 if !isForeign, part != Array(content[min(offset, content.count)...].prefix(70_000)) {
                     fail("other bytes at \(offset) than were written")

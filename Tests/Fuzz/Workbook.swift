@@ -12,7 +12,9 @@ struct Workbook {
         try strings.parse(zip.text("xl/sharedStrings.xml"))
         let book = Reader()
         try book.parse(zip.text("xl/workbook.xml"))
-        for part in ["[Content_Types].xml", "docProps/core.xml", "docProps/app.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels"] {
+        for part in [
+            "[Content_Types].xml", "docProps/core.xml", "docProps/app.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels",
+        ] {
             try Reader().parse(zip.text(part))
         }
         sheets = try (1...max(1, book.sheets)).map { number in
@@ -47,13 +49,17 @@ struct Workbook {
             case "row":
                 rows.append([])
                 column = 0
-                if let place = attributes["r"], place != "\(rows.count)" { fail("row \(rows.count) says that it is \(place)") }
+                if let place = attributes["r"], place != "\(rows.count)" {
+                    fail("row \(rows.count) says that it is \(place)")
+                }
             case "c":
                 type = attributes["t"] ?? "n"
                 if let place = attributes["r"] {
                     let letters = place.prefix { $0.isLetter }
                     let target = letters.utf8.reduce(0) { $0 * 26 + Int($1) - 64 } - 1
-                    guard target >= column, place == "\(letters)\(rows.count)" else { fail("a cell in row \(rows.count) is at \(place)") }
+                    guard target >= column, place == "\(letters)\(rows.count)" else {
+                        fail("a cell in row \(rows.count) is at \(place)")
+                    }
                     column = target
                 }
                 text = ""
@@ -85,7 +91,9 @@ struct Workbook {
         private var value: String {
             switch type {
             case "s":
-                guard let index = Int(text), strings.indices.contains(index) else { fail("there is no shared string \(text)") }
+                guard let index = Int(text), strings.indices.contains(index) else {
+                    fail("there is no shared string \(text)")
+                }
                 return strings[index]
             case "inlineStr": return EscaperCase.unescaped(text)
             default: return text

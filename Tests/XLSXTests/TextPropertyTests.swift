@@ -12,7 +12,9 @@ import XLSXTestSupport
     }
 
     /// A workbook of one column.
-    private static func workbook(_ texts: [[UInt8]], options: WorkbookOptions) throws -> (bytes: [UInt8], summary: WorkbookSummary) {
+    private static func workbook(_ texts: [[UInt8]], options: WorkbookOptions) throws -> (
+        bytes: [UInt8], summary: WorkbookSummary
+    ) {
         let sink = MemorySink()
         let properties = WorkbookProperties(title: "t", creator: "c", application: "a", created: 0)
         let writer = try WorkbookWriter(properties: properties, options: options, to: sink)
@@ -35,8 +37,10 @@ import XLSXTestSupport
             if reader == .calamine {
                 if expected.contains(/[\u{FFFE}\u{FFFF}][xX][0-9A-Fa-f]{4}_/) { continue }
                 expected = String(
-                    expected.unicodeScalars.map { $0.value | 1 == 0xFFFF ? $0 == "\u{FFFE}" ? "_xFFFE_" : "_xFFFF_" : String($0) }
-                        .joined())
+                    expected.unicodeScalars.map {
+                        $0.value | 1 == 0xFFFF ? $0 == "\u{FFFE}" ? "_xFFFE_" : "_xFFFF_" : String($0)
+                    }
+                    .joined())
             }
             // LibreOffice breaks a paragraph of more than some 16,000 characters in two where a text has several.
             if reader == .libreoffice, expected.utf16.count > 16_000, expected.contains("\n") { continue }
@@ -77,13 +81,16 @@ import XLSXTestSupport
         try Self.compare(reader, texts, result.bytes, "seed \(seed)")
     }
 
-    @Test("Bytes of any kind make a sheet of well-formed UTF-8, and the replaced are counted", arguments: [6, 7] as [UInt64])
+    @Test(
+        "Bytes of any kind make a sheet of well-formed UTF-8, and the replaced are counted", arguments: [6, 7] as [UInt64])
     func illFormed(_ seed: UInt64) throws {
         var nasty = NastyText(seed: seed)
         var generator = Generator(seed: seed)
         let texts = (0..<Self.perSeed).map { _ in
             var text = nasty.next()
-            for _ in 0..<3 { text[Int.random(in: 0..<text.count, using: &generator)] = UInt8.random(in: 1...255, using: &generator) }
+            for _ in 0..<3 {
+                text[Int.random(in: 0..<text.count, using: &generator)] = UInt8.random(in: 1...255, using: &generator)
+            }
             return text
         }
         var options = WorkbookOptions()
@@ -97,7 +104,9 @@ import XLSXTestSupport
         #expect(replaced > 100)
     }
 
-    @Test("A megabyte of text is cut and counted, and neighbours stay whole", arguments: ["a", "é", "😀", "\r\n", "\u{1}", "_x0041_"])
+    @Test(
+        "A megabyte of text is cut and counted, and neighbours stay whole",
+        arguments: ["a", "é", "😀", "\r\n", "\u{1}", "_x0041_"])
     func megabyte(_ filler: String) throws {
         let long = Array(String(repeating: filler, count: 1_048_576 / filler.utf8.count).utf8)
         let texts = [Array("before".utf8), long, Array("after".utf8)]

@@ -169,7 +169,9 @@ import XLSXTestSupport
     @Test(
         "A sheet name that Excel would not take is refused",
         arguments: [
-            "", " ", "a/b", "a\\b", "[a", "a:b", "a?", "a*", "'a", "a'", "History", String(repeating: "a", count: 32),
+            "", " ", "a/b", "a\\b", "[a", "a:b", "a?", "a*", "'a", "a'", "History", "hiSTORY",
+            String(repeating: "a", count: 32), String(repeating: "😀", count: 16), "'\u{301}a", "a\u{FFFE}", "a\u{1}",
+            "_x0041_",
         ])
     func sheetNames(_ name: String) throws {
         let writer = try WorkbookWriter(properties: Self.properties, to: MemorySink())
