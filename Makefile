@@ -1,5 +1,8 @@
 # make demo     see the service work: everything private, temporary, and gone at the end but the workbook
 # make test     every test, against a private PostgreSQL
+# make check-readers  an export of nasty data as seven readers read it, compared with the database
+# make traps    known traps for writers of workbooks, set for this one and for others
+# make fuzz     text, writer and archive reader under libFuzzer, for FUZZ_SECONDS each
 # make check    format, warnings as errors, the arrows between modules
 # make bench    speed and memory beside psql's COPY of the same report
 # make release  optimised programs in .build/release
@@ -9,12 +12,17 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
 ADMINISTRATORS ?= 100000
+FUZZ_SECONDS ?= 60
+# What check-readers takes besides; CI runs it on the programs that the tests have built.
+READERS_ARGUMENTS ?=
+BIN_DIR ?= .build/release
+export BIN_DIR
 
 build_packages := libpq-dev libzstd-dev zlib1g-dev
 run_packages := postgresql python3
 test_packages := $(run_packages) python3-venv zstd
 
-.PHONY: demo test check bench release install build-requirements
+.PHONY: demo test check check-readers traps fuzz bench release install build-requirements
 
 build-requirements:
 	@Scripts/install-requirements.sh $(build_packages)
@@ -36,6 +44,19 @@ check: build-requirements
 	swift format lint --strict --parallel --recursive Sources Tests Package.swift
 	swift build --build-tests
 	swift test --skip-build --filter ArchitectureTests
+
+check-readers: $(if $(filter .build/release,$(BIN_DIR)),release)
+	@Scripts/install-requirements.sh $(test_packages)
+	@Scripts/python.sh openpyxl python-calamine pandas xlsx2csv
+	@Scripts/postgres.sh .venv/bin/python3 Scripts/check-readers.py $(READERS_ARGUMENTS)
+
+traps: build-requirements
+	swift build -c release --product rows2xlsx
+	@Scripts/python.sh openpyxl XlsxWriter rustpy-xlsxwriter
+	@.venv/bin/python3 Benchmarks/traps.py
+
+fuzz: build-requirements
+	@Scripts/fuzz.sh $(FUZZ_SECONDS)
 
 bench: release
 	@Scripts/install-requirements.sh $(run_packages)

@@ -6,10 +6,7 @@ set -euo pipefail
 
 unset "${!ADMINEXPORT_@}"
 # Readers of workbooks that were not written here.
-if [ ! -x .venv/bin/python3 ] || ! .venv/bin/python3 -c 'import openpyxl, python_calamine' 2>/dev/null; then
-    python3 -m venv .venv
-    .venv/bin/python3 -m pip install --quiet --disable-pip-version-check openpyxl python-calamine
-fi
+Scripts/python.sh openpyxl python-calamine
 export TEST_PYTHON=$PWD/.venv/bin/python3
 export TEST_BIN=$PWD/.build/debug
 # Each test has a database, many a service: more side by side than this only wait for the cores.
