@@ -47,7 +47,7 @@ package final class SeekableReader {
             var manifest: Place?
             for frame in table.frames {
                 let place = Place(fileOffset: fileOffset, contentOffset: contentOffset, frame: frame)
-                if frame.size == 0, frame.compressed > 8, fileOffset > 0 { manifest = place } else { places.append(place) }
+                if frame.size == 0, fileOffset > 0 { manifest = place } else { places.append(place) }
                 fileOffset += Int64(frame.compressed)
                 contentOffset += Int(frame.size)
             }
@@ -129,7 +129,8 @@ package final class SeekableReader {
     package func manifest() throws -> [UInt8] {
         guard let place = manifestPlace else { throw ArchiveError(.damaged, "the archive has no manifest") }
         let bytes = try Self.read(file, at: place.fileOffset, count: Int(place.frame.compressed))
-        guard bytes.littleEndian(at: 0) == SeekableWriter.manifestMagic, Int(bytes.littleEndian(at: 4)) == bytes.count - 8
+        guard bytes.count >= 8, bytes.littleEndian(at: 0) == SeekableWriter.manifestMagic,
+            Int(bytes.littleEndian(at: 4)) == bytes.count - 8
         else { throw ArchiveError(.damaged, "the archive's manifest is damaged") }
         return Array(bytes[8...])
     }
