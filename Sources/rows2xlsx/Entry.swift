@@ -90,7 +90,8 @@ private enum Line: Decodable {
             } else {
                 let digits = Array(try container.decode(Bytes.self).hex)
                 self = .text(
-                    stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(String(digits[$0...($0 + 1)]), radix: 16) ?? 0 })
+                    stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(String(digits[$0...($0 + 1)]), radix: 16) ?? 0 }
+                )
             }
         }
     }

@@ -35,7 +35,8 @@ import Testing
     private static func files(_ folder: String) -> [String] {
         (FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []).filter {
             var isDirectory: ObjCBool = false
-            return FileManager.default.fileExists(atPath: folder + "/" + $0, isDirectory: &isDirectory) && !isDirectory.boolValue
+            return FileManager.default.fileExists(atPath: folder + "/" + $0, isDirectory: &isDirectory)
+                && !isDirectory.boolValue
         }
     }
 
@@ -124,7 +125,8 @@ import Testing
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(atPath: folder) }
             let calls = FailingCalls(fatal: fatal, error: .noSpace)
-            let isMarked = (try? ArchiveStore(root: FilePath(folder), calls: calls).verify(storeID: "id", mayCreate: true)) != nil
+            let isMarked =
+                (try? ArchiveStore(root: FilePath(folder), calls: calls).verify(storeID: "id", mayCreate: true)) != nil
             #expect(isMarked == (calls.failed == nil))
             #expect(try Self.descriptors(folder) == 0)
             // What is there after a failure is what the next start would have written.

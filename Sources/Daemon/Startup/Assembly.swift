@@ -109,7 +109,8 @@ struct Assembly {
         let leases = LeaseStore(
             tenantLimit: configuration.limits.runningPerTenant, lease: configuration.lease, deadline: configuration.deadline,
             retention: configuration.retention)
-        let runner = ExportRunner(directory: directory, database: database, contract: contract, disk: disk,
+        let runner = ExportRunner(
+            directory: directory, database: database, contract: contract, disk: disk,
             settings: configuration.workbook)
         let worker = Worker(
             Worker.Configuration(

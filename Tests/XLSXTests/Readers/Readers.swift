@@ -7,7 +7,8 @@ enum Readers: String, CaseIterable, Sendable {
 
     /// LibreOffice is large, and a machine may do without.
     var isHere: Bool {
-        self != .libreoffice || ["/usr/bin", "/usr/local/bin"].contains { FileManager.default.isExecutableFile(atPath: $0 + "/soffice") }
+        guard self == .libreoffice else { return true }
+        return ["/usr/bin", "/usr/local/bin"].contains { FileManager.default.isExecutableFile(atPath: $0 + "/soffice") }
     }
 
     /// The first sheet's rows.
