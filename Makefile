@@ -47,7 +47,8 @@ check: build-requirements
 
 check-readers: $(if $(filter .build/release,$(BIN_DIR)),release)
 	@Scripts/install-requirements.sh $(test_packages)
-	@Scripts/python.sh openpyxl python-calamine pandas xlsx2csv
+	-@Scripts/install-requirements.sh libreoffice-calc
+	@Scripts/python.sh openpyxl python-calamine pandas xlsx2csv pyreportjasper
 	@Scripts/postgres.sh .venv/bin/python3 Scripts/check-readers.py $(READERS_ARGUMENTS)
 
 traps: build-requirements

@@ -60,6 +60,18 @@ import Testing
                 ["Asia", "Asia"], ["Europe", "Europe"], ["France", "Europe / France"],
                 ["Paris, \"City\"", "Europe / France / \"Paris, \"\"City\"\"\""],
             ])
+        // What hangs on a circle is below it, whatever its name.
+        let hanging = try await groups(
+            """
+            INSERT INTO directory.administrator_group (id, tenant_id, name, parent_id) OVERRIDING SYSTEM VALUE VALUES
+                (10, 1, 'A', 2), (11, 1, 'Z', 12), (12, 1, 'Y', 11), (13, 1, 'B', 12);
+            UPDATE directory.administrator_group SET parent_id = 3 WHERE id = 1
+            """)
+        #expect(
+            hanging.map { $0[1] } == [
+                "Asia", "Europe", "Europe / France", "Europe / France / A",
+                "Europe / France / \"Paris, \"\"City\"\"\"", "Y", "Y / B", "Y / Z",
+            ])
         let alone = try await groups("UPDATE directory.administrator_group SET parent_id = id WHERE id = 4")
         #expect(alone.last == ["Asia", "Asia"] && alone.count == 4)
     }

@@ -8,7 +8,8 @@ package struct GroupTree: Sendable {
 
     private var bytes: [UInt8] = []
     private var names: [Range<Int>] = []
-    private var roots: [Int32] = []
+    /// Where walks begin, in the order of names; the circles' last.
+    private var tops: [Int32] = []
     private var firstChild: [Int32] = []
     private var nextSibling: [Int32] = []
 
@@ -43,7 +44,31 @@ package struct GroupTree: Sendable {
                 firstChild[Int(parent)] = Int32(index)
             }
         }
-        roots = parents.indices.filter { parents[$0] == nil }.map(Int32.init)
+        tops = parents.indices.filter { parents[$0] == nil }.map(Int32.init) + Self.circles(parents)
+    }
+
+    /// The first by name of each circle, in the order of names. What hangs on a circle is below it, and no circle.
+    private static func circles(_ parents: [Int32?]) -> [Int32] {
+        var firsts: [Int32] = []
+        // Who passed a group first, on the way up from which start.
+        var passed = Array(repeating: none, count: parents.count)
+        for start in parents.indices {
+            var group = Int32(start)
+            while passed[Int(group)] == none {
+                passed[Int(group)] = Int32(start)
+                guard let parent = parents[Int(group)] else { break }
+                group = parent
+            }
+            guard passed[Int(group)] == Int32(start), parents[Int(group)] != nil else { continue }
+            var first = group
+            var next = parents[Int(group)]
+            while let member = next, member != group {
+                first = min(first, member)
+                next = parents[Int(member)]
+            }
+            firsts.append(first)
+        }
+        return firsts.sorted()
     }
 
     /// How many groups there are.
@@ -58,8 +83,7 @@ package struct GroupTree: Sendable {
         _ body: (_ name: UnsafeBufferPointer<UInt8>, _ path: UnsafeBufferPointer<UInt8>) throws -> Void
     ) rethrows {
         var walk = Walk(count: count)
-        for root in roots { try visit(root, &walk, body) }
-        for index in names.indices where !walk.isVisited[index] { try visit(Int32(index), &walk, body) }
+        for top in tops { try visit(top, &walk, body) }
     }
 
     /// Where a walk through the tree stands.

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Export nasty data through the real service and compare what every reader of workbooks at hand makes of it.
+
+usage: Scripts/postgres.sh PYTHON Scripts/check-readers.py [--readers NAME,NAME…] [--administrators N] [--keep DIR]
+
+The tenant of Tests/Nasty/nasty.sql is exported with its disabled administrators and its references, once with and once
+without cell references (the `r` of cells and rows). What each cell should hold comes from plain SQL.
+
+  --readers NAMES       only these; a reader that is not installed is skipped by name
+  --administrators N    instead of the nasty tenant a made-up one of N administrators, read by the readers that stream
+  --keep DIR            leave the workbooks there
+
+Printed is a line for each reader and workbook, with the cells compared and the differences, and the first ten of these.
+The exit status is 1 when there is one, when a reader gives up, or when the job's warnings are not what was counted here.
+"""
+import argparse
+import pathlib
+import shutil
+import signal
+import sys
+import traceback
+
+from readers import by_hand, libreoffice, poi, python_packages
+from readers.compare import compare
+from readers.database import Database
+from readers.expected import Expected
+from readers.reader import Unusable
+from readers.service import SCRATCH, Service, administer
+
+READERS = [*by_hand.READERS, *python_packages.READERS, *libreoffice.READERS, *poi.READERS]
+NASTY = pathlib.Path(__file__).resolve().parent.parent / "Tests/Nasty/nasty.sql"
+
+
+def arguments():
+    names = [reader.name for reader in READERS]
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0], epilog="Readers: " + ", ".join(names))
+    parser.add_argument("--readers", metavar="NAMES", default=",".join(names), type=lambda value: value.split(","))
+    parser.add_argument("--administrators", metavar="N", type=int)
+    parser.add_argument("--keep", metavar="DIR", type=pathlib.Path)
+    options = parser.parse_args()
+    if unknown := set(options.readers) - set(names):
+        parser.error("unknown readers: " + ", ".join(sorted(unknown)))
+    return options
+
+
+class Check:
+    """The readers that were asked for, and whether anything was wrong so far."""
+
+    def __init__(self, options):
+        self.options = options
+        self.failed = False
+        self.readers = []
+        for reader in READERS:
+            if reader.name not in options.readers:
+                continue
+            try:
+                version = reader.version()
+            except Unusable as reason:
+                print(f"skipped: {reader.name} is installed, but {reason}", flush=True)
+                continue
+            if version:
+                self.readers.append((reader, version))
+            else:
+                print(f"skipped: {reader.name} is not installed", flush=True)
+
+    def say(self, name, workbook, text):
+        print(f"{name:<32} {workbook:<28} {text}", flush=True)
+
+    def fail(self, text):
+        self.failed = True
+        print("  " + text, flush=True)
+
+    def workbook(self, file, job, expected, has_references=True, streams=False):
+        """Reads a workbook with every reader; then the warnings that the job has are compared with what was counted."""
+        if self.options.keep:
+            self.options.keep.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, self.options.keep)
+        if by_hand.has_references(file) != has_references:
+            self.say("cell references", file.name, "are not as the service was told")
+            self.failed = True
+        for reader, version in self.readers:
+            if reader.streams or not streams:
+                self.read(reader, version, file, expected, has_references)
+        self.warnings(file, job, expected)
+
+    def read(self, reader, version, file, expected, has_references):
+        work = SCRATCH / f"{reader.name}-{file.stem}"
+        work.mkdir()
+        name = f"{reader.name} {version}"
+        try:
+            got = reader.read(file, work)
+            if reader.needs_references and not has_references and not any(got.values()):
+                self.say(name, file.name, "reads nothing without cell references, as it is known to")
+                return
+            result = compare(expected.sheets(), got, reader)
+        except Exception as error:
+            self.say(name, file.name, "gave up")
+            self.fail("".join(traceback.format_exception_only(error)).strip())
+            return
+        finally:
+            shutil.rmtree(work)
+        known = f", {result.garbled:,} more that it is known to garble" if result.garbled else ""
+        self.say(name, file.name, f"{result.cells:>11,} cells {result.differences:>5,} differences{known}")
+        for line in result.shown:
+            self.fail(line)
+
+    def warnings(self, file, job, expected):
+        if not expected.counted:
+            return
+        counted = {kind: count for kind, count in expected.warnings.items() if count}
+        warnings = {warning["kind"]: warning["count"] for warning in job["warnings"]}
+        text = ", ".join(f"{kind} {count:,}" for kind, count in sorted(warnings.items())) or "none"
+        self.say("warnings of the job", file.name, text)
+        if warnings != counted:
+            self.fail(f"expected {counted}, got {warnings}")
+
+
+def nasty(check):
+    database = Database("readers")
+    administer(database, "migrate", "--with-directory")
+    database.file(NASTY)
+    expected = Expected(database, "nasty", with_references=True)
+    for name, settings in (("nasty", {}), ("nasty-without-r", {"WORKBOOK_CELL_REFERENCES": "false"})):
+        file = SCRATCH / f"{name}.xlsx"
+        with Service(database, name, settings) as service:
+            job = service.export("nasty", file, "--include-references")
+        check.workbook(file, job, expected, has_references=not settings)
+
+
+def many(check, administrators):
+    database = Database("readers")
+    administer(database, "migrate", "--with-directory")
+    administer(database, "demo-data", "--tenant", "acme", "--administrators", str(administrators))
+    file = SCRATCH / f"demo-{administrators}.xlsx"
+    with Service(database, "demo", {}) as service:
+        job = service.export("acme", file)
+    check.workbook(file, job, Expected(database, "acme", with_references=False), streams=True)
+
+
+def main():
+    options = arguments()
+    # So that the daemon is stopped however this ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    check = Check(options)
+    if options.administrators:
+        many(check, options.administrators)
+    else:
+        nasty(check)
+    sys.exit(check.failed)
+
+
+if __name__ == "__main__":
+    main()

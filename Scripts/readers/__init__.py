@@ -1,0 +1,1 @@
+"""What Scripts/check-readers.py is made of."""

@@ -1,0 +1,68 @@
+"""What a cell holds of a text or a day, by the rules that the service documents, written again in Python.
+
+A cell is None, a str, or a datetime.date; whatever else a reader gives (a number, a time) is a difference.
+"""
+import re
+from datetime import date, datetime, time
+
+LIMIT = 32_767
+ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
+
+
+def cell_text(text):
+    """Gives what a cell shows of a text, and whether the text had to be cut.
+
+    CR LF and CR are LF in a cell. Of more than 32,767 UTF-16 units the first 32,767 stay, one less where the last would be
+    half a character. An empty text is an empty cell.
+    """
+    if not text:
+        return None, False
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if len(text) <= LIMIT // 2:
+        return text, False
+    units = text.encode("utf-16-le")
+    if len(units) <= 2 * LIMIT:
+        return text, False
+    return units[:2 * LIMIT].decode("utf-16-le", errors="ignore"), True
+
+
+def cell_day(text):
+    """Gives what a cell shows of a day as PostgreSQL spells it, and whether it had to be written as text.
+
+    Excel's calendar is right from 1900-03-01 to 9999-12-31. Other days are texts: the year before 0001 is 0000, the one
+    before that -0001, years past 9999 have more digits, and the infinities are as PostgreSQL spells them.
+    """
+    if text is None:
+        return None, False
+    if text in ("infinity", "-infinity"):
+        return text, True
+    year, month, day = map(int, text.removesuffix(" BC").split("-"))
+    if text.endswith(" BC"):
+        year = 1 - year
+    if (1900, 3, 1) <= (year, month, day) <= (9999, 12, 31):
+        return date(year, month, day), False
+    return f"{'-' if year < 0 else ''}{abs(year):04}-{month:02}-{day:02}", True
+
+
+def unescape(value):
+    """Reads the `_xHHHH_` of a text (ECMA-376 Part 1, 22.9.2.19, ST_Xstring) for readers that leave it as it stands."""
+    return ESCAPE.sub(lambda match: chr(int(match[1], 16)), value) if isinstance(value, str) and "_x" in value else value
+
+
+def plain(value):
+    """A cell as Python's readers give it: empty texts are empty cells, midnight is a day."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, datetime) and value.time() == time.min:
+        return value.date()
+    return value
+
+
+def place(row, column):
+    """`B7` for the zero-based row 6 and column 1."""
+    letters = ""
+    column += 1
+    while column:
+        column, letter = divmod(column - 1, 26)
+        letters = chr(65 + letter) + letters
+    return f"{letters}{row + 1}"

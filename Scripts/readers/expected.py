@@ -1,0 +1,132 @@
+"""What a workbook should hold, from plain SQL, in other words than the service's own."""
+from collections import Counter
+from itertools import chain, islice
+
+from .cells import cell_day, cell_text
+
+HEADER = ["Name", "Email", "Phone", "Profile", "Main group", "Secondary groups", "Teams", "Creation date", "Last update",
+          "Status"]
+ROWS_OF_A_SHEET = 1_048_576
+
+ITEM = """CASE WHEN r.name ~ '[,"]' THEN '"' || replace(r.name, '"', '""') || '"' ELSE r.name END"""
+
+
+def _list(relation, column, link):
+    """The names that an administrator's links lead to, as one text for each administrator."""
+    return f"""(SELECT l.administrator_id, string_agg({ITEM}, ', ' ORDER BY r.name COLLATE "C") AS names
+        FROM directory.{link} l JOIN directory.{relation} r ON r.id = l.{column} GROUP BY l.administrator_id)"""
+
+
+def administrators_query(tenant):
+    return f"""SELECT json_build_array(a.name, a.email, a.phone, p.name, g.name, s.names, t.names,
+            (a.created_at AT TIME ZONE n.time_zone)::date::text, (a.updated_at AT TIME ZONE n.time_zone)::date::text,
+            a.status)
+        FROM directory.administrator a JOIN directory.tenant n ON n.id = a.tenant_id
+        LEFT JOIN directory.profile p ON p.id = a.profile_id
+        LEFT JOIN directory.administrator_group g ON g.id = a.main_group_id
+        LEFT JOIN {_list("administrator_group", "group_id", "administrator_secondary_group")} s ON s.administrator_id = a.id
+        LEFT JOIN {_list("team", "team_id", "administrator_team")} t ON t.administrator_id = a.id
+        WHERE n.slug = '{tenant}' ORDER BY a.id"""
+
+
+def names_query(tenant, relation):
+    return f"""SELECT json_build_array(r.name) FROM directory.{relation} r JOIN directory.tenant n ON n.id = r.tenant_id
+        WHERE n.slug = '{tenant}' ORDER BY r.name COLLATE "C" """
+
+
+def groups_query(tenant):
+    return f"""SELECT json_build_array(g.id, g.name, g.parent_id)
+        FROM directory.administrator_group g JOIN directory.tenant n ON n.id = g.tenant_id
+        WHERE n.slug = '{tenant}' ORDER BY g.name COLLATE "C", g.id"""
+
+
+class Expected:
+    """The sheets of a tenant's workbook, and the warnings that its job should have.
+
+    The warnings are counted while the sheets are read, each time anew.
+    """
+
+    def __init__(self, database, tenant, with_references):
+        self.database, self.tenant, self.with_references = database, tenant, with_references
+        self.warnings = Counter()
+        self.counted = False
+
+    def sheets(self):
+        """Gives pairs of name and rows, one after the other: a sheet's rows are read before the next sheet is asked for."""
+        self.warnings = Counter()
+        yield from self._administrators()
+        if self.with_references:
+            yield "Profiles", self._texts(["Name"], self.database.rows(names_query(self.tenant, "profile")))
+            yield "Groups", self._texts(["Name", "Path"], tree(self.database.rows(groups_query(self.tenant))))
+            yield "Teams", self._texts(["Name"], self.database.rows(names_query(self.tenant, "team")))
+        self.counted = True
+
+    def _administrators(self):
+        """A sheet takes Excel's number of rows; what is over goes to the next, under the same header."""
+        rows = (self._administrator(row) for row in self.database.rows(administrators_query(self.tenant)))
+        number = 1
+        first = list(islice(rows, 1))
+        while first:
+            name = "Administrators" if number == 1 else f"Administrators ({number})"
+            yield name, chain([HEADER], first, islice(rows, ROWS_OF_A_SHEET - 2))
+            first = list(islice(rows, 1))
+            number += 1
+
+    def _administrator(self, row):
+        return [*map(self._text, row[:7]), self._day(row[7]), self._day(row[8]), row[9].capitalize()]
+
+    def _texts(self, header, rows):
+        yield header
+        for row in rows:
+            yield [self._text(text) for text in row]
+
+    def _text(self, text):
+        shown, is_cut = cell_text(text)
+        if is_cut:
+            self.warnings["text-truncated"] += 1
+        return shown
+
+    def _day(self, text):
+        shown, is_text = cell_day(text)
+        if is_text:
+            self.warnings["date-as-text"] += 1
+        return shown
+
+
+def tree(groups):
+    """Gives names and paths, each group before those below it, from groups that are sorted by name.
+
+    Those that no way from the top leads to, circles and what hangs on them, come last: of each circle the first by name,
+    as if it stood at the top.
+    """
+    groups = list(groups)
+    names = {key: name for key, name, _ in groups}
+    parents = {key: parent for key, _, parent in groups}
+    children = {}
+    for key, _, parent in groups:
+        children.setdefault(parent if parent in names else None, []).append(key)
+    visited = set()
+    tops = [*children.get(None, []), *(key for key in names if stands_in_circle(key, parents))]
+    for top in tops:
+        pending = [(top, "")]
+        while pending:
+            key, prefix = pending.pop()
+            if key in visited:
+                continue
+            visited.add(key)
+            path = prefix + step(names[key])
+            yield [names[key], path]
+            pending += [(child, path + " / ") for child in reversed(children.get(key, []))]
+
+
+def stands_in_circle(key, parents):
+    above, seen = parents[key], set()
+    while above in parents and above != key and above not in seen:
+        seen.add(above)
+        above = parents[above]
+    return above == key
+
+
+def step(name):
+    """A name in a path: quoted as in CSV where it holds a slash or a quote."""
+    return '"' + name.replace('"', '""') + '"' if "/" in name or '"' in name else name

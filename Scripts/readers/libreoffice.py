@@ -1,0 +1,83 @@
+"""LibreOffice without a window: to CSV, and to .xlsx and back.
+
+It reads `_x005F_` and the escapes of what XML forbids, and leaves other escapes such as `_x0041_` as they stand; the
+service writes none of these. What it is known to garble:
+
+- A text with a line feed is made of paragraphs, and a paragraph of more than 16,367 UTF-16 units is broken into several,
+  even between surrogates (editeng, MAXCHARSINPARA). Where the breaks make it longer than a cell, .xlsx gets what fits.
+- When it writes .xlsx, its escapes (ECMA-376 Part 1, 22.9.2.19) are not those of the text: it leaves `_x005F_xHHHH_` and
+  `_x0020_` as they stand, of `_xHHHH_xHHHH_` it escapes the first only, and it does not see that the underscore of an
+  escaped control character completes what stands before it (sax, fastserializer.cxx). Since it reads all of them
+  right, its CSV shows that the workbook is not the cause.
+"""
+import csv
+import re
+import shutil
+import zipfile
+
+from .cells import cell_text, unescape
+from .python_packages import openpyxl as read_openpyxl
+from .reader import Reader, run
+from .service import SCRATCH
+
+# Comma, quote, UTF-8, from the first line; cells as they are shown; every sheet to a file of its own (-1).
+CSV = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,-1"
+
+LONGEST_PARAGRAPH = 16_367
+ESCAPED = re.compile("_[xX]005[fF]_[xX][0-9A-Fa-f]{4}_|_[xX](?!0020_)[0-9A-Fa-f]{4}_")
+FORBIDDEN = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")
+
+
+def version():
+    if not shutil.which("soffice"):
+        return None
+    return run("soffice", "--version").decode().split()[1]
+
+
+def convert(path, to, work):
+    """Converts with a profile of its own, so that neither the user's settings nor a running program matter."""
+    run("soffice", f"-env:UserInstallation=file://{SCRATCH}/lo", "--headless", "--norestore", "--convert-to", to,
+        "--outdir", work, path)
+
+
+def to_csv(path, work):
+    convert(path, CSV, work)
+    result = {}
+    for file in sorted(work.glob("*.csv")):
+        with open(file, encoding="utf-8", newline="") as lines:
+            result[file.stem.removeprefix(path.stem + "-")] = [[cell or None for cell in row] for row in csv.reader(lines)]
+    return result
+
+
+def round_trip(path, work):
+    convert(path, "xlsx", work)
+    file = work / path.name
+    with zipfile.ZipFile(file) as book:
+        for part in book.namelist():
+            if part.startswith("xl/worksheets/") and re.search(rb"<f[ />]", book.read(part)):
+                raise ValueError(f"LibreOffice took a text for a formula: {part} has an <f>")
+    return read_openpyxl(file, work)
+
+
+def break_paragraphs(text):
+    return "\n".join(map(break_paragraph, text.split("\n"))) if "\n" in text else text
+
+
+def break_paragraph(line):
+    units = line.encode("utf-16-le")
+    size = 2 * LONGEST_PARAGRAPH
+    parts = [units[at:at + size] for at in range(0, len(units), size)]
+    return "\n".join(part.decode("utf-16-le", errors="replace") for part in parts)
+
+
+def write_and_read(text):
+    """The text after LibreOffice's own escaping has been read as it should be."""
+    text, _ = cell_text(break_paragraphs(text))
+    text = ESCAPED.sub(lambda match: match[0] if len(match[0]) > 7 else "_x005F" + match[0], text)
+    return unescape(FORBIDDEN.sub(lambda match: f"_x{ord(match[0]):04x}_", text))
+
+
+READERS = [
+    Reader("libreoffice-csv", version, to_csv, typed=False, ordered=False, garbles=break_paragraphs),
+    Reader("libreoffice-xlsx", version, round_trip, garbles=write_and_read),
+]
