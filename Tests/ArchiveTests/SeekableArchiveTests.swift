@@ -110,9 +110,10 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
             var bytes = Array(try Data(contentsOf: url))
             // Three frames and the manifest; in each entry four bytes of compressed size, then four of content.
             let entry = bytes.count - SeekTable.encodedSize(frames: 4) + 8 + frame * 8
-            for place in [entry, entry + 4] {
+            for (place, value) in [(entry, bytes[entry] &+ 1), (entry + 4, bytes[entry + 4] &+ 1), (entry + 6, 0)] {
                 var changed = bytes
-                changed[place] &+= 1
+                changed[place] = value
+                if changed == bytes { continue }
                 try Data(changed).write(to: url)
                 let error = #expect(throws: ArchiveError.self) { _ = try store.open(Self.name) }
                 #expect(error?.code == .damaged)

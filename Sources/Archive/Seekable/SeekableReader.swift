@@ -44,16 +44,15 @@ package final class SeekableReader {
             var fileOffset: Int64 = 0
             var contentOffset = 0
             var places: [Place] = []
-            var manifest: Place?
             for frame in table.frames {
-                let place = Place(fileOffset: fileOffset, contentOffset: contentOffset, frame: frame)
-                if frame.size == 0, fileOffset > 0 { manifest = place } else { places.append(place) }
+                places.append(Place(fileOffset: fileOffset, contentOffset: contentOffset, frame: frame))
                 fileOffset += Int64(frame.compressed)
                 contentOffset += Int(frame.size)
             }
+            let manifest = places.popLast()
             // The table has no checksum. A size in it that is wrong would shift all that follows, and the frames themselves
-            // would not tell: but all of them are of one size, and the last says its own.
-            guard fileOffset + Int64(SeekTable.encodedSize(frames: table.frames.count)) == length,
+            // would not tell: but all of them are of one size, the last says its own, and the manifest behind it has none.
+            guard manifest?.frame.size == 0, fileOffset + Int64(SeekTable.encodedSize(frames: table.frames.count)) == length,
                 places.dropLast().allSatisfy({ $0.frame.size == SeekableWriter.frameSize }),
                 try places.last.map({ try Self.contentSize(of: $0, in: file) == $0.frame.size }) ?? false
             else {
