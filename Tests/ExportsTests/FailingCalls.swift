@@ -10,7 +10,7 @@ final class FailingCalls: FileSystemCalls {
     private let fatal: Int
     private let error: Errno
     private let isLasting: Bool
-    private let state = Mutex((made: 0, failed: String?.none))
+    private let state = Mutex((made: [String](), failed: String?.none))
 
     /// - Parameters:
     ///   - fatal: the number of the call that fails, from 1.
@@ -24,11 +24,14 @@ final class FailingCalls: FileSystemCalls {
     /// The name of the first call that failed; nil where none did.
     var failed: String? { state.withLock { $0.failed } }
 
+    /// The names of the calls, in order.
+    var made: [String] { state.withLock { $0.made } }
+
     private func count(_ name: String) throws(Errno) {
         let isFatal = state.withLock { state in
-            state.made += 1
-            if state.made == fatal { state.failed = name }
-            return isLasting ? state.made >= fatal : state.made == fatal
+            state.made.append(name)
+            if state.made.count == fatal { state.failed = name }
+            return isLasting ? state.made.count >= fatal : state.made.count == fatal
         }
         if isFatal { throw error }
     }
