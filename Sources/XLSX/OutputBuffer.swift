@@ -28,12 +28,6 @@ package final class OutputBuffer {
         count = 0
     }
 
-    /// Gives up what was appended past `length`.
-    func truncate(to length: Int) {
-        precondition(length <= count)
-        count = length
-    }
-
     /// Makes room for `extra` more bytes; the `unchecked` appends below rely on it.
     @inline(__always)
     func reserve(_ extra: Int) {

@@ -150,6 +150,22 @@ import XLSXTestSupport
         #expect(try (zip.text("xl/worksheets/sheet1.xml") + zip.text("xl/sharedStrings.xml")).contains(expected))
     }
 
+    @Test("A date that is no day, and one that Excel does not have, are texts and counted")
+    func datesAsText() throws {
+        let sink = MemorySink()
+        let writer = try WorkbookWriter(properties: Self.properties, to: sink)
+        try writer.beginSheet("S", columns: [Column("D", .date), Column("E", .date)])
+        try writer.date(text: "infinity")
+        try writer.date(daysSince1970: -25_509)
+        try writer.endRow()
+        #expect(throws: XLSXError.self) { try writer.date(daysSince1970: .max) }
+        #expect(throws: XLSXError.self) { try writer.date(daysSince1970: 400_000_001) }
+        #expect(try writer.finish().datesAsText == 2)
+        let zip = try ZipReader(sink.bytes)
+        #expect(try zip.text("xl/worksheets/sheet1.xml").contains("<c r=\"A2\" s=\"1\" t=\"s\"><v>2</v></c><c r=\"B2\" s=\"1\""))
+        #expect(try zip.text("xl/sharedStrings.xml").contains("<si><t>infinity</t></si><si><t>1900-02-28</t></si>"))
+    }
+
     @Test("Cut and replaced texts are counted")
     func counts() throws {
         let long = String(repeating: "a", count: 40_000)
