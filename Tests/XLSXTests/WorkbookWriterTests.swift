@@ -162,7 +162,8 @@ import XLSXTestSupport
         #expect(throws: XLSXError.self) { try writer.date(daysSince1970: 400_000_001) }
         #expect(try writer.finish().datesAsText == 2)
         let zip = try ZipReader(sink.bytes)
-        #expect(try zip.text("xl/worksheets/sheet1.xml").contains("<c r=\"A2\" s=\"1\" t=\"s\"><v>2</v></c><c r=\"B2\" s=\"1\""))
+        let sheet = try zip.text("xl/worksheets/sheet1.xml")
+        #expect(sheet.contains("<c r=\"A2\" s=\"1\" t=\"s\"><v>2</v></c><c r=\"B2\" s=\"1\""))
         #expect(try zip.text("xl/sharedStrings.xml").contains("<si><t>infinity</t></si><si><t>1900-02-28</t></si>"))
     }
 
