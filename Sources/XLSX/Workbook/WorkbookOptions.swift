@@ -26,7 +26,7 @@ public struct WorkbookOptions: Sendable {
     /// Excel's last row (ECMA-376 leaves it open; Excel's specifications and limits do not).
     public static let excelRows = 1_048_576
 
-    /// DEFLATE level, 1 to 9. Level 6 makes files some 15 % smaller and takes three times as long.
+    /// DEFLATE level, 1 to 9. Level 6 makes files some 20 % smaller and takes more than twice as long; see <doc:Compatibility>.
     public var compressionLevel = 1
     /// What the shared-strings table may take, in bytes. At 0 every string is inline.
     public var sharedStringsCapacity = 8 * 1024 * 1024
@@ -38,7 +38,7 @@ public struct WorkbookOptions: Sendable {
     /// Whether rows and cells say where they stand (`<row r="2"><c r="A2">`).
     ///
     /// ECMA-376 leaves it open (Part 1, 18.3.1.4 and 18.3.1.73), and Excel and LibreOffice read a sheet without. Files are
-    /// then a third smaller. Microsoft Access, Spreadsheet Compare and some importers need the references.
+    /// then more than a third smaller. Microsoft Access, Spreadsheet Compare and some importers need the references.
     public var cellReferences = true
     /// Rows that are looked at for the columns' widths.
     public var rowsForWidths = 200
