@@ -188,7 +188,7 @@ import XLSXTestSupport
         arguments: [
             "", " ", "a/b", "a\\b", "[a", "a:b", "a?", "a*", "'a", "a'", "History", "hiSTORY",
             String(repeating: "a", count: 32), String(repeating: "😀", count: 16), "'\u{301}a", "a\u{FFFE}", "a\u{1}",
-            "_x0041_",
+            "_x0041_", "_x0041_\u{301}",
         ])
     func sheetNames(_ name: String) throws {
         let writer = try WorkbookWriter(properties: Self.properties, to: MemorySink())

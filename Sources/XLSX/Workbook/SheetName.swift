@@ -12,7 +12,7 @@ enum SheetName {
                 "is longer than \(longest) UTF-16 units"
             } else if name.unicodeScalars.contains(where: { forbidden.unicodeScalars.contains($0) || isNoXML($0) }) {
                 "holds one of []:*?/\\ or a control character"
-            } else if name.contains(/_[xX][0-9A-Fa-f]{4}_/) {
+            } else if name.contains(/_[xX][0-9A-Fa-f]{4}_/.matchingSemantics(.unicodeScalar)) {
                 "holds what readers take for an escaped character"
             } else if name.unicodeScalars.first == "'" || name.unicodeScalars.last == "'" {
                 "starts or ends with an apostrophe"
