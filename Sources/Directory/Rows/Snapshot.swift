@@ -108,12 +108,12 @@ extension Snapshot {
             try await connection.query(
                 Query("set-time-zone", "SELECT set_config('TimeZone', $1, true) IS NOT NULL AS done", [.text(name)]))
         } catch let error as PostgresError where error.sqlState == SQLState.invalidParameterValue {
-            throw DirectoryError.unknownTimeZone(name)
+            throw DirectoryError.unknownTimeZone(String(name.prefix(64)))
         }
         guard name.isEmpty || name.contains(where: \.isNumber) else { return }
         let listed = try await connection.query(
             Query("listed-time-zone", "SELECT FROM pg_timezone_names WHERE lower(name) = lower($1)", [.text(name)]))
-        if listed.isEmpty { throw DirectoryError.unknownTimeZone(name) }
+        if listed.isEmpty { throw DirectoryError.unknownTimeZone(String(name.prefix(64))) }
     }
 
     private static func names(

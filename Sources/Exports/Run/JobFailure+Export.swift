@@ -38,7 +38,7 @@ extension JobFailure {
         case .unknownTimeZone(let name):
             self.init(
                 kind: "unknown-time-zone",
-                message: "PostgreSQL does not know the tenant's time zone \"\(name.prefix(64))\". Set it to a name such as "
+                message: "PostgreSQL does not know the tenant's time zone \"\(name)\". Set it to a name such as "
                     + "Europe/Paris (pg_timezone_names lists them) and start again.")
         case .sourceInvalid(let fault):
             self.init(kind: "source-invalid", message: "The directory does not hold to its contract: \(fault).")
