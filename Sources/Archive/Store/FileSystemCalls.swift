@@ -36,7 +36,9 @@ package struct SystemCalls: FileSystemCalls {
         while !rest.isEmpty {
             let written = Glibc.write(file.rawValue, rest.baseAddress, rest.count)
             if written < 0, errno == EINTR { continue }
-            try Self.check(Int32(truncatingIfNeeded: min(written, 1)))
+            try Self.check(written < 0 ? -1 : 0)
+            // A disk that takes nothing and says nothing would keep us here for ever.
+            if written == 0 { throw .ioError }
             rest = UnsafeRawBufferPointer(rebasing: rest[written...])
         }
     }
