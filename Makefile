@@ -1,6 +1,6 @@
 # make demo     see the service work: everything private, temporary, and gone at the end but the workbook
 # make test     every test, against a private PostgreSQL
-# make check-readers  an export of nasty data as seven readers read it, compared with the database
+# make check-readers  an export of nasty data as six programs read it, compared with the database
 # make traps    known traps for writers of workbooks, set for this one and for others
 # make fuzz     text, writer and archive reader under libFuzzer, for FUZZ_SECONDS each
 # make check    format, warnings as errors, the arrows between modules

@@ -2,7 +2,7 @@
 package enum DirectoryError: Error, Equatable, Sendable {
     /// The actor may not export, and why.
     case denied(Denial)
-    /// PostgreSQL does not know the tenant's time zone; its name, or the beginning of a long one.
+    /// The tenant's time zone is none that PostgreSQL lists; its name, or the beginning of a long one.
     case unknownTimeZone(String)
     /// The relations do not hold to the source contract; the text says where and holds no data.
     case sourceInvalid(String)

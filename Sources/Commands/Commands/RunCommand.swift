@@ -55,7 +55,10 @@ struct RunCommand: AsyncParsableCommand {
         do {
             return try await body()
         } catch {
-            Output.message("the export goes on without this program: see adminexport get \(job.id), then download \(job.id)")
+            Output.message(
+                job.state.isFinal
+                    ? "the workbook is kept: adminexport download \(job.id) -o FILE fetches it"
+                    : "the export goes on without this program: see adminexport get \(job.id), then download \(job.id)")
             throw error
         }
     }

@@ -36,11 +36,14 @@ enum Output {
             ("Export", job.id), ("State", state(job)), ("Tenant", job.tenant), ("Requested by", job.requestedBy),
             ("Created", job.createdAt),
         ]
+        let extras = (job.includeDisabled ? ["disabled accounts"] : []) + (job.includeReferences ? ["references"] : [])
+        if !extras.isEmpty { lines.append(("With", extras.joined(separator: ", "))) }
         if let position = job.queuePosition { lines.append(("In the queue", "number \(position)")) }
         if let total = job.progress.rowsTotal, !job.state.isFinal {
             lines.append(("Rows", "\(ProgressBar.grouped(job.progress.rowsDone)) of \(ProgressBar.grouped(total))"))
         }
         if let rows = job.rows { lines.append(("Rows", ProgressBar.grouped(rows))) }
+        if let sheets = job.sheets { lines.append(("Sheets", "\(sheets)")) }
         if let name = job.fileName { lines.append(("File", name)) }
         if let size = job.size { lines.append(("Size", "\(ProgressBar.grouped(size)) bytes")) }
         if let sha256 = job.sha256 { lines.append(("SHA-256", sha256)) }

@@ -38,8 +38,10 @@ extension JobFailure {
         case .unknownTimeZone(let name):
             self.init(
                 kind: "unknown-time-zone",
-                message: "PostgreSQL does not know the tenant's time zone \"\(name)\". Set it to a name such as "
-                    + "Europe/Paris (pg_timezone_names lists them) and start again.")
+                message: (name.isEmpty
+                    ? "The tenant has no time zone."
+                    : "The tenant's time zone \"\(name)\" is no name that PostgreSQL's pg_timezone_names lists.")
+                    + " Set it to one of those, such as Europe/Paris, and start again.")
         case .sourceInvalid(let fault):
             self.init(kind: "source-invalid", message: "The directory does not hold to its contract: \(fault).")
         }
