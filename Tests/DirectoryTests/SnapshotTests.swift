@@ -96,6 +96,7 @@ import Testing
             try await database.execute(SmallTenant.sql)
             for zone in [
                 "Europe/Pariss", "", " ", "UTC+2", "Mars5", "5", "-3.5", "INTERVAL '+02:00' HOUR TO MINUTE", "../etc",
+                "Mars\u{600}5",
             ] {
                 let quoted = zone.replacing("'", with: "''")
                 try await database.execute("UPDATE directory.tenant SET time_zone = '\(quoted)'")

@@ -46,6 +46,11 @@ final class FailingCalls: FileSystemCalls {
         try system.changeMode(path, mode: mode)
     }
 
+    func changeMode(_ file: FileDescriptor, mode: CInterop.Mode) throws(Errno) {
+        try count("fchmod")
+        try system.changeMode(file, mode: mode)
+    }
+
     func create(_ path: FilePath, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {
         try count("open")
         return try system.create(path, mode: mode)

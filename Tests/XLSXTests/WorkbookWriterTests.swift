@@ -86,6 +86,25 @@ import XLSXTestSupport
         #expect(found == 400)
     }
 
+    @Test("The rows that widths are taken from are bounded in bytes, whatever their cells are")
+    func sampleBound() throws {
+        final class FirstWrite: ByteSink {
+            var bytes = 0
+            func write(_ bytes: UnsafeRawBufferPointer) { self.bytes += bytes.count }
+        }
+        var options = WorkbookOptions()
+        options.rowsForWidths = .max
+        let sink = FirstWrite()
+        let writer = try WorkbookWriter(properties: Self.properties, options: options, to: sink)
+        try writer.beginSheet("S", columns: (0..<400).map { Column("\($0)", .date) })
+        let before = sink.bytes
+        for _ in 0..<4_000 {
+            for day in 0..<400 { try writer.date(daysSince1970: day * 37) }
+            try writer.endRow()
+        }
+        #expect(sink.bytes > before + 1_000_000)
+    }
+
     @Test("A sheet whose border is smaller than a row takes one row")
     func smallestSheets() throws {
         var options = WorkbookOptions()

@@ -53,7 +53,7 @@ package struct ArchiveStore: Sendable {
                 "the archives have no .store-id, but the database has archives: is their file system mounted?")
         }
         // Written beside it and renamed: a crash leaves no mark, or a whole one. Two workers write the same.
-        let draft = root.appending("\(Self.idFile).\(getpid())")
+        let draft = root.appending("\(Self.idFile).\(UInt64.random(in: .min ... .max))")
         try storage("writing the archives' .store-id") {
             let file = try calls.create(draft, mode: Self.fileMode)
             defer { try? file.close() }
@@ -95,7 +95,7 @@ package struct ArchiveStore: Sendable {
             let file = try calls.create(partial, mode: Self.fileMode)
             // From here on the file is closed, and removed, by its owner's end.
             let archive = PartialArchive(store: self, file: file, partial: partial, path: path)
-            try calls.changeMode(partial, mode: Self.fileMode)
+            try calls.changeMode(file, mode: Self.fileMode)
             return archive
         }
     }

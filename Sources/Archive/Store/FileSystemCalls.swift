@@ -5,6 +5,7 @@ package import SystemPackage
 package protocol FileSystemCalls: Sendable {
     func makeDirectory(_ path: FilePath, mode: CInterop.Mode) throws(Errno)
     func changeMode(_ path: FilePath, mode: CInterop.Mode) throws(Errno)
+    func changeMode(_ file: FileDescriptor, mode: CInterop.Mode) throws(Errno)
     /// Opens a file to write it from its beginning; it is created where there is none, and no link is followed.
     func create(_ path: FilePath, mode: CInterop.Mode) throws(Errno) -> FileDescriptor
     func write(_ bytes: UnsafeRawBufferPointer, to file: FileDescriptor) throws(Errno)
@@ -23,6 +24,10 @@ package struct SystemCalls: FileSystemCalls {
 
     package func changeMode(_ path: FilePath, mode: CInterop.Mode) throws(Errno) {
         try Self.check(chmod(path.string, mode))
+    }
+
+    package func changeMode(_ file: FileDescriptor, mode: CInterop.Mode) throws(Errno) {
+        try Self.check(fchmod(file.rawValue, mode))
     }
 
     package func create(_ path: FilePath, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {

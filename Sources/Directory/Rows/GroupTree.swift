@@ -74,7 +74,8 @@ package struct GroupTree: Sendable {
     /// How many groups there are.
     package var count: Int { names.count }
 
-    /// Calls the body with each group's name and path, once each, a parent before its children. UTF-8, valid during the call.
+    /// Calls the body with each group's name and path, once each, a parent before its children; the bytes are valid during the
+    /// call.
     ///
     /// A path is the names from the top to the group, joined by ` / `; one that holds a slash or a quote is quoted as in
     /// CSV, so that a path can be split again. Groups that stand in a circle come last, as if the first of them by name

@@ -108,12 +108,17 @@ extension Snapshot {
             try await connection.query(
                 Query("set-time-zone", "SELECT set_config('TimeZone', $1, true) IS NOT NULL AS done", [.text(name)]))
         } catch let error as PostgresError where error.sqlState == SQLState.invalidParameterValue {
-            throw DirectoryError.unknownTimeZone(String(name.prefix(64)))
+            throw unknownTimeZone(name)
         }
-        guard name.isEmpty || name.contains(where: \.isNumber) else { return }
+        guard name.isEmpty || name.utf8.contains(where: { (0x30...0x39).contains($0) }) else { return }
         let listed = try await connection.query(
             Query("listed-time-zone", "SELECT FROM pg_timezone_names WHERE lower(name) = lower($1)", [.text(name)]))
-        if listed.isEmpty { throw DirectoryError.unknownTimeZone(String(name.prefix(64))) }
+        if listed.isEmpty { throw unknownTimeZone(name) }
+    }
+
+    /// By scalars: one character may be of any length.
+    private static func unknownTimeZone(_ name: String) -> DirectoryError {
+        .unknownTimeZone(String(String.UnicodeScalarView(name.unicodeScalars.prefix(64))))
     }
 
     private static func names(

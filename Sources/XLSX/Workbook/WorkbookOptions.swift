@@ -30,10 +30,11 @@ public struct WorkbookOptions: Sendable {
     public var compressionLevel = 1
     /// What the shared-strings table may take, in bytes. At 0 every string is inline.
     public var sharedStringsCapacity = 8 * 1024 * 1024
-    /// Rows of a sheet, the header's included, before the next sheet begins.
+    /// Rows of a sheet, the header's included, before the next sheet begins. A sheet takes one row of data at least.
     public var rowsPerSheet = WorkbookOptions.excelRows
     /// What the XML of a sheet may come to, in bytes. The next sheet begins while there is still room for a row of the
-    /// longest cells, so that no part reaches 4 GiB and none has to be ZIP64, which not every reader takes.
+    /// longest cells (229 KB for each column), so that no part reaches 4 GiB and none has to be ZIP64, which not every
+    /// reader takes. A sheet takes one row at least, however small this is.
     public var bytesPerSheet = 4 * 1024 * 1024 * 1024 - 1024 * 1024
     /// Whether rows and cells say where they stand (`<row r="2"><c r="A2">`).
     ///

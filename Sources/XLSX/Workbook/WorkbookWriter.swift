@@ -196,15 +196,13 @@ public final class WorkbookWriter {
         guard phase == .inSheet, column < sheet.columns.count else {
             throw XLSXError(.unexpectedCell, "a cell needs a sheet, and a row has no more cells than the sheet has columns")
         }
-        if column == 0, sheet.rows >= options.rowsPerSheet || isNearlyFull { try rollOver() }
+        if column == 0, sheet.rows > 1, sheet.rows >= options.rowsPerSheet || isNearlyFull { try rollOver() }
     }
 
     /// Whether another row, if all its cells were as long as they can be, could take the sheet's XML past the bound.
-    ///
-    /// A sheet takes one row at least, however small the bound is.
     @inline(__always)
     private var isNearlyFull: Bool {
-        sheet.bytes &+ rows.count &+ sheet.largestRow > options.bytesPerSheet && sheet.rows > 1
+        sheet.bytes &+ rows.count &+ sheet.largestRow > options.bytesPerSheet
     }
 
     private func rollOver() throws {
@@ -238,7 +236,8 @@ public final class WorkbookWriter {
         rows.appendUnchecked("</row>")
         column = 0
         sheet.rows &+= 1
-        if sheet.isSampling ? sheet.rows > options.rowsForWidths : rows.count >= Self.chunk { try flushRows() }
+        let isSampled = sheet.rows > options.rowsForWidths || rows.count >= Self.largestSample
+        if sheet.isSampling ? isSampled : rows.count >= Self.chunk { try flushRows() }
     }
 
     /// `<c r="B12"`, or `<c` alone; leaves room for 160 bytes more.

@@ -148,6 +148,9 @@ struct ZipWriter {
     /// Writes the central directory. Nothing may be written after it.
     mutating func finish() throws {
         precondition(open == nil, "an entry is still open")
+        guard entries.count < Int(UInt16.max) else {
+            throw XLSXError(.entryTooLarge, "the workbook came to more than 65,534 parts")
+        }
         let directory = OutputBuffer(capacity: 4 * 1024)
         for entry in entries {
             let isFar = entry.offset >= UInt64(UInt32.max)
