@@ -51,7 +51,7 @@ package struct ExportChoices: ParsableArguments {
     @Flag(help: "Export disabled administrators too.")
     var includeDisabled = false
 
-    @Flag(help: "Add sheets with the tenant's profiles, groups and teams.")
+    @Flag(help: "Add sheets of the tenant's profiles and teams, and of the groups that the administrator sees.")
     var includeReferences = false
 
     @Option(help: "Makes repeated starts one: the same key gives the same export.")

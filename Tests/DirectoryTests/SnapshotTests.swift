@@ -102,6 +102,13 @@ import Testing
                 try await database.execute("UPDATE directory.tenant SET time_zone = '\(quoted)'")
                 await #expect(throws: DirectoryError.unknownTimeZone(zone)) { _ = try await rows(in: database) }
             }
+            try await database.execute(
+                "UPDATE directory.tenant SET time_zone = 'a' || repeat(U&'\\0301', 500000) || E'\\n'")
+            await #expect(throws: DirectoryError.unknownTimeZone("a" + String(repeating: "\u{301}", count: 63))) {
+                _ = try await rows(in: database)
+            }
+            try await database.execute("UPDATE directory.tenant SET time_zone = 'interval ''x'''")
+            await #expect(throws: DirectoryError.unknownTimeZone("interval 'x'")) { _ = try await rows(in: database) }
             for zone in ["UTC", "Etc/GMT+5", "EST5EDT", "america/new_york"] {
                 try await database.execute("UPDATE directory.tenant SET time_zone = '\(zone)'")
                 #expect(try await rows(in: database).count == 6)

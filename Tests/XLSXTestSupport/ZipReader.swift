@@ -37,7 +37,25 @@ package struct ZipReader {
                 size: Self.number(bytes, at + 24, 4), crc: UInt32(Self.number(bytes, at + 16, 4)),
                 offset: Self.number(bytes, at + 42, 4))
             at += 46 + length + Self.number(bytes, at + 30, 2) + Self.number(bytes, at + 32, 2)
+            try Self.checkLocal(entry, bytes)
             return entry
+        }
+    }
+
+    /// The local header says the same as the directory; or it says nothing, and a signed descriptor of 16 bytes behind the
+    /// content does.
+    private static func checkLocal(_ entry: Entry, _ bytes: [UInt8]) throws {
+        let at = entry.offset
+        let told = [Int(entry.crc), entry.compressedSize, entry.size]
+        let local = (0..<3).map { number(bytes, at + 14 + 4 * $0, 4) }
+        guard number(bytes, at, 4) == 0x0403_4B50, number(bytes, at + 4, 2) == 20,
+            (number(bytes, at + 6, 2) & 8 != 0) == entry.hasDescriptor,
+            local == (entry.hasDescriptor ? [0, 0, 0] : told)
+        else { throw Fault("the local header of \(entry.name) does not fit the directory") }
+        guard entry.hasDescriptor else { return }
+        let end = at + 30 + number(bytes, at + 26, 2) + number(bytes, at + 28, 2) + entry.compressedSize
+        guard number(bytes, end, 4) == 0x0807_4B50, (1...3).map({ number(bytes, end + 4 * $0, 4) }) == told else {
+            throw Fault("the descriptor of \(entry.name) does not fit the directory")
         }
     }
 

@@ -67,7 +67,11 @@ import XLSXTestSupport
         #expect(styles.contains("<numFmt numFmtId=\"164\" formatCode=\"yyyy\\-mm\\-dd\"/>"))
         let formats = try #require(styles.firstMatch(of: /<cellXfs count="(\d+)">(.*)<\/cellXfs>/))
         #expect(formats.2.ranges(of: "<xf ").count == Int(formats.1))
+        // General, text, date, header: text and header in the text format (49, "@"), which keeps what looks like a formula a
+        // text when its cell is edited.
+        #expect(formats.2.matches(of: /<xf numFmtId="(\d+)"/).map { String($0.1) } == ["0", "49", "164", "49"])
         let sheet = try zip.text("xl/worksheets/sheet1.xml")
+        #expect(sheet.matches(of: /<col [^>]*style="(\d+)"/).map { String($0.1) } == ["1", "1", "2"])
         for style in sheet.matches(of: /<c [^>]*s="(\d+)"/) { #expect(Int(style.1) ?? .max < Int(formats.1) ?? 0) }
         #expect(sheet.contains("<c r=\"C2\" s=\"2\"><v>45954</v></c>"))
     }

@@ -30,7 +30,9 @@ import XLSXTestSupport
 
     @Test("The parts stand in the order of one pass, content types first")
     func order() throws {
-        let names = try ZipReader(workbook([["a", "b"]]).bytes).entries.map(\.name)
+        let bytes = try workbook([["a", "b"]]).bytes
+        #expect(bytes.starts(with: [0x50, 0x4B, 0x03, 0x04]))
+        let names = try ZipReader(bytes).entries.map(\.name)
         #expect(
             names == [
                 "[Content_Types].xml", "_rels/.rels", "docProps/app.xml", "docProps/core.xml", "xl/styles.xml",
@@ -315,6 +317,10 @@ import XLSXTestSupport
         let bytes = sink.bytes
         #expect(bytes.firstRange(of: [0x50, 0x4B, 0x06, 0x06]) != nil)
         #expect(bytes.firstRange(of: [0x50, 0x4B, 0x06, 0x07]) != nil)
+        // Version needed to extract: 2.0 for the entry below the border, 4.5 for the one past it and for the end record.
+        let central = bytes.ranges(of: [0x50, 0x4B, 0x01, 0x02]).map { bytes[$0.lowerBound + 6] }
+        #expect(central == [20, 45])
+        #expect(bytes.firstRange(of: [0x50, 0x4B, 0x06, 0x06]).map { bytes[$0.lowerBound + 14] } == 45)
         // The first entry begins below the border and has no extra field; the second has the 8-byte offset.
         let extra = bytes.ranges(of: [0x01, 0x00, 0x08, 0x00])
         #expect(extra.count == 1)

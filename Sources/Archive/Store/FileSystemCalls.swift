@@ -31,9 +31,12 @@ package struct SystemCalls: FileSystemCalls {
     }
 
     package func create(_ path: FilePath, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {
-        let file = open(path.string, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
-        try Self.check(file)
-        return FileDescriptor(rawValue: file)
+        while true {
+            let file = open(path.string, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
+            if file < 0, errno == EINTR { continue }
+            try Self.check(file)
+            return FileDescriptor(rawValue: file)
+        }
     }
 
     package func write(_ bytes: UnsafeRawBufferPointer, to file: FileDescriptor) throws(Errno) {

@@ -107,7 +107,8 @@ extension Snapshot {
         do {
             try await connection.query(
                 Query("set-time-zone", "SELECT set_config('TimeZone', $1, true) IS NOT NULL AS done", [.text(name)]))
-        } catch let error as PostgresError where error.sqlState == SQLState.invalidParameterValue {
+        } catch let error as PostgresError where error.sqlState?.hasPrefix("22") == true {
+            // Class 22, data exception: no such zone, or no such interval where the name begins like one.
             throw unknownTimeZone(name)
         }
         guard name.isEmpty || name.utf8.contains(where: { (0x30...0x39).contains($0) }) else { return }
@@ -116,9 +117,10 @@ extension Snapshot {
         if listed.isEmpty { throw unknownTimeZone(name) }
     }
 
-    /// By scalars: one character may be of any length.
+    /// By scalars: one character may be of any length. Without control characters, since this is shown in terminals.
     private static func unknownTimeZone(_ name: String) -> DirectoryError {
-        .unknownTimeZone(String(String.UnicodeScalarView(name.unicodeScalars.prefix(64))))
+        .unknownTimeZone(
+            String(String.UnicodeScalarView(name.unicodeScalars.prefix(64).filter { $0.value >= 0x20 && $0.value != 0x7F })))
     }
 
     private static func names(

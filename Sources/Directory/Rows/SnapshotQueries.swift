@@ -69,7 +69,7 @@ struct SnapshotQueries {
     var groupTree: Query {
         var condition = "tenant_id = \(tenant)"
         if case .groups = scope {
-            condition += " AND id = ANY (current_setting('adminexport.groups')::\(keys.group.rawValue)[])"
+            condition += " AND id IN (SELECT unnest(current_setting('adminexport.groups')::\(keys.group.rawValue)[]))"
         }
         return Query(
             "group-tree",

@@ -31,7 +31,9 @@ package struct ExportRunner: JobRunner {
         let options = try ExportOptions(json: job.options)
         do {
             // The file is finished after the snapshot's transaction: nothing that still can fail comes behind it.
-            return try await rows(job, options, progress: progress).finish()
+            let file = try await rows(job, options, progress: progress)
+            try await file.writeReferences()
+            return try await file.finish()
         } catch {
             await disk.remove(quietly: job.archiveName)
             throw error
@@ -59,7 +61,6 @@ package struct ExportRunner: JobRunner {
             guard rows == snapshot.rowsTotal else {
                 throw DirectoryError.sourceInvalid("\(snapshot.rowsTotal) administrators were counted, but \(rows) came")
             }
-            try await file.writeReferences()
             return file
         }
     }

@@ -196,7 +196,9 @@ public final class WorkbookWriter {
         guard phase == .inSheet, column < sheet.columns.count else {
             throw XLSXError(.unexpectedCell, "a cell needs a sheet, and a row has no more cells than the sheet has columns")
         }
-        if column == 0, sheet.rows > 1, sheet.rows >= options.rowsPerSheet || isNearlyFull { try rollOver() }
+        if column == 0, sheet.rows > 1, sheet.rows >= min(options.rowsPerSheet, WorkbookOptions.excelRows) || isNearlyFull {
+            try rollOver()
+        }
     }
 
     /// Whether another row, if all its cells were as long as they can be, could take the sheet's XML past the bound.
