@@ -139,5 +139,10 @@ import XLSXTestSupport
         let core = try Self.workbook().text("docProps/core.xml")
         #expect(core.contains("<dc:title>T &amp; &lt;t&gt;</dc:title>"))
         #expect(core.contains("<dcterms:created xsi:type=\"dcterms:W3CDTF\">2025-10-24T10:00:00Z</dcterms:created>"))
+        for (seconds, time) in [
+            (-1, "1969-12-31T23:59:59Z"), (-86_400, "1969-12-31T00:00:00Z"), (86_399, "1970-01-01T23:59:59Z"),
+        ] {
+            #expect(CivilDate.iso8601(secondsSince1970: seconds) == time)
+        }
     }
 }

@@ -26,7 +26,8 @@ struct CivilDate {
 
     /// `yyyy-mm-ddThh:mm:ssZ` of a point in time.
     static func iso8601(secondsSince1970 seconds: Int) -> String {
-        let day = Int((Double(seconds) / 86_400).rounded(.down))
+        // Whole numbers only: rounding would want libm, which a program without Foundation does not link.
+        let day = seconds / 86_400 - (seconds % 86_400 < 0 ? 1 : 0)
         let rest = seconds - day * 86_400
         return CivilDate(daysSince1970: day).iso8601
             + "T\(two(rest / 3_600)):\(two(rest / 60 % 60)):\(two(rest % 60))Z"
