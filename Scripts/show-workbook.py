@@ -33,6 +33,9 @@ def value(cell, strings):
     return str(date(1899, 12, 30) + timedelta(days=int(number.text)))
 
 
+COLUMNS = "ABCDEFGHIJ"
+
+
 def main(path, wanted):
     with zipfile.ZipFile(path) as book:
         strings = shared_strings(book)
@@ -41,8 +44,9 @@ def main(path, wanted):
             for _, row in ElementTree.iterparse(part):
                 if row.tag != NAMESPACE + "row":
                     continue
-                cells = {re.sub(r"\d", "", cell.get("r")): value(cell, strings) for cell in row}
-                print(" | ".join(cells.get(column, "").replace("\n", "⏎")[:26].ljust(12) for column in "ABCDEFGHIJ"))
+                # Cells without a reference stand one beside the other.
+                cells = {re.sub(r"\d", "", cell.get("r", column)): value(cell, strings) for column, cell in zip(COLUMNS, row)}
+                print(" | ".join(cells.get(column, "").replace("\n", "⏎")[:26].ljust(12) for column in COLUMNS))
                 row.clear()
                 count += 1
                 if count > wanted:

@@ -30,23 +30,29 @@ extension Client {
     public func finish(
         _ actor: Actor, job id: String, _ change: (Job) -> Void = { _ in }
     ) async throws -> Job {
-        var job = try await call(ExportGet.self, .init(actor: actor, job: id)).job
-        change(job)
+        var known: Job?
         var patience = Self.patience
-        while !job.state.isFinal {
+        while true {
             do {
-                job = try await call(
-                    ExportWait.self, .init(actor: actor, job: id, afterRevision: job.revision, timeoutMs: 20_000),
-                    timeout: .seconds(40)
-                ).job
-                patience = Self.patience
+                let job = try await next(actor, job: id, after: known)
                 change(job)
+                if job.state.isFinal { return job }
+                known = job
+                patience = Self.patience
             } catch let error as ClientError where error.kind == ErrorKind.unavailable && patience > 0 {
                 // The database is away for a moment; the export waits for it too.
                 patience -= 1
                 try await Task.sleep(for: .seconds(1))
             }
         }
-        return job
+    }
+
+    /// The job as it stands, or, where it is known, at its next change.
+    private func next(_ actor: Actor, job id: String, after known: Job?) async throws -> Job {
+        guard let known else { return try await call(ExportGet.self, .init(actor: actor, job: id)).job }
+        return try await call(
+            ExportWait.self, .init(actor: actor, job: id, afterRevision: known.revision, timeoutMs: 20_000),
+            timeout: .seconds(40)
+        ).job
     }
 }

@@ -10,7 +10,7 @@ public struct XLSXError: Error, Equatable, Sendable, CustomStringConvertible {
         case unexpectedCell
         /// An entry or the whole file outgrew what its header can say.
         case entryTooLarge
-        /// zlib gave an error; the message has its number.
+        /// The level is none of zlib's, or zlib gave an error, whose number the message has.
         case compression
         /// The workbook has been finished or has failed.
         case finished

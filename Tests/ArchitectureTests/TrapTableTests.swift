@@ -16,7 +16,13 @@ import Testing
             let names = (cells.last ?? "").matches(of: /`([A-Za-z]+)\.([A-Za-z0-9]+)`/)
             #expect(!names.isEmpty, "no test: \(row)")
             for name in names {
-                #expect(try Self.source(of: String(name.1))?.contains("func \(name.2)(") == true, "there is no \(name.0)")
+                let source = try #require(try Self.source(of: String(name.1)), "there is no suite \(name.1)")
+                let before = source.range(of: "func \(name.2)(").map { source[..<$0.lowerBound] }
+                // The attribute stands between the end of what comes before and the function.
+                let head = before.map {
+                    $0[($0.range(of: "\n    }\n", options: .backwards)?.upperBound ?? $0.startIndex)...]
+                }
+                #expect(head?.contains("@Test") == true, "there is no test \(name.0)")
             }
         }
     }

@@ -107,6 +107,14 @@ import XLSXTestSupport
         #expect(sink.bytes > before + 1_000_000)
     }
 
+    @Test("A compression level that zlib does not have is refused", arguments: [-1, 0, 10])
+    func levels(_ level: Int) throws {
+        var options = WorkbookOptions()
+        options.compressionLevel = level
+        let error = #expect(throws: XLSXError.self) { try workbook([["a"]], options: options) }
+        #expect(error?.code == .compression)
+    }
+
     @Test("A sheet whose border is smaller than a row takes one row")
     func smallestSheets() throws {
         var options = WorkbookOptions()

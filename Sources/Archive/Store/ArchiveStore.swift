@@ -58,6 +58,7 @@ package struct ArchiveStore: Sendable {
             let file = try calls.create(draft, mode: Self.fileMode)
             defer { try? file.close() }
             do {
+                try calls.changeMode(file, mode: Self.fileMode)
                 try Array("\(storeID)\n".utf8).withUnsafeBytes { try calls.write($0, to: file) }
                 try calls.sync(file)
                 try calls.rename(draft, to: path)

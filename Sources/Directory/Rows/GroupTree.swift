@@ -71,9 +71,6 @@ package struct GroupTree: Sendable {
         return firsts.sorted()
     }
 
-    /// How many groups there are.
-    package var count: Int { names.count }
-
     /// Calls the body with each group's name and path, once each, a parent before its children; the bytes are valid during the
     /// call.
     ///
@@ -83,7 +80,7 @@ package struct GroupTree: Sendable {
     package func forEachGroup(
         _ body: (_ name: UnsafeBufferPointer<UInt8>, _ path: UnsafeBufferPointer<UInt8>) throws -> Void
     ) rethrows {
-        var walk = Walk(count: count)
+        var walk = Walk(count: names.count)
         for top in tops { try visit(top, &walk, body) }
     }
 
@@ -111,7 +108,7 @@ package struct GroupTree: Sendable {
             guard !walk.isVisited[Int(group)] else { continue }
             walk.isVisited[Int(group)] = true
             walk.path.removeSubrange(prefix...)
-            append(names[Int(group)], to: &walk.path)
+            walk.path.append(item: bytes[names[Int(group)]], separator: "/")
             try bytes.withUnsafeBufferPointer { bytes in
                 try walk.path.withUnsafeBufferPointer { path in
                     try body(UnsafeBufferPointer(rebasing: bytes[names[Int(group)]]), path)
@@ -122,19 +119,5 @@ package struct GroupTree: Sendable {
             walk.path += Array(" / ".utf8)
             walk.pending.append((child, walk.path.count))
         }
-    }
-
-    private func append(_ name: Range<Int>, to path: inout [UInt8]) {
-        let quote = UInt8(ascii: "\"")
-        guard bytes[name].contains(where: { $0 == UInt8(ascii: "/") || $0 == quote }) else {
-            path += bytes[name]
-            return
-        }
-        path.append(quote)
-        for byte in bytes[name] {
-            if byte == quote { path.append(quote) }
-            path.append(byte)
-        }
-        path.append(quote)
     }
 }

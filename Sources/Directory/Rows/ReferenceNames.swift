@@ -41,17 +41,13 @@ struct ReferenceNames: Sendable {
     private mutating func add(key: UnsafeBufferPointer<UInt8>, name: UnsafeBufferPointer<UInt8>) {
         let keyRange = append(key)
         let nameRange = append(name)
-        var item = nameRange
-        let quote = UInt8(ascii: "\"")
-        if name.contains(where: { $0 == UInt8(ascii: ",") || $0 == quote }) {
-            let start = bytes.count
-            bytes.append(quote)
-            for byte in name {
-                if byte == quote { bytes.append(quote) }
-                bytes.append(byte)
-            }
-            bytes.append(quote)
-            item = start..<bytes.count
+        let start = bytes.count
+        bytes.append(item: name, separator: ",")
+        var item = start..<bytes.count
+        if item.count == name.count {
+            // Not quoted: the name itself will do.
+            bytes.removeSubrange(item)
+            item = nameRange
         }
         entries.append(Entry(key: keyRange, name: nameRange, item: item, hash: Self.hash(key)))
     }

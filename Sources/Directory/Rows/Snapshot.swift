@@ -117,10 +117,16 @@ extension Snapshot {
         if listed.isEmpty { throw unknownTimeZone(name) }
     }
 
-    /// By scalars: one character may be of any length. Without control characters, since this is shown in terminals.
+    /// The name as it can be shown in logs and terminals: its first 64 scalars (one character may be of any length), with
+    /// escapes for what cannot be seen.
     private static func unknownTimeZone(_ name: String) -> DirectoryError {
-        .unknownTimeZone(
-            String(String.UnicodeScalarView(name.unicodeScalars.prefix(64).filter { $0.value >= 0x20 && $0.value != 0x7F })))
+        let shown = name.unicodeScalars.prefix(64).map { scalar in
+            switch scalar.properties.generalCategory {
+            case .control, .format, .lineSeparator, .paragraphSeparator: scalar.escaped(asASCII: true)
+            default: String(scalar)
+            }
+        }
+        return .unknownTimeZone(shown.joined() + (name.unicodeScalars.count > 64 ? "…" : ""))
     }
 
     private static func names(

@@ -38,10 +38,11 @@ extension JobFailure {
         case .unknownTimeZone(let name):
             self.init(
                 kind: "unknown-time-zone",
-                message: (name.isEmpty
-                    ? "The tenant has no time zone."
-                    : "The tenant's time zone \"\(name)\" is no name that PostgreSQL's pg_timezone_names lists.")
-                    + " Set it to one of those, such as Europe/Paris, and start again.")
+                message: name.isEmpty
+                    ? "The tenant has no time zone. Set it to a name that PostgreSQL's pg_timezone_names lists, such as "
+                        + "Europe/Paris, and start again."
+                    : "The tenant's time zone \"\(name)\" is no name that PostgreSQL's pg_timezone_names lists. Set it to one "
+                        + "of those, such as Europe/Paris, and start again.")
         case .sourceInvalid(let fault):
             self.init(kind: "source-invalid", message: "The directory does not hold to its contract: \(fault).")
         }

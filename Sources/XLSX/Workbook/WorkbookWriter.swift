@@ -24,6 +24,8 @@ public final class WorkbookWriter {
     private static let epoch = 25_569
     /// From 1900-03-01, where Excel's and the real calendar agree again, to 9999-12-31.
     private static let serials = 61...2_958_465
+    /// Some million years to both sides of 1970.
+    private static let days = -400_000_000...400_000_000
 
     private let options: WorkbookOptions
     private var zip: ZipWriter
@@ -145,18 +147,16 @@ public final class WorkbookWriter {
     /// Excel's calendar runs from 1900-03-01, before which it has a day that never was, to 9999-12-31. Other days are
     /// written as text, `yyyy-mm-dd`; days beyond a million years are not taken.
     public func date(daysSince1970 days: Int) throws {
-        try beginCell()
-        let serial = days.addingReportingOverflow(Self.epoch)
-        guard !serial.overflow, Self.serials.contains(serial.partialValue) else {
-            guard (-400_000_000...400_000_000).contains(days) else {
-                throw XLSXError(.unexpectedCell, "the day \(days) is beyond any calendar")
-            }
-            return try dateAsText(CivilDate(daysSince1970: days).iso8601)
+        guard Self.days.contains(days) else {
+            throw XLSXError(.unexpectedCell, "the day \(days) is beyond any calendar")
         }
+        try beginCell()
+        let serial = days + Self.epoch
+        guard Self.serials.contains(serial) else { return try dateAsText(CivilDate(daysSince1970: days).iso8601) }
         if column == 0 { openRow() }
         openCell()
         rows.appendUnchecked(" s=\"2\"><v>")
-        rows.appendUnchecked(decimal: serial.partialValue)
+        rows.appendUnchecked(decimal: serial)
         rows.appendUnchecked("</v></c>")
         column &+= 1
     }

@@ -22,6 +22,9 @@ final class ZlibDeflater: Deflater {
 
     /// - Parameter level: 1 (fastest) to 9 (smallest).
     init(level: Int) throws {
+        guard (1...9).contains(level) else {
+            throw XLSXError(.compression, "the compression level is \(level), and has to be from 1 to 9")
+        }
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
         output = .allocate(byteCount: 64 * 1024, alignment: 16)
