@@ -220,6 +220,7 @@ targets.append(
             "XLSX",
             .product(name: "Crypto", package: "swift-crypto"),
             .product(name: "Logging", package: "swift-log"),
+            .product(name: "SystemPackage", package: "swift-system"),
         ],
         resources: [
             .embedInCode("Schema/0001-jobs.sql"),

@@ -2,13 +2,43 @@ public import ExportAPI
 public import Foundation
 
 extension Client {
+    /// How often in a row a pipe that ends too early is opened again without having given anything.
+    private static let patience = 3
+
     /// Reads a finished workbook from its start to its end and hands its parts on in order.
+    ///
+    /// The service passes a pipe, which is opened again where it ends too early; where it cannot pass one, parts are asked
+    /// for.
     ///
     /// - Throws: ``ClientError``; what `body` throws.
     public func download(
         _ actor: Actor, job: String, _ body: (Data) async throws -> Void
     ) async throws {
         var offset = 0
+        var patience = Self.patience
+        do {
+            while patience > 0 {
+                let workbook = try await open(actor, job: job, offset: offset)
+                let start = offset
+                while let data = try await workbook.read() {
+                    try await body(data)
+                    offset += data.count
+                }
+                if offset == workbook.size { return }
+                guard offset < workbook.size else {
+                    throw ClientError(.protocolViolation, "the service sent more than the workbook")
+                }
+                patience = offset > start ? Self.patience : patience - 1
+            }
+        } catch let error as ClientError where error.isAboutPassing {}
+        try await downloadInParts(actor, job: job, from: offset, body)
+    }
+
+    /// As ``download(_:job:_:)``, through the socket alone.
+    public func downloadInParts(
+        _ actor: Actor, job: String, from start: Int = 0, _ body: (Data) async throws -> Void
+    ) async throws {
+        var offset = start
         while true {
             let part = try await call(
                 ExportRead.self, .init(actor: actor, job: job, offset: offset, length: ExportRead.longest))
@@ -20,39 +50,11 @@ extension Client {
             if part.eof { return }
         }
     }
+}
 
-    /// How often in a row ``finish(_:job:_:)`` asks again, a second apart, while the service has no database.
-    private static let patience = 120
-
-    /// Waits until a job is final. A service that is without its database meanwhile is asked again, for two minutes.
-    ///
-    /// - Parameter change: called with the job as it stands now and at each change.
-    public func finish(
-        _ actor: Actor, job id: String, _ change: (Job) -> Void = { _ in }
-    ) async throws -> Job {
-        var known: Job?
-        var patience = Self.patience
-        while true {
-            do {
-                let job = try await next(actor, job: id, after: known)
-                change(job)
-                if job.state.isFinal { return job }
-                known = job
-                patience = Self.patience
-            } catch let error as ClientError where error.kind == ErrorKind.unavailable && patience > 0 {
-                // The database is away for a moment; the export waits for it too.
-                patience -= 1
-                try await Task.sleep(for: .seconds(1))
-            }
-        }
-    }
-
-    /// The job as it stands, or, where it is known, at its next change.
-    private func next(_ actor: Actor, job id: String, after known: Job?) async throws -> Job {
-        guard let known else { return try await call(ExportGet.self, .init(actor: actor, job: id)).job }
-        return try await call(
-            ExportWait.self, .init(actor: actor, job: id, afterRevision: known.revision, timeoutMs: 20_000),
-            timeout: .seconds(40)
-        ).job
+extension ClientError {
+    /// Whether the file may well be had through the socket.
+    fileprivate var isAboutPassing: Bool {
+        code == .descriptorLost || kind == ErrorKind.methodNotFound.rawValue || kind == ErrorKind.overloaded.rawValue
     }
 }

@@ -25,9 +25,19 @@ public final class Client: Sendable {
     /// Writes block, and must not do so on a thread of the task pool.
     private let writer = DispatchQueue(label: "client-writer")
 
+    private struct Waiting {
+        let continuation: CheckedContinuation<Data, any Error>
+        /// Done with a result before anything that comes after it is looked at.
+        let receive: (@Sendable (Data, Descriptor?) -> Void)?
+    }
+
     private struct State {
         var nextID = 1
-        var waiting: [Int: CheckedContinuation<Data, any Error>] = [:]
+        var waiting: [Int: Waiting] = [:]
+        /// Calls whose result takes a descriptor, also when nobody waits for it any more.
+        var opening: Set<Int> = []
+        var descriptors = DescriptorQueue()
+        var subscriptions: [String: AsyncThrowingStream<Job, any Error>.Continuation] = [:]
         var ended: ClientError?
     }
 
@@ -43,9 +53,11 @@ public final class Client: Sendable {
         let thread = Thread { [socket, weak self] in
             var framer = LineFramer(limit: Self.longestLine)
             while true {
-                let bytes = (try? socket.read()) ?? []
-                guard !bytes.isEmpty, let client = self else { break }
-                for case .line(let line) in framer.append(bytes) { client.receive(Data(line)) }
+                let received = socket.receive()
+                guard !received.bytes.isEmpty, let client = self else { break }
+                // Before the lines: theirs are among them.
+                client.keep(received)
+                for case .line(let line) in framer.append(received.bytes) { client.receive(Data(line)) }
             }
             self?.end(ClientError(.connectionLost, "the service closed the connection", isRetryable: true))
         }
@@ -81,8 +93,16 @@ public final class Client: Sendable {
 
     /// Calls a method by name, with parameters and result as JSON text.
     public func call(_ method: String, params: Data, timeout: Duration = .seconds(30)) async throws -> Data {
+        try await call(method, params: params, timeout: timeout, nil)
+    }
+
+    /// - Parameter receive: called by the thread that reads, with the result and its descriptor; not for an error.
+    func call(
+        _ method: String, params: Data, timeout: Duration, _ receive: (@Sendable (Data, Descriptor?) -> Void)?
+    ) async throws -> Data {
         let id = state.withLock { state in
             defer { state.nextID += 1 }
+            if method == ExportOpen.name { state.opening.insert(state.nextID) }
             return state.nextID
         }
         let name = try JSONEncoder().encode(method)
@@ -93,10 +113,10 @@ public final class Client: Sendable {
             self.fail(id, ClientError(.timedOut, "the service did not answer within \(timeout)", isRetryable: true))
         }
         defer { timer.cancel() }
-        let reply = try await withTaskCancellationHandler {
+        return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let ended = state.withLock { state in
-                    if state.ended == nil { state.waiting[id] = continuation }
+                    if state.ended == nil { state.waiting[id] = Waiting(continuation: continuation, receive: receive) }
                     return state.ended
                 }
                 if let ended { return continuation.resume(throwing: ended) }
@@ -107,7 +127,6 @@ public final class Client: Sendable {
             send(Data("{\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\",\"params\":{\"id\":\(id)}}\n".utf8))
             fail(id, CancellationError())
         }
-        return try Self.result(of: reply)
     }
 
     private func send(_ line: Data) {
@@ -124,28 +143,75 @@ public final class Client: Sendable {
     // MARK: Replies
 
     private func receive(_ line: Data) {
-        struct Envelope: Decodable { let id: Int? }
-        guard let id = (try? JSONDecoder().decode(Envelope.self, from: line))?.id else {
-            // An error without an id is about the connection: too many of them, or a line that was not understood.
-            if case .failure(let error) = Swift.Result(catching: { try Self.result(of: line) }) {
-                end(error as? ClientError ?? ClientError(.protocolViolation, "the service sent an unknown line"))
-            }
-            return
+        struct Envelope: Decodable {
+            let id: Int?
+            let method: String?
         }
-        state.withLock { $0.waiting.removeValue(forKey: id) }?.resume(returning: line)
+        guard let envelope = try? JSONDecoder().decode(Envelope.self, from: line) else {
+            return end(ClientError(.protocolViolation, "the service sent an unknown line"))
+        }
+        if let id = envelope.id {
+            answer(id, Swift.Result { try Self.result(of: line) })
+        } else if envelope.method != nil {
+            notify(line)
+        } else if case .failure(let error) = Swift.Result(catching: { try Self.result(of: line) }) {
+            // An error without an id is about the connection: too many of them, or a line that was not understood.
+            end(error as? ClientError ?? ClientError(.protocolViolation, "the service sent an unknown line"))
+        }
     }
 
+    private func answer(_ id: Int, _ result: Swift.Result<Data, any Error>) {
+        let isResult = if case .success = result { true } else { false }
+        let (waiting, descriptor) = state.withLock { state in
+            let isOpening = state.opening.remove(id) != nil
+            return (state.waiting.removeValue(forKey: id), isOpening && isResult ? state.descriptors.next() : nil)
+        }
+        if case .success(let data) = result { waiting?.receive?(data, descriptor) }
+        waiting?.continuation.resume(with: result)
+    }
+
+    private func keep(_ received: ClientSocket.Received) {
+        let isSane = state.withLock { $0.descriptors.add(received) }
+        if !isSane { end(ClientError(.protocolViolation, "the service sent descriptors that nobody asked for")) }
+    }
+
+    // MARK: Subscriptions
+
+    /// Notifications of the subscription go to the stream from now on.
+    func subscribe(_ id: String, _ stream: AsyncThrowingStream<Job, any Error>.Continuation) {
+        state.withLock { $0.subscriptions[id] = stream }
+    }
+
+    func unsubscribe(_ id: String) {
+        state.withLock { $0.subscriptions[id] = nil }
+    }
+
+    private func notify(_ line: Data) {
+        struct Notification: Decodable { let params: ExportChanged }
+        // Notifications that are not known are for later versions of this client.
+        guard let change = (try? JSONDecoder().decode(Notification.self, from: line))?.params else { return }
+        let stream = state.withLock { state in
+            change.job.state.isFinal
+                ? state.subscriptions.removeValue(forKey: change.subscription) : state.subscriptions[change.subscription]
+        }
+        stream?.yield(change.job)
+        if change.job.state.isFinal { stream?.finish() }
+    }
+
+    // MARK: Ends
+
     private func fail(_ id: Int, _ error: any Error) {
-        state.withLock { $0.waiting.removeValue(forKey: id) }?.resume(throwing: error)
+        state.withLock { $0.waiting.removeValue(forKey: id) }?.continuation.resume(throwing: error)
     }
 
     private func end(_ error: ClientError) {
-        let waiting = state.withLock { state in
+        let (waiting, subscriptions) = state.withLock { state in
             state.ended = state.ended ?? error
-            defer { state.waiting = [:] }
-            return state.waiting
+            defer { (state.waiting, state.subscriptions) = ([:], [:]) }
+            return (state.waiting, state.subscriptions)
         }
-        for continuation in waiting.values { continuation.resume(throwing: error) }
+        for waiting in waiting.values { waiting.continuation.resume(throwing: error) }
+        for stream in subscriptions.values { stream.finish(throwing: error) }
     }
 
     /// The `result` member's bytes, or the `error` member as an error.

@@ -11,6 +11,8 @@ public struct ClientError: Error, Sendable, CustomStringConvertible {
         case timedOut
         /// The answer is not what the protocol promises.
         case protocolViolation
+        /// A file was passed, and lost, because this process may have no more open.
+        case descriptorLost
         /// The service answered with an error: its number and kind (`error.code`, `error.data.kind`).
         case service(code: Int, kind: String)
     }

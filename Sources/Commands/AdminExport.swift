@@ -30,6 +30,7 @@ package struct AdminExport: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, StartCommand.self, GetCommand.self, ListCommand.self, WaitCommand.self, CancelCommand.self,
             DownloadCommand.self, DeleteCommand.self, InfoCommand.self, HealthCommand.self, CallCommand.self,
+            MethodsCommand.self, DescribeCommand.self,
         ])
 
     package init() {}

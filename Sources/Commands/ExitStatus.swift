@@ -19,11 +19,18 @@ enum ExitStatus: Int32 {
             switch error.code {
             case .unreachable, .protocolViolation: .unavailable
             case .socketDenied: .denied
-            case .connectionLost, .timedOut: .tryAgain
-            case .service(ErrorCode.permissionDenied, _): .denied
-            case .service(ErrorCode.invalidParams, _): .usage
-            case .service(ErrorCode.quotaExceeded, _), .service(ErrorCode.unavailable, _): .tryAgain
-            case .service: error.isRetryable ? .tryAgain : .failed
+            case .connectionLost, .timedOut, .descriptorLost: .tryAgain
+            case .service(_, let kind): ExitStatus(ErrorKind(rawValue: kind), isRetryable: error.isRetryable)
+            }
+    }
+
+    private init(_ kind: ErrorKind?, isRetryable: Bool) {
+        self =
+            switch kind {
+            case .permissionDenied: .denied
+            case .invalidParams: .usage
+            case .quotaExceeded, .unavailable: .tryAgain
+            default: isRetryable ? .tryAgain : .failed
             }
     }
 }

@@ -1,3 +1,4 @@
+private import CSockets
 private import Glibc
 private import SystemPackage
 
@@ -57,16 +58,31 @@ package final class ClientSocket: Sendable {
         }
     }
 
-    /// Reads some bytes; none at the end. Waits for as long as it takes, until ``shutdown()``.
-    package func read() throws(SocketError) -> [UInt8] {
+    /// What came at once.
+    package struct Received: Sendable {
+        /// None at the end.
+        package let bytes: [UInt8]
+        /// Open files that came with them. The kernel may put bytes that were sent before in front of these bytes, never
+        /// bytes that were sent after: whoever has a line to its end has its descriptors too.
+        package let descriptors: [PassedDescriptor]
+        /// Descriptors came that this process had no room for, and were lost.
+        package let hasLostDescriptors: Bool
+    }
+
+    /// Receives some bytes, and the descriptors with them. Waits for as long as it takes, until ``shutdown()``.
+    package func receive() -> Received {
         while true {
             var got = 0
-            let bytes = [UInt8](unsafeUninitializedCapacity: 64 * 1024) { buffer, count in
-                got = recv(raw, buffer.baseAddress, buffer.count, 0)
-                count = max(0, got)
+            var descriptors = [Int32](repeating: -1, count: 16)
+            var count: Int32 = 0
+            let bytes = [UInt8](unsafeUninitializedCapacity: 64 * 1024) { buffer, length in
+                got = csockets_receive(raw, buffer.baseAddress, buffer.count, &descriptors, 16, &count)
+                length = max(0, got)
             }
             if got < 0, errno == EINTR { continue }
-            return bytes
+            return Received(
+                bytes: bytes, descriptors: descriptors.prefix(max(0, Int(count))).map { PassedDescriptor(adopting: $0) },
+                hasLostDescriptors: count < 0)
         }
     }
 

@@ -21,9 +21,13 @@ package struct PeerIdentity: Hashable, Sendable {
         guard csockets_peer(descriptor, &uid, &gid, &pid) == 0 else {
             throw SocketError(.system, "the system does not say who has connected")
         }
-        // 65,536 is the kernel's NGROUPS_MAX.
-        var groups = [UInt32](repeating: 0, count: 65_536)
-        let count = csockets_peer_groups(descriptor, &groups, Int32(groups.count))
+        // Few have more than the first; 65,536 is the kernel's NGROUPS_MAX.
+        var groups: [UInt32] = []
+        var count: Int32 = -1
+        for capacity in [64, 65_536] where count < 0 {
+            groups = [UInt32](repeating: 0, count: capacity)
+            count = csockets_peer_groups(descriptor, &groups, Int32(capacity))
+        }
         self.uid = uid
         self.gid = gid
         self.pid = pid

@@ -65,7 +65,7 @@ import Testing
                 let calls = FailingCalls(fatal: fatal, error: error)
                 let store = ArchiveStore(root: FilePath(folder), calls: calls)
                 let runner = ExportRunner(
-                    directory: pool, database: WorkerDatabase(pool: pool, role: DatabaseRole.worker), contract: contract,
+                    directory: pool, database: JobDatabase(pool: pool, role: DatabaseRole.worker), contract: contract,
                     disk: ArchiveDisk(store: store), settings: WorkbookSettings(version: "1.2.3"))
                 let outcome: Result<JobResult, any Error>
                 do {

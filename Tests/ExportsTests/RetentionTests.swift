@@ -44,7 +44,7 @@ import Testing
                 UPDATE adminexport.job SET epoch = 1 WHERE id = '\(Self.job(5))'
                 """)
             let retention = Retention(
-                database: WorkerDatabase(pool: database.pool(), role: DatabaseRole.worker),
+                database: JobDatabase(pool: database.pool(), role: DatabaseRole.worker),
                 disk: ArchiveDisk(store: ArchiveStore(root: FilePath(root))), history: .seconds(1_000_000),
                 logger: Logger(label: "test"))
             try await retention.sweepOrphans()
@@ -71,7 +71,7 @@ import Testing
                 """)
             func sweep(_ history: Duration) async throws -> String? {
                 try await Retention(
-                    database: WorkerDatabase(pool: database.pool(), role: DatabaseRole.worker),
+                    database: JobDatabase(pool: database.pool(), role: DatabaseRole.worker),
                     disk: ArchiveDisk(store: ArchiveStore(root: FilePath(root))), history: history,
                     logger: Logger(label: "test")
                 ).sweep()

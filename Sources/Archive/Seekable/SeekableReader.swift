@@ -1,4 +1,5 @@
 private import CZstd
+private import Glibc
 package import SystemPackage
 
 /// Reads any range of an archive's content; a read touches the frames it needs and no others.
@@ -122,6 +123,23 @@ package final class SeekableReader {
             index += 1
         }
         return result
+    }
+
+    /// What follows the offset within its frame, without a copy; nothing at the end of the content.
+    package func part(at offset: Int) throws -> ArraySlice<UInt8> {
+        guard (0..<size).contains(offset) else { return [] }
+        let index = place(of: offset)
+        return try frame(index)[(offset - places[index].contentOffset)...]
+    }
+
+    /// The archive itself, for whoever takes it as it is: a descriptor that stands at the start, to be closed by the caller.
+    package func duplicateFile() throws -> FileDescriptor {
+        let copy = fcntl(file.rawValue, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw ArchiveError(Errno(rawValue: errno), "opening an archive") }
+        let duplicate = FileDescriptor(rawValue: copy)
+        // The offset is the description's, and reading here is by absolute offsets.
+        try storage("opening an archive") { _ = try duplicate.seek(offset: 0, from: .start) }
+        return duplicate
     }
 
     /// The manifest's bytes.

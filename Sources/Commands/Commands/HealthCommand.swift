@@ -10,7 +10,7 @@ struct HealthCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            let health = try await service.connect().call(ServiceHealth.self, NoParams())
+            let health = try await service.connect().call(ServiceHealth.self, NoMembers())
             if service.json {
                 try Output.json(health)
             } else {

@@ -11,14 +11,16 @@ struct InfoCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            let info = try await service.connect().call(ServiceInfo.self, NoParams())
+            let info = try await service.connect().call(ServiceInfo.self, NoMembers())
             if service.json { return try Output.json(info) }
+            let grants = info.caller.grants.map { grant in
+                "\(grant.grant) for \(grant.tenants == ["*"] ? "every tenant" : grant.tenants.joined(separator: ", "))"
+            }
             try Output.result(
                 """
                 \(info.name) \(info.version), protocol \(info.protocolVersion)
-                You are uid \(info.caller.uid), gid \(info.caller.gid).
-                Grants: \(info.caller.grants.isEmpty ? "none" : info.caller.grants.joined(separator: ", "))
-                Tenants: \(info.caller.tenants == ["*"] ? "all" : info.caller.tenants.joined(separator: ", "))
+                You are uid \(info.caller.uid), gid \(info.caller.gid), in the groups \(info.caller.groups.map(String.init).joined(separator: ", ")).
+                Grants: \(grants.isEmpty ? "none" : grants.joined(separator: "; "))
                 """)
         }
     }

@@ -23,13 +23,14 @@ package struct AdminExportDaemon: AsyncParsableCommand {
         version: version,
         subcommands: [
             ServeCommand.self, WorkCommand.self, MigrateCommand.self, CheckConfigCommand.self, DemoDataCommand.self,
+            OpenRPCCommand.self,
         ])
 
     package init() {}
 }
 
 /// Flags that every subcommand has.
-struct CommonOptions: ParsableArguments {
+struct CommonOptions: ParsableArguments, Sendable {
     @Option(help: "The configuration file.", completion: .file(extensions: ["yaml"]))
     var config: String?
 

@@ -20,8 +20,10 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         try await reportingFaults {
             let manager = ServiceManager()
-            let (configuration, logger) = try common.load([.socket: socket, .archives: archives, .workers: workers])
-            try await Assembly(configuration, logger: logger).serve(manager: manager)
+            let flags = [ConfigurationKey.socket: socket, .archives: archives, .workers: workers]
+            let (configuration, logger) = try common.load(flags)
+            let common = common
+            try await Assembly(configuration, logger: logger).serve(manager: manager) { try common.load(flags).0 }
         }
     }
 }

@@ -9,7 +9,9 @@ enum Grant: String, Codable, Sendable, CaseIterable {
     case `operator`
 }
 
-/// Which local users and groups may call, for which tenants.
+/// Which local users and groups may call, for which tenants. What is not granted is denied.
+///
+/// Names are resolved when the policy is made: a question of a caller never waits for a directory of users.
 struct CallerPolicy: Sendable {
     private struct Entry: Sendable {
         enum Who: Sendable {
@@ -17,76 +19,84 @@ struct CallerPolicy: Sendable {
             case group(UInt32)
         }
         let who: Who
-        let tenants: ConfigurationFile.CallerEntry.Tenants
-        let grants: Set<Grant>
+        let rule: Rights.Rule
     }
 
     private let entries: [Entry]
 
-    /// - Throws: ``ConfigurationFault`` for a user or a group that the system does not know.
+    /// - Throws: ``ConfigurationFault`` for a user or a group that the system does not know, and for an entry that names
+    ///   nobody or grants nothing.
     init(_ callers: [ConfigurationFile.CallerEntry]) throws {
         guard !callers.isEmpty else {
             // Nothing configured: for whoever tries the service out, and root.
-            entries = [0, geteuid()].map { Entry(who: .user($0), tenants: .all, grants: Set(Grant.allCases)) }
+            entries = [0, geteuid()].map {
+                Entry(who: .user($0), rule: Rights.Rule(tenants: .all, grants: Set(Grant.allCases)))
+            }
             return
         }
         entries = try callers.map { caller in
-            Entry(who: try Self.resolve(caller), tenants: caller.tenants, grants: Set(caller.grants))
+            let name = caller.user.map { "the user \($0)" } ?? "the group \(caller.group ?? "")"
+            guard !caller.grants.isEmpty, caller.tenants != .some([]) else {
+                throw ConfigurationFault("callers: \(name) is granted nothing: name grants and tenants, or leave it out")
+            }
+            return Entry(
+                who: try Self.resolve(caller, name),
+                rule: Rights.Rule(tenants: caller.tenants, grants: Set(caller.grants)))
         }
     }
 
-    private static func resolve(_ caller: ConfigurationFile.CallerEntry) throws -> Entry.Who {
+    private static func resolve(_ caller: ConfigurationFile.CallerEntry, _ name: String) throws -> Entry.Who {
+        let id: UInt32?
         if let user = caller.user {
-            if let uid = UInt32(user) { return .user(uid) }
-            guard let entry = getpwnam(user) else {
-                throw ConfigurationFault("callers: there is no user \(user) on this system")
-            }
-            return .user(entry.pointee.pw_uid)
+            id = UInt32(user) ?? getpwnam(user)?.pointee.pw_uid
+        } else {
+            id = UInt32(caller.group ?? "") ?? getgrnam(caller.group ?? "")?.pointee.gr_gid
         }
-        let group = caller.group ?? ""
-        if let gid = UInt32(group) { return .group(gid) }
-        guard let entry = getgrnam(group) else {
-            throw ConfigurationFault("callers: there is no group \(group) on this system")
+        guard let id else { throw ConfigurationFault("callers: there is no such thing on this system as \(name)") }
+        guard id != PeerIdentity.overflowID else {
+            throw ConfigurationFault(
+                "callers: \(name) has the id \(id), which stands for everyone whom this system cannot tell apart: name another"
+            )
         }
-        return .group(entry.pointee.gr_gid)
-    }
-
-    /// What one peer may do.
-    struct Rights: Sendable {
-        fileprivate let entries: [(tenants: ConfigurationFile.CallerEntry.Tenants, grants: Set<Grant>)]
-
-        var grants: [Grant] { Grant.allCases.filter { grant in entries.contains { $0.grants.contains(grant) } } }
-
-        /// Slugs in order, or `*`.
-        var tenants: [String] {
-            var slugs: Set<String> = []
-            for entry in entries {
-                guard case .some(let list) = entry.tenants else { return ["*"] }
-                slugs.formUnion(list)
-            }
-            return slugs.sorted()
-        }
-
-        /// - Parameter tenant: nil asks for all tenants.
-        func allow(_ grant: Grant, tenant: String?) -> Bool {
-            entries.contains { entry in
-                guard entry.grants.contains(grant) else { return false }
-                return switch entry.tenants {
-                case .all: true
-                case .some(let slugs): tenant.map(slugs.contains) ?? false
-                }
-            }
-        }
+        return caller.user == nil ? .group(id) : .user(id)
     }
 
     func rights(of peer: PeerIdentity) -> Rights {
         Rights(
-            entries: entries.filter { entry in
+            rules: entries.filter { entry in
                 switch entry.who {
                 // Ids that this user namespace does not have all look alike: nobody is let in by one.
                 case .user(let uid): uid == peer.uid && uid != PeerIdentity.overflowID
                 case .group(let gid): peer.groups.contains(gid) && gid != PeerIdentity.overflowID
                 }
-            }.map { ($0.tenants, $0.grants) })
+            }.map(\.rule))
+    }
+}
+
+/// What one peer may do.
+struct Rights: Sendable, Equatable {
+    struct Rule: Sendable, Equatable {
+        let tenants: ConfigurationFile.CallerEntry.Tenants
+        let grants: Set<Grant>
+    }
+
+    let rules: [Rule]
+
+    /// For which tenants a grant holds: slugs in order, or `*`. nil where it is not given at all.
+    func tenants(_ grant: Grant) -> [String]? {
+        var slugs: Set<String> = []
+        let given = rules.filter { $0.grants.contains(grant) }
+        guard !given.isEmpty else { return nil }
+        for rule in given {
+            guard case .some(let list) = rule.tenants else { return ["*"] }
+            slugs.formUnion(list)
+        }
+        return slugs.sorted()
+    }
+
+    func allow(_ grant: Grant, tenant: String) -> Bool {
+        guard let tenants = tenants(grant) else { return false }
+        // By bytes: `String` would take for equal what PostgreSQL tells apart.
+        return tenants == ["*"] || tenants.contains { $0.utf8.elementsEqual(tenant.utf8) }
     }
 }

@@ -17,6 +17,11 @@ enum ConfigurationKey: String, CaseIterable {
     case connectionsPerUser = "limits.connectionsPerUser"
     case lineBytes = "limits.lineBytes"
     case inFlight = "limits.inFlight"
+    case partialLineMs = "limits.partialLineMs"
+    case unreadOutputMs = "limits.unreadOutputMs"
+    case subscriptions = "limits.subscriptions"
+    case transfers = "limits.transfers"
+    case transfersPerUser = "limits.transfersPerUser"
     case runningPerTenant = "limits.runningPerTenant"
     case queuedPerTenant = "limits.queuedPerTenant"
 

@@ -30,6 +30,14 @@ struct ServiceConfiguration {
     var limits = ServiceInfo.Limits()
     var callers: [ConfigurationFile.CallerEntry] = []
 
+    var transferLimits: Transfers.Limits {
+        var limits = Transfers.Limits()
+        limits.total = self.limits.transfers
+        limits.perUser = self.limits.transfersPerUser
+        limits.patience = .milliseconds(self.limits.unreadOutputMs)
+        return limits
+    }
+
     /// Reads the configuration.
     ///
     /// - Parameters:
@@ -161,6 +169,11 @@ extension ServiceConfiguration {
         try number(.connectionsPerUser, 1...10_000, &limits.connectionsPerUser)
         try number(.lineBytes, 4_096...16_777_216, &limits.lineBytes)
         try number(.inFlight, 1...1_000, &limits.inFlight)
+        try number(.partialLineMs, 100...3_600_000, &limits.partialLineMs)
+        try number(.unreadOutputMs, 100...3_600_000, &limits.unreadOutputMs)
+        try number(.subscriptions, 1...1_000, &limits.subscriptions)
+        try number(.transfers, 1...1_000, &limits.transfers)
+        try number(.transfersPerUser, 1...1_000, &limits.transfersPerUser)
         try number(.runningPerTenant, 1...1_000, &limits.runningPerTenant)
         try number(.queuedPerTenant, 1...100_000, &limits.queuedPerTenant)
     }

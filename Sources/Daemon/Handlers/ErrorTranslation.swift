@@ -6,6 +6,7 @@ private import Jobs
 internal import JSONRPC
 internal import Logging
 private import Postgres
+private import SystemPackage
 
 /// Errors of the service as callers are told of them: no path, no secret, nobody else's data.
 struct ErrorTranslation: Sendable {
@@ -20,12 +21,22 @@ struct ErrorTranslation: Sendable {
         case let error as PostgresError where error.isTransient || error.code == .refused:
             logger.warning("The database is not available", metadata: ["method": "\(method)", "error": "\(error)"])
             return RPCError(
-                ErrorCode.unavailable, ErrorKind.unavailable, "The database is not available now. Try again in a moment.",
+                .unavailable, "The database is not available now. Try again in a moment.",
                 retryable: true)
+        case let error as OffsetBeyondEnd:
+            return .invalidParams("offset", "The workbook has \(error.size) bytes; offset is past its end.")
+        case is TooManyTransfers:
+            return RPCError(
+                .overloaded, "Too many workbooks are being fetched now. Try again in a moment, or use export.read.",
+                retryable: true)
+        case let error as ArchiveError where error.isOutOfDescriptors:
+            logger.error("No descriptor is left to open an archive")
+            return RPCError(
+                .overloaded, "The service has no descriptor left for the file. Try again in a moment.", retryable: true)
         case let error as ArchiveError:
             logger.error("An archive cannot be read", metadata: ["method": "\(method)", "error": "\(error)"])
             return RPCError(
-                ErrorCode.unavailable, ErrorKind.unavailable, "The file cannot be read now. Ask the operators.",
+                .unavailable, "The file cannot be read now. Ask the operators.",
                 retryable: error.code != .damaged, details: [("reason", .text("storage"))])
         default:
             logger.error("A request failed", metadata: ["method": "\(method)", "error": "\(error)"])
@@ -39,32 +50,42 @@ struct ErrorTranslation: Sendable {
             return .internalError
         }
         return RPCError(
-            ErrorCode.permissionDenied, ErrorKind.permissionDenied, denial.sentence,
+            .permissionDenied, denial.sentence,
             details: [("reason", .text(denial.rawValue))])
     }
 
     private static func jobs(_ error: JobsError) -> RPCError {
         switch error {
         case .notFound:
-            RPCError(ErrorCode.notFound, ErrorKind.notFound, "There is no such export.")
+            RPCError(.notFound, "There is no such export.")
         case .conflict:
             RPCError(
-                ErrorCode.conflict, ErrorKind.conflict, "The idempotency key was used for an export with other options.")
+                .conflict, "The idempotency key was used for an export with other options.")
         case .quotaExceeded(let limit):
             RPCError(
-                ErrorCode.quotaExceeded, ErrorKind.quotaExceeded,
+                .quotaExceeded,
                 "The tenant has \(limit) exports in the queue, and may have no more. Try again when one is done.",
                 retryable: true, details: [("limit", .number(limit)), ("retryAfterMs", .number(5_000))])
         case .notReady(.expired):
-            RPCError(ErrorCode.expired, ErrorKind.expired, "The file is not kept any more. Start a new export.")
+            RPCError(.expired, "The file is not kept any more. Start a new export.")
         case .notReady(let state):
             RPCError(
-                ErrorCode.notReady, ErrorKind.notReady, "The export is \(state.rawValue).", retryable: !state.isFinal,
+                .notReady, "The export is \(state.rawValue).", retryable: !state.isFinal,
                 details: [("state", .text(state.rawValue))])
         case .held:
             RPCError(
-                ErrorCode.conflict, ErrorKind.conflict, "The file is under legal hold and cannot be deleted.",
+                .conflict, "The file is under legal hold and cannot be deleted.",
                 details: [("reason", .text("held"))])
         }
+    }
+}
+
+extension ArchiveError {
+    fileprivate var isOutOfDescriptors: Bool { errno == .tooManyOpenFiles || errno == .tooManyOpenFilesInSystem }
+}
+
+extension RPCError {
+    init(_ kind: ErrorKind, _ message: String, retryable: Bool = false, details: [(name: String, value: Detail)] = []) {
+        self.init(kind.code, kind.rawValue, message, retryable: retryable, details: details)
     }
 }

@@ -1,10 +1,11 @@
 internal import ExportAPI
 internal import Exports
 internal import Jobs
+internal import JSONRPC
 
-struct ExportCancelHandler: MethodHandler {
+struct ExportCancelHandler: ResultHandler {
     typealias Called = ExportCancel
-    static let isControl = true
+    static let traits: MethodTraits = .control
 
     let exports: ExportService
 

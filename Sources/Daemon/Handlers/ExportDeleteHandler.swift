@@ -2,7 +2,7 @@ internal import ExportAPI
 internal import Exports
 internal import Jobs
 
-struct ExportDeleteHandler: MethodHandler {
+struct ExportDeleteHandler: ResultHandler {
     typealias Called = ExportDelete
 
     let exports: ExportService

@@ -2,7 +2,7 @@ internal import ExportAPI
 internal import Exports
 internal import Jobs
 
-struct ExportGetHandler: MethodHandler {
+struct ExportGetHandler: ResultHandler {
     typealias Called = ExportGet
 
     let exports: ExportService

@@ -3,20 +3,16 @@ internal import Exports
 internal import Jobs
 internal import JSONRPC
 
-struct ExportWaitHandler: MethodHandler {
+struct ExportWaitHandler: ResultHandler {
     typealias Called = ExportWait
-    static let isLong = true
+    static let traits: MethodTraits = .long
 
     let exports: ExportService
 
     func handle(_ params: ExportWait.Params, _ session: Session) async throws -> JobReply {
-        let timeout = params.timeoutMs ?? 30_000
-        guard (1...60_000).contains(timeout) else {
-            throw RPCError.invalidParams("timeoutMs", "timeoutMs is 1 to 60,000.")
-        }
-        return try JobReply(
+        try JobReply(
             await exports.wait(
                 session.asker(params.actor), job: JobID(param: params.job), after: params.afterRevision,
-                timeout: .milliseconds(timeout)))
+                timeout: .milliseconds(params.timeoutMs ?? 30_000)))
     }
 }

@@ -1,92 +1,64 @@
-internal import ExportAPI
+package import ExportAPI
 private import Foundation
 internal import JSONRPC
+internal import Sockets
+
+typealias ServiceDispatcher = Dispatcher<Session, PassedDescriptor>
+typealias ServiceOutcome = Outcome<PassedDescriptor>
 
 /// Serves one method: from the wire's parameters to the service and back to the wire's result.
 protocol MethodHandler: Sendable {
     associatedtype Called: ExportAPI.Method
-    /// See ``Dispatcher/Method``.
-    static var isControl: Bool { get }
-    static var isLong: Bool { get }
-    static var isLarge: Bool { get }
+    /// How the connection treats the method. That it stands alone is taken from ``ExportAPI/Method``.
+    static var traits: MethodTraits { get }
 
+    func outcome(
+        _ params: Called.Params, _ session: Session, _ subscriptions: Subscriptions
+    ) async throws -> ServiceOutcome
+}
+
+/// One that has nothing to give but its result.
+protocol ResultHandler: MethodHandler {
     func handle(_ params: Called.Params, _ session: Session) async throws -> Called.Result
 }
 
+extension ResultHandler {
+    func outcome(
+        _ params: Called.Params, _ session: Session, _ subscriptions: Subscriptions
+    ) async throws -> ServiceOutcome {
+        Outcome(try WireCoding.encode(try await handle(params, session)))
+    }
+}
+
 extension MethodHandler {
-    static var isControl: Bool { false }
-    static var isLong: Bool { false }
-    static var isLarge: Bool { false }
+    static var traits: MethodTraits { [] }
 
     /// The method as the dispatcher calls it.
-    var method: Dispatcher<Session>.Method {
-        Dispatcher.Method(name: Called.name, isControl: Self.isControl, isLong: Self.isLong, isLarge: Self.isLarge) {
-            bytes, session in
-            try ParamCheck.check(bytes, members: Called.Params.members, path: "")
-            let params: Called.Params
-            do {
-                params = try JSONDecoder().decode(Called.Params.self, from: Data(bytes))
-            } catch let error as DecodingError {
-                throw ParamCheck.fault(error)
-            }
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = .withoutEscapingSlashes
-            return Array(try encoder.encode(try await handle(params, session)))
+    var method: ServiceDispatcher.Method {
+        let traits = Called.isTakenInBatch ? Self.traits : Self.traits.union(.alone)
+        return ServiceDispatcher.Method(name: Called.name, traits: traits) { bytes, session, subscriptions in
+            try await outcome(try WireCoding.params(Called.self, bytes), session, subscriptions)
         }
     }
 }
 
-/// Names what is wrong with parameters before anything is done.
-private enum ParamCheck {
-    /// - Throws: ``RPCError`` −32602 for a member that is not known, at any depth.
-    static func check(
-        _ bytes: ArraySlice<UInt8>, members known: [String: (any ParamObject.Type)?], path: String
-    ) throws(RPCError) {
-        let shape: JSONScanner.Shape
+/// Between JSON and the wire's types.
+package enum WireCoding {
+    /// - Throws: ``RPCError`` −32602 for what the method's schema does not allow.
+    package static func params<Called: ExportAPI.Method>(
+        _ method: Called.Type, _ bytes: ArraySlice<UInt8>
+    ) throws -> Called.Params {
+        try ParamCheck.check(bytes, Called.Params.schema)
         do {
-            shape = try JSONScanner.scan(bytes)
-        } catch {
-            throw .parse(error)
-        }
-        guard case .object(let members) = shape else { return }
-        for member in members {
-            let name = path + member.name
-            guard let type = known[member.name] else {
-                throw .invalidParams(String(name.prefix(128)), "There is no parameter \(name.prefix(64)).")
-            }
-            if let type { try check(bytes[member.value], members: type.members, path: "\(name).") }
+            return try JSONDecoder().decode(Called.Params.self, from: Data(bytes))
+        } catch is DecodingError {
+            throw RPCError.invalidParams("", "The parameters are not what \(Called.name) takes.")
         }
     }
 
-    static func fault(_ error: DecodingError) -> RPCError {
-        func path(_ keys: [any CodingKey]) -> String {
-            keys.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".")
-        }
-        switch error {
-        case .keyNotFound(let key, let context):
-            let name = path(context.codingPath + [key])
-            return .invalidParams(name, "The parameter \(name) is missing.")
-        case .valueNotFound(_, let context):
-            let name = path(context.codingPath)
-            return .invalidParams(name, "The parameter \(name) may not be null.")
-        case .typeMismatch(let type, let context):
-            let name = path(context.codingPath)
-            return .invalidParams(name, "The parameter \(name) is not of the type \(describe(type)).")
-        case .dataCorrupted(let context):
-            let name = path(context.codingPath)
-            return .invalidParams(name, "The parameter \(name) has a value that is not taken.")
-        @unknown default:
-            return .invalidParams("", "The parameters are not what the method takes.")
-        }
-    }
-
-    private static func describe(_ type: any Any.Type) -> String {
-        switch type {
-        case is String.Type: "string"
-        case is Int.Type: "integer"
-        case is Bool.Type: "boolean"
-        case is [String: Any].Type: "object"
-        default: "\(type)".contains("Dictionary") ? "object" : "\(type)".contains("Array") ? "array" : "\(type)".lowercased()
-        }
+    package static func encode(_ object: some WireObject) throws -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .withoutEscapingSlashes
+        return Array(try encoder.encode(object))
     }
 }

@@ -2,14 +2,15 @@ internal import Archive
 internal import ExportAPI
 internal import Exports
 internal import Jobs
+internal import JSONRPC
 
-struct ServiceHealthHandler: MethodHandler {
+struct ServiceHealthHandler: ResultHandler {
     typealias Called = ServiceHealth
-    static let isControl = true
+    static let traits: MethodTraits = .control
 
     let exports: ExportService
 
-    func handle(_ params: NoParams, _ session: Session) async throws -> ServiceHealth.Result {
+    func handle(_ params: NoMembers, _ session: Session) async throws -> ServiceHealth.Result {
         let health: (depth: JobStore.Depth, storage: String)
         do {
             health = (try await exports.depth(), try await exports.storageFault() ?? "ok")

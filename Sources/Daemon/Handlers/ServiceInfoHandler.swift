@@ -1,18 +1,21 @@
 internal import ExportAPI
+internal import JSONRPC
 private import Sockets
 
-struct ServiceInfoHandler: MethodHandler {
+struct ServiceInfoHandler: ResultHandler {
     typealias Called = ServiceInfo
-    static let isControl = true
+    static let traits: MethodTraits = .control
 
     let limits: ServiceInfo.Limits
 
-    func handle(_ params: NoParams, _ session: Session) async throws -> ServiceInfo.Result {
+    func handle(_ params: NoMembers, _ session: Session) async throws -> ServiceInfo.Result {
         ServiceInfo.Result(
             name: "adminexport", version: AdminExportDaemon.version, protocolVersion: 1, limits: limits,
-            capabilities: ["cancel-request", "half-close", "batch"],
+            capabilities: Called.capabilities,
             caller: ServiceInfo.Caller(
-                uid: Int(session.peer.uid), gid: Int(session.peer.gid), grants: session.rights.grants.map(\.rawValue),
-                tenants: session.rights.tenants))
+                uid: Int(session.peer.uid), gid: Int(session.peer.gid), groups: session.peer.groups.sorted().map { Int($0) },
+                grants: Grant.allCases.compactMap { grant in
+                    session.rights.tenants(grant).map { ServiceInfo.Caller.Grant(grant: grant.rawValue, tenants: $0) }
+                }))
     }
 }

@@ -35,8 +35,8 @@ extension JobReply {
 
 extension JobID {
     /// - Throws: ``RPCError`` −32602
-    init(param text: String) throws(RPCError) {
-        guard let id = JobID(text) else { throw .invalidParams("job", "job is not an id; ids are UUIDs.") }
+    init(param text: String, _ name: String = "job") throws(RPCError) {
+        guard let id = JobID(text) else { throw .invalidParams(name, "\(name) is not an id; ids are UUIDs.") }
         self = id
     }
 }

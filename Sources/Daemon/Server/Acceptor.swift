@@ -4,20 +4,28 @@ internal import Logging
 internal import Sockets
 private import Synchronization
 
-/// Takes connections on a thread of its own and hands them on in order.
+/// Takes connections on a thread of its own, has each admitted there, and hands on those that were.
 final class Acceptor: Sendable {
+    /// An admitted connection.
+    struct Accepted: Sendable {
+        /// To be closed by whoever takes it.
+        let descriptor: Int32
+        let peer: PeerIdentity
+    }
+
     /// How long to wait when the system has no descriptor left, in milliseconds.
     private static let exhaustedWait: Int32 = 200
 
-    let connections: AsyncStream<Int32>
-    private let continuation: AsyncStream<Int32>.Continuation
+    /// As many as are admitted and not yet ended, at most.
+    let connections: AsyncStream<Accepted>
+    private let continuation: AsyncStream<Accepted>.Continuation
     private let logger: Logger
     /// A pipe: the thread watches one end, and is woken by the other.
     private let wakeUp: (read: Int32, write: Int32)
     private let isStopping = Atomic(false)
 
     init(logger: Logger) {
-        (connections, continuation) = AsyncStream.makeStream(of: Int32.self, bufferingPolicy: .unbounded)
+        (connections, continuation) = AsyncStream.makeStream(of: Accepted.self, bufferingPolicy: .unbounded)
         self.logger = logger
         var ends: [Int32] = [-1, -1]
         pipe(&ends)
@@ -34,9 +42,15 @@ final class Acceptor: Sendable {
     }
 
     /// Runs until ``stop()``; the socket is closed, and its path removed if it is ours, when this ends.
-    func start(_ socket: consuming ListeningSocket) {
+    ///
+    /// - Parameters:
+    ///   - admit: counts the connection, or gives the line that it is let go with.
+    ///   - exhausted: that line, where this process has no descriptor left for it.
+    func start(
+        _ socket: consuming ListeningSocket, exhausted: [UInt8], admit: @escaping @Sendable (PeerIdentity) -> [UInt8]?
+    ) {
         let box = SocketBox(socket)
-        let thread = Thread { self.loop(box.socket) }
+        let thread = Thread { self.loop(box.socket, exhausted, admit) }
         thread.name = "acceptor"
         thread.start()
     }
@@ -57,7 +71,11 @@ final class Acceptor: Sendable {
         write(wakeUp.write, &byte, 1)
     }
 
-    private func loop(_ socket: borrowing ListeningSocket) {
+    private func loop(
+        _ socket: borrowing ListeningSocket, _ exhaustedLine: [UInt8], _ admit: (PeerIdentity) -> [UInt8]?
+    ) {
+        // Given up when no other descriptor is left, so that whoever comes is told, and not left waiting.
+        var spare = Self.openSpare()
         var isExhausted = false
         while !isStopping.load(ordering: .acquiring) {
             var entries = [
@@ -71,20 +89,53 @@ final class Acceptor: Sendable {
                 poll(&entries, 2, -1)
             }
             guard !isStopping.load(ordering: .acquiring) else { break }
-            switch Result(catching: { () throws(SocketError) in try socket.accept() }) {
-            case .success(.connection(let descriptor)):
+            switch accept(socket) {
+            case .connection(let descriptor):
                 isExhausted = false
-                continuation.yield(descriptor)
-            case .success(.none):
+                take(descriptor, admit)
+            case .none:
                 isExhausted = false
-            case .success(.exhausted):
-                if !isExhausted { logger.error("No descriptor is left for a connection; waiting for one") }
-                isExhausted = true
-            case .failure(let error):
-                logger.error("Cannot accept a connection", metadata: ["error": "\(error)"])
-                isExhausted = true
+            case .exhausted:
+                logger.error("No descriptor is left for a connection; it is refused")
+                close(spare)
+                if case .connection(let descriptor) = accept(socket) { Self.refuse(descriptor, exhaustedLine) }
+                spare = Self.openSpare()
+                // Where it could not be had again, one that ends has to make room.
+                isExhausted = spare < 0
             }
         }
+        close(spare)
         continuation.finish()
+    }
+
+    private func accept(_ socket: borrowing ListeningSocket) -> ListeningSocket.Accepted {
+        do throws(SocketError) {
+            return try socket.accept()
+        } catch {
+            logger.error("Cannot accept a connection", metadata: ["error": "\(error)"])
+            return .exhausted
+        }
+    }
+
+    private func take(_ descriptor: Int32, _ admit: (PeerIdentity) -> [UInt8]?) {
+        guard let peer = try? PeerIdentity(of: descriptor) else {
+            close(descriptor)
+            return
+        }
+        if let line = admit(peer) {
+            logger.notice("Refused a connection over the limit", metadata: ["uid": "\(peer.uid)"])
+            Self.refuse(descriptor, line)
+        } else {
+            continuation.yield(Accepted(descriptor: descriptor, peer: peer))
+        }
+    }
+
+    private static func refuse(_ descriptor: Int32, _ line: [UInt8]) {
+        _ = send(descriptor, line, line.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        close(descriptor)
+    }
+
+    private static func openSpare() -> Int32 {
+        open("/dev/null", O_RDONLY | O_CLOEXEC)
     }
 }

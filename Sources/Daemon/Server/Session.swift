@@ -8,11 +8,11 @@ private import Synchronization
 /// One connection's peer, what they may, and what the connection has to remember.
 final class Session: Sendable {
     let peer: PeerIdentity
-    let rights: CallerPolicy.Rights
+    let rights: Rights
     /// Jobs that this connection has read from: the audit trail names each once.
     private let downloads = Mutex(Set<JobID>())
 
-    init(peer: PeerIdentity, rights: CallerPolicy.Rights) {
+    init(peer: PeerIdentity, rights: Rights) {
         self.peer = peer
         self.rights = rights
     }
@@ -25,20 +25,39 @@ final class Session: Sendable {
     ///
     /// - Throws: ``RPCError`` 1001 where the peer may not act for the tenant.
     func caller(_ actor: Actor) throws(RPCError) -> ExportService.Caller {
-        try TextParam.check(actor.tenant, "actor.tenant", longest: 320)
-        try TextParam.check(actor.administrator, "actor.administrator", longest: 320)
-        guard rights.allow(.export, tenant: actor.tenant) else { throw Self.notAllowed }
+        guard rights.allow(.export, tenant: actor.tenant) else { throw denial(.export, actor.tenant) }
         return ExportService.Caller(tenant: actor.tenant, email: actor.administrator, peer: auditedPeer)
     }
 
     /// The caller as an administrator's agent, or as an operator where no actor is named.
+    ///
+    /// - Parameter tenant: the one that an operator asks about; nil for all that they may.
     func asker(_ actor: Actor?, tenant: String? = nil) throws(RPCError) -> ExportService.Asker {
         if let actor { return .actor(try caller(actor)) }
-        guard rights.grants.contains(.operator) else {
-            throw .invalidParams("actor", "actor is missing: only a caller with the operator grant may leave it out.")
+        guard let tenants = rights.tenants(.operator) else {
+            throw .invalidParams(
+                "actor", "The parameter actor is missing; only a caller with the operator grant may leave it out. \(whoami)")
         }
-        guard rights.allow(.operator, tenant: tenant) else { throw Self.notAllowed }
-        return .operator(auditedPeer)
+        guard let tenant else { return .operator(auditedPeer, tenants: tenants == ["*"] ? nil : tenants) }
+        guard rights.allow(.operator, tenant: tenant) else { throw denial(.operator, tenant) }
+        return .operator(auditedPeer, tenants: [tenant])
+    }
+
+    private func denial(_ grant: Grant, _ tenant: String) -> RPCError {
+        let remedy =
+            peer.uid == PeerIdentity.overflowID
+            ? "The system cannot tell who you are: a user namespace hides your id. Call from outside of it."
+            : "Ask the operators of adminexport to add you or one of your groups to callers in its configuration."
+        return RPCError(
+            .permissionDenied,
+            "You may not act for the tenant \(RPCError.excerpt(tenant)): that takes the grant \(grant.rawValue). \(whoami) \(remedy)",
+            details: [("reason", .text("caller-not-allowed")), ("grant", .text(grant.rawValue))])
+    }
+
+    private var whoami: String {
+        let groups = peer.groups.sorted()
+        let shown = groups.prefix(32).map { "\($0)" }.joined(separator: ", ") + (groups.count > 32 ? ", …" : "")
+        return "You are the user with uid \(peer.uid), in the groups with gid \(shown)."
     }
 
     /// Whether this is the connection's first read of the job. Taken back by ``forgetRead(of:)`` where it fails.
@@ -49,9 +68,4 @@ final class Session: Sendable {
     func forgetRead(of job: JobID) {
         downloads.withLock { _ = $0.remove(job) }
     }
-
-    private static let notAllowed = RPCError(
-        ErrorCode.permissionDenied, ErrorKind.permissionDenied,
-        "This user may not act for the tenant: ask the operators to add it to callers.",
-        details: [("reason", .text("caller-not-allowed"))])
 }

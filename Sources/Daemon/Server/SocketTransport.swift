@@ -1,23 +1,45 @@
 internal import JSONRPC
 internal import NIOCore
 private import NIOPosix
+internal import Sockets
 
 /// A connected socket as a connection's transport, on NIO's event loops.
+///
+/// NIO sends no descriptors: a line that has one goes by a second descriptor of the socket, when all that NIO was given
+/// before has gone. One task writes, so the order holds.
 struct SocketTransport: Transport {
     typealias Inbound = AsyncMapSequence<NIOAsyncChannelInboundStream<ByteBuffer>, [UInt8]>
+    typealias Attachment = PassedDescriptor
 
     let inbound: Inbound
     private let channel: any Channel
+    private let socket: ConnectedSocket
 
-    init(inbound: NIOAsyncChannelInboundStream<ByteBuffer>, channel: any Channel) {
+    init(inbound: NIOAsyncChannelInboundStream<ByteBuffer>, channel: any Channel, socket: ConnectedSocket) {
         self.inbound = inbound.map { Array($0.readableBytesView) }
         self.channel = channel
+        self.socket = socket
     }
 
     /// Returns when the system has taken the bytes. NIO's own writer returns when they are in its buffer, which is lost
     /// when the channel is closed.
-    func write(_ bytes: ArraySlice<UInt8>) async throws {
-        try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
+    func write(_ bytes: ArraySlice<UInt8>, _ attachments: [PassedDescriptor]) async throws {
+        var rest = bytes
+        if let descriptor = attachments.first {
+            precondition(attachments.count == 1, "a line carries one descriptor at most")
+            rest = rest.dropFirst(try await send(rest, descriptor))
+        }
+        if !rest.isEmpty { try await channel.writeAndFlush(ByteBuffer(bytes: rest)).get() }
+    }
+
+    /// Waits for room: whoever supervises the connection ends it where that takes too long.
+    private func send(_ bytes: ArraySlice<UInt8>, _ descriptor: PassedDescriptor) async throws -> Int {
+        var wait: Duration = .milliseconds(1)
+        while true {
+            if let count = try socket.send(bytes, descriptor) { return count }
+            try await Task.sleep(for: wait)
+            wait = min(wait * 2, .milliseconds(100))
+        }
     }
 
     /// Hands the descriptor, which NIO closes from now on, to an event loop.

@@ -52,7 +52,10 @@ struct Assembly {
     }
 
     /// Runs `serve`: the socket, and workers where the configuration has some.
-    func serve(manager: ServiceManager) async throws {
+    ///
+    /// - Parameter reload: reads the configuration again, at SIGHUP.
+    func serve(manager: ServiceManager, reload: @escaping @Sendable () throws -> ServiceConfiguration) async throws {
+        DescriptorLimit.raise()
         let workers = configuration.workers
         try FileSystem.checkArchives(configuration.archives, writing: workers > 0)
         let policy = try CallerPolicy(configuration.callers)
@@ -65,15 +68,19 @@ struct Assembly {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var limits = ExportService.Limits()
         limits.queuedPerTenant = configuration.limits.queuedPerTenant
-        let exports = ExportService(pool: pools.api, contract: contract, disk: disk, limits: limits)
+        let watch = JobWatch(database: JobDatabase(pool: pools.api, role: DatabaseRole.api), logger: logger)
+        let transfers = Transfers(limits: configuration.transferLimits, logger: logger)
+        let exports = ExportService(
+            pool: pools.api, contract: contract, disk: disk, transfers: transfers, watch: watch, limits: limits)
         let server = SocketServer(
             socket: socket, group: group, dispatcher: dispatcher(exports), policy: policy, limits: configuration.limits,
             logger: logger)
         manager.ready(status: isReady ? "Serving" : "Serving; the database cannot be reached")
         logger.notice("Serving", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
-        var services: [any Service] = [gate]
+        // Those that serve stop before what they need.
+        var services: [any Service] = [gate, watch, TransferEnd(transfers: transfers)]
         if workers > 0 { services += self.workers(pools.queue, pools.directory, slots: workers) }
-        services.append(server)
+        services += [server, CallerReload(server: server, load: reload, logger: logger)]
         try await run(services, manager)
         try await group.shutdownGracefully()
         for pool in [pools.api, pools.queue, pools.directory] { pool.close() }
@@ -81,6 +88,8 @@ struct Assembly {
 
     /// Runs `work`: workers, and no socket.
     func work(manager: ServiceManager) async throws {
+        // It has nothing that could be read again, and is not to die of being asked.
+        signal(SIGHUP, SIG_IGN)
         let workers = max(1, configuration.workers)
         try FileSystem.checkArchives(configuration.archives, writing: true)
         let pools = pools(workers: workers)
@@ -105,7 +114,7 @@ struct Assembly {
     }
 
     private func workers(_ queue: PostgresPool, _ directory: PostgresPool, slots: Int) -> [any Service] {
-        let database = WorkerDatabase(pool: queue, role: DatabaseRole.worker)
+        let database = JobDatabase(pool: queue, role: DatabaseRole.worker)
         let leases = LeaseStore(
             tenantLimit: configuration.limits.runningPerTenant, lease: configuration.lease, deadline: configuration.deadline,
             retention: configuration.retention)
@@ -119,17 +128,22 @@ struct Assembly {
         return [Retention(database: database, disk: disk, history: configuration.history, logger: logger), worker]
     }
 
-    private func dispatcher(_ exports: ExportService) -> Dispatcher<Session> {
+    private func dispatcher(_ exports: ExportService) -> ServiceDispatcher {
         let translation = ErrorTranslation(logger: logger)
-        return Dispatcher(
+        let dispatcher = ServiceDispatcher(
             [
                 ExportCancelHandler(exports: exports).method, ExportDeleteHandler(exports: exports).method,
                 ExportGetHandler(exports: exports).method, ExportListHandler(exports: exports).method,
-                ExportReadHandler(exports: exports).method, ExportStartHandler(exports: exports).method,
-                ExportWaitHandler(exports: exports).method, ServiceHealthHandler(exports: exports).method,
+                ExportOpenHandler(exports: exports).method, ExportReadHandler(exports: exports).method,
+                ExportStartHandler(exports: exports).method, ExportUnwatchHandler().method,
+                ExportWaitHandler(exports: exports).method, ExportWatchHandler(exports: exports).method,
+                RPCDiscoverHandler().method, ServiceHealthHandler(exports: exports).method,
                 ServiceInfoHandler(limits: configuration.limits).method,
             ]
         ) { error, method in translation(error, in: method) }
+        precondition(
+            dispatcher.names == MethodDescription.all.map(\.name).sorted(), "what is served is not what is described")
+        return dispatcher
     }
 
     private static func socket(_ path: String) throws -> ListeningSocket {

@@ -1,23 +1,16 @@
 /// Cancels a job; a finished one stays as it is.
 public enum ExportCancel: Method {
     public static let name = "export.cancel"
-
-    public struct Params: ParamObject {
-        /// May be left out by a caller with the `operator` grant, who then acts for nobody.
-        public let actor: Actor?
-        /// The job's id.
-        public let job: String
-
-        public init(actor: Actor?, job: String) {
-            self.actor = actor
-            self.job = job
-        }
-
-        public static let members: [String: (any ParamObject.Type)?] = [
-            "actor": Actor.self,
-            "job": nil,
-        ]
-    }
-
+    public typealias Params = JobParams
     public typealias Result = JobReply
+
+    public static let summary = "Cancels a job; a finished one stays as it is."
+    public static let details =
+        "A queued job is cancelled at once. A running one is asked to end and may still succeed: watch it, or wait for it. This request passes those that wait on the connection."
+    public static let errors: [ErrorKind] = [.permissionDenied, .notFound, .unavailable]
+    public static let examples = [
+        Example<Self>(
+            "Cancelling what is done already", .init(actor: ExampleValues.actor, job: ExampleValues.jobID),
+            .init(job: ExampleValues.succeeded))
+    ]
 }

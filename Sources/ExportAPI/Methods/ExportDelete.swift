@@ -1,23 +1,14 @@
 /// Ends the life of a finished workbook.
 public enum ExportDelete: Method {
     public static let name = "export.delete"
-
-    public struct Params: ParamObject {
-        /// May be left out by a caller with the `operator` grant, who then acts for nobody.
-        public let actor: Actor?
-        /// The job's id.
-        public let job: String
-
-        public init(actor: Actor?, job: String) {
-            self.actor = actor
-            self.job = job
-        }
-
-        public static let members: [String: (any ParamObject.Type)?] = [
-            "actor": Actor.self,
-            "job": nil,
-        ]
-    }
-
+    public typealias Params = JobParams
     public typealias Result = JobReply
+
+    public static let summary = "Ends the life of a finished workbook: its file goes, its job stays, as expired."
+    public static let details = "Of a job that has no file, the job as it stands. While it is queued or runs: not-ready."
+    public static let errors: [ErrorKind] = [.permissionDenied, .notFound, .notReady, .conflict, .unavailable]
+    public static let examples = [
+        Example<Self>(
+            "Deleting", .init(actor: ExampleValues.actor, job: ExampleValues.jobID), .init(job: ExampleValues.expired))
+    ]
 }

@@ -1,23 +1,14 @@
 /// Gives a job as it stands.
 public enum ExportGet: Method {
     public static let name = "export.get"
-
-    public struct Params: ParamObject {
-        /// May be left out by a caller with the `operator` grant, who then acts for nobody.
-        public let actor: Actor?
-        /// The job's id.
-        public let job: String
-
-        public init(actor: Actor?, job: String) {
-            self.actor = actor
-            self.job = job
-        }
-
-        public static let members: [String: (any ParamObject.Type)?] = [
-            "actor": Actor.self,
-            "job": nil,
-        ]
-    }
-
+    public typealias Params = JobParams
     public typealias Result = JobReply
+
+    public static let summary = "Gives a job as it stands."
+    public static let errors: [ErrorKind] = [.permissionDenied, .notFound, .unavailable]
+    public static let examples = [
+        Example<Self>(
+            "A job that is done", .init(actor: ExampleValues.actor, job: ExampleValues.jobID),
+            .init(job: ExampleValues.succeeded))
+    ]
 }

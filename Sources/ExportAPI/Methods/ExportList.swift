@@ -2,7 +2,7 @@
 public enum ExportList: Method {
     public static let name = "export.list"
 
-    public struct Params: ParamObject {
+    public struct Params: WireObject {
         /// May be left out by a caller with the `operator` grant, who then acts for nobody.
         public let actor: Actor?
         /// Only jobs of this tenant; for operators who leave out `actor`.
@@ -24,16 +24,16 @@ public enum ExportList: Method {
             self.cursor = cursor
         }
 
-        public static let members: [String: (any ParamObject.Type)?] = [
-            "actor": Actor.self,
-            "tenant": nil,
-            "states": nil,
-            "limit": nil,
-            "cursor": nil,
-        ]
+        public static let schema = ObjectSchema(
+            Actor.property(required: false),
+            .init(
+                "tenant", Actor.label, "Only jobs of this tenant; for operators who leave out the actor.", required: false),
+            .init("states", .array(of: Job.stateSchema), "Only jobs in these states.", required: false),
+            .init("limit", .integer(1...100), "Jobs on a page.", default: 20),
+            .init("cursor", .uuid, "nextCursor of the page before.", required: false))
     }
 
-    public struct Result: Codable, Sendable {
+    public struct Result: WireObject {
         public let jobs: [Job]
         /// Absent on the last page.
         public let nextCursor: String?
@@ -42,5 +42,17 @@ public enum ExportList: Method {
             self.jobs = jobs
             self.nextCursor = nextCursor
         }
+
+        public static let schema = ObjectSchema(
+            .init("jobs", .array(of: .component(Job.component)), "The page."),
+            .init("nextCursor", .uuid, "Absent on the last page.", required: false))
     }
+
+    public static let summary = "Lists the actor's jobs, newest first."
+    public static let errors: [ErrorKind] = [.permissionDenied, .unavailable]
+    public static let examples = [
+        Example<Self>(
+            "What is done", .init(actor: ExampleValues.actor, states: [.succeeded], limit: 1),
+            .init(jobs: [ExampleValues.succeeded], nextCursor: nil))
+    ]
 }

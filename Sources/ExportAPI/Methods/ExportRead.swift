@@ -2,7 +2,7 @@
 public enum ExportRead: Method {
     public static let name = "export.read"
 
-    public struct Params: ParamObject {
+    public struct Params: WireObject {
         public let actor: Actor
         /// The job's id.
         public let job: String
@@ -18,15 +18,13 @@ public enum ExportRead: Method {
             self.length = length
         }
 
-        public static let members: [String: (any ParamObject.Type)?] = [
-            "actor": Actor.self,
-            "job": nil,
-            "offset": nil,
-            "length": nil,
-        ]
+        public static let schema = ObjectSchema(
+            Actor.property(required: true), JobParams.job,
+            .init("offset", .count, "Bytes from the start of the workbook."),
+            .init("length", .integer(1...longest), "Bytes to read."))
     }
 
-    public struct Result: Codable, Sendable {
+    public struct Result: WireObject {
         public let offset: Int
         /// Base64; fewer bytes than asked for only at the end.
         public let data: String
@@ -41,7 +39,25 @@ public enum ExportRead: Method {
             self.size = size
             self.eof = eof
         }
+
+        public static let schema = ObjectSchema(
+            .init("offset", .count, "As asked for."),
+            .init(
+                "data", .string(.init(content: .base64)), "Fewer bytes than asked for only at the end of the workbook."),
+            .init("size", .count, "Bytes of the whole workbook."),
+            .init("eof", .boolean, "Whether the part reaches the end."))
     }
 
     public static let longest = 524_288
+
+    public static let summary = "Reads a part of a finished workbook."
+    public static let details =
+        "For callers that cannot take descriptors; export.open is faster. The audit trail names the download once for a connection and job."
+    public static let errors: [ErrorKind] = [.permissionDenied, .notFound, .notReady, .expired, .unavailable]
+    public static let isTakenInBatch = false
+    public static let examples = [
+        Example<Self>(
+            "The first bytes", .init(actor: ExampleValues.actor, job: ExampleValues.jobID, offset: 0, length: 4),
+            .init(offset: 0, data: "UEsDBA==", size: 6_921, eof: false))
+    ]
 }

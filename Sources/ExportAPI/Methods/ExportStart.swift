@@ -2,7 +2,7 @@
 public enum ExportStart: Method {
     public static let name = "export.start"
 
-    public struct Params: ParamObject {
+    public struct Params: WireObject {
         public let actor: Actor
         /// Disabled administrators too; false where absent.
         public let includeDisabled: Bool?
@@ -20,13 +20,27 @@ public enum ExportStart: Method {
             self.idempotencyKey = idempotencyKey
         }
 
-        public static let members: [String: (any ParamObject.Type)?] = [
-            "actor": Actor.self,
-            "includeDisabled": nil,
-            "includeReferences": nil,
-            "idempotencyKey": nil,
-        ]
+        public static let schema = ObjectSchema(
+            Actor.property(required: true),
+            .init("includeDisabled", .boolean, "Disabled administrators too.", default: false),
+            .init(
+                "includeReferences", .boolean,
+                "Sheets of the tenant's profiles and teams, and of the groups that the actor sees.", default: false),
+            .init(
+                "idempotencyKey", .text(upTo: 128),
+                "The same key with the same options gives the same job. Keys belong to the tenant and the actor.",
+                required: false))
     }
 
     public typealias Result = JobReply
+
+    public static let summary = "Puts an export in the queue."
+    public static let errors: [ErrorKind] = [.permissionDenied, .conflict, .quotaExceeded, .unavailable]
+    public static let examples = [
+        Example<Self>(
+            "An export with nothing special", .init(actor: ExampleValues.actor), .init(job: ExampleValues.queued)),
+        Example<Self>(
+            "One that may safely be sent twice", .init(actor: ExampleValues.actor, idempotencyKey: "report-2026-11-25"),
+            .init(job: ExampleValues.queued)),
+    ]
 }

@@ -2,7 +2,7 @@
 public enum ExportWait: Method {
     public static let name = "export.wait"
 
-    public struct Params: ParamObject {
+    public struct Params: WireObject {
         /// May be left out by a caller with the `operator` grant, who then acts for nobody.
         public let actor: Actor?
         /// The job's id.
@@ -19,13 +19,23 @@ public enum ExportWait: Method {
             self.timeoutMs = timeoutMs
         }
 
-        public static let members: [String: (any ParamObject.Type)?] = [
-            "actor": Actor.self,
-            "job": nil,
-            "afterRevision": nil,
-            "timeoutMs": nil,
-        ]
+        public static let schema = ObjectSchema(
+            Actor.property(required: false), JobParams.job,
+            .init(
+                "afterRevision", .count, "Answers at a revision past this one; where absent, at the next change.",
+                required: false),
+            .init("timeoutMs", .integer(1...60_000), "Then the job is given as it stands.", default: 30_000))
     }
 
     public typealias Result = JobReply
+
+    public static let summary = "Waits for a change of a job; a finished one is given at once."
+    public static let details = "For callers that take no notifications; else see export.watch."
+    public static let errors: [ErrorKind] = [.permissionDenied, .notFound, .unavailable]
+    public static let isTakenInBatch = false
+    public static let examples = [
+        Example<Self>(
+            "A job that is done", .init(actor: ExampleValues.actor, job: ExampleValues.jobID, timeoutMs: 1_000),
+            .init(job: ExampleValues.succeeded))
+    ]
 }

@@ -2,9 +2,9 @@
 public enum ServiceHealth: Method {
     public static let name = "service.health"
 
-    public typealias Params = NoParams
+    public typealias Params = NoMembers
 
-    public struct Result: Codable, Sendable {
+    public struct Result: WireObject {
         public enum Status: String, Codable, Sendable {
             /// Everything works.
             case ok
@@ -37,5 +37,24 @@ public enum ServiceHealth: Method {
             self.workers = workers
             self.storage = storage
         }
+
+        public static let schema = ObjectSchema(
+            .init(
+                "status", .oneOf(["ok", "degraded", "unavailable"]),
+                "degraded: exports are taken but not made, or files are not given out. unavailable: no database."),
+            .init("database", .text, "ok or unavailable."),
+            .init("queued", .count, "Jobs that wait; absent without a database, as are the next three.", required: false),
+            .init("running", .count, "Jobs that run.", required: false),
+            .init("oldestQueuedMs", .count, "How long the oldest job has waited; absent where none does.", required: false),
+            .init("workers", .count, "Workers that have been heard of in the last half minute.", required: false),
+            .init("storage", .text, "ok, or what is wrong with the archives."))
     }
+
+    public static let summary = "Tells whether exports can be asked for and made."
+    public static let examples = [
+        Example<Self>(
+            "All is well", NoMembers(),
+            .init(
+                status: .ok, database: "ok", queued: 0, running: 0, oldestQueuedMs: nil, workers: 1, storage: "ok"))
+    ]
 }

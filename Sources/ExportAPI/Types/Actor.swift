@@ -1,5 +1,5 @@
 /// Who asks: an administrator, by the tenant's slug and their exact e-mail address.
-public struct Actor: ParamObject, Hashable {
+public struct Actor: WireObject, Hashable {
     public let tenant: String
     public let administrator: String
 
@@ -8,5 +8,20 @@ public struct Actor: ParamObject, Hashable {
         self.administrator = administrator
     }
 
-    public static let members: [String: (any ParamObject.Type)?] = ["tenant": nil, "administrator": nil]
+    /// Longer than any address may be (RFC 5321, 4.5.3.1), and any slug.
+    static let label = Schema.text(upTo: 320)
+
+    public static let schema = ObjectSchema(
+        .init("tenant", label, "The tenant's slug."),
+        .init("administrator", label, "The administrator's exact e-mail address."))
+
+    /// The member of parameters that names the actor.
+    static func property(required: Bool) -> ObjectSchema.Property {
+        ObjectSchema.Property(
+            "actor", .component(Schema.Component(name: "Actor", schema: schema)),
+            required
+                ? "The administrator in whose name the service is asked."
+                : "The administrator in whose name the service is asked. A caller with the operator grant may leave it out.",
+            required: required)
+    }
 }

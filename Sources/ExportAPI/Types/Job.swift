@@ -132,3 +132,55 @@ extension Job.Progress {
         try container.encode(rowsTotal, forKey: .rowsTotal)
     }
 }
+
+extension Job {
+    static let component = Schema.Component(name: "Job", schema: schema)
+
+    static let stateSchema = Schema.oneOf(State.allCases.map(\.rawValue))
+
+    static let schema = ObjectSchema(
+        .init("id", .uuid, "The job's id, a UUID of version 7."),
+        .init("tenant", .text, "The tenant's slug when the export was asked for."),
+        .init("requestedBy", .text, "The e-mail address of the administrator who asked."),
+        .init("includeDisabled", .boolean, "Whether disabled administrators are exported too."),
+        .init("includeReferences", .boolean, "Whether there are sheets of profiles, groups and teams."),
+        .init("state", stateSchema, "A running job may go back to queued; error then says why."),
+        .init("revision", .count, "Rises by one with every visible change."),
+        .init(
+            "progress",
+            .object(
+                ObjectSchema(
+                    .init("rowsDone", .count, "Rows that have been written."),
+                    .init("rowsTotal", .optional(.count), "Rows there are; null until they have been counted."))),
+            "How far the export is. It begins anew with each attempt."),
+        .init("queuePosition", .optional(.count), "1 for the tenant's next job; null unless it is queued."),
+        .init("cancelRequested", .boolean, "Whether somebody wants it to end."),
+        .init("createdAt", .time, "When it was asked for."),
+        .init("startedAt", .optional(.time), "When its last attempt began."),
+        .init("finishedAt", .optional(.time), "When it became final."),
+        .init("expiresAt", .optional(.time), "Until when the file is kept."),
+        .init(
+            "fileName", .optional(.text),
+            "administrators-<tenant>-<yyyy-mm-dd>.xlsx, the day being the data's in the tenant's time zone."),
+        .init("size", .optional(.count), "Bytes of the workbook."),
+        .init("sha256", .optional(.text), "Of the workbook, in hexadecimal."),
+        .init("rows", .optional(.count), "Rows of the workbook, its header not counted."),
+        .init("sheets", .optional(.count), "Sheets of the workbook."),
+        .init(
+            "warnings",
+            .array(
+                of: .object(
+                    ObjectSchema(
+                        .init(
+                            "kind", .text, "text-truncated, text-replaced, date-as-text or unresolved-reference."),
+                        .init("count", .count, "How often.")))),
+            "What the export did not do in silence."),
+        .init(
+            "error",
+            .optional(
+                .object(
+                    ObjectSchema(
+                        .init("kind", .oneOf(FailureKind.allCases.map(\.rawValue)), "The contract."),
+                        .init("message", .text, "For people.")))),
+            "Why it failed; of a queued job, why its last attempt did."))
+}

@@ -6,13 +6,13 @@ package import Postgres
 /// Runs an export: rows from one snapshot, into a workbook, into an archive.
 package struct ExportRunner: JobRunner {
     private let directory: PostgresPool
-    private let database: WorkerDatabase
+    private let database: JobDatabase
     private let contract: DirectoryContract
     private let disk: ArchiveDisk
     private let settings: WorkbookSettings
 
     package init(
-        directory: PostgresPool, database: WorkerDatabase, contract: DirectoryContract, disk: ArchiveDisk,
+        directory: PostgresPool, database: JobDatabase, contract: DirectoryContract, disk: ArchiveDisk,
         settings: WorkbookSettings
     ) {
         self.settings = settings

@@ -26,6 +26,24 @@ package actor ArchiveDisk {
         return ExportService.Part(bytes: try reader.read(offset: offset, length: length), size: reader.size)
     }
 
+    /// Opens a file's content as a pipe that a thread of its own feeds.
+    func pipe(_ name: ArchiveName, from offset: Int, for user: Int, facts: StoreFacts, transfers: Transfers) throws
+        -> OpenedFile
+    {
+        try verify(facts, mayCreate: false)
+        let reader = try store.open(name)
+        guard offset <= reader.size else { throw OffsetBeyondEnd(size: reader.size) }
+        return OpenedFile(
+            adopting: try transfers.start(reader, from: offset, for: user), size: reader.size, archiveSize: reader.archiveSize)
+    }
+
+    /// Opens a file as it lies on the disk.
+    func file(_ name: ArchiveName, facts: StoreFacts) throws -> OpenedFile {
+        try verify(facts, mayCreate: false)
+        let reader = try store.open(name)
+        return OpenedFile(adopting: try reader.duplicateFile(), size: reader.size, archiveSize: reader.archiveSize)
+    }
+
     /// What lies in the store, a list for each month of each tenant.
     func files() throws -> [[StoredFile]] {
         var months: [[StoredFile]] = []

@@ -20,11 +20,18 @@ package struct ExportService: Sendable {
     package let pool: PostgresPool
     private let contract: DirectoryContract
     private let disk: ArchiveDisk
+    private let transfers: Transfers
+    private let watch: JobWatch
     private let limits: Limits
     private let jobs = JobStore()
 
-    package init(pool: PostgresPool, contract: DirectoryContract, disk: ArchiveDisk, limits: Limits) {
+    package init(
+        pool: PostgresPool, contract: DirectoryContract, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
+        limits: Limits
+    ) {
         self.pool = pool
+        self.transfers = transfers
+        self.watch = watch
         self.contract = contract
         self.limits = limits
         self.disk = disk
@@ -49,13 +56,13 @@ package struct ExportService: Sendable {
     package enum Asker: Sendable {
         /// An administrator's own.
         case actor(Caller)
-        /// Anybody's.
-        case `operator`(Peer)
+        /// Anybody's of these tenants, by slug; of all where there is no list.
+        case `operator`(Peer, tenants: [String]?)
 
         fileprivate var peer: Peer {
             switch self {
             case .actor(let caller): caller.peer
-            case .operator(let peer): peer
+            case .operator(let peer, _): peer
             }
         }
     }
@@ -94,14 +101,10 @@ package struct ExportService: Sendable {
         }
     }
 
-    /// - Parameter tenant: only this tenant's jobs; for an operator.
-    package func list(
-        _ asker: Asker, tenant: String?, states: [JobState], before: JobID?, limit: Int
-    ) async throws -> [Job] {
+    package func list(_ asker: Asker, states: [JobState], before: JobID?, limit: Int) async throws -> [Job] {
         try await transaction { connection in
             try await jobs.list(
-                owner: owner(asker, on: connection), tenantSlug: tenant, states: states, before: before, limit: limit,
-                on: connection)
+                owner: owner(asker, on: connection), states: states, before: before, limit: limit, on: connection)
         }
     }
 
@@ -121,8 +124,8 @@ package struct ExportService: Sendable {
         _ asker: Asker, on connection: isolated PostgresConnection
     ) async throws -> JobStore.Owner {
         switch asker {
-        case .operator:
-            return .anyone
+        case .operator(_, let tenants):
+            return .anyone(ofTenants: tenants)
         case .actor(let caller):
             let identity = try await Identity.find(caller.reference, keys: contract.keys, on: connection)
             return JobStore.Owner(tenantKey: identity.tenantKey, actorKey: identity.actorKey)
@@ -135,16 +138,20 @@ package struct ExportService: Sendable {
     package func wait(
         _ asker: Asker, job id: JobID, after revision: Int?, timeout: Duration
     ) async throws -> Job {
-        let deadline = ContinuousClock.now + timeout
-        var job = try await get(asker, job: id)
+        let job = try await get(asker, job: id)
         let known = revision ?? job.revision
-        while job.revision <= known, !job.state.isFinal {
-            let left = ContinuousClock.now.duration(to: deadline)
-            guard left > .zero else { break }
-            try await Task.sleep(for: min(left, .milliseconds(250)))
-            job = try await get(asker, job: id)
-        }
-        return job
+        guard job.revision <= known, !job.state.isFinal else { return job }
+        if let changed = try await watch.change(of: job, after: known, within: timeout) { return changed }
+        return try await get(asker, job: id)
+    }
+
+    /// Tells of a job's changes from the one that is known until it is final; see ``JobWatch``.
+    ///
+    /// - Parameter job: one that ``get(_:job:)`` gave, which is where it was asked whose it is.
+    /// - Returns: how to end it.
+    package func watch(_ job: Job, _ tell: @escaping JobWatch.Tell) -> @Sendable () -> Void {
+        let id = watch.watch(job, after: job.revision, continuously: true, tell)
+        return { [watch] in watch.cancel(id) }
     }
 
     package func depth() async throws -> JobStore.Depth {
@@ -182,7 +189,39 @@ package struct ExportService: Sendable {
     package func read(
         _ caller: Caller, job id: JobID, offset: Int, length: Int, isFirst: Bool
     ) async throws -> Part {
-        let (name, facts) = try await recordingDenial(caller, job: id) {
+        let (_, name, facts) = try await permitted(caller, id, isAudited: isFirst)
+        // A file of another installation, or none because nothing is mounted, is not given out as this one's.
+        return try await disk.read(name, offset: offset, length: length, facts: facts)
+    }
+
+    /// What ``open(_:job:as:)`` gives.
+    package enum Form: Sendable {
+        /// The workbook's bytes from an offset on, through a pipe.
+        case content(offset: Int)
+        /// The archive as it lies on the disk.
+        case archive
+    }
+
+    /// Opens the workbook for an actor who may have it now, and writes that to the audit trail. A file that is removed later
+    /// is read to its end all the same.
+    ///
+    /// - Throws: as ``read(_:job:offset:length:isFirst:)``; ``OffsetBeyondEnd``; ``TooManyTransfers``.
+    package func open(_ caller: Caller, job id: JobID, as form: Form) async throws -> (job: Job, file: OpenedFile) {
+        let (job, name, facts) = try await permitted(caller, id, isAudited: true)
+        let file =
+            switch form {
+            case .content(let offset):
+                try await disk.pipe(name, from: offset, for: caller.peer.uid, facts: facts, transfers: transfers)
+            case .archive: try await disk.file(name, facts: facts)
+            }
+        return (job, file)
+    }
+
+    /// The actor's finished job, and where its file is, if they may have that now.
+    private func permitted(
+        _ caller: Caller, _ id: JobID, isAudited: Bool
+    ) async throws -> (Job, ArchiveName, StoreFacts) {
+        try await recordingDenial(caller, job: id) {
             try await transaction { connection in
                 let access = try await Access.check(caller.reference, keys: contract.keys, on: connection)
                 let identity = access.identity
@@ -194,16 +233,14 @@ package struct ExportService: Sendable {
                 guard access.scope.mayRead(fileOf: result.scopeDigest) else {
                     throw DirectoryError.denied(.scopeChanged)
                 }
-                if isFirst {
+                if isAudited {
                     try await Audit.record(
                         .downloaded, job: id, tenant: identity.tenantSlug, actorKey: identity.actorKey,
                         actorEmail: identity.actorEmail, peer: caller.peer, on: connection)
                 }
-                return (name, try await StoreFacts.load(on: connection))
+                return (job, name, try await StoreFacts.load(on: connection))
             }
         }
-        // A file of another installation, or none because nothing is mounted, is not given out as this one's.
-        return try await disk.read(name, offset: offset, length: length, facts: facts)
     }
 
     /// Passes the body's error on, after a denial has been written down in a transaction of its own.

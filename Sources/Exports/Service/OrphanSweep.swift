@@ -9,7 +9,7 @@ private import Postgres
 struct OrphanSweep: Sendable {
     private static let batch = 500
 
-    let database: WorkerDatabase
+    let database: JobDatabase
     let disk: ArchiveDisk
 
     /// - Returns: how many files were removed.

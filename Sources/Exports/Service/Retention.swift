@@ -6,7 +6,7 @@ internal import ServiceLifecycle
 
 /// Ends the life of files: says so in the row first, then removes the file, so that no row promises a missing file.
 package struct Retention: Service {
-    private let database: WorkerDatabase
+    private let database: JobDatabase
     private let disk: ArchiveDisk
     private let history: Duration
     private let interval: Duration
@@ -14,7 +14,7 @@ package struct Retention: Service {
     private static let orphanInterval: Duration = .seconds(60)
 
     package init(
-        database: WorkerDatabase, disk: ArchiveDisk, history: Duration, interval: Duration = .seconds(2), logger: Logger
+        database: JobDatabase, disk: ArchiveDisk, history: Duration, interval: Duration = .seconds(2), logger: Logger
     ) {
         self.database = database
         self.disk = disk

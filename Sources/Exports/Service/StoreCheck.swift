@@ -23,10 +23,10 @@ struct StoreFacts: Sendable {
 
 /// Holds the directory of archives to the database, for those who write into it.
 package struct StoreCheck: Sendable {
-    private let database: WorkerDatabase
+    private let database: JobDatabase
     private let disk: ArchiveDisk
 
-    package init(database: WorkerDatabase, disk: ArchiveDisk) {
+    package init(database: JobDatabase, disk: ArchiveDisk) {
         self.database = database
         self.disk = disk
     }

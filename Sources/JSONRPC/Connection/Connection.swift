@@ -1,292 +1,304 @@
-private import Synchronization
-
-/// What a connection may ask of the service.
-package struct ConnectionLimits: Sendable {
-    /// Bytes of a line.
-    package var line = 1024 * 1024
-    package var nesting = 32
-    package var batch = 32
-    package var inFlight = 32
-    package var parked = 32
-
-    package init() {}
-}
+internal import Synchronization
 
 /// Serves one peer: reads its lines in order, runs its requests side by side, answers each exactly once.
 ///
-/// Never throws: a peer that sends nonsense or goes away ends its own connection and nothing else.
+/// Never throws: a peer that sends nonsense or goes away ends its own connection and nothing else. The reader never waits
+/// for a request; it waits only while more than the budget of bytes is on its way to the peer.
 package final class Connection<Session: Sendable, Channel: Transport>: Sendable {
-    private let transport: Channel
-    private let dispatcher: Dispatcher<Session>
-    private let session: Session
-    private let limits: ConnectionLimits
-    private let state: Mutex<State>
-    /// One line at a time goes out, and one large reply at a time is made.
-    private let writing = AsyncLock()
-    private let largeReply = AsyncLock()
-
-    private struct State {
-        var inFlight: InFlight
-        var parked: [RequestID: Call] = [:]
-        var tasks: [RequestID: (task: Task<[UInt8], Never>, isLong: Bool)] = [:]
-        /// Requests that were cancelled before their task began.
-        var cancelled: Set<RequestID> = []
-        var isStopping = false
-        /// A batch or an error of the reader's own is being dealt with.
-        var isReaderBusy = false
-        /// Since when a line has begun and not ended.
-        var partialSince: ContinuousClock.Instant?
-        /// Since when the peer has taken nothing of what waits for it.
-        var blockedSince: ContinuousClock.Instant?
-    }
+    typealias Attachment = Channel.Attachment
+    typealias Call = Work<Session, Attachment>.Call
+    typealias Element = Work<Session, Attachment>.Element
 
     /// Bytes that are given to the transport at once: each that is taken shows that the peer still reads.
     private static var chunk: Int { 64 * 1024 }
 
-    /// A request that is known to have a method and an id.
-    private struct Call: Sendable {
-        let request: Request
-        let id: RequestID
-        let method: Dispatcher<Session>.Method
+    private let transport: Channel
+    let dispatcher: Dispatcher<Session, Attachment>
+    let session: Session
+    let limits: ConnectionLimits
+    let output: OutputQueue<Attachment>
+    let subscriptions: Subscriptions
+    let state: Mutex<State>
+    /// One large reply at a time is made.
+    private let largeReply = AsyncLock()
+
+    struct State: Sendable {
+        var inFlight: InFlight
+        var nextUnit = 0
+        var parked: [Int: Work<Session, Attachment>] = [:]
+        var tasks: [RequestID: (task: Task<Result<Outcome<Attachment>, RPCError>, Never>, isLong: Bool)] = [:]
+        /// Requests that were cancelled before their task began.
+        var cancelled: Set<RequestID> = []
+        /// Why the connection takes no more requests.
+        var stopping: RPCError?
+        /// The reader waits until the peer has taken some of what is on its way.
+        var isReaderWaiting = false
+        /// Since when a line has begun and not ended.
+        var partialSince: ContinuousClock.Instant?
     }
 
-    package init(transport: Channel, dispatcher: Dispatcher<Session>, session: Session, limits: ConnectionLimits) {
+    package init(
+        transport: Channel, dispatcher: Dispatcher<Session, Channel.Attachment>, session: Session, limits: ConnectionLimits
+    ) {
         self.transport = transport
         self.dispatcher = dispatcher
         self.session = session
         self.limits = limits
+        let output = OutputQueue<Attachment>(budget: limits.output, chunk: Self.chunk)
+        self.output = output
+        subscriptions = Subscriptions(
+            limit: limits.subscriptions, post: { output.post($0, replacing: $1) }, discard: { output.discard(key: $0) })
         state = Mutex(State(inFlight: InFlight(window: limits.inFlight, parkingSpace: limits.parked)))
     }
 
-    /// Serves until the peer has ended its side and every request has been answered, or the peer is gone.
+    /// Serves until the peer has ended its side and has been told everything, or is gone.
     package func run() async {
-        await withDiscardingTaskGroup { group in
-            var framer = LineFramer(limit: limits.line)
-            do {
-                for try await bytes in transport.inbound {
-                    let events = framer.append(bytes)
-                    let isWithinLine = framer.isWithinLine
-                    state.withLock { state in
-                        let began = events.isEmpty ? state.partialSince : nil
-                        state.partialSince = isWithinLine ? began ?? .now : nil
-                    }
-                    for event in events { await takeBusily(event, &group) }
-                }
-            } catch {
-                // The peer is gone: nobody wants the answers.
-                cancelAll()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await self.output.drain(into: self.transport)
+                // Where it failed nobody reads any more: stop what would only produce more.
+                if self.output.hasFailed { self.cancelAll() }
             }
+            await withDiscardingTaskGroup { await self.read(&$0) }
+            await subscriptions.ended()
+            output.finish()
         }
     }
 
     /// Answers what runs, ends at once what only waits, and refuses what comes.
-    package func stop() {
+    package func stop(_ reason: RPCError = .shuttingDown) {
         let waiting = state.withLock { state in
-            state.isStopping = true
+            state.stopping = reason
             return state.tasks.values.filter(\.isLong).map(\.task)
         }
+        subscriptions.endAll()
         for task in waiting { task.cancel() }
     }
 
-    /// Ends everything that still runs.
+    /// Ends everything that still runs: the peer is gone, or is to go.
     package func cancelAll() {
         let tasks = state.withLock { state in state.tasks.values.map(\.task) }
+        subscriptions.endAll()
+        output.fail()
         for task in tasks { task.cancel() }
     }
 
     /// How long the peer has kept a line unfinished, and how long it has let a reply wait unread; zero where it does not.
     package var stalls: (reading: Duration, writing: Duration) {
-        state.withLock { state in
-            let now = ContinuousClock.now
-            return (
-                // While the reader is busy the rest of the line may have come, unread.
-                state.isReaderBusy ? .zero : state.partialSince.map { $0.duration(to: now) } ?? .zero,
-                state.blockedSince.map { $0.duration(to: now) } ?? .zero
-            )
+        let now = ContinuousClock.now
+        let reading: Duration = state.withLock { state in
+            // While the reader waits the rest of the line may have come, unread.
+            state.isReaderWaiting ? .zero : state.partialSince.map { $0.duration(to: now) } ?? .zero
         }
+        return (reading, output.blockedSince.map { $0.duration(to: now) } ?? .zero)
     }
 
-    /// Whether no request is being served.
-    package var isIdle: Bool { state.withLock { $0.inFlight.isIdle && !$0.isReaderBusy } }
+    /// Notes that the peer has read some of what waits for it, though not yet all of a piece.
+    package func peerHasRead() { output.progressed() }
+
+    /// Whether nothing is being served.
+    package var isIdle: Bool { state.withLock { $0.inFlight.isIdle } && subscriptions.isEmpty }
 
     // MARK: Lines
 
-    private func takeBusily(_ event: LineFramer.Event, _ group: inout DiscardingTaskGroup) async {
-        state.withLock { $0.isReaderBusy = true }
-        await take(event, &group)
+    private func read(_ group: inout DiscardingTaskGroup) async {
+        var framer = LineFramer(limit: limits.line)
+        do {
+            for try await bytes in transport.inbound {
+                let events = framer.append(bytes)
+                let isWithinLine = framer.isWithinLine
+                state.withLock { state in
+                    let began = events.isEmpty ? state.partialSince : nil
+                    state.partialSince = isWithinLine ? began ?? .now : nil
+                }
+                for event in events {
+                    take(event, &group)
+                    await waitForRoom()
+                }
+            }
+        } catch {
+            // The peer is gone: nobody wants the answers.
+            cancelAll()
+        }
+    }
+
+    private func waitForRoom() async {
+        guard output.isOverBudget else { return }
+        state.withLock { $0.isReaderWaiting = true }
+        await output.waitForRoom()
         state.withLock { state in
-            state.isReaderBusy = false
+            state.isReaderWaiting = false
             if state.partialSince != nil { state.partialSince = .now }
         }
     }
 
-    private func take(_ event: LineFramer.Event, _ group: inout DiscardingTaskGroup) async {
+    private func take(_ event: LineFramer.Event, _ group: inout DiscardingTaskGroup) {
         switch event {
         case .tooLong:
-            await send(Reply.error(nil, .lineTooLong(limit: limits.line)))
+            output.post(Reply.error(nil, .lineTooLong(limit: limits.line)))
         case .line(let line):
             let shape: JSONScanner.Shape
             do {
                 shape = try JSONScanner.scan(line[...], depth: limits.nesting)
             } catch {
-                return await send(Reply.error(nil, .parse(error)))
+                return output.post(Reply.error(nil, .parse(error)))
             }
             if case .array(let elements) = shape {
-                await takeBatch(elements.map { line[$0] }, &group)
+                takeBatch(elements.map { line[$0] }, &group)
             } else {
-                await takeMessage(line[...], shape, &group)
+                takeMessage(line[...], shape, &group)
             }
         }
     }
 
-    private func takeMessage(
-        _ bytes: ArraySlice<UInt8>, _ shape: JSONScanner.Shape, _ group: inout DiscardingTaskGroup
-    ) async {
+    private func takeMessage(_ bytes: ArraySlice<UInt8>, _ shape: JSONScanner.Shape, _ group: inout DiscardingTaskGroup) {
+        let unit = nextUnit()
+        switch element(bytes, shape, unit) {
+        case .error(let id, let error):
+            output.post(Reply.error(id, error))
+        case .notification(let request):
+            notify(request)
+        case .call(let call):
+            admit(Work(unit: unit, content: .single(call)), &group)
+        }
+    }
+
+    private func takeBatch(_ elements: [ArraySlice<UInt8>], _ group: inout DiscardingTaskGroup) {
+        guard !elements.isEmpty, elements.count <= limits.batch else {
+            return output.post(Reply.error(nil, .invalidRequest("A batch has 1 to \(limits.batch) requests.")))
+        }
+        let unit = nextUnit()
+        let content = elements.map { bytes in
+            // The whole line has been scanned; this tells the element's own members.
+            element(bytes, (try? JSONScanner.scan(bytes, depth: limits.nesting)) ?? .literal, unit)
+        }
+        admit(Work(unit: unit, content: .batch(content)), &group)
+    }
+
+    private func nextUnit() -> Int {
+        state.withLock { state in
+            defer { state.nextUnit += 1 }
+            return state.nextUnit
+        }
+    }
+
+    /// What a message asks for. The id of a call is taken from now on.
+    private func element(_ bytes: ArraySlice<UInt8>, _ shape: JSONScanner.Shape, _ unit: Int) -> Element {
         let request: Request
         do {
             request = try Request.parse(bytes, shape: shape)
         } catch {
-            return await send(Reply.error(error.id, error.error))
+            return .error(error.id, error.error)
         }
-        guard let id = request.id else { return await notify(request) }
+        guard let id = request.id else { return .notification(request) }
         guard let method = dispatcher.method(request.method) else {
-            return await send(Reply.error(id, .methodNotFound(request.method)))
+            return .error(id, .methodNotFound(request.method))
         }
-        let call = Call(request: request, id: id, method: method)
-        let (admission, isStopping) = state.withLock { state in
-            if state.isStopping { return (InFlight.Admission.refuse, true) }
-            let admission = state.inFlight.admit(id, isControl: method.isControl)
-            if admission == .park { state.parked[id] = call }
-            return (admission, false)
+        guard state.withLock({ $0.inFlight.reserve(id, for: unit) }) else { return .error(nil, .duplicateID) }
+        return .call(Call(request: request, id: id, method: method))
+    }
+
+    // MARK: Work
+
+    private func admit(_ work: Work<Session, Attachment>, _ group: inout DiscardingTaskGroup) {
+        let admission = state.withLock { state in
+            guard state.stopping == nil else { return InFlight.Admission.start }
+            let admission = state.inFlight.admit(work.unit, isControl: work.isControl)
+            if admission == .park { state.parked[work.unit] = work }
+            return admission
         }
         switch admission {
+        case .start where state.withLock({ $0.stopping }) == nil:
+            group.addTask { await self.serve(work) }
         case .start:
-            group.addTask { await self.serve(call) }
+            refuse(work, state.withLock { $0.stopping } ?? .shuttingDown)
+        case .refuse:
+            refuse(work, .overloaded)
         case .park:
             break
-        case .refuse:
-            await send(Reply.error(id, isStopping ? .shuttingDown : .overloaded))
-        case .duplicate:
-            await send(
-                Reply.error(nil, .invalidRequest("A request with this id is still in flight.", kind: "duplicate-id")))
         }
     }
 
-    /// Serves the call and then, one after the other, those that were parked behind it.
-    private func serve(_ first: Call) async {
-        var next: Call? = first
-        while let call = next {
-            if call.method.isLarge {
-                await largeReply.withLock { await answer(call) }
+    /// Serves the work and then, one after the other, what was parked behind it.
+    private func serve(_ first: Work<Session, Attachment>) async {
+        var next: Work<Session, Attachment>? = first
+        while let work = next {
+            if work.isLarge {
+                await largeReply.withLock {
+                    await output.waitForRoom()
+                    await perform(work)
+                }
             } else {
-                await answer(call)
+                await perform(work)
             }
             next = state.withLock { state in
-                state.inFlight.finish(isControl: call.method.isControl).flatMap { state.parked.removeValue(forKey: $0) }
+                state.inFlight.finish(isControl: work.isControl).flatMap { state.parked.removeValue(forKey: $0) }
             }
+        }
+    }
+
+    private func perform(_ work: Work<Session, Attachment>) async {
+        switch work.content {
+        case .single(let call): await answer(call)
+        case .batch(let elements): await answer(elements)
         }
     }
 
     private func answer(_ call: Call) async {
-        let reply = await run(call)
-        // Before the reply goes: the peer may use the id again as soon as it has it.
-        state.withLock { state in
-            state.tasks[call.id] = nil
-            state.cancelled.remove(call.id)
-            state.inFlight.answer(call.id)
+        switch await run(call) {
+        case .success(let outcome):
+            await output.send(Reply.result(call.id, outcome.json), outcome.attachments)
+            outcome.afterwards?()
+        case .failure(let error):
+            await output.send(Reply.error(call.id, error))
         }
-        await send(reply)
     }
 
-    /// Runs the call in a task of its own, which `$/cancelRequest` can reach.
-    private func run(_ call: Call) async -> [UInt8] {
-        let task = Task { await dispatcher.reply(to: call.request, call.method, id: call.id, session: session) }
+    /// Runs the call in a task of its own, which `$/cancelRequest` can reach. Its id is free when this returns.
+    func run(_ call: Call) async -> Result<Outcome<Attachment>, RPCError> {
+        let task = Task {
+            await dispatcher.call(call.method, call.request, session: session, subscriptions: subscriptions)
+        }
         let isUnwanted = state.withLock { state in
-            state.tasks[call.id] = (task, call.method.isLong)
-            return state.isStopping && call.method.isLong || state.cancelled.contains(call.id)
+            let isLong = call.method.traits.contains(.long)
+            state.tasks[call.id] = (task, isLong)
+            return state.stopping != nil && isLong || state.cancelled.contains(call.id)
         }
         if isUnwanted { task.cancel() }
-        let reply = await withTaskCancellationHandler {
+        let result = await withTaskCancellationHandler {
             await task.value
         } onCancel: {
             task.cancel()
         }
-        guard task.isCancelled, state.withLock({ $0.isStopping }) else { return reply }
-        return Reply.error(call.id, .shuttingDown)
+        let stopping = state.withLock { state in
+            state.tasks[call.id] = nil
+            state.cancelled.remove(call.id)
+            state.inFlight.release(call.id)
+            return state.stopping
+        }
+        if case .failure(.cancelled) = result, let stopping { return .failure(stopping) }
+        return result
     }
 
-    // MARK: Notifications
-
-    /// `$/cancelRequest` is the only one that does anything; others are ignored, as JSON-RPC wants it.
-    private func notify(_ request: Request) async {
-        guard request.method == "$/cancelRequest",
-            case .object(let members)? = try? JSONScanner.scan(request.params),
-            let member = members.first(where: { $0.name == "id" })
-        else { return }
-        let id = RequestID(json: Array(request.params[member.value]))
-        let (task, parked) = state.withLock { state in
-            if state.inFlight.unpark(id) { return (Task<[UInt8], Never>?.none, state.parked.removeValue(forKey: id)) }
-            // Between its admission and its first step a request has no task yet.
-            if state.inFlight.isRunning(id) { state.cancelled.insert(id) }
-            return (state.tasks[id]?.task, nil)
-        }
-        task?.cancel()
-        if let parked { await send(Reply.error(parked.id, .cancelled)) }
-    }
-
-    // MARK: Batches
-
-    /// Runs a batch in order and answers it in one line (JSON-RPC 2.0, section 6).
-    private func takeBatch(_ elements: [ArraySlice<UInt8>], _ group: inout DiscardingTaskGroup) async {
-        guard !elements.isEmpty, elements.count <= limits.batch else {
-            return await send(
-                Reply.error(nil, .invalidRequest("A batch has 1 to \(limits.batch) requests.")))
-        }
-        var replies: [[UInt8]] = []
-        for bytes in elements {
-            if let reply = await replyInBatch(bytes) { replies.append(reply) }
-        }
-        guard !replies.isEmpty else { return }
-        await send(Array("[".utf8) + Array(replies.joined(separator: Array(",".utf8))) + Array("]".utf8))
-    }
-
-    private func replyInBatch(_ bytes: ArraySlice<UInt8>) async -> [UInt8]? {
-        let request: Request
-        do {
-            // The whole line has been scanned; this tells the element's own members.
-            let shape = (try? JSONScanner.scan(bytes, depth: limits.nesting)) ?? .literal
-            request = try Request.parse(bytes, shape: shape)
-        } catch {
-            return Reply.error(error.id, error.error)
-        }
-        guard let id = request.id else {
-            await notify(request)
-            return nil
-        }
-        guard !state.withLock({ $0.isStopping }) else { return Reply.error(id, .shuttingDown) }
-        guard let method = dispatcher.method(request.method) else {
-            return Reply.error(id, .methodNotFound(request.method))
-        }
-        guard !method.isLong else {
-            return Reply.error(id, .invalidRequest("\(request.method) is not taken in a batch."))
-        }
-        return await dispatcher.reply(to: request, method, id: id, session: session)
-    }
-
-    /// Sends a line; returns when the peer's side has taken all of it.
-    private func send(_ reply: [UInt8]) async {
-        await writing.withLock {
-            let line = reply + [UInt8(ascii: "\n")]
-            do {
-                for start in stride(from: 0, to: line.count, by: Self.chunk) {
-                    state.withLock { $0.blockedSince = .now }
-                    try await transport.write(line[start..<min(line.count, start + Self.chunk)])
+    private func refuse(_ work: Work<Session, Attachment>, _ error: RPCError) {
+        switch work.content {
+        case .single(let call):
+            state.withLock { $0.inFlight.release(call.id) }
+            output.post(Reply.error(call.id, error))
+        case .batch(let elements):
+            var replies: [[UInt8]] = []
+            for element in elements {
+                switch element {
+                case .call(let call):
+                    state.withLock { $0.inFlight.release(call.id) }
+                    replies.append(Reply.error(call.id, error))
+                case .error(let id, let error):
+                    replies.append(Reply.error(id, error))
+                case .notification(let request):
+                    notify(request)
                 }
-            } catch {
-                // Nobody reads any more: stop what would only produce more.
-                cancelAll()
             }
-            state.withLock { $0.blockedSince = nil }
+            if !replies.isEmpty { output.post(Reply.batch(replies)) }
         }
     }
 }

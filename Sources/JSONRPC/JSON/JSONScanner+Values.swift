@@ -1,8 +1,8 @@
 extension JSONScanner {
     // MARK: Strings
 
-    /// Reads a string and gives it unescaped.
-    mutating func string() throws(JSONFault) -> String {
+    /// Reads a string and gives it unescaped, in UTF-8.
+    mutating func string() throws(JSONFault) -> [UInt8] {
         at += 1
         var result: [UInt8] = []
         while true {
@@ -17,7 +17,7 @@ extension JSONScanner {
             switch byte {
             case UInt8(ascii: "\""):
                 at += 1
-                return String(decoding: result, as: UTF8.self)
+                return result
             case UInt8(ascii: "\\"):
                 let scalar = try escape()
                 result.append(contentsOf: Array(String(scalar).utf8))
@@ -87,8 +87,12 @@ extension JSONScanner {
         guard at + 6 <= bytes.endIndex else { throw fault("an escape has not four digits") }
         var value: UInt32 = 0
         for byte in bytes[(at + 2)..<(at + 6)] {
-            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
-                throw fault("an escape has not four digits")
+            let digit: UInt8
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+            default: throw fault("an escape has not four digits")
             }
             value = value << 4 | UInt32(digit)
         }
@@ -100,8 +104,7 @@ extension JSONScanner {
 
     mutating func number() throws(JSONFault) {
         let start = at
-        let isNegative = bytes[at] == UInt8(ascii: "-")
-        if isNegative { at += 1 }
+        if bytes[at] == UInt8(ascii: "-") { at += 1 }
         let whole = digits()
         guard !whole.isEmpty else { throw fault("a number has no digits") }
         guard whole.count == 1 || whole.first != UInt8(ascii: "0") else {
@@ -120,7 +123,13 @@ extension JSONScanner {
             if at < bytes.endIndex, bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "-") { at += 1 }
             guard !digits().isEmpty else { throw fault("a number has no digits in its exponent") }
         }
-        guard isInteger else { return }
+        guard isInteger else {
+            guard Double(String(decoding: bytes[start..<at], as: UTF8.self))?.isFinite == true else {
+                at = start
+                throw fault("a number is beyond what a double holds")
+            }
+            return
+        }
         guard let value = Int(String(decoding: whole, as: UTF8.self)), value <= 9_007_199_254_740_991 else {
             at = start
             throw fault("an integer is beyond 2^53 - 1; send it as a string")

@@ -1,8 +1,8 @@
 /// Checks that a text is strict JSON (RFC 8259, I-JSON RFC 7493), before any decoder sees it.
 ///
-/// Refused beyond the grammar: nesting over the limit, a name twice in one object (after unescaping), a lone surrogate,
-/// bytes that are no UTF-8, an integer beyond ±(2^53 − 1). The scan is a loop with a stack of its own: no text makes it
-/// recurse.
+/// Refused beyond the grammar: nesting over the limit, a name twice in one object (after unescaping, by code points), a lone
+/// surrogate, bytes that are no UTF-8, a byte order mark, an integer beyond ±(2^53 − 1), a number that no double comes
+/// near, more than 65,536 values. The scan is a loop with a stack of its own: no text makes it recurse.
 package struct JSONScanner {
     /// What stands at the top of a text, with the places of its parts.
     package enum Shape: Equatable, Sendable {
@@ -26,13 +26,18 @@ package struct JSONScanner {
 
     private struct Container {
         let isObject: Bool
-        var names: Set<String> = []
+        /// UTF-8: `String` would take names for equal that other programs tell apart.
+        var names: Set<[UInt8]> = []
         var name = ""
         var valueStart = 0
     }
 
+    /// Each value costs memory before it can be told whether it is wanted.
+    private static let mostValues = 65_536
+
     let bytes: ArraySlice<UInt8>
     private let depth: Int
+    private var values = 0
     var at: Int
     private var stack: [Container] = []
     private var expected = Expected.value
@@ -49,10 +54,10 @@ package struct JSONScanner {
     }
 
     /// The text of a JSON string that has been scanned; nil for another value.
-    static func string(_ bytes: ArraySlice<UInt8>) -> String? {
+    package static func string(_ bytes: ArraySlice<UInt8>) -> String? {
         guard bytes.first == UInt8(ascii: "\"") else { return nil }
         var scanner = JSONScanner(bytes: bytes, depth: 1)
-        return try? scanner.string()
+        return (try? scanner.string()).map { String(decoding: $0, as: UTF8.self) }
     }
 
     private init(bytes: ArraySlice<UInt8>, depth: Int) {
@@ -66,6 +71,7 @@ package struct JSONScanner {
     }
 
     private mutating func run() throws(JSONFault) -> Shape {
+        guard !bytes.starts(with: [0xEF, 0xBB, 0xBF]) else { throw fault("a byte order mark stands before the text") }
         while true {
             skipSpace()
             guard at < bytes.endIndex else {
@@ -102,6 +108,8 @@ package struct JSONScanner {
 
     private mutating func value(_ byte: UInt8) throws(JSONFault) {
         let start = at
+        values += 1
+        guard values <= Self.mostValues else { throw fault("there are more than \(Self.mostValues) values") }
         if !stack.isEmpty { stack[stack.count - 1].valueStart = start }
         switch byte {
         case UInt8(ascii: "{"), UInt8(ascii: "["):
@@ -180,7 +188,7 @@ package struct JSONScanner {
             at = start
             throw fault("a name stands twice in one object")
         }
-        stack[stack.count - 1].name = name
+        stack[stack.count - 1].name = String(decoding: name, as: UTF8.self)
         expected = .colon
     }
 }

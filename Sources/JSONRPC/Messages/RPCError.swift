@@ -46,6 +46,13 @@ package struct RPCError: Error, Sendable, Equatable {
 }
 
 extension RPCError {
+    /// The beginning of a name that a caller chose, for a message: counted in scalars, since what looks like one character
+    /// may have any number of them.
+    package static func excerpt(_ text: String, _ count: Int = 64) -> String {
+        let scalars = text.unicodeScalars
+        return scalars.count <= count ? text : String(String.UnicodeScalarView(scalars.prefix(count))) + "…"
+    }
+
     package static func parse(_ fault: JSONFault) -> RPCError {
         RPCError(
             -32700, "parse-error", "This is not JSON that is taken here: \(fault).",
@@ -63,11 +70,27 @@ extension RPCError {
     }
 
     package static func methodNotFound(_ method: String) -> RPCError {
-        RPCError(-32601, "method-not-found", "There is no method of the name \(method.prefix(64)).")
+        RPCError(-32601, "method-not-found", "There is no method of the name \(excerpt(method)). rpc.discover tells which there are.")
     }
 
     package static func invalidParams(_ param: String, _ message: String) -> RPCError {
-        RPCError(-32602, "invalid-params", message, details: [("param", .text(param))])
+        RPCError(-32602, "invalid-params", message, details: [("param", .text(excerpt(param, 128)))])
+    }
+
+    static let positionalParams = invalidParams(
+        "", "Parameters are given by name, in a JSON object, not by position in an array.")
+    static let duplicateID = invalidRequest(
+        "A request with this id is still in flight on this connection.", kind: "duplicate-id")
+    static func subscriptions(limit: Int) -> RPCError {
+        RPCError(
+            -32001, "overloaded", "This connection has \(limit) subscriptions, and may have no more. End one.",
+            retryable: true, details: [("limit", .number(limit))])
+    }
+    static func batchReplies(limit: Int) -> RPCError {
+        RPCError(
+            -32001, "overloaded",
+            "The replies before this one in the batch have over \(limit) bytes: it was not run. Send it again, in a smaller batch.",
+            retryable: true, details: [("limit", .number(limit))])
     }
 
     package static let internalError = RPCError(-32603, "internal-error", "Something went wrong in the service.")
@@ -76,23 +99,4 @@ extension RPCError {
     package static let overloaded = RPCError(
         -32001, "overloaded", "This connection has too many requests in flight. Wait for replies.", retryable: true)
     package static let cancelled = RPCError(-32800, "request-cancelled", "The request was cancelled, as asked.")
-}
-
-/// JSON text that is written by hand: error objects and envelopes.
-enum JSONText {
-    static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\u{0}"..<"\u{20}", "\u{2028}", "\u{2029}":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
-    }
 }

@@ -89,17 +89,29 @@ package struct JobStore: Sendable {
         return try Job(row)
     }
 
-    /// Whose job it must be. nil in either place: anyone's, for operators.
+    /// Whose job it must be.
     package struct Owner: Sendable {
-        package let tenantKey: String?
-        package let actorKey: String?
+        let tenantKey: String?
+        let actorKey: String?
+        let tenantSlugs: [String]?
 
-        package init(tenantKey: String?, actorKey: String?) {
+        package init(tenantKey: String, actorKey: String) {
             self.tenantKey = tenantKey
             self.actorKey = actorKey
+            tenantSlugs = nil
         }
 
-        package static let anyone = Owner(tenantKey: nil, actorKey: nil)
+        private init(tenantSlugs: [String]?) {
+            (tenantKey, actorKey) = (nil, nil)
+            self.tenantSlugs = tenantSlugs
+        }
+
+        /// Whoever's, for operators.
+        ///
+        /// - Parameter slugs: of jobs that were asked for under one of these; nil for all.
+        package static func anyone(ofTenants slugs: [String]?) -> Owner {
+            Owner(tenantSlugs: slugs)
+        }
     }
 
     /// - Throws: ``JobsError/notFound`` also for somebody else's job.
@@ -112,17 +124,37 @@ package struct JobStore: Sendable {
                 """
                 SELECT \(Job.columns) FROM \(Job.source)
                 WHERE j.id = $1::uuid AND ($2::text IS NULL OR j.tenant_key = $2) AND ($3::text IS NULL OR j.actor_key = $3)
-                """, [.text(id.description), .text(owner.tenantKey), .text(owner.actorKey)]))
+                    AND ($4::text[] IS NULL OR j.tenant_slug = ANY ($4))
+                """,
+                [
+                    .text(id.description), .text(owner.tenantKey), .text(owner.actorKey),
+                    owner.tenantSlugs.map { .texts($0) } ?? .text(nil),
+                ]))
         guard let row = rows.first else { throw JobsError.notFound }
         return try Job(row)
+    }
+
+    /// Those of the jobs whose revision is past the known one. Uses the primary keys of jobs and leases.
+    package func changed(
+        since known: [JobID: Int], on connection: isolated PostgresConnection
+    ) async throws -> [Job] {
+        let known = Array(known)
+        let rows = try await connection.query(
+            Query(
+                "changed",
+                """
+                SELECT \(Job.columns) FROM \(Job.source)
+                JOIN unnest($1::uuid[], $2::bigint[]) AS known (id, revision) ON known.id = j.id
+                WHERE j.revision + coalesce(l.seq, 0) > known.revision
+                """, [.texts(known.map(\.key.description)), .texts(known.map { "\($0.value)" })]))
+        return try rows.map { try Job($0) }
     }
 
     /// Newest first. Uses the index on `(tenant_key, actor_key, id)`, or the primary key for operators.
     ///
     /// - Parameter before: the id that the page before ended with.
     package func list(
-        owner: Owner, tenantSlug: String?, states: [JobState], before: JobID?, limit: Int,
-        on connection: isolated PostgresConnection
+        owner: Owner, states: [JobState], before: JobID?, limit: Int, on connection: isolated PostgresConnection
     ) async throws -> [Job] {
         let rows = try await connection.query(
             Query(
@@ -130,12 +162,12 @@ package struct JobStore: Sendable {
                 """
                 SELECT \(Job.columns) FROM \(Job.source)
                 WHERE ($1::text IS NULL OR j.tenant_key = $1) AND ($2::text IS NULL OR j.actor_key = $2)
-                    AND ($3::text IS NULL OR j.tenant_slug = $3) AND j.state = ANY ($4::text[])
+                    AND ($3::text[] IS NULL OR j.tenant_slug = ANY ($3)) AND j.state = ANY ($4::text[])
                     AND ($5::uuid IS NULL OR j.id < $5::uuid)
                 ORDER BY j.id DESC LIMIT $6::int
                 """,
                 [
-                    .text(owner.tenantKey), .text(owner.actorKey), .text(tenantSlug),
+                    .text(owner.tenantKey), .text(owner.actorKey), owner.tenantSlugs.map { .texts($0) } ?? .text(nil),
                     .texts((states.isEmpty ? JobState.allCases : states).map(\.rawValue)), .text(before?.description),
                     .integer(limit),
                 ]))

@@ -11,7 +11,7 @@ struct Heartbeat: Sendable {
     let job: ClaimedJob
     let progress: Progress
     let leases: LeaseStore
-    let database: WorkerDatabase
+    let database: JobDatabase
     let logger: Logger
 
     /// Why the run has to end.

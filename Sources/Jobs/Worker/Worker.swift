@@ -26,13 +26,13 @@ package struct Worker: Service {
     /// New at each start: nobody takes a dead process for a living one.
     package let id = JobID()
     private let configuration: Configuration
-    private let database: WorkerDatabase
+    private let database: JobDatabase
     private let leases: LeaseStore
     private let runner: any JobRunner
     private let logger: Logger
 
     package init(
-        _ configuration: Configuration, database: WorkerDatabase, leases: LeaseStore, runner: any JobRunner, logger: Logger
+        _ configuration: Configuration, database: JobDatabase, leases: LeaseStore, runner: any JobRunner, logger: Logger
     ) {
         self.configuration = configuration
         self.database = database

@@ -1,7 +1,7 @@
 package import Postgres
 
-/// The worker's way to the queue: short transactions as `adminexport_worker`, on connections that no export uses.
-package struct WorkerDatabase: Sendable {
+/// A way to the queue: short transactions under one role, on connections that no export uses.
+package struct JobDatabase: Sendable {
     private let pool: PostgresPool
     private let role: String
 

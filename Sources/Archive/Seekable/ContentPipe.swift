@@ -1,0 +1,102 @@
+private import Glibc
+package import SystemPackage
+
+/// The content of an archive, from an offset to its end, as a pipe that somebody else reads.
+///
+/// The reader's pace is the pace: no more is read from the disk than the pipe takes. ``feed(while:)`` blocks, and wants a
+/// thread of its own.
+package final class ContentPipe {
+    package enum End: Sendable {
+        case complete
+        /// The reading end is closed.
+        case abandoned
+        /// The reader took nothing for too long.
+        case stalled
+        /// ``feed(while:)`` was told to stop.
+        case stopped
+    }
+
+    /// How often it is looked whether to stop.
+    private static let glance: Duration = .milliseconds(200)
+    /// What the pipe is asked to hold; the system may give less.
+    private static let capacity = 256 * 1024
+    /// F_SETPIPE_SZ (fcntl(2)), a sum that Swift does not see.
+    private static let setPipeSize: Int32 = 1024 + 7
+
+    private let reader: SeekableReader
+    private let offset: Int
+    private let patience: Duration
+    private let writeEnd: FileDescriptor
+    private var readEnd: FileDescriptor?
+
+    /// - Parameters:
+    ///   - offset: bytes from the start of the content, at most its size.
+    ///   - patience: how long the reader may take nothing.
+    /// - Throws: ``ArchiveError`` where no pipe can be made.
+    package init(_ reader: SeekableReader, from offset: Int, patience: Duration) throws {
+        precondition((0...reader.size).contains(offset))
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw ArchiveError(Errno(rawValue: errno), "making a pipe") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        // Of this end alone: the reader's has a description of its own, and blocks as a reader expects.
+        _ = fcntl(ends[1], F_SETFL, O_WRONLY | O_NONBLOCK)
+        _ = fcntl(ends[1], Self.setPipeSize, Int32(Self.capacity))
+        self.reader = reader
+        self.offset = offset
+        self.patience = patience
+        readEnd = FileDescriptor(rawValue: ends[0])
+        writeEnd = FileDescriptor(rawValue: ends[1])
+    }
+
+    deinit {
+        try? writeEnd.close()
+        try? readEnd?.close()
+    }
+
+    /// Gives the reading end away, once; whoever takes it closes it.
+    package func takeReadEnd() -> FileDescriptor? {
+        readEnd.take()
+    }
+
+    /// Writes until the end.
+    ///
+    /// - Parameter isWanted: asked now and then; false ends it.
+    /// - Throws: ``ArchiveError`` where the archive cannot be read any further.
+    package func feed(while isWanted: () -> Bool) throws -> End {
+        var at = offset
+        while at < reader.size {
+            let part = try reader.part(at: at)
+            if let end = try write(part, isWanted) { return end }
+            at += part.count
+        }
+        return .complete
+    }
+
+    /// - Returns: why there is no use in going on.
+    private func write(_ part: ArraySlice<UInt8>, _ isWanted: () -> Bool) throws -> End? {
+        var rest = part
+        var progress = ContinuousClock.now
+        while !rest.isEmpty {
+            guard isWanted() else { return .stopped }
+            let count = rest.withUnsafeBytes { Glibc.write(writeEnd.rawValue, $0.baseAddress, $0.count) }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+                progress = .now
+                continue
+            }
+            switch errno {
+            case EPIPE: return .abandoned
+            case EINTR: continue
+            case EAGAIN: break
+            default: throw ArchiveError(Errno(rawValue: errno), "writing into a pipe")
+            }
+            guard progress.duration(to: .now) < patience else { return .stalled }
+            var entry = pollfd(fd: writeEnd.rawValue, events: Int16(POLLOUT), revents: 0)
+            poll(&entry, 1, Int32(Self.glance.components.attoseconds / 1_000_000_000_000_000))
+        }
+        return nil
+    }
+}
+
+// The thread that feeds it is given all of it, and nobody keeps it: see `Transfers`.
+extension ContentPipe: @unchecked Sendable {}

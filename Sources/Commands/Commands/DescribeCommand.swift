@@ -1,0 +1,24 @@
+internal import ArgumentParser
+internal import Client
+
+/// Tells all about one method.
+struct DescribeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "describe", abstract: "Describe a method: parameters, result, errors, examples.")
+
+    @OptionGroup var service: ServiceOptions
+
+    @Argument(help: "The method, for example export.start.")
+    var method: String
+
+    func run() async throws {
+        try await reportingFailures {
+            guard let lines = try await Discovery(service.connect()).lines(describing: method) else {
+                throw CommandFailure(
+                    status: .usage, message: "there is no method \(method); adminexport methods lists those there are")
+            }
+            if service.json { return try Output.json(lines) }
+            try Output.result(lines.joined(separator: "\n"))
+        }
+    }
+}

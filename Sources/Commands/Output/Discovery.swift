@@ -1,0 +1,122 @@
+internal import Client
+internal import ExportAPI
+
+/// What the service says of its methods (`rpc.discover`, an OpenRPC document).
+struct Discovery {
+    private let document: JSONValue
+
+    init(_ client: Client) async throws {
+        document = try await client.call(RPCDiscover.self, NoMembers()).document
+    }
+
+    private func list(_ value: JSONValue?) -> [JSONValue] {
+        if case .array(let elements)? = value { elements } else { [] }
+    }
+
+    private func text(_ value: JSONValue?) -> String {
+        if case .string(let text)? = value { text } else { "" }
+    }
+
+    /// Names and summaries, notifications too.
+    var methods: [(name: String, summary: String)] {
+        (list(document["methods"]) + list(document["x-notifications"])).map {
+            (text($0["name"]), text($0["summary"]))
+        }
+    }
+
+    /// The lines that tell a method; nil where there is none of the name.
+    func lines(describing name: String) throws -> [String]? {
+        if let method = list(document["methods"]).first(where: { $0["name"] == .string(name) }) {
+            return try lines(method)
+        }
+        guard let notification = list(document["x-notifications"]).first(where: { $0["name"] == .string(name) }) else {
+            return nil
+        }
+        let direction = notification["x-direction"] == "to-caller" ? "the service to the caller" : "the caller to the service"
+        return ["\(name): a notification of \(direction)", text(notification["summary"])]
+            + section("Parameters", list(notification["params"]).map(param))
+    }
+
+    private func lines(_ method: JSONValue) throws -> [String] {
+        let summary = text(method["summary"])
+        let details = text(method["description"])
+        var lines = ["\(text(method["name"])): \(summary)"]
+        if details != summary { lines.append(details) }
+        if method["x-batch"] == false { lines.append("It is not taken in a batch.") }
+        if method["x-descriptors"] == 1 { lines.append("One descriptor comes with the result.") }
+        lines += section("Parameters", list(method["params"]).map(param))
+        lines += section("Result", members(method["result"]?["schema"]))
+        lines += section("Errors", list(method["errors"]).map(error))
+        for example in list(method["examples"]) {
+            var params: [String: JSONValue] = [:]
+            for param in list(example["params"]) { params[text(param["name"])] = param["value"] }
+            lines += [
+                "", "Example: \(text(example["name"]))",
+                "  adminexport call \(text(method["name"])) '\(try Output.line(JSONValue.object(params)))'",
+            ]
+        }
+        return lines
+    }
+
+    private func section(_ title: String, _ lines: [String]) -> [String] {
+        lines.isEmpty ? [] : ["", title] + lines.map { "  \($0)" }
+    }
+
+    private func param(_ param: JSONValue) -> String {
+        let schema = resolved(param["schema"])
+        let need = param["required"] == true ? "required" : defaultValue(param["schema"]) ?? "optional"
+        return "\(text(param["name"])) (\(kind(schema)), \(need)): \(text(param["description"]))"
+    }
+
+    private func defaultValue(_ schema: JSONValue?) -> String? {
+        switch schema?["default"] {
+        case .integer(let value): "default \(value)"
+        case .boolean(let value): "default \(value)"
+        case .string(let value): "default \(value)"
+        default: nil
+        }
+    }
+
+    private func members(_ schema: JSONValue?) -> [String] {
+        guard case .object(let properties)? = resolved(schema)?["properties"] else { return [] }
+        return properties.sorted { $0.key < $1.key }.map { name, schema in
+            "\(name) (\(kind(resolved(schema)))): \(text(schema["description"]))"
+        }
+    }
+
+    /// What a schema is, in a few words.
+    private func kind(_ schema: JSONValue?) -> String {
+        let alternatives = list(schema?["oneOf"])
+        if !alternatives.isEmpty { return alternatives.map { kind(resolved($0)) }.joined(separator: " or ") }
+        let values = list(schema?["enum"])
+        if !values.isEmpty { return values.map { text($0) }.joined(separator: ", ") }
+        switch schema?["type"] {
+        case "integer":
+            guard case .integer(let least)? = schema?["minimum"], case .integer(let most)? = schema?["maximum"] else {
+                return "integer"
+            }
+            return "integer from \(least) to \(most)"
+        case "array": return "array of \(kind(resolved(schema?["items"])))"
+        case "object":
+            guard case .object(let properties)? = schema?["properties"], !properties.isEmpty else { return "object" }
+            return properties.count > 4 ? "object" : "object of \(properties.keys.sorted().joined(separator: ", "))"
+        default:
+            let format = text(schema?["format"])
+            return format.isEmpty ? text(schema?["type"]) : format
+        }
+    }
+
+    /// The schema itself where this is a reference to it.
+    private func resolved(_ schema: JSONValue?) -> JSONValue? {
+        let reference = text(schema?["$ref"] ?? list(schema?["allOf"]).first?["$ref"])
+        guard let name = reference.split(separator: "/").last else { return schema }
+        return document["components"]?["schemas"]?[String(name)]
+    }
+
+    private func error(_ error: JSONValue) -> String {
+        let name = text(error["$ref"]).split(separator: "/").last.map(String.init) ?? ""
+        let body = document["components"]?["errors"]?[name]
+        guard case .integer(let code)? = body?["code"] else { return name }
+        return "\(code) \(name): \(text(body?["message"]))"
+    }
+}

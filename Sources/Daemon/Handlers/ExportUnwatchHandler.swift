@@ -1,0 +1,14 @@
+internal import ExportAPI
+internal import JSONRPC
+
+struct ExportUnwatchHandler: MethodHandler {
+    typealias Called = ExportUnwatch
+    static let traits: MethodTraits = .control
+
+    func outcome(
+        _ params: ExportUnwatch.Params, _ session: Session, _ subscriptions: Subscriptions
+    ) async throws -> ServiceOutcome {
+        subscriptions.end(params.subscription)
+        return Outcome(try WireCoding.encode(NoMembers()))
+    }
+}

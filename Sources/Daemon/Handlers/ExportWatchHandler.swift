@@ -1,0 +1,38 @@
+internal import ExportAPI
+internal import Exports
+internal import Jobs
+internal import JSONRPC
+
+struct ExportWatchHandler: MethodHandler {
+    typealias Called = ExportWatch
+
+    let exports: ExportService
+
+    func outcome(
+        _ params: JobParams, _ session: Session, _ subscriptions: Subscriptions
+    ) async throws -> ServiceOutcome {
+        let job = try await exports.get(session.asker(params.actor), job: JobID(param: params.job))
+        let reply = try ExportAPI.Job(job)
+        let subscription = try subscriptions.open()
+        do {
+            let json = try WireCoding.encode(ExportWatch.Result(subscription: subscription.id, job: reply))
+            // Not before the reply: the caller has to know the subscription when the first notification comes.
+            return Outcome(json) { [exports] in
+                guard !job.state.isFinal else { return subscription.end() }
+                subscription.onEnd(exports.watch(job) { Self.tell($0, subscription) })
+            }
+        } catch {
+            subscription.end()
+            throw error
+        }
+    }
+
+    private static func tell(_ change: Result<Jobs.Job, any Error>, _ subscription: Subscription) {
+        // The job is gone, or cannot be written as JSON: there is nothing more to tell.
+        guard let job = try? change.get(), let reply = try? ExportAPI.Job(job),
+            let json = try? WireCoding.encode(ExportChanged(subscription: subscription.id, job: reply))
+        else { return subscription.end() }
+        subscription.notify(ExportChanged.name, json)
+        if job.state.isFinal { subscription.end() }
+    }
+}

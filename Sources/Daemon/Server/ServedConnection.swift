@@ -1,0 +1,120 @@
+internal import ExportAPI
+private import Glibc
+internal import JSONRPC
+internal import Logging
+internal import NIOCore
+internal import Sockets
+private import Synchronization
+
+/// One peer's connection, from its acceptance to its end, and the watch over it.
+final class ServedConnection: Sendable {
+    /// How long requests in flight may take after the connection was told to stop.
+    private static let stopGrace: Duration = .seconds(8)
+    private static let glance: Duration = .milliseconds(200)
+
+    let peer: PeerIdentity
+    let rights: Rights
+    private let limits: ServiceInfo.Limits
+    private let logger: Logger
+    private let stopping = Mutex<(reason: RPCError, since: ContinuousClock.Instant)?>(nil)
+
+    init(peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits, logger: Logger) {
+        self.peer = peer
+        self.rights = rights
+        self.limits = limits
+        self.logger = logger
+    }
+
+    /// Has the connection end when what it serves has been answered; what only waits ends at once.
+    func stop(_ reason: RPCError) {
+        stopping.withLock { $0 = $0 ?? (reason, .now) }
+    }
+
+    /// Never throws: what goes wrong with one peer is its own.
+    ///
+    /// - Parameter descriptor: closed at the end.
+    func serve(_ descriptor: Int32, on group: any EventLoopGroup, _ dispatcher: ServiceDispatcher) async {
+        do {
+            let socket: ConnectedSocket
+            do throws(SocketError) {
+                socket = try ConnectedSocket(duplicating: descriptor)
+            } catch {
+                close(descriptor)
+                throw error
+            }
+            let channel = try await SocketTransport.channel(adopting: descriptor, on: group)
+            try await channel.executeThenClose { inbound, _ in
+                let connection = Connection(
+                    transport: SocketTransport(inbound: inbound, channel: channel.channel, socket: socket),
+                    dispatcher: dispatcher, session: Session(peer: peer, rights: rights), limits: connectionLimits)
+                await withTaskGroup(of: Void.self) { group in
+                    group.addTask { await connection.run() }
+                    group.addTask {
+                        if await self.supervise(connection, socket) {
+                            connection.cancelAll()
+                            channel.channel.close(promise: nil)
+                            socket.shutdown()
+                        }
+                    }
+                    await group.next()
+                    group.cancelAll()
+                }
+            }
+        } catch {
+            logger.debug("A connection ended", metadata: ["uid": "\(peer.uid)", "error": "\(error)"])
+        }
+    }
+
+    private var connectionLimits: ConnectionLimits {
+        var limits = ConnectionLimits()
+        limits.line = self.limits.lineBytes
+        limits.nesting = self.limits.nesting
+        limits.batch = self.limits.batch
+        limits.batchReplies = self.limits.batchReplyBytes
+        limits.inFlight = self.limits.inFlight
+        limits.parked = self.limits.parked
+        limits.subscriptions = self.limits.subscriptions
+        limits.output = self.limits.outputBytes
+        return limits
+    }
+
+    /// Watches for a peer that does not finish a line, does not read, or is gone, and for the time to stop.
+    ///
+    /// - Returns: whether to end the connection; false where it has ended by itself, with everything answered.
+    private func supervise<Channel: Transport>(
+        _ connection: Connection<Session, Channel>, _ socket: ConnectedSocket
+    ) async -> Bool {
+        var isToldToStop = false
+        var unread = 0
+        while true {
+            do {
+                try await Task.sleep(for: isToldToStop ? .milliseconds(20) : Self.glance)
+            } catch {
+                return false
+            }
+            // A peer that reads slowly takes a piece of what the kernel holds now and then, long before a whole chunk.
+            let nowUnread = socket.unread
+            if nowUnread < unread { connection.peerHasRead() }
+            unread = nowUnread
+            if let stall = stall(connection) {
+                logger.notice("Dropped a connection that stalled", metadata: ["uid": "\(peer.uid)", "side": "\(stall)"])
+                return true
+            }
+            if socket.isPeerGone { return true }
+            guard let stopping = stopping.withLock({ $0 }) else { continue }
+            if !isToldToStop {
+                connection.stop(stopping.reason)
+                isToldToStop = true
+            } else if connection.isIdle || stopping.since.duration(to: .now) > Self.stopGrace {
+                return true
+            }
+        }
+    }
+
+    private func stall<Channel: Transport>(_ connection: Connection<Session, Channel>) -> String? {
+        let stalls = connection.stalls
+        if stalls.writing > .milliseconds(limits.unreadOutputMs) { return "not reading" }
+        if stalls.reading > .milliseconds(limits.partialLineMs) { return "unfinished line" }
+        return nil
+    }
+}

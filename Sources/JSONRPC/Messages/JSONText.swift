@@ -1,0 +1,38 @@
+/// JSON text that is written by hand: error objects and envelopes.
+enum JSONText {
+    /// Escapes what JSON wants escaped, and U+2028 and U+2029, at which some cut lines.
+    static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\u{0}"..<"\u{20}", "\u{7F}"..<"\u{A0}", "\u{2028}", "\u{2029}":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+
+    /// A line of JSON in which U+2028 and U+2029 are escaped; in JSON they stand in strings only.
+    static func withoutLineSeparators(_ json: [UInt8]) -> [UInt8] {
+        // Both begin with E2 80: most results have neither, and are passed on as they are.
+        var result: [UInt8] = []
+        var copied = 0
+        var at = 0
+        while let lead = json[at...].firstIndex(of: 0xE2) {
+            at = lead + 1
+            guard lead + 2 < json.count, json[lead + 1] == 0x80, json[lead + 2] == 0xA8 || json[lead + 2] == 0xA9 else {
+                continue
+            }
+            result += json[copied..<lead]
+            result += Array((json[lead + 2] == 0xA8 ? "\\u2028" : "\\u2029").utf8)
+            copied = lead + 3
+            at = copied
+        }
+        return copied == 0 ? json : result + json[copied...]
+    }
+}

@@ -1,0 +1,29 @@
+/// What goes back for a request, and what is sent without one.
+enum Reply {
+    static func result(_ id: RequestID, _ json: [UInt8]) -> [UInt8] {
+        envelope(id) + Array("\"result\":".utf8) + json + [UInt8(ascii: "}")]
+    }
+
+    static func error(_ id: RequestID?, _ error: RPCError) -> [UInt8] {
+        envelope(id) + Array("\"error\":".utf8) + error.json + [UInt8(ascii: "}")]
+    }
+
+    static func notification(_ method: String, _ params: [UInt8]) -> [UInt8] {
+        Array("{\"jsonrpc\":\"2.0\",\"method\":\(JSONText.quoted(method)),\"params\":".utf8) + params + [UInt8(ascii: "}")]
+    }
+
+    static func batch(_ replies: [[UInt8]]) -> [UInt8] {
+        [UInt8(ascii: "[")] + Array(replies.joined(separator: [UInt8(ascii: ",")])) + [UInt8(ascii: "]")]
+    }
+
+    private static func envelope(_ id: RequestID?) -> [UInt8] {
+        Array("{\"jsonrpc\":\"2.0\",\"id\":".utf8) + (id?.json ?? Array("null".utf8)) + [UInt8(ascii: ",")]
+    }
+}
+
+/// A line for a peer that is let go before it has a connection.
+package enum OneLineReply {
+    package static func error(_ error: RPCError) -> [UInt8] {
+        Reply.error(nil, error) + [UInt8(ascii: "\n")]
+    }
+}

@@ -1,0 +1,33 @@
+/// A request's id, kept as the bytes that came, so that it goes back exactly as it was.
+///
+/// Two ids are the same when their values are: `"A"` is `"\u0041"`, and 0 is -0, but 1 is not `"1"`.
+package struct RequestID: Hashable, Sendable {
+    private enum Value: Hashable {
+        case integer(Int)
+        /// UTF-8, unescaped: `String` would also take for equal what only looks equal.
+        case string([UInt8])
+    }
+
+    /// Bytes of a string, as it was sent, without its quotes.
+    package static let longest = 128
+
+    package let json: [UInt8]
+    private let value: Value
+
+    /// - Parameter json: a value that the scanner has passed.
+    /// - Returns: nil where it is neither an integer nor a string of up to ``longest`` bytes.
+    init?(json: ArraySlice<UInt8>) {
+        if let string = JSONScanner.string(json) {
+            guard json.count <= Self.longest + 2 else { return nil }
+            value = .string(Array(string.utf8))
+        } else {
+            guard let integer = Int(String(decoding: json, as: UTF8.self)) else { return nil }
+            value = .integer(integer)
+        }
+        self.json = Array(json)
+    }
+
+    package static func == (left: RequestID, right: RequestID) -> Bool { left.value == right.value }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(value) }
+}

@@ -1,0 +1,121 @@
+package import Logging
+internal import ServiceLifecycle
+private import Synchronization
+
+/// Tells whoever wants to know when jobs change: one query in a tick, however many watch.
+package final class JobWatch: Service {
+    private static let tick: Duration = .milliseconds(250)
+
+    package typealias Tell = @Sendable (Result<Job, any Error>) -> Void
+
+    private let database: JobDatabase
+    private let store = JobStore()
+    private let logger: Logger
+    private let state = Mutex(State())
+    /// Ends the wait for somebody to come.
+    private let wakeUps: AsyncStream<Void>
+    private let wakeUp: AsyncStream<Void>.Continuation
+
+    private struct State {
+        var list = WatchList()
+        var watchers: [Int: Tell] = [:]
+    }
+
+    package init(database: JobDatabase, logger: Logger) {
+        self.database = database
+        self.logger = logger
+        (wakeUps, wakeUp) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Has a watcher told of changes; see ``WatchList`` for when.
+    ///
+    /// - Parameters:
+    ///   - job: as the watcher knows it.
+    ///   - revision: told when it has risen past this one.
+    ///   - continuously: until the job is final, through times without a database; else once, also of a fault.
+    /// - Returns: what ``cancel(_:)`` takes.
+    package func watch(_ job: Job, after revision: Int, continuously: Bool, _ tell: @escaping Tell) -> Int {
+        let id = state.withLock { state in
+            let id = state.list.add(job, after: revision, continuously: continuously, at: .now)
+            state.watchers[id] = tell
+            return id
+        }
+        wakeUp.yield()
+        return id
+    }
+
+    package func cancel(_ id: Int) {
+        state.withLock { state in
+            state.list.remove(id)
+            state.watchers[id] = nil
+        }
+    }
+
+    /// Waits for a revision past the given one.
+    ///
+    /// - Returns: nil where none came in the time.
+    package func change(of job: Job, after revision: Int, within time: Duration) async throws -> Job? {
+        let (news, continuation) = AsyncThrowingStream.makeStream(of: Job.self, bufferingPolicy: .bufferingNewest(1))
+        let id = watch(job, after: revision, continuously: false) { result in
+            continuation.yield(with: result)
+            continuation.finish()
+        }
+        defer { cancel(id) }
+        let timer = Task {
+            try await Task.sleep(for: time)
+            continuation.finish()
+        }
+        defer { timer.cancel() }
+        for try await job in news { return job }
+        try Task.checkCancellation()
+        return nil
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var hasFailed = false
+            for await _ in self.wakeUps {
+                while !Task.isCancelled, self.state.withLock({ !$0.list.isEmpty }) {
+                    hasFailed = await self.ask(hasFailed: hasFailed)
+                    try? await Task.sleep(for: Self.tick)
+                }
+            }
+        }
+    }
+
+    /// - Returns: whether the database did not answer.
+    private func ask(hasFailed: Bool) async -> Bool {
+        let questions = state.withLock { $0.list.questions(at: .now) }
+        do {
+            let jobs = try await database.transaction { [store] in try await store.changed(since: questions, on: $0) }
+            for (tell, news) in answers(jobs, questions) {
+                switch news {
+                case .job(let job): tell(.success(job))
+                case .gone: tell(.failure(JobsError.notFound))
+                }
+            }
+            return false
+        } catch {
+            if Task.isCancelled { return hasFailed }
+            if !hasFailed { logger.warning("Jobs cannot be watched for now", metadata: ["error": "\(error)"]) }
+            for tell in singleWatchers() { tell(.failure(error)) }
+            return true
+        }
+    }
+
+    private func answers(_ jobs: [Job], _ questions: [JobID: Int]) -> [(Tell, WatchList.News)] {
+        state.withLock { state in
+            state.list.answer(jobs, to: questions, at: .now).compactMap { id, news in
+                guard let tell = state.watchers[id] else { return nil }
+                if !state.list.contains(id) { state.watchers[id] = nil }
+                return (tell, news)
+            }
+        }
+    }
+
+    private func singleWatchers() -> [Tell] {
+        state.withLock { state in
+            state.list.removeSingle().compactMap { state.watchers.removeValue(forKey: $0) }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+private import CSockets
+private import Glibc
+private import SystemPackage
+
+/// An open file on its way from one process to another: closed when the last reference goes, unless it is taken.
+package final class PassedDescriptor: Sendable {
+    private let owner: any AnyObject & Sendable
+    package let raw: Int32
+
+    private final class Owned: Sendable {
+        let descriptor: OwnedDescriptor
+
+        init(_ descriptor: consuming OwnedDescriptor) {
+            self.descriptor = descriptor
+        }
+    }
+
+    /// Takes the descriptor over.
+    package init(adopting raw: Int32) {
+        owner = Owned(OwnedDescriptor(adopting: raw))
+        self.raw = raw
+    }
+
+    /// Keeps the object that owns the descriptor for as long as it is on its way.
+    package init(_ raw: Int32, of owner: some AnyObject & Sendable) {
+        self.owner = owner
+        self.raw = raw
+    }
+
+    /// A descriptor of the caller's own for the same open file.
+    ///
+    /// - Throws: ``SocketError`` where this process may have no more.
+    package func duplicate() throws(SocketError) -> Int32 {
+        let copy = fcntl(raw, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw SocketError(errno: Errno(rawValue: errno), "a descriptor cannot be kept") }
+        return copy
+    }
+}
