@@ -202,7 +202,8 @@ targets.append(
     .testTarget(
         name: "ExportAPITests",
         dependencies: [
-            "ExportAPI"
+            "ExportAPI",
+            "TestSupport",
         ]
     )
 )
@@ -373,6 +374,7 @@ targets.append(
     .target(
         name: "TestSupport",
         dependencies: [
+            "ExportAPI",
             "Exports",
             "Postgres",
         ],

@@ -135,7 +135,7 @@ struct ServiceProcess {
     func waitUntilServing() async throws {
         try await eventually("the service answers") {
             guard let client = try? Client(socket: socket) else { return false }
-            return try await client.call(ServiceInfo.self, NoParams()).name == "adminexport"
+            return try await client.call(ServiceInfo.self, NoMembers()).name == "adminexport"
         }
     }
 

@@ -46,17 +46,17 @@ import Testing
                 #"{"jsonrpc":"2.0","id":1,"method":"export.get","params":{"actor":{"tenant":"a","administrator":"b","x":1},"job":"j"}}"#
                     + "\n", "actor.x"
             ),
-            (#"{"jsonrpc":"2.0","id":1,"method":"export.get","params":{"job":"j"}}"# + "\n", "not an id"),
+            (#"{"jsonrpc":"2.0","id":1,"method":"export.get","params":{"job":"j"}}"# + "\n", "an id that the service gave"),
             (
                 #"{"jsonrpc":"2.0","id":1,"method":"export.get","params":{"actor":{"tenant":"a\u0000","administrator":"b"},"job":"j"}}"#
-                    + "\n", "no NUL"
+                    + "\n", "without NUL"
             ),
             (
                 #"{"jsonrpc":"2.0","id":1,"method":"export.start","params":{"actor":{"tenant":"acme","administrator":5}}}"#
                     + "\n", "actor.administrator"
             ),
             (#"{"jsonrpc":"2.0","id":1,"method":"export.start","params":{}}"# + "\n", "actor is missing"),
-            (#"{"jsonrpc":"2.0","id":1,"method":"export.list","params":{"limit":101}}"# + "\n", "1 to 100"),
+            (#"{"jsonrpc":"2.0","id":1,"method":"export.list","params":{"limit":101}}"# + "\n", "from 1 to 100"),
             (
                 #"{"jsonrpc":"2.0","id":1,"method":"export.wait","params":{"job":"018f0000-0000-7000-8000-000000000000","timeoutMs":0}}"#
                     + "\n", "timeoutMs"
@@ -67,7 +67,7 @@ import Testing
         try await ServiceProcess.with { service in
             let reply = try await exchange(service, text)
             #expect(reply.contains(expected), "\(reply)")
-            #expect(try await service.client().call(ServiceInfo.self, NoParams()).protocolVersion == 1)
+            #expect(try await service.client().call(ServiceInfo.self, NoMembers()).protocolVersion == 1)
         }
     }
 
@@ -83,10 +83,10 @@ import Testing
                 #expect(error?.kind == "permission-denied")
                 let list = await failure { _ = try await client.call(ExportList.self, .init(actor: nil)) }
                 #expect(list?.code == .service(code: -32602, kind: "invalid-params"))
-                let info = try await client.call(ServiceInfo.self, NoParams())
-                #expect(!info.caller.grants.contains("operator"))
+                let info = try await client.call(ServiceInfo.self, NoMembers())
+                #expect(!info.caller.grants.contains { $0.grant == "operator" })
                 if getgid() == 0 {
-                    #expect(info.caller.tenants == ["globex"])
+                    #expect(info.caller.grants.map(\.tenants) == [["globex"]])
                     _ = try await client.call(
                         ExportStart.self, .init(actor: Actor(tenant: "globex", administrator: "owner@globex.example")))
                 }
@@ -100,14 +100,14 @@ import Testing
             var clients: [Client] = []
             for _ in 0..<4 {
                 let client = try service.client()
-                _ = try await client.call(ServiceInfo.self, NoParams())
+                _ = try await client.call(ServiceInfo.self, NoMembers())
                 clients.append(client)
             }
-            let error = await failure { _ = try await service.client().call(ServiceInfo.self, NoParams()) }
+            let error = await failure { _ = try await service.client().call(ServiceInfo.self, NoMembers()) }
             #expect(error?.code == .service(code: -32001, kind: "overloaded"))
             clients.removeLast().close()
             try await eventually("there is room again") {
-                await failure { _ = try await service.client().call(ServiceInfo.self, NoParams()) } == nil
+                await failure { _ = try await service.client().call(ServiceInfo.self, NoMembers()) } == nil
             }
         }
     }

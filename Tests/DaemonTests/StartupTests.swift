@@ -87,12 +87,12 @@ import Testing
                 let client = try service.client()
                 let error = await failure { _ = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)) }
                 #expect(error?.code == .service(code: 1007, kind: "unavailable") && error?.isRetryable == true)
-                #expect(try await client.call(ServiceHealth.self, NoParams()).status == .unavailable)
+                #expect(try await client.call(ServiceHealth.self, NoMembers()).status == .unavailable)
                 let run = try await service.run(["run", "-q"])
                 #expect(run.status == 75)
                 try FileManager.default.createSymbolicLink(atPath: late, withDestinationPath: TestDatabase.socketDirectory)
                 try await eventually("the service finds the database") {
-                    try await client.call(ServiceHealth.self, NoParams()).status == .ok
+                    try await client.call(ServiceHealth.self, NoMembers()).status == .ok
                 }
                 #expect(try await service.export().state == .succeeded)
             }
@@ -106,7 +106,7 @@ import Testing
                 ["serve", "--socket", service.socket],
                 environment: ["ADMINEXPORT_DATABASE_URL": service.database.url(), "ADMINEXPORT_ARCHIVES": service.archives])
             #expect(second.status == 78 && second.errors.contains("another process serves this socket"))
-            #expect(try await service.client().call(ServiceInfo.self, NoParams()).name == "adminexport")
+            #expect(try await service.client().call(ServiceInfo.self, NoMembers()).name == "adminexport")
         }
     }
 
@@ -121,7 +121,7 @@ import Testing
                     ExportRead.self, .init(actor: ServiceProcess.owner, job: job.id, offset: 0, length: 1))
             }
             #expect(read?.kind == "unavailable")
-            let health = try await client.call(ServiceHealth.self, NoParams())
+            let health = try await client.call(ServiceHealth.self, NoMembers())
             #expect(health.status == .degraded && health.storage != "ok")
             let next = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
             #expect(

@@ -4,7 +4,14 @@ private import Synchronization
 import Testing
 
 /// A transport whose two ends are queues in memory.
-private struct PipeTransport: Transport {
+private final class PipeTransport: Transport {
+    private struct Gate {
+        var isClosed = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let gate = Mutex(Gate())
+    private let partial = Mutex("")
     let inbound: AsyncStream<[UInt8]>
     let replies: AsyncStream<String>
     private let input: AsyncStream<[UInt8]>.Continuation
@@ -15,12 +22,53 @@ private struct PipeTransport: Transport {
         (replies, output) = AsyncStream.makeStream()
     }
 
-    func write(_ bytes: ArraySlice<UInt8>) async throws {
-        output.yield(String(decoding: bytes, as: UTF8.self))
+    func write(_ bytes: ArraySlice<UInt8>, _ attachments: [String]) async throws {
+        await isOpen()
+        let text = partial.withLock { partial in
+            defer { partial = "" }
+            return partial + String(decoding: bytes, as: UTF8.self)
+        }
+        // The connection may send several lines at once, and a long one in pieces.
+        var lines = text.components(separatedBy: "\n")
+        let rest = lines.removeLast()
+        partial.withLock { $0 = rest }
+        for line in lines { output.yield(line + "\n" + attachments.map { "+\($0)" }.joined()) }
+    }
+
+    /// Whoever writes waits until the peer reads.
+    func close() { gate.withLock { $0.isClosed = true } }
+
+    func open() {
+        let waiting = gate.withLock { gate in
+            gate.isClosed = false
+            defer { gate.waiting = [] }
+            return gate.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    private func isOpen() async {
+        await withCheckedContinuation { continuation in
+            let isOpen = gate.withLock { gate in
+                if gate.isClosed { gate.waiting.append(continuation) }
+                return !gate.isClosed
+            }
+            if isOpen { continuation.resume() }
+        }
     }
 
     func send(_ text: String) {
-        input.yield(Array(text.utf8))
+        send(bytes: Array(text.utf8))
+    }
+
+    func send(bytes: [UInt8]) {
+        input.yield(bytes)
+    }
+
+    /// What has been sent, when no more will be.
+    func allReplies() async -> [String] {
+        output.finish()
+        return await replies.reduce(into: []) { $0.append($1) }
     }
 
     func end() {
@@ -29,17 +77,39 @@ private struct PipeTransport: Transport {
 }
 
 @Suite(.timeLimit(.minutes(1))) struct ConnectionTests {
-    /// Methods: `echo` gives its params back, `fail` throws, `hold` waits for its cancellation, `ping` is control.
-    private static func dispatcher() -> Dispatcher<Int> {
+    /// Methods: `echo` gives its params back, `fail` throws, `hold` waits for its cancellation, `ping` is control, `fat` gives
+    /// 100,000 bytes, `file` an attachment, `watch` a subscription that tells of 1, 2, 3 and ends, `feed` one that never ends.
+    private static func dispatcher() -> Dispatcher<Int, String> {
         Dispatcher(
             [
-                .init(name: "echo") { params, _ in Array(params) },
-                .init(name: "fail") { _, _ in throw JSONFault(offset: 7, reason: "secret") },
-                .init(name: "hold", isLong: true) { _, _ in
+                .init(name: "echo") { params, _, _ in Outcome(Array(params)) },
+                .init(name: "fail") { _, _, _ in throw JSONFault(offset: 7, reason: "secret") },
+                .init(name: "hold", traits: [.long, .alone]) { _, _, _ in
                     try await Task.sleep(for: .seconds(3_600))
-                    return []
+                    return Outcome([])
                 },
-                .init(name: "ping", isControl: true) { _, session in Array("{\"session\":\(session)}".utf8) },
+                .init(name: "ping", traits: .control) { _, session, _ in
+                    Outcome(Array("{\"session\":\(session)}".utf8))
+                },
+                .init(name: "fat") { _, _, _ in
+                    Outcome(Array("{\"x\":\"\(String(repeating: "x", count: 100_000))\"}".utf8))
+                },
+                .init(name: "file") { _, _, _ in Outcome(Array("{}".utf8), attachments: ["file"]) },
+                .init(name: "watch") { _, _, subscriptions in
+                    let subscription = try subscriptions.open()
+                    return Outcome(Array("{\"id\":\"\(subscription.id)\"}".utf8)) {
+                        for number in 1...3 { subscription.notify("told", Array("{\"n\":\(number)}".utf8)) }
+                        subscription.end()
+                    }
+                },
+                .init(name: "feed") { _, _, subscriptions in
+                    let subscription = try subscriptions.open()
+                    return Outcome(Array("{\"id\":\"\(subscription.id)\"}".utf8))
+                },
+                .init(name: "unfeed", traits: .control) { params, _, subscriptions in
+                    subscriptions.end("s1")
+                    return Outcome(Array(params))
+                },
             ]
         ) { _, _ in .internalError }
     }
@@ -72,7 +142,19 @@ private struct PipeTransport: Transport {
             (#"{"jsonrpc":"2.0","id":{},"method":"echo"}"#, #""id":null,"error":{"code":-32600"#),
             (#"{"jsonrpc":"2.0","id":1}"#, #""id":1,"error":{"code":-32600"#),
             (#"{"jsonrpc":"2.0","id":1,"method":5}"#, #""id":1,"error":{"code":-32600"#),
-            (#"{"jsonrpc":"2.0","id":1,"method":"echo","params":[1]}"#, #""id":1,"error":{"code":-32600"#),
+            (#"{"jsonrpc":"2.0","id":1,"method":"echo","params":[1]}"#, #""id":1,"error":{"code":-32602"#),
+            (#"{"jsonrpc":"2.0","id":1,"method":"echo","params":1}"#, #""id":1,"error":{"code":-32600"#),
+            (#"{"jsonrpc":"2.0","id":1,"method":"echo","params":null}"#, #""id":1,"error":{"code":-32600"#),
+            (#"{"\u006asonrpc":"2.\u0030","id":-0,"method":"echo"}"#, #""id":-0,"result":{}"#),
+            (
+                #"[{"jsonrpc":"2.0","id":"A","method":"echo"},{"jsonrpc":"2.0","id":"\u0041","method":"echo"}]"#,
+                #"[{"jsonrpc":"2.0","id":"A","result":{}},{"jsonrpc":"2.0","id":null,"error":{"code":-32600"#
+            ),
+            (
+                #"[{"jsonrpc":"2.0","id":1,"method":"echo"},{"jsonrpc":"2.0","id":"1","method":"echo"}]"#,
+                #"{"jsonrpc":"2.0","id":"1","result":{}}]"#
+            ),
+            ("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"params\":{\"a\":\"\u{2028}\"}}", #"{"a":"\u2028"}"#),
             (#"{"jsonrpc":"2.0","id":1,"method":"echo","extra":1}"#, #""id":1,"error":{"code":-32600"#),
             (#"{"jsonrpc":"2.0","id":1,"method":"none"}"#, #""id":1,"error":{"code":-32601"#),
             (#"{"jsonrpc":"2.0","id":1,"method":"fail"}"#, #""id":1,"error":{"code":-32603"#),
@@ -181,5 +263,119 @@ private struct PipeTransport: Transport {
         await connection.run()
         var replies = transport.replies.makeAsyncIterator()
         #expect(await replies.next()?.contains(#""id":1,"result""#) == true)
+    }
+
+    @Test("A batch does not hold up what passes the queue")
+    func batchBesideControl() async throws {
+        try await serve { transport, _, replies in
+            let many = (1...32).map { #"{"jsonrpc":"2.0","id":\#($0),"method":"echo"}"# }.joined(separator: ",")
+            transport.close()
+            transport.send("[\(many)]\n" + #"{"jsonrpc":"2.0","id":"p","method":"ping"}"# + "\n")
+            transport.open()
+            var both = [await replies.next() ?? "", await replies.next() ?? ""]
+            both.sort { $0.count < $1.count }
+            #expect(both[0].contains(#""id":"p","result""#) && both[1].contains(#""id":32,"result""#))
+        }
+    }
+
+    @Test("Past the bytes that a batch's replies may have, what is left of it is not run")
+    func batchReplies() async throws {
+        var limits = ConnectionLimits()
+        limits.batchReplies = 150_000
+        try await serve(limits) { transport, _, replies in
+            let four = (1...4).map { #"{"jsonrpc":"2.0","id":\#($0),"method":"fat"}"# }.joined(separator: ",")
+            transport.send("[\(four)]\n")
+            let reply = await replies.next() ?? ""
+            #expect(reply.contains(#""id":2,"result""#) && reply.contains(#""id":3,"error":{"code":-32001"#))
+            #expect(reply.count < 210_000)
+        }
+    }
+
+    @Test("While much waits for the peer nothing is read from it, and all is answered when it reads again")
+    func outputBudget() async throws {
+        try await serve { transport, connection, replies in
+            transport.close()
+            for id in 1...20 { transport.send(#"{"jsonrpc":"2.0","id":\#(id),"method":"fat"}"# + "\n") }
+            for id in 1...5_000 { transport.send("nonsense \(id)\n") }
+            // What it says while nobody reads is bounded: the budget, and what ran when that was reached.
+            while connection.waitingBytes < 256 * 1024 { await Task.yield() }
+            try await Task.sleep(for: .milliseconds(50))
+            #expect(connection.waitingBytes < 256 * 1024 + 21 * 100_100)
+            #expect(connection.stalls.writing > .zero && connection.stalls.reading == .zero)
+            transport.open()
+            var seen = 0
+            for _ in 1...5_020 where await replies.next() != nil { seen += 1 }
+            #expect(seen == 5_020)
+        }
+    }
+
+    @Test("An attachment goes with its own reply and no other")
+    func attachments() async throws {
+        try await serve { transport, _, replies in
+            for id in 1...3 {
+                transport.send(#"{"jsonrpc":"2.0","id":\#(id),"method":"\#(id == 2 ? "file" : "echo")"}"# + "\n")
+                let reply = await replies.next() ?? ""
+                #expect(reply.contains("\"id\":\(id)") && reply.hasSuffix("+file") == (id == 2))
+            }
+        }
+    }
+
+    @Test("Notifications follow the reply of their subscription, and the last one is always told")
+    func subscriptions() async throws {
+        try await serve { transport, _, replies in
+            transport.send(#"{"jsonrpc":"2.0","id":1,"method":"watch"}"# + "\n")
+            #expect(await replies.next()?.contains(#""result":{"id":"s1"}"#) == true)
+            var last = ""
+            repeat { last = await replies.next() ?? "end" } while !last.contains(#""n":3"#) && last != "end"
+            #expect(last == #"{"jsonrpc":"2.0","method":"told","params":{"n":3}}"# + "\n")
+        }
+    }
+
+    @Test("A connection has its share of subscriptions, and one that ends makes room; the end of input waits for them")
+    func subscriptionLimit() async throws {
+        var limits = ConnectionLimits()
+        limits.subscriptions = 2
+        let transport = PipeTransport()
+        let connection = Connection(transport: transport, dispatcher: Self.dispatcher(), session: 1, limits: limits)
+        let running = Task { await connection.run() }
+        var replies = transport.replies.makeAsyncIterator()
+        for id in 1...2 {
+            transport.send(#"{"jsonrpc":"2.0","id":\#(id),"method":"feed"}"# + "\n")
+            #expect(await replies.next()?.contains("\"s\(id)\"") == true)
+        }
+        transport.send(#"{"jsonrpc":"2.0","id":3,"method":"feed"}"# + "\n")
+        #expect(await replies.next()?.contains(#""id":3,"error":{"code":-32001"#) == true)
+        transport.send(#"{"jsonrpc":"2.0","id":4,"method":"unfeed"}"# + "\n")
+        #expect(await replies.next()?.contains(#""id":4,"result""#) == true)
+        transport.send(#"{"jsonrpc":"2.0","id":5,"method":"feed"}"# + "\n")
+        #expect(await replies.next()?.contains("\"s3\"") == true)
+        transport.end()
+        #expect(!connection.isIdle)
+        connection.stop()
+        await running.value
+    }
+
+    @Test("The same bytes, cut anywhere, give the same replies", arguments: [1, 2, 3, 7, 64])
+    func anyCut(_ step: Int) async throws {
+        let lines = [
+            #"{"jsonrpc":"2.0","id":1,"method":"echo","params":{"é":"\ud83d\ude00"}}"#, "nonsense", "", " \t\r",
+            #"[{"jsonrpc":"2.0","id":2,"method":"echo"},7]"#, #"{"jsonrpc":"2.0","id":3,"method":"none"}"# + "\r",
+            "{\"é\":\u{FEFF}}", #"{"jsonrpc":"2.0","method":"echo"}"#, #"{"jsonrpc":"2.0","id":4,"method":"ping"}"#,
+        ]
+        let bytes = Array((lines.joined(separator: "\n") + "\nrest").utf8)
+        func replies(_ step: Int) async -> [String] {
+            let transport = PipeTransport()
+            let connection = Connection(
+                transport: transport, dispatcher: Self.dispatcher(), session: 42, limits: ConnectionLimits())
+            for start in stride(from: 0, to: bytes.count, by: step) {
+                transport.send(bytes: Array(bytes[start..<min(bytes.count, start + step)]))
+            }
+            transport.end()
+            await connection.run()
+            return await transport.allReplies().sorted()
+        }
+        let whole = await replies(bytes.count)
+        #expect(whole.count == 6)
+        #expect(await replies(step) == whole)
     }
 }

@@ -6,7 +6,7 @@ import Testing
         "JSON is taken",
         arguments: [
             "{}", "[]", "null", "0", "-0", "1.5e+3", "\"\"", "\"\\u00e9\\ud83d\\ude00\"", " [1 , {\"a\":[true,false]}] ",
-            "9007199254740991", "-9007199254740991", "\"é中😀\"", "1e400", "[[[[[[[[]]]]]]]]",
+            "9007199254740991", "-9007199254740991", "\"é中😀\"", "1e-400", "[[[[[[[[]]]]]]]]", "{\"é\":1,\"e\u{301}\":2}",
         ])
     func valid(_ text: String) throws {
         _ = try JSONScanner.scan(Array(text.utf8)[...])
@@ -18,7 +18,7 @@ import Testing
             ("", 0), ("{", 1), ("[1,]", 3), ("{\"a\":1,}", 7), ("{\"a\" 1}", 5), ("{a:1}", 1), ("[1 2]", 3), ("01", 0),
             ("-", 1),
             ("1.", 2), ("1e", 2), (".5", 0), ("+1", 0), ("NaN", 0), ("Infinity", 0), ("nul", 0), ("\"a", 2), ("\"\\x\"", 1),
-            ("\"\\u12\"", 1), ("\"\\ud800\"", 1), ("\"\\udc00\"", 1), ("\"\\ud800\\u0041\"", 1), ("\"\t\"", 1), ("{} {}", 3),
+            ("\"\\u12\"", 1), ("\"\\ud800\"", 1), ("\"\\udc00\"", 1), ("\"\\ud800\\u0041\"", 1), ("\"\t\"", 1), ("{} {}", 3), ("1e400", 0), ("[-1e999]", 1), ("\"\\u00g0\"", 1), ("\"\\u\u{FF11}111\"", 1),
             ("{\"a\":1,\"a\":2}", 7), ("{\"a\":1,\"\\u0061\":2}", 7), ("{\"b\":{\"a\":1,\"a\":2}}", 12),
             ("9007199254740992", 0),
             ("'a'", 0), ("\u{FEFF}{}", 0), ("[1]]", 3), ("/**/1", 0),
@@ -45,6 +45,13 @@ import Testing
         _ = try JSONScanner.scan(nested(32)[...])
         #expect(throws: JSONFault.self) { try JSONScanner.scan(nested(33)[...]) }
         #expect(throws: JSONFault.self) { try JSONScanner.scan(nested(1_000_000)[...]) }
+    }
+
+    @Test("The number of values is limited")
+    func values() throws {
+        func list(_ count: Int) -> [UInt8] { Array("[\(Array(repeating: "1", count: count).joined(separator: ","))]".utf8) }
+        _ = try JSONScanner.scan(list(65_535)[...])
+        #expect(throws: JSONFault.self) { try JSONScanner.scan(list(65_536)[...]) }
     }
 
     @Test("The members of the top are given with their places")

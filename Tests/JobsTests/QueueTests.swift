@@ -56,10 +56,10 @@ import Testing
             let claimed = try #require(try await claim(pool, leases))
             #expect(claimed.id == started.id && claimed.epoch == 1 && claimed.attempt == 1)
             #expect(try await worker(pool) { try await leases.renew(claimed, rowsDone: 5, rowsTotal: 9, on: $0) } == .held)
-            let running = try await api(pool) { try await jobs.get(started.id, owner: .anyone, on: $0) }
+            let running = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(running.state == .running && running.rowsDone == 5 && running.rowsTotal == 9 && running.revision == 3)
             #expect(try await worker(pool) { try await leases.end(claimed, .succeeded(Self.result), on: $0) })
-            let done = try await api(pool) { try await jobs.get(started.id, owner: .anyone, on: $0) }
+            let done = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(done.state == .succeeded && done.result == Self.result && done.revision == 4 && done.archiveEpoch == 1)
             #expect(try await worker(pool) { try await leases.isPublished(claimed, on: $0) })
             #expect(
@@ -146,7 +146,7 @@ import Testing
                 _ = try #require(try await claim(pool, brief))
                 while try await !worker(pool, { try await brief.sweep(on: $0) }) {}
             }
-            let job = try await api(pool) { try await jobs.get(started.id, owner: .anyone, on: $0) }
+            let job = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(job.state == .failed && job.failure?.kind == "worker-crashed")
         }
     }
@@ -164,7 +164,7 @@ import Testing
                     try await leases.end(
                         first, .retried(failure, delay: .seconds(3_600), giveUpAfter: .seconds(3_600)), on: $0)
                 })
-            let waiting = try await api(pool) { try await jobs.get(started.id, owner: .anyone, on: $0) }
+            let waiting = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(waiting.state == .queued && waiting.failure?.kind == "storage-full")
             #expect(try await claim(pool, leases) == nil)
             try await database.execute("UPDATE adminexport.job SET run_after = now(), started_at = now() - interval '2 h'")
@@ -173,7 +173,7 @@ import Testing
                 try await worker(pool) {
                     try await leases.end(second, .retried(failure, delay: .zero, giveUpAfter: .seconds(3_600)), on: $0)
                 })
-            let failed = try await api(pool) { try await jobs.get(started.id, owner: .anyone, on: $0) }
+            let failed = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(failed.state == .failed && failed.failure?.kind == "storage-full")
         }
     }
@@ -188,11 +188,11 @@ import Testing
             #expect(try await worker(pool) { try await leases.end(first, .handedBack, on: $0) })
             let second = try #require(try await claim(pool, leases))
             #expect(second.attempt == 1 && second.epoch == 2)
-            let asked = try await api(pool) { try await jobs.cancel(started.id, owner: .anyone, peer: Self.peer, on: $0) }
+            let asked = try await api(pool) { try await jobs.cancel(started.id, owner: .anyone(ofTenants: nil), peer: Self.peer, on: $0) }
             #expect(asked.state == .running && asked.isCancelRequested)
             #expect(try await worker(pool) { try await leases.peek(second, on: $0) } == .cancelRequested)
             #expect(try await worker(pool) { try await leases.end(second, .handedBack, on: $0) })
-            let job = try await api(pool) { try await jobs.get(started.id, owner: .anyone, on: $0) }
+            let job = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(job.state == .cancelled)
         }
     }
@@ -202,9 +202,9 @@ import Testing
         try await TestDatabase.with { database in
             let pool = database.pool()
             let started = try await start(pool)
-            let job = try await api(pool) { try await jobs.cancel(started.id, owner: .anyone, peer: Self.peer, on: $0) }
+            let job = try await api(pool) { try await jobs.cancel(started.id, owner: .anyone(ofTenants: nil), peer: Self.peer, on: $0) }
             #expect(job.state == .cancelled && job.revision == started.revision + 1)
-            let again = try await api(pool) { try await jobs.cancel(started.id, owner: .anyone, peer: Self.peer, on: $0) }
+            let again = try await api(pool) { try await jobs.cancel(started.id, owner: .anyone(ofTenants: nil), peer: Self.peer, on: $0) }
             #expect(again.revision == job.revision)
             #expect(try await claim(pool, leases()) == nil)
         }
@@ -249,11 +249,11 @@ import Testing
             }
             let mine = JobStore.Owner(tenantKey: "1", actorKey: "a")
             let page = try await api(pool) {
-                try await jobs.list(owner: mine, tenantSlug: nil, states: [], before: nil, limit: 2, on: $0)
+                try await jobs.list(owner: mine, states: [], before: nil, limit: 2, on: $0)
             }
             #expect(page.map(\.id) == [ids[4], ids[3]])
             let next = try await api(pool) { [ids] in
-                try await jobs.list(owner: mine, tenantSlug: nil, states: [.queued], before: ids[3], limit: 10, on: $0)
+                try await jobs.list(owner: mine, states: [.queued], before: ids[3], limit: 10, on: $0)
             }
             #expect(next.map(\.id) == [ids[2], ids[1], ids[0]])
         }

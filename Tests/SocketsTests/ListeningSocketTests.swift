@@ -62,7 +62,7 @@ import Testing
             #expect(peer.pid == getpid())
             #expect(peer.groups.contains(getgid()))
             close(descriptor)
-            #expect(try client.read().isEmpty)
+            #expect(client.receive().bytes.isEmpty)
         }
     }
 }

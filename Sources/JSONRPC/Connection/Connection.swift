@@ -96,6 +96,9 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     /// Notes that the peer has read some of what waits for it, though not yet all of a piece.
     package func peerHasRead() { output.progressed() }
 
+    /// Bytes on their way to the peer.
+    package var waitingBytes: Int { output.waitingBytes }
+
     /// Whether nothing is being served.
     package var isIdle: Bool { state.withLock { $0.inFlight.isIdle } && subscriptions.isEmpty }
 

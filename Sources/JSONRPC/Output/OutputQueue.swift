@@ -32,6 +32,7 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     var blockedSince: ContinuousClock.Instant? { state.withLock { $0.blockedSince } }
 
     var hasFailed: Bool { state.withLock { $0.hasFailed } }
+    var waitingBytes: Int { state.withLock { $0.outbox.bytes } }
     var isOverBudget: Bool { state.withLock { $0.outbox.bytes > budget && !$0.hasFailed } }
 
     /// Notes that the peer has taken some bytes.
