@@ -93,13 +93,15 @@ struct ServiceProcess {
 
     /// Starts the service on a small tenant, runs the body, and stops it as a service manager would.
     static func with(
-        environment: [String: String] = [:], archives: String? = nil, sql: String = SmallTenant.sql, encoding: String? = nil,
+        environment: [String: String] = [:], archives: String? = nil, descriptors: Int? = nil,
+        sql: String = SmallTenant.sql, encoding: String? = nil,
         _ body: (ServiceProcess) async throws -> Void
     ) async throws {
         try await TestDatabase.with(encoding: encoding) { database in
             try await database.execute(sql)
             try await TemporaryFolder.with { folder in
-                let service = try start(database, folder, environment: environment, archives: archives)
+                let service = try start(
+                    database, folder, environment: environment, archives: archives, descriptors: descriptors)
                 do {
                     try await service.waitUntilServing()
                     try await body(service)
@@ -117,15 +119,25 @@ struct ServiceProcess {
         }
     }
 
+    /// - Parameter descriptors: how many the service may have, at most.
     static func start(
-        _ database: TestDatabase, _ folder: String, environment: [String: String] = [:], archives: String? = nil
+        _ database: TestDatabase, _ folder: String, environment: [String: String] = [:], archives: String? = nil,
+        descriptors: Int? = nil
     ) throws -> ServiceProcess {
         let path = archives ?? folder + "/archives"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         var all = ["ADMINEXPORT_DATABASE_URL": database.url()]
         all.merge(environment) { _, new in new }
-        let process = try Programs.make(
-            "adminexportd", ["serve", "--socket", folder + "/s", "--archives", path], environment: all)
+        let arguments = ["serve", "--socket", folder + "/s", "--archives", path]
+        let process =
+            if let descriptors {
+                try Programs.make(
+                    "/bin/sh",
+                    ["-c", "ulimit -n \(descriptors); exec \"$0\" \"$@\"", Programs.folder + "/adminexportd"] + arguments,
+                    environment: all)
+            } else {
+                try Programs.make("adminexportd", arguments, environment: all)
+            }
         _ = FileManager.default.createFile(atPath: folder + "/log", contents: nil)
         process.standardError = FileHandle(forWritingAtPath: folder + "/log")
         try process.run()

@@ -32,7 +32,7 @@ package actor ArchiveDisk {
     {
         try verify(facts, mayCreate: false)
         let reader = try store.open(name)
-        guard offset <= reader.size else { throw OffsetBeyondEnd(size: reader.size) }
+        guard offset <= reader.size else { throw ArchiveError(.damaged, "the archive is shorter than its job says") }
         return OpenedFile(
             adopting: try transfers.start(reader, from: offset, for: user), size: reader.size, archiveSize: reader.archiveSize)
     }

@@ -207,7 +207,8 @@ package struct ExportService: Sendable {
     ///
     /// - Throws: as ``read(_:job:offset:length:isFirst:)``; ``OffsetBeyondEnd``; ``TooManyTransfers``.
     package func open(_ caller: Caller, job id: JobID, as form: Form) async throws -> (job: Job, file: OpenedFile) {
-        let (job, name, facts) = try await permitted(caller, id, isAudited: true)
+        let offset = if case .content(let offset) = form { offset } else { 0 }
+        let (job, name, facts) = try await permitted(caller, id, from: offset, isAudited: true)
         let file =
             switch form {
             case .content(let offset):
@@ -218,8 +219,10 @@ package struct ExportService: Sendable {
     }
 
     /// The actor's finished job, and where its file is, if they may have that now.
+    ///
+    /// - Parameter offset: which the workbook has to reach before anything is written down.
     private func permitted(
-        _ caller: Caller, _ id: JobID, isAudited: Bool
+        _ caller: Caller, _ id: JobID, from offset: Int = 0, isAudited: Bool
     ) async throws -> (Job, ArchiveName, StoreFacts) {
         try await recordingDenial(caller, job: id) {
             try await transaction { connection in
@@ -233,6 +236,7 @@ package struct ExportService: Sendable {
                 guard access.scope.mayRead(fileOf: result.scopeDigest) else {
                     throw DirectoryError.denied(.scopeChanged)
                 }
+                guard offset <= result.size else { throw OffsetBeyondEnd(size: result.size) }
                 if isAudited {
                     try await Audit.record(
                         .downloaded, job: id, tenant: identity.tenantSlug, actorKey: identity.actorKey,

@@ -17,7 +17,7 @@ package final class JobWatch: Service {
     private let wakeUp: AsyncStream<Void>.Continuation
 
     private struct State {
-        var list = WatchList()
+        var list = WatchList<Job>()
         var watchers: [Int: Tell] = [:]
     }
 
@@ -103,7 +103,7 @@ package final class JobWatch: Service {
         }
     }
 
-    private func answers(_ jobs: [Job], _ questions: [JobID: Int]) -> [(Tell, WatchList.News)] {
+    private func answers(_ jobs: [Job], _ questions: [JobID: Int]) -> [(Tell, WatchList<Job>.News)] {
         state.withLock { state in
             state.list.answer(jobs, to: questions, at: .now).compactMap { id, news in
                 guard let tell = state.watchers[id] else { return nil }

@@ -1,10 +1,19 @@
+/// What can be watched: a job, or in tests what stands for one.
+protocol Watched: Sendable {
+    var id: JobID { get }
+    var state: JobState { get }
+    var revision: Int { get }
+}
+
+extension Job: Watched {}
+
 /// Who wants to know of which jobs, what of them they know, and what they are to be told. A pure value.
 ///
 /// A change of state is told at once. Progress is told at most once in ``shortest``, and what has not changed is told again
 /// after ``longest``, so that whoever watches sees that the service is there.
-struct WatchList {
-    static let shortest: Duration = .milliseconds(500)
-    static let longest: Duration = .seconds(5)
+struct WatchList<Job: Watched> {
+    static var shortest: Duration { .milliseconds(500) }
+    static var longest: Duration { .seconds(5) }
 
     enum News: Sendable {
         case job(Job)

@@ -1,0 +1,118 @@
+import Client
+import ExportAPI
+import Foundation
+import TestSupport
+import Testing
+
+/// What the protocol says of itself.
+@Suite(.timeLimit(.minutes(3)), .serialized) struct DiscoveryTests {
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+    private static let owner = ServiceProcess.owner
+
+    @Test("The OpenRPC document that is kept is the one that the program prints, and the one that is served")
+    func current() async throws {
+        let kept = try String(contentsOf: Self.root.appending(path: "proto-docs/openrpc.json"), encoding: .utf8)
+        let printed = try await Programs.run("adminexportd", ["openrpc"])
+        #expect(printed.status == 0)
+        #expect(kept == printed.output, "run: adminexportd openrpc > proto-docs/openrpc.json")
+        try await ServiceProcess.with { service in
+            let served = try await service.client().call(RPCDiscover.self, NoMembers()).document
+            #expect(try JSONDecoder().decode(JSONValue.self, from: Data(kept.utf8)) == served)
+        }
+    }
+
+    @Test("Every example can be sent as it is, and its result is as the schema and the example say")
+    func examples() async throws {
+        try await ServiceProcess.with { service in
+            let client = try service.client()
+            let done = try await service.export()
+            // Deleting comes last: the others need the file.
+            let methods = MethodDescription.all.filter { $0.name != ExportDelete.name }
+                + MethodDescription.all.filter { $0.name == ExportDelete.name }
+            var count = 0
+            for method in methods {
+                for example in method.examples {
+                    let params = Self.replacing(example.params, job: done.id)
+                    let json = try await client.call(method.name, params: JSONEncoder().encode(params))
+                    let result = try JSONDecoder().decode(JSONValue.self, from: json)
+                    #expect(method.result.faults(result).isEmpty, "\(method.name) \(method.result.faults(result))")
+                    Self.compare(example.result, result, "\(method.name): \(example.title)")
+                    count += 1
+                }
+            }
+            #expect(count >= MethodDescription.all.count)
+        }
+    }
+
+    /// The example's job is another one here.
+    private static func replacing(_ params: JSONValue, job: String) -> JSONValue {
+        guard case .object(var members) = params else { return params }
+        if members["job"] != nil { members["job"] = .string(job) }
+        return .object(members)
+    }
+
+    /// Holds a result to the members of an example, and to those values that are no accident.
+    private static func compare(_ example: JSONValue, _ result: JSONValue, _ path: String) {
+        switch (example, result) {
+        case (.object(let expected), .object(let got)):
+            #expect(Set(got.keys).isSuperset(of: expected.keys.filter { $0 != "oldestQueuedMs" }), "\(path)")
+            for (name, value) in expected {
+                guard let other = got[name] else { continue }
+                let isStable = ["state", "tenant", "requestedBy", "rows", "sheets", "offset", "data", "eof", "fd", "status"]
+                if isStable.contains(name), other != .null { #expect(value == other, "\(path).\(name)") }
+                compare(value, other, "\(path).\(name)")
+            }
+        case (.array(let expected), .array(let got)):
+            if let first = expected.first, let other = got.first { compare(first, other, "\(path)[0]") }
+        default:
+            break
+        }
+    }
+
+    @Test("The commands and programs on the protocol's page work as they stand there")
+    func page() async throws {
+        let page = try String(contentsOf: Self.root.appending(path: "proto-docs/protocol.md"), encoding: .utf8)
+        let blocks = page.matches(of: /(?ms)^```(sh|python)\n(.*?)^```$/).map { (String($0.1), String($0.2)) }
+        #expect(blocks.count == 5)
+        try await ServiceProcess.with { service in
+            for (language, text) in blocks {
+                let script = text.replacing(Client.defaultSocket, with: service.socket)
+                let result =
+                    language == "sh"
+                    ? try await Programs.run("/bin/sh", ["-euc", script], folder: service.folder)
+                    : try await Programs.run(
+                        TestDatabase.environment("TEST_PYTHON"), ["-c", script], folder: service.folder)
+                #expect(result.status == 0, "\(script)\n\(result.errors)")
+                #expect(!result.output.isEmpty && !result.output.contains(#""error":{"#), "\(result.output)")
+                if language == "python" {
+                    let name = String(result.output.split(separator: " ")[0])
+                    let size = try FileManager.default.attributesOfItem(atPath: service.folder + "/" + name)[.size] as? Int
+                    #expect(result.output == "\(name) \(size ?? 0)\n")
+                }
+            }
+        }
+    }
+
+    @Test("methods lists them, describe tells all about each, and its example can be copied")
+    func commands() async throws {
+        try await ServiceProcess.with { service in
+            let methods = try await service.run(["methods"])
+            let names = methods.output.split(separator: "\n").map { String($0.prefix { $0 != " " }) }
+            #expect(names == MethodDescription.all.map(\.name) + ["export.changed", "$/cancelRequest"])
+            for name in names {
+                let described = try await service.run(["describe", name])
+                #expect(described.status == 0 && described.output.hasPrefix(name), "\(described)")
+            }
+            let start = try await service.run(["describe", "export.start"]).output
+            #expect(start.contains("idempotencyKey (string, optional)") && start.contains("1005 quota-exceeded"))
+            let line = try #require(start.split(separator: "\n").first { $0.contains("adminexport call") })
+            let run = try await Programs.run(
+                "/bin/sh", ["-c", "PATH=\(Programs.folder):$PATH; \(line)"],
+                environment: ["ADMINEXPORT_SOCKET": service.socket])
+            #expect(run.status == 0 && run.output.contains(#""state":"queued""#), "\(run)")
+            let none = try await service.run(["describe", "export.none"])
+            #expect(none.status == 64 && none.errors.contains("adminexport methods"))
+        }
+    }
+}

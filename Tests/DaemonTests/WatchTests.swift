@@ -1,0 +1,107 @@
+import Client
+import ExportAPI
+import Foundation
+import TestSupport
+import Testing
+
+/// Callers that are told of changes.
+@Suite(.timeLimit(.minutes(3)), .serialized) struct WatchTests {
+    private static let owner = ServiceProcess.owner
+
+    @Test("A watch tells of every state to the last, with rising revisions, and ends with it")
+    func watch() async throws {
+        try await ServiceProcess.with(environment: ["ADMINEXPORT_WORKERS": "0"]) { service in
+            let client = try service.client()
+            let job = try await client.call(ExportStart.self, .init(actor: Self.owner)).job
+            let (first, changes) = try await client.watch(Self.owner, job: job.id)
+            #expect(first.state == .queued && first.revision == job.revision)
+            let worker = try Programs.make(
+                "adminexportd", ["work", "--archives", service.archives],
+                environment: ["ADMINEXPORT_DATABASE_URL": service.database.url()])
+            worker.standardError = FileHandle.nullDevice
+            try worker.run()
+            defer { worker.terminate() }
+            var seen = [first]
+            for try await change in changes { seen.append(change) }
+            #expect(seen.last?.state == .succeeded)
+            #expect(zip(seen, seen.dropFirst()).allSatisfy { $0.revision <= $1.revision })
+            // A watch of what is final already has nothing more to tell.
+            let (last, none) = try await client.watch(Self.owner, job: job.id)
+            #expect(last == seen.last)
+            for try await change in none { Issue.record("told of \(change.state)") }
+        }
+    }
+
+    @Test("What does not change is told again within five seconds, and nothing is told after unwatch")
+    func heartbeat() async throws {
+        try await ServiceProcess.with(environment: ["ADMINEXPORT_WORKERS": "0"]) { service in
+            let client = try service.client()
+            let job = try await client.call(ExportStart.self, .init(actor: Self.owner)).job
+            let (_, changes) = try await client.watch(Self.owner, job: job.id)
+            let start = ContinuousClock.now
+            var iterator = changes.makeAsyncIterator()
+            let again = try await iterator.next()
+            #expect(again == job)
+            #expect(start.duration(to: .now) < .seconds(20))
+            let cancelled = try await client.call(ExportCancel.self, .init(actor: Self.owner, job: job.id)).job
+            #expect(cancelled.state == .cancelled && cancelled.revision == job.revision + 1)
+            #expect(try await iterator.next()?.state == .cancelled)
+            #expect(try await iterator.next() == nil)
+        }
+    }
+
+    @Test("Revisions rise by one for each visible change of a job's row")
+    func revisions() async throws {
+        try await ServiceProcess.with { service in
+            let client = try service.client()
+            let started = try await client.call(ExportStart.self, .init(actor: Self.owner)).job
+            #expect(started.revision == 1)
+            let done = try await client.finish(Self.owner, job: started.id)
+            // Claimed, then renewed as often as its lease says, then done.
+            let expired = try await client.call(ExportDelete.self, .init(actor: Self.owner, job: started.id)).job
+            #expect(expired.revision == done.revision + 1)
+            let again = try await client.call(ExportGet.self, .init(actor: Self.owner, job: started.id)).job
+            #expect(again == expired)
+        }
+    }
+
+    @Test("Two hundred watched jobs cost one query in a tick")
+    func oneQuery() async throws {
+        let settings = ["ADMINEXPORT_WORKERS": "0", "ADMINEXPORT_LIMITS_QUEUED_PER_TENANT": "500"]
+        try await ServiceProcess.with(environment: settings) { service in
+            // Each of twenty connections watches ten jobs.
+            var clients: [Client] = []
+            var streams: [AsyncThrowingStream<Job, any Error>] = []
+            for _ in 1...20 {
+                let client = try service.client()
+                for _ in 1...10 {
+                    let job = try await client.call(ExportStart.self, .init(actor: Self.owner)).job
+                    streams.append(try await client.watch(Self.owner, job: job.id).changes)
+                }
+                clients.append(client)
+            }
+            try await service.database.execute(
+                "ALTER DATABASE \(service.database.name) SET log_statement = 'all'; ALTER DATABASE \(service.database.name) SET log_min_messages = 'log'"
+            )
+            // The service's connections take the settings when they are made anew.
+            try await service.database.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '\(service.database.name)' AND pid <> pg_backend_pid()"
+            )
+            try await eventually("the service is connected again") {
+                await failure { _ = try await clients[0].call(ExportList.self, .init(actor: Self.owner)) } == nil
+            }
+            let log = TestDatabase.socketDirectory + "/log"
+            func count() -> Int {
+                let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+                return text.components(separatedBy: "AS known (id, revision)").count - 1
+            }
+            let start = ContinuousClock.now
+            let before = count()
+            try await Task.sleep(for: .seconds(3))
+            let queries = count() - before
+            let ticks = start.duration(to: .now) / .milliseconds(250)
+            #expect(queries >= 3 && Double(queries) <= ticks + 2, "\(queries) queries in \(ticks) ticks")
+            withExtendedLifetime(streams) {}
+        }
+    }
+}
