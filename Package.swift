@@ -420,6 +420,11 @@ if Context.environment["ADMINEXPORT_FUZZ"] != nil {
             name: "fuzz",
             dependencies: [
                 "Archive",
+                "Client",
+                "Daemon",
+                "ExportAPI",
+                "JSONRPC",
+                "Sockets",
                 "XLSX",
                 "XLSXTestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),

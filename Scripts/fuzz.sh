@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Feeds the escaper, the workbook writer and the archive reader with bytes that libFuzzer makes, under the address sanitizer.
+# Feeds the escaper, the workbook writer, the archive reader, and what takes bytes from callers and from the service (framer,
+# JSON scanner, parameters of each method, a whole connection, passed descriptors) with bytes that libFuzzer makes, under the
+# address sanitizer.
 # A case that fails is kept in .build-fuzz/findings, and shown.
 #
-# usage: Scripts/fuzz.sh [SECONDS [escaper|writer|reader…]]
+# usage: Scripts/fuzz.sh [SECONDS [TARGET…]]   TARGET: escaper writer reader framer scanner dispatcher connection descriptors
 set -euo pipefail
 
 seconds=${1:-60}
 shift || true
 targets=("$@")
-if [ ${#targets[@]} -eq 0 ]; then targets=(escaper writer reader); fi
+if [ ${#targets[@]} -eq 0 ]; then targets=(escaper writer reader framer scanner dispatcher connection descriptors); fi
 
 export ADMINEXPORT_FUZZ=1
 swift build -c release --product fuzz --scratch-path .build-fuzz --sanitize=address -Xswiftc -sanitize=fuzzer

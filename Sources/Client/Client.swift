@@ -50,6 +50,16 @@ public final class Client: Sendable {
         } catch {
             throw ClientError(error.code == .permissionDenied ? .socketDenied : .unreachable, error.message)
         }
+        startReading()
+    }
+
+    /// Takes over a socket that is connected already.
+    package init(connected descriptor: Int32) {
+        socket = ClientSocket(adopting: descriptor)
+        startReading()
+    }
+
+    private func startReading() {
         let thread = Thread { [socket, weak self] in
             var framer = LineFramer(limit: Self.longestLine)
             while true {

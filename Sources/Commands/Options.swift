@@ -72,5 +72,8 @@ package struct OutputOptions: ParsableArguments {
     @Flag(help: "Replace a file that is there.")
     var force = false
 
+    @Flag(help: "Fetch the workbook in parts through the socket, instead of by an open file that the service passes.")
+    var inParts = false
+
     package init() {}
 }

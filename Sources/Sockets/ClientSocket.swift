@@ -30,6 +30,11 @@ package final class ClientSocket: Sendable {
         self.raw = raw
     }
 
+    /// Takes over a socket that is connected already.
+    package init(adopting raw: Int32) {
+        self.raw = raw
+    }
+
     deinit {
         close(raw)
     }

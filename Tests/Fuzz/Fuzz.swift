@@ -30,7 +30,7 @@ public func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMuta
 }
 
 private enum Target: String, CaseIterable {
-    case escaper, writer, reader
+    case escaper, writer, reader, framer, scanner, dispatcher, connection, descriptors
 
     static let chosen: Target = {
         let name = ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? ""
@@ -45,6 +45,11 @@ private enum Target: String, CaseIterable {
         case .escaper: EscaperCase.run(input)
         case .writer: try WriterCase.run(input)
         case .reader: try ReaderCase.run(input)
+        case .framer: FramerCase.run(input)
+        case .scanner: ScannerCase.run(input)
+        case .dispatcher: DispatcherCase.run(input)
+        case .connection: ConnectionCase.run(input)
+        case .descriptors: try DescriptorCase.run(input)
         }
     }
 }

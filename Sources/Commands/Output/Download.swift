@@ -1,7 +1,7 @@
 internal import Client
 private import Crypto
 internal import ExportAPI
-private import Foundation
+internal import Foundation
 private import Terminal
 
 /// Fetches a finished workbook to where the options say.
@@ -34,14 +34,22 @@ struct Download {
         }
         let path = options.output ?? job.fileName ?? "administrators.xlsx"
         var file = try WorkbookFile(path: path, replacing: options.force)
-        try await client.download(actor, job: job.id) { try file.append($0) }
+        try await fetch(job) { try file.append($0) }
         try file.keep(sha256: job.sha256)
         return path
     }
 
+    private func fetch(_ job: Job, _ body: (Data) async throws -> Void) async throws {
+        if options.inParts {
+            try await client.downloadInParts(actor, job: job.id, body)
+        } else {
+            try await client.download(actor, job: job.id, body)
+        }
+    }
+
     private func toStandardOutput(_ job: Job) async throws {
         var hash = SHA256()
-        try await client.download(actor, job: job.id) { data in
+        try await fetch(job) { data in
             hash.update(data: data)
             do {
                 try FileHandle.standardOutput.write(contentsOf: data)

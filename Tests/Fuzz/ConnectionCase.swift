@@ -1,0 +1,71 @@
+private import Dispatch
+private import JSONRPC
+private import Synchronization
+
+/// A whole connection: the same bytes cut anywhere give the same replies, and whatever came, the next request is answered.
+enum ConnectionCase {
+    /// Keeps what it is given.
+    private final class Memory: Transport {
+        let inbound: AsyncStream<[UInt8]>
+        let input: AsyncStream<[UInt8]>.Continuation
+        let output = Mutex<[UInt8]>([])
+
+        init() {
+            (inbound, input) = AsyncStream.makeStream()
+        }
+
+        func write(_ bytes: ArraySlice<UInt8>, _ attachments: [Int]) async throws {
+            output.withLock { $0 += bytes }
+        }
+    }
+
+    private static let dispatcher = Dispatcher<Int, Int>(
+        [
+            .init(name: "echo") { params, _, _ in Outcome(Array(params)) },
+            .init(name: "ping", traits: .control) { _, _, _ in Outcome(Array("{}".utf8)) },
+            .init(name: "alone", traits: [.alone, .large]) { params, _, _ in Outcome(Array(params), attachments: [1]) },
+            .init(name: "fail") { _, _, _ in throw RPCError.internalError },
+        ]
+    ) { _, _ in .internalError }
+
+    /// The replies in order of their text: they come in any order.
+    private static func replies(to parts: some Sequence<[UInt8]>) -> [[UInt8]] {
+        let transport = Memory()
+        var limits = ConnectionLimits()
+        limits.line = 512
+        // So that how fast one runs decides nothing.
+        limits.inFlight = 10_000
+        let connection = Connection(transport: transport, dispatcher: dispatcher, session: 1, limits: limits)
+        let isDone = DispatchSemaphore(value: 0)
+        Task {
+            await connection.run()
+            isDone.signal()
+        }
+        for part in parts { transport.input.yield(part) }
+        transport.input.finish()
+        guard isDone.wait(timeout: .now() + 20) == .success else { fail("a connection does not end") }
+        return transport.output.withLock { $0 }.split(separator: UInt8(ascii: "\n")).map(Array.init)
+            .sorted { $0.lexicographicallyPrecedes($1) }
+    }
+
+    /// The first byte says how the rest is cut.
+    static func run(_ input: [UInt8]) {
+        guard let seed = input.first else { return }
+        // An id that is used twice is a fault or none, by how fast the first is answered: those streams say nothing.
+        let bytes = Array(input.dropFirst()) + Array("\n{\"jsonrpc\":\"2.0\",\"id\":\"last\",\"method\":\"ping\"}\n".utf8)
+        let whole = replies(to: CollectionOfOne(bytes))
+        let isAlive = whole.contains { String(decoding: $0, as: UTF8.self) == #"{"jsonrpc":"2.0","id":"last","result":{}}"# }
+        if !isAlive, !input.contains(sequence: "last") { fail("the next request is not answered") }
+        for reply in whole where (try? JSONScanner.scan(reply[...], depth: 64)) == nil { fail("a reply is no JSON") }
+        let cut = replies(to: Cuts(bytes, seed: seed))
+        let mayDiffer = (whole + cut).contains { $0.contains(sequence: "duplicate-id") }
+            || bytes.contains(sequence: "cancelRequest")
+        if cut != whole, !mayDiffer { fail("a cut stream is answered otherwise") }
+    }
+}
+
+extension [UInt8] {
+    fileprivate func contains(sequence text: String) -> Bool {
+        String(decoding: self, as: UTF8.self).contains(text)
+    }
+}

@@ -1,0 +1,82 @@
+private import Client
+private import Dispatch
+private import ExportAPI
+private import Foundation
+private import Sockets
+
+/// A client and whatever a service may send it: bytes, descriptors, both, in any pieces. It neither crashes nor hangs, and
+/// afterwards no descriptor is left.
+enum DescriptorCase {
+    static func run(_ input: [UInt8]) throws {
+        let before = openDescriptors()
+        try exchange(input)
+        // The client's thread closes its end in its own time.
+        for _ in 0..<2_000 where openDescriptors() > before { usleep(500) }
+        if openDescriptors() > before { fail("a descriptor is left") }
+    }
+
+    private static func openDescriptors() -> Int {
+        (0..<256).count { fcntl(Int32($0), F_GETFD) >= 0 }
+    }
+
+    private static func exchange(_ input: [UInt8]) throws {
+        var ends: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else { fail("no pair of sockets") }
+        let client = Client(connected: ends[0])
+        let isDone = DispatchSemaphore(value: 0)
+        let actor = Actor(tenant: "t", administrator: "a")
+        Task {
+            // Two files and a job, ids 1 to 3, all asked for before anything is answered.
+            async let first = try? client.open(actor, job: "j")
+            async let second = try? client.open(actor, job: "j")
+            async let third = try? client.call(ExportGet.self, .init(actor: actor, job: "j"))
+            if let workbook = await first { _ = try? await workbook.read() }
+            _ = await (second, third)
+            client.close()
+            isDone.signal()
+        }
+        try answer(input, ends[1])
+        close(ends[1])
+        guard isDone.wait(timeout: .now() + 20) == .success else { fail("a client does not end") }
+    }
+
+    /// Each byte of the input is a thing to send.
+    private static func answer(_ input: [UInt8], _ raw: Int32) throws {
+        let socket = try ConnectedSocket(duplicating: raw)
+        let open = #"{"size":1,"sha256":"","archiveSize":1,"fileName":"f","fd":0}"#
+        var rest = input.prefix(64)
+        while let choice = rest.popFirst() {
+            let id = Int(choice >> 4) % 4
+            switch choice & 15 {
+            case 0: send(raw, "{\"jsonrpc\":\"2.0\",\"id\":\(id),\"result\":\(open)}\n")
+            case 1: try pass(socket, "{\"jsonrpc\":\"2.0\",\"id\":\(id),\"result\":\(open)}\n")
+            case 2: send(raw, "{\"jsonrpc\":\"2.0\",\"id\":\(id),\"error\":{\"code\":1,\"message\":\"\"}}\n")
+            case 3: try pass(socket, "{")
+            case 4: try pass(socket, "\n")
+            case 5: send(raw, "{\"jsonrpc\":\"2.0\",\"method\":\"export.changed\",\"params\":{}}\n")
+            case 6: send(raw, "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1,\"message\":\"\"}}\n")
+            default:
+                // So many bytes as they stand in the input.
+                send(raw, bytes: Array(rest.prefix(id * 5)) + (choice & 1 == 0 ? [UInt8(ascii: "\n")] : []))
+                rest = rest.dropFirst(id * 5)
+            }
+        }
+    }
+
+    private static func pass(_ socket: ConnectedSocket, _ text: String) throws {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { fail("no pipe") }
+        close(ends[1])
+        let descriptor = PassedDescriptor(adopting: ends[0])
+        // Nobody reads any more: that is for the client to decide.
+        _ = try? socket.send(Array(text.utf8)[...], descriptor)
+    }
+
+    private static func send(_ raw: Int32, _ text: String) {
+        send(raw, bytes: Array(text.utf8))
+    }
+
+    private static func send(_ raw: Int32, bytes: [UInt8]) {
+        if !bytes.isEmpty { _ = Foundation.send(raw, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)) }
+    }
+}

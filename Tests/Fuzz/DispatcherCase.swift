@@ -1,0 +1,47 @@
+private import Daemon
+private import ExportAPI
+private import Foundation
+private import JSONRPC
+
+/// Parameters of each method: refused with the name of what is wrong, or taken, and then they are what the schema says.
+enum DispatcherCase {
+    private typealias Case = @Sendable (ArraySlice<UInt8>) throws -> Void
+
+    private static let cases: [Case] = [
+        make(ExportStart.self), make(ExportGet.self), make(ExportList.self), make(ExportWait.self), make(ExportWatch.self),
+        make(ExportUnwatch.self), make(ExportCancel.self), make(ExportOpen.self), make(ExportRead.self),
+        make(ExportDelete.self), make(ServiceInfo.self), make(ServiceHealth.self), make(RPCDiscover.self),
+    ]
+
+    private static func make<Called: ExportAPI.Method>(_ method: Called.Type) -> Case {
+        { bytes in
+            let params: Called.Params
+            do {
+                params = try WireCoding.params(Called.self, bytes)
+            } catch let error as RPCError {
+                // The schema names what is wrong. Where it passed something, the decoder has to take it.
+                if error.code != -32602 || error.message.hasPrefix("The parameters are not") { fail(error.message) }
+                return
+            }
+            let again = try WireCoding.params(Called.self, WireCoding.encode(params)[...])
+            if try WireCoding.encode(again) != WireCoding.encode(params) { fail("parameters change on their way") }
+        }
+    }
+
+    /// The first byte chooses the method. What is no object is made the value of each parameter in turn.
+    static func run(_ input: [UInt8]) {
+        guard let choice = input.first else { return }
+        precondition(cases.count == MethodDescription.all.count)
+        let index = Int(choice) % cases.count
+        let bytes = input.dropFirst()
+        guard let shape = try? JSONScanner.scan(bytes) else { return }
+        do {
+            if case .object = shape { try cases[index](bytes) }
+            for property in MethodDescription.all[index].params.properties {
+                try cases[index]((Array("{\"\(property.name)\":".utf8) + bytes + [UInt8(ascii: "}")])[...])
+            }
+        } catch {
+            fail("an error that nobody expected: \(error)")
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import Foundation
+import JSONRPC
+import Testing
+
+private let suiteFolder = ProcessInfo.processInfo.environment["JSON_TEST_SUITE"]
+
+/// The public suite of JSON texts (github.com/nst/JSONTestSuite): `n_` has to be refused, `y_` to be taken, `i_` is up to the
+/// parser.
+///
+/// Not part of this repository: `JSON_TEST_SUITE` names its folder `test_parsing`.
+@Suite(.enabled(if: suiteFolder != nil, "JSON_TEST_SUITE names the folder of the suite"))
+struct JSONTestSuiteTests {
+    /// What JSON allows and our rules do not.
+    private static let stricter = [
+        "y_object_duplicated_key.json": "a name stands twice",
+        "y_object_duplicated_key_and_value.json": "a name stands twice",
+    ]
+
+    /// Texts that parsers may take or not, and we do.
+    private static let taken: Set = [
+        "i_number_double_huge_neg_exp.json", "i_number_real_underflow.json",
+    ]
+
+    @Test("Every text that is no JSON is refused, every other is taken but for our stricter rules")
+    func suite() throws {
+        let folder = try #require(suiteFolder)
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".json") }.sorted()
+        #expect(files.count > 300)
+        for file in files {
+            let bytes = [UInt8](try Data(contentsOf: URL(filePath: "\(folder)/\(file)")))
+            var fault: JSONFault?
+            do {
+                _ = try JSONScanner.scan(bytes[...])
+            } catch let error {
+                fault = error
+            }
+            switch file.prefix(2) {
+            case "n_": #expect(fault != nil, "\(file) was taken")
+            case "y_":
+                if let rule = Self.stricter[file] {
+                    #expect(fault?.reason.contains(rule) == true, "\(file)")
+                } else {
+                    #expect(fault == nil, "\(file): \(fault.map(\.description) ?? "")")
+                }
+            default:
+                print("\(file): \(fault.map { "refused, \($0)" } ?? "taken")")
+                #expect((fault == nil) == Self.taken.contains(file), "\(file): \(fault.map(\.description) ?? "taken")")
+            }
+        }
+    }
+}
