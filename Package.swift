@@ -203,6 +203,7 @@ targets.append(
         name: "ExportAPITests",
         dependencies: [
             "ExportAPI",
+            "JSONRPC",
             "TestSupport",
         ]
     )
@@ -430,6 +431,7 @@ if Context.environment["ADMINEXPORT_FUZZ"] != nil {
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Tests/Fuzz",
+            exclude: ["json.dict"],
             swiftSettings: [.unsafeFlags(["-parse-as-library"])]
         )
     )

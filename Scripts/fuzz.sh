@@ -20,7 +20,9 @@ export SWIFT_BACKTRACE=enable=no
 for target in "${targets[@]}"; do
     corpus=.build-fuzz/corpus-$target
     mkdir -p "$corpus"
+    dictionary=()
+    case $target in scanner | dispatcher | connection | framer) dictionary=(-dict=Tests/Fuzz/json.dict) ;; esac
     echo "$target: $seconds s"
-    FUZZ_TARGET=$target .build-fuzz/release/fuzz "$corpus" -max_total_time="$seconds" -max_len=8192 -timeout=20 \
+    FUZZ_TARGET=$target .build-fuzz/release/fuzz "$corpus" "${dictionary[@]}" -max_total_time="$seconds" -max_len=8192 -timeout=20 \
         -rss_limit_mb=4096 -print_final_stats=1 -print_funcs=0 -verbosity=0 -artifact_prefix=".build-fuzz/findings/$target-"
 done

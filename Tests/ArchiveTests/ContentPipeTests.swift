@@ -1,0 +1,88 @@
+import Archive
+import Foundation
+import SystemPackage
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct ContentPipeTests {
+    /// Three frames that do not shrink.
+    private static let content: [UInt8] = {
+        var state: UInt32 = 7
+        return (0..<2_500_000).map { _ in
+            state = state &* 1_664_525 &+ 1_013_904_223
+            return UInt8(state >> 24)
+        }
+    }()
+
+    private final class FileOutput: ArchiveOutput {
+        let file: FileDescriptor
+
+        init(_ file: FileDescriptor) {
+            self.file = file
+        }
+
+        func write(_ bytes: UnsafeRawBufferPointer) throws {
+            try file.writeAll(bytes)
+        }
+    }
+
+    private func withReader(_ body: (SeekableReader) async throws -> Void) async throws {
+        let path = FilePath("/tmp/adminexport-pipe-\(UUID().uuidString.prefix(8))")
+        defer { try? FileManager.default.removeItem(atPath: path.string) }
+        let file = try FileDescriptor.open(
+            path, .writeOnly, options: [.create, .exclusiveCreate], permissions: .ownerReadWrite)
+        let writer = try SeekableWriter(to: FileOutput(file))
+        try Self.content.withUnsafeBytes { try writer.write($0) }
+        _ = try writer.finish { _ in Array("{}".utf8) }
+        try file.close()
+        try await body(SeekableReader(path: path))
+    }
+
+    /// Feeds on a thread of its own, as in the service.
+    private func feed(
+        _ pipe: ContentPipe, while isWanted: @escaping @Sendable () -> Bool = { true }
+    ) async throws -> ContentPipe.End {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(with: Result { try pipe.feed(while: isWanted) }) }
+        }
+    }
+
+    /// Reads so many bytes, on a thread of its own too, and closes the pipe.
+    private func read(_ end: FileDescriptor, count: Int) async throws -> Data {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread {
+                let handle = FileHandle(fileDescriptor: end.rawValue, closeOnDealloc: true)
+                continuation.resume(with: Result { try handle.read(upToCount: count) ?? Data() })
+            }
+        }
+    }
+
+    @Test("The pipe gives the content from the offset to its end", arguments: [0, 1, 1_048_575, 1_048_576, 2_499_999, 2_500_000])
+    func offsets(_ offset: Int) async throws {
+        try await withReader { reader in
+            let pipe = try ContentPipe(reader, from: offset, patience: .seconds(30))
+            let end = try #require(pipe.takeReadEnd())
+            #expect(pipe.takeReadEnd() == nil)
+            async let fed = feed(pipe)
+            async let got = read(end, count: Self.content.count - offset)
+            #expect(try await fed == .complete)
+            #expect(try await got == Data(Self.content[offset...]))
+        }
+    }
+
+    @Test("A reader that goes away ends it, one that takes nothing is given up, and it stops when told to")
+    func ends() async throws {
+        // As in the service: a pipe without a reader is an error, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        try await withReader { reader in
+            let abandoned = try ContentPipe(reader, from: 0, patience: .seconds(30))
+            try abandoned.takeReadEnd()?.close()
+            #expect(try await feed(abandoned) == .abandoned)
+            let stalled = try ContentPipe(reader, from: 0, patience: .milliseconds(100))
+            let end = stalled.takeReadEnd()
+            #expect(try await feed(stalled) == .stalled)
+            try end?.close()
+            let stopped = try ContentPipe(reader, from: 0, patience: .seconds(30))
+            #expect(try await feed(stopped) { false } == .stopped)
+        }
+    }
+}
