@@ -2,9 +2,10 @@
 # make test     every test, against a private PostgreSQL
 # make check-readers  an export of nasty data as six programs read it, compared with the database
 # make traps    known traps for writers of workbooks, set for this one and for others
-# make fuzz     text, writer and archive reader under libFuzzer, for FUZZ_SECONDS each
+# make fuzz     what takes bytes from outside under libFuzzer, for FUZZ_SECONDS each
 # make check    format, warnings as errors, the arrows between modules
 # make bench    speed and memory beside psql's COPY of the same report
+# make bench-protocol  honest callers beside hostile ones, files by descriptor and in parts, leaks
 # make release  optimised programs in .build/release
 # make install  the programs and units, below DESTDIR and PREFIX
 
@@ -20,9 +21,9 @@ export BIN_DIR
 
 build_packages := libpq-dev libzstd-dev zlib1g-dev
 run_packages := postgresql python3
-test_packages := $(run_packages) python3-venv zstd
+test_packages := $(run_packages) python3-venv zstd netcat-openbsd
 
-.PHONY: demo test check check-readers traps fuzz bench release install build-requirements
+.PHONY: demo test check check-readers traps fuzz bench bench-protocol release install build-requirements
 
 build-requirements:
 	@Scripts/install-requirements.sh $(build_packages)
@@ -62,6 +63,10 @@ fuzz: build-requirements
 bench: release
 	@Scripts/install-requirements.sh $(run_packages)
 	@Scripts/postgres.sh Benchmarks/bench.py
+
+bench-protocol: release
+	@Scripts/install-requirements.sh $(run_packages)
+	@Scripts/postgres.sh Benchmarks/protocol.py
 
 install:
 	@test -x .build/release/adminexportd -a -x .build/release/adminexport || { echo 'Run make release first.' >&2; exit 1; }

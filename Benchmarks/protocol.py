@@ -189,6 +189,7 @@ def crowd(seconds=15, rounds=3):
                 each.join(10)
                 each.terminate()
             time.sleep(1)
+        time.sleep(12)
         after = status(process, "VmRSS")
     for name, runs in (("alone", idle), ("beside 96 hostile ones", beside)):
         print(f"32 honest callers {name:24} median {statistics.median(run[0] for run in runs):7.2f} ms"

@@ -1,6 +1,7 @@
 package import ExportAPI
 private import Foundation
 internal import JSONRPC
+private import Postgres
 internal import Sockets
 
 typealias ServiceDispatcher = Dispatcher<Session, PassedDescriptor>
@@ -37,7 +38,10 @@ extension MethodHandler {
     var method: ServiceDispatcher.Method {
         let traits = Called.isTakenInBatch ? Self.traits : Self.traits.union(.alone)
         return ServiceDispatcher.Method(name: Called.name, traits: traits) { bytes, session, subscriptions in
-            try await outcome(try WireCoding.params(Called.self, bytes), session, subscriptions)
+            let params = try WireCoding.params(Called.self, bytes)
+            return try await PostgresPool.withParty(session.number) {
+                try await outcome(params, session, subscriptions)
+            }
         }
     }
 }

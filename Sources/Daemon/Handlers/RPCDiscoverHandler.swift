@@ -1,13 +1,16 @@
 internal import ExportAPI
 internal import JSONRPC
 
-struct RPCDiscoverHandler: ResultHandler {
+struct RPCDiscoverHandler: MethodHandler {
     typealias Called = RPCDiscover
     static let traits: MethodTraits = .large
 
-    private let document = RPCDiscover.Result(OpenRPC.document(version: AdminExportDaemon.version))
+    /// Made once: it is the same for everyone.
+    private static let document = Result {
+        try WireCoding.encode(RPCDiscover.Result(OpenRPC.document(version: AdminExportDaemon.version)))
+    }
 
-    func handle(_ params: NoMembers, _ session: Session) async throws -> RPCDiscover.Result {
-        document
+    func outcome(_ params: NoMembers, _ session: Session, _ subscriptions: Subscriptions) async throws -> ServiceOutcome {
+        Outcome(try Self.document.get())
     }
 }

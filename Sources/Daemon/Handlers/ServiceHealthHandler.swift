@@ -3,28 +3,51 @@ internal import ExportAPI
 internal import Exports
 internal import Jobs
 internal import JSONRPC
+private import Postgres
 
 struct ServiceHealthHandler: ResultHandler {
     typealias Called = ServiceHealth
     static let traits: MethodTraits = .control
 
-    let exports: ExportService
+    let probe: HealthProbe
 
     func handle(_ params: NoMembers, _ session: Session) async throws -> ServiceHealth.Result {
-        let health: (depth: JobStore.Depth, storage: String)
+        await probe.health()
+    }
+}
+
+/// Looks after the service's health for all who ask: one look at a time, and none where the last is fresh.
+actor HealthProbe {
+    private static let freshness: Duration = .milliseconds(250)
+
+    private let exports: ExportService
+    private var look: (task: Task<ServiceHealth.Result, Never>, since: ContinuousClock.Instant)?
+
+    init(exports: ExportService) {
+        self.exports = exports
+    }
+
+    func health() async -> ServiceHealth.Result {
+        if let look, look.since.duration(to: .now) < Self.freshness { return await look.task.value }
+        // On nobody's account: whoever comes first may have a long line of its own.
+        let task = Task { [exports] in await PostgresPool.withParty(0) { await Self.look(at: exports) } }
+        look = (task, .now)
+        return await task.value
+    }
+
+    private static func look(at exports: ExportService) async -> ServiceHealth.Result {
+        let depth: JobStore.Depth
+        let storage: String
         do {
-            health = (try await exports.depth(), try await exports.storageFault() ?? "ok")
-        } catch is CancellationError {
-            throw CancellationError()
+            (depth, storage) = (try await exports.depth(), try await exports.storageFault() ?? "ok")
         } catch {
             return ServiceHealth.Result(
                 status: .unavailable, database: "unavailable", queued: nil, running: nil, oldestQueuedMs: nil, workers: nil,
                 storage: "unknown")
         }
-        let isWorking = health.depth.workers > 0 && health.storage == "ok"
+        let isWorking = depth.workers > 0 && storage == "ok"
         return ServiceHealth.Result(
-            status: isWorking ? .ok : .degraded, database: "ok", queued: health.depth.queued,
-            running: health.depth.running, oldestQueuedMs: health.depth.oldestQueuedMilliseconds,
-            workers: health.depth.workers, storage: health.storage)
+            status: isWorking ? .ok : .degraded, database: "ok", queued: depth.queued, running: depth.running,
+            oldestQueuedMs: depth.oldestQueuedMilliseconds, workers: depth.workers, storage: storage)
     }
 }

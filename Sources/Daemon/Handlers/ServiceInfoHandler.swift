@@ -1,14 +1,22 @@
 internal import ExportAPI
 internal import JSONRPC
 private import Sockets
+private import Synchronization
 
-struct ServiceInfoHandler: ResultHandler {
+struct ServiceInfoHandler: MethodHandler {
     typealias Called = ServiceInfo
     static let traits: MethodTraits = .control
 
     let limits: ServiceInfo.Limits
 
-    func handle(_ params: NoMembers, _ session: Session) async throws -> ServiceInfo.Result {
+    func outcome(_ params: NoMembers, _ session: Session, _ subscriptions: Subscriptions) async throws -> ServiceOutcome {
+        if let known = session.info.withLock({ $0 }) { return Outcome(known) }
+        let json = try WireCoding.encode(info(session))
+        session.info.withLock { $0 = json }
+        return Outcome(json)
+    }
+
+    private func info(_ session: Session) -> ServiceInfo.Result {
         ServiceInfo.Result(
             name: "adminexport", version: AdminExportDaemon.version, protocolVersion: 1, limits: limits,
             capabilities: Called.capabilities,

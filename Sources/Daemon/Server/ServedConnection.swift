@@ -12,13 +12,15 @@ final class ServedConnection: Sendable {
     private static let stopGrace: Duration = .seconds(8)
     private static let glance: Duration = .milliseconds(200)
 
+    private let number: Int
     let peer: PeerIdentity
     let rights: Rights
     private let limits: ServiceInfo.Limits
     private let logger: Logger
     private let stopping = Mutex<(reason: RPCError, since: ContinuousClock.Instant)?>(nil)
 
-    init(peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits, logger: Logger) {
+    init(number: Int, peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits, logger: Logger) {
+        self.number = number
         self.peer = peer
         self.rights = rights
         self.limits = limits
@@ -46,7 +48,7 @@ final class ServedConnection: Sendable {
             try await channel.executeThenClose { inbound, _ in
                 let connection = Connection(
                     transport: SocketTransport(inbound: inbound, channel: channel.channel, socket: socket),
-                    dispatcher: dispatcher, session: Session(peer: peer, rights: rights), limits: connectionLimits)
+                    dispatcher: dispatcher, session: Session(number: number, peer: peer, rights: rights), limits: connectionLimits)
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask { await connection.run() }
                     group.addTask {

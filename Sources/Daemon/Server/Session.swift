@@ -3,16 +3,21 @@ internal import Exports
 internal import Jobs
 internal import JSONRPC
 internal import Sockets
-private import Synchronization
+internal import Synchronization
 
 /// One connection's peer, what they may, and what the connection has to remember.
 final class Session: Sendable {
+    /// Tells this connection from others; from 1.
+    let number: Int
     let peer: PeerIdentity
     let rights: Rights
+    /// What ``ServiceInfoHandler`` answers: nothing in it changes while the connection lasts.
+    let info = Mutex<[UInt8]?>(nil)
     /// Jobs that this connection has read from: the audit trail names each once.
     private let downloads = Mutex(Set<JobID>())
 
-    init(peer: PeerIdentity, rights: Rights) {
+    init(number: Int, peer: PeerIdentity, rights: Rights) {
+        self.number = number
         self.peer = peer
         self.rights = rights
     }

@@ -53,6 +53,9 @@ final class SocketServer: Service {
         }
     }
 
+    /// How many connections there have been that are no more.
+    var endedConnections: Int { state.withLock { $0.nextID - $0.served.count } }
+
     /// Puts new rules in force. Connections that they treat otherwise than before are ended when what is in flight has been
     /// answered; others go on.
     func apply(_ policy: CallerPolicy) {
@@ -97,9 +100,9 @@ final class SocketServer: Service {
     private func serve(_ accepted: Acceptor.Accepted) async {
         let peer = accepted.peer
         let (id, connection, isStopping) = state.withLock { state in
-            let connection = ServedConnection(
-                peer: peer, rights: state.policy.rights(of: peer), limits: limits, logger: logger)
             state.nextID += 1
+            let connection = ServedConnection(
+                number: state.nextID, peer: peer, rights: state.policy.rights(of: peer), limits: limits, logger: logger)
             state.served[state.nextID] = connection
             return (state.nextID, connection, state.isStopping)
         }

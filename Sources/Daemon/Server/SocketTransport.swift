@@ -11,6 +11,10 @@ struct SocketTransport: Transport {
     typealias Inbound = AsyncMapSequence<NIOAsyncChannelInboundStream<ByteBuffer>, [UInt8]>
     typealias Attachment = PassedDescriptor
 
+    /// Bytes that are read at once, of which two pieces may wait: enough for any usual request, and little for a thousand
+    /// connections.
+    private static let readSize = 16 * 1024
+
     let inbound: Inbound
     private let channel: any Channel
     private let socket: ConnectedSocket
@@ -48,9 +52,13 @@ struct SocketTransport: Transport {
     ) async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
         try await ClientBootstrap(group: group)
             .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: readSize))
+            .channelOption(.maxMessagesPerRead, value: 1)
             .withConnectedSocket(descriptor) { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
+                        wrappingChannelSynchronously: channel,
+                        configuration: .init(backPressureStrategy: .init(lowWatermark: 1, highWatermark: 2)))
                 }
             }
     }

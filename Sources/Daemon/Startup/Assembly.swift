@@ -80,7 +80,7 @@ struct Assembly {
         // Those that serve stop before what they need.
         var services: [any Service] = [gate, watch, TransferEnd(transfers: transfers)]
         if workers > 0 { services += self.workers(pools.queue, pools.directory, slots: workers) }
-        services += [server, CallerReload(server: server, load: reload, logger: logger)]
+        services += [server, CallerReload(server: server, load: reload, logger: logger), MemoryTrim(server: server)]
         try await run(services, manager)
         try await group.shutdownGracefully()
         for pool in [pools.api, pools.queue, pools.directory] { pool.close() }
@@ -137,7 +137,7 @@ struct Assembly {
                 ExportOpenHandler(exports: exports).method, ExportReadHandler(exports: exports).method,
                 ExportStartHandler(exports: exports).method, ExportUnwatchHandler().method,
                 ExportWaitHandler(exports: exports).method, ExportWatchHandler(exports: exports).method,
-                RPCDiscoverHandler().method, ServiceHealthHandler(exports: exports).method,
+                RPCDiscoverHandler().method, ServiceHealthHandler(probe: HealthProbe(exports: exports)).method,
                 ServiceInfoHandler(limits: configuration.limits).method,
             ]
         ) { error, method in translation(error, in: method) }

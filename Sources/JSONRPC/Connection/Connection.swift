@@ -9,6 +9,10 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     typealias Call = Work<Session, Attachment>.Call
     typealias Element = Work<Session, Attachment>.Element
 
+    /// Effort after which the reader lets others have a turn.
+    private static var turn: Int { 8 * 1024 }
+    /// What any line takes, however short.
+    private static var lineEffort: Int { 512 }
     /// Bytes that are given to the transport at once: each that is taken shows that the peer still reads.
     private static var chunk: Int { 64 * 1024 }
 
@@ -77,7 +81,12 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
 
     /// Ends everything that still runs: the peer is gone, or is to go.
     package func cancelAll() {
-        let tasks = state.withLock { state in state.tasks.values.map(\.task) }
+        let tasks = state.withLock { state in
+            state.stopping = state.stopping ?? .shuttingDown
+            // Nobody would have the answers.
+            state.parked = [:]
+            return state.tasks.values.map(\.task)
+        }
         subscriptions.endAll()
         output.fail()
         for task in tasks { task.cancel() }
@@ -99,8 +108,10 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     /// Bytes on their way to the peer.
     package var waitingBytes: Int { output.waitingBytes }
 
-    /// Whether nothing is being served.
-    package var isIdle: Bool { state.withLock { $0.inFlight.isIdle } && subscriptions.isEmpty }
+    /// Whether nothing is being served and everything has been told.
+    package var isIdle: Bool {
+        state.withLock { $0.inFlight.isIdle } && subscriptions.isEmpty && output.waitingBytes == 0
+    }
 
     // MARK: Lines
 
@@ -108,15 +119,23 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         var framer = LineFramer(limit: limits.line)
         do {
             for try await bytes in transport.inbound {
-                let events = framer.append(bytes)
+                framer.feed(bytes)
+                var isComplete = false
+                var effort = 0
+                while let event = framer.next() {
+                    isComplete = true
+                    effort += take(event, &group)
+                    await waitForRoom()
+                    // Others have a turn: who sends fast must not have the threads for itself.
+                    if effort > Self.turn {
+                        effort = 0
+                        await Task.yield()
+                    }
+                }
                 let isWithinLine = framer.isWithinLine
                 state.withLock { state in
-                    let began = events.isEmpty ? state.partialSince : nil
+                    let began = isComplete ? nil : state.partialSince
                     state.partialSince = isWithinLine ? began ?? .now : nil
-                }
-                for event in events {
-                    take(event, &group)
-                    await waitForRoom()
                 }
             }
         } catch {
@@ -135,22 +154,28 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         }
     }
 
-    private func take(_ event: LineFramer.Event, _ group: inout DiscardingTaskGroup) {
+    /// - Returns: the effort that it took, about in bytes.
+    private func take(_ event: LineFramer.Event, _ group: inout DiscardingTaskGroup) -> Int {
         switch event {
         case .tooLong:
             output.post(Reply.error(nil, .lineTooLong(limit: limits.line)))
+            return Self.lineEffort
         case .line(let line):
-            let shape: JSONScanner.Shape
-            do {
-                shape = try JSONScanner.scan(line[...], depth: limits.nesting)
-            } catch {
-                return output.post(Reply.error(nil, .parse(error)))
-            }
+            take(line, &group)
+            return Self.lineEffort + line.count
+        }
+    }
+
+    private func take(_ line: [UInt8], _ group: inout DiscardingTaskGroup) {
+        do {
+            let shape = try JSONScanner.scan(line[...], depth: limits.nesting)
             if case .array(let elements) = shape {
                 takeBatch(elements.map { line[$0] }, &group)
             } else {
                 takeMessage(line[...], shape, &group)
             }
+        } catch {
+            output.post(Reply.error(nil, .parse(error)))
         }
     }
 

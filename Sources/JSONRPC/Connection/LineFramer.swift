@@ -11,6 +11,8 @@ package struct LineFramer {
     private let limit: Int
     private var partial: [UInt8] = []
     private var isDiscarding = false
+    /// What has come and not been looked at.
+    private var rest: ArraySlice<UInt8> = []
 
     package init(limit: Int) {
         self.limit = limit
@@ -21,8 +23,19 @@ package struct LineFramer {
 
     /// Takes the next bytes and gives the lines that they complete.
     package mutating func append(_ bytes: [UInt8]) -> [Event] {
+        feed(bytes)
         var events: [Event] = []
-        var rest = bytes[...]
+        while let event = next() { events.append(event) }
+        return events
+    }
+
+    /// Takes the next bytes, of which ``next()`` gives the lines. Only when it has given all of them.
+    package mutating func feed(_ bytes: [UInt8]) {
+        rest = bytes[...]
+    }
+
+    /// The next line that is complete.
+    package mutating func next() -> Event? {
         while !rest.isEmpty {
             let end = rest.firstIndex(of: UInt8(ascii: "\n"))
             let part = rest[..<(end ?? rest.endIndex)]
@@ -33,18 +46,21 @@ package struct LineFramer {
                     // Freed, not kept: one long line must not cost its size for ever.
                     partial = []
                     isDiscarding = true
-                    events.append(.tooLong)
+                    // What is left of it is dropped by the next call.
+                    rest = rest[(end ?? rest.endIndex)...]
+                    return .tooLong
                 }
             }
             guard let end else { break }
+            rest = rest[(end + 1)...]
             if isDiscarding {
                 isDiscarding = false
             } else if let line = takeLine() {
-                events.append(.line(line))
+                return .line(line)
             }
-            rest = rest[(end + 1)...]
         }
-        return events
+        rest = []
+        return nil
     }
 
     private mutating func takeLine() -> [UInt8]? {

@@ -1,9 +1,8 @@
 /// Which requests of a connection run, which wait, and which are turned away.
 ///
 /// A pure value: the connection asks, and does what it is told. What is counted is a unit, a request or a whole batch, and
-/// known by a number. Units beyond the window are parked in order; control requests pass them, so that a client can cancel
-/// what keeps the window full. A unit keeps its place until its reply has gone, but an id is free as soon as the reply is
-/// made: whoever uses it again has the reply.
+/// known by a number. There are two lanes, so that a client can cancel what keeps the usual one full. A unit keeps its
+/// place until its reply has gone, but an id is free as soon as the reply is made: whoever uses it again has the reply.
 struct InFlight {
     enum Admission: Equatable {
         case start
@@ -11,20 +10,50 @@ struct InFlight {
         case refuse
     }
 
-    private let window: Int
-    private let parkingSpace: Int
-    private var running = 0
-    private var controls = 0
-    private var parked: [Int] = []
+    /// Some run, some wait in order.
+    private struct Lane {
+        let window: Int
+        let parkingSpace: Int
+        var running = 0
+        var parked: [Int] = []
+
+        init(window: Int, parkingSpace: Int) {
+            self.window = window
+            self.parkingSpace = parkingSpace
+        }
+
+        mutating func admit(_ unit: Int) -> Admission {
+            if running < window {
+                running += 1
+                return .start
+            }
+            guard parked.count < parkingSpace else { return .refuse }
+            parked.append(unit)
+            return .park
+        }
+
+        mutating func finish() -> Int? {
+            running -= 1
+            guard !parked.isEmpty, running < window else { return nil }
+            running += 1
+            return parked.removeFirst()
+        }
+    }
+
+    /// Control requests are short: more at a time would only take the threads from others.
+    private static let controlWindow = 4
+
+    private var usual: Lane
+    private var control: Lane
     /// The unit of each id that is not answered yet.
     private var units: [RequestID: Int] = [:]
 
     init(window: Int, parkingSpace: Int) {
-        self.window = window
-        self.parkingSpace = parkingSpace
+        usual = Lane(window: window, parkingSpace: parkingSpace)
+        control = Lane(window: Self.controlWindow, parkingSpace: parkingSpace)
     }
 
-    var isIdle: Bool { running == 0 && controls == 0 && parked.isEmpty }
+    var isIdle: Bool { usual.running == 0 && control.running == 0 && usual.parked.isEmpty && control.parked.isEmpty }
 
     /// Takes an id for a unit; false where it is taken.
     mutating func reserve(_ id: RequestID, for unit: Int) -> Bool {
@@ -39,36 +68,23 @@ struct InFlight {
     mutating func release(_ id: RequestID) { units[id] = nil }
 
     mutating func admit(_ unit: Int, isControl: Bool) -> Admission {
-        if isControl {
-            guard controls < window else { return .refuse }
-            controls += 1
-            return .start
-        }
-        if running < window {
-            running += 1
-            return .start
-        }
-        guard parked.count < parkingSpace else { return .refuse }
-        parked.append(unit)
-        return .park
+        isControl ? control.admit(unit) : usual.admit(unit)
     }
 
     /// A unit's reply has gone: gives the parked unit that takes the place.
     mutating func finish(isControl: Bool) -> Int? {
-        if isControl {
-            controls -= 1
-            return nil
-        }
-        running -= 1
-        guard !parked.isEmpty, running < window else { return nil }
-        running += 1
-        return parked.removeFirst()
+        isControl ? control.finish() : usual.finish()
     }
 
     /// Takes a unit out that has not begun. False for one that runs or is unknown.
     mutating func unpark(_ unit: Int) -> Bool {
-        guard let index = parked.firstIndex(of: unit) else { return false }
-        parked.remove(at: index)
+        if let index = usual.parked.firstIndex(of: unit) {
+            usual.parked.remove(at: index)
+        } else if let index = control.parked.firstIndex(of: unit) {
+            control.parked.remove(at: index)
+        } else {
+            return false
+        }
         return true
     }
 }

@@ -2,7 +2,8 @@ private import Synchronization
 
 /// A bounded set of connections, opened when they are needed.
 ///
-/// Whoever finds all of them busy waits in a queue, in order and for a limited time. A connection that was lost is
+/// Whoever finds all of them busy waits in a queue for a limited time, in order, but so that parties take turns: see
+/// ``withParty(_:_:)``. A connection that was lost is
 /// thrown away when it comes back, and one that died while it was idle is found out before it is handed on.
 package final class PostgresPool: Sendable {
     package let options: ConnectionOptions
@@ -13,13 +14,12 @@ package final class PostgresPool: Sendable {
     private struct State {
         var idle: [PostgresConnection] = []
         var open = 0
-        var waiters: [Waiter] = []
+        var waiters = FairQueue<Int, Waiter>()
         var nextWaiter: UInt64 = 0
         var isClosed = false
     }
 
     private struct Waiter {
-        let id: UInt64
         let continuation: CheckedContinuation<Turn, any Error>
     }
 
@@ -33,6 +33,15 @@ package final class PostgresPool: Sendable {
         self.options = options
         self.size = size
         self.acquisitionTimeout = acquisitionTimeout
+    }
+
+    @TaskLocal private static var party = 0
+
+    /// Has what the body asks of pools wait as one party's: one that asks for much does not hold up one that asks for little.
+    ///
+    /// - Parameter party: any number but 0, which is for those that name none.
+    package static func withParty<Result>(_ party: Int, _ body: () async throws -> Result) async rethrows -> Result {
+        try await $party.withValue(party, operation: body)
     }
 
     /// Lends a connection to the body.
@@ -66,11 +75,8 @@ package final class PostgresPool: Sendable {
     package func close() {
         let (idle, waiters) = state.withLock { state in
             state.isClosed = true
-            defer {
-                state.idle = []
-                state.waiters = []
-            }
-            return (state.idle, state.waiters)
+            defer { state.idle = [] }
+            return (state.idle, state.waiters.removeAll())
         }
         _ = idle
         for waiter in waiters {
@@ -118,7 +124,7 @@ package final class PostgresPool: Sendable {
                         state.open += 1
                         return .success(.openOne)
                     }
-                    state.waiters.append(Waiter(id: id, continuation: continuation))
+                    state.waiters.append(Waiter(continuation: continuation), id: id, of: Self.party)
                     return nil
                 }
                 if let turn { continuation.resume(with: turn) }
@@ -131,9 +137,7 @@ package final class PostgresPool: Sendable {
     }
 
     private func fail(_ id: UInt64, _ error: any Error) {
-        let waiter = state.withLock { state in
-            state.waiters.firstIndex { $0.id == id }.map { state.waiters.remove(at: $0) }
-        }
+        let waiter = state.withLock { $0.waiters.remove(id) }
         waiter?.continuation.resume(throwing: error)
     }
 
@@ -144,7 +148,7 @@ package final class PostgresPool: Sendable {
     /// Passes a connection on, or the place of one that is gone.
     private func giveBack(_ connection: PostgresConnection?) {
         let waiter: Waiter? = state.withLock { state in
-            if !state.waiters.isEmpty { return state.waiters.removeFirst() }
+            if let waiter = state.waiters.popFirst() { return waiter }
             if let connection, !state.isClosed {
                 state.idle.append(connection)
             } else {
