@@ -1,0 +1,120 @@
+"""What the service says of itself."""
+import os
+
+from suite import add, case
+from wire import Peer, is_result
+
+
+def _resolved(document, schema):
+    while True:
+        reference = schema.get("$ref") or (schema.get("allOf") or [{}])[0].get("$ref")
+        if not reference:
+            return schema
+        schema = document["components"]["schemas"][reference.rsplit("/", 1)[1]]
+
+
+def _fits(document, schema, value, path):
+    """Holds a value to its schema: types, members and choices."""
+    schema = _resolved(document, schema)
+    if "oneOf" in schema:
+        return value is None or _fits(document, schema["oneOf"][0], value, path)
+    kind = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool}[schema["type"]]
+    assert isinstance(value, kind), f"{path} is {value!r}"
+    if "enum" in schema:
+        assert value in schema["enum"], f"{path} is {value!r}"
+    if kind is dict and schema.get("properties"):
+        missing = [name for name in schema.get("required", []) if name not in value]
+        assert not missing, f"{path} has no {missing}"
+        for name, member in value.items():
+            assert name in schema["properties"], f"{path}.{name} is not described"
+            _fits(document, schema["properties"][name], member, f"{path}.{name}")
+    if kind is list:
+        for number, element in enumerate(value):
+            _fits(document, schema["items"], element, f"{path}[{number}]")
+
+
+def prepare(service):
+    with Peer(service.path) as peer:
+        document = peer.result("rpc.discover")
+    for method in document["methods"]:
+        for example in method["examples"]:
+            add(f"discovery: the example of {method['name']} can be sent: {example['name']}", _example(document, method, example))
+
+
+def _example(document, method, example):
+    def body(service):
+        params = {param["name"]: param["value"] for param in example["params"]}
+        if "actor" in params:
+            params["actor"] = service.actor
+        if "job" in params:
+            params["job"] = (service.fresh() if method["name"] == "export.delete" else service.done())["id"]
+        if "idempotencyKey" in params:
+            params["idempotencyKey"] += service.done()["id"]
+        with service.peer() as peer:
+            if method["name"] == "export.start":
+                service.finish(peer, service.start(peer, **{key: value for key, value in params.items() if key != "actor"}))
+                return
+            result = peer.result(method["name"], params)
+            _fits(document, method["result"]["schema"], result, method["name"])
+            assert len(peer.descriptors) == method["x-descriptors"]
+    return body
+
+
+@case("discovery: the document is OpenRPC, with everything that is needed")
+def _(service):
+    with service.peer() as peer:
+        document = peer.result("rpc.discover")
+    assert document["openrpc"].startswith("1.") and document["info"]["title"] and document["info"]["version"]
+    names = [method["name"] for method in document["methods"]]
+    assert len(set(names)) == len(names) and "rpc.discover" in names
+    for method in document["methods"]:
+        assert method["summary"] and method["result"]["schema"] and method["paramStructure"] == "by-name"
+        required = [param["required"] for param in method["params"]]
+        assert required == sorted(required, reverse=True), f"{method['name']}: required ones come first"
+        for error in method["errors"]:
+            assert error["$ref"].rsplit("/", 1)[1] in document["components"]["errors"]
+    notifications = {each["name"]: each for each in document["x-notifications"]}
+    assert set(notifications) == {"export.changed", "$/cancelRequest"}
+
+
+@case("discovery: every method that is described is there")
+def _(service):
+    with service.peer() as peer:
+        for name in service.methods:
+            reply = peer.ask(name, {"x-none": 1})
+            assert reply["error"]["code"] == -32602, f"{name}: {reply}"
+
+
+@case("discovery: the service's version is the document's")
+def _(service):
+    with service.peer() as peer:
+        assert peer.result("rpc.discover")["info"]["version"] == peer.result("service.info")["version"]
+
+
+@case("discovery: health tells what it promises")
+def _(service):
+    with service.peer() as peer:
+        health = peer.result("service.health")
+        assert health["status"] in ("ok", "degraded", "unavailable") and "database" in health and "storage" in health
+
+
+@case("callers: the service knows who asks")
+def _(service):
+    caller = service.info["caller"]
+    assert (caller["uid"], caller["gid"]) == (os.getuid(), os.getgid())
+    assert set(caller["groups"]) == {*os.getgroups(), os.getgid()}
+
+
+@case("callers: grants are told with their tenants")
+def _(service):
+    for grant in service.info["caller"]["grants"]:
+        assert grant["grant"] in ("export", "operator") and grant["tenants"]
+
+
+@case("callers: a process cannot say that it is somebody else")
+def _(service):
+    with service.peer() as peer:
+        for params in ({"uid": 0}, {"caller": {"uid": 0}}, {"_meta": {"uid": 0}}):
+            assert peer.ask("service.info", params)["error"]["code"] == -32602
+        is_result(peer.ask("service.info"))
+        assert peer.result("service.info")["caller"]["uid"] == os.getuid()

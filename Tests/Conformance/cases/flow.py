@@ -1,0 +1,271 @@
+"""Flow: windows, cancelling, output that nobody reads, and how many connections there are."""
+import time
+
+from suite import Skip, case
+from wire import Peer, is_error, is_result, request
+
+
+def cancel(id):
+    return b'{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":' + str(id).encode() + b"}}\n"
+
+
+class Held:
+    """A job that stays as it is for some seconds: the last of a full queue, cancelled at the end."""
+
+    def __init__(self, service):
+        self.service = service
+
+    def __enter__(self):
+        self.peer = self.service.peer()
+        self.jobs = []
+        limit = self.service.limits["queuedPerTenant"] + self.service.limits["runningPerTenant"]
+        for number in range(limit):
+            reply = self.peer.ask("export.start", {"actor": self.service.actor, "includeReferences": True})
+            if "error" in reply:
+                break
+            self.jobs.append(reply["result"]["job"]["id"])
+        return self.jobs[-1]
+
+    def __exit__(self, *_):
+        for job in self.jobs:
+            self.peer.ask("export.cancel", {"actor": self.service.actor, "job": job})
+        self.peer.close()
+
+
+def wait(service, job, id, milliseconds=8_000):
+    """A request that takes its time: until a revision that does not come."""
+    return request("export.wait", {"actor": service.actor, "job": job, "afterRevision": 1_000_000_000,
+                                   "timeoutMs": milliseconds}, id)
+
+
+def unfinished(service, peer, job):
+    """Skips the case where the service was too fast for it."""
+    if peer.result("export.get", {"actor": service.actor, "job": job})["job"]["state"] not in ("queued", "running"):
+        raise Skip("the job was finished before the case could be tried")
+
+
+@case("flow: control requests pass a window that is full, and one too many is refused")
+def _(service):
+    window, parked = service.limits["inFlight"], service.limits["parked"]
+    with Held(service) as job, service.peer() as peer:
+        peer.send(b"".join(wait(service, job, number) for number in range(window + parked)))
+        peer.send(wait(service, job, "over") + request("service.health", id="health") + request("service.info", id="info")
+                  + request("export.unwatch", {"subscription": "s9"}, "unwatch")
+                  + request("export.cancel", {"actor": service.actor, "job": service.done()["id"]}, "cancel"))
+        seen = {}
+        while set(seen) < {"over", "health", "info", "unwatch", "cancel"}:
+            reply = peer.reply(5)
+            seen[reply["id"]] = reply
+            if reply["id"] in range(window + parked):
+                raise Skip("the job was finished before the case could be tried")
+        is_error(seen["over"], -32001, "overloaded", id="over", retryable=True)
+        for name in ("health", "info", "unwatch", "cancel"):
+            is_result(seen[name], name)
+
+
+@case("flow: a batch of control requests passes a full window too")
+def _(service):
+    with Held(service) as job, service.peer() as peer:
+        peer.send(b"".join(wait(service, job, number) for number in range(service.limits["inFlight"] + 1)))
+        peer.send(b"[" + request("service.info", id="a").strip() + b"," + request("service.health", id="b").strip() + b"]\n")
+        reply = peer.reply(5)
+        if not isinstance(reply, list):
+            raise Skip("the job was finished before the case could be tried")
+        assert [each["id"] for each in reply] == ["a", "b"]
+
+
+@case("flow: a request that runs is cancelled, and answered so")
+def _(service):
+    with Held(service) as job, service.peer() as peer:
+        peer.send(wait(service, job, 7))
+        time.sleep(0.1)
+        unfinished(service, peer, job)
+        peer.send(cancel(7))
+        is_error(peer.reply(5), -32800, "request-cancelled", id=7)
+        is_result(peer.ask("service.info", id=7), 7)
+
+
+@case("flow: a request that is parked is cancelled, and answered so")
+def _(service):
+    window = service.limits["inFlight"]
+    with Held(service) as job, service.peer() as peer:
+        peer.send(b"".join(wait(service, job, number) for number in range(window + 2)) + cancel(window + 1) + cancel(window))
+        for id in (window + 1, window):
+            reply = peer.reply(5)
+            if "result" in reply:
+                raise Skip("the job was finished before the case could be tried")
+            is_error(reply, -32800, "request-cancelled", id=id)
+
+
+@case("flow: cancelling all that is in flight lets the next ones in")
+def _(service):
+    window = service.limits["inFlight"]
+    with Held(service) as job, service.peer() as peer:
+        peer.send(b"".join(wait(service, job, number) for number in range(window)))
+        peer.send(request("export.list", {"actor": service.actor, "limit": 1}, "parked"))
+        peer.send(b"".join(cancel(number) for number in range(window)))
+        replies = {reply["id"]: reply for reply in (peer.reply(10) for _ in range(window + 1))}
+        is_result(replies["parked"], "parked")
+        assert set(replies) == {*range(window), "parked"}
+
+
+@case("flow: cancelling what is not in flight does nothing")
+def _(service):
+    with service.peer() as peer:
+        peer.send(cancel(1) + cancel('"none"') + cancel("9007199254740991"))
+        is_result(peer.ask("service.info"), 1)
+
+
+@case("flow: cancelling in a batch of notifications works")
+def _(service):
+    with Held(service) as job, service.peer() as peer:
+        peer.send(wait(service, job, 5))
+        time.sleep(0.1)
+        unfinished(service, peer, job)
+        peer.send(b"[" + cancel(5).strip() + b"]\n")
+        is_error(peer.reply(5), -32800, id=5)
+
+
+@case("flow: the end of sending waits for a request that waits")
+def _(service):
+    with Held(service) as job, service.peer() as peer:
+        peer.send(wait(service, job, 1, 1_500))
+        peer.end()
+        is_result(peer.replies(10)[0])
+
+
+@case("flow: who sends much and reads nothing is answered everything when it reads")
+def _(service):
+    lines, size = 20_000, 0
+    with service.peer() as peer:
+        peer.socket.settimeout(1)
+        sent = 0
+        # Until the service takes no more: then it has stopped reading.
+        try:
+            for sent in range(lines):
+                peer.socket.sendall(b'{"jsonrpc":"2.0","id":%d,"method":"none"}\n' % sent)
+        except TimeoutError:
+            pass
+        else:
+            sent += 1
+        partial = sent < lines
+        peer.end()
+        replies = peer.replies(60)
+        ids = {reply["id"] for reply in replies if reply["id"] is not None}
+        assert partial, "the service took all of it, unread"
+        assert ids >= set(range(sent)), f"{len(ids)} of {sent} requests were answered"
+
+
+@case("flow: large replies that are not read hold up nobody else")
+def _(service):
+    job = service.done()["id"]
+    with service.peer() as peer, service.peer() as other:
+        peer.send(b"".join(request("export.read", {"actor": service.actor, "job": job, "offset": 0, "length": 524_288}, number)
+                           for number in range(20)) + b"".join(request("rpc.discover", id=-number - 1) for number in range(20)))
+        start = time.monotonic()
+        for _ in range(20):
+            is_result(other.ask("export.get", {"actor": service.actor, "job": job}))
+        assert time.monotonic() - start < 10
+        seen = {peer.reply()["id"] for _ in range(40)}
+        assert len(seen) == 40
+
+
+@case("flow: who reads slowly is not dropped")
+def _(service):
+    seconds = service.wait_is_short("unreadOutputMs")
+    with service.peer() as peer:
+        peer.send(b"".join(request("rpc.discover", id=number) for number in range(30)))
+        end, size = time.monotonic() + seconds * 2.5, 0
+        peer.socket.settimeout(5)
+        while time.monotonic() < end:
+            data = peer.socket.recv(40_000)
+            assert data, "it was dropped"
+            peer.received += data
+            time.sleep(seconds / 8)
+        peer.end()
+        assert {reply["id"] for reply in peer.replies(30)} == set(range(30))
+
+
+@case("flow: who reads nothing at all while something waits is dropped in the end")
+def _(service):
+    seconds = service.wait_is_short("unreadOutputMs")
+    with service.peer() as peer:
+        peer.send(b"".join(request("rpc.discover", id=number) for number in range(30)))
+        time.sleep(seconds + 2)
+        got = 0
+        peer.socket.settimeout(5)
+        try:
+            while data := peer.socket.recv(1 << 20):
+                got += data.count(b"\n")
+        except ConnectionResetError:
+            pass
+        assert got < 30, "it was served all the same"
+
+
+@case("flow: who has read everything may be silent for longer")
+def _(service):
+    seconds = service.wait_is_short("unreadOutputMs")
+    with service.peer() as peer:
+        is_result(peer.ask("service.info"))
+        time.sleep(seconds + 1)
+        is_result(peer.ask("service.info"))
+
+
+@case("flow: one connection too many is told so and closed, and there is room when one ends")
+def _(service):
+    limit = min(service.limits["connectionsPerUser"], service.limits["connections"])
+    if limit > 200:
+        raise Skip(f"{limit} connections are many")
+    peers, refused = [], None
+    try:
+        for _ in range(limit + 1):
+            peer = service.peer()
+            peers.append(peer)
+            try:
+                reply = peer.ask("service.info")
+            except Exception:
+                reply = peer.reply()
+            if "error" in reply:
+                refused = peer
+                is_error(reply, -32001, "overloaded", retryable=True)
+                break
+        assert refused, f"{limit + 1} connections were let in"
+        assert refused.is_closed(5)
+        is_result(peers[0].ask("service.info"))
+    finally:
+        for peer in peers:
+            peer.close()
+    end = time.monotonic() + 10
+    while True:
+        with service.peer() as peer:
+            try:
+                if "result" in peer.ask("service.info"):
+                    return
+            except Exception:
+                pass
+        assert time.monotonic() < end, "there is no room again"
+        time.sleep(0.05)
+
+
+@case("flow: a thousand connections that come and go, with and without a word")
+def _(service):
+    for number in range(1_000):
+        with Peer(service.path) as peer:
+            if number % 3 == 1:
+                peer.send(b'{"jsonrpc"')
+            if number % 3 == 2:
+                peer.send(request("service.health"))
+        if number % 20 == 0:
+            _settle(service)
+    _settle(service)
+
+
+def _settle(service):
+    """Until those that went are gone."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            return service.is_alive()
+        except Exception:
+            time.sleep(0.05)
+    raise AssertionError("nobody is let in any more")

@@ -1,0 +1,187 @@
+"""Lines: how they end, how long they may be, and in what pieces they come."""
+import json
+import random
+import time
+
+from suite import case
+from wire import Closed, is_error, is_result, request
+
+
+@case("framing: CR LF ends a line")
+def _(service):
+    with service.peer() as peer:
+        peer.send(request("service.info").strip() + b"\r\n")
+        is_result(peer.reply())
+
+
+@case("framing: blank lines are skipped")
+def _(service):
+    with service.peer() as peer:
+        peer.send(b"\n\r\n  \n\t\n \t\r\n" + request("service.info") + b"\n\n")
+        is_result(peer.reply())
+        assert peer.is_silent()
+
+
+@case("framing: spaces around a message are nothing")
+def _(service):
+    with service.peer() as peer:
+        peer.send(b"  \t" + request("service.info").strip() + b" \t \r\n")
+        is_result(peer.reply())
+
+
+@case("framing: a CR within a line is white space between tokens")
+def _(service):
+    with service.peer() as peer:
+        peer.send(b'{"jsonrpc":"2.0",\r"id":1,"method":"service.info"}\n')
+        is_result(peer.reply())
+
+
+@case("framing: byte by byte")
+def _(service):
+    with service.peer() as peer:
+        for byte in request("service.info"):
+            peer.send(bytes([byte]))
+        is_result(peer.reply())
+
+
+@case("framing: many lines at once are all answered")
+def _(service):
+    with service.peer() as peer:
+        peer.send(b"".join(request("service.info", id=number) for number in range(30)))
+        assert {peer.reply()["id"] for _ in range(30)} == set(range(30))
+
+
+@case("framing: the same stream in any pieces gives the same replies")
+def _(service):
+    lines = [request("service.info", id="a"), b"nonsense\n", b"\n", b"[1]\n", request("none", id="b"), b'{"a":1,"a":2}\r\n',
+             "{\"jsonrpc\":\"2.0\",\"id\":\"é中😀\",\"method\":\"none\"}\n".encode(), b'"\xff"\n', b"[]\n"]
+    stream = b"".join(lines)
+    chance = random.Random(7)
+    expected = None
+    for _ in range(12):
+        with service.peer() as peer:
+            at = 0
+            while at < len(stream):
+                length = chance.choice((1, 2, 3, 5, 17, len(stream)))
+                peer.send(stream[at:at + length])
+                at += length
+            peer.end()
+            replies = sorted(json.dumps(reply, sort_keys=True) for reply in peer.replies())
+        expected = expected or replies
+        assert len(replies) == 8 and replies == expected, f"{len(replies)} replies"
+
+
+def _padded(length):
+    line = request("service.info").strip()
+    return line[:-1] + b" " * (length - len(line)) + b"}"
+
+
+@case("framing: a line of just the limit is taken")
+def _(service):
+    with service.peer() as peer:
+        peer.send(_padded(service.limits["lineBytes"]) + b"\n")
+        is_result(peer.reply())
+
+
+@case("framing: a line of one byte more is dropped, and the connection lives")
+def _(service):
+    limit = service.limits["lineBytes"]
+    with service.peer() as peer:
+        peer.send(_padded(limit + 1) + b"\n" + request("service.info", id="next"))
+        is_error(peer.reply(), -32600, "line-too-long", limit=limit)
+        is_result(peer.reply(), "next")
+
+
+@case("framing: a line of many times the limit is dropped to its end, and told of once")
+def _(service):
+    limit = service.limits["lineBytes"]
+    with service.peer() as peer:
+        for _ in range(5):
+            peer.send(b"x" * limit)
+        peer.send(b"\n" + request("service.info", id="next"))
+        is_error(peer.reply(), -32600, "line-too-long")
+        is_result(peer.reply(), "next")
+
+
+@case("framing: ten over-long lines are ten errors, and the connection lives")
+def _(service):
+    with service.peer() as peer:
+        for _ in range(10):
+            peer.send(b"y" * (service.limits["lineBytes"] + 1) + b"\n")
+            is_error(peer.reply(), -32600, "line-too-long")
+        is_result(peer.ask("service.info"))
+
+
+@case("framing: what stands behind the last line end is dropped at the end")
+def _(service):
+    with service.peer() as peer:
+        peer.send(request("service.info", id="whole") + request("service.info", id="part").strip())
+        peer.end()
+        replies = peer.replies()
+        assert [reply["id"] for reply in replies] == ["whole"], replies
+
+
+@case("framing: nothing at all, then the end")
+def _(service):
+    with service.peer() as peer:
+        peer.end()
+        assert peer.replies() == []
+
+
+@case("framing: the end of sending has everything in flight answered, then closes")
+def _(service):
+    job = service.done()["id"]
+    with service.peer() as peer:
+        peer.send(b"".join(request("export.get", {"actor": service.actor, "job": job}, number) for number in range(20)))
+        peer.send(request("export.read", {"actor": service.actor, "job": job, "offset": 0, "length": 524_288}, "large"))
+        peer.end()
+        replies = peer.replies()
+        assert {reply["id"] for reply in replies} == {*range(20), "large"}
+        assert all("result" in reply for reply in replies)
+
+
+@case("framing: a line that is not completed in time ends the connection")
+def _(service):
+    seconds = service.wait_is_short("partialLineMs")
+    with service.peer() as peer:
+        peer.send(b'{"jsonrpc":"2.0",')
+        start = time.monotonic()
+        assert peer.is_closed(seconds + 5), "the connection is still there"
+        assert time.monotonic() - start > seconds * 0.5, "it was closed too early"
+
+
+@case("framing: a line that is fed byte by byte for ever is not completed in time either")
+def _(service):
+    seconds = service.wait_is_short("partialLineMs")
+    with service.peer() as peer:
+        end = time.monotonic() + seconds + 5
+        try:
+            while time.monotonic() < end:
+                peer.send(b" x")
+                time.sleep(0.05)
+        except Closed:
+            return
+        raise AssertionError("the connection is still there")
+
+
+@case("framing: a connection without a word may stay, and is answered when it speaks")
+def _(service):
+    seconds = service.wait_is_short("partialLineMs")
+    with service.peer() as peer:
+        time.sleep(seconds + 0.7)
+        is_result(peer.ask("service.info"))
+
+
+for _name, _bytes in [("a TLS hello", bytes.fromhex("16030100a5010000a10303") + bytes(range(200))),
+                      ("an HTTP request", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"),
+                      ("a Content-Length header", b"Content-Length: 20\r\n\r\n" + request("service.info")),
+                      ("random bytes", random.Random(1).randbytes(60_000)),
+                      ("NUL bytes", bytes(10_000)), ("line ends", b"\n" * 100_000), ("terminal escapes", b"\x1b[2J\x1b]0;x\x07\n")]:
+    def _foreign(service, data=_bytes):
+        with service.peer() as peer:
+            peer.send(data + b"\n" + request("service.info", id="next"))
+            reply = peer.reply()
+            while isinstance(reply, list) or reply["id"] != "next":
+                reply = peer.reply()
+            is_result(reply, "next")
+    case(f"framing: {_name} instead of a message")(_foreign)

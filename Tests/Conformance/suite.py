@@ -1,0 +1,116 @@
+"""The cases, and how they are run: each by itself, and after each the service has to answer somebody else."""
+import sys
+import time
+import traceback
+
+from wire import Peer, abbreviated, is_result
+
+
+class Skip(Exception):
+    """The case cannot be tried here; the text says why."""
+
+
+class Service:
+    """The service that is tried, and whom it may be asked about."""
+
+    def __init__(self, path, options):
+        self.path = path
+        self.options = options
+        with Peer(path) as peer:
+            self.info = peer.result("service.info")
+            self.methods = {method["name"]: method for method in peer.result("rpc.discover")["methods"]}
+        self.limits = self.info["limits"]
+        self.actor = {"tenant": options.tenant, "administrator": options.administrator}
+        self.other = {"tenant": options.tenant, "administrator": options.other}
+        self.without = {"tenant": options.tenant, "administrator": options.without}
+        self.foreign = dict(zip(("tenant", "administrator"), options.foreign.split(":", 1)))
+        self._done = None
+
+    def peer(self):
+        return Peer(self.path)
+
+    def is_operator(self):
+        return any(grant["grant"] == "operator" and grant["tenants"] == ["*"] for grant in self.info["caller"]["grants"])
+
+    def wait_is_short(self, limit):
+        milliseconds = self.limits[limit]
+        if milliseconds > 5_000 and not self.options.slow:
+            raise Skip(f"{limit} is {milliseconds}: --slow waits for it")
+        return milliseconds / 1_000
+
+    def start(self, peer, **params):
+        """Starts an export; where the tenant's queue is full it is asked again for a while."""
+        end = time.monotonic() + 60
+        while True:
+            reply = peer.ask("export.start", {"actor": self.actor, **params})
+            if "result" in reply:
+                return reply["result"]["job"]
+            assert reply["error"]["data"]["kind"] == "quota-exceeded", reply["error"]
+            assert time.monotonic() < end, "the queue stays full"
+            time.sleep(0.2)
+
+    def finish(self, peer, job, actor=None):
+        """Waits until a job is final."""
+        end = time.monotonic() + 60
+        while job["state"] in ("queued", "running"):
+            assert time.monotonic() < end, f"the job stays {job['state']}"
+            job = peer.result("export.wait", {"actor": actor or self.actor, "job": job["id"],
+                                              "afterRevision": job["revision"], "timeoutMs": 5_000})["job"]
+        return job
+
+    def done(self):
+        """A job that has succeeded, and that no case may spoil."""
+        if self._done is None:
+            with self.peer() as peer:
+                self._done = self.finish(peer, self.start(peer))
+                assert self._done["state"] == "succeeded", self._done
+        return self._done
+
+    def fresh(self):
+        """A job of its own that has succeeded."""
+        with self.peer() as peer:
+            return self.finish(peer, self.start(peer))
+
+    def is_alive(self):
+        with self.peer() as peer:
+            is_result(peer.ask("service.info", id="alive"), "alive")
+
+
+CASES = []
+
+
+def case(name):
+    """Makes a function of the service a case."""
+    def register(body):
+        add(name, body)
+        return body
+    return register
+
+
+def add(name, body):
+    CASES.append((name, body))
+
+
+def run(service, text, output=sys.stdout):
+    """Runs the cases whose name has the text, and prints TAP 14. Gives how many failed."""
+    names = [name for name, _ in CASES]
+    doubles = {name for name in names if names.count(name) > 1}
+    assert not doubles, f"names that stand twice: {doubles}"
+    cases = [each for each in CASES if text in each[0]]
+    failed = 0
+    print("TAP version 14", f"1..{len(cases)}", sep="\n", file=output)
+    for number, (name, body) in enumerate(cases, 1):
+        # In TAP a number sign begins a directive.
+        title = f"{number} - {name}".replace("#", "\\#")
+        try:
+            body(service)
+            service.is_alive()
+            print(f"ok {title}", file=output, flush=True)
+        except Skip as reason:
+            print(f"ok {title} # SKIP {reason}", file=output, flush=True)
+        except Exception as error:  # whatever goes wrong is the case's failure, and the next one's chance
+            failed += 1
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            print(f"not ok {title}", "  ---", f"  message: {abbreviated(str(error) or type(error).__name__)!r}",
+                  f"  at: {place.name}, line {place.lineno}", "  ...", sep="\n", file=output, flush=True)
+    return failed
