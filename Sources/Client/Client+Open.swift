@@ -19,13 +19,15 @@ extension Client {
             box.put(descriptor)
         }
         guard let result = try? JSONDecoder().decode(ExportOpen.Result.self, from: json) else {
-            throw ClientError(.protocolViolation, "the service answered \(ExportOpen.name) with something else than a result")
+            throw ClientError(
+                .protocolViolation, "the service answered \(ExportOpen.name) with something else than a result")
         }
         switch box.take() {
         case .arrived(let descriptor): return try OpenWorkbook(result, descriptor)
         case .lost:
             throw ClientError(
-                .descriptorLost, "the service passed a file, and this process may have no more open: raise its limit (ulimit -n)"
+                .descriptorLost,
+                "the service passed a file, and this process may have no more open: raise its limit (ulimit -n)"
             )
         case nil:
             throw ClientError(.protocolViolation, "the service answered \(ExportOpen.name) without a file")

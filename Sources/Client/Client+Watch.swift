@@ -20,7 +20,8 @@ extension Client {
             self?.subscribe(result.subscription, continuation)
         }
         guard let result = try? JSONDecoder().decode(ExportWatch.Result.self, from: json) else {
-            throw ClientError(.protocolViolation, "the service answered \(ExportWatch.name) with something else than a result")
+            throw ClientError(
+                .protocolViolation, "the service answered \(ExportWatch.name) with something else than a result")
         }
         continuation.onTermination = { [weak self] reason in
             guard case .cancelled = reason, let self else { return }

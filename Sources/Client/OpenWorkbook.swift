@@ -55,7 +55,8 @@ public final class OpenWorkbook: Sendable {
     private static func read(_ raw: Int32) throws -> Data? {
         var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
         guard poll(&entry, 1, patience * 1_000) != 0 else {
-            throw ClientError(.timedOut, "the service gave nothing of the workbook for \(patience) seconds", isRetryable: true)
+            throw ClientError(
+                .timedOut, "the service gave nothing of the workbook for \(patience) seconds", isRetryable: true)
         }
         var bytes = Data(count: part)
         let count = bytes.withUnsafeMutableBytes { Foundation.read(raw, $0.baseAddress, $0.count) }

@@ -56,7 +56,9 @@ import Testing
         }
     }
 
-    @Test("The pipe gives the content from the offset to its end", arguments: [0, 1, 1_048_575, 1_048_576, 2_499_999, 2_500_000])
+    @Test(
+        "The pipe gives the content from the offset to its end",
+        arguments: [0, 1, 1_048_575, 1_048_576, 2_499_999, 2_500_000])
     func offsets(_ offset: Int) async throws {
         try await withReader { reader in
             let pipe = try ContentPipe(reader, from: offset, patience: .seconds(30))

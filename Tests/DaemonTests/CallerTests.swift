@@ -32,7 +32,8 @@ struct CallerTests {
     private func call(
         _ service: ServiceProcess, as who: Who, _ method: String, _ params: String
     ) async throws -> Finished {
-        let groups = who.groups.isEmpty ? ["--clear-groups"] : ["--groups", who.groups.map(String.init).joined(separator: ",")]
+        let groups =
+            who.groups.isEmpty ? ["--clear-groups"] : ["--groups", who.groups.map(String.init).joined(separator: ",")]
         return try await Programs.run(
             "/usr/bin/setpriv",
             ["--reuid", "\(who.uid)", "--regid", "\(who.uid)"] + groups
@@ -107,7 +108,9 @@ struct CallerTests {
             #expect(try await list(Self.acmeOperator) == [ours.id])
             #expect(try await list(Self.everywhere) == [ours.id, theirs.id])
             #expect(try await list(Self.everywhere, #"{"tenant":"globex"}"#) == [theirs.id])
-            #expect(try job(try await call(service, as: Self.acmeOperator, "export.get", #"{"job":"\#(ours.id)"}"#)).id == ours.id)
+            #expect(
+                try job(try await call(service, as: Self.acmeOperator, "export.get", #"{"job":"\#(ours.id)"}"#)).id
+                    == ours.id)
             // The trail has the user of the calling process, not its word for it.
             let peers = try await service.database.text(
                 "SELECT string_agg(DISTINCT peer_uid::text, ',') FROM adminexport.audit_event WHERE event = 'requested'")
@@ -168,7 +171,8 @@ struct CallerTests {
             // A connection whose rights change is ended, with what waits on it.
             try apply("callers:\n- {user: root, tenants: \"*\", grants: [export]}\n")
             try await eventually("root may") {
-                await failure { _ = try await service.client().call(ExportList.self, .init(actor: ServiceProcess.owner)) } == nil
+                await failure { _ = try await service.client().call(ExportList.self, .init(actor: ServiceProcess.owner)) }
+                    == nil
             }
             let client = try service.client()
             _ = try await client.call(ServiceInfo.self, NoMembers())

@@ -28,7 +28,8 @@ import Testing
             let client = try service.client()
             let done = try await service.export()
             // Deleting comes last: the others need the file.
-            let methods = MethodDescription.all.filter { $0.name != ExportDelete.name }
+            let methods =
+                MethodDescription.all.filter { $0.name != ExportDelete.name }
                 + MethodDescription.all.filter { $0.name == ExportDelete.name }
             var count = 0
             for method in methods {

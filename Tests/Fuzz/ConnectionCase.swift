@@ -58,7 +58,8 @@ enum ConnectionCase {
         if !isAlive, !input.contains(sequence: "last") { fail("the next request is not answered") }
         for reply in whole where (try? JSONScanner.scan(reply[...], depth: 64)) == nil { fail("a reply is no JSON") }
         let cut = replies(to: Cuts(bytes, seed: seed))
-        let mayDiffer = (whole + cut).contains { $0.contains(sequence: "duplicate-id") }
+        let mayDiffer =
+            (whole + cut).contains { $0.contains(sequence: "duplicate-id") }
             || bytes.contains(sequence: "cancelRequest")
         if cut != whole, !mayDiffer { fail("a cut stream is answered otherwise") }
     }

@@ -188,7 +188,9 @@ import Testing
             #expect(try await worker(pool) { try await leases.end(first, .handedBack, on: $0) })
             let second = try #require(try await claim(pool, leases))
             #expect(second.attempt == 1 && second.epoch == 2)
-            let asked = try await api(pool) { try await jobs.cancel(started.id, owner: .anyone(ofTenants: nil), peer: Self.peer, on: $0) }
+            let asked = try await api(pool) {
+                try await jobs.cancel(started.id, owner: .anyone(ofTenants: nil), peer: Self.peer, on: $0)
+            }
             #expect(asked.state == .running && asked.isCancelRequested)
             #expect(try await worker(pool) { try await leases.peek(second, on: $0) } == .cancelRequested)
             #expect(try await worker(pool) { try await leases.end(second, .handedBack, on: $0) })
@@ -202,9 +204,13 @@ import Testing
         try await TestDatabase.with { database in
             let pool = database.pool()
             let started = try await start(pool)
-            let job = try await api(pool) { try await jobs.cancel(started.id, owner: .anyone(ofTenants: nil), peer: Self.peer, on: $0) }
+            let job = try await api(pool) {
+                try await jobs.cancel(started.id, owner: .anyone(ofTenants: nil), peer: Self.peer, on: $0)
+            }
             #expect(job.state == .cancelled && job.revision == started.revision + 1)
-            let again = try await api(pool) { try await jobs.cancel(started.id, owner: .anyone(ofTenants: nil), peer: Self.peer, on: $0) }
+            let again = try await api(pool) {
+                try await jobs.cancel(started.id, owner: .anyone(ofTenants: nil), peer: Self.peer, on: $0)
+            }
             #expect(again.revision == job.revision)
             #expect(try await claim(pool, leases()) == nil)
         }

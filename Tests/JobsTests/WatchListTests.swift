@@ -29,9 +29,10 @@ private struct Sample: Watched {
     }
 
     private func revisions(_ answers: [(id: Int, news: WatchList<Sample>.News)]) -> [Int: Int] {
-        Dictionary(uniqueKeysWithValues: answers.map { id, news in
-            if case .job(let job) = news { (id, job.revision) } else { (id, -1) }
-        })
+        Dictionary(
+            uniqueKeysWithValues: answers.map { id, news in
+                if case .job(let job) = news { (id, job.revision) } else { (id, -1) }
+            })
     }
 
     @Test("Two hundred watchers of two hundred jobs are one question, with what each knows")

@@ -32,7 +32,8 @@ struct Discovery {
         guard let notification = list(document["x-notifications"]).first(where: { $0["name"] == .string(name) }) else {
             return nil
         }
-        let direction = notification["x-direction"] == "to-caller" ? "the service to the caller" : "the caller to the service"
+        let direction =
+            notification["x-direction"] == "to-caller" ? "the service to the caller" : "the caller to the service"
         return ["\(name): a notification of \(direction)", text(notification["summary"])]
             + section("Parameters", list(notification["params"]).map(param))
     }

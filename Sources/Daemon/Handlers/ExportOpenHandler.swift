@@ -21,7 +21,8 @@ struct ExportOpenHandler: MethodHandler {
         case .identity: form = .content(offset: offset)
         case .zstd:
             guard offset == 0 else {
-                throw RPCError.invalidParams("offset", "offset is 0 with the encoding zstd: the archive is given as a whole.")
+                throw RPCError.invalidParams(
+                    "offset", "offset is 0 with the encoding zstd: the archive is given as a whole.")
             }
             form = .archive
         }

@@ -28,8 +28,11 @@ enum ParamCheck {
             try check(text, rule, path)
         case .integer(let range):
             guard let value = Int(String(decoding: bytes, as: UTF8.self)), range.contains(value) else {
-                throw wrong(path, range.upperBound < Schema.largestInteger ? "an integer from \(range.lowerBound) to \(range.upperBound)"
-                    : "an integer from \(range.lowerBound) on, below 2^53")
+                throw wrong(
+                    path,
+                    range.upperBound < Schema.largestInteger
+                        ? "an integer from \(range.lowerBound) to \(range.upperBound)"
+                        : "an integer from \(range.lowerBound) on, below 2^53")
             }
         case .boolean:
             guard bytes.elementsEqual("true".utf8) || bytes.elementsEqual("false".utf8) else {

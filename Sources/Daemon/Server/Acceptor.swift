@@ -23,6 +23,8 @@ final class Acceptor: Sendable {
     /// A pipe: the thread watches one end, and is woken by the other.
     private let wakeUp: (read: Int32, write: Int32)
     private let isStopping = Atomic(false)
+    /// The thread's own.
+    private let refusals = Mutex(LogThrottle())
 
     init(logger: Logger) {
         (connections, continuation) = AsyncStream.makeStream(of: Accepted.self, bufferingPolicy: .unbounded)
@@ -96,7 +98,7 @@ final class Acceptor: Sendable {
             case .none:
                 isExhausted = false
             case .exhausted:
-                logger.error("No descriptor is left for a connection; it is refused")
+                tellRefusal("no descriptor is left", nil)
                 close(spare)
                 if case .connection(let descriptor) = accept(socket) { Self.refuse(descriptor, exhaustedLine) }
                 spare = Self.openSpare()
@@ -123,14 +125,23 @@ final class Acceptor: Sendable {
             return
         }
         if let line = admit(peer) {
-            logger.notice("Refused a connection over the limit", metadata: ["uid": "\(peer.uid)"])
+            tellRefusal("over the limit", peer)
             Self.refuse(descriptor, line)
         } else {
             continuation.yield(Accepted(descriptor: descriptor, peer: peer))
         }
     }
 
-    private static func refuse(_ descriptor: Int32, _ line: [UInt8]) {
+    /// Whoever connects again and again must not fill the log.
+    private func tellRefusal(_ reason: String, _ peer: PeerIdentity?) {
+        guard let missed = refusals.withLock({ $0.admit(at: .now) }) else { return }
+        var metadata: Logger.Metadata = ["reason": "\(reason)", "more of them since the last line": "\(missed)"]
+        if let peer { metadata["uid"] = "\(peer.uid)" }
+        logger.notice("Refused a connection", metadata: metadata)
+    }
+
+    /// Tells the peer why, as well as that can be done at once, and closes the descriptor.
+    static func refuse(_ descriptor: Int32, _ line: [UInt8]) {
         _ = send(descriptor, line, line.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
         close(descriptor)
     }

@@ -1,5 +1,4 @@
 internal import ExportAPI
-private import Glibc
 internal import JSONRPC
 internal import Logging
 internal import NIOCore
@@ -41,14 +40,16 @@ final class ServedConnection: Sendable {
             do throws(SocketError) {
                 socket = try ConnectedSocket(duplicating: descriptor)
             } catch {
-                close(descriptor)
+                // It came in with the last descriptor there was.
+                Acceptor.refuse(descriptor, OneLineReply.error(.noDescriptorLeft))
                 throw error
             }
             let channel = try await SocketTransport.channel(adopting: descriptor, on: group)
             try await channel.executeThenClose { inbound, _ in
                 let connection = Connection(
                     transport: SocketTransport(inbound: inbound, channel: channel.channel, socket: socket),
-                    dispatcher: dispatcher, session: Session(number: number, peer: peer, rights: rights), limits: connectionLimits)
+                    dispatcher: dispatcher, session: Session(number: number, peer: peer, rights: rights),
+                    limits: connectionLimits)
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask { await connection.run() }
                     group.addTask {
@@ -119,4 +120,9 @@ final class ServedConnection: Sendable {
         if stalls.reading > .milliseconds(limits.partialLineMs) { return "unfinished line" }
         return nil
     }
+}
+
+extension RPCError {
+    static let noDescriptorLeft = RPCError(
+        .overloaded, "The service has no descriptor left for another connection. Try again in a moment.", retryable: true)
 }

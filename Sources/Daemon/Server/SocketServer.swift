@@ -36,9 +36,7 @@ final class SocketServer: Service {
         self.limits = limits
         self.logger = logger
         state = Mutex(State(policy: policy))
-        let exhausted = RPCError(
-            .overloaded, "The service has no descriptor left for another connection. Try again in a moment.", retryable: true)
-        acceptor.start(socket, exhausted: OneLineReply.error(exhausted)) { [self] in admit($0) }
+        acceptor.start(socket, exhausted: OneLineReply.error(.noDescriptorLeft)) { [self] in admit($0) }
     }
 
     func run() async throws {

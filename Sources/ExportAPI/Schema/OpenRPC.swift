@@ -14,7 +14,8 @@ public enum OpenRPC {
             "methods": .array(MethodDescription.all.map(method)),
             "components": [
                 "schemas": .object(
-                    Dictionary(components.map { ($0.name, $0.schema.json(closed: $0.name == "Actor")) }) { first, _ in first }
+                    Dictionary(components.map { ($0.name, $0.schema.json(closed: $0.name == "Actor")) }) { first, _ in first
+                    }
                 ),
                 "errors": .object(Dictionary(ErrorKind.allCases.map { ($0.rawValue, error($0)) }) { first, _ in first }),
             ],

@@ -58,7 +58,8 @@ public enum ErrorKind: String, Sendable, CaseIterable {
             "The caller or the administrator may not; `reason` is caller-not-allowed, unknown-tenant, unknown-administrator, ambiguous-actor, administrator-disabled, no-permission or scope-changed."
         case .notFound: "There is no such job, or it is somebody else's."
         case .notReady: "The job has no file: `state` says why. Retryable while it is queued or runs."
-        case .conflict: "The idempotency key was used with other options, or the file is under legal hold (`reason` is held)."
+        case .conflict:
+            "The idempotency key was used with other options, or the file is under legal hold (`reason` is held)."
         case .quotaExceeded: "The tenant has `limit` jobs in the queue; try again after `retryAfterMs`."
         case .expired: "The file is not kept any more."
         case .unavailable: "The database or the archives (`reason` is storage) cannot be used now."

@@ -34,7 +34,8 @@ package actor ArchiveDisk {
         let reader = try store.open(name)
         guard offset <= reader.size else { throw ArchiveError(.damaged, "the archive is shorter than its job says") }
         return OpenedFile(
-            adopting: try transfers.start(reader, from: offset, for: user), size: reader.size, archiveSize: reader.archiveSize)
+            adopting: try transfers.start(reader, from: offset, for: user), size: reader.size,
+            archiveSize: reader.archiveSize)
     }
 
     /// Opens a file as it lies on the disk.

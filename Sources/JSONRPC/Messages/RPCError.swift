@@ -70,7 +70,9 @@ extension RPCError {
     }
 
     package static func methodNotFound(_ method: String) -> RPCError {
-        RPCError(-32601, "method-not-found", "There is no method of the name \(excerpt(method)). rpc.discover tells which there are.")
+        RPCError(
+            -32601, "method-not-found",
+            "There is no method of the name \(excerpt(method)). rpc.discover tells which there are.")
     }
 
     package static func invalidParams(_ param: String, _ message: String) -> RPCError {
