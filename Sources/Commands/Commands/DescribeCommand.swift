@@ -13,12 +13,13 @@ struct DescribeCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            guard let lines = try await Discovery(service.connect()).lines(describing: method) else {
+            let discovery = try await Discovery(service.connect())
+            guard let found = discovery.method(method) else {
                 throw CommandFailure(
                     status: .usage, message: "there is no method \(method); adminexport methods lists those there are")
             }
-            if service.json { return try Output.json(lines) }
-            try Output.result(lines.joined(separator: "\n"))
+            if service.json { return try Output.json(found) }
+            try Output.result(discovery.lines(describing: found).joined(separator: "\n"))
         }
     }
 }

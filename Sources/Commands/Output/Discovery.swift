@@ -24,18 +24,17 @@ struct Discovery {
         }
     }
 
-    /// The lines that tell a method; nil where there is none of the name.
-    func lines(describing name: String) throws -> [String]? {
-        if let method = list(document["methods"]).first(where: { $0["name"] == .string(name) }) {
-            return try lines(method)
-        }
-        guard let notification = list(document["x-notifications"]).first(where: { $0["name"] == .string(name) }) else {
-            return nil
-        }
-        let direction =
-            notification["x-direction"] == "to-caller" ? "the service to the caller" : "the caller to the service"
-        return ["\(name): a notification of \(direction)", text(notification["summary"])]
-            + section("Parameters", list(notification["params"]).map(param))
+    /// What the document has of a method or a notification; nil where there is none of the name.
+    func method(_ name: String) -> JSONValue? {
+        (list(document["methods"]) + list(document["x-notifications"])).first { $0["name"] == .string(name) }
+    }
+
+    /// The lines that tell it to a person.
+    func lines(describing method: JSONValue) throws -> [String] {
+        guard let direction = method["x-direction"] else { return try lines(method) }
+        let way = direction == "to-caller" ? "the service to the caller" : "the caller to the service"
+        return ["\(text(method["name"])): a notification of \(way)", text(method["summary"])]
+            + section("Parameters", list(method["params"]).map(param))
     }
 
     private func lines(_ method: JSONValue) throws -> [String] {
