@@ -82,7 +82,6 @@ public final class Client: Sendable {
     /// Ends the connection; calls that wait fail.
     public func close() {
         end(ClientError(.connectionLost, "the connection was closed"))
-        socket.shutdown()
     }
 
     // MARK: Calls
@@ -215,6 +214,8 @@ public final class Client: Sendable {
     }
 
     private func end(_ error: ClientError) {
+        // The service is not to serve a client that listens no more.
+        defer { socket.shutdown() }
         let (waiting, subscriptions) = state.withLock { state in
             state.ended = state.ended ?? error
             defer { (state.waiting, state.subscriptions) = ([:], [:]) }

@@ -57,6 +57,7 @@ import Testing
             ("log:\n  level: loud\n", "log.level is \"loud\""), ("database.url: x\n", "nest the words"),
             ("socket:\n", "socket is one value"),
             ("callers:\n- {group: g, tenants: all, grants: [export]}\n", "line 2: a caller is"),
+            ("callers:\n- {group: g, tenants: [\"*\"], grants: [export]}\n", "line 2: a caller is"),
             ("callers:\n- {group: g, tenants: \"*\", grants: [export], more: 1}\n", "line 2: there is no key callers.more"),
             ("callers:\n- {tenants: \"*\", grants: [export]}\n", "line 2: a caller is either"),
             ("database:\n  url: \"postgresql://u:s3cret@h/d\n", "not YAML"),

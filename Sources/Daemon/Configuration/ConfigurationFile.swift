@@ -27,7 +27,12 @@ struct ConfigurationFile: Equatable {
                     }
                     self = .all
                 } else {
-                    self = .some(try container.decode([String].self))
+                    let slugs = try container.decode([String].self)
+                    guard !slugs.contains("*") else {
+                        throw DecodingError.dataCorruptedError(
+                            in: container, debugDescription: "\"*\" stands by itself, not in a list")
+                    }
+                    self = .some(slugs)
                 }
             }
 

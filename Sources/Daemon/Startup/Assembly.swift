@@ -55,6 +55,8 @@ struct Assembly {
     ///
     /// - Parameter reload: reads the configuration again, at SIGHUP.
     func serve(manager: ServiceManager, reload: @escaping @Sendable () throws -> ServiceConfiguration) async throws {
+        // Until somebody listens for it: it is not to end a service that is only just starting.
+        signal(SIGHUP, SIG_IGN)
         DescriptorLimit.raise()
         let workers = configuration.workers
         try FileSystem.checkArchives(configuration.archives, writing: workers > 0)
