@@ -72,11 +72,13 @@ import Testing
             // Each of twenty connections watches ten jobs.
             var clients: [Client] = []
             var streams: [AsyncThrowingStream<Job, any Error>] = []
+            var streamed: [String] = []
             for _ in 1...20 {
                 let client = try service.client()
                 for _ in 1...10 {
                     let job = try await client.call(ExportStart.self, .init(actor: Self.owner)).job
                     streams.append(try await client.watch(Self.owner, job: job.id).changes)
+                    streamed.append(job.id)
                 }
                 clients.append(client)
             }
@@ -101,6 +103,11 @@ import Testing
             let queries = count() - before
             let ticks = start.duration(to: .now) / .milliseconds(250)
             #expect(Double(queries) <= ticks + 2, "\(queries) queries in \(ticks) ticks")
+            // A watch outlives the database's connections.
+            _ = try await clients[0].call(ExportCancel.self, .init(actor: Self.owner, job: streamed[0]))
+            var last: Job?
+            for try await change in streams[0] { last = change }
+            #expect(last?.id == streamed[0] && last?.state == .cancelled)
             withExtendedLifetime(streams) {}
         }
     }

@@ -88,7 +88,7 @@ public enum OpenRPC {
         [
             "name": "$/cancelRequest", "x-direction": "to-service",
             "summary":
-                "Cancels a request of this connection, which is then answered: with request-cancelled, or with its result where that was there already. An id that is not in flight is ignored.",
+                "Cancels a request of this connection: it is answered so, or with its result; an unknown id is ignored.",
             "params": [
                 [
                     "name": "id", "description": "The request's id.", "required": true,
