@@ -1,0 +1,93 @@
+@testable import JSONRPC
+import Testing
+
+@Suite struct OutboxTests {
+    private func entry(_ text: String, key: String? = nil, file: Int? = nil) -> Outbox<Int>.Entry {
+        Outbox.Entry(line: Array(text.utf8), attachments: file.map { [$0] } ?? [], key: key, ticket: nil)
+    }
+
+    private func texts(_ entries: [Outbox<Int>.Entry]) -> [String] {
+        entries.map { String(decoding: $0.line, as: UTF8.self) }
+    }
+
+    @Test("Entries go in order, together up to the size, and count until they are sent")
+    func order() {
+        var outbox = Outbox<Int>()
+        for text in ["aa", "bb", "cc", "dddddddd", "e"] { outbox.add(entry(text)) }
+        #expect(outbox.bytes == 15)
+        let first = outbox.next(upTo: 5)
+        #expect(texts(first) == ["aa", "bb"] && outbox.bytes == 15)
+        outbox.sent(first)
+        #expect(outbox.bytes == 11)
+        #expect(texts(outbox.next(upTo: 5)) == ["cc"])
+        // One that is longer than the size goes by itself.
+        #expect(texts(outbox.next(upTo: 5)) == ["dddddddd"])
+        #expect(texts(outbox.next(upTo: 5)) == ["e"])
+        #expect(outbox.next(upTo: 5).isEmpty && outbox.isEmpty)
+    }
+
+    @Test("An entry with an attachment goes by itself")
+    func attachments() {
+        var outbox = Outbox<Int>()
+        outbox.add(entry("a"))
+        outbox.add(entry("b", file: 1))
+        outbox.add(entry("c", file: 2))
+        outbox.add(entry("d"))
+        #expect((1...4).map { _ in texts(outbox.next(upTo: 100)).joined() } == ["a", "b", "c", "d"])
+    }
+
+    @Test("Of two entries with one key the newer is sent, in the place of the older, unless that is on its way")
+    func replacing() {
+        var outbox = Outbox<Int>()
+        outbox.add(entry("k1", key: "k"))
+        outbox.add(entry("x"))
+        outbox.add(entry("k22", key: "k"))
+        #expect(outbox.bytes == 4)
+        #expect(texts(outbox.next(upTo: 3)) == ["k22"])
+        outbox.add(entry("k3", key: "k"))
+        #expect(texts(outbox.next(upTo: 100)) == ["x", "k3"])
+        outbox.add(entry("k4", key: "k"))
+        outbox.discard(key: "k")
+        #expect(outbox.isEmpty && outbox.bytes == 6)
+    }
+}
+
+@Suite struct InFlightTests {
+    private func id(_ text: String) throws -> RequestID {
+        try #require(RequestID(json: Array(text.utf8)[...]))
+    }
+
+    @Test("Past the window units are parked in order, past that refused; a place that is free goes to the first of them")
+    func window() {
+        var inFlight = InFlight(window: 2, parkingSpace: 2)
+        #expect((1...5).map { inFlight.admit($0, isControl: false) } == [.start, .start, .park, .park, .refuse])
+        #expect(inFlight.finish(isControl: false) == 3)
+        #expect(inFlight.unpark(4) && !inFlight.unpark(4) && !inFlight.unpark(3))
+        #expect(inFlight.finish(isControl: false) == nil && !inFlight.isIdle)
+        #expect(inFlight.finish(isControl: false) == nil && inFlight.isIdle)
+    }
+
+    @Test("Control units have a lane of their own")
+    func control() {
+        var inFlight = InFlight(window: 1, parkingSpace: 1)
+        #expect(inFlight.admit(1, isControl: false) == .start)
+        #expect((2...7).map { inFlight.admit($0, isControl: true) } == [.start, .start, .start, .start, .park, .refuse])
+        #expect(inFlight.finish(isControl: true) == 6)
+        #expect(inFlight.admit(8, isControl: false) == .park)
+    }
+
+    @Test("Ids are the same when their values are, and are free when they are released")
+    func ids() throws {
+        var inFlight = InFlight(window: 1, parkingSpace: 1)
+        #expect(inFlight.reserve(try id("\"A\""), for: 1))
+        #expect(!inFlight.reserve(try id("\"\\u0041\""), for: 2))
+        #expect(inFlight.reserve(try id("1"), for: 2) && inFlight.reserve(try id("\"1\""), for: 2))
+        #expect(inFlight.reserve(try id("0"), for: 3) && !inFlight.reserve(try id("-0"), for: 3))
+        #expect(inFlight.reserve(try id("\"é\""), for: 3) && inFlight.reserve(try id("\"e\u{301}\""), for: 3))
+        inFlight.release(try id("\"\\u0041\""))
+        #expect(inFlight.reserve(try id("\"A\""), for: 4) && inFlight.unit(of: try id("\"A\"")) == 4)
+        for text in ["null", "1.5", "1e2", "true", "{}", "\"\(String(repeating: "x", count: 129))\""] {
+            #expect(RequestID(json: Array(text.utf8)[...]) == nil)
+        }
+    }
+}
