@@ -79,13 +79,20 @@ import Testing
     @Test("Ids are the same when their values are, and are free when they are released")
     func ids() throws {
         var inFlight = InFlight(window: 1, parkingSpace: 1)
-        #expect(inFlight.reserve(try id("\"A\""), for: 1))
-        #expect(!inFlight.reserve(try id("\"\\u0041\""), for: 2))
-        #expect(inFlight.reserve(try id("1"), for: 2) && inFlight.reserve(try id("\"1\""), for: 2))
-        #expect(inFlight.reserve(try id("0"), for: 3) && !inFlight.reserve(try id("-0"), for: 3))
-        #expect(inFlight.reserve(try id("\"é\""), for: 3) && inFlight.reserve(try id("\"e\u{301}\""), for: 3))
-        inFlight.release(try id("\"\\u0041\""))
-        #expect(inFlight.reserve(try id("\"A\""), for: 4) && inFlight.unit(of: try id("\"A\"")) == 4)
+        // Each in turn: whether it was free.
+        let asked: [(String, Bool)] = [
+            (#""A""#, true), (#""\u0041""#, false), ("1", true), (#""1""#, true), ("0", true), ("-0", false),
+            (#""é""#, true), (#""e\u0301""#, true),
+        ]
+        for (text, isFree) in asked {
+            let wasFree = inFlight.reserve(try id(text), for: 1)
+            #expect(wasFree == isFree, "\(text)")
+        }
+        inFlight.release(try id(#""\u0041""#))
+        let again = try id(#""A""#)
+        #expect(inFlight.unit(of: again) == nil)
+        let wasFree = inFlight.reserve(again, for: 4)
+        #expect(wasFree && inFlight.unit(of: again) == 4)
         for text in ["null", "1.5", "1e2", "true", "{}", "\"\(String(repeating: "x", count: 129))\""] {
             #expect(RequestID(json: Array(text.utf8)[...]) == nil)
         }
