@@ -3,6 +3,7 @@ import base64
 import fcntl
 import hashlib
 import os
+import socket
 import stat
 
 from suite import case
@@ -213,3 +214,18 @@ for _method, _more in (("export.open", {}), ("export.open", {"encoding": "zstd"}
                 is_error(reply, 1001, "permission-denied", id=1)
             assert not peer.descriptors
     case(f"files: {_method} {_more.get('encoding', '')} by an administrator who may not".replace("  ", " "))(_denied)
+
+
+@case("files: descriptors that a caller sends are dropped, and the line beside them is answered")
+def _(service):
+    with service.peer() as peer, open(os.devnull, "rb") as null:
+        for number in range(100):
+            socket.send_fds(peer.socket, [request("service.info", id=number)], [null.fileno()] * 10)
+            is_result(peer.reply(), number)
+        ends = os.pipe()
+        socket.send_fds(peer.socket, [request("service.info", id="pipe")], [ends[1]])
+        is_result(peer.reply(), "pipe")
+        os.close(ends[1])
+        # Nobody else holds the writing end any more.
+        assert os.read(ends[0], 1) == b""
+        os.close(ends[0])
