@@ -21,18 +21,23 @@ actor HealthProbe {
     private static let freshness: Duration = .milliseconds(250)
 
     private let exports: ExportService
-    private var look: (task: Task<ServiceHealth.Result, Never>, since: ContinuousClock.Instant)?
+    private var looking: Task<ServiceHealth.Result, Never>?
+    private var last: (health: ServiceHealth.Result, at: ContinuousClock.Instant)?
 
     init(exports: ExportService) {
         self.exports = exports
     }
 
     func health() async -> ServiceHealth.Result {
-        if let look, look.since.duration(to: .now) < Self.freshness { return await look.task.value }
+        if let looking { return await looking.value }
+        if let last, last.at.duration(to: .now) < Self.freshness { return last.health }
         // On nobody's account: whoever comes first may have a long line of its own.
         let task = Task { [exports] in await PostgresPool.withParty(0) { await Self.look(at: exports) } }
-        look = (task, .now)
-        return await task.value
+        looking = task
+        let health = await task.value
+        looking = nil
+        last = (health, .now)
+        return health
     }
 
     private static func look(at exports: ExportService) async -> ServiceHealth.Result {
