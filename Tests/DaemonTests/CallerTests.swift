@@ -27,7 +27,8 @@ struct CallerTests {
     private static let acmeOperator = Who(uid: 4_343)
     private static let everywhere = Who(uid: 4_444)
     private static let stranger = Who(uid: 4_242)
-    private static let nobody = Who(uid: 65_534)
+    /// Though in a group that may.
+    private static let nobody = Who(uid: 65_534, groups: [777])
 
     private func call(
         _ service: ServiceProcess, as who: Who, _ method: String, _ params: String
@@ -72,7 +73,7 @@ struct CallerTests {
             let theirs = try job(try await call(service, as: Self.globex, "export.start", params("globex")))
             for (who, method, params) in [
                 (Self.acme, "export.start", params("globex")), (Self.globex, "export.start", params("acme")),
-                (Self.stranger, "export.start", params("globex")), (Self.nobody, "export.start", params("acme")),
+                (Self.stranger, "export.start", params("globex")), (Self.nobody, "export.start", params("globex")),
                 (Self.acme, "export.get", params("globex", job: theirs.id)),
                 (Self.globex, "export.cancel", params("acme", job: ours.id)),
                 (Self.acmeOperator, "export.start", params("acme")),

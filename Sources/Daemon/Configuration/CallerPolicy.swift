@@ -62,12 +62,13 @@ struct CallerPolicy: Sendable {
     }
 
     func rights(of peer: PeerIdentity) -> Rights {
-        Rights(
+        // Users whom this user namespace does not have all look alike: whoever it is, is nobody.
+        guard peer.uid != PeerIdentity.overflowID else { return Rights(rules: []) }
+        return Rights(
             rules: entries.filter { entry in
                 switch entry.who {
-                // Ids that this user namespace does not have all look alike: nobody is let in by one.
-                case .user(let uid): uid == peer.uid && uid != PeerIdentity.overflowID
-                case .group(let gid): peer.groups.contains(gid) && gid != PeerIdentity.overflowID
+                case .user(let uid): uid == peer.uid
+                case .group(let gid): peer.groups.contains(gid)
                 }
             }.map(\.rule))
     }
