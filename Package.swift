@@ -226,6 +226,7 @@ targets.append(
         ],
         resources: [
             .embedInCode("Schema/0001-jobs.sql"),
+            .embedInCode("Schema/0002-queue.sql"),
             .embedInCode("Schema/directory-grants.sql"),
             .embedInCode("Schema/directory.sql"),
         ]

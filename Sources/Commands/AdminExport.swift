@@ -30,7 +30,8 @@ package struct AdminExport: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, StartCommand.self, GetCommand.self, ListCommand.self, WaitCommand.self, CancelCommand.self,
             DownloadCommand.self, DeleteCommand.self, InfoCommand.self, HealthCommand.self, CallCommand.self,
-            MethodsCommand.self, DescribeCommand.self,
+            MethodsCommand.self, DescribeCommand.self, AuditCommand.self, HoldCommand.self, WorkersCommand.self,
+            DrainCommand.self, PauseCommand.self, ResumeCommand.self,
         ])
 
     package init() {}

@@ -34,12 +34,13 @@ import Testing
     func environment() throws {
         #expect(
             ConfigurationKey.allCases.map(\.variable) == [
-                "SOCKET", "DATABASE_URL", "DIRECTORY_URL", "ARCHIVES", "WORKERS", "RETENTION", "HISTORY", "LEASE",
-                "DEADLINE",
+                "SOCKET", "DATABASE_URL", "DATABASE_LISTEN", "DIRECTORY_URL", "ARCHIVES", "WORKERS", "RETENTION", "HISTORY",
+                "LEASE", "DEADLINE",
                 "LOG_LEVEL", "WORKBOOK_CELL_REFERENCES", "WORKBOOK_COMPRESSION_LEVEL", "LIMITS_CONNECTIONS",
                 "LIMITS_CONNECTIONS_PER_USER", "LIMITS_LINE_BYTES", "LIMITS_IN_FLIGHT", "LIMITS_PARTIAL_LINE_MS",
                 "LIMITS_UNREAD_OUTPUT_MS", "LIMITS_SUBSCRIPTIONS", "LIMITS_TRANSFERS", "LIMITS_TRANSFERS_PER_USER",
                 "LIMITS_RUNNING_PER_TENANT", "LIMITS_QUEUED_PER_TENANT",
+                "LIMITS_LEAST_FREE_BYTES",
             ])
     }
 

@@ -27,6 +27,9 @@ import Testing
         try await ServiceProcess.with { service in
             let client = try service.client()
             let done = try await service.export()
+            // One that is held cannot be deleted.
+            let held = try await service.export()
+            let worker = try #require(try await client.call(ServiceWorkers.self, NoMembers()).workers.first)
             // Deleting comes last: the others need the file.
             let methods =
                 MethodDescription.all.filter { $0.name != ExportDelete.name }
@@ -34,7 +37,8 @@ import Testing
             var count = 0
             for method in methods {
                 for example in method.examples {
-                    let params = Self.replacing(example.params, job: done.id)
+                    let job = method.name == ServiceHold.name ? held : done
+                    let params = Self.replacing(example.params, job: job.id, worker: worker.id)
                     let json = try await client.call(method.name, params: JSONEncoder().encode(params))
                     let result = try JSONDecoder().decode(JSONValue.self, from: json)
                     #expect(method.result.faults(result).isEmpty, "\(method.name) \(method.result.faults(result))")
@@ -46,10 +50,11 @@ import Testing
         }
     }
 
-    /// The example's job is another one here.
-    private static func replacing(_ params: JSONValue, job: String) -> JSONValue {
+    /// The example's job and worker are others here.
+    private static func replacing(_ params: JSONValue, job: String, worker: String) -> JSONValue {
         guard case .object(var members) = params else { return params }
         if members["job"] != nil { members["job"] = .string(job) }
+        if members["worker"] != nil { members["worker"] = .string(worker) }
         return .object(members)
     }
 

@@ -64,12 +64,16 @@ import Testing
                 defer { try? FileManager.default.removeItem(atPath: folder) }
                 let calls = FailingCalls(fatal: fatal, error: error)
                 let store = ArchiveStore(root: FilePath(folder), calls: calls)
+                let disk = ArchiveDisk(store: store)
                 let runner = ExportRunner(
-                    directory: pool, database: JobDatabase(pool: pool, role: DatabaseRole.worker), contract: contract,
-                    disk: ArchiveDisk(store: store), settings: WorkbookSettings(version: "1.2.3"))
+                    directory: pool,
+                    storage: StorageGuard(
+                        database: JobDatabase(pool: pool, role: DatabaseRole.worker), disk: disk, leastFree: 0),
+                    contract: contract, disk: disk, settings: WorkbookSettings(version: "1.2.3"))
                 let outcome: Result<JobResult, any Error>
                 do {
-                    outcome = .success(try await runner.run(job, progress: Progress()))
+                    outcome = .success(
+                        try await runner.run(job, progress: Progress(), lease: LeaseClock(until: .now + .seconds(60))))
                 } catch {
                     outcome = .failure(error)
                 }

@@ -47,10 +47,10 @@ import Testing
                 database: JobDatabase(pool: database.pool(), role: DatabaseRole.worker),
                 disk: ArchiveDisk(store: ArchiveStore(root: FilePath(root))), history: .seconds(1_000_000),
                 logger: Logger(label: "test"))
-            try await retention.sweepOrphans()
+            #expect(try await retention.sweepOrphans() == orphans.count)
             #expect(try Set(FileManager.default.contentsOfDirectory(atPath: month)) == Set(kept))
             // A second look finds nothing more.
-            try await retention.sweepOrphans()
+            #expect(try await retention.sweepOrphans() == 0)
             #expect(try FileManager.default.contentsOfDirectory(atPath: month).count == kept.count)
         }
     }
@@ -70,7 +70,7 @@ import Testing
                     now() + CASE WHEN i = 3 THEN interval '1 h' ELSE interval '-1 h' END, 'x', i = 2 FROM generate_series(1, 3) i
                 """)
             func sweep(_ history: Duration) async throws -> String? {
-                try await Retention(
+                _ = try await Retention(
                     database: JobDatabase(pool: database.pool(), role: DatabaseRole.worker),
                     disk: ArchiveDisk(store: ArchiveStore(root: FilePath(root))), history: history,
                     logger: Logger(label: "test")

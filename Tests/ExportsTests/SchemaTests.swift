@@ -14,7 +14,7 @@ import Testing
                     }
                     return try await group.reduce(into: []) { $0.append($1) }
                 }
-                #expect(outcomes.count { $0.applied == [1] } == 2)
+                #expect(outcomes.count { $0.applied == Array(1...Migrator.version) } == 2)
                 #expect(outcomes.count { $0.createdDirectory } == 2)
                 #expect(try await Migrator().run(withDirectory: true, on: one.connect()) == Migrator.Outcome())
             }
@@ -29,11 +29,13 @@ import Testing
                 try await connection.withTransaction(role: "adminexport_api") { try await Migrator.check(on: $0) }
             }
             try await check()
-            try await database.execute("INSERT INTO adminexport.schema_migration VALUES (2, 1)")
+            let next = Migrator.version + 1
+            try await database.execute("INSERT INTO adminexport.schema_migration VALUES (\(next), 1)")
             try await check()
-            try await database.execute("UPDATE adminexport.schema_migration SET min_binary = 2 WHERE version = 2")
-            await #expect(throws: SchemaError.tooNew(2)) { try await check() }
-            await #expect(throws: SchemaError.tooNew(2)) {
+            try await database.execute(
+                "UPDATE adminexport.schema_migration SET min_binary = \(next) WHERE version = \(next)")
+            await #expect(throws: SchemaError.tooNew(next)) { try await check() }
+            await #expect(throws: SchemaError.tooNew(next)) {
                 _ = try await Migrator().run(withDirectory: false, on: database.connect())
             }
         }

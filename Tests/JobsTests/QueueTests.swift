@@ -117,15 +117,15 @@ import Testing
             let first = try #require(try await claim(pool, leases))
             try await database.execute("UPDATE adminexport.lease SET expires_at = clock_timestamp() - interval '1 s'")
             let ends: [LeaseStore.End] = [
-                .succeeded(Self.result), .failed(JobFailure(kind: "k", message: "m")), .cancelled, .handedBack,
+                .succeeded(Self.result), .failed(JobFailure(kind: "k", message: "m")), .cancelled,
                 .retried(JobFailure(kind: "k", message: "m"), delay: .zero, giveUpAfter: .seconds(1)),
             ]
             for end in ends { #expect(try await !worker(pool) { try await leases.end(first, end, on: $0) }) }
             #expect(try await worker(pool) { try await leases.renew(first, rowsDone: 1, rowsTotal: nil, on: $0) } == .lost)
             // Right after a restart of the server nobody's lease is taken; this server has just started, maybe.
             let brief = self.leases(lease: .milliseconds(1))
-            #expect(try await worker(pool) { try await brief.sweep(on: $0) })
-            #expect(try await !worker(pool) { try await brief.sweep(on: $0) })
+            #expect(try await worker(pool) { try await brief.sweep(.leaseOver, on: $0) })
+            #expect(try await !worker(pool) { try await brief.sweep(.leaseOver, on: $0) })
             let second = try #require(try await claim(pool, leases))
             #expect(second.id == started.id && second.epoch == 2 && second.attempt == 2)
             for end in ends { #expect(try await !worker(pool) { try await leases.end(first, end, on: $0) }) }
@@ -144,7 +144,7 @@ import Testing
             let started = try await start(pool)
             for _ in 0..<3 {
                 _ = try #require(try await claim(pool, brief))
-                while try await !worker(pool, { try await brief.sweep(on: $0) }) {}
+                while try await !worker(pool, { try await brief.sweep(.leaseOver, on: $0) }) {}
             }
             let job = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(job.state == .failed && job.failure?.kind == "worker-crashed")
@@ -236,7 +236,9 @@ import Testing
         try await TestDatabase.with { database in
             let pool = database.pool()
             for _ in 0..<3 { _ = try await start(pool, limit: 3) }
-            await #expect(throws: JobsError.quotaExceeded(limit: 3)) { _ = try await start(pool, limit: 3) }
+            await #expect(throws: JobsError.quotaExceeded(limit: 3, retryAfter: .seconds(5))) {
+                _ = try await start(pool, limit: 3)
+            }
             _ = try await start(pool, tenant: "2", limit: 3)
             _ = try await claim(pool, leases())
             _ = try await start(pool, limit: 3)

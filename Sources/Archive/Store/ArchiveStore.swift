@@ -22,6 +22,10 @@ package struct ArchiveStore: Sendable {
         name.directories.reduce(root) { $0.appending($1) }.appending(name.file)
     }
 
+    private func partial(_ name: ArchiveName) -> FilePath {
+        FilePath(path(name).string + ".partial")
+    }
+
     // MARK: Which file system this is
 
     /// Holds the directory to the database's store id.
@@ -70,6 +74,34 @@ package struct ArchiveStore: Sendable {
         try sync(root)
     }
 
+    // MARK: Space
+
+    /// Bytes that may still be written; 0 where no file can be made any more, for want of inodes.
+    package func freeSpace() throws -> Int {
+        var status = statvfs()
+        guard statvfs(root.string, &status) == 0 else {
+            throw ArchiveError(Errno(rawValue: errno), "asking for the space that is left for archives")
+        }
+        // A file system that makes inodes as it needs them says that it has none at all.
+        guard status.f_files == 0 || status.f_favail > 0 else { return 0 }
+        let (bytes, overflow) = Int(clamping: status.f_bavail).multipliedReportingOverflow(by: Int(status.f_frsize))
+        return overflow ? .max : bytes
+    }
+
+    /// Writes a little and makes it durable, to find out what no figure tells: a quota, a file system that is read-only, a disk
+    /// that is broken. Leaves nothing behind.
+    package func probe() throws {
+        try storage("writing to the archives' disk") {
+            let path = root.appending(".probe-\(UInt64.random(in: .min ... .max))")
+            let file = try calls.create(path, mode: Self.fileMode)
+            defer { try? file.close() }
+            // From here on it is gone, whatever happens.
+            try calls.unlink(path)
+            try [UInt8](repeating: 0, count: 262_144).withUnsafeBytes { try calls.write($0, to: file) }
+            try calls.sync(file)
+        }
+    }
+
     // MARK: Writing
 
     /// Starts the archive of a name. A partial that an earlier process of the same epoch left is replaced.
@@ -91,7 +123,7 @@ package struct ArchiveStore: Sendable {
             try sync(parent)
         }
         let path = path(name)
-        let partial = FilePath(path.string + ".partial")
+        let partial = partial(name)
         return try storage("creating an archive") {
             let file = try calls.create(partial, mode: Self.fileMode)
             // From here on the file is closed, and removed, by its owner's end.
@@ -118,7 +150,15 @@ package struct ArchiveStore: Sendable {
 
     /// Removes an archive. One that is gone already is no error.
     package func remove(_ name: ArchiveName) throws {
-        let path = path(name)
+        try remove(path(name))
+    }
+
+    /// Removes what a worker that died has left of an archive.
+    package func removePartial(_ name: ArchiveName) throws {
+        try remove(partial(name))
+    }
+
+    private func remove(_ path: FilePath) throws {
         do {
             try calls.unlink(path)
         } catch .noSuchFileOrDirectory {

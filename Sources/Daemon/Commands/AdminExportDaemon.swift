@@ -22,7 +22,8 @@ package struct AdminExportDaemon: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            ServeCommand.self, WorkCommand.self, MigrateCommand.self, CheckConfigCommand.self, DemoDataCommand.self,
+            ServeCommand.self, WorkCommand.self, MigrateCommand.self, PruneCommand.self, CheckConfigCommand.self,
+            DemoDataCommand.self,
             OpenRPCCommand.self,
         ])
 

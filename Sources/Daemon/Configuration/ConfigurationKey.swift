@@ -3,6 +3,7 @@
 enum ConfigurationKey: String, CaseIterable {
     case socket
     case databaseURL = "database.url"
+    case listenURL = "database.listen"
     case directoryURL = "directory.url"
     case archives
     case workers
@@ -24,6 +25,7 @@ enum ConfigurationKey: String, CaseIterable {
     case transfersPerUser = "limits.transfersPerUser"
     case runningPerTenant = "limits.runningPerTenant"
     case queuedPerTenant = "limits.queuedPerTenant"
+    case leastFreeBytes = "limits.leastFreeBytes"
 
     static let sections: Set<String> = ["database", "directory", "log", "limits", "workbook"]
 
@@ -41,5 +43,5 @@ enum ConfigurationKey: String, CaseIterable {
         return result
     }
 
-    var isSecret: Bool { self == .databaseURL || self == .directoryURL }
+    var isSecret: Bool { [.databaseURL, .listenURL, .directoryURL].contains(self) }
 }

@@ -12,6 +12,8 @@ struct ServiceConfiguration {
     var socket = "/run/adminexport/adminexport.sock"
     /// The database with the job table, as a libpq URI or key=value string.
     var databaseURL: String
+    /// The same database, as a session that is kept for as long as the process runs: past a pooler, if there is one.
+    var listenURL: String
     /// The database with the directory; may be a read replica.
     var directoryURL: String
     var archives = "/var/lib/adminexport/archives"
@@ -25,6 +27,8 @@ struct ServiceConfiguration {
     var lease: Duration = .seconds(12)
     /// How long one attempt may take.
     var deadline: Duration = .seconds(30 * 60)
+    /// Bytes that have to be free on the archives' disk for an export to begin.
+    var leastFreeBytes = 268_435_456
     var logLevel = Logger.Level.info
     var workbook = WorkbookSettings(version: AdminExportDaemon.version)
     var limits = ServiceInfo.Limits()
@@ -104,9 +108,9 @@ extension ServiceConfiguration {
     /// Reads every key of ``ConfigurationKey``.
     ///
     /// ## Configuration keys
-    /// `socket`, `database.url` (secret, required), `directory.url` (secret), `archives`, `workers` (0–64), `retention`,
+    /// `socket`, `database.url` (secret, required), `database.listen` and `directory.url` (secret), `archives`, `workers` (0–64), `retention`,
     /// `history`, `lease` (2s–10m), `deadline`, `log.level`, `workbook.cellReferences` (`true`, `false`),
-    /// `workbook.compressionLevel` (1–9), and `limits.…` (whole numbers from 1). Durations are a whole number and `ms`,
+    /// `workbook.compressionLevel` (1–9), and `limits.…` (whole numbers, from 1 unless they are bytes). Durations are a whole number and `ms`,
     /// `s`, `m`, `h` or `d`.
     init(reader: ConfigReader) throws {
         func text(_ key: ConfigurationKey) -> String? {
@@ -142,6 +146,7 @@ extension ServiceConfiguration {
                 "no database is configured: set database.url in \(Self.defaultFile), or ADMINEXPORT_DATABASE_URL")
         }
         databaseURL = url
+        listenURL = try database(.listenURL) ?? url
         directoryURL = try database(.directoryURL) ?? url
         socket = text(.socket) ?? socket
         archives = text(.archives) ?? archives
@@ -176,6 +181,7 @@ extension ServiceConfiguration {
         try number(.transfersPerUser, 1...1_000, &limits.transfersPerUser)
         try number(.runningPerTenant, 1...1_000, &limits.runningPerTenant)
         try number(.queuedPerTenant, 1...100_000, &limits.queuedPerTenant)
+        try number(.leastFreeBytes, 0...Int.max, &leastFreeBytes)
     }
 }
 

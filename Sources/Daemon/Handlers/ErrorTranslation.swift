@@ -61,17 +61,20 @@ struct ErrorTranslation: Sendable {
         case .conflict:
             RPCError(
                 .conflict, "The idempotency key was used for an export with other options.")
-        case .quotaExceeded(let limit):
+        case .quotaExceeded(let limit, let retryAfter):
             RPCError(
                 .quotaExceeded,
                 "The tenant has \(limit) exports in the queue, and may have no more. Try again when one is done.",
-                retryable: true, details: [("limit", .number(limit)), ("retryAfterMs", .number(5_000))])
+                retryable: true,
+                details: [("limit", .number(limit)), ("retryAfterMs", .number(Int(retryAfter / .milliseconds(1))))])
         case .notReady(.expired):
             RPCError(.expired, "The file is not kept any more. Start a new export.")
         case .notReady(let state):
             RPCError(
                 .notReady, "The export is \(state.rawValue).", retryable: !state.isFinal,
                 details: [("state", .text(state.rawValue))])
+        case .noWorker:
+            RPCError(.notFound, "There is no such worker now. service.workers lists those there are.")
         case .held:
             RPCError(
                 .conflict, "The file is under legal hold and cannot be deleted.",

@@ -41,18 +41,28 @@ actor HealthProbe {
     }
 
     private static func look(at exports: ExportService) async -> ServiceHealth.Result {
-        let depth: JobStore.Depth
+        let depth: QueueControl.Depth
         let storage: String
         do {
-            (depth, storage) = (try await exports.depth(), try await exports.storageFault() ?? "ok")
+            depth = try await exports.depth()
+            storage = try await exports.storageFault() ?? depth.storage.map(Self.sentence) ?? "ok"
         } catch {
             return ServiceHealth.Result(
                 status: .unavailable, database: "unavailable", queued: nil, running: nil, oldestQueuedMs: nil, workers: nil,
-                storage: "unknown")
+                paused: nil, storage: "unknown")
         }
-        let isWorking = depth.workers > 0 && storage == "ok"
+        let isWorking = depth.workers > 0 && storage == "ok" && !depth.isPaused
         return ServiceHealth.Result(
             status: isWorking ? .ok : .degraded, database: "ok", queued: depth.queued, running: depth.running,
-            oldestQueuedMs: depth.oldestQueuedMilliseconds, workers: depth.workers, storage: storage)
+            oldestQueuedMs: depth.oldestQueuedMilliseconds, workers: depth.workers, paused: depth.isPaused, storage: storage)
+    }
+
+    /// What a worker says of its disk.
+    private static func sentence(_ word: String) -> String {
+        switch word {
+        case "full": "full: a worker has no room for archives, and takes no jobs until there is"
+        case "wrong-store": "a worker sees a directory of archives that is not this database's, or is not mounted"
+        default: "a worker cannot write archives, and takes no jobs until it can"
+        }
     }
 }

@@ -48,14 +48,35 @@ final class Session: Sendable {
         return .operator(auditedPeer, tenants: [tenant])
     }
 
+    /// The caller as one who looks after the service as a whole.
+    ///
+    /// - Throws: ``RPCError`` 1001 where the peer is no operator of all tenants.
+    func operatorOfAll() throws(RPCError) -> Peer {
+        guard rights.tenants(.operator) == ["*"] else { throw denial(.operator, "*") }
+        return auditedPeer
+    }
+
+    /// The caller as an operator.
+    ///
+    /// - Parameter tenant: the one that is asked about; nil for all that they may look after.
+    /// - Returns: slugs; nil for all.
+    /// - Throws: ``RPCError`` 1001 where the peer is no operator, or not of the tenant.
+    func operatorTenants(_ tenant: String? = nil) throws(RPCError) -> [String]? {
+        guard let tenants = rights.tenants(.operator) else { throw denial(.operator, tenant ?? "*") }
+        guard let tenant else { return tenants == ["*"] ? nil : tenants }
+        guard rights.allow(.operator, tenant: tenant) else { throw denial(.operator, tenant) }
+        return [tenant]
+    }
+
     private func denial(_ grant: Grant, _ tenant: String) -> RPCError {
         let remedy =
             peer.uid == PeerIdentity.overflowID
             ? "The system cannot tell who you are: a user namespace hides your id. Call from outside of it."
             : "Ask the operators of adminexport to add you or one of your groups to callers in its configuration."
+        let whom = tenant == "*" ? "the service as a whole" : "the tenant \(RPCError.excerpt(tenant))"
         return RPCError(
             .permissionDenied,
-            "You may not act for the tenant \(RPCError.excerpt(tenant)): that takes the grant \(grant.rawValue). \(whoami) \(remedy)",
+            "You may not act for \(whom): that takes the grant \(grant.rawValue). \(whoami) \(remedy)",
             details: [("reason", .text("caller-not-allowed")), ("grant", .text(grant.rawValue))])
     }
 

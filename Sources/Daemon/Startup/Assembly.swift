@@ -30,7 +30,12 @@ struct Assembly {
     init(_ configuration: ServiceConfiguration, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
-        disk = ArchiveDisk(store: ArchiveStore(root: FilePath(configuration.archives)))
+        #if DEBUG
+            let calls: any FileSystemCalls = StepCalls()
+        #else
+            let calls: any FileSystemCalls = SystemCalls()
+        #endif
+        disk = ArchiveDisk(store: ArchiveStore(root: FilePath(configuration.archives), calls: calls))
     }
 
     private func pool(_ url: String, _ name: String, size: Int, timeout: Duration) -> PostgresPool {
@@ -115,32 +120,63 @@ struct Assembly {
         try await gate.check()
     }
 
+    /// Runs `prune`: what workers do with files and rows as time passes, until nothing is left to do.
+    func prune() async throws -> (swept: Retention.Swept, orphans: Int) {
+        try FileSystem.checkArchives(configuration.archives, writing: true)
+        let pool = pool(configuration.databaseURL, "prune", size: 1, timeout: Self.queueStatementTimeout)
+        defer { pool.close() }
+        try await DatabaseGate.check(pool, roles: [DatabaseRole.worker])
+        let retention = Retention(
+            database: JobDatabase(pool: pool, role: DatabaseRole.worker), disk: disk, history: configuration.history,
+            logger: logger)
+        var swept = Retention.Swept()
+        do {
+            while case let more = try await retention.sweep(), more != Retention.Swept() { swept += more }
+            return (swept, try await retention.sweepOrphans())
+        } catch let error as ArchiveError {
+            throw ConfigurationFault("the archives: \(error)")
+        }
+    }
+
+    /// The services that make exports and look after their files.
     private func workers(_ queue: PostgresPool, _ directory: PostgresPool, slots: Int) -> [any Service] {
         let database = JobDatabase(pool: queue, role: DatabaseRole.worker)
         let leases = LeaseStore(
             tenantLimit: configuration.limits.runningPerTenant, lease: configuration.lease, deadline: configuration.deadline,
             retention: configuration.retention)
         let runner = ExportRunner(
-            directory: directory, database: database, contract: contract, disk: disk,
-            settings: configuration.workbook)
+            directory: directory,
+            storage: StorageGuard(database: database, disk: disk, leastFree: configuration.leastFreeBytes),
+            contract: contract, disk: disk, settings: configuration.workbook)
+        let retention = Retention(database: database, disk: disk, history: configuration.history, logger: logger)
+        var settings = Worker.Configuration(
+            slots: slots, host: ProcessInfo.processInfo.hostName, version: AdminExportDaemon.version)
+        settings.history = configuration.history
+        #if DEBUG
+            settings.observe = { step, _ in StepStop.reached(step) }
+        #endif
         let worker = Worker(
-            Worker.Configuration(
-                slots: slots, host: ProcessInfo.processInfo.hostName, version: AdminExportDaemon.version),
-            database: database, leases: leases, runner: runner, logger: logger)
-        return [Retention(database: database, disk: disk, history: configuration.history, logger: logger), worker]
+            settings, database: database, leases: leases, runner: runner, care: retention.bell, logger: logger)
+        var options = ConnectionOptions(connectionString: configuration.listenURL)
+        options.applicationName = "adminexportd listen"
+        let listener = QueueListener(options, ringing: [worker.bell], logger: logger)
+        return [retention, listener, worker]
     }
 
     private func dispatcher(_ exports: ExportService) -> ServiceDispatcher {
         let translation = ErrorTranslation(logger: logger)
         let dispatcher = ServiceDispatcher(
             [
+                AuditListHandler(exports: exports).method,
                 ExportCancelHandler(exports: exports).method, ExportDeleteHandler(exports: exports).method,
                 ExportGetHandler(exports: exports).method, ExportListHandler(exports: exports).method,
                 ExportOpenHandler(exports: exports).method, ExportReadHandler(exports: exports).method,
                 ExportStartHandler(exports: exports).method, ExportUnwatchHandler().method,
                 ExportWaitHandler(exports: exports).method, ExportWatchHandler(exports: exports).method,
                 RPCDiscoverHandler().method, ServiceHealthHandler(probe: HealthProbe(exports: exports)).method,
-                ServiceInfoHandler(limits: configuration.limits).method,
+                ServiceDrainHandler(exports: exports).method, ServiceHoldHandler(exports: exports).method,
+                ServiceInfoHandler(limits: configuration.limits).method, ServicePauseHandler(exports: exports).method,
+                ServiceResumeHandler(exports: exports).method, ServiceWorkersHandler(exports: exports).method,
             ]
         ) { error, method in translation(error, in: method) }
         precondition(

@@ -44,14 +44,27 @@ struct DatabaseGate: Service {
 
     /// - Throws: ``ConfigurationFault`` for what somebody has to change; a transient ``PostgresError``.
     func check() async throws {
-        do {
-            try await jobs.withConnection { connection in
-                try await Self.inspect(connection, roles: roles)
-            }
+        try await Self.check(jobs, roles: roles)
+        try await Self.translating {
             try await directory.withConnection { [contract, roles] connection in
                 try await Migrator.checkRoles(roles.filter { $0 == DatabaseRole.worker }, on: connection)
                 try await contract.load(on: connection)
             }
+        }
+    }
+
+    /// The part about the job table.
+    static func check(_ jobs: PostgresPool, roles: [String]) async throws {
+        try await translating {
+            try await jobs.withConnection { connection in
+                try await Self.inspect(connection, roles: roles)
+            }
+        }
+    }
+
+    private static func translating(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
         } catch let error as SchemaError {
             throw ConfigurationFault("\(error)")
         } catch let error as DirectoryError {

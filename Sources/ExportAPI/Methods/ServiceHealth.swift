@@ -22,12 +22,14 @@ public enum ServiceHealth: Method {
         public let oldestQueuedMs: Int?
         /// Workers that have been heard of in the last half minute.
         public let workers: Int?
+        /// No worker takes a job until the queue is resumed.
+        public let paused: Bool?
         /// `ok`, or what is wrong with the directory of archives.
         public let storage: String
 
         public init(
             status: Status, database: String, queued: Int?, running: Int?, oldestQueuedMs: Int?, workers: Int?,
-            storage: String
+            paused: Bool?, storage: String
         ) {
             self.status = status
             self.database = database
@@ -35,6 +37,7 @@ public enum ServiceHealth: Method {
             self.running = running
             self.oldestQueuedMs = oldestQueuedMs
             self.workers = workers
+            self.paused = paused
             self.storage = storage
         }
 
@@ -43,10 +46,13 @@ public enum ServiceHealth: Method {
                 "status", .oneOf(["ok", "degraded", "unavailable"]),
                 "degraded: exports are taken but not made, or files are not given out. unavailable: no database."),
             .init("database", .text, "ok or unavailable."),
-            .init("queued", .count, "Jobs that wait; absent without a database, as are the next three.", required: false),
+            .init("queued", .count, "Jobs that wait; absent without a database, as are the next four.", required: false),
             .init("running", .count, "Jobs that run.", required: false),
             .init("oldestQueuedMs", .count, "How long the oldest job has waited; absent where none does.", required: false),
             .init("workers", .count, "Workers that have been heard of in the last half minute.", required: false),
+            .init(
+                "paused", .boolean, "The queue stands still until service.resume; absent without a database.",
+                required: false),
             .init("storage", .text, "ok, or what is wrong with the archives."))
     }
 
@@ -55,6 +61,7 @@ public enum ServiceHealth: Method {
         Example<Self>(
             "All is well", NoMembers(),
             .init(
-                status: .ok, database: "ok", queued: 0, running: 0, oldestQueuedMs: nil, workers: 1, storage: "ok"))
+                status: .ok, database: "ok", queued: 0, running: 0, oldestQueuedMs: nil, workers: 1, paused: false,
+                storage: "ok"))
     ]
 }

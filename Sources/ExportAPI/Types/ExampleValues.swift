@@ -8,6 +8,11 @@ enum ExampleValues {
     static let succeeded = job(.succeeded)
     static let expired = job(.expired)
 
+    static let worker = WorkerStatus(
+        id: "019ac0d1-02aa-7c55-8d6e-1f0c9be35a72", host: "exports-1", version: "0.1.0",
+        startedAt: "2026-11-25T09:16:02.310Z",
+        seenAt: "2026-11-25T09:31:07.122Z", slots: 2, running: 1, draining: true, storage: "ok")
+
     private static func job(_ state: Job.State) -> Job {
         let isDone = state.isFinal
         return Job(

@@ -132,7 +132,9 @@ extension [UInt8] {
 
 extension ClaimedJob {
     /// Where this epoch's file belongs.
-    var archiveName: ArchiveName {
+    var archiveName: ArchiveName { archiveName(epoch: epoch) }
+
+    func archiveName(epoch: Int) -> ArchiveName {
         ArchiveName(
             tenant: tenantSlug, year: createdMonth.year, month: createdMonth.month, job: id.description, epoch: epoch)
     }

@@ -6,42 +6,52 @@ package import Postgres
 /// Runs an export: rows from one snapshot, into a workbook, into an archive.
 package struct ExportRunner: JobRunner {
     private let directory: PostgresPool
-    private let database: JobDatabase
+    private let guardian: StorageGuard
     private let contract: DirectoryContract
     private let disk: ArchiveDisk
     private let settings: WorkbookSettings
 
     package init(
-        directory: PostgresPool, database: JobDatabase, contract: DirectoryContract, disk: ArchiveDisk,
+        directory: PostgresPool, storage guardian: StorageGuard, contract: DirectoryContract, disk: ArchiveDisk,
         settings: WorkbookSettings
     ) {
         self.settings = settings
         self.directory = directory
-        self.database = database
+        self.guardian = guardian
         self.contract = contract
         self.disk = disk
     }
 
     package func checkReadiness() async throws {
         _ = try contract.keys
-        try await StoreCheck(database: database, disk: disk).verify()
+        try await guardian.verify()
     }
 
-    package func run(_ job: ClaimedJob, progress: Progress) async throws -> JobResult {
+    package func storage() async -> String {
+        await guardian.word
+    }
+
+    package func run(_ job: ClaimedJob, progress: Progress, lease: LeaseClock) async throws -> JobResult {
         let options = try ExportOptions(json: job.options)
+        // What workers have left that died with this job: no epoch but this one can be published any more.
+        for epoch in max(1, job.epoch - 8)..<job.epoch { await disk.remove(quietly: job.archiveName(epoch: epoch)) }
         do {
             // The file is finished after the snapshot's transaction: nothing that still can fail comes behind it.
-            let file = try await rows(job, options, progress: progress)
+            let file = try await rows(job, options, progress: progress, lease: lease)
             try await file.writeReferences()
+            try lease.check()
             return try await file.finish()
         } catch {
+            await guardian.note(error)
             await disk.remove(quietly: job.archiveName)
             throw error
         }
     }
 
     /// Writes every row of the snapshot.
-    private func rows(_ job: ClaimedJob, _ options: ExportOptions, progress: Progress) async throws -> ExportFile {
+    private func rows(
+        _ job: ClaimedJob, _ options: ExportOptions, progress: Progress, lease: LeaseClock
+    ) async throws -> ExportFile {
         try await Snapshot.read(
             actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,
             includeGroupTree: options.includeReferences, keys: try contract.keys, pool: directory, role: DatabaseRole.worker
@@ -54,6 +64,7 @@ package struct ExportRunner: JobRunner {
                 rows = try await file.write(page)
                 progress.advance(to: rows)
                 try Task.checkCancellation()
+                try lease.check()
             }
             // A stream ends early when its task is cancelled, and pages would go missing if keys did not compare as they are
             // ordered: a file with fewer rows than the snapshot has is never published.

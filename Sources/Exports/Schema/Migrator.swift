@@ -4,7 +4,7 @@ package import Postgres
 /// Brings the database to this version's schema; safe to run again, and by several at once.
 package struct Migrator: Sendable {
     /// The schema that this binary is made for. It works with the next one too, where that one allows it.
-    package static let version = 1
+    package static let version = 2
 
     /// Any number, the same in all versions: whoever migrates a database holds this lock.
     private static let lock = 7_160_823_410
@@ -16,7 +16,10 @@ package struct Migrator: Sendable {
         let sql: [UInt8]
     }
 
-    private static let steps = [Step(version: 1, oldestBinary: 1, sql: PackageResources._001_jobs_sql)]
+    private static let steps = [
+        Step(version: 1, oldestBinary: 1, sql: PackageResources._001_jobs_sql),
+        Step(version: 2, oldestBinary: 1, sql: PackageResources._002_queue_sql),
+    ]
 
     package init() {}
 

@@ -18,6 +18,16 @@ package actor ArchiveDisk {
         try store.verify(storeID: facts.id, mayCreate: mayCreate)
     }
 
+    /// Bytes that may still be written.
+    func freeSpace() throws -> Int {
+        try store.freeSpace()
+    }
+
+    /// See ``ArchiveStore/probe()``.
+    func probe() throws {
+        try store.probe()
+    }
+
     /// Reads a part of a file, after a look at whose file system this is.
     func read(_ name: ArchiveName, offset: Int, length: Int, facts: StoreFacts) throws -> ExportService.Part {
         try verify(facts, mayCreate: false)
@@ -60,8 +70,9 @@ package actor ArchiveDisk {
         try store.remove(name)
     }
 
-    /// Removes what no row names, as well as that can be done now.
+    /// Removes what no row names, partial or whole, as well as that can be done now.
     func remove(quietly name: ArchiveName) {
         try? store.remove(name)
+        try? store.removePartial(name)
     }
 }

@@ -18,12 +18,12 @@ package struct ExportService: Sendable {
     }
 
     package let pool: PostgresPool
-    private let contract: DirectoryContract
+    let contract: DirectoryContract
     private let disk: ArchiveDisk
     private let transfers: Transfers
     private let watch: JobWatch
     private let limits: Limits
-    private let jobs = JobStore()
+    let jobs = JobStore()
 
     package init(
         pool: PostgresPool, contract: DirectoryContract, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
@@ -59,7 +59,7 @@ package struct ExportService: Sendable {
         /// Anybody's of these tenants, by slug; of all where there is no list.
         case `operator`(Peer, tenants: [String]?)
 
-        fileprivate var peer: Peer {
+        var peer: Peer {
             switch self {
             case .actor(let caller): caller.peer
             case .operator(let peer, _): peer
@@ -67,7 +67,7 @@ package struct ExportService: Sendable {
         }
     }
 
-    private func transaction<Result: Sendable>(
+    func transaction<Result: Sendable>(
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
         try await pool.withTransaction(role: DatabaseRole.api, body)
@@ -120,7 +120,7 @@ package struct ExportService: Sendable {
         }
     }
 
-    private func owner(
+    func owner(
         _ asker: Asker, on connection: isolated PostgresConnection
     ) async throws -> JobStore.Owner {
         switch asker {
@@ -152,10 +152,6 @@ package struct ExportService: Sendable {
     package func watch(_ job: Job, _ tell: @escaping JobWatch.Tell) -> @Sendable () -> Void {
         let id = watch.watch(job, after: job.revision, continuously: true, tell)
         return { [watch] in watch.cancel(id) }
-    }
-
-    package func depth() async throws -> JobStore.Depth {
-        try await transaction { try await jobs.depth(on: $0) }
     }
 
     /// What is wrong with the archives' directory; nil where nothing is.

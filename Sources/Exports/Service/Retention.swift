@@ -1,88 +1,111 @@
 internal import Archive
 package import Jobs
 package import Logging
-private import Postgres
+internal import Postgres
 internal import ServiceLifecycle
 
 /// Ends the life of files: says so in the row first, then removes the file, so that no row promises a missing file.
 package struct Retention: Service {
+    /// Rung when something is due; see ``Worker``.
+    package let bell = Bell()
     private let database: JobDatabase
     private let disk: ArchiveDisk
+    private let check: StoreCheck
     private let history: Duration
-    private let interval: Duration
     private let logger: Logger
     private static let orphanInterval: Duration = .seconds(60)
 
-    package init(
-        database: JobDatabase, disk: ArchiveDisk, history: Duration, interval: Duration = .seconds(2), logger: Logger
-    ) {
+    package init(database: JobDatabase, disk: ArchiveDisk, history: Duration, logger: Logger) {
         self.database = database
         self.disk = disk
         self.history = history
-        self.interval = interval
         self.logger = logger
+        check = StoreCheck(database: database, disk: disk)
+    }
+
+    /// What one sweep has done.
+    package struct Swept: Sendable, Equatable {
+        package var expired = 0
+        package var removed = 0
+        package var forgotten = 0
+
+        package init() {}
+
+        package static func += (left: inout Self, right: Self) {
+            left.expired += right.expired
+            left.removed += right.removed
+            left.forgotten += right.forgotten
+        }
     }
 
     package func run() async throws {
         var backoff = Backoff(cap: .seconds(30))
         var nextOrphans = ContinuousClock.now
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
-            let wait: Duration
             do {
-                try await sweep()
+                while try await sweep() != Swept(), !Task.isShuttingDownGracefully {}
                 if ContinuousClock.now >= nextOrphans {
-                    try await sweepOrphans()
                     nextOrphans = .now + Self.orphanInterval
+                    _ = try await sweepOrphans()
                 }
                 backoff.reset()
-                wait = interval
+                await bell.sleep(for: Self.orphanInterval)
             } catch {
-                wait = backoff.next()
                 logger.debug("Cannot sweep archives", metadata: ["error": "\(error)"])
+                // A bell that rings all the time must not make this a busy loop.
+                let wait = backoff.next()
+                try? await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
             }
-            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
         }
     }
 
     /// Expires what is due, removes the files of what has expired, and forgets jobs that are long over; some hundred at a
     /// time.
-    package func sweep() async throws {
-        try await StoreCheck(database: database, disk: disk).verify()
-        try await database.transaction { try await Self.expire(on: $0) }
+    package func sweep() async throws -> Swept {
+        try await check.verify()
+        var swept = Swept()
+        swept.expired = try await database.transaction { try await Self.expire(on: $0) }
         var last: String?
         while true {
             let files = try await database.transaction { [last] in try await Self.expired(after: last, on: $0) }
             guard let final = files.last else { break }
-            for file in files { await remove(file) }
+            for file in files where await remove(file) { swept.removed += 1 }
             last = final.job
         }
-        try await database.transaction { try await Self.forget(olderThan: history, on: $0) }
+        swept.forgotten = try await database.transaction { try await Self.forget(olderThan: history, on: $0) }
+        return swept
     }
 
     /// Removes what a crash left.
-    package func sweepOrphans() async throws {
+    ///
+    /// - Returns: how many files.
+    package func sweepOrphans() async throws -> Int {
+        try await check.verify()
         let removed = try await OrphanSweep(database: database, disk: disk).run()
         if removed > 0 { logger.notice("Removed files that no job names", metadata: ["files": "\(removed)"]) }
+        return removed
     }
 
     /// One file that cannot be removed must not keep the others.
-    private func remove(_ file: ExpiredFile) async {
+    private func remove(_ file: ExpiredFile) async -> Bool {
         do {
             try await disk.remove(file.name)
             try await database.transaction { try await Self.forget(file, on: $0) }
             logger.info("Removed an archive", metadata: ["job": "\(file.job)"])
+            return true
         } catch {
             logger.warning("Cannot remove an archive", metadata: ["job": "\(file.job)", "error": "\(error)"])
+            return false
         }
     }
 
-    private struct ExpiredFile: Sendable {
+    struct ExpiredFile: Sendable {
         let job: String
         let epoch: Int
         let name: ArchiveName
     }
 
-    private static func expire(on connection: isolated PostgresConnection) async throws {
+    static func expire(on connection: isolated PostgresConnection) async throws -> Int {
         try await connection.query(
             Query(
                 "expire",
@@ -96,11 +119,12 @@ package struct Retention: Service {
                     WHERE j.id = due.id AND j.state = 'succeeded' AND NOT j.hold RETURNING j.*
                 )
                 INSERT INTO adminexport.audit_event (event, job, tenant_slug, actor_key, actor_email)
-                SELECT 'expired', id, tenant_slug, actor_key, actor_email FROM changed
-                """))
+                SELECT 'expired', id, tenant_slug, actor_key, actor_email FROM changed RETURNING 1 AS one
+                """)
+        ).count
     }
 
-    private static func expired(
+    static func expired(
         after last: String?, on connection: isolated PostgresConnection
     ) async throws -> [ExpiredFile] {
         let rows = try await connection.query(
@@ -127,7 +151,7 @@ package struct Retention: Service {
     /// Uses the index on `finished_at` of final jobs.
     private static func forget(
         olderThan history: Duration, on connection: isolated PostgresConnection
-    ) async throws {
+    ) async throws -> Int {
         try await connection.query(
             Query(
                 "forget-jobs",
@@ -137,10 +161,12 @@ package struct Retention: Service {
                     WHERE state IN ('failed', 'cancelled', 'expired') AND archive_epoch IS NULL AND NOT hold
                         AND finished_at < now() - $1::interval
                     ORDER BY finished_at LIMIT 100 FOR UPDATE SKIP LOCKED)
-                """, [.interval(history)]))
+                RETURNING 1 AS one
+                """, [.interval(history)])
+        ).count
     }
 
-    private static func forget(_ file: ExpiredFile, on connection: isolated PostgresConnection) async throws {
+    static func forget(_ file: ExpiredFile, on connection: isolated PostgresConnection) async throws {
         try await connection.query(
             Query(
                 "file-removed",

@@ -22,9 +22,11 @@ struct StoreFacts: Sendable {
 }
 
 /// Holds the directory of archives to the database, for those who write into it.
-package struct StoreCheck: Sendable {
+package actor StoreCheck {
     private let database: JobDatabase
     private let disk: ArchiveDisk
+    /// The id never changes; once the directory is marked it is not asked for again.
+    private var facts: StoreFacts?
 
     package init(database: JobDatabase, disk: ArchiveDisk) {
         self.database = database
@@ -36,12 +38,15 @@ package struct StoreCheck: Sendable {
     ///
     /// - Throws: ``ArchiveError/Code/wrongStore``, or a fault of the disk or the database.
     package func verify() async throws {
+        if let facts { return try await disk.verify(facts, mayCreate: false) }
         let facts = try await database.transaction { try await StoreFacts.load(on: $0) }
         try await disk.verify(facts, mayCreate: facts.isNew)
-        guard facts.isNew else { return }
-        _ = try await database.transaction { connection in
-            try await connection.query(
-                Query("store-seen", "UPDATE adminexport.setting SET value = 'false' WHERE key = 'store_is_new'"))
+        if facts.isNew {
+            _ = try await database.transaction { connection in
+                try await connection.query(
+                    Query("store-seen", "UPDATE adminexport.setting SET value = 'false' WHERE key = 'store_is_new'"))
+            }
         }
+        self.facts = facts
     }
 }

@@ -12,9 +12,12 @@ package struct Job: Sendable {
     package let state: JobState
     package let epoch: Int
     package let attempt: Int
+    let crashes: Int
     /// Rises with every visible change.
     package let revision: Int
     package let isCancelRequested: Bool
+    /// A legal hold keeps the file.
+    package let isHeld: Bool
     package let createdAt: Timestamp
     package let startedAt: Timestamp?
     package let finishedAt: Timestamp?
@@ -33,7 +36,7 @@ package struct Job: Sendable {
 
     /// The select list that ``init(_:)`` reads, for `adminexport.job j LEFT JOIN adminexport.lease l`.
     static let columns = """
-        j.id, j.tenant_key, j.actor_key, j.tenant_slug, j.actor_email, j.options::text AS options, j.state, j.epoch, j.attempt,
+        j.id, j.tenant_key, j.actor_key, j.tenant_slug, j.actor_email, j.options::text AS options, j.state, j.epoch, j.attempt, j.crashes, j.hold,
         j.revision + coalesce(l.seq, 0) AS revision, j.cancel_requested_at IS NOT NULL AS cancel_requested,
         j.created_at, j.started_at, j.finished_at, j.expires_at, coalesce(l.rows_done, j.rows, 0) AS rows_done,
         coalesce(l.rows_total, j.rows) AS rows_total, j.rows, j.sheets, j.size, encode(j.sha256, 'hex') AS sha256,
@@ -45,6 +48,13 @@ package struct Job: Sendable {
             WHERE q.tenant_key = j.tenant_key AND q.state = 'queued'
                 AND (q.priority > j.priority OR q.priority = j.priority AND q.id < j.id)) END AS queue_position
         """
+
+    /// The job as the rules see it. A running one's lease is taken for lasting: who asks this way does not go by it.
+    var machine: JobMachine {
+        JobMachine(
+            state: state, epoch: epoch, attempt: attempt, crashes: crashes, isCancelRequested: isCancelRequested,
+            archiveEpoch: archiveEpoch, isHeld: isHeld, lease: state == .running ? .lasting : nil)
+    }
 
     static let source = "adminexport.job j LEFT JOIN adminexport.lease l ON l.job = j.id"
 
@@ -61,6 +71,8 @@ package struct Job: Sendable {
         options = try row.decode("options")
         epoch = try row.decode("epoch")
         attempt = try row.decode("attempt")
+        crashes = try row.decode("crashes")
+        isHeld = try row.decode("hold")
         revision = try row.decode("revision")
         isCancelRequested = try row.decode("cancel_requested")
         createdAt = try row.decode("created_at")

@@ -52,7 +52,9 @@ package struct JobStore: Sendable {
                 "count-queued",
                 "SELECT count(*) AS queued FROM adminexport.job WHERE tenant_key = $1 AND state = 'queued'",
                 [.text(request.tenantKey)]))
-        guard try queued.first?.decode("queued") ?? 0 < limit else { throw JobsError.quotaExceeded(limit: limit) }
+        guard try queued.first?.decode("queued") ?? 0 < limit else {
+            throw JobsError.quotaExceeded(limit: limit, retryAfter: try await usualRun(on: connection))
+        }
         let id = JobID()
         try await connection.query(
             Query(
@@ -60,7 +62,7 @@ package struct JobStore: Sendable {
                 """
                 INSERT INTO adminexport.job
                     (id, tenant_key, tenant_slug, actor_key, actor_email, options, idempotency_key, idempotency_hash)
-                VALUES ($1::uuid, $2, $3, $4, $5, $6::jsonb, $7, decode($8, 'hex'))
+                VALUES ($1::uuid, $2, $3, $4, $5, $6::jsonb, $7, decode($8, 'hex')) RETURNING \(QueueSignal.sql)
                 """,
                 [
                     .text(id.description), .text(request.tenantKey), .text(request.tenantSlug), .text(request.actorKey),
@@ -69,8 +71,23 @@ package struct JobStore: Sendable {
                 ]))
         try await Audit.record(
             .requested, job: id, tenant: request.tenantSlug, actorKey: request.actorKey, actorEmail: request.actorEmail,
-            peer: peer, on: connection)
+            peer: peer, details: request.options, on: connection)
         return try await get(id, owner: Owner(tenantKey: request.tenantKey, actorKey: request.actorKey), on: connection)
+    }
+
+    /// How long a place in a full queue may take to become free: the median of the last runs, from 1 s to 60 s.
+    private func usualRun(on connection: isolated PostgresConnection) async throws -> Duration {
+        let rows = try await connection.query(
+            Query(
+                "usual-run",
+                """
+                SELECT (1000 * extract(epoch FROM percentile_cont(0.5) WITHIN GROUP (ORDER BY finished_at - started_at)))::bigint
+                    AS median
+                FROM (SELECT started_at, finished_at FROM adminexport.job WHERE state = 'succeeded'
+                      ORDER BY id DESC LIMIT 20) AS last
+                """))
+        guard let median = try rows.first?.decodeIfPresent("median", as: Int.self) else { return .seconds(5) }
+        return min(max(.milliseconds(median), .seconds(1)), .seconds(60))
     }
 
     private func repeated(
@@ -179,30 +196,27 @@ package struct JobStore: Sendable {
         _ id: JobID, owner: Owner, peer: Peer, on connection: isolated PostgresConnection
     ) async throws -> Job {
         let job = try await lock(id, owner: owner, on: connection)
-        switch job.state {
-        case .queued:
-            try await connection.query(
-                Query(
+        var machine = job.machine
+        guard machine.apply(.cancelRequested) else { return job }
+        try await connection.query(
+            machine.state == .cancelled
+                ? Query(
                     "cancel-queued",
                     """
                     UPDATE adminexport.job SET state = 'cancelled', finished_at = clock_timestamp(),
                         cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()), revision = revision + 1
                     WHERE id = $1::uuid AND state = 'queued'
-                    """, [.text(id.description)]))
-            try await Audit.record(
-                .cancelled, job: id, tenant: job.tenantSlug, actorKey: job.actorKey, actorEmail: job.actorEmail,
-                peer: peer, on: connection)
-        case .running where !job.isCancelRequested:
-            try await connection.query(
-                Query(
+                    """, [.text(id.description)])
+                : Query(
                     "cancel-running",
                     """
                     UPDATE adminexport.job SET cancel_requested_at = clock_timestamp(), revision = revision + 1
                     WHERE id = $1::uuid AND state = 'running' AND cancel_requested_at IS NULL
                     """, [.text(id.description)]))
-        case .running, .succeeded, .failed, .cancelled, .expired:
-            return job
-        }
+        // Who wanted it is known here only; the worker writes another event when it has stopped.
+        try await Audit.record(
+            .cancelled, job: id, tenant: job.tenantSlug, actorKey: job.actorKey, actorEmail: job.actorEmail, peer: peer,
+            reason: machine.state == .cancelled ? nil : "requested", on: connection)
         return try await get(id, owner: owner, on: connection)
     }
 
@@ -214,18 +228,39 @@ package struct JobStore: Sendable {
     ) async throws -> Job {
         let job = try await lock(id, owner: owner, on: connection)
         guard job.state.isFinal else { throw JobsError.notReady(job.state) }
-        guard job.state.after(.expired) != nil else { return job }
-        let changed = try await connection.query(
+        guard job.state == .succeeded else { return job }
+        var machine = job.machine
+        guard machine.apply(.deleted) else { throw JobsError.held }
+        try await connection.query(
             Query(
                 "delete",
                 """
                 UPDATE adminexport.job SET state = 'expired', expires_at = clock_timestamp(), revision = revision + 1
-                WHERE id = $1::uuid AND state = 'succeeded' AND NOT hold RETURNING id
+                WHERE id = $1::uuid AND state = 'succeeded' AND NOT hold RETURNING \(QueueSignal.sql)
                 """, [.text(id.description)]))
-        guard !changed.isEmpty else { throw JobsError.held }
         try await Audit.record(
             .deleted, job: id, tenant: job.tenantSlug, actorKey: job.actorKey, actorEmail: job.actorEmail, peer: peer,
             on: connection)
+        return try await get(id, owner: owner, on: connection)
+    }
+
+    /// Begins or ends a legal hold: while it lasts neither time nor deletion takes the file or the row away.
+    ///
+    /// - Throws: ``JobsError/notReady(_:)`` where the file has expired already.
+    package func hold(
+        _ id: JobID, _ isHeld: Bool, owner: Owner, peer: Peer, on connection: isolated PostgresConnection
+    ) async throws -> Job {
+        let job = try await lock(id, owner: owner, on: connection)
+        guard job.isHeld != isHeld else { return job }
+        var machine = job.machine
+        guard machine.apply(.held(isHeld)) else { throw JobsError.notReady(job.state) }
+        try await connection.query(
+            Query(
+                "hold", "UPDATE adminexport.job SET hold = $2::boolean, revision = revision + 1 WHERE id = $1::uuid",
+                [.text(id.description), .bool(isHeld)]))
+        try await Audit.record(
+            .held, job: id, tenant: job.tenantSlug, actorKey: job.actorKey, actorEmail: job.actorEmail, peer: peer,
+            reason: isHeld ? "on" : "off", on: connection)
         return try await get(id, owner: owner, on: connection)
     }
 
@@ -236,31 +271,5 @@ package struct JobStore: Sendable {
         try await connection.query(
             Query("lock-job", "SELECT id FROM adminexport.job WHERE id = $1::uuid FOR UPDATE", [.text(id.description)]))
         return try await get(id, owner: owner, on: connection)
-    }
-
-    /// The figures of the whole queue.
-    package struct Depth: Sendable {
-        package let queued: Int
-        package let running: Int
-        package let oldestQueuedMilliseconds: Int?
-        /// Workers that were seen in the last half minute.
-        package let workers: Int
-    }
-
-    package func depth(on connection: isolated PostgresConnection) async throws -> Depth {
-        let rows = try await connection.query(
-            Query(
-                "depth",
-                """
-                SELECT count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'running') AS running,
-                    (extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE state = 'queued')) * 1000)::bigint
-                        AS oldest,
-                    (SELECT count(*) FROM adminexport.worker WHERE seen_at > clock_timestamp() - interval '30 s') AS workers
-                FROM adminexport.job WHERE state IN ('queued', 'running')
-                """))
-        guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no counts", query: "depth") }
-        return Depth(
-            queued: try row.decode("queued"), running: try row.decode("running"),
-            oldestQueuedMilliseconds: try row.decodeIfPresent("oldest"), workers: try row.decode("workers"))
     }
 }

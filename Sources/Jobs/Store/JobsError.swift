@@ -5,9 +5,13 @@ package enum JobsError: Error, Equatable, Sendable {
     /// The idempotency key was used with other parameters.
     case conflict
     /// The tenant has as many jobs in the queue as it may.
-    case quotaExceeded(limit: Int)
+    ///
+    /// - Parameter retryAfter: when there may be room.
+    case quotaExceeded(limit: Int, retryAfter: Duration)
     /// The job is not in a state for this.
     case notReady(JobState)
     /// A legal hold keeps the file.
     case held
+    /// There is no such worker, or it has stopped.
+    case noWorker
 }

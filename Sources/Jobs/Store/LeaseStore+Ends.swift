@@ -6,7 +6,8 @@ extension LeaseStore {
         case succeeded(JobResult)
         case failed(JobFailure)
         case cancelled
-        /// The attempt does not count; a job that should be cancelled is.
+        /// The attempt does not count; a job that should be cancelled is. Takes no lease: an epoch that is unchanged shows that
+        /// nobody else has had the job.
         case handedBack
         /// Again after the delay, with the reason to be seen meanwhile; a job that should be cancelled is, and one that was
         /// tried for too long fails.
@@ -20,6 +21,10 @@ extension LeaseStore {
             case .succeeded(let result):
                 fenced(
                     "succeed", event: "'finished'",
+                    details: """
+                        jsonb_build_object('epoch', epoch, 'rows', rows, 'sheets', sheets, 'size', size,
+                            'sha256', encode(sha256, 'hex'), 'warnings', warnings)
+                        """,
                     """
                     state = 'succeeded', finished_at = clock_timestamp(), expires_at = clock_timestamp() + $3::interval,
                     rows = $4::bigint, sheets = $5::int, size = $6::bigint, sha256 = decode($7, 'hex'),
@@ -43,12 +48,12 @@ extension LeaseStore {
                     """, id)
             case .handedBack:
                 fenced(
-                    "hand-back", event: "CASE state WHEN 'cancelled' THEN 'cancelled' END",
+                    "hand-back", event: "CASE state WHEN 'cancelled' THEN 'cancelled' END", needsLease: false,
                     """
                     state = CASE WHEN j.cancel_requested_at IS NULL THEN 'queued' ELSE 'cancelled' END,
                     finished_at = CASE WHEN j.cancel_requested_at IS NOT NULL THEN clock_timestamp() END,
                     attempt = j.attempt - 1, run_after = clock_timestamp()
-                    """, id)
+                    """, id, notifies: true)
             case .retried(let failure, let delay, let giveUpAfter):
                 fenced(
                     "retry", event: "CASE WHEN state <> 'queued' THEN state END",
@@ -65,19 +70,28 @@ extension LeaseStore {
     }
 
     /// A statement that changes a job only while the worker holds it, gives back the slot, and takes the lease away.
-    private func fenced(_ name: String, event: String, _ changes: String, _ values: [Query.Parameter]) -> Query {
+    ///
+    /// - Parameters:
+    ///   - event: what is written to the audit trail, as SQL over the changed row; null for nothing.
+    ///   - notifies: wakes workers, of other processes too: somebody else may have the job now.
+    private func fenced(
+        _ name: String, event: String, details: String = Self.attemptDetails, needsLease: Bool = true, _ changes: String,
+        _ values: [Query.Parameter], notifies: Bool = false
+    ) -> Query {
         Query(
             name,
             """
             WITH held AS MATERIALIZED (
                 SELECT j.id, j.tenant_key, l.seq FROM adminexport.job j JOIN adminexport.lease l ON l.job = j.id
                 WHERE j.id = $1::uuid AND j.epoch = $2::int AND j.state = 'running'
-                    AND l.epoch = $2::int AND l.expires_at > clock_timestamp()
+                    AND l.epoch = $2::int\(needsLease ? " AND l.expires_at > clock_timestamp()" : "")
                 FOR UPDATE OF j, l
-            ), \(Self.release(changes)), \(Self.audit(event: event, "changed", reason: "error_kind"))
-            SELECT id FROM changed
+            ), \(Self.release(changes)), \(Self.audit(event: event, "changed", reason: "error_kind", details: details))
+            SELECT id\(notifies ? ", \(QueueSignal.sql)" : "") FROM changed
             """, values)
     }
+
+    static let attemptDetails = "jsonb_build_object('epoch', epoch, 'attempt', attempt)"
 
     /// What every end does to the slot, the lease and the row.
     static func release(_ changes: String) -> String {
@@ -93,16 +107,16 @@ extension LeaseStore {
         """
     }
 
-    static func audit(_ event: StaticString, _ source: StaticString, reason: StaticString) -> String {
-        audit(event: "'\(event)'", source, reason: reason)
-    }
-
-    static func audit(event: String, _ source: StaticString, reason: StaticString) -> String {
+    /// Writes an event for each row of the source where it is not null. All of it is SQL of this program.
+    static func audit(
+        event: String, _ source: StaticString, reason: StaticString = "NULL", details: String = "'{}'::jsonb"
+    ) -> String {
         """
         audited AS (
-            INSERT INTO adminexport.audit_event (event, job, tenant_slug, actor_key, actor_email, reason)
-            SELECT event, id, tenant_slug, actor_key, actor_email, reason
-            FROM (SELECT \(event) AS event, id, tenant_slug, actor_key, actor_email, \(reason) AS reason FROM \(source)) e
+            INSERT INTO adminexport.audit_event (event, job, tenant_slug, actor_key, actor_email, reason, details)
+            SELECT event, id, tenant_slug, actor_key, actor_email, reason, details
+            FROM (SELECT \(event) AS event, id, tenant_slug, actor_key, actor_email, \(reason) AS reason, \(details) AS details
+                  FROM \(source)) e
             WHERE event IS NOT NULL
         )
         """

@@ -18,50 +18,120 @@ package struct LeaseStore: Sendable {
         self.retention = retention
     }
 
-    /// Lost leases after which a job is given up.
-    static let mostCrashes = 3
-
     /// Takes the next job: of the tenant that was served longest ago and has fewer running than it may, its first.
     ///
-    /// The tenant's slot row and the job's row are locked with SKIP LOCKED, so claims never wait for one another; the CTEs
-    /// are materialized, because a planner that runs a LIMIT … FOR UPDATE twice locks more than it should.
+    /// Tenants with jobs in the queue are found by a walk over the index `job_queued`, one probe for each, so that neither
+    /// another tenant's long queue nor a long history costs anything. The tenant's slot row and the job's row are locked with
+    /// SKIP LOCKED, so claims never wait for one another; the CTEs are materialized, because a planner that runs a
+    /// LIMIT … FOR UPDATE twice locks more than it should.
     func claim(worker: String, on connection: isolated PostgresConnection) async throws -> ClaimedJob? {
         let rows = try await connection.query(
-            Query(
-                "claim",
-                """
-                WITH slot AS MATERIALIZED (
-                    SELECT s.tenant_key FROM adminexport.tenant_slot s
-                    WHERE s.running < $2::int
-                        AND EXISTS (SELECT FROM adminexport.job q
-                                    WHERE q.tenant_key = s.tenant_key AND q.state = 'queued' AND q.run_after <= now())
-                        AND NOT EXISTS (SELECT FROM adminexport.setting WHERE key = 'paused' AND value = 'true')
-                        AND NOT EXISTS (SELECT FROM adminexport.worker WHERE id = $1::uuid AND drain_requested)
-                    ORDER BY s.turn, s.tenant_key LIMIT 1 FOR UPDATE OF s SKIP LOCKED
-                ), picked AS MATERIALIZED (
-                    SELECT q.id FROM adminexport.job q JOIN slot USING (tenant_key)
-                    WHERE q.state = 'queued' AND q.run_after <= now()
-                    ORDER BY q.priority DESC, q.id LIMIT 1 FOR UPDATE OF q SKIP LOCKED
-                ), claimed AS (
-                    UPDATE adminexport.job j SET state = 'running', worker = $1::uuid, epoch = j.epoch + 1,
-                        attempt = j.attempt + 1, started_at = coalesce(j.started_at, clock_timestamp()),
-                        deadline_at = clock_timestamp() + $4::interval, revision = j.revision + 1,
-                        error_kind = NULL, error_message = NULL
-                    FROM picked WHERE j.id = picked.id AND j.state = 'queued' RETURNING j.*
-                ), leased AS (
-                    INSERT INTO adminexport.lease (job, epoch, expires_at)
-                    SELECT id, epoch, clock_timestamp() + $3::interval FROM claimed
-                ), counted AS (
-                    UPDATE adminexport.tenant_slot s SET running = s.running + 1, turn = nextval('adminexport.turn')
-                    FROM claimed c WHERE s.tenant_key = c.tenant_key
-                ), \(Self.audit("started", "claimed", reason: "NULL"))
-                SELECT c.id, c.epoch, c.attempt, c.tenant_key, c.tenant_slug, c.actor_key, c.options::text AS options,
-                    extract(year FROM c.created_at AT TIME ZONE 'UTC')::int AS year,
-                    extract(month FROM c.created_at AT TIME ZONE 'UTC')::int AS month
-                FROM claimed c
-                """, [.text(worker), .integer(tenantLimit), .interval(lease), .interval(deadline)]))
+            Query("claim", Self.claimSQL, [.text(worker), .integer(tenantLimit), .interval(lease), .interval(deadline)]))
         return try rows.first.map { try ClaimedJob($0) }
     }
+
+    /// The tenants that have jobs in the queue, by a loose scan of the index `job_queued`.
+    private static let waitingTenants = """
+        waiting AS (
+            (SELECT q.tenant_key FROM adminexport.job q WHERE q.state = 'queued' ORDER BY q.tenant_key LIMIT 1)
+            UNION ALL
+            SELECT (SELECT q.tenant_key FROM adminexport.job q WHERE q.state = 'queued' AND q.tenant_key > w.tenant_key
+                    ORDER BY q.tenant_key LIMIT 1)
+            FROM waiting w WHERE w.tenant_key IS NOT NULL
+        )
+        """
+
+    /// Slots of those tenants that may have one more job started; parameter 1 is the worker, 2 the limit.
+    private static let openSlots = """
+        FROM waiting w JOIN adminexport.tenant_slot s ON s.tenant_key = w.tenant_key
+        WHERE s.running < $2::int
+            AND EXISTS (SELECT FROM adminexport.job q
+                        WHERE q.tenant_key = s.tenant_key AND q.state = 'queued' AND q.run_after <= clock_timestamp())
+            AND NOT EXISTS (SELECT FROM adminexport.setting WHERE key = 'paused' AND value = 'true')
+            AND NOT EXISTS (SELECT FROM adminexport.worker WHERE id = $1::uuid AND drain_requested)
+        """
+
+    static let claimSQL = """
+        WITH RECURSIVE \(waitingTenants), slot AS MATERIALIZED (
+            SELECT s.tenant_key \(openSlots)
+            ORDER BY s.turn, s.tenant_key LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+        ), picked AS MATERIALIZED (
+            SELECT q.id FROM adminexport.job q JOIN slot USING (tenant_key)
+            WHERE q.state = 'queued' AND q.run_after <= clock_timestamp()
+            ORDER BY q.priority DESC, q.id LIMIT 1 FOR UPDATE OF q SKIP LOCKED
+        ), claimed AS (
+            UPDATE adminexport.job j SET state = 'running', worker = $1::uuid, epoch = j.epoch + 1,
+                attempt = j.attempt + 1, started_at = coalesce(j.started_at, clock_timestamp()),
+                deadline_at = clock_timestamp() + $4::interval, revision = j.revision + 1,
+                error_kind = NULL, error_message = NULL
+            FROM picked WHERE j.id = picked.id AND j.state = 'queued' RETURNING j.*
+        ), leased AS (
+            INSERT INTO adminexport.lease (job, epoch, expires_at)
+            SELECT id, epoch, clock_timestamp() + $3::interval FROM claimed
+        ), counted AS (
+            UPDATE adminexport.tenant_slot s SET running = s.running + 1, turn = nextval('adminexport.turn')
+            FROM claimed c WHERE s.tenant_key = c.tenant_key
+        ), \(audit(event: "'started'", "claimed", details: "jsonb_build_object('epoch', epoch, 'attempt', attempt)"))
+        SELECT c.id, c.epoch, c.attempt, c.tenant_key, c.tenant_slug, c.actor_key, c.options::text AS options,
+            extract(year FROM c.created_at AT TIME ZONE 'UTC')::int AS year,
+            extract(month FROM c.created_at AT TIME ZONE 'UTC')::int AS month
+        FROM claimed c
+        """
+
+    // MARK: When to look again
+
+    /// What a worker that has claimed nothing finds.
+    struct Outlook: Sendable {
+        /// A job could be claimed.
+        let isClaimable: Bool
+        /// Until the first lease is over, if its worker says nothing more; nil where no job runs. Negative where one is.
+        let untilLeaseEnds: Duration?
+        /// Until the next job that waits for another attempt may be claimed.
+        let untilRetry: Duration?
+        /// There are files whose time is up, or which have expired and are still there, or rows to forget.
+        let isCareDue: Bool
+        /// A worker has died or hangs: there is something to sweep.
+        let isSweepDue: Bool
+        let isDraining: Bool
+    }
+
+    /// Looks what there is to wait for; writes nothing, and touches a few index entries however long the history is.
+    func look(
+        worker: String, history: Duration, on connection: isolated PostgresConnection
+    ) async throws -> Outlook {
+        let rows = try await connection.query(
+            Query(
+                "look", Self.lookSQL, [.text(worker), .integer(tenantLimit), .interval(lease), .interval(history)]))
+        guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no outlook", query: "look") }
+        func duration(_ column: String) throws -> Duration? {
+            try row.decodeIfPresent(column, as: Int.self).map { .milliseconds($0) }
+        }
+        return Outlook(
+            isClaimable: try row.decode("claimable"), untilLeaseEnds: try duration("lease_ms"),
+            untilRetry: try duration("retry_ms"), isCareDue: try row.decode("care"), isSweepDue: try row.decode("sweep"),
+            isDraining: try row.decode("draining"))
+    }
+
+    static let lookSQL = """
+        WITH RECURSIVE \(waitingTenants)
+        SELECT EXISTS (SELECT \(openSlots)) AS claimable,
+            (SELECT (extract(epoch FROM greatest(min(expires_at), pg_postmaster_start_time() + $3::interval)
+                             - clock_timestamp()) * 1000)::bigint
+             FROM adminexport.lease HAVING count(*) > 0) AS lease_ms,
+            (SELECT (extract(epoch FROM run_after - clock_timestamp()) * 1000)::bigint FROM adminexport.job
+             WHERE state = 'queued' AND attempt > 0 AND run_after > clock_timestamp() ORDER BY run_after LIMIT 1) AS retry_ms,
+            EXISTS (SELECT FROM adminexport.job WHERE state = 'succeeded' AND NOT hold AND expires_at < clock_timestamp())
+                OR EXISTS (SELECT FROM adminexport.job WHERE state = 'expired' AND archive_epoch IS NOT NULL)
+                OR EXISTS (SELECT FROM adminexport.job
+                           WHERE state IN ('failed', 'cancelled', 'expired') AND archive_epoch IS NULL AND NOT hold
+                               AND finished_at < now() - $4::interval) AS care,
+            pg_postmaster_start_time() + $3::interval < clock_timestamp()
+                AND (EXISTS (SELECT FROM adminexport.lease WHERE expires_at < clock_timestamp())
+                     OR EXISTS (SELECT FROM adminexport.job j WHERE j.state = 'running'
+                                AND (j.deadline_at < clock_timestamp() - $3::interval
+                                     OR NOT EXISTS (SELECT FROM adminexport.lease l WHERE l.job = j.id)))) AS sweep,
+            EXISTS (SELECT FROM adminexport.worker WHERE id = $1::uuid AND drain_requested) AS draining
+        """
 
     /// What the database says when a lease is renewed.
     enum Renewal: Sendable, Equatable {
@@ -110,53 +180,33 @@ package struct LeaseStore: Sendable {
         return try row.decode("overdue") ? .overdue : .held
     }
 
-    // MARK: Rescue
-
-    /// Takes one job from a worker that let its lease run out. Whoever claims does this first; there is no leader.
-    ///
-    /// After a restart of the server every lease gets its full length once more, so that a restart alone costs no worker
-    /// its job.
-    func sweep(on connection: isolated PostgresConnection) async throws -> Bool {
-        let changes = """
-            state = CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
-                         WHEN j.crashes + 1 >= \(Self.mostCrashes) THEN 'failed' ELSE 'queued' END,
-            finished_at = CASE WHEN j.cancel_requested_at IS NOT NULL OR j.crashes + 1 >= \(Self.mostCrashes)
-                               THEN clock_timestamp() END,
-            error_kind = CASE WHEN j.cancel_requested_at IS NULL AND j.crashes + 1 >= \(Self.mostCrashes)
-                              THEN 'worker-crashed' END,
-            error_message = CASE WHEN j.cancel_requested_at IS NULL AND j.crashes + 1 >= \(Self.mostCrashes)
-                                 THEN 'The worker stopped without a word \(Self.mostCrashes) times. Ask the operators.' END,
-            crashes = j.crashes + 1, run_after = clock_timestamp()
-            """
-        let rows = try await connection.query(
-            Query(
-                "sweep",
-                """
-                WITH held AS MATERIALIZED (
-                    SELECT j.id, j.tenant_key, l.seq FROM adminexport.job j JOIN adminexport.lease l ON l.job = j.id
-                    WHERE j.state = 'running' AND l.expires_at < clock_timestamp()
-                        AND pg_postmaster_start_time() + $1::interval < clock_timestamp()
-                    LIMIT 1 FOR UPDATE OF j, l SKIP LOCKED
-                ), \(Self.release(changes)),
-                \(Self.audit(event: "CASE WHEN state <> 'queued' THEN state END", "changed", reason: "error_kind"))
-                SELECT id FROM changed
-                """, [.interval(lease)]))
-        return !rows.isEmpty
-    }
-
     // MARK: Workers
 
-    func register(
-        worker: String, host: String, version: String, on connection: isolated PostgresConnection
-    ) async throws {
+    /// Says that the worker is alive, and how it stands with its disk.
+    ///
+    /// - Parameter storage: `ok`, `full`, `failed` or `wrong-store`.
+    func register(_ worker: WorkerRow, storage: String, on connection: isolated PostgresConnection) async throws {
         try await connection.query(
             Query(
                 "register-worker",
                 """
-                INSERT INTO adminexport.worker (id, host, version) VALUES ($1::uuid, $2, $3)
-                ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp()
-                """, [.text(worker), .text(host), .text(version)]))
-        // Rows of workers that were killed. Nothing refers to them; a job of theirs is found by its lease.
+                INSERT INTO adminexport.worker (id, host, version, slots, storage) VALUES ($1::uuid, $2, $3, $4::int, $5)
+                ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp(), storage = excluded.storage
+                """,
+                [
+                    .text(worker.id), .text(worker.host), .text(worker.version), .integer(worker.slots), .text(storage),
+                ]))
+    }
+
+    struct WorkerRow: Sendable {
+        let id: String
+        let host: String
+        let version: String
+        let slots: Int
+    }
+
+    /// Forgets the rows of workers that were killed, to which nothing refers, and makes the audit trail's next partition.
+    func tidy(on connection: isolated PostgresConnection) async throws {
         try await connection.query(
             Query("forget-workers", "DELETE FROM adminexport.worker WHERE seen_at < clock_timestamp() - interval '1 day'"))
         try await connection.query(Query("audit-partitions", "SELECT adminexport.ensure_audit_partitions() IS NULL AS done"))

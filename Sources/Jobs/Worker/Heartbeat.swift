@@ -10,6 +10,7 @@ struct Heartbeat: Sendable {
 
     let job: ClaimedJob
     let progress: Progress
+    let lease: LeaseClock
     let leases: LeaseStore
     let database: JobDatabase
     let logger: Logger
@@ -21,22 +22,20 @@ struct Heartbeat: Sendable {
         case leaseLost
     }
 
-    /// Beats until the run has to end, or until the task is cancelled.
-    ///
-    /// The lease's end is counted on this machine's clock since boot, from before the renewal was sent, so that neither a
-    /// suspended machine nor a slow answer lengthens it. A worker that cannot renew stops by itself when it is over.
-    func run(leasedSince start: ContinuousClock.Instant) async throws -> Verdict {
-        var renewed = start
+    /// Beats until the run has to end, or until the task is cancelled. A worker that cannot renew stops by itself when its
+    /// lease is over by its own clock; see ``LeaseClock``.
+    func run() async throws -> Verdict {
+        var renewed = ContinuousClock.now
         var shown = -1
         while true {
             try await Task.sleep(for: Self.tick)
+            guard !lease.isOver else { return .leaseLost }
             let now = ContinuousClock.now
-            guard now < renewed + leases.lease else { return .leaseLost }
             let current = progress.current
             let isDue = now - renewed >= min(Self.idle, leases.lease / 3)
             let isMoving = current.rowsDone != shown
             do {
-                let renewal = try await ask(writing: isDue || isMoving, current, until: renewed + leases.lease)
+                let renewal = try await ask(writing: isDue || isMoving, current)
                 switch renewal {
                 case .held: break
                 case nil: return .leaseLost
@@ -46,6 +45,7 @@ struct Heartbeat: Sendable {
                 }
                 if isDue || isMoving {
                     renewed = now
+                    lease.renew(until: now + leases.lease)
                     shown = current.rowsDone
                 }
             } catch let error as PostgresError where error.isTransient || error.code == .refused {
@@ -56,7 +56,7 @@ struct Heartbeat: Sendable {
 
     /// Renews or looks; nil where the lease is over before the answer comes.
     private func ask(
-        writing: Bool, _ current: (rowsDone: Int, rowsTotal: Int?), until end: ContinuousClock.Instant
+        writing: Bool, _ current: (rowsDone: Int, rowsTotal: Int?)
     ) async throws -> LeaseStore.Renewal? {
         try await withThrowingTaskGroup(of: LeaseStore.Renewal?.self) { group in
             group.addTask {
@@ -68,7 +68,7 @@ struct Heartbeat: Sendable {
                 }
             }
             group.addTask {
-                try await Task.sleep(until: end)
+                try await Task.sleep(until: lease.until)
                 return nil
             }
             defer { group.cancelAll() }

@@ -1,20 +1,27 @@
 package import Logging
 private import Postgres
 internal import ServiceLifecycle
+private import Synchronization
 
 /// Claims jobs and runs them, a few at a time, until the service stops.
 ///
-/// On a graceful shutdown it claims no more, stops what runs and hands it back to the queue.
+/// One loop claims for all slots. It sleeps when there is nothing to do, until somebody rings or until it is time to look again,
+/// whatever comes first. On a graceful shutdown it claims no more, stops what runs and hands it back to the queue.
 package struct Worker: Service {
     package struct Configuration: Sendable {
         package var slots: Int
         package var host: String
         package var version: String
-        package var poll: Duration = .milliseconds(250)
-        /// The longest wait after a failure: of the database for the worker, of an attempt for a job.
+        /// The longest wait for a database that is away.
+        package var longestReconnect: Duration = .seconds(2)
+        /// The longest wait before a job's next attempt.
         package var longestBackoff: Duration = .seconds(30)
         /// How long after its first attempt a job is tried again.
         package var giveUpAfter: Duration = .seconds(3_600)
+        /// How long the row of a finished job is kept.
+        package var history: Duration = .seconds(400 * 86_400)
+        /// Told of each step of an attempt before it goes on; for tests.
+        package var observe: @Sendable (Step, ClaimedJob) -> Void = { _, _ in }
 
         package init(slots: Int, host: String, version: String) {
             self.slots = slots
@@ -25,19 +32,31 @@ package struct Worker: Service {
 
     /// New at each start: nobody takes a dead process for a living one.
     package let id = JobID()
+    /// Rung when there may be a job to claim.
+    package let bell = Bell()
+    /// What this rings when files are to be removed or rows to be forgotten.
+    private let care: Bell
     private let configuration: Configuration
     private let database: JobDatabase
     private let leases: LeaseStore
     private let runner: any JobRunner
     private let logger: Logger
+    private let running = Running()
+
+    /// Jobs that this worker runs now.
+    private final class Running: Sendable {
+        let count = Mutex(0)
+    }
 
     package init(
-        _ configuration: Configuration, database: JobDatabase, leases: LeaseStore, runner: any JobRunner, logger: Logger
+        _ configuration: Configuration, database: JobDatabase, leases: LeaseStore, runner: any JobRunner, care: Bell,
+        logger: Logger
     ) {
         self.configuration = configuration
         self.database = database
         self.leases = leases
         self.runner = runner
+        self.care = care
         var logger = logger
         logger[metadataKey: "worker"] = "\(id)"
         self.logger = logger
@@ -45,8 +64,21 @@ package struct Worker: Service {
 
     package func run() async throws {
         await withDiscardingTaskGroup { group in
-            group.addTask { await keepRegistered() }
-            for _ in 0..<configuration.slots { group.addTask { await serve() } }
+            var rounds = Rounds(configuration)
+            var isRung = false
+            while !isStopping {
+                switch await rounds.next(of: self, isRung: isRung) {
+                case .run(let job, let lease):
+                    running.count.withLock { $0 += 1 }
+                    group.addTask {
+                        await execute(job, lease)
+                        running.count.withLock { $0 -= 1 }
+                        bell.ring()
+                    }
+                case .sleep(let time):
+                    isRung = await bell.sleep(for: time)
+                }
+            }
         }
         // Runs after a graceful stop; a worker that cannot say goodbye is forgotten in time.
         try? await database.transaction { try await leases.unregister(worker: id.description, on: $0) }
@@ -54,53 +86,133 @@ package struct Worker: Service {
 
     private var isStopping: Bool { Task.isCancelled || Task.isShuttingDownGracefully }
 
-    private func keepRegistered() async {
-        while !isStopping {
-            do {
-                try await database.transaction { connection in
-                    try await leases.register(
-                        worker: id.description, host: configuration.host, version: configuration.version, on: connection)
-                }
-            } catch {
-                logger.debug("Cannot register the worker", metadata: ["error": "\(error)"])
-            }
-            await pause(.seconds(10))
+    private var hasRoom: Bool { running.count.withLock { $0 < configuration.slots } }
+
+    // MARK: Claiming
+
+    private enum Move {
+        case run(ClaimedJob, LeaseClock)
+        case sleep(Duration)
+    }
+
+    /// What the loop remembers from one round to the next.
+    private struct Rounds {
+        /// How often a worker says that it is alive.
+        private static let registration: Duration = .seconds(10)
+        private static let tidying: Duration = .seconds(3_600)
+        /// However much there is to claim, others' dead workers are looked for this often.
+        private static let outlook: Duration = .seconds(1)
+        /// Of the same fault.
+        private static let logging: Duration = .seconds(60)
+        private static let mostSweeps = 4
+
+        private var backoff: Backoff
+        private var registered: (at: ContinuousClock.Instant, storage: String)?
+        private var tidied: ContinuousClock.Instant?
+        private var looked: ContinuousClock.Instant?
+        private var fault: (text: String, at: ContinuousClock.Instant)?
+        /// The last round has claimed a job, and the next may well do so too.
+        private var isBusy = false
+
+        init(_ configuration: Configuration) {
+            backoff = Backoff(cap: configuration.longestReconnect)
         }
-    }
 
-    /// Sleeps, but not past a graceful shutdown.
-    private func pause(_ duration: Duration) async {
-        try? await cancelWhenGracefulShutdown { try await Task.sleep(for: duration) }
-    }
-
-    private func serve() async {
-        var backoff = Backoff(cap: configuration.longestBackoff)
-        while !isStopping {
+        /// One round: says that the worker is alive, sweeps, claims, or finds out how long to sleep.
+        ///
+        /// - Parameter isRung: there is probably something to claim, so that is tried before anything is looked at.
+        mutating func next(of worker: Worker, isRung: Bool) async -> Move {
             do {
-                try await runner.checkReadiness()
-                // A bounded number of rescues for each claim; each in a transaction of its own, since two workers that lock
-                // several tenants in different orders would wait for each other.
-                for _ in 0..<4 {
-                    guard try await database.transaction({ try await leases.sweep(on: $0) }) else { break }
-                    logger.notice("Took a job back from a worker whose lease is over")
-                }
-                let before = ContinuousClock.now
-                let job = try await database.transaction { connection in
-                    try await leases.claim(worker: id.description, on: connection)
-                }
+                let isReady = await isReady(worker)
+                try await register(worker)
+                if isBusy, looked.map({ $0.duration(to: .now) >= Self.outlook }) ?? true { try await look(worker) }
+                let mayClaim = isReady && worker.hasRoom
+                if mayClaim, isRung || isBusy, let move = try await claim(worker) { return move }
+                let outlook = try await look(worker)
+                if mayClaim, outlook.isClaimable, let move = try await claim(worker) { return move }
+                isBusy = false
                 backoff.reset()
-                if let job {
-                    await execute(job, leasedSince: before)
-                } else {
-                    await pause(configuration.poll)
-                }
+                return .sleep(Nap.length(after: outlook, mayClaim: mayClaim, jitter: .random(in: 0...1)))
             } catch {
-                let wait = backoff.next()
-                if !isStopping {
-                    logger.warning("Cannot claim jobs", metadata: ["error": "\(error)", "retry": "\(wait)"])
-                }
-                await pause(wait)
+                if !worker.isStopping { complain("Cannot claim jobs", error, worker) }
+                return .sleep(backoff.next())
             }
+        }
+
+        private mutating func claim(_ worker: Worker) async throws -> Move? {
+            let before = ContinuousClock.now
+            let job = try await worker.database.transaction { connection in
+                try await worker.leases.claim(worker: worker.id.description, on: connection)
+            }
+            guard let job else { return nil }
+            isBusy = true
+            backoff.reset()
+            return .run(job, LeaseClock(until: before + worker.leases.lease))
+        }
+
+        /// Looks at the queue as a whole, and does what it shows to be due.
+        @discardableResult
+        private mutating func look(_ worker: Worker) async throws -> LeaseStore.Outlook {
+            func outlook() async throws -> LeaseStore.Outlook {
+                try await worker.database.transaction { connection in
+                    try await worker.leases.look(
+                        worker: worker.id.description, history: worker.configuration.history, on: connection)
+                }
+            }
+            var found = try await outlook()
+            looked = .now
+            if found.isCareDue { worker.care.ring() }
+            if found.isSweepDue {
+                try await sweep(worker)
+                found = try await outlook()
+            }
+            return found
+        }
+
+        /// A bounded number of rescues; each in a transaction of its own, since two workers that lock several tenants in
+        /// different orders would wait for each other.
+        private func sweep(_ worker: Worker) async throws {
+            var left = Self.mostSweeps
+            for fault in LeaseStore.Fault.allCases {
+                while left > 0, try await worker.database.transaction({ try await worker.leases.sweep(fault, on: $0) }) {
+                    left -= 1
+                    worker.logger.notice("Took a job from a worker", metadata: ["because": "\(fault)"])
+                }
+            }
+        }
+
+        private mutating func register(_ worker: Worker) async throws {
+            let storage = await worker.runner.storage()
+            let isDue = registered.map { $0.at.duration(to: .now) >= Self.registration || $0.storage != storage } ?? true
+            if isDue {
+                let row = LeaseStore.WorkerRow(
+                    id: worker.id.description, host: worker.configuration.host, version: worker.configuration.version,
+                    slots: worker.configuration.slots)
+                try await worker.database.transaction { try await worker.leases.register(row, storage: storage, on: $0) }
+                registered = (.now, storage)
+            }
+            if tidied.map({ $0.duration(to: .now) >= Self.tidying }) ?? true {
+                try await worker.database.transaction { try await worker.leases.tidy(on: $0) }
+                tidied = .now
+            }
+        }
+
+        private mutating func isReady(_ worker: Worker) async -> Bool {
+            do {
+                try await worker.runner.checkReadiness()
+                return true
+            } catch {
+                if !worker.isStopping { complain("Not ready for jobs", error, worker) }
+                return false
+            }
+        }
+
+        /// Once for each fault, and now and then while it lasts.
+        private mutating func complain(_ message: Logger.Message, _ error: any Error, _ worker: Worker) {
+            let text = "\(error)"
+            if let fault, fault.text == text, fault.at.duration(to: .now) < Self.logging { return }
+            fault = (text, .now)
+            worker.logger.warning(message, metadata: ["error": "\(text)"])
         }
     }
 
@@ -113,34 +225,30 @@ package struct Worker: Service {
         case stopping
     }
 
-    private func execute(_ job: ClaimedJob, leasedSince start: ContinuousClock.Instant) async {
+    /// Runs the job beside its heartbeat. Whichever ends first decides, and is written down at once: a run that hangs on a disk
+    /// keeps its slot, but neither its job nor its tenant's place.
+    private func execute(_ job: ClaimedJob, _ lease: LeaseClock) async {
         var logger = logger
         logger[metadataKey: "job"] = "\(job.id)"
         logger[metadataKey: "epoch"] = "\(job.epoch)"
         logger.info("Started", metadata: ["attempt": "\(job.attempt)", "tenant": "\(job.tenantSlug)"])
-        let outcome = await attempt(job, leasedSince: start, logger: logger)
-        await settle(job, outcome, logger: logger)
-    }
-
-    /// Runs the job beside its heartbeat; whichever ends first decides, and the other is stopped before this returns.
-    private func attempt(
-        _ job: ClaimedJob, leasedSince start: ContinuousClock.Instant, logger: Logger
-    ) async -> Outcome {
-        let progress = Progress()
-        let heartbeat = Heartbeat(job: job, progress: progress, leases: leases, database: database, logger: logger)
-        return await withTaskGroup(of: Outcome?.self) { group in
+        configuration.observe(.claimed, job)
+        let progress = Progress { configuration.observe($0, job) }
+        let heartbeat = Heartbeat(
+            job: job, progress: progress, lease: lease, leases: leases, database: database, logger: logger)
+        await withTaskGroup(of: Outcome?.self) { [logger] group in
             group.addTask {
                 do {
-                    return .done(try await runner.run(job, progress: progress))
+                    return .done(try await runner.run(job, progress: progress, lease: lease))
                 } catch {
                     return .failed(error)
                 }
             }
             group.addTask {
-                // The error is the cancellation of this task: the run was faster.
                 do {
-                    return .verdict(try await heartbeat.run(leasedSince: start))
+                    return .verdict(try await heartbeat.run())
                 } catch is CancellationError {
+                    // The run was faster.
                     return nil
                 } catch {
                     return .failed(error)
@@ -154,38 +262,35 @@ package struct Worker: Service {
                     return nil
                 }
             }
-            var outcome: Outcome?
+            var isSettled = false
             for await next in group {
                 guard let next else { continue }
-                switch (outcome, next) {
-                case (nil, _):
-                    outcome = next
+                if !isSettled {
+                    isSettled = true
                     group.cancelAll()
-                case (.some, .done):
-                    // It was done when it was told to stop. A result without a lease to publish it is thrown away.
+                    await settle(job, next, lease, logger: logger)
+                } else if case .done = next {
+                    // It was done when it was told to stop. A result that is not published is thrown away.
                     await runner.discard(job)
-                default:
-                    break
                 }
             }
-            return outcome ?? .stopping
         }
     }
 
-    private func settle(_ job: ClaimedJob, _ outcome: Outcome, logger: Logger) async {
+    private func settle(_ job: ClaimedJob, _ outcome: Outcome, _ lease: LeaseClock, logger: Logger) async {
         let end: LeaseStore.End
         switch outcome {
         case .done(let result):
+            configuration.observe(.beforePublish, job)
             end = .succeeded(result)
         case .verdict(.cancelRequested):
             end = .cancelled
         case .verdict(.overdue):
             end = .failed(
                 JobFailure(kind: "deadline-exceeded", message: "The export took longer than it may. Ask the operators."))
-        case .verdict(.leaseLost):
-            logger.warning("Lost the lease; gave up the job")
-            return
-        case .stopping:
+        case .verdict(.leaseLost), .stopping:
+            end = .handedBack
+        case .failed(is LeaseOver):
             end = .handedBack
         case .failed(let error):
             if isStopping, error is CancellationError {
@@ -195,7 +300,8 @@ package struct Worker: Service {
             }
         }
         // Survives the cancellation of this task: what was decided has to be written down.
-        await Task { await write(job, end, logger: logger) }.value
+        await Task { await write(job, end, lease, logger: logger) }.value
+        if case .succeeded = end { configuration.observe(.afterPublish, job) }
     }
 
     private func retryOrFail(_ job: ClaimedJob, _ error: any Error, logger: Logger) -> LeaseStore.End {
@@ -210,23 +316,42 @@ package struct Worker: Service {
             giveUpAfter: configuration.giveUpAfter)
     }
 
-    /// Writes the end down, again and again while the database is away and the lease lasts.
-    private func write(_ job: ClaimedJob, _ end: LeaseStore.End, logger: Logger) async {
+    /// How long the end of an attempt is tried to be written down after the lease is over; then whoever claims next has taken
+    /// the job back long ago.
+    private static let patience: Duration = .seconds(60)
+
+    /// Writes the end down, again and again while the database is away.
+    ///
+    /// When the lease is over, or the statement changes nothing, the job is handed back, which takes no lease: if the epoch is
+    /// unchanged nobody else has had the job, and no crash is counted.
+    private func write(_ job: ClaimedJob, _ wanted: LeaseStore.End, _ lease: LeaseClock, logger: Logger) async {
+        var end = wanted
         var backoff = Backoff(cap: .seconds(1))
-        let deadline = ContinuousClock.now + leases.lease
         while true {
             do {
-                if try await database.transaction({ try await leases.end(job, end, on: $0) }) {
-                    logger.info("Ended", metadata: ["end": "\(end.name)"])
-                } else if case .succeeded = end {
-                    try await settleUnpublished(job, logger: logger)
-                } else {
-                    logger.warning("The job was not this worker's any more", metadata: ["end": "\(end.name)"])
+                if !(lease.isOver && end.needsLease) {
+                    if try await database.transaction({ [end] in try await leases.end(job, end, on: $0) }) {
+                        logger.info("Ended", metadata: ["end": "\(end.name)"])
+                        return
+                    }
+                    guard end.needsLease else {
+                        logger.warning("The job was not this worker's any more", metadata: ["end": "\(wanted.name)"])
+                        return
+                    }
                 }
-                return
+                if case .succeeded = end {
+                    // Either it was written before and the answer got lost, or it was not and must not be any more.
+                    if try await database.transaction({ try await leases.isPublished(job, on: $0) }) {
+                        logger.info("Ended", metadata: ["end": "succeeded"])
+                        return
+                    }
+                    logger.warning("Lost the lease before the end; the result is thrown away")
+                    await runner.discard(job)
+                }
+                end = .handedBack
             } catch {
                 guard let error = error as? PostgresError, error.isTransient || error.code == .refused,
-                    ContinuousClock.now < deadline
+                    ContinuousClock.now < lease.until + Self.patience
                 else {
                     // The lease runs out, and whoever claims next takes the job back.
                     logger.error("Cannot write the end down", metadata: ["end": "\(end.name)", "error": "\(error)"])
@@ -236,19 +361,13 @@ package struct Worker: Service {
             }
         }
     }
-
-    /// The success changed no row: either it was written before and the answer got lost, or the job is another's.
-    private func settleUnpublished(_ job: ClaimedJob, logger: Logger) async throws {
-        if try await database.transaction({ try await leases.isPublished(job, on: $0) }) {
-            logger.info("Ended", metadata: ["end": "succeeded"])
-        } else {
-            logger.warning("The job was not this worker's any more; its result is thrown away")
-            await runner.discard(job)
-        }
-    }
 }
 
 extension LeaseStore.End {
+    var needsLease: Bool {
+        if case .handedBack = self { false } else { true }
+    }
+
     var name: String {
         switch self {
         case .succeeded: "succeeded"

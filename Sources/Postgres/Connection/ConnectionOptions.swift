@@ -9,8 +9,6 @@ package struct ConnectionOptions: Sendable {
     package var statementTimeout: Duration? = .seconds(30)
     /// After which the server ends a session that does nothing within a transaction.
     package var idleInTransactionTimeout: Duration = .seconds(60)
-    /// Planner and session settings for this connection, by name.
-    package var settings: [(name: String, value: String)] = []
 
     package init(connectionString: String) {
         self.connectionString = connectionString

@@ -14,6 +14,7 @@ package actor PostgresConnection {
     private let queue: SerialQueue
     let handle: PGHandle
     private let statementTimeout: Duration?
+    private let transactionSettings: String
     let canceller: Canceller
     var isDead = false
     var isCopying = false
@@ -48,26 +49,32 @@ package actor PostgresConnection {
     private init(_ options: ConnectionOptions, queue: SerialQueue) throws {
         self.queue = queue
         statementTimeout = options.statementTimeout
+        transactionSettings = Self.settings(options)
         handle = try PGHandle.connect(options)
         canceller = Canceller(PQgetCancel(handle.raw))
     }
 
     private func prepare(_ options: ConnectionOptions) throws {
-        var settings = options.settings
-        settings.append(("statement_timeout", "\(options.statementTimeout?.components.seconds ?? 0)s"))
-        settings.append(("idle_in_transaction_session_timeout", "\(options.idleInTransactionTimeout.components.seconds)s"))
-        settings.append(("DateStyle", "ISO"))
-        settings.append(("TimeZone", "UTC"))
         // Such a database does not know what its bytes mean. Asked for UTF-8 the server would refuse every row with a byte
         // that is none; as they are, they can be read and mended here.
         if PQparameterStatus(handle.raw, "server_encoding").map({ String(cString: $0) }) == "SQL_ASCII" {
-            settings.append(("client_encoding", "SQL_ASCII"))
+            try runScript("connection-settings", "SET client_encoding = 'SQL_ASCII'")
         }
-        for setting in settings {
-            _ = try run(
-                Query(
-                    "connection-settings", "SELECT set_config($1, $2, false)", [.text(setting.name), .text(setting.value)]))
-        }
+    }
+
+    /// What holds in each transaction. Set in each one anew: behind a pooler the next may run on another session, and what is
+    /// set for a session would stay there for strangers.
+    private static func settings(_ options: ConnectionOptions) -> String {
+        let timeout = options.statementTimeout.map(milliseconds) ?? 0
+        let idle = milliseconds(options.idleInTransactionTimeout)
+        return """
+            ; SET LOCAL statement_timeout = \(timeout); SET LOCAL idle_in_transaction_session_timeout = \(idle); \
+            SET LOCAL DateStyle = 'ISO'; SET LOCAL TimeZone = 'UTC'
+            """
+    }
+
+    private static func milliseconds(_ duration: Duration) -> Int {
+        Int(duration / .milliseconds(1))
     }
 
     /// Whether the pool may hand it out again.
@@ -103,6 +110,7 @@ package actor PostgresConnection {
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
         var begin = "BEGIN ISOLATION LEVEL \(isolation.rawValue)\(readOnly ? " READ ONLY" : "")"
+        begin += transactionSettings
         if let role { begin += "; SET LOCAL ROLE \(role)" }
         do {
             // A role that may not be assumed leaves a transaction behind that has failed.

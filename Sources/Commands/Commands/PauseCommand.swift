@@ -1,0 +1,18 @@
+internal import ArgumentParser
+internal import Client
+internal import ExportAPI
+
+/// Stops the queue.
+struct PauseCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pause", abstract: "Stop the queue, for operators: nothing more is started, what runs is ended.")
+
+    @OptionGroup var service: ServiceOptions
+
+    func run() async throws {
+        try await reportingFailures {
+            _ = try await service.connect().call(ServicePause.self, NoMembers())
+            if service.json { try Output.json(NoMembers()) } else { Output.message("the queue stands still") }
+        }
+    }
+}

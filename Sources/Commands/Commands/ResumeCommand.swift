@@ -1,0 +1,18 @@
+internal import ArgumentParser
+internal import Client
+internal import ExportAPI
+
+/// Lets the queue go on.
+struct ResumeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "Let the queue go on, for operators.")
+
+    @OptionGroup var service: ServiceOptions
+
+    func run() async throws {
+        try await reportingFailures {
+            _ = try await service.connect().call(ServiceResume.self, NoMembers())
+            if service.json { try Output.json(NoMembers()) } else { Output.message("the queue goes on") }
+        }
+    }
+}

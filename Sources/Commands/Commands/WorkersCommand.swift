@@ -1,0 +1,32 @@
+internal import ArgumentParser
+internal import Client
+internal import ExportAPI
+private import Terminal
+
+/// Lists the workers.
+struct WorkersCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "workers", abstract: "List the workers, for operators.")
+
+    @OptionGroup var service: ServiceOptions
+
+    func run() async throws {
+        try await reportingFailures {
+            let list = try await service.connect().call(ServiceWorkers.self, NoMembers())
+            if service.json { return try Output.json(list) }
+            try Output.result(Self.table(list.workers))
+        }
+    }
+
+    static func table(_ workers: [WorkerStatus]) -> String {
+        var table = Table(header: ["WORKER", "HOST", "VERSION", "RUNS", "STORAGE", "SEEN", ""])
+        for worker in workers {
+            table.append([
+                worker.id, worker.host, worker.version, "\(worker.running) of \(worker.slots)", worker.storage,
+                worker.seenAt,
+                worker.draining ? "draining" : "",
+            ])
+        }
+        return table.text
+    }
+}

@@ -1,0 +1,59 @@
+internal import ArgumentParser
+private import Exports
+private import Foundation
+private import Postgres
+
+/// Does at once what workers do as time passes, and cuts off the audit trail's old end.
+struct PruneCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "prune",
+        abstract: "Expire what is due, remove files that nothing names, and forget jobs that are long over.",
+        discussion: """
+            Workers do all of this by themselves; this does it now, and ends when nothing is left to do. With --audit-before it \
+            removes old months of the audit trail instead, which nobody but a member of adminexport_owner can do.
+            """)
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(help: "The directory of archives.")
+    var archives: String?
+
+    @Option(help: "Remove the audit trail's months that ended before this day, such as 2026-01-01.")
+    var auditBefore: String?
+
+    func validate() throws {
+        guard let auditBefore else { return }
+        guard auditBefore.wholeMatch(of: /\d{4}-\d{2}-\d{2}/) != nil,
+            (try? Date.ISO8601FormatStyle().year().month().day().parse(auditBefore)) != nil
+        else {
+            throw ValidationError("--audit-before is a day, such as 2026-01-01.")
+        }
+    }
+
+    func run() async throws {
+        try await reportingFaults {
+            let (configuration, logger) = try common.load([.archives: archives])
+            if let auditBefore {
+                try await Self.pruneAudit(before: auditBefore, configuration)
+            } else {
+                let (swept, orphans) = try await Assembly(configuration, logger: logger).prune()
+                print(
+                    "Expired \(swept.expired), removed the files of \(swept.removed) and \(orphans) that nothing names, "
+                        + "forgot \(swept.forgotten) exports.")
+            }
+        }
+    }
+
+    private static func pruneAudit(before day: String, _ configuration: ServiceConfiguration) async throws {
+        var options = ConnectionOptions(connectionString: configuration.databaseURL)
+        options.applicationName = "adminexportd prune"
+        options.statementTimeout = .seconds(600)
+        let connection = try await PostgresConnection.connect(options)
+        try await Migrator.checkRoles([DatabaseRole.owner], on: connection)
+        let months = try await AuditRetention().prune(before: day, on: connection)
+        print(
+            months.isEmpty
+                ? "The audit trail has no month that ended before \(day)."
+                : "Removed from the audit trail: \(months.joined(separator: ", ")).")
+    }
+}

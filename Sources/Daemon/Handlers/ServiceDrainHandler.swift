@@ -1,0 +1,15 @@
+internal import ExportAPI
+internal import Exports
+internal import Jobs
+
+struct ServiceDrainHandler: ResultHandler {
+    typealias Called = ServiceDrain
+
+    let exports: ExportService
+
+    func handle(_ params: ServiceDrain.Params, _ session: Session) async throws -> ServiceDrain.Result {
+        let peer = try session.operatorOfAll()
+        let worker = try await exports.drain(JobID(param: params.worker, "worker"), params.on ?? true, peer: peer)
+        return ServiceDrain.Result(worker: WorkerStatus(worker))
+    }
+}

@@ -1,0 +1,13 @@
+internal import ExportAPI
+internal import Exports
+
+struct ServicePauseHandler: ResultHandler {
+    typealias Called = ServicePause
+
+    let exports: ExportService
+
+    func handle(_ params: NoMembers, _ session: Session) async throws -> NoMembers {
+        try await exports.pause(true, peer: session.operatorOfAll())
+        return NoMembers()
+    }
+}

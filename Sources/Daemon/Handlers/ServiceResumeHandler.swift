@@ -1,0 +1,13 @@
+internal import ExportAPI
+internal import Exports
+
+struct ServiceResumeHandler: ResultHandler {
+    typealias Called = ServiceResume
+
+    let exports: ExportService
+
+    func handle(_ params: NoMembers, _ session: Session) async throws -> NoMembers {
+        try await exports.pause(false, peer: session.operatorOfAll())
+        return NoMembers()
+    }
+}

@@ -1,0 +1,58 @@
+/// Something that was asked of the service, or that came of it.
+public struct AuditEvent: WireObject, Hashable {
+    public let at: String
+    public let event: String
+    public let tenant: String?
+    public let administrator: String?
+    public let job: String?
+    /// The process that asked; absent for what workers do of themselves.
+    public let peer: Peer?
+    public let reason: String?
+    public let details: JSONValue
+
+    public struct Peer: WireObject, Hashable {
+        public let uid: Int
+        public let gid: Int
+        public let pid: Int
+
+        public init(uid: Int, gid: Int, pid: Int) {
+            self.uid = uid
+            self.gid = gid
+            self.pid = pid
+        }
+
+        public static let schema = ObjectSchema(
+            .init("uid", .count, "User id."), .init("gid", .count, "Group id."), .init("pid", .count, "Process id."))
+    }
+
+    public init(
+        at: String, event: String, tenant: String?, administrator: String?, job: String?, peer: Peer?, reason: String?,
+        details: JSONValue
+    ) {
+        self.at = at
+        self.event = event
+        self.tenant = tenant
+        self.administrator = administrator
+        self.job = job
+        self.peer = peer
+        self.reason = reason
+        self.details = details
+    }
+
+    public static let events = [
+        "requested", "denied", "started", "finished", "downloaded", "cancelled", "failed", "expired", "deleted", "held",
+        "paused", "resumed", "drained",
+    ]
+
+    public static let schema = ObjectSchema(
+        .init("at", .time, "When it was written down."), .init("event", .oneOf(events), "What happened."),
+        .init("tenant", .text, "The tenant's slug, as it was or as it was given.", required: false),
+        .init("administrator", .text, "The administrator's e-mail address, as it was or as it was given.", required: false),
+        .init("job", .uuid, "The job.", required: false),
+        .init("peer", .object(Peer.schema), "The process that asked; absent for what workers do.", required: false),
+        .init("reason", .text, "Why, or in which sense.", required: false),
+        .init(
+            "details", .object(ObjectSchema()),
+            "More of it: the options that were requested, the epoch and attempt that started, what a finished export holds.")
+    )
+}

@@ -1,0 +1,41 @@
+private import Directory
+package import Jobs
+private import Postgres
+
+/// What operators can ask for.
+extension ExportService {
+    /// - Throws: faults of the database; also while it has not been held to what this process needs yet.
+    package func depth() async throws -> QueueControl.Depth {
+        _ = try contract.keys
+        return try await transaction { try await QueueControl().depth(on: $0) }
+    }
+
+    package func workers() async throws -> [QueueControl.WorkerStatus] {
+        try await transaction { try await QueueControl().workers(on: $0) }
+    }
+
+    /// Stops all claims, or lets them go on; what runs is not touched.
+    package func pause(_ isPaused: Bool, peer: Peer) async throws {
+        _ = try await transaction { try await QueueControl().pause(isPaused, peer: peer, on: $0) }
+    }
+
+    /// Has a worker claim no more, or lets it claim again.
+    ///
+    /// - Throws: ``JobsError/noWorker``
+    package func drain(_ worker: JobID, _ isDraining: Bool, peer: Peer) async throws -> QueueControl.WorkerStatus {
+        try await transaction { try await QueueControl().drain(worker, isDraining, peer: peer, on: $0) }
+    }
+
+    /// Begins or ends a legal hold of a job of the operator's tenants.
+    package func hold(_ asker: Asker, job id: JobID, _ isHeld: Bool) async throws -> Job {
+        try await transaction { connection in
+            try await jobs.hold(id, isHeld, owner: owner(asker, on: connection), peer: asker.peer, on: connection)
+        }
+    }
+
+    package func audit(_ filter: AuditLog.Filter, after cursor: AuditLog.Cursor?, limit: Int) async throws -> [AuditLog
+        .Entry]
+    {
+        try await transaction { try await AuditLog().list(filter, after: cursor, limit: limit, on: $0) }
+    }
+}

@@ -1,0 +1,59 @@
+internal import Archive
+package import Jobs
+
+/// Whether exports can be written now: the right file system, with room, which takes what is written.
+///
+/// After an attempt that the disk has failed, nothing is claimed until a trial has been written and made durable.
+package actor StorageGuard {
+    private let check: StoreCheck
+    private let disk: ArchiveDisk
+    private let leastFree: Int
+    private var condition = Condition.ok
+
+    private enum Condition: String {
+        case ok
+        case full
+        case failed
+        case wrongStore = "wrong-store"
+
+        init(_ error: ArchiveError) {
+            self =
+                switch error.code {
+                case .storageFull: .full
+                case .wrongStore: .wrongStore
+                default: .failed
+                }
+        }
+    }
+
+    /// - Parameter leastFree: bytes that have to be free for an export to begin.
+    package init(database: JobDatabase, disk: ArchiveDisk, leastFree: Int) {
+        check = StoreCheck(database: database, disk: disk)
+        self.disk = disk
+        self.leastFree = leastFree
+    }
+
+    /// - Throws: ``ArchiveError``, or a fault of the database.
+    func verify() async throws {
+        do {
+            try await check.verify()
+            guard try await disk.freeSpace() >= leastFree else {
+                throw ArchiveError(
+                    .storageFull, "the archives' disk has less than the \(leastFree) bytes free that an export begins with")
+            }
+            if condition != .ok { try await disk.probe() }
+            condition = .ok
+        } catch let error as ArchiveError {
+            condition = Condition(error)
+            throw error
+        }
+    }
+
+    /// An attempt has ended with this error.
+    func note(_ error: any Error) {
+        if let error = error as? ArchiveError { condition = Condition(error) }
+    }
+
+    /// `ok`, `full`, `failed` or `wrong-store`.
+    var word: String { condition.rawValue }
+}

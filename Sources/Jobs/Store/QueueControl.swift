@@ -1,0 +1,124 @@
+package import Postgres
+
+/// What operators see of the queue as a whole, and do to it. Every statement runs as `adminexport_api`, within a transaction
+/// of the caller's.
+package struct QueueControl: Sendable {
+    package init() {}
+
+    /// The figures of the whole queue.
+    package struct Depth: Sendable {
+        package let queued: Int
+        package let running: Int
+        package let oldestQueuedMilliseconds: Int?
+        /// Workers that were seen in the last half minute.
+        package let workers: Int
+        package let isPaused: Bool
+        /// What a worker says of its disk that is not well; nil where all are.
+        package let storage: String?
+    }
+
+    package func depth(on connection: isolated PostgresConnection) async throws -> Depth {
+        let rows = try await connection.query(
+            Query(
+                "depth",
+                """
+                SELECT (SELECT count(*) FROM adminexport.job WHERE state = 'queued') AS queued,
+                    (SELECT count(*) FROM adminexport.job WHERE state = 'running') AS running,
+                    (SELECT (extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::bigint FROM adminexport.job
+                     WHERE state = 'queued') AS oldest,
+                    count(w.id) AS workers, min(w.storage) FILTER (WHERE w.storage <> 'ok') AS storage,
+                    EXISTS (SELECT FROM adminexport.setting WHERE key = 'paused' AND value = 'true') AS paused
+                FROM adminexport.worker w WHERE w.seen_at > clock_timestamp() - interval '30 s'
+                """))
+        guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no counts", query: "depth") }
+        return Depth(
+            queued: try row.decode("queued"), running: try row.decode("running"),
+            oldestQueuedMilliseconds: try row.decodeIfPresent("oldest"), workers: try row.decode("workers"),
+            isPaused: try row.decode("paused"), storage: try row.decodeIfPresent("storage"))
+    }
+
+    /// A worker as its row shows it.
+    package struct WorkerStatus: Sendable {
+        package let id: String
+        package let host: String
+        package let version: String
+        package let startedAt: Timestamp
+        package let seenAt: Timestamp
+        package let slots: Int
+        package let running: Int
+        package let isDraining: Bool
+        /// `ok`, `full`, `failed` or `wrong-store`.
+        package let storage: String
+
+        init(_ row: Row) throws {
+            id = try row.decode("id")
+            host = try row.decode("host")
+            version = try row.decode("version")
+            startedAt = try row.decode("started_at")
+            seenAt = try row.decode("seen_at")
+            slots = try row.decode("slots")
+            running = try row.decode("running")
+            isDraining = try row.decode("drain_requested")
+            storage = try row.decode("storage")
+        }
+    }
+
+    private static let workerColumns = """
+        w.id::text AS id, w.host, w.version, w.started_at, w.seen_at, w.slots, w.drain_requested, w.storage,
+        (SELECT count(*) FROM adminexport.job j WHERE j.state = 'running' AND j.worker = w.id) AS running
+        """
+
+    /// Workers that were seen in the last half minute, the oldest first.
+    package func workers(on connection: isolated PostgresConnection) async throws -> [WorkerStatus] {
+        let rows = try await connection.query(
+            Query(
+                "workers",
+                """
+                SELECT \(Self.workerColumns) FROM adminexport.worker w
+                WHERE w.seen_at > clock_timestamp() - interval '30 s' ORDER BY w.started_at, w.id LIMIT 1000
+                """))
+        return try rows.map { try WorkerStatus($0) }
+    }
+
+    /// Stops all claims, or lets them go on. What runs is not touched.
+    ///
+    /// - Returns: whether that changed anything.
+    @discardableResult
+    package func pause(_ isPaused: Bool, peer: Peer, on connection: isolated PostgresConnection) async throws -> Bool {
+        let rows = try await connection.query(
+            Query(
+                "pause",
+                """
+                UPDATE adminexport.setting SET value = $1 WHERE key = 'paused' AND value <> $1 RETURNING \(QueueSignal.sql)
+                """, [.text(isPaused ? "true" : "false")]))
+        guard !rows.isEmpty else { return false }
+        try await Audit.record(
+            isPaused ? .paused : .resumed, job: nil, tenant: nil, actorKey: nil, actorEmail: nil, peer: peer, on: connection)
+        return true
+    }
+
+    /// Has a worker claim no more, or lets it claim again. What it runs it ends.
+    ///
+    /// - Throws: ``JobsError/noWorker``
+    package func drain(
+        _ worker: JobID, _ isDraining: Bool, peer: Peer, on connection: isolated PostgresConnection
+    ) async throws -> WorkerStatus {
+        let changed = try await connection.query(
+            Query(
+                "drain",
+                """
+                UPDATE adminexport.worker SET drain_requested = $2::boolean
+                WHERE id = $1::uuid AND seen_at > clock_timestamp() - interval '30 s' RETURNING \(QueueSignal.sql)
+                """, [.text(worker.description), .bool(isDraining)]))
+        guard !changed.isEmpty else { throw JobsError.noWorker }
+        try await Audit.record(
+            .drained, job: nil, tenant: nil, actorKey: nil, actorEmail: nil, peer: peer, reason: isDraining ? "on" : "off",
+            details: #"{"worker": "\#(worker)"}"#, on: connection)
+        let rows = try await connection.query(
+            Query(
+                "worker", "SELECT \(Self.workerColumns) FROM adminexport.worker w WHERE w.id = $1::uuid",
+                [.text(worker.description)]))
+        guard let row = rows.first else { throw JobsError.noWorker }
+        return try WorkerStatus(row)
+    }
+}

@@ -1,0 +1,20 @@
+/// How long a worker that has claimed nothing sleeps, unless it is rung awake.
+enum Nap {
+    static let longest: Duration = .seconds(5)
+    /// Somebody else held the row that would have been claimed, for the length of a statement or two.
+    private static let contended: Duration = .milliseconds(20)
+    /// Added to what the database says, for its clock and the timers here both round.
+    private static let margin: Duration = .milliseconds(5)
+
+    /// - Parameters:
+    ///   - mayClaim: whether there is room for a job; without, a job to claim is no reason to wake.
+    ///   - jitter: from 0 to 1, so that workers that fell asleep together do not wake together.
+    static func length(after outlook: LeaseStore.Outlook, mayClaim: Bool, jitter: Double) -> Duration {
+        // It could be claimed and was not: somebody else is at it.
+        if mayClaim, outlook.isClaimable { return contended * (0.5 + jitter) }
+        var length = longest * (0.8 + 0.2 * jitter)
+        if let lease = outlook.untilLeaseEnds { length = min(length, lease + margin) }
+        if mayClaim, let retry = outlook.untilRetry { length = min(length, retry + margin) }
+        return max(length, margin)
+    }
+}

@@ -1,0 +1,59 @@
+package import Logging
+package import Postgres
+internal import ServiceLifecycle
+
+/// Hears other processes say that there is something to do: one connection of a process, which nothing else uses.
+///
+/// All works without it, only later. It needs a session of its own, so no pooler that lends one by the transaction.
+package struct QueueListener: Service {
+    /// How often the connection is tried, for a network that went silent closes nothing.
+    private static let pulse: Duration = .seconds(60)
+
+    private let options: ConnectionOptions
+    private let bells: [Bell]
+    private let logger: Logger
+
+    package init(_ options: ConnectionOptions, ringing bells: [Bell], logger: Logger) {
+        self.options = options
+        self.bells = bells
+        self.logger = logger
+    }
+
+    package func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var backoff = Backoff(cap: .seconds(5))
+            var isSilent = false
+            while !Task.isCancelled {
+                do {
+                    try await self.listen {
+                        backoff.reset()
+                        isSilent = false
+                    }
+                } catch {
+                    // Once for each time that it goes away: the database's absence is told of elsewhere.
+                    if !isSilent, !Task.isCancelled {
+                        self.logger.notice("Not listening; looking every few seconds", metadata: ["error": "\(error)"])
+                    }
+                    isSilent = true
+                    let isPooled = (error as? PostgresError)?.code == .unexpectedResult
+                    try? await Task.sleep(for: isPooled ? .seconds(60) : backoff.next())
+                }
+            }
+        }
+    }
+
+    private func listen(started: () -> Void) async throws {
+        let connection = try await PostgresConnection.connect(options)
+        try await connection.listen(QueueSignal.channel)
+        started()
+        // What was said before nobody heard.
+        bells.forEach { $0.ring() }
+        while !Task.isCancelled {
+            if try await connection.notification(within: Self.pulse) {
+                bells.forEach { $0.ring() }
+            } else {
+                try await connection.query(Query("pulse", "SELECT 1 AS one"))
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+import Jobs
+import Testing
+
+@Suite struct JobIDTests {
+    @Test("Ids sort by the time of their making, and read back")
+    func ids() {
+        let ids = (0..<1_000).map { _ in JobID().description }
+        #expect(Set(ids).count == 1_000)
+        #expect(ids.allSatisfy { JobID($0)?.description == $0 && Array($0)[14] == "7" && "89ab".contains(Array($0)[19]) })
+        for wrong in [
+            "", "x", String(repeating: "0", count: 36), "018f0000-0000-7000-8000-00000000000g", "../../etc/passwd",
+        ] {
+            #expect(JobID(wrong) == nil)
+        }
+    }
+}
