@@ -16,7 +16,9 @@ def _value(service, name):
     return {"actor": service.actor, "job": "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b", "subscription": "s1", "offset": 0,
             "length": 1, "includeDisabled": False, "includeReferences": False, "limit": 1, "states": [], "timeoutMs": 1,
             "afterRevision": 0, "encoding": "identity", "idempotencyKey": "conformance", "tenant": service.actor["tenant"],
-            "cursor": "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b"}[name]
+            "cursor": "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b", "worker": "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b", "on": True,
+            "administrator": service.actor["administrator"], "events": [], "from": "2026-01-01T00:00:00Z",
+            "before": "2026-01-01T00:00:00Z"}[name]
 
 
 def _refused(method, params, param):
@@ -60,6 +62,8 @@ def _prepare(service, method, required, name, schema):
         beyond.append("a\0b")
     if schema.get("format") == "uuid":
         beyond += ["", "x", "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6", "019ac0de7a5c7b1d9e005a3c1f2e4d6b", "../../../../etc/passwd"]
+    if schema.get("format") == "date-time":
+        beyond += ["", "x", "2026-13-01T00:00:00Z", "2026-01-01", "1767225600"]
     if "enum" in schema:
         beyond += ["", "none", schema["enum"][0].upper()]
     for value in beyond:
@@ -75,5 +79,6 @@ def _prepare(service, method, required, name, schema):
             add(f"params: {method}: actor.{label} is missing", _refused(method, {**required, "actor": rest}, f"actor.{label}"))
         params = {**required, "actor": {**service.actor, "x": 1}}
         add(f"params: {method}: an unknown one within actor is named", _refused(method, params, "actor.x"))
-    if name == "states":
-        add(f"params: {method}: an element of states is none", _refused(method, {**required, name: ["queued", "none"]}, "states.1"))
+    if schema["type"] == "array" and "enum" in schema["items"]:
+        value = [schema["items"]["enum"][0], "none"]
+        add(f"params: {method}: an element of {name} is none", _refused(method, {**required, name: value}, f"{name}.1"))

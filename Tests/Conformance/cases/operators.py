@@ -1,0 +1,96 @@
+"""What operators can do: pause, drain, hold, and read the audit trail. Everything is put back as it was."""
+import contextlib
+
+from suite import Skip, case
+from wire import is_error
+
+NOBODY = "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b"
+
+
+@contextlib.contextmanager
+def _operator(service):
+    if not service.is_operator():
+        raise Skip("the caller is no operator of all tenants")
+    with service.peer() as peer:
+        yield peer
+
+
+@case("operators: a queue that is paused takes jobs and starts none, and goes on when it is resumed")
+def _(service):
+    with _operator(service) as peer:
+        peer.result("service.pause")
+        try:
+            peer.result("service.pause")
+            assert peer.result("service.health")["paused"] is True
+            job = service.start(peer)
+            waited = peer.result("export.wait", {"actor": service.actor, "job": job["id"], "timeoutMs": 1_500})["job"]
+            assert waited["state"] == "queued", waited
+        finally:
+            peer.result("service.resume")
+        assert service.finish(peer, job)["state"] == "succeeded"
+
+
+@case("operators: a worker that is drained says so, and takes jobs again when that is undone")
+def _(service):
+    with _operator(service) as peer:
+        workers = peer.result("service.workers")["workers"]
+        assert workers, "no worker"
+        for worker in workers:
+            assert peer.result("service.drain", {"worker": worker["id"]})["worker"]["draining"] is True
+        try:
+            job = service.start(peer)
+            waited = peer.result("export.wait", {"actor": service.actor, "job": job["id"], "timeoutMs": 1_500})["job"]
+            assert waited["state"] == "queued", waited
+        finally:
+            for worker in workers:
+                assert peer.result("service.drain", {"worker": worker["id"], "on": False})["worker"]["draining"] is False
+        assert service.finish(peer, job)["state"] == "succeeded"
+
+
+@case("operators: a worker that is not there cannot be drained")
+def _(service):
+    with _operator(service) as peer:
+        is_error(peer.ask("service.drain", {"worker": NOBODY}), 1002, "not-found", id=1)
+
+
+@case("operators: what is held cannot be deleted until it is released")
+def _(service):
+    with _operator(service) as peer:
+        job = service.fresh()
+        assert peer.result("service.hold", {"job": job["id"], "on": True})["held"] is True
+        refused = peer.ask("export.delete", {"actor": service.actor, "job": job["id"]})
+        is_error(refused, 1004, "conflict", id=1, reason="held")
+        assert peer.result("service.hold", {"job": job["id"], "on": False})["held"] is False
+        assert peer.result("export.delete", {"actor": service.actor, "job": job["id"]})["job"]["state"] == "expired"
+        is_error(peer.ask("service.hold", {"job": job["id"], "on": True}), 1006, "expired", id=1)
+        is_error(peer.ask("service.hold", {"job": NOBODY, "on": True}), 1002, "not-found", id=1)
+
+
+@case("operators: the audit trail tells a job's life, newest first, page by page")
+def _(service):
+    with _operator(service) as peer:
+        job = service.fresh()
+        peer.result("export.read", {"actor": service.actor, "job": job["id"], "offset": 0, "length": 1})
+        events = peer.result("audit.list", {"job": job["id"]})["events"]
+        assert [event["event"] for event in events] == ["downloaded", "finished", "started", "requested"], events
+        assert events[3]["peer"]["uid"] == service.info["caller"]["uid"], events[3]
+        assert events[3]["details"]["includeDisabled"] is False, events[3]
+        assert events[1]["details"]["sha256"] == job["sha256"] and "peer" not in events[1], events[1]
+        assert all(event["administrator"] == service.actor["administrator"] for event in events)
+        paged, params = [], {"job": job["id"], "limit": 1}
+        for _ in range(4):
+            page = peer.result("audit.list", params)
+            paged += page["events"]
+            params["cursor"] = page.get("nextCursor")
+        assert paged == events and params["cursor"] is None
+        assert peer.result("audit.list", {"job": job["id"], "events": ["failed"]})["events"] == []
+        assert peer.result("audit.list", {"job": job["id"], "before": job["createdAt"]})["events"] == []
+        assert len(peer.result("audit.list", {"job": job["id"], "from": job["createdAt"]})["events"]) == 4
+
+
+@case("operators: a denial is written down, with what was asked and by whom")
+def _(service):
+    with _operator(service) as peer:
+        is_error(peer.ask("export.start", {"actor": service.without}), 1001, "permission-denied", id=1)
+        event = peer.result("audit.list", {"administrator": service.without["administrator"], "limit": 1})["events"][0]
+        assert event["event"] == "denied" and event["reason"] == "no-permission" and event["peer"], event
