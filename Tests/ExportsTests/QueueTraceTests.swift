@@ -10,6 +10,7 @@ import Testing
     private static let result = JobResult(
         rows: 1, sheets: 1, size: 10, sha256: String(repeating: "ab", count: 32),
         scopeDigest: String(repeating: "cd", count: 32), day: "2026-01-02", warnings: "[]")
+    private static let anyone = JobStore.Owner.anyone(ofTenants: nil)
     private static let failure = JobFailure(kind: "k", message: "m")
 
     private let jobs = JobStore()
@@ -114,9 +115,9 @@ import Testing
                 "UPDATE adminexport.job SET deadline_at = now() - interval '1 d' WHERE state = 'running'")
             return try await worker(pool) { try await sweeper.sweep(.overdue, on: $0) }
         case .cancelRequested:
-            _ = try await api(pool) { try await jobs.cancel(job.id, owner: .anyone(ofTenants: nil), peer: Self.peer, on: $0) }
+            _ = try await api(pool) { try await jobs.cancel(job.id, owner: Self.anyone, peer: Self.peer, on: $0) }
         case .deleted:
-            _ = try? await api(pool) { try await jobs.delete(job.id, owner: .anyone(ofTenants: nil), peer: Self.peer, on: $0) }
+            _ = try? await api(pool) { try await jobs.delete(job.id, owner: Self.anyone, peer: Self.peer, on: $0) }
         case .retired:
             try await admin.script(
                 "test",
@@ -128,7 +129,7 @@ import Testing
             try await worker(pool) { try await Retention.forget(file, on: $0) }
         case .held(let isHeld):
             _ = try? await api(pool) {
-                try await jobs.hold(job.id, isHeld, owner: .anyone(ofTenants: nil), peer: Self.peer, on: $0)
+                try await jobs.hold(job.id, isHeld, owner: Self.anyone, peer: Self.peer, on: $0)
             }
         }
         return try await row(job, admin) != before
@@ -182,7 +183,8 @@ import Testing
             state: try #require(JobState(rawValue: try row.decode("state"))), epoch: try row.decode("epoch"),
             attempt: try row.decode("attempt"), crashes: try row.decode("crashes"),
             isCancelRequested: try row.decode("cancel"), archiveEpoch: try row.decodeIfPresent("archive_epoch"),
-            isHeld: try row.decode("hold"), lease: try row.decodeIfPresent("lasts", as: Bool.self).map { $0 ? .lasting : .over })
+            isHeld: try row.decode("hold"),
+            lease: try row.decodeIfPresent("lasts", as: Bool.self).map { $0 ? .lasting : .over })
     }
 
     private func api<Result: Sendable>(
