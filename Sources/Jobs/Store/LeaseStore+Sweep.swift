@@ -16,8 +16,14 @@ extension LeaseStore {
     /// After a restart of the server every lease gets its full length once more, so that a restart alone costs no worker
     /// its job. Uses the index `job_running`, and locks row and lease, so that a renewal that is on its way is waited for by
     /// nobody and overtaken by nobody.
-    func sweep(_ fault: Fault, on connection: isolated PostgresConnection) async throws -> Bool {
-        let rows = try await connection.query(Query("sweep", Self.sweepSQL(fault), [.interval(lease)]))
+    ///
+    /// - Parameter own: jobs that the caller itself runs or is about to end. One that was stopped for long must not take them
+    ///   from itself: it hands them back, without a crash.
+    func sweep(
+        _ fault: Fault, except own: [JobID] = [], on connection: isolated PostgresConnection
+    ) async throws -> Bool {
+        let rows = try await connection.query(
+            Query("sweep", Self.sweepSQL(fault), [.interval(lease), .texts(own.map(\.description))]))
         return !rows.isEmpty
     }
 
@@ -47,7 +53,7 @@ extension LeaseStore {
     }
 
     private static func found(_ fault: Fault) -> String {
-        let grown = "pg_postmaster_start_time() + $1::interval < clock_timestamp()"
+        let grown = "pg_postmaster_start_time() + $1::interval < clock_timestamp() AND j.id <> ALL ($2::uuid[])"
         return switch fault {
         case .leaseOver:
             """

@@ -96,12 +96,18 @@ package struct LeaseStore: Sendable {
     }
 
     /// Looks what there is to wait for; writes nothing, and touches a few index entries however long the history is.
+    ///
+    /// - Parameter own: jobs that the worker itself runs, whose leases are its own affair.
     func look(
-        worker: String, history: Duration, on connection: isolated PostgresConnection
+        worker: String, history: Duration, own: [JobID] = [], on connection: isolated PostgresConnection
     ) async throws -> Outlook {
         let rows = try await connection.query(
             Query(
-                "look", Self.lookSQL, [.text(worker), .integer(tenantLimit), .interval(lease), .interval(history)]))
+                "look", Self.lookSQL,
+                [
+                    .text(worker), .integer(tenantLimit), .interval(lease), .interval(history),
+                    .texts(own.map(\.description)),
+                ]))
         guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no outlook", query: "look") }
         func duration(_ column: String) throws -> Duration? {
             try row.decodeIfPresent(column, as: Int.self).map { .milliseconds($0) }
@@ -117,7 +123,7 @@ package struct LeaseStore: Sendable {
         SELECT EXISTS (SELECT \(openSlots)) AS claimable,
             (SELECT (extract(epoch FROM greatest(min(expires_at), pg_postmaster_start_time() + $3::interval)
                              - clock_timestamp()) * 1000)::bigint
-             FROM adminexport.lease HAVING count(*) > 0) AS lease_ms,
+             FROM adminexport.lease WHERE job <> ALL ($5::uuid[]) HAVING count(*) > 0) AS lease_ms,
             (SELECT (extract(epoch FROM run_after - clock_timestamp()) * 1000)::bigint FROM adminexport.job
              WHERE state = 'queued' AND attempt > 0 AND run_after > clock_timestamp() ORDER BY run_after LIMIT 1) AS retry_ms,
             EXISTS (SELECT FROM adminexport.job WHERE state = 'succeeded' AND NOT hold AND expires_at < clock_timestamp())
@@ -126,8 +132,8 @@ package struct LeaseStore: Sendable {
                            WHERE state IN ('failed', 'cancelled', 'expired') AND archive_epoch IS NULL AND NOT hold
                                AND finished_at < now() - $4::interval) AS care,
             pg_postmaster_start_time() + $3::interval < clock_timestamp()
-                AND (EXISTS (SELECT FROM adminexport.lease WHERE expires_at < clock_timestamp())
-                     OR EXISTS (SELECT FROM adminexport.job j WHERE j.state = 'running'
+                AND (EXISTS (SELECT FROM adminexport.lease WHERE expires_at < clock_timestamp() AND job <> ALL ($5::uuid[]))
+                     OR EXISTS (SELECT FROM adminexport.job j WHERE j.state = 'running' AND j.id <> ALL ($5::uuid[])
                                 AND (j.deadline_at < clock_timestamp() - $3::interval
                                      OR NOT EXISTS (SELECT FROM adminexport.lease l WHERE l.job = j.id)))) AS sweep,
             EXISTS (SELECT FROM adminexport.worker WHERE id = $1::uuid AND drain_requested) AS draining

@@ -45,7 +45,7 @@ package struct Worker: Service {
 
     /// Jobs that this worker runs now.
     private final class Running: Sendable {
-        let count = Mutex(0)
+        let jobs = Mutex(Set<JobID>())
     }
 
     package init(
@@ -69,10 +69,10 @@ package struct Worker: Service {
             while !isStopping {
                 switch await rounds.next(of: self, isRung: isRung) {
                 case .run(let job, let lease):
-                    running.count.withLock { $0 += 1 }
+                    running.jobs.withLock { _ = $0.insert(job.id) }
                     group.addTask {
                         await execute(job, lease)
-                        running.count.withLock { $0 -= 1 }
+                        running.jobs.withLock { _ = $0.remove(job.id) }
                         bell.ring()
                     }
                 case .sleep(let time):
@@ -86,7 +86,9 @@ package struct Worker: Service {
 
     private var isStopping: Bool { Task.isCancelled || Task.isShuttingDownGracefully }
 
-    private var hasRoom: Bool { running.count.withLock { $0 < configuration.slots } }
+    private var hasRoom: Bool { running.jobs.withLock { $0.count < configuration.slots } }
+
+    private var own: [JobID] { running.jobs.withLock { Array($0) } }
 
     // MARK: Claiming
 
@@ -156,7 +158,8 @@ package struct Worker: Service {
             func outlook() async throws -> LeaseStore.Outlook {
                 try await worker.database.transaction { connection in
                     try await worker.leases.look(
-                        worker: worker.id.description, history: worker.configuration.history, on: connection)
+                        worker: worker.id.description, history: worker.configuration.history,
+                        own: worker.own, on: connection)
                 }
             }
             var found = try await outlook()
@@ -174,7 +177,11 @@ package struct Worker: Service {
         private func sweep(_ worker: Worker) async throws {
             var left = Self.mostSweeps
             for fault in LeaseStore.Fault.allCases {
-                while left > 0, try await worker.database.transaction({ try await worker.leases.sweep(fault, on: $0) }) {
+                while left > 0,
+                    try await worker.database.transaction({
+                        try await worker.leases.sweep(fault, except: worker.own, on: $0)
+                    })
+                {
                     left -= 1
                     worker.logger.notice("Took a job from a worker", metadata: ["because": "\(fault)"])
                 }
