@@ -19,6 +19,8 @@ private import UnixSignals
 struct Assembly {
     /// Short statements: whoever waits for an answer has a person behind them.
     private static let queueStatementTimeout: Duration = .seconds(10)
+    /// The worker's own: with the grace for a silent server, a renewal that hangs leaves time for another within a lease.
+    private static let leaseStatementTimeout: Duration = .seconds(4)
     /// A count of many millions, or a page of long rows from a cold disk.
     private static let directoryStatementTimeout: Duration = .seconds(300)
 
@@ -44,6 +46,7 @@ struct Assembly {
         options.statementTimeout = timeout
         // An export's snapshot idles while its rows are written, and a slow disk is no reason to lose it.
         if timeout > Self.queueStatementTimeout { options.idleInTransactionTimeout = configuration.deadline }
+        if timeout == Self.leaseStatementTimeout { options.cancelGrace = .seconds(1) }
         return PostgresPool(options, size: size)
     }
 
@@ -51,7 +54,7 @@ struct Assembly {
     private func pools(workers: Int) -> (api: PostgresPool, queue: PostgresPool, directory: PostgresPool) {
         (
             pool(configuration.databaseURL, "api", size: 8, timeout: Self.queueStatementTimeout),
-            pool(configuration.databaseURL, "worker", size: workers + 2, timeout: Self.queueStatementTimeout),
+            pool(configuration.databaseURL, "worker", size: workers + 3, timeout: Self.leaseStatementTimeout),
             pool(configuration.directoryURL, "export", size: max(1, workers), timeout: Self.directoryStatementTimeout)
         )
     }

@@ -7,6 +7,8 @@ package struct ConnectionOptions: Sendable {
     package var connectTimeout: Duration = .seconds(3)
     /// The longest that one statement may take; set on the server and watched here. nil: no limit.
     package var statementTimeout: Duration? = .seconds(30)
+    /// How long a server that went silent may take to answer a cancel request, before the connection is given up.
+    package var cancelGrace: Duration = .seconds(5)
     /// After which the server ends a session that does nothing within a transaction.
     package var idleInTransactionTimeout: Duration = .seconds(60)
 

@@ -65,7 +65,7 @@ extension PostgresConnection {
         guard isCopying else { return }
         isCopying = false
         canceller.cancel()
-        let until = ContinuousClock.now + Self.cancelGrace
+        let until = ContinuousClock.now + cancelGrace
         while !isDead {
             var message: UnsafeMutablePointer<CChar>?
             let length = PQgetCopyData(handle.raw, &message, 1)
@@ -79,6 +79,6 @@ extension PostgresConnection {
             }
         }
         if !isDead { _ = try? drain("copy") }
-        if !canceller.disarm(within: Self.cancelGrace) { isDead = true }
+        if !canceller.disarm(within: cancelGrace) { isDead = true }
     }
 }

@@ -6,17 +6,16 @@ extension PostgresConnection {
     /// Listens on a channel from now on. The connection serves nothing else after that.
     ///
     /// - Parameter channel: a name of the program's own, never data.
-    /// - Throws: ``PostgresError``; `unexpectedResult` where the session does not keep what it is told, as behind a pooler that
-    ///   lends a session for a transaction.
+    /// - Throws: ``PostgresError``; `unexpectedResult` behind a pooler, which may lend another session for each
+    ///   transaction.
     package func listen(_ channel: String) async throws {
-        try await script("listen", "LISTEN \(channel)")
-        // Asked in a transaction of its own: a pooler may have another session answer, which listens to nothing.
-        let rows = try await query(
-            Query("listening", "SELECT $1::text = ANY (ARRAY(SELECT pg_listening_channels())) AS listens", [.text(channel)]))
-        guard try rows.first?.decode("listens") == true else {
-            throw PostgresError(
-                .unexpectedResult, "the session does not listen: a pooler stands between, which lends it by the transaction")
+        // A pooler makes up the process number that it tells its clients. What it lends for a transaction must not be left
+        // listening, for nobody would ever read what it hears.
+        let process: Int? = try await query(Query("process", "SELECT pg_backend_pid() AS process")).first?.decode("process")
+        guard process == Int(PQbackendPID(handle.raw)) else {
+            throw PostgresError(.unexpectedResult, "a pooler stands between here and the server, and the session may not be kept")
         }
+        try await script("listen", "LISTEN \(channel)")
     }
 
     /// Waits for notifications on the connection's own thread.

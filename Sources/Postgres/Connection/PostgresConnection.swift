@@ -8,12 +8,10 @@ private import Synchronization
 /// statement that outlives its time-out. A connection that was lost, or whose server does not even answer a cancel
 /// request, is dead for good: the pool replaces it.
 package actor PostgresConnection {
-    /// How long the server may take to answer after it was asked to cancel, before the connection is given up.
-    static let cancelGrace: Duration = .seconds(5)
-
     private let queue: SerialQueue
     let handle: PGHandle
     private let statementTimeout: Duration?
+    let cancelGrace: Duration
     private let transactionSettings: String
     let canceller: Canceller
     var isDead = false
@@ -49,6 +47,7 @@ package actor PostgresConnection {
     private init(_ options: ConnectionOptions, queue: SerialQueue) throws {
         self.queue = queue
         statementTimeout = options.statementTimeout
+        cancelGrace = options.cancelGrace
         transactionSettings = Self.settings(options)
         handle = try PGHandle.connect(options)
         canceller = Canceller(PQgetCancel(handle.raw))
@@ -138,7 +137,7 @@ package actor PostgresConnection {
 
     func deadline() -> ContinuousClock.Instant? {
         // The server's own time-out comes first; this one is for a server or a network that went silent.
-        statementTimeout.map { ContinuousClock.now + $0 + Self.cancelGrace }
+        statementTimeout.map { ContinuousClock.now + $0 + cancelGrace }
     }
 
     private func run(_ query: Query) throws -> Outcome {
@@ -221,7 +220,7 @@ package actor PostgresConnection {
     func waitForInput(of name: String, deadline: ContinuousClock.Instant?) throws {
         if !PGHandle.poll(PQsocket(handle.raw), Int16(POLLIN), until: deadline) {
             canceller.cancel()
-            guard PGHandle.poll(PQsocket(handle.raw), Int16(POLLIN), until: ContinuousClock.now + Self.cancelGrace)
+            guard PGHandle.poll(PQsocket(handle.raw), Int16(POLLIN), until: ContinuousClock.now + cancelGrace)
             else {
                 isDead = true
                 throw PostgresError(.timedOut, "PostgreSQL did not answer in time", query: name)
@@ -247,7 +246,7 @@ package actor PostgresConnection {
         let ticket = canceller.arm()
         return try await withTaskCancellationHandler {
             defer {
-                if !canceller.disarm(within: Self.cancelGrace) { isDead = true }
+                if !canceller.disarm(within: cancelGrace) { isDead = true }
             }
             do {
                 return try work(self)

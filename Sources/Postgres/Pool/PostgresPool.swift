@@ -142,7 +142,21 @@ package final class PostgresPool: Sendable {
     }
 
     private func release(_ connection: PostgresConnection) async {
-        giveBack(await connection.isUsable ? connection : nil)
+        let isUsable = await connection.isUsable
+        if !isUsable { dropIdle() }
+        giveBack(isUsable ? connection : nil)
+    }
+
+    /// What has killed one connection has probably killed those that lie idle beside it: a network that went silent shows that
+    /// only when time is up, for each anew.
+    private func dropIdle() {
+        let idle = state.withLock { state in
+            defer { state.idle = [] }
+            state.open -= state.idle.count
+            return state.idle
+        }
+        // Closed outside of the lock.
+        _ = idle
     }
 
     /// Passes a connection on, or the place of one that is gone.

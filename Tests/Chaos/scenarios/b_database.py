@@ -1,0 +1,298 @@
+"""A database that restarts, crashes, loses sessions, goes silent, or hides behind a pooler."""
+import contextlib
+import os
+import pathlib
+import pwd
+import select
+import shutil
+import socket
+import subprocess
+import threading
+import time
+
+from system import Caller, RPCFault, Skip, System, chance, until
+
+
+class Load:
+    """Callers that start exports all the time, through whatever happens; what is accepted has to end right."""
+
+    def __init__(self, system, pause=0.05):
+        self.system = system
+        self.pause = pause
+        self.refused = 0
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        caller = None
+        while not self.ending.is_set():
+            try:
+                caller = caller or Caller(self.system.socket)
+                self.system.export(caller)
+            except RPCFault as fault:
+                assert fault.kind in ("unavailable", "quota-exceeded", "overloaded"), fault.kind
+                self.refused += 1
+            except (OSError, ValueError):
+                caller = None
+            time.sleep(self.pause)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        self.thread.join()
+
+
+def _finished(system):
+    return int(system.sql("SELECT count(*) FROM adminexport.job WHERE state = 'succeeded'")[0][0])
+
+
+def _first_completion(system, since):
+    """Seconds from a moment to the first job that is finished after it."""
+    return float(until("a job is finished", lambda: system.sql(
+        f"SELECT extract(epoch FROM min(finished_at)) - {since} FROM adminexport.job"
+        f" WHERE state = 'succeeded' AND finished_at > to_timestamp({since}) HAVING count(*) > 0"), 60, 0.05)[0][0])
+
+
+def _outage(cluster, short, mode, pause):
+    rounds = 1 if short else 5
+    times = []
+    with System(cluster, LIMITS_QUEUED_PER_TENANT=100_000) as system:
+        system.serve(workers=1)
+        system.work(workers=2)
+        with Load(system) as load:
+            for _ in range(rounds):
+                done = _finished(system)
+                until("jobs are finished", lambda: _finished(system) > done + 5)
+                system.cluster.stop(mode)
+                time.sleep(pause)
+                system.cluster.start()
+                times.append(_first_completion(system, time.time()))
+        figures = system.check()
+        crashes = system.sql("SELECT sum(crashes), max(epoch) FROM adminexport.job")[0]
+    assert max(times) <= 5, times
+    return {"runs": rounds, **figures, "refused while away": load.refused, "first completion s, worst": max(times),
+            "crashes counted": crashes[0], "most epochs of a job": crashes[1]}
+
+
+def restart(cluster, short):
+    """PostgreSQL is restarted under load"""
+    return _outage(cluster, short, "fast", 0)
+
+
+def crash(cluster, short):
+    """PostgreSQL crashes (-m immediate) under load, and is back after 3 s"""
+    return _outage(cluster, short, "immediate", 3)
+
+
+def away(cluster, short):
+    """PostgreSQL is away for longer than a lease"""
+    with System(cluster, administrators=20_000, LEASE="2s") as system:
+        system.serve()
+        worker = system.work()
+        job = system.export()
+        until("it runs", lambda: system.row(job)["state"] == "running")
+        system.cluster.stop("immediate")
+        time.sleep(4)
+        system.cluster.start()
+        seconds = _first_completion(system, time.time())
+        row = system.row(job)
+        assert row["state"] == "succeeded" and row["crashes"] == "0", row
+        worker.end()
+        return {"runs": 1, **system.check(), "first completion s": seconds}
+
+
+def terminate(cluster, short):
+    """one random session of the service is terminated twice a second"""
+    seconds = 5 if short else 30
+    pick = chance(1)
+    killed = 0
+    with System(cluster, LIMITS_QUEUED_PER_TENANT=100_000) as system:
+        system.serve(workers=1)
+        system.work(workers=2)
+        with Load(system) as load:
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                time.sleep(0.5)
+                sessions = system.sql(f"SELECT pid FROM pg_stat_activity WHERE usename = '{system.role}' ORDER BY pid")
+                if sessions:
+                    system.sql(f"SELECT pg_terminate_backend({pick.choice(sessions)[0]})")
+                    killed += 1
+            ended = time.time()
+        first = _first_completion(system, ended - 0.5)
+        figures = system.check()
+        crashes = system.sql("SELECT sum(crashes), max(attempt) FROM adminexport.job")[0]
+    return {"sessions killed": killed, **figures, "refused": load.refused, "next completion s": max(first - 0.5, 0.0),
+            "crashes counted": crashes[0], "most attempts": crashes[1]}
+
+
+class Proxy:
+    """Passes connections on to PostgreSQL, until it goes silent: then it takes everything, passes nothing on, and closes
+    nothing."""
+
+    def __init__(self, folder, target):
+        folder.mkdir()
+        self.folder = folder
+        self.path = folder / ".s.PGSQL.5432"
+        self.target = target
+        self.silent = threading.Event()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.path))
+        self.listener.listen(64)
+        self.path.chmod(0o777)
+        self.pairs = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(self.target)
+            except OSError:
+                return
+            pair = (near, far, self.silent)
+            self.pairs.append(pair)
+            threading.Thread(target=self._pass, args=pair, daemon=True).start()
+
+    @staticmethod
+    def _pass(near, far, silent):
+        with contextlib.suppress(OSError, ValueError):
+            while True:
+                readable, _, _ = select.select([near, far], [], [], 0.1)
+                if silent.is_set():
+                    time.sleep(0.1)
+                    continue
+                for end in readable:
+                    data = end.recv(65_536)
+                    if not data:
+                        near.close()
+                        far.close()
+                        return
+                    (far if end is near else near).sendall(data)
+
+    def go_silent(self):
+        """All connections there are, for good; those made from now on work."""
+        self.silent.set()
+        self.silent = threading.Event()
+
+    def close(self):
+        self.listener.close()
+        for near, far, silent in self.pairs:
+            near.close()
+            far.close()
+
+
+def half_open(cluster, short):
+    """every connection goes silent and none is closed: a network that drops packets"""
+    with System(cluster, LIMITS_QUEUED_PER_TENANT=100_000) as system:
+        proxy = Proxy(system.folder / "proxy", f"{cluster.sockets}/.s.PGSQL.5432")
+        system.serve()
+        system.work(workers=2, host=proxy.folder)
+        with Load(system, 0.2):
+            until("jobs are finished", lambda: _finished(system) > 5)
+            proxy.go_silent()
+            silent = time.time()
+            time.sleep(0.5)
+            first = _first_completion(system, silent + 0.5) + 0.5
+        for process in system.processes[::-1]:
+            process.end()
+        system.processes.clear()
+        system.serve(workers=2)
+        figures = system.check()
+        proxy.close()
+    # The statement's own time limit, 4 s, and the grace for its cancellation pass first.
+    assert first <= 15, first
+    return {"runs": 1, **figures, "until the next completion s": first}
+
+
+@contextlib.contextmanager
+def _pooler(system):
+    program = shutil.which("pgbouncer")
+    if not program:
+        raise Skip("pgbouncer is not installed")
+    folder = system.folder / "pooler"
+    folder.mkdir()
+    (folder / "pgbouncer.ini").write_text(f"""
+[databases]
+{system.name} = host={system.cluster.sockets} dbname={system.name}
+[pgbouncer]
+unix_socket_dir = {folder}
+listen_port = 5432
+listen_addr =
+auth_type = trust
+auth_file = {folder}/users
+pool_mode = transaction
+default_pool_size = 3
+max_client_conn = 500
+logfile = {folder}/log
+pidfile = {folder}/pid
+""")
+    (folder / "users").write_text(f'"{system.role}" ""\n')
+    user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    if os.getuid() == 0:
+        shutil.chown(folder, user)
+    process = subprocess.Popen([program, "-q", *(["-u", user] if os.getuid() == 0 else []), str(folder / "pgbouncer.ini")])
+    try:
+        until("the pooler is there", lambda: (folder / ".s.PGSQL.5432").exists())
+        yield folder
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def pooler(cluster, short):
+    """all behind PgBouncer in transaction mode but the session that listens; three server sessions for everything"""
+    count = 10 if short else 60
+    with System(cluster, tenants=("acme", "globex"), LIMITS_QUEUED_PER_TENANT=1_000) as system, _pooler(system) as pool:
+        listen = system.url()
+        system.serve(workers=1, host=pool, ADMINEXPORT_DATABASE_LISTEN=listen)
+        system.work(workers=2, host=pool, ADMINEXPORT_DATABASE_LISTEN=listen)
+        jobs = [system.export(tenant=("acme", "globex")[index % 2]) for index in range(count)]
+        system.finish(jobs, 120)
+        until("nobody is busy", lambda: system.sql("SELECT count(*) FROM adminexport.lease") == [["0"]])
+        waits = []
+        for _ in range(5):
+            time.sleep(0.3)
+            job = system.export()
+            system.finish([job])
+            waits.append(float(system.sql(
+                f"SELECT extract(epoch FROM started_at - created_at) FROM adminexport.job WHERE id = '{job}'")[0][0]))
+        for process in system.processes[::-1]:
+            process.end()
+        # Where it listens through the pooler it says so, and everything works.
+        system.processes.clear()
+        deaf = system.serve(workers=1, host=pool)
+        job = system.export()
+        system.finish([job])
+        until("it says that it does not listen", lambda: "Not listening" in deaf.log)
+        assert system.sql("SELECT count(*) FROM adminexport.job WHERE crashes > 0 OR attempt > 1") == [["0"]]
+        figures = system.check()
+        for process in system.processes[::-1]:
+            process.end()
+        system.processes.clear()
+        return {"runs": 1, **figures, "idle pickup s, worst": max(waits)}
+
+
+def deaf(cluster, short):
+    """every notification is lost"""
+    with System(cluster) as system:
+        elsewhere = f"postgresql:///postgres?host={cluster.sockets}&user={system.role}"
+        system.serve(ADMINEXPORT_DATABASE_LISTEN=elsewhere)
+        system.work(ADMINEXPORT_DATABASE_LISTEN=elsewhere)
+        waits = []
+        for _ in range(2 if short else 8):
+            job = system.export()
+            system.finish([job])
+            waits.append(float(system.sql(
+                f"SELECT extract(epoch FROM started_at - created_at) FROM adminexport.job WHERE id = '{job}'")[0][0]))
+        assert max(waits) <= 5.5, waits
+        system.call("export.delete", actor=system.actor(), job=job)
+        start = time.monotonic()
+        until("the file is removed", lambda: not any(job in path.name for path in system.files()), 10)
+        return {"runs": len(waits), **system.check(), "pickup s, worst": max(waits), "unlinked after s": time.monotonic() - start}
+
+
+SCENARIOS = [restart, crash, away, terminate, half_open, pooler, deaf]
