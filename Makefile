@@ -2,6 +2,8 @@
 # make test     every test, against a private PostgreSQL
 # make check-readers  an export of nasty data as six programs read it, compared with the database
 # make traps    known traps for writers of workbooks, set for this one and for others
+# make chaos    workers killed, databases restarted, disks filled, under load: what is lost or doubled; CHAOS_ARGUMENTS="--only TEXT"
+# make chaos-upgrade  the release before on this schema, beside this one
 # make fuzz     what takes bytes from outside under libFuzzer, for FUZZ_SECONDS each
 # make check    format, warnings as errors, the arrows between modules
 # make bench    speed and memory beside psql's COPY of the same report
@@ -16,6 +18,7 @@ ADMINISTRATORS ?= 100000
 FUZZ_SECONDS ?= 60
 # What check-readers takes besides; CI runs it on the programs that the tests have built.
 READERS_ARGUMENTS ?=
+CHAOS_ARGUMENTS ?=
 BIN_DIR ?= .build/release
 export BIN_DIR
 
@@ -23,7 +26,7 @@ build_packages := libpq-dev libzstd-dev zlib1g-dev
 run_packages := postgresql python3
 test_packages := $(run_packages) python3-venv zstd netcat-openbsd
 
-.PHONY: demo test check check-readers traps fuzz bench bench-protocol release install build-requirements
+.PHONY: demo test check check-readers traps chaos chaos-upgrade fuzz bench bench-protocol release install build-requirements
 
 build-requirements:
 	@Scripts/install-requirements.sh $(build_packages)
@@ -40,6 +43,18 @@ test: build-requirements
 	@Scripts/install-requirements.sh $(test_packages)
 	swift build --build-tests
 	@Scripts/postgres.sh Scripts/test.sh
+	@BIN_DIR=.build/debug Scripts/postgres.sh python3 Tests/Chaos/chaos.py --short
+
+chaos: build-requirements
+	@Scripts/install-requirements.sh $(test_packages)
+	-@Scripts/install-requirements.sh pgbouncer
+	swift build --product adminexportd
+	@BIN_DIR=.build/debug Scripts/postgres.sh python3 Tests/Chaos/chaos.py $(CHAOS_ARGUMENTS)
+
+chaos-upgrade: build-requirements
+	@Scripts/install-requirements.sh $(test_packages)
+	swift build --product adminexportd
+	@OLD_BIN_DIR=$$(Scripts/release-before.sh) BIN_DIR=.build/debug Scripts/postgres.sh python3 Tests/Chaos/chaos.py --only 'release before'
 
 check: build-requirements
 	swift format lint --strict --parallel --recursive Sources Tests Package.swift

@@ -110,6 +110,13 @@ package struct TestDatabase: Sendable {
         try await connect().script("test", sql)
     }
 
+    /// Runs SQL that takes long, as the superuser.
+    package func bulk(_ sql: String) async throws {
+        var options = Self.options(database: name, user: Self.superuser)
+        options.statementTimeout = .seconds(120)
+        try await PostgresConnection.connect(options).script("test", sql)
+    }
+
     /// The first column of the first row, as text.
     package func text(_ sql: String) async throws -> String? {
         try await connect().query(Query("test", "SELECT (\(sql))::text AS value")).first?.decodeIfPresent("value")

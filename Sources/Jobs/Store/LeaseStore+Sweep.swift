@@ -66,7 +66,7 @@ extension LeaseStore {
             """
 
             SELECT j.id, j.tenant_key, l.seq FROM adminexport.job j JOIN adminexport.lease l ON l.job = j.id
-            WHERE j.state = 'running' AND j.deadline_at < clock_timestamp() - $1::interval AND \(grown)
+            WHERE j.state = 'running' AND j.deadline_at < now() - $1::interval AND \(grown)
             LIMIT 1 FOR UPDATE OF j, l SKIP LOCKED
             """
         case .leaseMissing:

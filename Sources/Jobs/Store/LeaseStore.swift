@@ -118,6 +118,7 @@ package struct LeaseStore: Sendable {
             isDraining: try row.decode("draining"))
     }
 
+    // Compared with now() where an index is to be used: clock_timestamp() may be another at each row, so none can be.
     static let lookSQL = """
         WITH RECURSIVE \(waitingTenants)
         SELECT EXISTS (SELECT \(openSlots)) AS claimable,
@@ -125,8 +126,8 @@ package struct LeaseStore: Sendable {
                              - clock_timestamp()) * 1000)::bigint
              FROM adminexport.lease WHERE job <> ALL ($5::uuid[]) HAVING count(*) > 0) AS lease_ms,
             (SELECT (extract(epoch FROM run_after - clock_timestamp()) * 1000)::bigint FROM adminexport.job
-             WHERE state = 'queued' AND attempt > 0 AND run_after > clock_timestamp() ORDER BY run_after LIMIT 1) AS retry_ms,
-            EXISTS (SELECT FROM adminexport.job WHERE state = 'succeeded' AND NOT hold AND expires_at < clock_timestamp())
+             WHERE state = 'queued' AND attempt > 0 AND run_after > now() ORDER BY run_after LIMIT 1) AS retry_ms,
+            EXISTS (SELECT FROM adminexport.job WHERE state = 'succeeded' AND NOT hold AND expires_at < now())
                 OR EXISTS (SELECT FROM adminexport.job WHERE state = 'expired' AND archive_epoch IS NOT NULL)
                 OR EXISTS (SELECT FROM adminexport.job
                            WHERE state IN ('failed', 'cancelled', 'expired') AND archive_epoch IS NULL AND NOT hold
@@ -134,7 +135,7 @@ package struct LeaseStore: Sendable {
             pg_postmaster_start_time() + $3::interval < clock_timestamp()
                 AND (EXISTS (SELECT FROM adminexport.lease WHERE expires_at < clock_timestamp() AND job <> ALL ($5::uuid[]))
                      OR EXISTS (SELECT FROM adminexport.job j WHERE j.state = 'running' AND j.id <> ALL ($5::uuid[])
-                                AND (j.deadline_at < clock_timestamp() - $3::interval
+                                AND (j.deadline_at < now() - $3::interval
                                      OR NOT EXISTS (SELECT FROM adminexport.lease l WHERE l.job = j.id)))) AS sweep,
             EXISTS (SELECT FROM adminexport.worker WHERE id = $1::uuid AND drain_requested) AS draining
         """

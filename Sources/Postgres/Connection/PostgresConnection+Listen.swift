@@ -13,7 +13,8 @@ extension PostgresConnection {
         // listening, for nobody would ever read what it hears.
         let process: Int? = try await query(Query("process", "SELECT pg_backend_pid() AS process")).first?.decode("process")
         guard process == Int(PQbackendPID(handle.raw)) else {
-            throw PostgresError(.unexpectedResult, "a pooler stands between here and the server, and the session may not be kept")
+            throw PostgresError(
+                .unexpectedResult, "a pooler stands between here and the server, and the session may not be kept")
         }
         try await script("listen", "LISTEN \(channel)")
     }

@@ -1,0 +1,183 @@
+"""Fairness, latency, idle cost, and what a transaction that holds the horizon back does to the queue."""
+import contextlib
+import os
+import pathlib
+import subprocess
+import time
+
+from system import Caller, Process, Skip, System, percentile, until
+from scenarios.d_callers import _most_running
+
+
+def _flood(system, tenant, count):
+    """Puts jobs of a tenant into the queue, as `count` calls of export.start do."""
+    system.sql(
+        f"INSERT INTO adminexport.tenant_slot (tenant_key) SELECT id::text FROM directory.tenant WHERE slug = '{tenant}'"
+        " ON CONFLICT DO NOTHING;"
+        "INSERT INTO adminexport.job (id, tenant_key, tenant_slug, actor_key, actor_email, options)"
+        " SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7' ||"
+        "         lpad(to_hex(n % 4096), 3, '0') || '8' || substr(md5(random()::text), 1, 15))::uuid, t.id::text, t.slug, a.id::text, a.email,"
+        "   '{\"includeDisabled\": false, \"includeReferences\": false}'"
+        f" FROM directory.tenant t JOIN directory.administrator a ON a.tenant_id = t.id AND a.email = 'owner@{tenant}.example',"
+        f" generate_series(1, {count}) n WHERE t.slug = '{tenant}'")
+
+
+def fairness(cluster, short):
+    """a tenant with one job behind another's thousands"""
+    count = 2_000 if short else 10_000
+    waits, turns = [], []
+    with System(cluster, tenants=("acme", "globex"), administrators=3_000, LIMITS_QUEUED_PER_TENANT=100_000) as system:
+        system.serve()
+        _flood(system, "acme", count)
+        system.work(workers=2)
+        until("they are being made", lambda: system.sql(
+            "SELECT count(*) FROM adminexport.job WHERE state = 'succeeded'")[0][0] > "5")
+        for _ in range(5 if short else 20):
+            job = system.export(tenant="globex")
+            system.finish([job])
+            waits.append(float(system.sql(
+                f"SELECT extract(epoch FROM started_at - created_at) FROM adminexport.job WHERE id = '{job}'")[0][0]))
+            # How many of the other tenant's jobs were started while it waited.
+            turns.append(int(system.sql(
+                "SELECT count(*) FROM adminexport.job j, adminexport.job o WHERE j.tenant_slug = 'globex' AND o.tenant_slug = 'acme'"
+                f" AND j.id = '{job}' AND o.started_at > j.created_at AND o.started_at < j.started_at")[0][0]))
+        run = float(system.sql(
+            "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY finished_at - started_at) FROM"
+            " (SELECT extract(epoch FROM finished_at) AS finished_at, extract(epoch FROM started_at) AS started_at"
+            "  FROM adminexport.job WHERE state = 'succeeded') AS runs")[0][0])
+        most = _most_running(system)
+        left = int(system.sql("SELECT count(*) FROM adminexport.job WHERE state = 'queued'")[0][0])
+        system.sql("UPDATE adminexport.job SET state = 'cancelled', finished_at = now(), cancel_requested_at = now()"
+                   " WHERE state = 'queued'")
+    # One turn: whatever was started in between took a slot that was free already when the job came.
+    assert max(turns) <= 2 and most <= 2, (turns, most)
+    return {"runs": len(waits), "jobs ahead": left, "wait s, median": percentile(waits, 0.5), "wait s, worst": max(waits),
+            "a run s, median": run, "others started meanwhile, most": max(turns), "most running of a tenant": most}
+
+
+def latency(cluster, short):
+    """idle: from the insert of a job to the worker that has it, and what a quiet minute costs"""
+    count = 20 if short else 200
+    with System(cluster) as system:
+        system.serve()
+        system.work()
+        waits = []
+        with Caller(system.socket) as caller:
+            for _ in range(count):
+                time.sleep(0.05)
+                job = system.export(caller)
+                system.finish([job])
+                waits.append(1_000 * float(system.sql(
+                    f"SELECT extract(epoch FROM started_at - created_at) FROM adminexport.job WHERE id = '{job}'")[0][0]))
+        figures = system.check()
+        # The next look and registration are a few seconds away now; a minute has its share of each.
+        time.sleep(6)
+        quiet = 12 if short else 60
+
+        def transactions():
+            # The statistics come a little late, and asking is a transaction too.
+            time.sleep(1.5)
+            return int(system.cluster.sql(f"SELECT xact_commit FROM pg_stat_database WHERE datname = '{system.name}'")[0][0])
+        before = transactions()
+        time.sleep(quiet)
+        after = transactions()
+        return {"runs": count, **figures, "pickup ms p50": percentile(waits, 0.5), "p99": percentile(waits, 0.99),
+                "worst": max(waits), "transactions a second, idle": (after - before) / (quiet + 1.5)}
+
+
+@contextlib.contextmanager
+def _horizon(system):
+    """A transaction elsewhere that sees the database as it is now."""
+    holder = subprocess.Popen(
+        [f"{system.cluster.programs}/psql", "-h", system.cluster.sockets, "-U", "postgres", "-d", system.name, "-qX"],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    holder.stdin.write("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM adminexport.job;\n")
+    holder.stdin.flush()
+    until("the horizon is held", lambda: system.sql(
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND backend_xmin IS NOT NULL") != [["0"]])
+    try:
+        yield
+    finally:
+        holder.stdin.close()
+        holder.wait(30)
+
+
+def horizon(cluster, short):
+    """another transaction holds the horizon back for minutes while jobs go through"""
+    seconds = 10 if short else 180
+
+    def run(system, caller, span):
+        waits, end = [], time.monotonic() + span
+        while time.monotonic() < end:
+            job = system.export(caller)
+            system.finish([job])
+            waits.append(1_000 * float(system.sql(
+                f"SELECT extract(epoch FROM started_at - created_at) FROM adminexport.job WHERE id = '{job}'")[0][0]))
+        return waits
+    with System(cluster, LIMITS_QUEUED_PER_TENANT=10_000) as system:
+        system.serve()
+        system.work()
+        with Caller(system.socket) as caller:
+            free = run(system, caller, seconds / 3)
+            system.sql("VACUUM adminexport.job, adminexport.lease, adminexport.tenant_slot")
+            with _horizon(system):
+                dead = {}
+                held = run(system, caller, seconds)
+                time.sleep(1.5)
+                for table, number in system.sql(
+                        "SELECT relname, n_dead_tup FROM pg_stat_user_tables WHERE schemaname = 'adminexport'"
+                        " AND relname IN ('job', 'lease', 'tenant_slot', 'worker')"):
+                    dead[table] = int(number) / len(held)
+                last = held[-max(3, len(held) // 5):]
+            figures = system.check()
+    assert dead["job"] <= 3 and dead["tenant_slot"] <= 3, dead
+    return {"runs": len(held), **figures, "pickup ms p50 before": percentile(free, 0.5), "while held": percentile(held, 0.5),
+            "at its end": percentile(last, 0.5), **{f"dead rows of {table} a job": number for table, number in sorted(dead.items())}}
+
+
+def upgrade(cluster, short):
+    """the release before on the new schema, beside new programs: OLD_BIN_DIR names its programs"""
+    folder = os.environ.get("OLD_BIN_DIR")
+    if not folder:
+        raise Skip("OLD_BIN_DIR is not set; make chaos-upgrade builds the release before")
+    old = pathlib.Path(folder) / "adminexportd"
+    with System(cluster, tenants=("acme", "globex"), administrators=1_500, LEASE="2s") as system:
+        version = system.maintain("migrate").strip()
+        # The old program does not know what has been added to the configuration since.
+        unknown = ("ADMINEXPORT_LIMITS_LEAST_FREE_BYTES",)
+
+        def start(*arguments):
+            environment = system.environment(system.url())
+            for name in unknown:
+                del environment[name]
+            process = Process([*arguments, "--archives", str(system.archives)], environment,
+                              system.folder / f"old-{len(system.processes)}.log", old)
+            system.processes.append(process)
+            return process
+        serve = start("serve", "--socket", str(system.socket), "--workers", "1")
+        until("the old service answers", lambda: system.socket.exists() and system.workers() >= 1)
+        jobs = [system.export(tenant=tenant) for tenant in ("acme", "globex") for _ in range(3)]
+        system.finish(jobs)
+        first = jobs[0]
+        part = system.call("export.read", actor=system.actor(), job=first, offset=0, length=100)
+        system.call("export.delete", actor=system.actor(), job=first)
+        cancelled = [system.export() for _ in range(2)]
+        for job in cancelled:
+            system.call("export.cancel", actor=system.actor(), job=job)
+        # One process after the other: new and old workers side by side, the old one dies, the new one takes over.
+        new = system.work()
+        mixed = [system.export(tenant=("acme", "globex")[index % 2]) for index in range(10)]
+        system.finish(mixed)
+        serve.kill()
+        system.processes.remove(serve)
+        system.socket.unlink()
+        system.serve(workers=1)
+        last = [system.export() for _ in range(3)]
+        system.finish(last)
+        figures = system.check(retired=True)
+        new.end()
+        assert part["size"] > 100
+        return {"runs": 1, **figures, "schema": version.split("version ")[-1].rstrip(").")}
+
+
+SCENARIOS = [fairness, latency, horizon, upgrade]

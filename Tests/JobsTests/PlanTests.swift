@@ -1,0 +1,94 @@
+@testable import Jobs
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+/// Holds what workers ask again and again to a few pages, however long the history is and whatever the planner believes.
+@Suite(.timeLimit(.minutes(4)), .serialized) struct PlanTests {
+    /// Pages that a statement may touch, with jobs of twenty tenants in the queue; a plan that reads the history touches a hundred
+    /// times as many.
+    private static let mostPages = 250
+
+    private static let parameters = [
+        "$1": "'018f0000-0000-7000-8000-000000000001'", "$2": "'2'", "$3": "'12 s'", "$4": "'1800 s'", "$5": "'{}'",
+    ]
+    private static let sweepParameters = ["$1": "'0.001 s'", "$2": "'{}'"]
+
+    private static var statements: [(name: String, sql: String)] {
+        [("claim", fill(LeaseStore.claimSQL, parameters)), ("look", fill(LeaseStore.lookSQL, parameters))]
+            + LeaseStore.Fault.allCases.map { ("sweep \($0)", fill(LeaseStore.sweepSQL($0), sweepParameters)) }
+    }
+
+    /// With literals: a plan for parameters can only be asked for from PostgreSQL 16 on.
+    private static func fill(_ sql: String, _ values: [String: String]) -> String {
+        values.reduce(sql) { $0.replacingOccurrences(of: $1.key, with: $1.value) }
+    }
+
+    @Test(
+        "Claim, look and sweep touch a few pages at any length of the history, also with statistics that are out of date",
+        arguments: [0, 10_000, 1_000_000])
+    func pages(_ history: Int) async throws {
+        try await TestDatabase.with { database in
+            let admin = try await database.connect()
+            // Statistics of a table that was small, and stays so for the planner.
+            try await admin.script(
+                "small",
+                """
+                ALTER TABLE adminexport.job SET (autovacuum_enabled = false);
+                SET statement_timeout = 0;
+                \(Self.insert(20, state: "succeeded"));
+                ANALYZE adminexport.job
+                """)
+            // Most of a million rows takes seconds; the tables' rules are not what is tried here.
+            try await database.bulk("SET session_replication_role = replica; \(Self.insert(history, state: "succeeded"))")
+            try await admin.script(
+                "queue",
+                """
+                INSERT INTO adminexport.tenant_slot (tenant_key) SELECT 't' || i FROM generate_series(1, 20) i;
+                \(Self.insert(40, state: "queued"));
+                \(Self.insert(4, state: "running"));
+                INSERT INTO adminexport.lease (job, epoch, expires_at)
+                    SELECT id, epoch, now() + interval '1 h' FROM adminexport.job WHERE state = 'running'
+                """)
+            for isFresh in [false, true] {
+                if isFresh { try await admin.script("analyze", "ANALYZE adminexport.job") }
+                for (name, sql) in Self.statements {
+                    let pages = try await Self.pages(of: sql, on: admin)
+                    #expect(
+                        pages <= Self.mostPages,
+                        "\(name) touches \(pages) pages with \(history) finished jobs, statistics \(isFresh ? "fresh" : "stale")"
+                    )
+                }
+            }
+        }
+    }
+
+    private static func insert(_ count: Int, state: String) -> String {
+        let isDone = state == "succeeded"
+        let isRunning = state == "running"
+        return """
+            INSERT INTO adminexport.job (id, tenant_key, actor_key, tenant_slug, actor_email, options, state, epoch, archive_epoch,
+                started_at, finished_at, rows, sheets, size, sha256, file_date, expires_at, scope_digest, worker, deadline_at)
+            SELECT gen_random_uuid(), 't' || (1 + i % 20), 'a', 't', 'e', '{}', '\(state)', \(isDone || isRunning ? 1 : 0),
+                \(isDone ? "1" : "NULL"), \(isDone || isRunning ? "now()" : "NULL"), \(isDone ? "now()" : "NULL"),
+                \(isDone ? "1, 1, 1, sha256('x'), now(), now() + interval '7 d', 'x'" : "NULL, NULL, NULL, NULL, NULL, NULL, NULL"),
+                \(isRunning ? "gen_random_uuid(), now() + interval '1 h'" : "NULL, NULL")
+            FROM generate_series(1, \(count)) i
+            """
+    }
+
+    private static func pages(of sql: String, on connection: PostgresConnection) async throws -> Int {
+        try await connection.withTransaction { connection in
+            // Run once, so that what it touches for the first time does not count, and taken back each time.
+            try await connection.script("savepoint", "SAVEPOINT before")
+            let rows = try await connection.query(
+                Query("explain", "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) \(sql)"))
+            try await connection.script("undo", "ROLLBACK TO before")
+            let json: String = try #require(try rows.first?.decode("QUERY PLAN"))
+            let plans = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [[String: Any]])
+            let plan = try #require(plans.first?["Plan"] as? [String: Any])
+            return ["Shared Hit Blocks", "Shared Read Blocks"].reduce(0) { $0 + (plan[$1] as? Int ?? 0) }
+        }
+    }
+}
