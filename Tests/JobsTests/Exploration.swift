@@ -14,6 +14,8 @@ struct Exploration {
         /// What the tenant's slot counts.
         var running = 0
         var successes = 0
+        /// Epochs whose success was sent and has not arrived: a network may keep it for as long as it likes.
+        var underWay: Set<Int> = []
     }
 
     enum Worker: Hashable {
@@ -21,8 +23,10 @@ struct Exploration {
         case reading(epoch: Int)
         /// The file is in its place.
         case written(epoch: Int)
-        /// Told that its end does not count; hands back next.
+        /// Told that its end does not count, or told nothing; hands back next.
         case refused(epoch: Int)
+        /// Has handed back or was told that there is nothing to hand back; throws its file away next.
+        case handedBack(epoch: Int, isBack: Bool)
     }
 
     struct Violation: Error, CustomStringConvertible {
@@ -108,6 +112,13 @@ struct Exploration {
         event("retire", .retired)
         event("hold", .held(true))
         event("release", .held(false))
+        for epoch in world.underWay {
+            add("the success of \(epoch) arrives") { world in
+                world.underWay.remove(epoch)
+                _ = apply(.ended(epoch: epoch, .succeeded), to: &world)
+                return true
+            }
+        }
         if world.job.state == .expired, let epoch = world.job.archiveEpoch {
             add("unlink") { $0.files.remove(epoch) != nil }
             if !world.files.contains(epoch) { event("say unlinked", .fileRemoved(epoch: epoch)) }
@@ -158,17 +169,27 @@ struct Exploration {
                 become(.refused(epoch: epoch), &world)
                 return true
             }
+            add("\(name) publishes, and the statement is held up") { world in
+                world.underWay.insert(epoch)
+                become(.refused(epoch: epoch), &world)
+                return true
+            }
             addEnds(of: index, epoch, add)
         case .refused(let epoch):
-            add("\(name) looks, throws its file away and hands back") { world in
-                // It asks whether its success was written after all, and keeps the file then.
-                if world.job.archiveEpoch != epoch { world.files.remove(epoch) }
-                _ = apply(.ended(epoch: epoch, .handedBack), to: &world)
-                become(.idle, &world)
+            add("\(name) hands back") { world in
+                let isBack = apply(.ended(epoch: epoch, .handedBack), to: &world)
+                become(.handedBack(epoch: epoch, isBack: isBack), &world)
                 return true
             }
             add("\(name) is killed") {
                 become(.idle, &$0); return true
+            }
+        case .handedBack(let epoch, let isBack):
+            add("\(name) throws its file away") { world in
+                // It asks whether its success was written after all, and keeps the file then.
+                if isBack || world.job.archiveEpoch != epoch { world.files.remove(epoch) }
+                become(.idle, &world)
+                return true
             }
         }
     }

@@ -13,7 +13,7 @@ import Testing
     private static let parameters = [
         "$1": "'018f0000-0000-7000-8000-000000000001'", "$2": "'2'", "$3": "'12 s'", "$4": "'1800 s'", "$5": "'{}'",
     ]
-    private static let sweepParameters = ["$1": "'0.001 s'", "$2": "'{}'"]
+    private static let sweepParameters = ["$1": "'0.001 s'", "$2": "'{}'", "$3": "'018f0000-0000-7000-8000-000000000001'"]
 
     private static var statements: [(name: String, sql: String)] {
         [("claim", fill(LeaseStore.claimSQL, parameters)), ("look", fill(LeaseStore.lookSQL, parameters))]

@@ -17,13 +17,16 @@ extension LeaseStore {
     /// its job. Uses the index `job_running`, and locks row and lease, so that a renewal that is on its way is waited for by
     /// nobody and overtaken by nobody.
     ///
-    /// - Parameter own: jobs that the caller itself runs or is about to end. One that was stopped for long must not take them
-    ///   from itself: it hands them back, without a crash.
+    /// - Parameters:
+    ///   - worker: who sweeps.
+    ///   - own: jobs that it runs itself or is about to end. One that was stopped for long must not take them from itself: it
+    ///     hands them back, without a crash.
     func sweep(
-        _ fault: Fault, except own: [JobID] = [], on connection: isolated PostgresConnection
+        _ fault: Fault, worker: String = JobID().description, except own: [JobID] = [],
+        on connection: isolated PostgresConnection
     ) async throws -> Bool {
         let rows = try await connection.query(
-            Query("sweep", Self.sweepSQL(fault), [.interval(lease), .texts(own.map(\.description))]))
+            Query("sweep", Self.sweepSQL(fault), [.interval(lease), .texts(own.map(\.description)), .text(worker)]))
         return !rows.isEmpty
     }
 
@@ -53,7 +56,9 @@ extension LeaseStore {
     }
 
     private static func found(_ fault: Fault) -> String {
-        let grown = "pg_postmaster_start_time() + $1::interval < clock_timestamp() AND j.id <> ALL ($2::uuid[])"
+        let grown =
+            "pg_postmaster_start_time() + $1::interval < clock_timestamp() "
+            + " AND (j.worker <> $3::uuid OR j.id <> ALL ($2::uuid[]))"
         return switch fault {
         case .leaseOver:
             """

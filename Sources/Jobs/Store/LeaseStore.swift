@@ -120,11 +120,14 @@ package struct LeaseStore: Sendable {
 
     // Compared with now() where an index is to be used: clock_timestamp() may be another at each row, so none can be.
     static let lookSQL = """
-        WITH RECURSIVE \(waitingTenants)
+        WITH RECURSIVE \(waitingTenants), foreign_lease AS (
+            SELECT l.expires_at FROM adminexport.lease l
+            WHERE l.job <> ALL ($5::uuid[]) OR (SELECT j.worker FROM adminexport.job j WHERE j.id = l.job) <> $1::uuid
+        )
         SELECT EXISTS (SELECT \(openSlots)) AS claimable,
             (SELECT (extract(epoch FROM greatest(min(expires_at), pg_postmaster_start_time() + $3::interval)
                              - clock_timestamp()) * 1000)::bigint
-             FROM adminexport.lease WHERE job <> ALL ($5::uuid[]) HAVING count(*) > 0) AS lease_ms,
+             FROM foreign_lease HAVING count(*) > 0) AS lease_ms,
             (SELECT (extract(epoch FROM run_after - clock_timestamp()) * 1000)::bigint FROM adminexport.job
              WHERE state = 'queued' AND attempt > 0 AND run_after > now() ORDER BY run_after LIMIT 1) AS retry_ms,
             EXISTS (SELECT FROM adminexport.job WHERE state = 'succeeded' AND NOT hold AND expires_at < now())
@@ -133,8 +136,8 @@ package struct LeaseStore: Sendable {
                            WHERE state IN ('failed', 'cancelled', 'expired') AND archive_epoch IS NULL AND NOT hold
                                AND finished_at < now() - $4::interval) AS care,
             pg_postmaster_start_time() + $3::interval < clock_timestamp()
-                AND (EXISTS (SELECT FROM adminexport.lease WHERE expires_at < clock_timestamp() AND job <> ALL ($5::uuid[]))
-                     OR EXISTS (SELECT FROM adminexport.job j WHERE j.state = 'running' AND j.id <> ALL ($5::uuid[])
+                AND (EXISTS (SELECT FROM foreign_lease WHERE expires_at < clock_timestamp())
+                     OR EXISTS (SELECT FROM adminexport.job j WHERE j.state = 'running' AND (j.worker <> $1::uuid OR j.id <> ALL ($5::uuid[]))
                                 AND (j.deadline_at < now() - $3::interval
                                      OR NOT EXISTS (SELECT FROM adminexport.lease l WHERE l.job = j.id)))) AS sweep,
             EXISTS (SELECT FROM adminexport.worker WHERE id = $1::uuid AND drain_requested) AS draining

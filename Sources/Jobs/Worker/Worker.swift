@@ -179,7 +179,8 @@ package struct Worker: Service {
             for fault in LeaseStore.Fault.allCases {
                 while left > 0,
                     try await worker.database.transaction({
-                        try await worker.leases.sweep(fault, except: worker.own, on: $0)
+                        try await worker.leases.sweep(
+                            fault, worker: worker.id.description, except: worker.own, on: $0)
                     })
                 {
                     left -= 1
@@ -332,40 +333,48 @@ package struct Worker: Service {
     /// When the lease is over, or the statement changes nothing, the job is handed back, which takes no lease: if the epoch is
     /// unchanged nobody else has had the job, and no crash is counted.
     private func write(_ job: ClaimedJob, _ wanted: LeaseStore.End, _ lease: LeaseClock, logger: Logger) async {
-        var end = wanted
         var backoff = Backoff(cap: .seconds(1))
         while true {
             do {
-                if !(lease.isOver && end.needsLease) {
-                    if try await database.transaction({ [end] in try await leases.end(job, end, on: $0) }) {
-                        logger.info("Ended", metadata: ["end": "\(end.name)"])
-                        return
-                    }
-                    guard end.needsLease else {
-                        logger.warning("The job was not this worker's any more", metadata: ["end": "\(wanted.name)"])
-                        return
-                    }
+                if wanted.needsLease, !lease.isOver, try await ended(job, wanted) {
+                    logger.info("Ended", metadata: ["end": "\(wanted.name)"])
+                } else {
+                    try await handBack(job, insteadOf: wanted, logger: logger)
                 }
-                if case .succeeded = end {
-                    // Either it was written before and the answer got lost, or it was not and must not be any more.
-                    if try await database.transaction({ try await leases.isPublished(job, on: $0) }) {
-                        logger.info("Ended", metadata: ["end": "succeeded"])
-                        return
-                    }
-                    logger.warning("Lost the lease before the end; the result is thrown away")
-                    await runner.discard(job)
-                }
-                end = .handedBack
+                return
             } catch {
                 guard let error = error as? PostgresError, error.isTransient || error.code == .refused,
                     ContinuousClock.now < lease.until + Self.patience
                 else {
                     // The lease runs out, and whoever claims next takes the job back.
-                    logger.error("Cannot write the end down", metadata: ["end": "\(end.name)", "error": "\(error)"])
+                    logger.error("Cannot write the end down", metadata: ["end": "\(wanted.name)", "error": "\(error)"])
                     return
                 }
                 try? await Task.sleep(for: backoff.next())
             }
+        }
+    }
+
+    private func ended(_ job: ClaimedJob, _ end: LeaseStore.End) async throws -> Bool {
+        try await database.transaction { try await leases.end(job, end, on: $0) }
+    }
+
+    /// Gives the job back, and throws its result away once no statement that is still on its way can publish it: the row is in
+    /// the queue again, or has another epoch, or is over without naming this one.
+    private func handBack(_ job: ClaimedJob, insteadOf wanted: LeaseStore.End, logger: Logger) async throws {
+        let isBack = try await ended(job, .handedBack)
+        if case .succeeded = wanted {
+            // A success may have been written although its answer got lost.
+            if !isBack, try await database.transaction({ try await leases.isPublished(job, on: $0) }) {
+                logger.info("Ended", metadata: ["end": "succeeded"])
+                return
+            }
+            await runner.discard(job)
+        }
+        if isBack {
+            logger.info("Ended", metadata: ["end": "handed-back", "instead-of": "\(wanted.name)"])
+        } else {
+            logger.warning("The job was not this worker's any more", metadata: ["end": "\(wanted.name)"])
         }
     }
 }

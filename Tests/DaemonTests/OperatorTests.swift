@@ -1,0 +1,150 @@
+import Client
+import ExportAPI
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(4))) struct OperatorTests {
+    /// Callers' rules in a file of the folder.
+    private static func configured(_ grants: String, _ body: (ServiceProcess) async throws -> Void) async throws {
+        try await TemporaryFolder.with { folder in
+            let file = folder + "/config.yaml"
+            try "callers:\n- {user: \"\(geteuid())\", \(grants)}\n".write(toFile: file, atomically: true, encoding: .utf8)
+            try await ServiceProcess.with(environment: ["ADMINEXPORT_CONFIG": file], body)
+        }
+    }
+
+    @Test("Who is no operator may neither look after the queue nor read the audit trail")
+    func noOperator() async throws {
+        try await Self.configured("tenants: \"*\", grants: [export]") { service in
+            let job = try await service.export()
+            let client = try service.client()
+            let calls: [() async throws -> Void] = [
+                { _ = try await client.call(ServicePause.self, NoMembers()) },
+                { _ = try await client.call(ServiceResume.self, NoMembers()) },
+                { _ = try await client.call(ServiceWorkers.self, NoMembers()) },
+                { _ = try await client.call(ServiceDrain.self, .init(worker: job.id)) },
+                { _ = try await client.call(ServiceHold.self, .init(job: job.id, on: true)) },
+                { _ = try await client.call(AuditList.self, .init()) },
+                { _ = try await client.call(AuditList.self, .init(tenant: "acme")) },
+            ]
+            for call in calls {
+                #expect(await failure(call)?.code == .service(code: 1001, kind: "permission-denied"))
+            }
+            #expect(try await client.call(ServiceHealth.self, NoMembers()).paused == false)
+        }
+    }
+
+    @Test("An operator of one tenant holds its jobs and reads its trail, and nobody else's; the queue is not theirs")
+    func operatorOfOne() async throws {
+        try await Self.configured("tenants: [globex], grants: [export, operator]") { service in
+            let client = try service.client()
+            let owner = Actor(tenant: "globex", administrator: "owner@globex.example")
+            let mine = try await service.export(owner)
+            // Another tenant's job, which this caller could not ask for.
+            let other = "018f0000-0000-7000-8000-000000000001"
+            try await service.database.execute(
+                """
+                INSERT INTO adminexport.job (id, tenant_key, actor_key, tenant_slug, actor_email, options, state, finished_at,
+                    cancel_requested_at) VALUES ('\(other)', '1', '1', 'acme', 'e', '{}', 'cancelled', now(), now());
+                INSERT INTO adminexport.audit_event (event, job, tenant_slug) VALUES ('cancelled', '\(other)', 'acme'), ('paused', NULL, NULL)
+                """)
+            #expect(try await client.call(ServiceHold.self, .init(job: mine.id, on: true)).held)
+            let hold = await failure { _ = try await client.call(ServiceHold.self, .init(job: other, on: true)) }
+            #expect(hold?.code == .service(code: 1002, kind: "not-found"))
+            let events = try await client.call(AuditList.self, .init()).events
+            #expect(events.map(\.event) == ["held", "finished", "started", "requested"])
+            #expect(events.allSatisfy { $0.tenant == "globex" })
+            let foreign = await failure { _ = try await client.call(AuditList.self, .init(tenant: "acme")) }
+            #expect(foreign?.code == .service(code: 1001, kind: "permission-denied"))
+            let pause = await failure { _ = try await client.call(ServicePause.self, NoMembers()) }
+            #expect(pause?.code == .service(code: 1001, kind: "permission-denied"))
+        }
+    }
+
+    @Test("The command line does all that operators can, and says it for people and for programs")
+    func commandLine() async throws {
+        try await ServiceProcess.with { service in
+            let job = try await service.export()
+            let workers = try await service.run(["workers"])
+            let worker = try #require(
+                workers.output.split(separator: "\n").last?.split(separator: " ").first.map(String.init))
+            #expect(workers.status == 0 && workers.output.contains("0 of 1"))
+            let drained = try await service.run(["drain", worker])
+            #expect(drained.status == 0 && drained.output.contains("draining"))
+            #expect(try await service.run(["drain", worker, "--undo"]).output.contains("draining") == false)
+            #expect(try await service.run(["drain", job.id]).status == 1)
+            #expect(try await service.run(["pause"]).errors.contains("stands still"))
+            let health = try await service.run(["health"])
+            #expect(health.status == 75 && health.output.contains("paused"))
+            #expect(try await service.run(["resume"]).status == 0)
+            // What health has found is told for a quarter of a second.
+            try await eventually("health is well again") { try await service.run(["health"]).status == 0 }
+            #expect(try await service.run(["hold", job.id]).errors.contains("under a legal hold"))
+            #expect(try await service.run(["delete", job.id]).status == 1)
+            #expect(try await service.run(["hold", "--release", job.id]).status == 0)
+            #expect(try await service.run(["delete", job.id]).status == 0)
+            let trail = try await service.run(["audit", "--export", job.id, "--json", "--limit", "3"])
+            let events = try trail.output.split(separator: "\n").map {
+                try JSONDecoder().decode(AuditEvent.self, from: Data($0.utf8))
+            }
+            #expect(events.map(\.event) == ["deleted", "held", "held"] && events.map(\.reason) == [nil, "off", "on"])
+            #expect(events.allSatisfy { $0.peer?.uid == Int(geteuid()) } && trail.errors.contains("there are more"))
+            let table = try await service.run(["audit", "--event", "requested", "--event", "paused"])
+            #expect(table.output.contains("includeDisabled") && table.output.contains("paused"))
+            #expect(try await service.run(["audit", "--event", "nothing"]).status == 64)
+            #expect(try await service.run(["audit", "--from", "yesterday"]).status == 64)
+        }
+    }
+
+    @Test("prune expires what is due and removes files that nothing names; old months of the trail go at their owner's word")
+    func prune() async throws {
+        try await ServiceProcess.with { service in
+            let job = try await service.export()
+            let kept = try await service.export()
+            try await service.database.execute(
+                "UPDATE adminexport.job SET expires_at = now() - interval '1 h' WHERE id = '\(job.id)'")
+            let month = service.archives + "/acme/" + job.createdAt.prefix(7).replacing("-", with: "/")
+            let orphan = month + "/018f0000-0000-7000-8000-000000000009.1.xlsx.zst"
+            _ = FileManager.default.createFile(atPath: orphan, contents: Data([1]))
+            func daemon(_ arguments: [String], user: String = TestDatabase.serviceUser) async throws -> Finished {
+                try await Programs.run(
+                    "adminexportd", arguments,
+                    environment: [
+                        "ADMINEXPORT_DATABASE_URL": service.database.url(user: user),
+                        "ADMINEXPORT_ARCHIVES": service.archives,
+                    ])
+            }
+            #expect(try await daemon(["prune"]).status == 0)
+            #expect(
+                try await service.client().call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.state
+                    == .expired)
+            let files = try FileManager.default.contentsOfDirectory(atPath: month)
+            #expect(files == ["\(kept.id).1.xlsx.zst"])
+
+            try await service.database.execute(
+                """
+                CREATE TABLE adminexport.audit_event_2024_01 PARTITION OF adminexport.audit_event
+                    FOR VALUES FROM ('2024-01-01 00:00+00') TO ('2024-02-01 00:00+00');
+                ALTER TABLE adminexport.audit_event_2024_01 OWNER TO adminexport_owner;
+                INSERT INTO adminexport.audit_event (at, event)
+                    VALUES ('2024-01-15', 'paused'), ('2024-02-10', 'paused'), ('2024-03-10', 'paused')
+                """)
+            func events() async throws -> String? {
+                try await service.database.text(
+                    "SELECT string_agg(to_char(at, 'YYYY-MM'), ' ' ORDER BY at) FROM adminexport.audit_event WHERE at < '2025-01-01'"
+                )
+            }
+            let denied = try await daemon(["prune", "--audit-before", "2024-03-01"])
+            #expect(denied.status == 78 && denied.errors.contains("GRANT adminexport_owner"))
+            let owner = TestDatabase.superuser
+            let pruned = try await daemon(["prune", "--audit-before", "2024-03-09"], user: owner)
+            #expect(pruned.status == 0 && pruned.output.contains("2024-01, 2024-02"), "\(pruned)")
+            #expect(try await events() == "2024-03")
+            // However far ahead the day is, the months that events are written into stay.
+            #expect(try await daemon(["prune", "--audit-before", "2999-01-01"], user: owner).output.contains("2024-03"))
+            #expect(try await service.export().state == .succeeded)
+            #expect(try await daemon(["prune", "--audit-before", "soon"], user: owner).status == 64)
+        }
+    }
+}
