@@ -53,7 +53,7 @@ import Testing
                     "DELETE FROM adminexport.job; UPDATE adminexport.tenant_slot SET running = 0")
             }
             // Each kind of event was taken and refused, or this has shown nothing of it.
-            #expect(played.count == 16)
+            #expect(played.count == 18)
             for (name, count) in played { #expect(count.taken > 0 && count.refused > 0, "\(name): \(count)") }
         }
     }
@@ -141,6 +141,8 @@ import Testing
         case .failed: .failed(failure)
         case .cancelled: .cancelled
         case .handedBack: .handedBack
+        case .returned: .returned(delay: .zero, giveUpAfter: .seconds(3_600))
+        case .returnedTooLong: .returned(delay: .zero, giveUpAfter: .zero)
         case .retried: .retried(failure, delay: .zero, giveUpAfter: .seconds(3_600))
         case .retriedTooLong: .retried(failure, delay: .zero, giveUpAfter: .zero)
         }

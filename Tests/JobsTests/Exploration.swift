@@ -177,7 +177,7 @@ struct Exploration {
             addEnds(of: index, epoch, add)
         case .refused(let epoch):
             add("\(name) hands back") { world in
-                let isBack = apply(.ended(epoch: epoch, .handedBack), to: &world)
+                let isBack = apply(.ended(epoch: epoch, .returned), to: &world)
                 become(.handedBack(epoch: epoch, isBack: isBack), &world)
                 return true
             }

@@ -25,8 +25,8 @@ extension ArchiveStore {
     /// not ours and is passed over.
     package func forEachMonth(_ body: ([StoredFile]) throws -> Void) throws {
         for tenant in try names(in: []) {
-            for year in try names(in: [tenant]) {
-                for month in try names(in: [tenant, year]) {
+            for year in try names(in: [tenant]) where year.count == 4 && Int(year) != nil {
+                for month in try names(in: [tenant, year]) where month.count == 2 && Int(month) != nil {
                     let files = try names(in: [tenant, year, month]).compactMap { StoredFile([tenant, year, month, $0]) }
                     if !files.isEmpty { try body(files) }
                 }
@@ -49,10 +49,11 @@ extension ArchiveStore {
         components.reduce(root) { $0.appending($1) }
     }
 
-    /// The entries of a directory in order; none for what is no directory.
+    /// The entries of a directory in order; none for what is no directory, and below the root none for one that is not ours to
+    /// read, such as `lost+found`.
     private func names(in components: [String]) throws -> [String] {
         guard let directory = opendir(path(components).string) else {
-            if errno == ENOTDIR || errno == ENOENT { return [] }
+            if errno == ENOTDIR || errno == ENOENT || errno == EACCES && !components.isEmpty { return [] }
             throw ArchiveError(Errno(rawValue: errno), "listing archives")
         }
         defer { closedir(directory) }

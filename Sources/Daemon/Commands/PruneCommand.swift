@@ -40,6 +40,10 @@ struct PruneCommand: AsyncParsableCommand {
                 print(
                     "Expired \(swept.expired), removed the files of \(swept.removed) and \(orphans) that nothing names, "
                         + "forgot \(swept.forgotten) exports.")
+                if swept.stuck > 0 {
+                    throw ConfigurationFault(
+                        "the files of \(swept.stuck) exports cannot be removed: check the owner and mode of the archives")
+                }
             }
         }
     }

@@ -21,6 +21,7 @@ struct Assembly {
     private static let queueStatementTimeout: Duration = .seconds(10)
     /// The worker's own: with the grace for a silent server, a renewal that hangs leaves time for another within a lease.
     private static let leaseStatementTimeout: Duration = .seconds(4)
+    private static let idleInTransaction: Duration = .seconds(5)
     /// A count of many millions, or a page of long rows from a cold disk.
     private static let directoryStatementTimeout: Duration = .seconds(300)
 
@@ -45,7 +46,9 @@ struct Assembly {
         options.applicationName = "adminexportd \(name)"
         options.statementTimeout = timeout
         // An export's snapshot idles while its rows are written, and a slow disk is no reason to lose it.
-        if timeout > Self.queueStatementTimeout { options.idleInTransactionTimeout = configuration.deadline }
+        // Any other transaction is over in a moment: one whose process has stopped must not keep its locks for a lease.
+        options.idleInTransactionTimeout =
+            timeout > Self.queueStatementTimeout ? configuration.deadline : Self.idleInTransaction
         if timeout == Self.leaseStatementTimeout { options.cancelGrace = .seconds(1) }
         return PostgresPool(options, size: size)
     }
@@ -134,7 +137,12 @@ struct Assembly {
             logger: logger)
         var swept = Retention.Swept()
         do {
-            while case let more = try await retention.sweep(), more != Retention.Swept() { swept += more }
+            var more = try await retention.sweep()
+            swept += more
+            while more.expired + more.removed + more.forgotten > 0 {
+                more = try await retention.sweep()
+                swept += more
+            }
             return (swept, try await retention.sweepOrphans())
         } catch let error as ArchiveError {
             throw ConfigurationFault("the archives: \(error)")
@@ -147,11 +155,14 @@ struct Assembly {
         let leases = LeaseStore(
             tenantLimit: configuration.limits.runningPerTenant, lease: configuration.lease, deadline: configuration.deadline,
             retention: configuration.retention)
+        // A thread each: whoever lists all archives, or waits for a slow one, holds up nobody else.
+        let (disk, retentionDisk) = (ArchiveDisk(store: disk.store), ArchiveDisk(store: disk.store))
         let runner = ExportRunner(
             directory: directory,
             storage: StorageGuard(database: database, disk: disk, leastFree: configuration.leastFreeBytes),
             contract: contract, disk: disk, settings: configuration.workbook)
-        let retention = Retention(database: database, disk: disk, history: configuration.history, logger: logger)
+        let retention = Retention(
+            database: database, disk: retentionDisk, history: configuration.history, logger: logger)
         var settings = Worker.Configuration(
             slots: slots, host: ProcessInfo.processInfo.hostName, version: AdminExportDaemon.version)
         settings.history = configuration.history

@@ -21,6 +21,8 @@ actor ExportFile {
     private var unresolved = 0
 
     private struct Output {
+        let store: ArchiveStore
+        let storeID: String
         let partial: PartialArchive
         let archive: SeekableWriter
         let workbook: WorkbookWriter
@@ -47,7 +49,10 @@ actor ExportFile {
     }
 
     /// Creates the partial file and the sheet with its header.
-    func open(in store: ArchiveStore) throws {
+    ///
+    /// - Parameter id: what the store has to say that it is, now and when the file gets its name.
+    func open(in store: ArchiveStore, id: String) throws {
+        try store.verify(storeID: id, mayCreate: false)
         let partial = try store.create(job.archiveName)
         let archive = try SeekableWriter(to: partial)
         let properties = WorkbookProperties(
@@ -56,7 +61,7 @@ actor ExportFile {
             applicationVersion: settings.applicationVersion, created: Int(snapshot.takenAt.microseconds / 1_000_000))
         let workbook = try WorkbookWriter(properties: properties, options: settings.options, to: ArchiveSink(archive))
         try workbook.beginSheet(AdministratorsSheet.name, columns: AdministratorsSheet.columns)
-        output = Output(partial: partial, archive: archive, workbook: workbook)
+        output = Output(store: store, storeID: id, partial: partial, archive: archive, workbook: workbook)
     }
 
     /// Writes a page and gives the number of rows so far.
@@ -97,6 +102,7 @@ actor ExportFile {
                     columns: AdministratorsSheet.columns.map(\.title), options: options, warnings: warnings)
             ).bytes
         }
+        try output.store.verify(storeID: output.storeID, mayCreate: false)
         try output.partial.publish()
         return JobResult(
             rows: rows, sheets: summary.sheets, size: written.content.size,

@@ -55,10 +55,11 @@ package struct ExportRunner: JobRunner {
         try await Snapshot.read(
             actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,
             includeGroupTree: options.includeReferences, keys: try contract.keys, pool: directory, role: DatabaseRole.worker
-        ) { [disk, settings] snapshot, pages in
+        ) { [disk, settings, guardian] snapshot, pages in
             progress.begin(total: snapshot.rowsTotal)
             let file = ExportFile(job: job, options: options, settings: settings, snapshot: snapshot)
-            try await file.open(in: disk.store)
+            // Not before: the counts may have taken minutes, and the file system may have gone meanwhile.
+            try await file.open(in: disk.store, id: guardian.storeID())
             var rows = 0
             for await page in pages {
                 rows = try await file.write(page)

@@ -62,8 +62,9 @@ package actor ArchiveDisk {
         return months
     }
 
-    func remove(_ file: StoredFile) throws {
-        try store.remove(file)
+    /// - Returns: whether it is gone.
+    func remove(quietly file: StoredFile) -> Bool {
+        (try? store.remove(file)) != nil
     }
 
     func remove(_ name: ArchiveName) throws {

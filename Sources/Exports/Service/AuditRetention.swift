@@ -12,8 +12,8 @@ package struct AuditRetention: Sendable {
     /// - Parameter day: `yyyy-mm-dd`, in UTC.
     /// - Returns: the months, as `yyyy-mm`.
     package func prune(before day: String, on connection: isolated PostgresConnection) async throws -> [String] {
-        try await connection.withTransaction(role: DatabaseRole.owner) { connection in
-            let rows = try await connection.query(
+        let rows = try await connection.withTransaction(role: DatabaseRole.owner) { connection in
+            try await connection.query(
                 Query(
                     "audit-months",
                     """
@@ -25,25 +25,36 @@ package struct AuditRetention: Sendable {
                     ) AS months
                     WHERE month + interval '1 month' <= least($1::date, (now() AT TIME ZONE 'UTC')::date) ORDER BY month
                     """, [.text(day)]))
-            var months: [String] = []
-            for row in rows {
-                let first: String = try row.decode("month")
-                let month = String(first.prefix(7))
-                // The name is made of digits that the database gave.
-                try await connection.script(
-                    "drop-month",
-                    "DROP TABLE IF EXISTS adminexport.audit_event_\(month.replacing("-", with: "_"))")
-                try await connection.query(
-                    Query(
-                        "audit-delete",
-                        """
-                        DELETE FROM adminexport.audit_event_default
-                        WHERE at >= $1::timestamp AT TIME ZONE 'UTC'
-                            AND at < ($1::timestamp + interval '1 month') AT TIME ZONE 'UTC'
-                        """, [.text(first)]))
-                months.append(month)
-            }
-            return months
+        }
+        var months: [String] = []
+        for row in rows {
+            let first: String = try row.decode("month")
+            try await Self.remove(first, on: connection)
+            months.append(String(first.prefix(7)))
+        }
+        return months
+    }
+
+    /// A month in a transaction of its own, and no wait for a lock that makes everybody else wait: while it lasts nobody can
+    /// add an event.
+    private static func remove(_ first: String, on connection: isolated PostgresConnection) async throws {
+        _ = try await connection.withTransaction(role: DatabaseRole.owner) { connection in
+            // Long, so before the lock. Events of a month that is over are not added any more.
+            try await connection.query(
+                Query(
+                    "audit-delete",
+                    """
+                    DELETE FROM adminexport.audit_event_default
+                    WHERE at >= $1::timestamp AT TIME ZONE 'UTC'
+                        AND at < ($1::timestamp + interval '1 month') AT TIME ZONE 'UTC'
+                    """, [.text(first)]))
+        }
+        try await connection.withTransaction(role: DatabaseRole.owner) { connection in
+            // The name is made of digits that the database gave.
+            let name = "adminexport.audit_event_\(first.prefix(7).replacing("-", with: "_"))"
+            try await connection.script(
+                "drop-month",
+                "SET LOCAL lock_timeout = 2000; LOCK TABLE adminexport.audit_event; DROP TABLE IF EXISTS \(name)")
         }
     }
 }

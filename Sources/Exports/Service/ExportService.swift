@@ -24,6 +24,7 @@ package struct ExportService: Sendable {
     private let watch: JobWatch
     private let limits: Limits
     let jobs = JobStore()
+    private let question = PatientQuestion()
 
     package init(
         pool: PostgresPool, contract: DirectoryContract, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
@@ -160,8 +161,10 @@ package struct ExportService: Sendable {
     package func storageFault() async throws -> String? {
         let facts = try await transaction { try await StoreFacts.load(on: $0) }
         do {
-            try await disk.verify(facts, mayCreate: false)
+            try await question.ask(atMost: .seconds(3)) { [disk] in try await disk.verify(facts, mayCreate: false) }
             return nil
+        } catch is PatientQuestion.NoAnswer {
+            return "the archives' disk does not answer"
         } catch let error as ArchiveError {
             // Before the first export there is no id, and nothing that could be missing.
             return error.code == .wrongStore && facts.isNew ? nil : error.message

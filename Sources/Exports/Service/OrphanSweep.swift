@@ -12,19 +12,19 @@ struct OrphanSweep: Sendable {
     let database: JobDatabase
     let disk: ArchiveDisk
 
-    /// - Returns: how many files were removed.
-    func run() async throws -> Int {
-        var removed = 0
+    /// - Returns: how many files were removed, and how many could not be.
+    func run() async throws -> (removed: Int, stuck: Int) {
+        var (removed, stuck) = (0, 0)
         for files in try await disk.files() {
             for start in stride(from: 0, to: files.count, by: Self.batch) {
                 let batch = Array(files[start..<min(files.count, start + Self.batch)])
                 for orphan in try await orphans(among: batch) {
-                    try await disk.remove(orphan)
-                    removed += 1
+                    // One that stays must not keep the others.
+                    if await disk.remove(quietly: orphan) { removed += 1 } else { stuck += 1 }
                 }
             }
         }
-        return removed
+        return (removed, stuck)
     }
 
     private func orphans(among files: [StoredFile]) async throws -> [StoredFile] {

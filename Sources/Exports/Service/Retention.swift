@@ -28,13 +28,19 @@ package struct Retention: Service {
         package var expired = 0
         package var removed = 0
         package var forgotten = 0
+        /// Files whose time is up and which could not be removed.
+        package var stuck = 0
 
         package init() {}
+
+        /// Another sweep may well find more.
+        var isWorthAnother: Bool { expired > 0 || removed > 0 || forgotten > 0 }
 
         package static func += (left: inout Self, right: Self) {
             left.expired += right.expired
             left.removed += right.removed
             left.forgotten += right.forgotten
+            left.stuck = right.stuck
         }
     }
 
@@ -43,20 +49,29 @@ package struct Retention: Service {
         var nextOrphans = ContinuousClock.now
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             do {
-                while try await sweep() != Swept(), !Task.isShuttingDownGracefully {}
+                var swept = try await sweep()
+                while swept.isWorthAnother, !Task.isShuttingDownGracefully { swept = try await sweep() }
                 if ContinuousClock.now >= nextOrphans {
                     nextOrphans = .now + Self.orphanInterval
                     _ = try await sweepOrphans()
                 }
-                backoff.reset()
-                await bell.sleep(for: Self.orphanInterval)
+                if swept.stuck > 0 {
+                    logger.warning("Archives cannot be removed", metadata: ["files": "\(swept.stuck)"])
+                    await pause(backoff.next())
+                } else {
+                    backoff.reset()
+                    await bell.sleep(for: Self.orphanInterval)
+                }
             } catch {
-                logger.debug("Cannot sweep archives", metadata: ["error": "\(error)"])
-                // A bell that rings all the time must not make this a busy loop.
-                let wait = backoff.next()
-                try? await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
+                logger.notice("Cannot sweep archives", metadata: ["error": "\(error)"])
+                await pause(backoff.next())
             }
         }
+    }
+
+    /// Whatever rings: what cannot be done is not tried all the time.
+    private func pause(_ time: Duration) async {
+        try? await cancelWhenGracefulShutdown { try await Task.sleep(for: time) }
     }
 
     /// Expires what is due, removes the files of what has expired, and forgets jobs that are long over; some hundred at a
@@ -69,7 +84,9 @@ package struct Retention: Service {
         while true {
             let files = try await database.transaction { [last] in try await Self.expired(after: last, on: $0) }
             guard let final = files.last else { break }
-            for file in files where await remove(file) { swept.removed += 1 }
+            for file in files {
+                if await remove(file) { swept.removed += 1 } else { swept.stuck += 1 }
+            }
             last = final.job
         }
         swept.forgotten = try await database.transaction { try await Self.forget(olderThan: history, on: $0) }
@@ -81,8 +98,9 @@ package struct Retention: Service {
     /// - Returns: how many files.
     package func sweepOrphans() async throws -> Int {
         try await check.verify()
-        let removed = try await OrphanSweep(database: database, disk: disk).run()
+        let (removed, stuck) = try await OrphanSweep(database: database, disk: disk).run()
         if removed > 0 { logger.notice("Removed files that no job names", metadata: ["files": "\(removed)"]) }
+        if stuck > 0 { logger.warning("Files that no job names cannot be removed", metadata: ["files": "\(stuck)"]) }
         return removed
     }
 
@@ -94,7 +112,7 @@ package struct Retention: Service {
             logger.info("Removed an archive", metadata: ["job": "\(file.job)"])
             return true
         } catch {
-            logger.warning("Cannot remove an archive", metadata: ["job": "\(file.job)", "error": "\(error)"])
+            logger.debug("Cannot remove an archive", metadata: ["job": "\(file.job)", "error": "\(error)"])
             return false
         }
     }

@@ -9,8 +9,8 @@ package actor StorageGuard {
     private let disk: ArchiveDisk
     private let leastFree: Int
     private var condition = Condition.ok
-    private var looking: Task<Void, any Error>?
-    private static let patience: Duration = .seconds(5)
+    private let question = PatientQuestion()
+    private static let patience: Duration = .seconds(3)
 
     private enum Condition: String {
         case ok
@@ -38,8 +38,11 @@ package actor StorageGuard {
     /// - Throws: ``ArchiveError``, or a fault of the database.
     func verify() async throws {
         do {
-            try await answer(of: looking ?? Task { try await look() })
+            try await question.ask(atMost: Self.patience) { try await self.look() }
             condition = .ok
+        } catch is PatientQuestion.NoAnswer {
+            condition = .failed
+            throw ArchiveError(.storageFailed, "the archives' disk does not answer")
         } catch let error as ArchiveError {
             condition = Condition(error)
             throw error
@@ -47,7 +50,7 @@ package actor StorageGuard {
     }
 
     private func look() async throws {
-        try await check.verify()
+        _ = try await check.verify()
         guard try await disk.freeSpace() >= leastFree else {
             throw ArchiveError(
                 .storageFull, "the archives' disk has less than the \(leastFree) bytes free that an export begins with")
@@ -55,27 +58,9 @@ package actor StorageGuard {
         if condition != .ok { try await disk.probe() }
     }
 
-    /// Waits for a look at the disk, but not for ever: one that hangs is waited for again the next time, by nobody else.
-    private func answer(of look: Task<Void, any Error>) async throws {
-        looking = look
-        let (answers, continuation) = AsyncStream.makeStream(of: Result<Void, any Error>.self)
-        let timer = Task {
-            try await Task.sleep(for: Self.patience)
-            continuation.yield(.failure(ArchiveError(.storageFailed, "the archives' disk does not answer")))
-            continuation.finish()
-        }
-        Task {
-            continuation.yield(await look.result)
-            continuation.finish()
-            done(look)
-        }
-        defer { timer.cancel() }
-        for await answer in answers { return try answer.get() }
-        throw CancellationError()
-    }
-
-    private func done(_ look: Task<Void, any Error>) {
-        if looking == look { looking = nil }
+    /// The id that the directory has to have, for who writes into it.
+    func storeID() async throws -> String {
+        try await check.verify()
     }
 
     /// An attempt has ended with this error.

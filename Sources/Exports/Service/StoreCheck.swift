@@ -34,19 +34,32 @@ package actor StoreCheck {
     }
 
     /// The first worker of an installation marks the directory, and the database remembers that it did: a directory without
-    /// the mark is from then on one that is not mounted.
+    /// the mark is from then on one that is not mounted. Two who are first at once do so one after the other.
     ///
+    /// - Returns: the id.
     /// - Throws: ``ArchiveError/Code/wrongStore``, or a fault of the disk or the database.
-    package func verify() async throws {
-        if let facts { return try await disk.verify(facts, mayCreate: false) }
-        let facts = try await database.transaction { try await StoreFacts.load(on: $0) }
-        try await disk.verify(facts, mayCreate: facts.isNew)
-        if facts.isNew {
-            _ = try await database.transaction { connection in
-                try await connection.query(
-                    Query("store-seen", "UPDATE adminexport.setting SET value = 'false' WHERE key = 'store_is_new'"))
-            }
+    @discardableResult
+    package func verify() async throws -> String {
+        if let facts {
+            try await disk.verify(facts, mayCreate: false)
+            return facts.id
         }
-        self.facts = facts
+        let found = try await database.transaction { try await StoreFacts.load(on: $0) }
+        if found.isNew {
+            try await database.transaction { [disk] connection in
+                try await connection.query(
+                    Query("lock-store", "SELECT value FROM adminexport.setting WHERE key = 'store_is_new' FOR UPDATE"))
+                let facts = try await StoreFacts.load(on: connection)
+                try await disk.verify(facts, mayCreate: facts.isNew)
+                try await connection.query(
+                    Query(
+                        "store-seen",
+                        "UPDATE adminexport.setting SET value = 'false' WHERE key = 'store_is_new' AND value <> 'false'"))
+            }
+        } else {
+            try await disk.verify(found, mayCreate: false)
+        }
+        facts = StoreFacts(id: found.id, isNew: false)
+        return found.id
     }
 }

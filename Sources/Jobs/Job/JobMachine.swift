@@ -56,11 +56,18 @@ package struct JobMachine: Hashable, Sendable {
         case succeeded
         case failed
         case cancelled
+        /// The worker stops; the attempt does not count.
         case handedBack
+        /// The worker has lost its lease, and finds its epoch unchanged.
+        case returned
+        /// The same, long after the first attempt.
+        case returnedTooLong
         case retried
         /// Failed for a reason that may pass, but long after the first attempt.
         case retriedTooLong
     }
+
+    // MARK: Guards
 
     /// What holds a worker's writes to the attempt that is its own. Tests take one away to see that it is needed.
     package struct Guards: OptionSet, Sendable {
@@ -109,7 +116,7 @@ package struct JobMachine: Hashable, Sendable {
             lease = .over
         case .ended(let epoch, let end):
             // To hand back takes no lease: whoever comes back and finds the epoch unchanged has missed nothing.
-            guard isHolder(epoch, needsLease: end != .handedBack, guards) else { return false }
+            guard isHolder(epoch, needsLease: end.needsLease, guards) else { return false }
             apply(end)
         case .swept:
             guard state == .running, lease != .lasting else { return false }
@@ -153,14 +160,24 @@ package struct JobMachine: Hashable, Sendable {
         case .handedBack:
             attempt -= 1
             leave(isCancelRequested ? .cancelled : .queued)
-        case .retried:
+        case .retried, .returned:
             leave(isCancelRequested ? .cancelled : .queued)
-        case .retriedTooLong:
+        case .retriedTooLong, .returnedTooLong:
             leave(isCancelRequested ? .cancelled : .failed)
         }
     }
 
     private mutating func leave(_ next: JobState) {
         (state, lease) = (next, nil)
+    }
+}
+
+extension JobMachine.End {
+    /// Whether it takes a lease that lasts. To give a job back does not.
+    package var needsLease: Bool {
+        switch self {
+        case .succeeded, .failed, .cancelled, .retried, .retriedTooLong: true
+        case .handedBack, .returned, .returnedTooLong: false
+        }
     }
 }

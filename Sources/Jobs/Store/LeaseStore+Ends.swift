@@ -9,6 +9,9 @@ extension LeaseStore {
         /// The attempt does not count; a job that should be cancelled is. Takes no lease: an epoch that is unchanged shows that
         /// nobody else has had the job.
         case handedBack
+        /// The lease was lost, and nobody else has had the job: no crash is counted, but the attempt is, and the next one waits
+        /// for the delay. Takes no lease either.
+        case returned(delay: Duration, giveUpAfter: Duration)
         /// Again after the delay, with the reason to be seen meanwhile; a job that should be cancelled is, and one that was
         /// tried for too long fails.
         case retried(JobFailure, delay: Duration, giveUpAfter: Duration)
@@ -54,19 +57,36 @@ extension LeaseStore {
                     finished_at = CASE WHEN j.cancel_requested_at IS NOT NULL THEN clock_timestamp() END,
                     attempt = j.attempt - 1, run_after = clock_timestamp()
                     """, id, notifies: true)
+            case .returned(let delay, let giveUpAfter):
+                fenced(
+                    "return", event: "CASE WHEN state <> 'queued' THEN state END", needsLease: false,
+                    """
+                    state = CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
+                                 WHEN \(Self.isTooLate(4)) THEN 'failed' ELSE 'queued' END,
+                    finished_at = CASE WHEN j.cancel_requested_at IS NOT NULL OR \(Self.isTooLate(4)) THEN clock_timestamp() END,
+                    error_kind = CASE WHEN j.cancel_requested_at IS NULL AND \(Self.isTooLate(4)) THEN 'worker-crashed' END,
+                    error_message = CASE WHEN j.cancel_requested_at IS NULL AND \(Self.isTooLate(4))
+                        THEN 'The worker was stopped for too long, again and again. Ask the operators.' END,
+                    run_after = clock_timestamp() + $3::interval
+                    """, id + [.interval(delay), .interval(giveUpAfter)], notifies: true)
             case .retried(let failure, let delay, let giveUpAfter):
                 fenced(
                     "retry", event: "CASE WHEN state <> 'queued' THEN state END",
                     """
                     state = CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
-                                 WHEN j.started_at + $6::interval < clock_timestamp() THEN 'failed' ELSE 'queued' END,
+                                 WHEN \(Self.isTooLate(6)) THEN 'failed' ELSE 'queued' END,
                     finished_at = CASE WHEN j.cancel_requested_at IS NOT NULL
-                                       OR j.started_at + $6::interval < clock_timestamp() THEN clock_timestamp() END,
+                                       OR \(Self.isTooLate(6)) THEN clock_timestamp() END,
                     error_kind = $3, error_message = $4, run_after = clock_timestamp() + $5::interval
                     """,
                     id + [.text(failure.kind), .text(failure.message), .interval(delay), .interval(giveUpAfter)])
             }
         return try await !connection.query(query).isEmpty
+    }
+
+    /// Whether the first attempt is as long ago as a parameter says.
+    private static func isTooLate(_ parameter: Int) -> String {
+        "j.started_at + $\(parameter)::interval < clock_timestamp()"
     }
 
     /// A statement that changes a job only while the worker holds it, gives back the slot, and takes the lease away.
@@ -97,7 +117,7 @@ extension LeaseStore {
     static func release(_ changes: String) -> String {
         """
         freed AS (
-            UPDATE adminexport.tenant_slot s SET running = s.running - 1 FROM held h WHERE s.tenant_key = h.tenant_key
+            UPDATE adminexport.tenant_slot s SET running = greatest(s.running - 1, 0) FROM held h WHERE s.tenant_key = h.tenant_key
         ), released AS (
             DELETE FROM adminexport.lease l USING held h WHERE l.job = h.id
         ), changed AS (

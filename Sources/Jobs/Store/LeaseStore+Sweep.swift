@@ -14,8 +14,8 @@ extension LeaseStore {
     /// Takes one job from a worker that does not end it. Whoever claims does this now and then; there is no leader.
     ///
     /// After a restart of the server every lease gets its full length once more, so that a restart alone costs no worker
-    /// its job. Uses the index `job_running`, and locks row and lease, so that a renewal that is on its way is waited for by
-    /// nobody and overtaken by nobody.
+    /// its job. Uses the index `job_running`. Row, lease and slot are locked or passed over: the sweep waits for nobody, whoever
+    /// holds them and however long.
     ///
     /// - Parameters:
     ///   - worker: who sweeps.
@@ -64,15 +64,17 @@ extension LeaseStore {
             """
 
             SELECT j.id, j.tenant_key, l.seq FROM adminexport.job j JOIN adminexport.lease l ON l.job = j.id
+                JOIN adminexport.tenant_slot s ON s.tenant_key = j.tenant_key
             WHERE j.state = 'running' AND l.expires_at < clock_timestamp() AND \(grown)
-            LIMIT 1 FOR UPDATE OF j, l SKIP LOCKED
+            LIMIT 1 FOR UPDATE OF j, l, s SKIP LOCKED
             """
         case .overdue:
             """
 
             SELECT j.id, j.tenant_key, l.seq FROM adminexport.job j JOIN adminexport.lease l ON l.job = j.id
+                JOIN adminexport.tenant_slot s ON s.tenant_key = j.tenant_key
             WHERE j.state = 'running' AND j.deadline_at < now() - $1::interval AND \(grown)
-            LIMIT 1 FOR UPDATE OF j, l SKIP LOCKED
+            LIMIT 1 FOR UPDATE OF j, l, s SKIP LOCKED
             """
         case .leaseMissing:
             // A row that this statement sees running had its lease inserted by the same transaction: one that it does not see
@@ -80,8 +82,9 @@ extension LeaseStore {
             """
 
             SELECT j.id, j.tenant_key, 0 AS seq FROM adminexport.job j
+                JOIN adminexport.tenant_slot s ON s.tenant_key = j.tenant_key
             WHERE j.state = 'running' AND NOT EXISTS (SELECT FROM adminexport.lease l WHERE l.job = j.id) AND \(grown)
-            LIMIT 1 FOR UPDATE OF j SKIP LOCKED
+            LIMIT 1 FOR UPDATE OF j, s SKIP LOCKED
             """
         }
     }

@@ -69,8 +69,10 @@ package struct LeaseStore: Sendable {
             INSERT INTO adminexport.lease (job, epoch, expires_at)
             SELECT id, epoch, clock_timestamp() + $3::interval FROM claimed
         ), counted AS (
-            UPDATE adminexport.tenant_slot s SET running = s.running + 1, turn = nextval('adminexport.turn')
-            FROM claimed c WHERE s.tenant_key = c.tenant_key
+            -- Also where the tenant's job was locked by somebody: the next claim is to look at another tenant first.
+            UPDATE adminexport.tenant_slot s SET running = s.running + (SELECT count(*) FROM claimed),
+                turn = nextval('adminexport.turn')
+            FROM slot WHERE s.tenant_key = slot.tenant_key
         ), \(audit(event: "'started'", "claimed", details: "jsonb_build_object('epoch', epoch, 'attempt', attempt)"))
         SELECT c.id, c.epoch, c.attempt, c.tenant_key, c.tenant_slug, c.actor_key, c.options::text AS options,
             extract(year FROM c.created_at AT TIME ZONE 'UTC')::int AS year,
@@ -216,10 +218,40 @@ package struct LeaseStore: Sendable {
     }
 
     /// Forgets the rows of workers that were killed, to which nothing refers, and makes the audit trail's next partition.
+    ///
+    /// The partition takes locks that a dump or somebody's open session may keep away for hours, and whoever waits for them
+    /// keeps all others waiting: so it gives up at once, and there is a month's time to try again.
     func tidy(on connection: isolated PostgresConnection) async throws {
+        try await connection.script("impatient", "SET LOCAL lock_timeout = 200")
         try await connection.query(
             Query("forget-workers", "DELETE FROM adminexport.worker WHERE seen_at < clock_timestamp() - interval '1 day'"))
         try await connection.query(Query("audit-partitions", "SELECT adminexport.ensure_audit_partitions() IS NULL AS done"))
+    }
+
+    /// Counts anew what runs, where a slot's count is wrong: nothing here does that, but a hand in the tables can, and it would
+    /// keep a tenant out for good.
+    ///
+    /// - Returns: how many slots were wrong.
+    func recount(on connection: isolated PostgresConnection) async throws -> Int {
+        let running = "(SELECT count(*) FROM adminexport.job j WHERE j.state = 'running' AND j.tenant_key = s.tenant_key)"
+        // Whoever starts or ends a job holds the slot's row: under its lock the next statement counts what is so.
+        let suspects = try await connection.query(
+            Query(
+                "suspect-slots",
+                """
+                SELECT s.tenant_key FROM adminexport.tenant_slot s WHERE s.running <> \(running)
+                LIMIT 16 FOR UPDATE OF s SKIP LOCKED
+                """))
+        guard !suspects.isEmpty else { return 0 }
+        let keys: [String] = try suspects.map { try $0.decode("tenant_key") }
+        return try await connection.query(
+            Query(
+                "recount",
+                """
+                UPDATE adminexport.tenant_slot s SET running = \(running)
+                WHERE s.tenant_key = ANY ($1::text[]) AND s.running <> \(running) RETURNING 1 AS one
+                """, [.texts(keys)])
+        ).count
     }
 
     func unregister(worker: String, on connection: isolated PostgresConnection) async throws {

@@ -48,7 +48,8 @@ struct Heartbeat: Sendable {
                     lease.renew(until: now + leases.lease)
                     shown = current.rowsDone
                 }
-            } catch let error as PostgresError where error.isTransient || error.code == .refused {
+            } catch let error as PostgresError {
+                // Whatever it is: it may be over before the lease is, and is no fault of the export's.
                 logger.warning("Cannot renew the lease", metadata: ["error": "\(error)"])
             }
         }

@@ -3,6 +3,7 @@ enum Nap {
     static let longest: Duration = .seconds(5)
     /// Somebody else held the row that would have been claimed, for the length of a statement or two.
     private static let contended: Duration = .milliseconds(20)
+    private static let swept: Duration = .milliseconds(250)
     /// Added to what the database says, for its clock and the timers here both round.
     private static let margin: Duration = .milliseconds(5)
 
@@ -15,6 +16,7 @@ enum Nap {
         var length = longest * (0.8 + 0.2 * jitter)
         if let lease = outlook.untilLeaseEnds { length = min(length, lease + margin) }
         if mayClaim, let retry = outlook.untilRetry { length = min(length, retry + margin) }
-        return max(length, margin)
+        // What is due to be swept and was not is in somebody's hands, or failed.
+        return max(length, outlook.isSweepDue ? swept : margin)
     }
 }

@@ -43,9 +43,32 @@ package struct Worker: Service {
     private let logger: Logger
     private let running = Running()
 
-    /// Jobs that this worker runs now.
+    /// What this worker runs now. A run that hangs may outlive its epoch, so a job may stand here twice.
     private final class Running: Sendable {
-        let jobs = Mutex(Set<JobID>())
+        private let state = Mutex((runs: 0, own: [JobID: Set<Int>]()))
+
+        var count: Int { state.withLock { $0.runs } }
+        /// Jobs whose rows this worker may change.
+        var own: [JobID] { state.withLock { Array($0.own.keys) } }
+
+        func begin(_ job: ClaimedJob) {
+            state.withLock { state in
+                state.runs += 1
+                state.own[job.id, default: []].insert(job.epoch)
+            }
+        }
+
+        /// The end is written down, or will never be.
+        func settle(_ job: ClaimedJob) {
+            state.withLock { state in
+                state.own[job.id]?.remove(job.epoch)
+                if state.own[job.id]?.isEmpty == true { state.own[job.id] = nil }
+            }
+        }
+
+        func end() {
+            state.withLock { $0.runs -= 1 }
+        }
     }
 
     package init(
@@ -69,10 +92,10 @@ package struct Worker: Service {
             while !isStopping {
                 switch await rounds.next(of: self, isRung: isRung) {
                 case .run(let job, let lease):
-                    running.jobs.withLock { _ = $0.insert(job.id) }
+                    running.begin(job)
                     group.addTask {
                         await execute(job, lease)
-                        running.jobs.withLock { _ = $0.remove(job.id) }
+                        running.end()
                         bell.ring()
                     }
                 case .sleep(let time):
@@ -86,9 +109,7 @@ package struct Worker: Service {
 
     private var isStopping: Bool { Task.isCancelled || Task.isShuttingDownGracefully }
 
-    private var hasRoom: Bool { running.jobs.withLock { $0.count < configuration.slots } }
-
-    private var own: [JobID] { running.jobs.withLock { Array($0) } }
+    private var hasRoom: Bool { running.count < configuration.slots }
 
     // MARK: Claiming
 
@@ -131,6 +152,7 @@ package struct Worker: Service {
                 let mayClaim = isReady && worker.hasRoom
                 if mayClaim, isRung || isBusy, let move = try await claim(worker) { return move }
                 let outlook = try await look(worker)
+                await tidy(worker)
                 if mayClaim, outlook.isClaimable, let move = try await claim(worker) { return move }
                 isBusy = false
                 backoff.reset()
@@ -159,32 +181,36 @@ package struct Worker: Service {
                 try await worker.database.transaction { connection in
                     try await worker.leases.look(
                         worker: worker.id.description, history: worker.configuration.history,
-                        own: worker.own, on: connection)
+                        own: worker.running.own, on: connection)
                 }
             }
             var found = try await outlook()
             looked = .now
             if found.isCareDue { worker.care.ring() }
             if found.isSweepDue {
-                try await sweep(worker)
+                await sweep(worker)
                 found = try await outlook()
             }
             return found
         }
 
         /// A bounded number of rescues; each in a transaction of its own, since two workers that lock several tenants in
-        /// different orders would wait for each other.
-        private func sweep(_ worker: Worker) async throws {
+        /// different orders would wait for each other. One that fails is no reason to claim nothing.
+        private mutating func sweep(_ worker: Worker) async {
             var left = Self.mostSweeps
             for fault in LeaseStore.Fault.allCases {
-                while left > 0,
-                    try await worker.database.transaction({
-                        try await worker.leases.sweep(
-                            fault, worker: worker.id.description, except: worker.own, on: $0)
-                    })
-                {
-                    left -= 1
-                    worker.logger.notice("Took a job from a worker", metadata: ["because": "\(fault)"])
+                do {
+                    while left > 0,
+                        try await worker.database.transaction({
+                            try await worker.leases.sweep(
+                                fault, worker: worker.id.description, except: worker.running.own, on: $0)
+                        })
+                    {
+                        left -= 1
+                        worker.logger.notice("Took a job from a worker", metadata: ["because": "\(fault)"])
+                    }
+                } catch {
+                    complain("Cannot take jobs from dead workers", error, worker)
                 }
             }
         }
@@ -199,9 +225,22 @@ package struct Worker: Service {
                 try await worker.database.transaction { try await worker.leases.register(row, storage: storage, on: $0) }
                 registered = (.now, storage)
             }
-            if tidied.map({ $0.duration(to: .now) >= Self.tidying }) ?? true {
+        }
+
+        /// What can wait, and must keep nobody from claiming.
+        private mutating func tidy(_ worker: Worker) async {
+            guard tidied.map({ $0.duration(to: .now) >= Self.tidying }) ?? true else { return }
+            tidied = .now
+            do {
                 try await worker.database.transaction { try await worker.leases.tidy(on: $0) }
-                tidied = .now
+            } catch {
+                complain("Cannot tidy up", error, worker)
+            }
+            do {
+                let wrong = try await worker.database.transaction { try await worker.leases.recount(on: $0) }
+                if wrong > 0 { worker.logger.error("Slots had a wrong count of what runs", metadata: ["slots": "\(wrong)"]) }
+            } catch {
+                complain("Cannot count what runs", error, worker)
             }
         }
 
@@ -277,6 +316,7 @@ package struct Worker: Service {
                     isSettled = true
                     group.cancelAll()
                     await settle(job, next, lease, logger: logger)
+                    running.settle(job)
                 } else if case .done = next {
                     // It was done when it was told to stop. A result that is not published is thrown away.
                     await runner.discard(job)
@@ -296,9 +336,11 @@ package struct Worker: Service {
         case .verdict(.overdue):
             end = .failed(
                 JobFailure(kind: "deadline-exceeded", message: "The export took longer than it may. Ask the operators."))
-        case .verdict(.leaseLost), .stopping:
-            end = .handedBack
+        case .verdict(.leaseLost):
+            end = returned(job)
         case .failed(is LeaseOver):
+            end = returned(job)
+        case .stopping:
             end = .handedBack
         case .failed(let error):
             if isStopping, error is CancellationError {
@@ -318,10 +360,15 @@ package struct Worker: Service {
             "The attempt failed",
             metadata: ["kind": "\(failure.kind)", "transient": "\(failure.isTransient)", "error": "\(error)"])
         guard failure.isTransient else { return .failed(failure) }
-        return .retried(
-            failure,
-            delay: Backoff.delay(beforeAttempt: job.attempt, first: .seconds(1), cap: configuration.longestBackoff),
-            giveUpAfter: configuration.giveUpAfter)
+        return .retried(failure, delay: delay(after: job), giveUpAfter: configuration.giveUpAfter)
+    }
+
+    private func returned(_ job: ClaimedJob) -> LeaseStore.End {
+        .returned(delay: delay(after: job), giveUpAfter: configuration.giveUpAfter)
+    }
+
+    private func delay(after job: ClaimedJob) -> Duration {
+        Backoff.delay(beforeAttempt: job.attempt, first: .seconds(1), cap: configuration.longestBackoff)
     }
 
     /// How long the end of an attempt is tried to be written down after the lease is over; then whoever claims next has taken
@@ -343,9 +390,7 @@ package struct Worker: Service {
                 }
                 return
             } catch {
-                guard let error = error as? PostgresError, error.isTransient || error.code == .refused,
-                    ContinuousClock.now < lease.until + Self.patience
-                else {
+                guard error is PostgresError, ContinuousClock.now < lease.until + Self.patience else {
                     // The lease runs out, and whoever claims next takes the job back.
                     logger.error("Cannot write the end down", metadata: ["end": "\(wanted.name)", "error": "\(error)"])
                     return
@@ -362,7 +407,7 @@ package struct Worker: Service {
     /// Gives the job back, and throws its result away once no statement that is still on its way can publish it: the row is in
     /// the queue again, or has another epoch, or is over without naming this one.
     private func handBack(_ job: ClaimedJob, insteadOf wanted: LeaseStore.End, logger: Logger) async throws {
-        let isBack = try await ended(job, .handedBack)
+        let isBack = try await ended(job, wanted.needsLease ? returned(job) : wanted)
         if case .succeeded = wanted {
             // A success may have been written although its answer got lost.
             if !isBack, try await database.transaction({ try await leases.isPublished(job, on: $0) }) {
@@ -372,7 +417,7 @@ package struct Worker: Service {
             await runner.discard(job)
         }
         if isBack {
-            logger.info("Ended", metadata: ["end": "handed-back", "instead-of": "\(wanted.name)"])
+            logger.info("Ended", metadata: ["end": "given-back", "wanted": "\(wanted.name)"])
         } else {
             logger.warning("The job was not this worker's any more", metadata: ["end": "\(wanted.name)"])
         }
@@ -381,7 +426,10 @@ package struct Worker: Service {
 
 extension LeaseStore.End {
     var needsLease: Bool {
-        if case .handedBack = self { false } else { true }
+        switch self {
+        case .handedBack, .returned: false
+        case .succeeded, .failed, .cancelled, .retried: true
+        }
     }
 
     var name: String {
@@ -390,6 +438,7 @@ extension LeaseStore.End {
         case .failed: "failed"
         case .cancelled: "cancelled"
         case .handedBack: "handed-back"
+        case .returned: "returned"
         case .retried: "retried"
         }
     }

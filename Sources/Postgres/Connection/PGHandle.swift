@@ -32,7 +32,7 @@ struct PGHandle: ~Copyable {
         let handle = PGHandle(raw: raw)
         // With this the server's refusal comes with its SQLSTATE, which no language setting translates.
         PQsetErrorVerbosity(raw, PQERRORS_VERBOSE)
-        guard PQstatus(raw) != CONNECTION_BAD else { throw connectFault(raw) }
+        guard PQstatus(raw) != CONNECTION_BAD else { throw connectFault(raw, hasStarted: false) }
         var deadline = ContinuousClock.now + options.connectTimeout
         var host = currentHost(raw)
         var wanted = PGRES_POLLING_WRITING
@@ -42,7 +42,7 @@ struct PGHandle: ~Copyable {
                 throw PostgresError(.timedOut, "PostgreSQL did not answer within \(options.connectTimeout)")
             }
             wanted = PQconnectPoll(raw)
-            if wanted == PGRES_POLLING_FAILED { throw connectFault(raw) }
+            if wanted == PGRES_POLLING_FAILED { throw connectFault(raw, hasStarted: true) }
             // A URL may name several servers, and each has its time, as with libpq's own connect_timeout.
             if currentHost(raw) != host {
                 host = currentHost(raw)
@@ -81,7 +81,9 @@ struct PGHandle: ~Copyable {
     /// Tells a server that is not there from one that says no: by the SQLSTATE of its refusal.
     ///
     /// libpq's own texts quote pieces of the URL, which may be pieces of a password; they are kept out of the message.
-    private static func connectFault(_ raw: OpaquePointer) -> PostgresError {
+    ///
+    /// - Parameter hasStarted: the options were taken, and the network tried.
+    private static func connectFault(_ raw: OpaquePointer, hasStarted: Bool) -> PostgresError {
         let text = String(cString: PQerrorMessage(raw)).trimmedLines
         if let match = text.firstMatch(of: /:  ([0-9A-Z]{5}): ([^;]*)/) {
             let sqlState = String(match.1)
@@ -92,7 +94,7 @@ struct PGHandle: ~Copyable {
         if text.contains("no password supplied") {
             return PostgresError(.refused, "the server asks for a password, and none is configured", serverMessage: text)
         }
-        if text.contains("invalid") {
+        if !hasStarted, text.contains("invalid") {
             return PostgresError(.invalidConnectionString, "the database URL has an option with an invalid value")
         }
         let host = PQhost(raw).map { String(cString: $0) } ?? ""

@@ -82,7 +82,7 @@ def returned(cluster, short):
             worker.signal(signal.SIGCONT)
             system.finish([job])
             row = system.row(job)
-            assert row["state"] == "succeeded" and row["crashes"] == "0" and int(row["epoch"]) >= 2 and row["attempt"] == "1", row
+            assert row["state"] == "succeeded" and row["crashes"] == "0" and int(row["epoch"]) >= 2, row
             worker.end()
             runs += 1
         return {"runs": runs, **system.check(), "crashes counted": 0}

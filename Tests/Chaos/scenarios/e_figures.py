@@ -70,8 +70,8 @@ def latency(cluster, short):
                 waits.append(1_000 * float(system.sql(
                     f"SELECT extract(epoch FROM started_at - created_at) FROM adminexport.job WHERE id = '{job}'")[0][0]))
         figures = system.check()
-        # The next look and registration are a few seconds away now; a minute has its share of each.
-        time.sleep(6)
+        # A session that idles tells the statistics what it has done within ten seconds.
+        time.sleep(13)
         quiet = 12 if short else 60
 
         def transactions():
