@@ -56,6 +56,7 @@ as_postgres tee "$PG_DATA/pg_hba.conf" >/dev/null <<'HBA'
 # Logins of the group stand for those that a real installation has.
 local all +with_password scram-sha-256
 local all all            trust
+local replication all    trust
 HBA
 as_postgres tee -a "$PG_DATA/postgresql.conf" >/dev/null <<'CONF'
 max_connections = 600

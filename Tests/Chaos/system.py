@@ -39,11 +39,11 @@ class Cluster:
     data = os.environ["PG_DATA"]
     programs = os.environ["PG_BIN"]
 
-    def sql(self, text, database="postgres", user=SUPERUSER):
+    def sql(self, text, database="postgres", user=SUPERUSER, host=None):
         """Runs SQL; gives the rows as lists of texts."""
         done = subprocess.run(
-            [f"{self.programs}/psql", "-h", self.sockets, "-U", user, "-d", database, "-v", "ON_ERROR_STOP=1", "-qAtX",
-             "-F", "\x1f", "-c", text], capture_output=True, text=True)
+            [f"{self.programs}/psql", "-h", str(host or self.sockets), "-U", user, "-d", database, "-v", "ON_ERROR_STOP=1", "-qAtX",
+             "-F", "\x1f", "-f", "-"], input=text, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr.strip())
         return [line.split("\x1f") for line in done.stdout.splitlines()]

@@ -4,12 +4,13 @@ import os
 import pwd
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import threading
 import time
 
-from system import Caller, RPCFault, Skip, System, chance, until
+from system import SUPERUSER, Caller, RPCFault, Skip, System, chance, until
 
 
 class Load:
@@ -275,6 +276,54 @@ def pooler(cluster, short):
         return {"runs": 1, **figures, "idle pickup s, worst": max(waits)}
 
 
+@contextlib.contextmanager
+def _standby(system):
+    """A hot standby of the cluster, which waits for no query."""
+    cluster, folder = system.cluster, system.folder / "standby"
+    folder.mkdir()
+    command = []
+    if os.getuid() == 0:
+        shutil.chown(folder, "postgres")
+        command = ["runuser", "-u", "postgres", "--"]
+    data = folder / "data"
+    subprocess.run([*command, f"{cluster.programs}/pg_basebackup", "-h", cluster.sockets, "-U", SUPERUSER, "-D", str(data), "-R",
+                    "-c", "fast"], check=True, stdout=subprocess.DEVNULL)
+    control = [*command, f"{cluster.programs}/pg_ctl", "-D", str(data), "-w"]
+    subprocess.run([*control, "-l", str(folder / "log"), "-o", f"-c listen_addresses='' -k '{folder}' -c max_standby_streaming_delay=100ms",
+                    "start"], check=True, stdout=subprocess.DEVNULL)
+    try:
+        yield folder
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+
+
+def replica(cluster, short):
+    """the directory is a hot standby, whose recovery cancels an export in the middle"""
+    with System(cluster, administrators=30_000) as system, _standby(system) as standby:
+        system.serve()
+        worker = system.work(stops=True, ADMINEXPORT_DIRECTORY_URL=f"postgresql:///{system.name}?host={standby}&user={system.role}")
+        system.arm("first-row")
+        job = system.export()
+        until("the worker stops with rows read", worker.is_stopped)
+
+        def conflicts():
+            return int(cluster.sql(f"SELECT confl_snapshot FROM pg_stat_database_conflicts WHERE datname = '{system.name}'",
+                                   host=standby)[0][0])
+        # Rows that the export's snapshot sees are gone for good, and the standby is told so.
+        system.sql("UPDATE directory.administrator SET updated_at = updated_at")
+        system.sql("VACUUM directory.administrator")
+        until("recovery has cancelled it", lambda: conflicts() > 0)
+        worker.signal(signal.SIGCONT)
+        system.finish([job])
+        row = system.row(job)
+        assert row["state"] == "succeeded" and int(row["attempt"]) == 2 and row["crashes"] == "0", row
+        figures = system.check()
+        for process in system.processes[::-1]:
+            process.end()
+        system.processes.clear()
+        return {"runs": 1, **figures, "attempts": row["attempt"]}
+
+
 def deaf(cluster, short):
     """every notification is lost"""
     with System(cluster) as system:
@@ -294,4 +343,4 @@ def deaf(cluster, short):
         return {"runs": len(waits), **system.check(), "pickup s, worst": max(waits), "unlinked after s": time.monotonic() - start}
 
 
-SCENARIOS = [restart, crash, away, terminate, half_open, pooler, deaf]
+SCENARIOS = [restart, crash, away, terminate, half_open, pooler, replica, deaf]
