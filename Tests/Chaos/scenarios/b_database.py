@@ -306,13 +306,14 @@ def replica(cluster, short):
         job = system.export()
         until("the worker stops with rows read", worker.is_stopped)
 
-        def conflicts():
-            return int(cluster.sql(f"SELECT confl_snapshot FROM pg_stat_database_conflicts WHERE datname = '{system.name}'",
-                                   host=standby)[0][0])
+        def is_in_the_way():
+            return cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'startup'"
+                               " AND wait_event LIKE 'RecoveryConflict%'", host=standby) != [["0"]]
         # Rows that the export's snapshot sees are gone for good, and the standby is told so.
         system.sql("UPDATE directory.administrator SET updated_at = updated_at")
         system.sql("VACUUM directory.administrator")
-        until("recovery has cancelled it", lambda: conflicts() > 0)
+        until("recovery finds the export in its way", is_in_the_way, 8)
+        time.sleep(0.5)
         worker.signal(signal.SIGCONT)
         system.finish([job])
         row = system.row(job)
