@@ -80,5 +80,6 @@ package enum SQLState {
     package static let insufficientPrivilege = "42501"
     package static let undefinedTable = "42P01"
     package static let invalidSchemaName = "3F000"
+    package static let lockNotAvailable = "55P03"
     package static let queryCanceled = "57014"
 }

@@ -139,7 +139,9 @@ import Testing
             #expect(denied.status == 78 && denied.errors.contains("GRANT adminexport_owner"))
             let owner = TestDatabase.superuser
             let pruned = try await daemon(["prune", "--audit-before", "2024-03-09"], user: owner)
-            #expect(pruned.status == 0 && pruned.output.contains("2024-01, 2024-02"), "\(pruned)")
+            #expect(
+                pruned.status == 0 && pruned.output.contains("2024-01\n") && pruned.output.contains("2024-02\n"), "\(pruned)"
+            )
             #expect(try await events() == "2024-03")
             // However far ahead the day is, the months that events are written into stay.
             #expect(try await daemon(["prune", "--audit-before", "2999-01-01"], user: owner).output.contains("2024-03"))

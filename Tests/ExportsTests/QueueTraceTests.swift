@@ -141,8 +141,8 @@ import Testing
         case .failed: .failed(failure)
         case .cancelled: .cancelled
         case .handedBack: .handedBack
-        case .returned: .returned(delay: .zero, giveUpAfter: .seconds(3_600))
-        case .returnedTooLong: .returned(delay: .zero, giveUpAfter: .zero)
+        case .returned: .returned(delay: .zero, attempts: 0, giveUpAfter: .seconds(3_600))
+        case .returnedTooLong: .returned(delay: .zero, attempts: 0, giveUpAfter: .zero)
         case .retried: .retried(failure, delay: .zero, giveUpAfter: .seconds(3_600))
         case .retriedTooLong: .retried(failure, delay: .zero, giveUpAfter: .zero)
         }

@@ -199,6 +199,80 @@ import Testing
         }
     }
 
+    @Test("A claim whose answer got lost is given back without a trace; what the worker knows of is left alone")
+    func unknownClaim() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let leases = leases(tenantLimit: 3)
+            for _ in 0..<3 { _ = try await start(pool) }
+            let me = JobID().description
+            let known = try #require(try await claim(pool, leases, worker: me))
+            let lost = try #require(try await claim(pool, leases, worker: me))
+            let other = try #require(try await claim(pool, leases))
+            #expect(try await worker(pool) { try await leases.returnUnknown(of: me, except: [known.id], on: $0) })
+            #expect(try await !worker(pool) { try await leases.returnUnknown(of: me, except: [known.id], on: $0) })
+            let again = try #require(try await claim(pool, leases, worker: me))
+            #expect(again.id == lost.id && again.attempt == 1 && again.epoch == 2)
+            #expect(try await worker(pool) { try await leases.renew(known, rowsDone: 1, rowsTotal: 1, on: $0) } == .held)
+            #expect(try await worker(pool) { try await leases.renew(other, rowsDone: 1, rowsTotal: 1, on: $0) } == .held)
+            #expect(
+                try await database.text(
+                    "SELECT running || ' ' || (SELECT sum(crashes) FROM adminexport.job) FROM adminexport.tenant_slot")
+                    == "3 0")
+        }
+    }
+
+    @Test("A slot whose count is wrong is put right, however it came about")
+    func recount() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let leases = leases()
+            for tenant in ["1", "2"] { _ = try await start(pool, tenant: tenant) }
+            _ = try #require(try await claim(pool, leases))
+            #expect(try await worker(pool) { try await leases.recount(on: $0) } == 0)
+            try await database.execute("UPDATE adminexport.tenant_slot SET running = running + 2")
+            #expect(try await claim(pool, leases) == nil)
+            #expect(try await worker(pool) { try await leases.recount(on: $0) } == 2)
+            #expect(try await claim(pool, leases) != nil)
+        }
+    }
+
+    @Test("A tenant's job that somebody has locked holds up no other tenant")
+    func lockedJob() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let leases = leases()
+            let first = try await start(pool, tenant: "1")
+            let second = try await start(pool, tenant: "2")
+            try await database.connect().withTransaction { connection in
+                try await connection.script("lock", "SELECT FROM adminexport.job WHERE id = '\(first.id)' FOR UPDATE")
+                // The tenant whose turn it is has nothing that could be had; then it is the other's.
+                var claimed: [JobID] = []
+                for _ in 0..<2 { if let job = try await claim(pool, leases) { claimed.append(job.id) } }
+                #expect(claimed == [second.id])
+            }
+            #expect(try await claim(pool, leases)?.id == first.id)
+        }
+    }
+
+    @Test("A sweep passes over what somebody has locked, and waits for nobody")
+    func lockedSweep() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let brief = leases(lease: .milliseconds(1))
+            _ = try await start(pool)
+            _ = try #require(try await claim(pool, brief))
+            try await database.execute("UPDATE adminexport.lease SET expires_at = clock_timestamp() - interval '1 s'")
+            for table in ["job", "lease", "tenant_slot"] {
+                try await database.connect().withTransaction { connection in
+                    try await connection.script("lock", "SELECT FROM adminexport.\(table) FOR UPDATE")
+                    #expect(try await !worker(pool) { try await brief.sweep(.leaseOver, on: $0) })
+                }
+            }
+            #expect(try await worker(pool) { try await brief.sweep(.leaseOver, on: $0) })
+        }
+    }
+
     @Test("A queued job is cancelled at once, and a finished one stays as it is")
     func cancel() async throws {
         try await TestDatabase.with { database in

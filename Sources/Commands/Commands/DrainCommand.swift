@@ -6,7 +6,7 @@ internal import ExportAPI
 struct DrainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "drain", abstract: "Have a worker take no more exports, for operators.",
-        discussion: "What it runs it ends; it can be stopped when it runs none. Lasts until its process ends.")
+        discussion: "What it runs goes on to its end; it can be stopped when it runs none. Lasts until its process ends.")
 
     @OptionGroup var service: ServiceOptions
 

@@ -5,7 +5,8 @@ internal import ExportAPI
 /// Stops the queue.
 struct PauseCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "pause", abstract: "Stop the queue, for operators: nothing more is started, what runs is ended.")
+        commandName: "pause",
+        abstract: "Stop the queue, for operators: nothing more is started, what runs goes on to its end.")
 
     @OptionGroup var service: ServiceOptions
 

@@ -54,10 +54,11 @@ struct PruneCommand: AsyncParsableCommand {
         options.statementTimeout = .seconds(600)
         let connection = try await PostgresConnection.connect(options)
         try await Migrator.checkRoles([DatabaseRole.owner], on: connection)
-        let months = try await AuditRetention().prune(before: day, on: connection)
-        print(
-            months.isEmpty
-                ? "The audit trail has no month that ended before \(day)."
-                : "Removed from the audit trail: \(months.joined(separator: ", ")).")
+        do {
+            try await AuditRetention().prune(before: day, on: connection) { print("Removed from the audit trail: \($0)") }
+        } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable {
+            throw ConfigurationFault("the audit trail is being read, by a dump maybe: run this again when that is over")
+        }
+        print("The audit trail has no month that ended before \(day).")
     }
 }

@@ -156,10 +156,13 @@ struct Assembly {
             tenantLimit: configuration.limits.runningPerTenant, lease: configuration.lease, deadline: configuration.deadline,
             retention: configuration.retention)
         // A thread each: whoever lists all archives, or waits for a slow one, holds up nobody else.
-        let (disk, retentionDisk) = (ArchiveDisk(store: disk.store), ArchiveDisk(store: disk.store))
+        let store = disk.store
+        let (disk, guardDisk, retentionDisk) = (
+            ArchiveDisk(store: store), ArchiveDisk(store: store), ArchiveDisk(store: store)
+        )
         let runner = ExportRunner(
             directory: directory,
-            storage: StorageGuard(database: database, disk: disk, leastFree: configuration.leastFreeBytes),
+            storage: StorageGuard(database: database, disk: guardDisk, leastFree: configuration.leastFreeBytes),
             contract: contract, disk: disk, settings: configuration.workbook)
         let retention = Retention(
             database: database, disk: retentionDisk, history: configuration.history, logger: logger)

@@ -27,7 +27,8 @@ public enum ServiceDrain: Method {
         public static let schema = ObjectSchema(.init("worker", .object(WorkerStatus.schema), "The worker as it stands."))
     }
 
-    public static let summary = "Has a worker take no more jobs; what it runs it ends. It can be stopped when it runs none."
+    public static let summary =
+        "Has a worker take no more jobs; what it runs goes on to its end. It can be stopped when it runs none."
     public static let details = "For operators of all tenants. Lasts until the worker's process ends, or until it is undone."
     public static let errors: [ErrorKind] = [.permissionDenied, .notFound, .unavailable]
     public static let examples = [

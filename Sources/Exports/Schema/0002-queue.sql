@@ -27,4 +27,7 @@ ALTER TABLE adminexport.audit_event
         'requested', 'denied', 'started', 'finished', 'downloaded', 'cancelled', 'failed', 'expired', 'deleted', 'held',
         'paused', 'resumed', 'drained'));
 CREATE INDEX audit_event_at ON adminexport.audit_event (at, id);
+-- To put right what a hand in the tables has spoiled.
+GRANT INSERT ON adminexport.tenant_slot TO adminexport_worker;
+
 GRANT USAGE ON SEQUENCE adminexport.audit_event_id TO adminexport_api, adminexport_worker;

@@ -9,9 +9,13 @@ package struct AuditRetention: Sendable {
     /// A month is a partition and goes as a whole. Events of such months that lie in the default partition, because theirs was
     /// not made in time, go too.
     ///
-    /// - Parameter day: `yyyy-mm-dd`, in UTC.
-    /// - Returns: the months, as `yyyy-mm`.
-    package func prune(before day: String, on connection: isolated PostgresConnection) async throws -> [String] {
+    /// - Parameters:
+    ///   - day: `yyyy-mm-dd`, in UTC.
+    ///   - removed: told of each month, as `yyyy-mm`, when it is gone.
+    /// - Throws: ``PostgresError`` with ``SQLState/lockNotAvailable`` where somebody is reading the trail.
+    package func prune(
+        before day: String, on connection: isolated PostgresConnection, removed: @Sendable (String) -> Void
+    ) async throws {
         let rows = try await connection.withTransaction(role: DatabaseRole.owner) { connection in
             try await connection.query(
                 Query(
@@ -26,13 +30,11 @@ package struct AuditRetention: Sendable {
                     WHERE month + interval '1 month' <= least($1::date, (now() AT TIME ZONE 'UTC')::date) ORDER BY month
                     """, [.text(day)]))
         }
-        var months: [String] = []
         for row in rows {
             let first: String = try row.decode("month")
             try await Self.remove(first, on: connection)
-            months.append(String(first.prefix(7)))
+            removed(String(first.prefix(7)))
         }
-        return months
     }
 
     /// A month in a transaction of its own, and no wait for a lock that makes everybody else wait: while it lasts nobody can
@@ -54,7 +56,7 @@ package struct AuditRetention: Sendable {
             let name = "adminexport.audit_event_\(first.prefix(7).replacing("-", with: "_"))"
             try await connection.script(
                 "drop-month",
-                "SET LOCAL lock_timeout = 2000; LOCK TABLE adminexport.audit_event; DROP TABLE IF EXISTS \(name)")
+                "SET LOCAL lock_timeout = 2000; LOCK TABLE ONLY adminexport.audit_event; DROP TABLE IF EXISTS \(name)")
         }
     }
 }

@@ -2,32 +2,45 @@
 ///
 /// Whoever asks while an earlier question hangs waits for that one's answer.
 actor PatientQuestion {
-    private var asking: Task<Void, any Error>?
+    private var isAsking = false
+    private var waiters: [Int: CheckedContinuation<Void, any Error>] = [:]
+    private var nextWaiter = 0
 
     /// The time is up; the question goes on.
     struct NoAnswer: Error {}
 
     /// - Throws: ``NoAnswer``, or what the body throws.
     func ask(atMost limit: Duration, _ body: @escaping @Sendable () async throws -> Void) async throws {
-        let question = asking ?? Task { try await body() }
-        asking = question
-        let (answers, continuation) = AsyncStream.makeStream(of: Result<Void, any Error>.self)
+        if !isAsking {
+            isAsking = true
+            Task {
+                let answer: Result<Void, any Error>
+                do {
+                    answer = .success(try await body())
+                } catch {
+                    answer = .failure(error)
+                }
+                end(answer)
+            }
+        }
+        nextWaiter += 1
+        let number = nextWaiter
         let timer = Task {
             try await Task.sleep(for: limit)
-            continuation.yield(.failure(NoAnswer()))
-            continuation.finish()
+            giveUp(number)
         }
         defer { timer.cancel() }
-        Task {
-            continuation.yield(await question.result)
-            continuation.finish()
-            end(question)
-        }
-        for await answer in answers { return try answer.get() }
-        throw CancellationError()
+        try await withCheckedThrowingContinuation { waiters[number] = $0 }
     }
 
-    private func end(_ question: Task<Void, any Error>) {
-        if asking == question { asking = nil }
+    private func giveUp(_ number: Int) {
+        waiters.removeValue(forKey: number)?.resume(throwing: NoAnswer())
+    }
+
+    private func end(_ answer: Result<Void, any Error>) {
+        isAsking = false
+        let all = waiters.values
+        waiters = [:]
+        for waiter in all { waiter.resume(with: answer) }
     }
 }

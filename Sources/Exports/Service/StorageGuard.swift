@@ -37,25 +37,30 @@ package actor StorageGuard {
 
     /// - Throws: ``ArchiveError``, or a fault of the database.
     func verify() async throws {
+        // A database that does not answer is no fault of the disk's.
+        try await check.load()
         do {
             try await question.ask(atMost: Self.patience) { try await self.look() }
-            condition = .ok
         } catch is PatientQuestion.NoAnswer {
             condition = .failed
             throw ArchiveError(.storageFailed, "the archives' disk does not answer")
+        }
+    }
+
+    /// Looks, and keeps what it has found though nobody may wait for it any more.
+    private func look() async throws {
+        do {
+            try await check.verify()
+            guard try await disk.freeSpace() >= leastFree else {
+                throw ArchiveError(
+                    .storageFull, "the archives' disk has less than the \(leastFree) bytes free that an export begins with")
+            }
+            if condition != .ok { try await disk.probe() }
+            condition = .ok
         } catch let error as ArchiveError {
             condition = Condition(error)
             throw error
         }
-    }
-
-    private func look() async throws {
-        _ = try await check.verify()
-        guard try await disk.freeSpace() >= leastFree else {
-            throw ArchiveError(
-                .storageFull, "the archives' disk has less than the \(leastFree) bytes free that an export begins with")
-        }
-        if condition != .ok { try await disk.probe() }
     }
 
     /// The id that the directory has to have, for who writes into it.

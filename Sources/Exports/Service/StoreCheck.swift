@@ -33,6 +33,12 @@ package actor StoreCheck {
         self.disk = disk
     }
 
+    /// Asks the database what it knows, unless it is known.
+    package func load() async throws {
+        guard facts == nil else { return }
+        facts = try await database.transaction { try await StoreFacts.load(on: $0) }
+    }
+
     /// The first worker of an installation marks the directory, and the database remembers that it did: a directory without
     /// the mark is from then on one that is not mounted. Two who are first at once do so one after the other.
     ///
@@ -40,11 +46,8 @@ package actor StoreCheck {
     /// - Throws: ``ArchiveError/Code/wrongStore``, or a fault of the disk or the database.
     @discardableResult
     package func verify() async throws -> String {
-        if let facts {
-            try await disk.verify(facts, mayCreate: false)
-            return facts.id
-        }
-        let found = try await database.transaction { try await StoreFacts.load(on: $0) }
+        try await load()
+        guard let found = facts else { preconditionFailure("facts are there once they are loaded") }
         if found.isNew {
             try await database.transaction { [disk] connection in
                 try await connection.query(

@@ -10,8 +10,8 @@ extension LeaseStore {
         /// nobody else has had the job.
         case handedBack
         /// The lease was lost, and nobody else has had the job: no crash is counted, but the attempt is, and the next one waits
-        /// for the delay. Takes no lease either.
-        case returned(delay: Duration, giveUpAfter: Duration)
+        /// for the delay. Fails where so many attempts were made and the first is so long ago. Takes no lease either.
+        case returned(delay: Duration, attempts: Int, giveUpAfter: Duration)
         /// Again after the delay, with the reason to be seen meanwhile; a job that should be cancelled is, and one that was
         /// tried for too long fails.
         case retried(JobFailure, delay: Duration, giveUpAfter: Duration)
@@ -19,6 +19,7 @@ extension LeaseStore {
 
     func end(_ job: ClaimedJob, _ end: End, on connection: isolated PostgresConnection) async throws -> Bool {
         let id: [Query.Parameter] = [.text(job.id.description), .integer(job.epoch)]
+        let isHopeless = "j.attempt >= $5::int AND \(Self.isTooLate(4))"
         let query: Query =
             switch end {
             case .succeeded(let result):
@@ -57,18 +58,18 @@ extension LeaseStore {
                     finished_at = CASE WHEN j.cancel_requested_at IS NOT NULL THEN clock_timestamp() END,
                     attempt = j.attempt - 1, run_after = clock_timestamp()
                     """, id, notifies: true)
-            case .returned(let delay, let giveUpAfter):
+            case .returned(let delay, let attempts, let giveUpAfter):
                 fenced(
                     "return", event: "CASE WHEN state <> 'queued' THEN state END", needsLease: false,
                     """
                     state = CASE WHEN j.cancel_requested_at IS NOT NULL THEN 'cancelled'
-                                 WHEN \(Self.isTooLate(4)) THEN 'failed' ELSE 'queued' END,
-                    finished_at = CASE WHEN j.cancel_requested_at IS NOT NULL OR \(Self.isTooLate(4)) THEN clock_timestamp() END,
-                    error_kind = CASE WHEN j.cancel_requested_at IS NULL AND \(Self.isTooLate(4)) THEN 'worker-crashed' END,
-                    error_message = CASE WHEN j.cancel_requested_at IS NULL AND \(Self.isTooLate(4))
+                                 WHEN \(isHopeless) THEN 'failed' ELSE 'queued' END,
+                    finished_at = CASE WHEN j.cancel_requested_at IS NOT NULL OR \(isHopeless) THEN clock_timestamp() END,
+                    error_kind = CASE WHEN j.cancel_requested_at IS NULL AND \(isHopeless) THEN 'worker-crashed' END,
+                    error_message = CASE WHEN j.cancel_requested_at IS NULL AND \(isHopeless)
                         THEN 'The worker was stopped for too long, again and again. Ask the operators.' END,
                     run_after = clock_timestamp() + $3::interval
-                    """, id + [.interval(delay), .interval(giveUpAfter)], notifies: true)
+                    """, id + [.interval(delay), .interval(giveUpAfter), .integer(attempts)], notifies: true)
             case .retried(let failure, let delay, let giveUpAfter):
                 fenced(
                     "retry", event: "CASE WHEN state <> 'queued' THEN state END",

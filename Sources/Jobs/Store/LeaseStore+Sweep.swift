@@ -30,6 +30,32 @@ extension LeaseStore {
         return !rows.isEmpty
     }
 
+    /// Gives back a job that the worker has claimed without knowing it, since the answer got lost. No attempt is counted.
+    ///
+    /// - Parameter own: jobs of which it knows.
+    func returnUnknown(
+        of worker: String, except own: [JobID], on connection: isolated PostgresConnection
+    ) async throws -> Bool {
+        let changes = """
+            state = CASE WHEN j.cancel_requested_at IS NULL THEN 'queued' ELSE 'cancelled' END,
+            finished_at = CASE WHEN j.cancel_requested_at IS NOT NULL THEN clock_timestamp() END,
+            attempt = j.attempt - 1, run_after = clock_timestamp()
+            """
+        let rows = try await connection.query(
+            Query(
+                "return-unknown",
+                """
+                WITH held AS MATERIALIZED (
+                    SELECT j.id, j.tenant_key, l.seq FROM adminexport.job j JOIN adminexport.lease l ON l.job = j.id
+                        JOIN adminexport.tenant_slot s ON s.tenant_key = j.tenant_key
+                    WHERE j.state = 'running' AND j.worker = $1::uuid AND j.id <> ALL ($2::uuid[])
+                    LIMIT 1 FOR UPDATE OF j, l, s SKIP LOCKED
+                ), \(Self.release(changes)), \(Self.audit(event: "CASE state WHEN 'cancelled' THEN 'cancelled' END", "changed"))
+                SELECT id FROM changed
+                """, [.text(worker), .texts(own.map(\.description))]))
+        return !rows.isEmpty
+    }
+
     static func sweepSQL(_ fault: Fault) -> String {
         let crashes = "j.crashes + 1 >= \(JobMachine.mostCrashes)"
         let crashed: (kind: String, message: String) = (

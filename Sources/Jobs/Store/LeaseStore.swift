@@ -242,7 +242,19 @@ package struct LeaseStore: Sendable {
                 SELECT s.tenant_key FROM adminexport.tenant_slot s WHERE s.running <> \(running)
                 LIMIT 16 FOR UPDATE OF s SKIP LOCKED
                 """))
-        guard !suspects.isEmpty else { return 0 }
+        // A sweep passes over a job without a slot, since it locks it.
+        let missing = try await connection.query(
+            Query(
+                "missing-slots",
+                """
+                INSERT INTO adminexport.tenant_slot (tenant_key, running)
+                SELECT j.tenant_key, count(*) FILTER (WHERE j.state = 'running') FROM adminexport.job j
+                WHERE j.state IN ('queued', 'running')
+                    AND NOT EXISTS (SELECT FROM adminexport.tenant_slot s WHERE s.tenant_key = j.tenant_key)
+                GROUP BY j.tenant_key ON CONFLICT DO NOTHING RETURNING 1 AS one
+                """)
+        ).count
+        guard !suspects.isEmpty else { return missing }
         let keys: [String] = try suspects.map { try $0.decode("tenant_key") }
         return try await connection.query(
             Query(
@@ -251,7 +263,7 @@ package struct LeaseStore: Sendable {
                 UPDATE adminexport.tenant_slot s SET running = \(running)
                 WHERE s.tenant_key = ANY ($1::text[]) AND s.running <> \(running) RETURNING 1 AS one
                 """, [.texts(keys)])
-        ).count
+        ).count + missing
     }
 
     func unregister(worker: String, on connection: isolated PostgresConnection) async throws {

@@ -9,14 +9,19 @@ enum Nap {
 
     /// - Parameters:
     ///   - mayClaim: whether there is room for a job; without, a job to claim is no reason to wake.
+    ///   - misses: how often in a row a job could be claimed and was not; a row that somebody holds for long is not asked for all
+    ///     the time.
     ///   - jitter: from 0 to 1, so that workers that fell asleep together do not wake together.
-    static func length(after outlook: LeaseStore.Outlook, mayClaim: Bool, jitter: Double) -> Duration {
+    static func length(after outlook: LeaseStore.Outlook, mayClaim: Bool, misses: Int = 0, jitter: Double) -> Duration {
         // It could be claimed and was not: somebody else is at it.
-        if mayClaim, outlook.isClaimable { return contended * (0.5 + jitter) }
+        let least = outlook.isSweepDue ? swept : margin
+        if mayClaim, outlook.isClaimable {
+            return max(least, min(contended * (1 << min(misses, 6)), .seconds(1)) * (0.5 + jitter))
+        }
         var length = longest * (0.8 + 0.2 * jitter)
         if let lease = outlook.untilLeaseEnds { length = min(length, lease + margin) }
         if mayClaim, let retry = outlook.untilRetry { length = min(length, retry + margin) }
         // What is due to be swept and was not is in somebody's hands, or failed.
-        return max(length, outlook.isSweepDue ? swept : margin)
+        return max(length, least)
     }
 }

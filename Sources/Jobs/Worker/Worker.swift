@@ -18,6 +18,8 @@ package struct Worker: Service {
         package var longestBackoff: Duration = .seconds(30)
         /// How long after its first attempt a job is tried again.
         package var giveUpAfter: Duration = .seconds(3_600)
+        /// Attempts, lost leases among them, after which a job whose worker was stopped once more is given up.
+        package var mostReturns = 20
         /// How long the row of a finished job is kept.
         package var history: Duration = .seconds(400 * 86_400)
         /// Told of each step of an attempt before it goes on; for tests.
@@ -123,6 +125,7 @@ package struct Worker: Service {
         /// How often a worker says that it is alive.
         private static let registration: Duration = .seconds(10)
         private static let tidying: Duration = .seconds(3_600)
+        private static let recounting: Duration = .seconds(60)
         /// However much there is to claim, others' dead workers are looked for this often.
         private static let outlook: Duration = .seconds(1)
         /// Of the same fault.
@@ -132,10 +135,16 @@ package struct Worker: Service {
         private var backoff: Backoff
         private var registered: (at: ContinuousClock.Instant, storage: String)?
         private var tidied: ContinuousClock.Instant?
+        private var recounted: ContinuousClock.Instant?
         private var looked: ContinuousClock.Instant?
-        private var fault: (text: String, at: ContinuousClock.Instant)?
+        /// What was complained of last, by what could not be done.
+        private var faults: [String: (text: String, at: ContinuousClock.Instant)] = [:]
+        /// Claims in a row that took nothing although there was something to take.
+        private var misses = 0
         /// The last round has claimed a job, and the next may well do so too.
         private var isBusy = false
+        /// A claim has failed, and may have been made all the same.
+        private var mayHoldUnknown = false
 
         init(_ configuration: Configuration) {
             backoff = Backoff(cap: configuration.longestReconnect)
@@ -148,6 +157,7 @@ package struct Worker: Service {
             do {
                 let isReady = await isReady(worker)
                 try await register(worker)
+                try await returnUnknown(worker)
                 if isBusy, looked.map({ $0.duration(to: .now) >= Self.outlook }) ?? true { try await look(worker) }
                 let mayClaim = isReady && worker.hasRoom
                 if mayClaim, isRung || isBusy, let move = try await claim(worker) { return move }
@@ -156,22 +166,37 @@ package struct Worker: Service {
                 if mayClaim, outlook.isClaimable, let move = try await claim(worker) { return move }
                 isBusy = false
                 backoff.reset()
-                return .sleep(Nap.length(after: outlook, mayClaim: mayClaim, jitter: .random(in: 0...1)))
+                misses = mayClaim && outlook.isClaimable && !isRung ? misses + 1 : 0
+                return .sleep(
+                    Nap.length(after: outlook, mayClaim: mayClaim, misses: misses, jitter: .random(in: 0...1)))
             } catch {
-                if !worker.isStopping { complain("Cannot claim jobs", error, worker) }
+                complain("Cannot claim jobs", error, worker)
                 return .sleep(backoff.next())
             }
         }
 
         private mutating func claim(_ worker: Worker) async throws -> Move? {
             let before = ContinuousClock.now
+            // Until the answer is here it may be one that gets lost.
+            mayHoldUnknown = true
             let job = try await worker.database.transaction { connection in
                 try await worker.leases.claim(worker: worker.id.description, on: connection)
             }
+            mayHoldUnknown = false
             guard let job else { return nil }
             isBusy = true
             backoff.reset()
             return .run(job, LeaseClock(until: before + worker.leases.lease))
+        }
+
+        /// Gives back what a claim has taken whose answer got lost, instead of letting its lease run out.
+        private mutating func returnUnknown(_ worker: Worker) async throws {
+            while mayHoldUnknown {
+                mayHoldUnknown = try await worker.database.transaction { connection in
+                    try await worker.leases.returnUnknown(
+                        of: worker.id.description, except: worker.running.own, on: connection)
+                }
+            }
         }
 
         /// Looks at the queue as a whole, and does what it shows to be due.
@@ -190,6 +215,8 @@ package struct Worker: Service {
             if found.isSweepDue {
                 await sweep(worker)
                 found = try await outlook()
+                // Neither taken nor gone: held by somebody, or out of the reach of what counts.
+                if found.isSweepDue { await recount(worker) }
             }
             return found
         }
@@ -236,6 +263,12 @@ package struct Worker: Service {
             } catch {
                 complain("Cannot tidy up", error, worker)
             }
+            await recount(worker)
+        }
+
+        private mutating func recount(_ worker: Worker) async {
+            guard recounted.map({ $0.duration(to: .now) >= Self.recounting }) ?? true else { return }
+            recounted = .now
             do {
                 let wrong = try await worker.database.transaction { try await worker.leases.recount(on: $0) }
                 if wrong > 0 { worker.logger.error("Slots had a wrong count of what runs", metadata: ["slots": "\(wrong)"]) }
@@ -249,7 +282,7 @@ package struct Worker: Service {
                 try await worker.runner.checkReadiness()
                 return true
             } catch {
-                if !worker.isStopping { complain("Not ready for jobs", error, worker) }
+                complain("Not ready for jobs", error, worker)
                 return false
             }
         }
@@ -257,8 +290,9 @@ package struct Worker: Service {
         /// Once for each fault, and now and then while it lasts.
         private mutating func complain(_ message: Logger.Message, _ error: any Error, _ worker: Worker) {
             let text = "\(error)"
-            if let fault, fault.text == text, fault.at.duration(to: .now) < Self.logging { return }
-            fault = (text, .now)
+            if worker.isStopping { return }
+            if let fault = faults["\(message)"], fault.text == text, fault.at.duration(to: .now) < Self.logging { return }
+            faults["\(message)"] = (text, .now)
             worker.logger.warning(message, metadata: ["error": "\(text)"])
         }
     }
@@ -364,7 +398,8 @@ package struct Worker: Service {
     }
 
     private func returned(_ job: ClaimedJob) -> LeaseStore.End {
-        .returned(delay: delay(after: job), giveUpAfter: configuration.giveUpAfter)
+        .returned(
+            delay: delay(after: job), attempts: configuration.mostReturns, giveUpAfter: configuration.giveUpAfter)
     }
 
     private func delay(after job: ClaimedJob) -> Duration {
