@@ -42,6 +42,8 @@ import Testing
         // Without room a retry is nothing to wake for, and neither is a job that others may claim.
         #expect(length(outlook(claimable: true, retry: .seconds(1)), mayClaim: false) == .seconds(5))
         #expect(length(outlook(claimable: true)) <= .milliseconds(30))
+        // Who holds a row for long is asked for it once a second or so, not fifty times.
+        #expect(Nap.length(after: outlook(claimable: true), mayClaim: true, misses: 9, jitter: 0) == .milliseconds(500))
         // A lease that was over before it was looked at does not make a busy loop.
         #expect(length(outlook(lease: .seconds(-3))) > .zero)
     }
