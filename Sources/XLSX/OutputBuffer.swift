@@ -3,13 +3,16 @@
 /// A class with a raw pointer, not an array: the hot path appends some 60 short pieces for each row, and neither
 /// reference counts nor uniqueness checks may be paid for each.
 package final class OutputBuffer {
+    /// Bytes behind the reserved ones that may be overwritten: what is short is copied 16 bytes at a time, whatever its length.
+    static let slack = 64
+
     private(set) var base: UnsafeMutablePointer<UInt8>
     private(set) var count = 0
     private var capacity: Int
 
-    package init(capacity: Int = 96 * 1024) {
+    package init(capacity: Int = 64 * 1024) {
         self.capacity = capacity
-        base = .allocate(capacity: capacity)
+        base = .allocate(capacity: capacity + Self.slack)
     }
 
     deinit {
@@ -28,6 +31,13 @@ package final class OutputBuffer {
         count = 0
     }
 
+    /// Exchanges what the two hold, without copying it.
+    func exchange(with other: OutputBuffer) {
+        (base, other.base) = (other.base, base)
+        (count, other.count) = (other.count, count)
+        (capacity, other.capacity) = (other.capacity, capacity)
+    }
+
     /// Makes room for `extra` more bytes; the `unchecked` appends below rely on it.
     @inline(__always)
     func reserve(_ extra: Int) {
@@ -37,11 +47,20 @@ package final class OutputBuffer {
     @inline(never)
     private func grow(_ extra: Int) {
         let larger = max(capacity * 2, count + extra)
-        let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: larger)
+        let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: larger + Self.slack)
         moved.update(from: base, count: count)
         base.deallocate()
         base = moved
         capacity = larger
+    }
+
+    /// Where the next byte goes: for those who write there themselves, in reserved room, and then tell ``advance(to:)``.
+    @inline(__always)
+    var end: UnsafeMutableRawPointer { UnsafeMutableRawPointer(base + count) }
+
+    @inline(__always)
+    func advance(to end: UnsafeMutableRawPointer) {
+        count = end - UnsafeMutableRawPointer(base)
     }
 
     @inline(__always)
@@ -77,26 +96,49 @@ package final class OutputBuffer {
         bytes.withUnsafeBufferPointer { append($0) }
     }
 
-    /// Decimal digits of a number that is not negative. At most 20 bytes.
-    @inline(__always)
-    func appendUnchecked(decimal value: Int) {
-        var rest = UInt64(bitPattern: Int64(value))
-        var length = 1
-        var bound: UInt64 = 10
-        while rest >= bound, length < 19 {
-            length &+= 1
-            bound &*= 10
-        }
-        var at = count &+ length
-        count = at
-        repeat {
-            at &-= 1
-            base[at] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
-            rest /= 10
-        } while at > count &- length
+    func append(_ other: OutputBuffer) {
+        other.withBytes { append($0.bindMemory(to: UInt8.self)) }
     }
 
     func appendLittleEndian<Value: FixedWidthInteger>(_ value: Value) {
         withUnsafeBytes(of: value.littleEndian) { append($0.bindMemory(to: UInt8.self)) }
+    }
+}
+
+/// Decimal digits, two at a time.
+enum Decimal {
+    private static let pairs: StaticString = """
+        000102030405060708091011121314151617181920212223242526272829303132333435363738394041424344454647484950515253545556575859\
+        60616263646566676869707172737475767778798081828384858687888990919293949596979899
+        """
+
+    /// Writes the digits and gives the place behind them. At most ten bytes.
+    @inline(__always)
+    static func write(_ value: UInt32, to target: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+        let end = target + length(value)
+        var at = end
+        var rest = value
+        let pairs = UnsafeRawPointer(Self.pairs.utf8Start)
+        while rest >= 100 {
+            at -= 2
+            at.storeBytes(
+                of: pairs.loadUnaligned(fromByteOffset: Int(rest % 100) &* 2, as: UInt16.self), as: UInt16.self)
+            rest /= 100
+        }
+        if rest >= 10 {
+            (at - 2).storeBytes(of: pairs.loadUnaligned(fromByteOffset: Int(rest) &* 2, as: UInt16.self), as: UInt16.self)
+        } else {
+            (at - 1).storeBytes(of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest), as: UInt8.self)
+        }
+        return end
+    }
+
+    @inline(__always)
+    private static func length(_ value: UInt32) -> Int {
+        if value < 10_000 { return value < 100 ? (value < 10 ? 1 : 2) : (value < 1_000 ? 3 : 4) }
+        if value < 100_000_000 {
+            return value < 1_000_000 ? (value < 100_000 ? 5 : 6) : (value < 10_000_000 ? 7 : 8)
+        }
+        return value < 1_000_000_000 ? 9 : 10
     }
 }

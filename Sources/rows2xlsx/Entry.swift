@@ -14,7 +14,8 @@ private struct Rows2XLSX: ParsableCommand {
 
     @Argument(help: "The file to write.") var output: String
     @Flag(help: "Leave out the places of rows and cells.") var noCellReferences = false
-    @Option(help: "DEFLATE level, 1 to 9.") var level = 1
+    @Option(help: "DEFLATE level, 0 to 9; 6 at first and 1 from then on without one.") var level: Int?
+    @Option(help: "Blocks that are compressed side by side, at most.") var threads: Int?
     @Option(help: "Rows of a sheet, with its header.") var rowsPerSheet = WorkbookOptions.excelRows
     @Option(help: "XML bytes of a sheet.") var bytesPerSheet = WorkbookOptions().bytesPerSheet
     @Option(help: "Bytes of the shared-strings table.") var sharedStrings = WorkbookOptions().sharedStringsCapacity
@@ -24,7 +25,8 @@ private struct Rows2XLSX: ParsableCommand {
     func run() throws {
         var options = WorkbookOptions()
         options.cellReferences = !noCellReferences
-        options.compressionLevel = level
+        options.compression = level.map { .level($0) } ?? .automatic
+        options.compressionThreads = threads ?? options.compressionThreads
         options.rowsPerSheet = rowsPerSheet
         options.bytesPerSheet = bytesPerSheet
         options.sharedStringsCapacity = sharedStrings

@@ -110,7 +110,7 @@ extension ServiceConfiguration {
     /// ## Configuration keys
     /// `socket`, `database.url` (secret, required), `database.listen` and `directory.url` (secret), `archives`, `workers` (0–64), `retention`,
     /// `history`, `lease` (2s–10m), `deadline`, `log.level`, `workbook.cellReferences` (`true`, `false`),
-    /// `workbook.compressionLevel` (1–9), and `limits.…` (whole numbers, from 1 unless they are bytes). Durations are a whole number and `ms`,
+    /// `workbook.compressionLevel` (`auto`, 1–9), and `limits.…` (whole numbers, from 1 unless they are bytes). Durations are a whole number and `ms`,
     /// `s`, `m`, `h` or `d`.
     init(reader: ConfigReader) throws {
         func text(_ key: ConfigurationKey) -> String? {
@@ -169,7 +169,13 @@ extension ServiceConfiguration {
             }
             workbook.cellReferences = value
         }
-        try number(.compressionLevel, 1...9, &workbook.compressionLevel)
+        if let word = text(.compressionLevel), word != "auto" {
+            guard let level = Int(word), (1...9).contains(level) else {
+                throw ConfigurationFault(
+                    "workbook.compressionLevel is \"\(word)\", but has to be auto or a whole number from 1 to 9")
+            }
+            workbook.compressionLevel = level
+        }
         try number(.connections, 1...10_000, &limits.connections)
         try number(.connectionsPerUser, 1...10_000, &limits.connectionsPerUser)
         try number(.lineBytes, 4_096...16_777_216, &limits.lineBytes)

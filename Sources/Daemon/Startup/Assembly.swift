@@ -53,12 +53,13 @@ struct Assembly {
         return PostgresPool(options, size: size)
     }
 
-    /// The pools of a process: for callers, for the queue, and for the exports themselves, so that none holds up another.
+    /// The pools of a process: for callers, for the queue, and for the exports themselves, so that none holds up another. A large
+    /// export reads on two connections.
     private func pools(workers: Int) -> (api: PostgresPool, queue: PostgresPool, directory: PostgresPool) {
         (
             pool(configuration.databaseURL, "api", size: 8, timeout: Self.queueStatementTimeout),
             pool(configuration.databaseURL, "worker", size: workers + 3, timeout: Self.leaseStatementTimeout),
-            pool(configuration.directoryURL, "export", size: max(1, workers), timeout: Self.directoryStatementTimeout)
+            pool(configuration.directoryURL, "export", size: 2 * max(1, workers), timeout: Self.directoryStatementTimeout)
         )
     }
 

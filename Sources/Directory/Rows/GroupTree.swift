@@ -14,12 +14,12 @@ package struct GroupTree: Sendable {
     private var nextSibling: [Int32] = []
 
     /// - Parameter copy: a binary COPY of key, parent's key and name, ordered by name in code point order.
-    init(copy: [UInt8]) throws {
+    init(copy: CopyBuffer) throws {
         var indices: [[UInt8]: Int32] = [:]
         var parents: [[UInt8]?] = []
         let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: 3)
         defer { fields.deallocate() }
-        try copy.withUnsafeBytes { buffer in
+        try copy.withBytes { buffer in
             var cursor = try CopyCursor(buffer)
             while try cursor.next(fields) {
                 guard let key = fields[0], let name = fields[2] else {

@@ -6,7 +6,9 @@ struct LinkStream: ~Copyable {
     private let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: 2)
     private var hasRow: Bool
     private var fault: (any Error)?
-    private var ranks: [Int32] = []
+    /// Of the administrator's references, in order.
+    private var ranks = UnsafeMutableBufferPointer<Int32>.allocate(capacity: 16)
+    private var rankCount = 0
     private var text: UnsafeMutableBufferPointer<UInt8>
     private var length = 0
 
@@ -15,13 +17,13 @@ struct LinkStream: ~Copyable {
         self.cursor = cursor
         text = .allocate(capacity: 1_024)
         hasRow = true
-        ranks.reserveCapacity(16)
         advance()
     }
 
     deinit {
         fields.deallocate()
         text.deallocate()
+        ranks.deallocate()
     }
 
     /// The list that was collected last.
@@ -38,7 +40,7 @@ struct LinkStream: ~Copyable {
     ) {
         length = 0
         guard hasRow, let first = fields[0], first.hasSameBytes(as: administrator) else { return }
-        ranks.removeAll(keepingCapacity: true)
+        rankCount = 0
         while hasRow, let key = fields[0], key.hasSameBytes(as: administrator) {
             if let reference = fields[1] {
                 if let rank = names.rank(of: reference) {
@@ -49,8 +51,8 @@ struct LinkStream: ~Copyable {
             }
             advance()
         }
-        for (index, rank) in ranks.enumerated() {
-            let item = names.item(Int(rank))
+        for index in 0..<rankCount {
+            let item = names.item(Int(ranks[index]))
             reserve(item.count + 2)
             if index > 0 {
                 text[length] = UInt8(ascii: ",")
@@ -77,10 +79,24 @@ struct LinkStream: ~Copyable {
     /// Keeps the ranks sorted and single; there are a handful at most, usually.
     @inline(__always)
     private mutating func insert(_ rank: Int32) {
-        var at = ranks.count
+        var at = rankCount
         while at > 0, ranks[at &- 1] > rank { at &-= 1 }
         if at > 0, ranks[at &- 1] == rank { return }
-        ranks.insert(rank, at: at)
+        if rankCount == ranks.count { growRanks() }
+        var end = rankCount
+        while end > at {
+            ranks[end] = ranks[end &- 1]
+            end &-= 1
+        }
+        ranks[at] = rank
+        rankCount &+= 1
+    }
+
+    private mutating func growRanks() {
+        let larger = UnsafeMutableBufferPointer<Int32>.allocate(capacity: ranks.count * 2)
+        _ = larger.update(fromContentsOf: ranks)
+        ranks.deallocate()
+        ranks = larger
     }
 
     @inline(__always)

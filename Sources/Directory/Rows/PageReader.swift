@@ -1,6 +1,6 @@
 internal import Postgres
 
-/// Reads page after page within one snapshot.
+/// Reads page after page of administrators within one snapshot; their links are ``LinkReader``'s.
 ///
 /// A page is some 10,000 administrators, fewer where their rows are long: what is held is bounded in bytes, whatever the
 /// rows are like.
@@ -10,89 +10,70 @@ struct PageReader {
     /// What a page of administrators should come to.
     private static let usualBytes = 3 * 1024 * 1024
     /// Where rows are given up and read again in a smaller page.
-    private static let mostBytes = 12 * 1024 * 1024
+    static let mostBytes = 12 * 1024 * 1024
 
     let queries: SnapshotQueries
+    /// The administrators that there are.
+    let total: Int
+    private let buffers = PageBuffers()
+    private var read = 0
+    /// The last key of the page before.
     private var after: String?
-    private var limit = PageReader.firstRows
+    private var limit: Int
 
-    init(queries: SnapshotQueries) {
+    init(queries: SnapshotQueries, total: Int) {
         self.queries = queries
+        self.total = total
+        limit = min(Self.firstRows, max(1, total + 1))
     }
 
-    /// The next page, or nil after the last.
+    /// The next page, without links, or nil after the last.
     mutating func next(on connection: isolated PostgresConnection) async throws -> RowPage? {
-        while true {
-            try Task.checkCancellation()
-            let copied = try await Self.copy(queries.administrators(first: after == nil, limit: limit), on: connection)
-            let rows = try Self.wholeRows(copied.bytes)
-            guard rows.count > 0, let last = rows.last else {
-                guard copied.isWhole else { throw DirectoryError.sourceInvalid("an administrator's row is too long") }
-                return nil
-            }
-            try await Self.set("last", last, on: connection)
-            let groups = try await Self.copy(
-                queries.links("administrator_secondary_group", "group_id", first: after == nil), on: connection)
-            let teams = try await Self.copy(
-                queries.links("administrator_team", "team_id", first: after == nil), on: connection)
-            guard groups.isWhole, teams.isWhole else {
-                guard rows.count > 1 else {
-                    throw DirectoryError.sourceInvalid("an administrator has more groups or teams than can be exported")
-                }
-                limit = max(1, rows.count / 4)
-                continue
-            }
-            after = last
-            try await Self.set("after", last, on: connection)
-            limit = min(Self.mostRows, max(1, Self.usualBytes / max(1, rows.end / rows.count)))
-            return RowPage(
-                administrators: copied.bytes, end: rows.end, groups: groups.bytes, teams: teams.bytes, count: rows.count)
+        // There is always one statement at least: it finds administrators that the count has not.
+        guard read == 0 || read < total else { return nil }
+        try Task.checkCancellation()
+        let page = RowPage(buffers)
+        if let after { try await Self.set("last", after, on: connection) }
+        let isWhole = try await Self.copy(
+            queries.administrators(first: after == nil, limit: limit), into: page.administrators, on: connection)
+        let rows = try page.measure()
+        guard rows.count > 0, let last = rows.last else {
+            guard isWhole else { throw DirectoryError.sourceInvalid("an administrator's row is too long") }
+            return nil
         }
+        page.count = rows.count
+        // A page that is the first and the last is its own border.
+        page.range = after == nil && isWhole && rows.count == total ? .all : .keys(after: after, last: last)
+        after = last
+        read += rows.count
+        limit = min(Self.mostRows, max(1, Self.usualBytes / max(1, page.administrators.count / rows.count)))
+        return page
     }
 
+    /// Sets something for the statements of the transaction.
     static func set(_ name: StaticString, _ value: String, on connection: isolated PostgresConnection) async throws {
         try await connection.query(
             Query("set-\(name)", "SELECT set_config('adminexport.\(name)', $1, true) IS NOT NULL AS done", [.text(value)]))
     }
 
     /// Reads a COPY to its end; what comes after `mostBytes` is read and dropped.
+    ///
+    /// - Returns: whether all of it is in the buffer.
     static func copy(
-        _ query: Query, on connection: isolated PostgresConnection, mostBytes: Int = PageReader.mostBytes
-    ) async throws -> (bytes: [UInt8], isWhole: Bool) {
-        try await connection.withCopy(query) { _, stream in
-            var bytes: [UInt8] = []
+        _ query: Query, into buffer: CopyBuffer, on connection: isolated PostgresConnection,
+        mostBytes: Int = PageReader.mostBytes
+    ) async throws -> Bool {
+        try await connection.withCopy(query, bufferSize: mostBytes) { _, stream in
+            guard try await stream.next(into: buffer) else { return true }
+            let rest = CopyBuffer()
             var isWhole = true
-            var chunk: [UInt8] = []
-            while let next = try await stream.next(reusing: chunk) {
-                chunk = next
-                if bytes.count + chunk.count <= mostBytes, isWhole {
-                    bytes.append(contentsOf: chunk)
-                } else {
-                    isWhole = false
-                }
+            var hasMore = true
+            while hasMore {
+                hasMore = try await stream.next(into: rest, atLeast: 64 * 1024)
+                // The trailer is two bytes, and no row is as short.
+                isWhole = isWhole && rest.count <= 2
             }
-            return (bytes, isWhole)
-        }
-    }
-
-    /// Counts the rows and finds the last one's key, as the server spelt it.
-    private static func wholeRows(_ bytes: [UInt8]) throws -> (count: Int, end: Int, last: String?) {
-        guard !bytes.isEmpty else { return (0, 0, nil) }
-        let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(
-            capacity: RowPage.administratorFields)
-        defer { fields.deallocate() }
-        return try bytes.withUnsafeBytes { buffer in
-            var cursor = try CopyCursor(buffer)
-            var count = 0
-            var last: String?
-            while try cursor.next(fields) { count += 1 }
-            if count > 0, let key = fields[1] {
-                guard let text = String(validating: key, as: UTF8.self) else {
-                    throw DirectoryError.sourceInvalid("an administrator's key is not UTF-8")
-                }
-                last = text
-            }
-            return (count, cursor.offset, last)
+            return isWhole
         }
     }
 }

@@ -17,11 +17,11 @@ struct ReferenceNames: Sendable {
     private var slots: [Int32]
 
     /// - Parameter copy: a binary COPY of key and name, ordered by name in code point order.
-    init(copy: [UInt8]) throws {
+    init(copy: CopyBuffer) throws {
         slots = []
         let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: 2)
         defer { fields.deallocate() }
-        try copy.withUnsafeBytes { buffer in
+        try copy.withBytes { buffer in
             var cursor = try CopyCursor(buffer)
             while try cursor.next(fields) {
                 guard let key = fields[0], let name = fields[1] else {
@@ -103,11 +103,25 @@ struct ReferenceNames: Sendable {
         }
     }
 
-    /// FNV-1a: keys are 8 or 16 bytes, or short texts.
+    /// Folded 128-bit products of eight bytes at a time: keys are 8 or 16 bytes, or short texts.
     @inline(__always)
     fileprivate static func hash(_ key: UnsafeBufferPointer<UInt8>) -> UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in key { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        @inline(__always) func fold(_ value: UInt64) -> UInt64 {
+            let product = value.multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
+            return product.high ^ product.low
+        }
+        var hash = UInt64(truncatingIfNeeded: key.count) &+ 0xCBF2_9CE4_8422_2325
+        var at = 0
+        if let base = UnsafeRawPointer(key.baseAddress) {
+            while at &+ 8 <= key.count {
+                hash = fold(hash ^ base.loadUnaligned(fromByteOffset: at, as: UInt64.self))
+                at &+= 8
+            }
+        }
+        while at < key.count {
+            hash = fold(hash ^ UInt64(key[at]))
+            at &+= 1
+        }
         return hash ^ hash >> 32
     }
 }
@@ -117,6 +131,13 @@ extension UnsafeBufferPointer<UInt8> {
     func hasSameBytes(as other: UnsafeBufferPointer<UInt8>) -> Bool {
         guard count == other.count else { return false }
         var at = 0
+        if let left = UnsafeRawPointer(baseAddress), let right = UnsafeRawPointer(other.baseAddress) {
+            while at &+ 8 <= count {
+                let (a, b) = (left + at, right + at)
+                if a.loadUnaligned(as: UInt64.self) != b.loadUnaligned(as: UInt64.self) { return false }
+                at &+= 8
+            }
+        }
         while at < count {
             if self[at] != other[at] { return false }
             at &+= 1

@@ -1,19 +1,103 @@
 internal import Postgres
 
+private import Synchronization
+
 /// A page of administrators with their groups and teams, as three binary COPYs in one order.
-package struct RowPage: Sendable {
-    /// key, key as text, name, email, phone, profile, main group, status, created, updated
-    let administrators: [UInt8]
-    /// Bytes of whole rows to use, where the rest of the COPY was given up.
-    let end: Int
+///
+/// Unchecked, because it is handed over and never shared: the reader fills it, and whoever gets it then only reads. Its memory
+/// goes back to the reader with its last reference.
+package final class RowPage: @unchecked Sendable {
+    /// key, key as text, name, email, phone, profile, main group, whether enabled, created, updated
+    let administrators: CopyBuffer
     /// administrator, group
-    let groups: [UInt8]
+    let groups: CopyBuffer
     /// administrator, team
-    let teams: [UInt8]
+    let teams: CopyBuffer
     /// Administrators in the page.
-    package let count: Int
+    package internal(set) var count = 0
+    /// Which they are.
+    var range = Range.all
+    private let buffers: PageBuffers
+
+    /// Keys as the server spells them.
+    enum Range: Equatable {
+        /// All that the actor sees.
+        case all
+        /// Those after the first key, or from the beginning, up to and with the last.
+        case keys(after: String?, last: String)
+    }
 
     static let administratorFields = 10
+
+    init(_ buffers: PageBuffers) {
+        self.buffers = buffers
+        (administrators, groups, teams) = buffers.take()
+    }
+
+    deinit {
+        buffers.give((administrators, groups, teams))
+    }
+
+    /// Counts the rows and finds the last one's key, as the server spelt it.
+    func measure() throws -> (count: Int, last: String?) {
+        var count = 0
+        var last: UnsafeBufferPointer<UInt8>?
+        return try administrators.withBytes { bytes in
+            guard !bytes.isEmpty else { return (0, nil) }
+            try Self.forEachAdministrator(bytes) { fields, _ in
+                count += 1
+                last = fields[1]
+            }
+            return (count, try last.map(Self.key))
+        }
+    }
+
+    private static func key(_ field: UnsafeBufferPointer<UInt8>) throws -> String {
+        guard let text = String(validating: field, as: UTF8.self) else {
+            throw DirectoryError.sourceInvalid("an administrator's key is not UTF-8")
+        }
+        return text
+    }
+
+    /// The page in parts of about the same number of administrators, without links.
+    func split(into parts: Int, _ buffers: PageBuffers) throws -> [RowPage] {
+        let size = max(1, count / parts)
+        var pages: [RowPage] = []
+        var after: String? = if case .keys(let after, _) = range { after } else { nil }
+        try administrators.withBytes { bytes in
+            var part = RowPage(buffers)
+            try Self.forEachAdministrator(bytes) { fields, row in
+                if part.count == 0 { part.administrators.beginCopy() }
+                part.administrators.append(row: row)
+                part.count += 1
+                guard part.count == size, let key = fields[1] else { return }
+                let last = try Self.key(key)
+                part.range = .keys(after: after, last: last)
+                after = last
+                pages.append(part)
+                part = RowPage(buffers)
+            }
+            guard part.count > 0 else { return }
+            part.range = .keys(after: after, last: try measure().last ?? "")
+            pages.append(part)
+        }
+        return pages
+    }
+}
+
+/// The memory of pages that are done with: three of them go round, so that an export allocates none for its later pages.
+final class PageBuffers: Sendable {
+    typealias Three = (CopyBuffer, CopyBuffer, CopyBuffer)
+
+    private let idle = Mutex<[Three]>([])
+
+    func take() -> Three {
+        idle.withLock { $0.popLast() } ?? (CopyBuffer(), CopyBuffer(), CopyBuffer())
+    }
+
+    func give(_ buffers: Three) {
+        idle.withLock { $0.append(buffers) }
+    }
 }
 
 /// The names that rows refer to.
@@ -47,26 +131,28 @@ extension RowPage {
         try references.profiles.withReader { profiles in
             try references.groups.withReader { groupNames in
                 try references.teams.withReader { teamNames in
-                    try groups.withUnsafeBytes { groupBytes in
-                        try teams.withUnsafeBytes { teamBytes in
+                    try groups.withBytes { groupBytes in
+                        try teams.withBytes { teamBytes in
                             var secondary = try LinkStream(groupBytes)
                             var teams = try LinkStream(teamBytes)
                             var unresolved = 0
-                            try forEachAdministrator { fields in
-                                guard let key = fields[0] else { throw Self.nullKey }
-                                secondary.collect(of: key, from: groupNames, unresolved: &unresolved)
-                                teams.collect(of: key, from: teamNames, unresolved: &unresolved)
-                                try body(
-                                    AdministratorRow(
-                                        name: fields[2], email: fields[3], phone: fields[4],
-                                        profile: Self.name(fields[5], in: profiles, &unresolved),
-                                        mainGroup: Self.name(fields[6], in: groupNames, &unresolved),
-                                        secondaryGroups: secondary.list, teams: teams.list,
-                                        created: AdministratorRow.Day(fields[8]),
-                                        updated: AdministratorRow.Day(fields[9]),
-                                        isEnabled: fields[7]?.elementsEqual("enabled".utf8) ?? false))
-                                try secondary.check()
-                                try teams.check()
+                            try administrators.withBytes { bytes in
+                                try Self.forEachAdministrator(bytes) { fields, _ in
+                                    guard let key = fields[0] else { throw Self.nullKey }
+                                    secondary.collect(of: key, from: groupNames, unresolved: &unresolved)
+                                    teams.collect(of: key, from: teamNames, unresolved: &unresolved)
+                                    try body(
+                                        AdministratorRow(
+                                            name: fields[2], email: fields[3], phone: fields[4],
+                                            profile: Self.name(fields[5], in: profiles, &unresolved),
+                                            mainGroup: Self.name(fields[6], in: groupNames, &unresolved),
+                                            secondaryGroups: secondary.list, teams: teams.list,
+                                            created: AdministratorRow.Day(fields[8]),
+                                            updated: AdministratorRow.Day(fields[9]),
+                                            isEnabled: fields[7]?.first == 1))
+                                    try secondary.check()
+                                    try teams.check()
+                                }
                             }
                             try secondary.finish("administrator_secondary_group")
                             try teams.finish("administrator_team")
@@ -80,14 +166,19 @@ extension RowPage {
 
     private static let nullKey = DirectoryError.sourceInvalid("an administrator has no key")
 
-    private func forEachAdministrator(
-        _ body: (UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>) throws -> Void
+    /// - Parameter body: gets the fields and the whole row's bytes.
+    @inline(__always)
+    private static func forEachAdministrator(
+        _ bytes: UnsafeRawBufferPointer,
+        _ body: (UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>, UnsafeRawBufferPointer) throws -> Void
     ) throws {
-        let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: Self.administratorFields)
+        let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: administratorFields)
         defer { fields.deallocate() }
-        try administrators.withUnsafeBytes { bytes in
-            var cursor = try CopyCursor(UnsafeRawBufferPointer(rebasing: bytes[..<end]))
-            while try cursor.next(fields) { try body(fields) }
+        var cursor = try CopyCursor(bytes)
+        var start = cursor.offset
+        while try cursor.next(fields) {
+            try body(fields, UnsafeRawBufferPointer(rebasing: bytes[start..<cursor.offset]))
+            start = cursor.offset
         }
     }
 

@@ -51,7 +51,7 @@ extension Snapshot {
             let pages = PageStream()
             return try await withThrowingTaskGroup(of: Result?.self) { group in
                 group.addTask {
-                    try await produce(queries, pages, on: connection)
+                    try await produce(queries, pages, of: snapshot, pool: pool, role: role, on: connection)
                     return nil
                 }
                 group.addTask { try await body(snapshot, pages) }
@@ -63,24 +63,84 @@ extension Snapshot {
         }
     }
 
+    /// From so many administrators on a second connection is worth its start.
+    private static let manyRows = 20_000
+
     private static func produce(
-        _ queries: SnapshotQueries, _ pages: PageStream, on connection: isolated PostgresConnection
+        _ queries: SnapshotQueries, _ pages: PageStream, of snapshot: Snapshot, pool: PostgresPool, role: String,
+        on connection: PostgresConnection
     ) async throws {
-        var reader = PageReader(queries: queries)
-        while let page = try await reader.next(on: connection) { await pages.channel.send(page) }
+        if snapshot.rowsTotal >= manyRows {
+            let shared = try await connection.exportSnapshot()
+            let isDone: Bool? = try await pool.withSpareConnection { second in
+                try await second.withTransaction(
+                    isolation: .repeatableRead, readOnly: true, role: role, snapshot: shared
+                ) { second in
+                    try await produce(queries, pages, of: snapshot, on: connection, links: second)
+                    return true
+                }
+            }
+            if isDone == true { return }
+        }
+        try await produce(queries, pages, of: snapshot, on: connection)
+    }
+
+    /// Reads administrators and their links on one connection.
+    private static func produce(
+        _ queries: SnapshotQueries, _ pages: PageStream, of snapshot: Snapshot, on connection: isolated PostgresConnection
+    ) async throws {
+        var reader = PageReader(queries: queries, total: snapshot.rowsTotal)
+        let links = LinkReader(queries: queries)
+        while let page = try await reader.next(on: connection) {
+            try await links.complete(page, on: connection) { await pages.channel.send($0) }
+        }
         pages.channel.finish()
+    }
+
+    /// Reads administrators on one connection and their links on the other, which sees the same snapshot.
+    private static func produce(
+        _ queries: SnapshotQueries, _ pages: PageStream, of snapshot: Snapshot, on connection: PostgresConnection,
+        links second: isolated PostgresConnection
+    ) async throws {
+        try await setScope(snapshot.access, queries, on: second)
+        let links = LinkReader(queries: queries)
+        let bare = AsyncChannel<RowPage>()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await read(queries, total: snapshot.rowsTotal, into: bare, on: connection) }
+            for await page in bare {
+                try await links.complete(page, on: second) { await pages.channel.send($0) }
+            }
+            try await group.waitForAll()
+        }
+        pages.channel.finish()
+    }
+
+    private static func read(
+        _ queries: SnapshotQueries, total: Int, into channel: AsyncChannel<RowPage>,
+        on connection: isolated PostgresConnection
+    ) async throws {
+        // Also after a failure: whoever waits for a page is to see that none comes.
+        defer { channel.finish() }
+        var reader = PageReader(queries: queries, total: total)
+        while let page = try await reader.next(on: connection) { await channel.send(page) }
+    }
+
+    /// What the statements take from the transaction's settings.
+    private static func setScope(
+        _ access: Access, _ queries: SnapshotQueries, on connection: isolated PostgresConnection
+    ) async throws {
+        try await PageReader.set("tenant", access.identity.tenantKey, on: connection)
+        guard case .groups(let roots) = access.scope else { return }
+        guard case .text(let array) = Query.Parameter.texts(roots) else { preconditionFailure("arrays are text") }
+        try await PageReader.set("roots", array, on: connection)
+        try await connection.query(queries.visibleGroups)
     }
 
     private static func open(
         _ access: Access, _ queries: SnapshotQueries, includeGroupTree: Bool, on connection: isolated PostgresConnection
     ) async throws -> Snapshot {
         try await setTimeZone(access.timeZone, on: connection)
-        try await PageReader.set("tenant", access.identity.tenantKey, on: connection)
-        if case .groups(let roots) = access.scope {
-            guard case .text(let array) = Query.Parameter.texts(roots) else { preconditionFailure("arrays are text") }
-            try await PageReader.set("roots", array, on: connection)
-            try await connection.query(queries.visibleGroups)
-        }
+        try await setScope(access, queries, on: connection)
         let references = References(
             profiles: try await names("profile", queries, on: connection),
             groups: try await names("administrator_group", queries, on: connection),
@@ -137,11 +197,11 @@ extension Snapshot {
 
     private static func copyNames(
         _ query: Query, _ relation: StaticString, on connection: isolated PostgresConnection
-    ) async throws -> [UInt8] {
-        let copied = try await PageReader.copy(query, on: connection, mostBytes: 64 * 1024 * 1024)
-        guard copied.isWhole else {
+    ) async throws -> CopyBuffer {
+        let buffer = CopyBuffer()
+        guard try await PageReader.copy(query, into: buffer, on: connection, mostBytes: 64 * 1024 * 1024) else {
             throw DirectoryError.sourceInvalid("directory.\(relation) holds over 64 MiB of names for one tenant")
         }
-        return copied.bytes
+        return buffer
     }
 }

@@ -79,39 +79,47 @@ struct SnapshotQueries {
             """)
     }
 
-    /// A page of administrators after `adminexport.after`, or the first one.
+    /// A page of administrators after `adminexport.last`, which is where the page before it ended, or the first one.
     ///
     /// Needs an index on `administrator (tenant_id, id)`.
     func administrators(first: Bool, limit: Int) -> Query {
-        func text(_ column: String) -> String { "left(a.\(column)::text, \(Self.longestText))" }
+        // `left` looks at each character, and `octet_length` at none.
+        func text(_ column: String) -> String {
+            """
+            CASE WHEN octet_length(a.\(column)::text) <= \(Self.longestText) THEN a.\(column)::text
+                ELSE left(a.\(column)::text, \(Self.longestText)) END
+            """
+        }
+        let isEnabled = includeDisabled ? "a.status = 'enabled'" : "true"
         return Query(
             "administrators",
             """
             COPY (SELECT a.id, a.id::text, \(text("name")), \(text("email")), \(text("phone")), a.profile_id,
-                      a.main_group_id, a.status::text, a.created_at::date, a.updated_at::date
+                      a.main_group_id, \(isEnabled), a.created_at::date, a.updated_at::date
                   FROM directory.administrator a
-                  WHERE \(visible) \(first ? "" : "AND a.id > \(setting("after", keys.administrator))")
+                  WHERE \(visible) \(first ? "" : "AND a.id > \(setting("last", keys.administrator))")
                   ORDER BY a.id LIMIT \(limit)) TO STDOUT (FORMAT binary)
             """)
     }
 
-    /// The links of a page's administrators: after `adminexport.after`, up to and with `adminexport.last`.
+    /// The links of a page's administrators.
     ///
     /// The range stands for both sides of the join, so that both are read by their indexes and merged. Needs an index on
     /// the link relation's `administrator_id`.
-    func links(_ relation: StaticString, _ column: StaticString, first: Bool) -> Query {
+    func links(_ relation: StaticString, _ column: StaticString, _ range: RowPage.Range) -> Query {
         let last = setting("last", keys.administrator)
-        var range = "a.id <= \(last) AND l.administrator_id <= \(last)"
-        if !first {
-            let after = setting("after", keys.administrator)
-            range += " AND a.id > \(after) AND l.administrator_id > \(after)"
+        let after = setting("after", keys.administrator)
+        var condition = visible
+        if case .keys(let lower, _) = range {
+            condition += " AND a.id <= \(last) AND l.administrator_id <= \(last)"
+            if lower != nil { condition += " AND a.id > \(after) AND l.administrator_id > \(after)" }
         }
         return Query(
             "links-of-\(relation)",
             """
             COPY (SELECT l.administrator_id, l.\(column)
                   FROM directory.administrator a JOIN directory.\(relation) l ON l.administrator_id = a.id
-                  WHERE \(visible) AND \(range) ORDER BY a.id) TO STDOUT (FORMAT binary)
+                  WHERE \(condition) ORDER BY a.id) TO STDOUT (FORMAT binary)
             """)
     }
 }

@@ -6,8 +6,8 @@ package struct WorkbookSettings: Sendable {
     package let version: String
     /// Rows and cells say where they stand: some importers need it, and files are larger. See ``WorkbookOptions``.
     package var cellReferences = true
-    /// DEFLATE level, 1 (fastest) to 9 (smallest).
-    package var compressionLevel = 1
+    /// DEFLATE level, 1 (fastest) to 9 (smallest); nil for the first MiB at 6 and the rest at 1.
+    package var compressionLevel: Int?
 
     package init(version: String) {
         self.version = version
@@ -21,7 +21,7 @@ package struct WorkbookSettings: Sendable {
     var options: WorkbookOptions {
         var options = WorkbookOptions()
         options.cellReferences = cellReferences
-        options.compressionLevel = compressionLevel
+        options.compression = compressionLevel.map { .level($0) } ?? .automatic
         return options
     }
 }

@@ -2,7 +2,7 @@ internal import CLibPQ
 private import Glibc
 
 extension PostgresConnection {
-    /// Starts a binary COPY. Read it to its end with ``copyNext(reusing:atLeast:)``.
+    /// Starts a binary COPY. Read it to its end with ``copyNext(into:atLeast:query:)``.
     ///
     /// COPY takes no parameters: values reach it through transaction-local settings, read back by `current_setting`.
     func copyStart(_ query: Query) async throws {
@@ -26,21 +26,17 @@ extension PostgresConnection {
     /// The server is read only when this is asked for, so a slow reader slows the server and nothing piles up here.
     ///
     /// - Parameter buffer: emptied and filled again, so that one buffer serves a whole export.
-    /// - Returns: the buffer, and whether the COPY has ended (with its trailer in the buffer).
-    func copyNext(
-        reusing buffer: consuming [UInt8], atLeast size: Int, query: String
-    ) async throws -> (buffer: [UInt8], ended: Bool) {
+    /// - Returns: whether the COPY has ended (with its trailer in the buffer).
+    func copyNext(into buffer: CopyBuffer, atLeast size: Int, query: String) async throws -> Bool {
         precondition(isCopying, "no COPY is running")
-        var filled = buffer
-        filled.removeAll(keepingCapacity: true)
-        var ended = false
-        try await withCancellation { connection in
+        buffer.removeAll()
+        return try await withCancellation { connection in
             let deadline = connection.deadline()
-            while filled.count < size {
+            while buffer.count < size {
                 var message: UnsafeMutablePointer<CChar>?
                 let length = PQgetCopyData(connection.handle.raw, &message, 1)
                 if length > 0, let message {
-                    filled.append(contentsOf: UnsafeRawBufferPointer(start: message, count: Int(length)))
+                    buffer.append(message, Int(length))
                     PQfreemem(message)
                 } else if length == 0 {
                     try connection.waitForInput(of: query, deadline: deadline)
@@ -52,12 +48,11 @@ extension PostgresConnection {
                     let fault = result.status == PGRES_COMMAND_OK ? nil : result.fault(query: query)
                     try connection.drain(query)
                     if let fault { throw fault }
-                    ended = true
-                    return
+                    return true
                 }
             }
+            return false
         }
-        return (filled, ended)
     }
 
     /// Gives up a COPY that was not read to its end.

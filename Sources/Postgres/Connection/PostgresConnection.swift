@@ -102,13 +102,16 @@ package actor PostgresConnection {
 
     /// Runs the body in a transaction: commits when it returns, rolls back when it throws. Its error is passed on as it is.
     ///
-    /// - Parameter role: assumed with `SET LOCAL ROLE`, so that the transaction can do what the role may and no more,
-    ///   also behind a pooler. A name from the program, never data.
+    /// - Parameters:
+    ///   - role: assumed with `SET LOCAL ROLE`, so that the transaction can do what the role may and no more,
+    ///     also behind a pooler. A name from the program, never data.
+    ///   - snapshot: of another transaction that is under way, to see what it sees; see ``exportSnapshot()``.
     package func withTransaction<Result: Sendable>(
-        isolation: IsolationLevel = .readCommitted, readOnly: Bool = false, role: String? = nil,
+        isolation: IsolationLevel = .readCommitted, readOnly: Bool = false, role: String? = nil, snapshot: SnapshotID? = nil,
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
         var begin = "BEGIN ISOLATION LEVEL \(isolation.rawValue)\(readOnly ? " READ ONLY" : "")"
+        if let snapshot { begin += "; SET TRANSACTION SNAPSHOT '\(snapshot.text)'" }
         begin += transactionSettings
         if let role { begin += "; SET LOCAL ROLE \(role)" }
         do {
@@ -121,6 +124,27 @@ package actor PostgresConnection {
             // A rollback that fails leaves a connection that is not idle, and such a one is not used again.
             if !isDead { _ = try? runScript("rollback", "ROLLBACK") }
             throw error
+        }
+    }
+
+    /// What the running transaction sees, for others to see too. It lasts as long as the transaction.
+    package func exportSnapshot() throws -> SnapshotID {
+        let rows = try run(Query("export-snapshot", "SELECT pg_export_snapshot() AS id")).rows
+        guard let id: String = try rows.first?.decode("id"), let snapshot = SnapshotID(id) else {
+            throw PostgresError(.unexpectedResult, "the server's snapshot has no name", query: "export-snapshot")
+        }
+        return snapshot
+    }
+
+    /// A name that a server has given a snapshot. It becomes part of a statement, so it is held to what servers give.
+    package struct SnapshotID: Sendable {
+        let text: String
+
+        init?(_ text: String) {
+            guard !text.isEmpty, text.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || $0.isHexadecimalDigit }) else {
+                return nil
+            }
+            self.text = text
         }
     }
 
@@ -255,6 +279,17 @@ package actor PostgresConnection {
             }
         } onCancel: {
             canceller.cancel(ticket)
+        }
+    }
+}
+
+extension UInt8 {
+    fileprivate var isHexadecimalDigit: Bool {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "F"),
+            UInt8(ascii: "a")...UInt8(ascii: "f"):
+            true
+        default: false
         }
     }
 }

@@ -4,6 +4,9 @@ package struct CopyCursor {
         0x50, 0x47, 0x43, 0x4F, 0x50, 0x59, 0x0A, 0xFF, 0x0D, 0x0A, 0x00,
     ]
 
+    /// Signature, flags, and the length of an extension that is not there.
+    static let header = signature + [UInt8](repeating: 0, count: 8)
+
     private let bytes: UnsafeRawBufferPointer
     private var at: Int
 

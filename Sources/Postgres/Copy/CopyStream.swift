@@ -13,14 +13,18 @@ package struct CopyStream {
         self.bufferSize = bufferSize
     }
 
-    /// The next rows, or nil at the end. The server is read only while this runs: that is the back-pressure.
+    /// Fills the buffer with the next rows, instead of what it holds. The server is read only while this runs: that is the
+    /// back-pressure.
     ///
-    /// - Parameter buffer: a buffer that is not needed any more; its memory is used again.
-    package mutating func next(reusing buffer: consuming [UInt8] = []) async throws -> [UInt8]? {
-        guard !ended else { return nil }
-        let chunk = try await connection.copyNext(reusing: buffer, atLeast: bufferSize, query: query)
-        ended = chunk.ended
-        return chunk.ended && chunk.buffer.isEmpty ? nil : chunk.buffer
+    /// - Parameter size: bytes that it is to hold at least, if another number than the stream's.
+    /// - Returns: whether there may be more.
+    package mutating func next(into buffer: CopyBuffer, atLeast size: Int? = nil) async throws -> Bool {
+        guard !ended else {
+            buffer.removeAll()
+            return false
+        }
+        ended = try await connection.copyNext(into: buffer, atLeast: size ?? bufferSize, query: query)
+        return !ended
     }
 }
 

@@ -61,6 +61,45 @@ package final class PostgresPool: Sendable {
         }
     }
 
+    /// Lends a connection that nobody waits for, or says that there is none: for what can be done without.
+    ///
+    /// - Returns: nil where all are in use or none can be opened.
+    package func withSpareConnection<Result: Sendable>(
+        _ body: (PostgresConnection) async throws -> Result
+    ) async throws -> Result? {
+        guard let connection = await spare() else { return nil }
+        do {
+            let result = try await body(connection)
+            await release(connection)
+            return result
+        } catch {
+            await release(connection)
+            throw error
+        }
+    }
+
+    private func spare() async -> PostgresConnection? {
+        while true {
+            let turn: Turn? = state.withLock { state in
+                guard !state.isClosed else { return nil }
+                if let connection = state.idle.popLast() { return .connection(connection) }
+                guard state.open < size else { return nil }
+                state.open += 1
+                return .openOne
+            }
+            switch turn {
+            case nil: return nil
+            case .connection(let connection):
+                if await connection.isUsable { return connection }
+                giveBack(nil)
+            case .openOne:
+                if let connection = try? await PostgresConnection.connect(options) { return connection }
+                giveBack(nil)
+                return nil
+            }
+        }
+    }
+
     /// Lends a connection and runs a transaction on it; see ``PostgresConnection/withTransaction(isolation:readOnly:role:_:)``.
     package func withTransaction<Result: Sendable>(
         isolation: PostgresConnection.IsolationLevel = .readCommitted, readOnly: Bool = false, role: String? = nil,

@@ -24,44 +24,53 @@ package enum CellText {
         }
     }
 
-    /// Whether the bytes can be copied into XML as they are: printable ASCII without `& < > _`, and not too long.
+    /// Copies the bytes, and says whether they may stand in XML as they are: printable ASCII without `& < > _`.
+    ///
+    /// One pass looks and copies, eight bytes in a word; the last words overlap, so hardly a byte is touched by itself. The target
+    /// needs room for `count` bytes.
     @inline(__always)
-    static func isPlain(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
-        let count = text.count
-        guard count <= limit, let base = UnsafeRawPointer(text.baseAddress) else { return count == 0 }
-        var at = 0
-        while at &+ 8 <= count {
-            if needsCare(base.loadUnaligned(fromByteOffset: at, as: UInt64.self)) { return false }
-            at &+= 8
+    static func copyIfPlain(_ source: UnsafeRawPointer, _ count: Int, to target: UnsafeMutableRawPointer) -> Bool {
+        @inline(__always) func move(_ at: Int) -> UInt64 {
+            let word = source.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+            target.storeBytes(of: word, toByteOffset: at, as: UInt64.self)
+            return care(word)
         }
-        if at < count {
-            if count >= 8 {
-                return !needsCare(base.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self))
+        var found: UInt64 = 0
+        if count >= 8 {
+            var at = 0
+            while at &+ 8 < count {
+                found |= move(at)
+                at &+= 8
             }
-            while at < count {
-                let byte = text[at]
-                if byte < 0x20 || byte >= 0x80 || byte == UInt8(ascii: "&") || byte == UInt8(ascii: "_")
-                    || byte | 2 == UInt8(ascii: ">")
-                {
-                    return false
-                }
-                at &+= 1
+            found |= move(count &- 8)
+        } else if count >= 4 {
+            let first = source.loadUnaligned(as: UInt32.self)
+            let last = source.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
+            target.storeBytes(of: first, as: UInt32.self)
+            target.storeBytes(of: last, toByteOffset: count &- 4, as: UInt32.self)
+            found = care(UInt64(first) | UInt64(last) << 32)
+        } else {
+            for at in 0..<count {
+                let byte = source.load(fromByteOffset: at, as: UInt8.self)
+                target.storeBytes(of: byte, toByteOffset: at, as: UInt8.self)
+                found |= care(0x2020_2020_2020_2000 | UInt64(byte))
             }
         }
-        return true
+        return found == 0
     }
 
-    /// Eight bytes at once; `<` and `>` differ in one bit and share a test.
+    /// Not 0 where one of eight bytes is no printable ASCII or is one of `& < > _`.
+    ///
+    /// In each sum the highest bit of a byte stays clear where the byte is the wanted one, or for the first below a space. Carries
+    /// come from what is no ASCII only, and that is found by itself. `<` and `>` differ in one bit and share a test.
     @inline(__always)
-    private static func needsCare(_ word: UInt64) -> Bool {
-        let high: UInt64 = 0x8080_8080_8080_8080
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        @inline(__always) func zeroBytes(_ value: UInt64) -> UInt64 { (value &- ones) & ~value & high }
-        let controls = (word &- 0x2020_2020_2020_2020) & ~word & high
-        let angles = zeroBytes((word | 0x0202_0202_0202_0202) ^ 0x3E3E_3E3E_3E3E_3E3E)
-        let ampersands = zeroBytes(word ^ 0x2626_2626_2626_2626)
-        let underscores = zeroBytes(word ^ 0x5F5F_5F5F_5F5F_5F5F)
-        return (word & high) | controls | angles | ampersands | underscores != 0
+    private static func care(_ word: UInt64) -> UInt64 {
+        let most: UInt64 = 0x7F7F_7F7F_7F7F_7F7F
+        let printable = word &+ 0x6060_6060_6060_6060
+        let angles = ((word | 0x0202_0202_0202_0202) ^ 0x3E3E_3E3E_3E3E_3E3E) &+ most
+        let ampersands = (word ^ 0x2626_2626_2626_2626) &+ most
+        let underscores = (word ^ 0x5F5F_5F5F_5F5F_5F5F) &+ most
+        return (~(printable & angles & ampersands & underscores) | word) & 0x8080_8080_8080_8080
     }
 
     /// Whether a reader would strip the ends without `xml:space="preserve"`.
@@ -81,15 +90,19 @@ package enum CellText {
     /// Appends the text, escaped, and says what was lost.
     @inline(__always)
     package static func append(_ text: UnsafeBufferPointer<UInt8>, to output: OutputBuffer) -> Faults {
-        if isPlain(text) {
-            output.append(text)
-            return []
+        guard let base = text.baseAddress, text.count > 0 else { return [] }
+        if text.count <= limit {
+            output.reserve(text.count)
+            if copyIfPlain(base, text.count, to: output.end) {
+                output.advance(to: output.end + text.count)
+                return []
+            }
         }
         return appendWithCare(text, to: output)
     }
 
     @inline(never)
-    private static func appendWithCare(_ text: UnsafeBufferPointer<UInt8>, to output: OutputBuffer) -> Faults {
+    static func appendWithCare(_ text: UnsafeBufferPointer<UInt8>, to output: OutputBuffer) -> Faults {
         var faults: Faults = []
         var units = 0
         var at = 0
@@ -98,6 +111,14 @@ package enum CellText {
             output.reserve(16)
             let byte = text[at]
             if byte < 0x80 {
+                if let base = UnsafeRawPointer(text.baseAddress), at &+ 8 <= count, units &+ 8 <= limit,
+                    copyIfPlain(base + at, 8, to: output.end)
+                {
+                    output.advance(to: output.end + 8)
+                    units &+= 8
+                    at &+= 8
+                    continue
+                }
                 guard units < limit else { return faults.union(.truncated) }
                 units += 1
                 at += appendASCII(byte, at: at, of: text, to: output)
@@ -114,7 +135,7 @@ package enum CellText {
             case 0xFFFE, 0xFFFF:
                 appendEscape(scalar.value, to: output)
             default:
-                output.appendUnchecked(UnsafeBufferPointer(rebasing: text[at..<(at + scalar.length)]))
+                for offset in 0..<scalar.length { output.appendUnchecked(text[at &+ offset]) }
             }
             at += scalar.length
         }

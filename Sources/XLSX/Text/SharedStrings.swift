@@ -3,26 +3,32 @@
 /// A string that is in the table costs a cell some 30 bytes less than an inline one and gives the reader one string
 /// where there were many. A table without a bound is what makes other writers' memory grow with the number of rows, so
 /// this one stops taking new strings at its capacity, and leaves a column alone that does not repeat.
-struct SharedStrings {
+final class SharedStrings {
     /// Longer texts are never shared: they hardly repeat, and few of them would fill the table.
-    private static let longest = 1_024
+    static let longest = 1_024
 
     /// How many cells of a column are looked at before it is judged.
     static let probe = 2_048
 
     private struct Entry {
-        let offset: Int
-        let length: Int32
-        let hash: UInt32
+        let offset: UInt32
+        let length: UInt32
+    }
+
+    private struct Slot {
+        var hash: UInt32
+        /// Of the entry; -1 where there is none.
+        var index: Int32
     }
 
     /// One column's record, kept by the sheet: shared while it pays.
     struct ColumnUse {
-        fileprivate(set) var isShared = true
-        private var seen = 0
-        private var added = 0
+        private(set) var isShared = true
+        private var seen: Int32 = 0
+        private var added: Int32 = 0
 
         /// Judges the column each `probe` cells: where more than half were new, the rest of it is written inline.
+        @inline(__always)
         fileprivate mutating func record(wasNew: Bool) {
             seen &+= 1
             if wasNew { added &+= 1 }
@@ -34,106 +40,162 @@ struct SharedStrings {
     }
 
     private let capacity: Int
-    private let arena = OutputBuffer(capacity: 64 * 1024)
+    private let arena = OutputBuffer(capacity: 16 * 1024)
     private let scratch = OutputBuffer(capacity: 4 * 1024)
-    private var entries: [Entry] = []
-    private var slots: [Int32]
+    private var entries: UnsafeMutablePointer<Entry>
+    private var entryCapacity = 1_024
+    private(set) var count = 0
+    private var slots: UnsafeMutablePointer<Slot>
+    private var slotCount = 1_024
+    /// Another one for each table, so that nobody can choose names that all meet in one slot. What is written does not depend
+    /// on it.
+    private let seed = UInt64.random(in: .min ... .max)
 
     /// - Parameter capacity: what strings, entries and hash slots may take together, in bytes; 0 shares nothing.
     init(capacity: Int) {
         self.capacity = capacity
-        slots = Array(repeating: -1, count: 1_024)
+        slots = Self.emptySlots(slotCount)
+        entries = .allocate(capacity: entryCapacity)
     }
 
-    var count: Int { entries.count }
+    deinit {
+        entries.deallocate()
+        slots.deallocate()
+    }
 
-    /// The index of the text, which is added where there is room; nil where the cell has to be inline.
-    mutating func index(of text: UnsafeBufferPointer<UInt8>, use: inout ColumnUse) -> Int? {
-        guard use.isShared, text.count <= Self.longest else { return nil }
-        let hash = Self.hash(text)
-        var slot = Int(hash) & (slots.count &- 1)
-        while slots[slot] >= 0 {
-            let entry = entries[Int(slots[slot])]
-            if entry.hash == hash, matches(entry, text) {
+    private static func emptySlots(_ count: Int) -> UnsafeMutablePointer<Slot> {
+        let slots = UnsafeMutablePointer<Slot>.allocate(capacity: count)
+        slots.initialize(repeating: Slot(hash: 0, index: -1), count: count)
+        return slots
+    }
+
+    /// The index of the text, which is added where there is room; -1 where the cell has to be inline.
+    ///
+    /// - Parameter text: of up to `longest` bytes.
+    @inline(__always)
+    func index(of text: UnsafeRawPointer, _ count: Int, use: inout ColumnUse) -> Int {
+        let hash = hash(text, count)
+        var slot = Int(hash) & (slotCount &- 1)
+        while slots[slot].index >= 0 {
+            if slots[slot].hash == hash, matches(Int(slots[slot].index), text, count) {
                 use.record(wasNew: false)
-                return Int(slots[slot])
+                return Int(slots[slot].index)
             }
-            slot = (slot &+ 1) & (slots.count &- 1)
+            slot = (slot &+ 1) & (slotCount &- 1)
         }
         use.record(wasNew: true)
-        return add(text, hash: hash, slot: slot)
+        return add(
+            UnsafeBufferPointer(start: text.assumingMemoryBound(to: UInt8.self), count: count), hash: hash, slot: slot)
     }
 
-    private mutating func add(_ text: UnsafeBufferPointer<UInt8>, hash: UInt32, slot: Int) -> Int? {
-        let size = arena.count + text.count + (entries.count + 1) * MemoryLayout<Entry>.stride + slots.count * 4
-        guard size <= capacity else { return nil }
+    @inline(never)
+    private func add(_ text: UnsafeBufferPointer<UInt8>, hash: UInt32, slot: Int) -> Int {
+        let size =
+            arena.count + text.count + (self.count + 1) * MemoryLayout<Entry>.stride
+            + slotCount * MemoryLayout<Slot>.stride
+        guard size <= capacity else { return -1 }
         // A text that had to be changed stays inline, so that each cell with such a text is counted.
         scratch.removeAll()
-        guard CellText.append(text, to: scratch).isEmpty else { return nil }
-        entries.append(Entry(offset: arena.count, length: Int32(text.count), hash: hash))
+        guard CellText.append(text, to: scratch).isEmpty else { return -1 }
+        if count == entryCapacity { growEntries() }
+        (entries + count).initialize(to: Entry(offset: UInt32(arena.count), length: UInt32(text.count)))
         arena.append(text)
-        slots[slot] = Int32(entries.count - 1)
-        if entries.count * 2 > slots.count { rehash() }
-        return entries.count - 1
+        slots[slot] = Slot(hash: hash, index: Int32(count))
+        count += 1
+        if count * 2 > slotCount { rehash() }
+        return count - 1
     }
 
-    private mutating func rehash() {
-        slots = Array(repeating: -1, count: slots.count * 2)
-        for (index, entry) in entries.enumerated() {
-            var slot = Int(entry.hash) & (slots.count - 1)
-            while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
-            slots[slot] = Int32(index)
+    private func growEntries() {
+        let larger = UnsafeMutablePointer<Entry>.allocate(capacity: entryCapacity * 2)
+        larger.moveInitialize(from: entries, count: count)
+        entries.deallocate()
+        entries = larger
+        entryCapacity *= 2
+    }
+
+    private func rehash() {
+        let old = UnsafeMutableBufferPointer(start: slots, count: slotCount)
+        slotCount *= 2
+        slots = Self.emptySlots(slotCount)
+        for filled in old where filled.index >= 0 {
+            var slot = Int(filled.hash) & (slotCount - 1)
+            while slots[slot].index >= 0 { slot = (slot + 1) & (slotCount - 1) }
+            slots[slot] = filled
         }
+        old.deallocate()
     }
 
     @inline(__always)
-    private func matches(_ entry: Entry, _ text: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard Int(entry.length) == text.count else { return false }
-        let stored = arena.base + entry.offset
-        var at = 0
-        while at < text.count {
-            if stored[at] != text[at] { return false }
-            at &+= 1
+    private func matches(_ index: Int, _ text: UnsafeRawPointer, _ count: Int) -> Bool {
+        let entry = entries[index]
+        guard Int(entry.length) == count else { return false }
+        let stored = UnsafeRawPointer(arena.base + Int(entry.offset))
+        if count >= 8 {
+            var at = 0
+            while at &+ 8 < count {
+                if word(stored, at) != word(text, at) { return false }
+                at &+= 8
+            }
+            return word(stored, count &- 8) == word(text, count &- 8)
         }
-        return true
+        return short(stored, count) == short(text, count)
     }
 
-    /// FNV-1a over eight bytes at a time, folded; the table is not exposed to chosen collisions across requests: it
-    /// lives for one workbook and is bounded.
+    /// Folded 128-bit products of eight bytes at a time; the last eight may overlap those before.
     @inline(__always)
-    private static func hash(_ text: UnsafeBufferPointer<UInt8>) -> UInt32 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325 ^ UInt64(truncatingIfNeeded: text.count)
-        guard let base = UnsafeRawPointer(text.baseAddress) else { return UInt32(truncatingIfNeeded: hash) }
-        var at = 0
-        while at &+ 8 <= text.count {
-            hash = (hash ^ base.loadUnaligned(fromByteOffset: at, as: UInt64.self)) &* 0x9E37_79B9_7F4A_7C15
-            hash ^= hash >> 29
-            at &+= 8
+    private func hash(_ text: UnsafeRawPointer, _ count: Int) -> UInt32 {
+        @inline(__always) func fold(_ value: UInt64) -> UInt64 {
+            let product = value.multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
+            return product.high ^ product.low
         }
-        while at < text.count {
-            hash = (hash ^ UInt64(text[at])) &* 0x100_0000_01B3
-            at &+= 1
+        var hash = seed ^ UInt64(truncatingIfNeeded: count)
+        if count >= 8 {
+            var at = 0
+            while at &+ 8 < count {
+                hash = fold(hash ^ word(text, at))
+                at &+= 8
+            }
+            hash = fold(hash ^ word(text, count &- 8))
+        } else {
+            hash = fold(hash ^ short(text, count))
         }
-        hash ^= hash >> 32
-        return UInt32(truncatingIfNeeded: hash &* 0x9E37_79B9 >> 3)
+        return UInt32(truncatingIfNeeded: hash ^ hash >> 32)
     }
 
-    /// Writes the part, calling `flush` whenever the buffer has grown to some size.
+    @inline(__always)
+    private func word(_ text: UnsafeRawPointer, _ at: Int) -> UInt64 {
+        text.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+    }
+
+    /// Up to seven bytes as a number; with the length it stands for one text only.
+    @inline(__always)
+    private func short(_ text: UnsafeRawPointer, _ count: Int) -> UInt64 {
+        if count >= 4 {
+            return UInt64(text.loadUnaligned(as: UInt32.self))
+                | UInt64(text.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)) << 32
+        }
+        guard count > 0 else { return 0 }
+        let bytes = text.assumingMemoryBound(to: UInt8.self)
+        return UInt64(bytes[0]) | UInt64(bytes[count >> 1]) << 8 | UInt64(bytes[count &- 1]) << 16
+    }
+
+    /// Writes the part, calling `flush` whenever the buffer has grown to a block.
     ///
     /// - Parameter references: how many cells refer to the table, for the `count` attribute.
     func write(references: Int, to output: OutputBuffer, flush: () throws -> Void) rethrows {
         output.append(XMLParts.declaration)
         output.append(
-            "<sst xmlns=\"\(XMLParts.main)\" count=\"\(references)\" uniqueCount=\"\(entries.count)\">")
-        for entry in entries {
-            let text = UnsafeBufferPointer(start: arena.base + entry.offset, count: Int(entry.length))
+            "<sst xmlns=\"\(XMLParts.main)\" count=\"\(references)\" uniqueCount=\"\(count)\">")
+        for entry in UnsafeBufferPointer(start: entries, count: count) {
+            let text = UnsafeBufferPointer(start: arena.base + Int(entry.offset), count: Int(entry.length))
             output.reserve(64)
             output.appendUnchecked(
                 CellText.needsSpacePreserved(text) ? "<si><t xml:space=\"preserve\">" : "<si><t>")
             _ = CellText.append(text, to: output)
             output.reserve(64)
             output.appendUnchecked("</t></si>")
-            if output.count >= 64 * 1024 { try flush() }
+            if output.count >= ZipWriter.blockSize { try flush() }
         }
         output.append("</sst>")
     }

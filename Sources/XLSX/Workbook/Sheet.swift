@@ -14,36 +14,25 @@ struct Sheet {
     /// 1 for the first sheet of that name.
     let number: Int
     let columns: [Column]
-    /// `<c r="A` for each column.
-    let cellPrefixes: [[UInt8]]
     let lastColumn: String
     /// What a row can come to, in bytes of XML: each cell of 32,767 characters that are written as `_xHHHH_`.
     let largestRow: Int
-    var columnUse: [SharedStrings.ColumnUse]
-    /// Display widths so far, in characters.
-    var widths: [Int]
     /// Rows written, the header's included.
     var rows = 0
     /// XML bytes handed to the ZIP entry.
     var bytes = 0
-    /// The head (with the widths) is not out yet; rows gather in the buffer.
-    var isSampling = true
 
     init(name: String, baseName: String, number: Int, columns: [Column]) {
         self.name = name
         self.baseName = baseName
         self.number = number
         self.columns = columns
-        cellPrefixes = columns.indices.map { Array("<c r=\"\(Column.letters($0))".utf8) }
-        lastColumn = Column.letters(columns.count - 1)
+        lastColumn = Column.letters(max(columns.count, 1) - 1)
         largestRow = columns.count * (CellText.limit * 7 + 128)
-        columnUse = Array(repeating: SharedStrings.ColumnUse(), count: columns.count)
-        // Three more than the title: bold letters and the filter's button. Ten digits of a date need 12.
-        widths = columns.map { max($0.title.count + 3, $0.kind == .date ? 12 : 0) }
     }
 
-    /// The XML before the first row; element order as in `CT_Worksheet` (ECMA-376 Part 1, 18.3.1.99).
-    func head(isFirst: Bool) -> String {
+    /// The XML before the first row, with the columns' widths in characters; element order as in `CT_Worksheet` (ECMA-376 Part 1, 18.3.1.99).
+    func head(isFirst: Bool, widths: [Int]) -> String {
         var xml = XMLParts.declaration + "<worksheet xmlns=\"\(XMLParts.main)\">"
         xml += "<sheetPr><pageSetUpPr fitToPage=\"1\"/></sheetPr><sheetViews>"
         xml += "<sheetView\(isFirst ? " tabSelected=\"1\"" : "") workbookViewId=\"0\">"
@@ -66,14 +55,5 @@ struct Sheet {
             + "<pageMargins left=\"0.5\" right=\"0.5\" top=\"0.5\" bottom=\"0.5\" header=\"0.3\" footer=\"0.3\"/>"
             + "<pageSetup orientation=\"landscape\" fitToHeight=\"0\"/>"
             + "<ignoredErrors><ignoredError sqref=\"\(range)\" numberStoredAsText=\"1\"/></ignoredErrors></worksheet>"
-    }
-
-    /// Takes a text into account for its column's width: one for most characters, two for East Asian ones and emoji.
-    mutating func measure(_ text: UnsafeBufferPointer<UInt8>, column: Int) {
-        var width = 0
-        for byte in text.prefix(256) where byte & 0xC0 != 0x80 {
-            width += byte >= 0xE3 ? 2 : 1
-        }
-        widths[column] = max(widths[column], width)
     }
 }

@@ -1,3 +1,5 @@
+private import Glibc
+
 /// What the file says about itself.
 public struct WorkbookProperties: Sendable {
     public var title: String
@@ -26,8 +28,11 @@ public struct WorkbookOptions: Sendable {
     /// Excel's last row (ECMA-376 leaves it open; Excel's specifications and limits do not).
     public static let excelRows = 1_048_576
 
-    /// DEFLATE level, 1 to 9. Level 6 makes files some 20 % smaller and takes more than twice as long; see <doc:Compatibility>.
-    public var compressionLevel = 1
+    /// How small the file is to be, and how fast; see <doc:Compatibility>.
+    public var compression = Compression.automatic
+    /// How many blocks of 256 KiB are compressed side by side, at most. With 1 all is done on the calling thread. The bytes are
+    /// the same whatever this is.
+    public var compressionThreads = WorkbookOptions.usualThreads
     /// What the shared-strings table may take, in bytes. At 0 every string is inline.
     public var sharedStringsCapacity = 8 * 1024 * 1024
     /// Rows of a sheet, the header's included, before the next sheet begins. A sheet takes one row of data at least.
@@ -43,6 +48,9 @@ public struct WorkbookOptions: Sendable {
     public var cellReferences = true
     /// Rows that are looked at for the columns' widths.
     public var rowsForWidths = 200
+
+    /// The machine's cores, and no more than one thread that makes rows can keep busy.
+    private static let usualThreads = min(max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1), 8)
 
     public init() {}
 }

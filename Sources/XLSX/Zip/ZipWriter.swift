@@ -1,9 +1,10 @@
 /// A ZIP archive in one pass, as Office reads it (PKWARE APPNOTE 6.3; ECMA-376 Part 2, annex B).
 ///
-/// An entry whose compressed bytes fit one buffer is written with its sizes in the local header; a larger one sets bit 3,
-/// has zeros there and a signed 16-byte data descriptor behind it. No entry reaches 4 GiB, so none is ZIP64; only an
-/// archive whose directory lies past 4 GiB says so in its central directory. All timestamps are 1980-01-01 00:00, the
-/// earliest that the format knows: equal content gives equal bytes.
+/// An entry is compressed in blocks, on as many cores as are free; see ``DeflateRing``. One whose compressed bytes fit one
+/// buffer is written with its sizes in the local header; a larger one sets bit 3, has zeros there and a signed 16-byte data
+/// descriptor behind it. No entry reaches 4 GiB, so none is ZIP64; only an archive whose directory lies past 4 GiB says so in
+/// its central directory. All timestamps are 1980-01-01 00:00, the earliest that the format knows: equal content gives equal
+/// bytes.
 struct ZipWriter {
     private struct Entry {
         let name: [UInt8]
@@ -18,6 +19,9 @@ struct ZipWriter {
         let name: [UInt8]
         let offset: UInt64
         var crc: UInt32 = 0
+        /// Bytes that were given to the compressor.
+        var submitted: UInt64 = 0
+        var isFirst = true
         var size: UInt64 = 0
         var compressedSize: UInt64 = 0
         /// The local header is out, with bit 3 set: compressed bytes go straight to the sink.
@@ -29,17 +33,33 @@ struct ZipWriter {
     private static let version: UInt16 = 20
     private static let zip64Version: UInt16 = 45
 
+    /// How many bytes of an entry are compressed as one block, at least: with fewer the borders cost size, with more the last
+    /// block is waited for longer.
+    static let blockSize = 256 * 1024
+    /// What is held back until it is known whether the entry is over.
+    private static let mostHeld = 128 * 1024
+
     private let sink: any ByteSink
-    private let deflater: any Deflater
-    private let held = OutputBuffer(capacity: 128 * 1024)
+    private let compression: Compression
+    private let ring: DeflateRing
+    private let held = OutputBuffer(capacity: 32 * 1024)
+    private let scratch = OutputBuffer(capacity: 4 * 1024)
     private var entries: [Entry] = []
     private var open: OpenEntry?
     private(set) var offset: UInt64
 
-    /// - Parameter offset: where the archive starts to count; other than 0 only to test the border of ZIP64.
-    init(sink: any ByteSink, deflater: any Deflater, offset: UInt64 = 0) {
+    /// - Parameters:
+    ///   - threads: how many blocks are compressed side by side, at most.
+    ///   - offset: where the archive starts to count; other than 0 only to test the border of ZIP64.
+    init(
+        sink: any ByteSink, compression: Compression = .automatic, threads: Int = 1, offset: UInt64 = 0,
+        _ makeDeflater: @escaping () throws -> any Deflater = { try fastestDeflater() }
+    ) throws {
+        try compression.check()
         self.sink = sink
-        self.deflater = deflater
+        self.compression = compression
+        // One more than are compressed: the next is filled and the oldest is written meanwhile.
+        ring = try DeflateRing(size: threads > 1 ? threads + 1 : 1, makeDeflater)
         self.offset = offset
     }
 
@@ -48,14 +68,16 @@ struct ZipWriter {
         open = OpenEntry(name: Array(name.utf8), offset: offset)
     }
 
-    mutating func write(_ bytes: UnsafeRawBufferPointer) throws {
-        try compress(bytes, finish: false)
+    /// Takes the next bytes of the entry, some ``blockSize`` of them; the buffer is empty then.
+    mutating func write(_ bytes: OutputBuffer) throws {
+        try compress(bytes, isLast: false)
     }
 
-    /// Ends the entry and gives its size before compression, in bytes.
+    /// Takes the entry's last bytes, ends it, and gives its size before compression, in bytes.
     @discardableResult
-    mutating func endEntry() throws -> UInt64 {
-        try compress(UnsafeRawBufferPointer(start: nil, count: 0), finish: true)
+    mutating func endEntry(_ bytes: OutputBuffer) throws -> UInt64 {
+        try compress(bytes, isLast: true)
+        while try pass(waiting: true) {}
         guard let entry = open else { preconditionFailure("no open entry") }
         open = nil
         guard let size = UInt32(exactly: entry.size), let compressed = UInt32(exactly: entry.compressedSize) else {
@@ -65,13 +87,13 @@ struct ZipWriter {
         let done = Entry(
             name: entry.name, flags: flags, crc: entry.crc, compressedSize: compressed, size: size,
             offset: entry.offset)
-        let header = OutputBuffer(capacity: 256)
         if entry.isStreaming {
-            header.appendLittleEndian(UInt32(0x0807_4B50))
-            header.appendLittleEndian(done.crc)
-            header.appendLittleEndian(done.compressedSize)
-            header.appendLittleEndian(done.size)
-            try emit(header)
+            let descriptor = OutputBuffer(capacity: 16)
+            descriptor.appendLittleEndian(UInt32(0x0807_4B50))
+            descriptor.appendLittleEndian(done.crc)
+            descriptor.appendLittleEndian(done.compressedSize)
+            descriptor.appendLittleEndian(done.size)
+            try emit(descriptor)
         } else {
             try emit(Self.localHeader(done))
             try emit(held)
@@ -84,38 +106,45 @@ struct ZipWriter {
     /// An entry of a few bytes, in one call.
     mutating func add(_ name: String, _ content: String) throws {
         beginEntry(name)
-        var content = content
-        try content.withUTF8 { try write(UnsafeRawBufferPointer($0)) }
-        try endEntry()
+        scratch.append(content)
+        try endEntry(scratch)
     }
 
-    private mutating func compress(_ bytes: UnsafeRawBufferPointer, finish: Bool) throws {
+    private mutating func compress(_ bytes: OutputBuffer, isLast: Bool) throws {
         guard var entry = open else { preconditionFailure("no open entry") }
-        entry.crc = deflater.crc32(entry.crc, bytes)
-        entry.size += UInt64(bytes.count)
-        var written = offset
-        try deflater.deflate(bytes, finish: finish) { [held, sink] compressed in
-            entry.compressedSize += UInt64(compressed.count)
+        if ring.isFull { _ = try pass(waiting: true) }
+        while try pass(waiting: false) {}
+        entry.submitted += UInt64(bytes.count)
+        let offset = entry.submitted - UInt64(bytes.count)
+        open?.submitted = entry.submitted
+        try ring.submit(bytes, level: compression.level(at: offset), isFirst: entry.isFirst, isLast: isLast)
+        open?.isFirst = false
+    }
+
+    /// Passes the oldest block on to the sink.
+    private mutating func pass(waiting: Bool) throws -> Bool {
+        guard let block = try ring.next(waiting: waiting) else { return false }
+        guard var entry = open else { preconditionFailure("no open entry") }
+        entry.crc = entry.crc.crc32(followedBy: block.crc, count: block.bytes.count)
+        entry.size += UInt64(block.bytes.count)
+        entry.compressedSize += UInt64(block.output.count)
+        if !entry.isStreaming, held.count + block.output.count <= Self.mostHeld {
+            held.append(block.output)
+        } else {
             if !entry.isStreaming {
-                if held.count + compressed.count <= 128 * 1024 {
-                    held.append(compressed.bindMemory(to: UInt8.self))
-                    return
-                }
                 entry.isStreaming = true
-                let header = Self.localHeader(
-                    Entry(
-                        name: entry.name, flags: Self.sizesFollow, crc: 0, compressedSize: 0, size: 0,
-                        offset: entry.offset))
-                try header.withBytes { try sink.write($0) }
-                try held.withBytes { try sink.write($0) }
-                written += UInt64(header.count + held.count)
+                try emit(
+                    Self.localHeader(
+                        Entry(
+                            name: entry.name, flags: Self.sizesFollow, crc: 0, compressedSize: 0, size: 0,
+                            offset: entry.offset)))
+                try emit(held)
                 held.removeAll()
             }
-            try sink.write(compressed)
-            written += UInt64(compressed.count)
+            try emit(block.output)
         }
-        offset = written
         open = entry
+        return true
     }
 
     private mutating func emit(_ buffer: OutputBuffer) throws {

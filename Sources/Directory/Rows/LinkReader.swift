@@ -1,0 +1,42 @@
+internal import Postgres
+
+/// Reads the groups and teams of pages of administrators, in the same snapshot and the same order.
+struct LinkReader {
+    let queries: SnapshotQueries
+    let buffers = PageBuffers()
+
+    /// Completes a page and passes it on, in several where its links are too many to be held at once.
+    func complete(
+        _ page: RowPage, on connection: isolated PostgresConnection, _ pass: (RowPage) async -> Void
+    ) async throws {
+        var rest = [page]
+        while let page = rest.popLast() {
+            try Task.checkCancellation()
+            if case .keys(let after, let last) = page.range {
+                try await Self.setRange(after: after, last: last, on: connection)
+            }
+            let hasGroups = try await PageReader.copy(
+                queries.links("administrator_secondary_group", "group_id", page.range), into: page.groups, on: connection)
+            let hasTeams = try await PageReader.copy(
+                queries.links("administrator_team", "team_id", page.range), into: page.teams, on: connection)
+            if hasGroups, hasTeams {
+                await pass(page)
+                continue
+            }
+            guard page.count > 1 else {
+                throw DirectoryError.sourceInvalid("an administrator has more groups or teams than can be exported")
+            }
+            rest += try page.split(into: 4, buffers).reversed()
+        }
+    }
+
+    private static func setRange(after: String?, last: String, on connection: isolated PostgresConnection) async throws {
+        try await connection.query(
+            Query(
+                "set-range",
+                """
+                SELECT set_config('adminexport.after', $1, true) IS NOT NULL AS after,
+                    set_config('adminexport.last', $2, true) IS NOT NULL AS last
+                """, [.text(after ?? ""), .text(last)]))
+    }
+}

@@ -1,0 +1,27 @@
+/// How hard the parts of a workbook are compressed.
+///
+/// The bytes depend on the rows and on this alone, not on how many cores compress.
+public enum Compression: Hashable, Sendable {
+    /// zlib's level 6 for the first MiB of each part, level 1 for what follows: a file that is small anyway is made as small as
+    /// others make it, and a large one is not waited for.
+    case automatic
+    /// One of zlib's levels, from 0 (none) and 1 (fastest) to 9 (smallest).
+    case level(Int)
+
+    private static let levels = 0...9
+    private static let thorough = 1024 * 1024
+
+    func check() throws {
+        if case .level(let level) = self, !Self.levels.contains(level) {
+            throw XLSXError(.compression, "the compression level is \(level), and has to be from 0 to 9")
+        }
+    }
+
+    /// - Parameter offset: where in its part the block begins.
+    func level(at offset: UInt64) -> Int {
+        switch self {
+        case .automatic: offset < Self.thorough ? 6 : 1
+        case .level(let level): level
+        }
+    }
+}

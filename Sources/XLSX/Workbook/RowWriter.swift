@@ -1,0 +1,241 @@
+/// The rows of one sheet as XML: the hot path of the writer.
+///
+/// What is the same in each cell of a column is made once, as words of 16 bytes that are stored whole, whatever part of them
+/// counts. A cell costs no allocation, no reference count and no look at an array's bounds.
+///
+/// One for all sheets of a workbook, so that it and its buffer can be constants, which nobody has to retain.
+final class RowWriter {
+    /// `<c r="XFD`, a row's digits, and a cell's fixed parts; the buffer's slack has room for what a store writes too much.
+    private static let mostFixed = 128
+
+    /// What is known of a column, and how it is written.
+    struct ColumnState {
+        /// `<c r="A`, or `<c`.
+        fileprivate var start: SIMD16<UInt8>
+        fileprivate var startLength: Int
+        fileprivate var use = SharedStrings.ColumnUse()
+        /// Display width so far, in characters.
+        fileprivate(set) var width: Int
+    }
+
+    /// XML on its way to the compressor.
+    let output = OutputBuffer()
+    private let strings: SharedStrings
+    private let hasReferences: Bool
+    private(set) var columns = UnsafeMutableBufferPointer<ColumnState>(start: nil, count: 0)
+    /// The next cell's, in the row; 0 where no row has begun.
+    private(set) var column = 0
+    /// Empty cells since the last one of the row that holds something. Without references they have to be written.
+    private var skipped = 0
+    /// `12"`: what stands behind a column's letters; nothing without references.
+    private var rowDigits: UInt64 = 0
+    private var rowDigitCount = 0
+    /// Widths are still being looked for.
+    var isSampling = true
+    private(set) var sharedReferences = 0
+    private(set) var truncatedTexts = 0
+    private(set) var replacedTexts = 0
+
+    private let sharedMiddle = RowWriter.word(" s=\"1\" t=\"s\"><v>")
+    private let inlineMiddle = RowWriter.word(" s=\"1\" t=\"inline")
+    private let inlineMiddle2 = RowWriter.word("Str\"><is><t>")
+    private let inlineEnd = RowWriter.word("</t></is></c>")
+    private let dateMiddle = RowWriter.word(" s=\"2\"><v>")
+    private let valueEnd = RowWriter.word("</v></c>")
+
+    init(strings: SharedStrings, hasReferences: Bool) {
+        self.strings = strings
+        self.hasReferences = hasReferences
+    }
+
+    deinit {
+        columns.deallocate()
+    }
+
+    /// Up to 16 bytes, filled up with zeros.
+    private static func word(_ text: String) -> SIMD16<UInt8> {
+        var word = SIMD16<UInt8>()
+        for (index, byte) in text.utf8.enumerated() { word[index] = byte }
+        return word
+    }
+
+    // MARK: Rows
+
+    /// Begins a sheet, of which nothing is known but its columns.
+    func begin(_ titles: [Column]) {
+        columns.deallocate()
+        columns = .allocate(capacity: titles.count)
+        for (index, column) in titles.enumerated() {
+            let start = hasReferences ? "<c r=\"\(Column.letters(index))" : "<c"
+            // Three more than the title: bold letters and the filter's button. Ten digits of a date need 12.
+            let width = max(column.title.count + 3, column.kind == .date ? 12 : 0)
+            columns.initializeElement(
+                at: index, to: ColumnState(start: Self.word(start), startLength: start.utf8.count, width: width))
+        }
+        isSampling = true
+    }
+
+    /// - Parameter number: from 1.
+    func beginRow(_ number: Int) {
+        skipped = 0
+        output.reserve(Self.mostFixed)
+        guard hasReferences else { return output.appendUnchecked("<row>") }
+        var digits: (UInt64, UInt64) = (0, 0)
+        withUnsafeMutableBytes(of: &digits) { digits in
+            guard let base = digits.baseAddress else { return }
+            let end = Decimal.write(UInt32(truncatingIfNeeded: number), to: base)
+            end.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
+            rowDigitCount = end - base + 1
+            rowDigits = digits.load(as: UInt64.self)
+        }
+        output.appendUnchecked("<row r=\"")
+        appendDigits()
+        output.appendUnchecked(UInt8(ascii: ">"))
+    }
+
+    func endRow() {
+        output.reserve(16)
+        output.appendUnchecked("</row>")
+        column = 0
+    }
+
+    @inline(__always)
+    private func appendDigits() {
+        output.end.storeBytes(of: rowDigits, as: UInt64.self)
+        output.advance(to: output.end + rowDigitCount)
+    }
+
+    // MARK: Cells
+
+    /// `<c r="B12"`, or `<c` alone; gives the place behind it, with room for the fixed parts of any cell.
+    @inline(__always)
+    private func beginCell(_ state: UnsafePointer<ColumnState>) -> UnsafeMutableRawPointer {
+        output.reserve(Self.mostFixed)
+        if skipped > 0 { writeSkipped() }
+        var at = output.end
+        at.storeBytes(of: state.pointee.start, as: SIMD16<UInt8>.self)
+        at += state.pointee.startLength
+        at.storeBytes(of: rowDigits, as: UInt64.self)
+        return at + rowDigitCount
+    }
+
+    /// Without references a cell's place is its number in the row, so empty ones before it have to stand there.
+    @inline(never)
+    private func writeSkipped() {
+        if !hasReferences {
+            output.reserve(skipped * 4 + Self.mostFixed)
+            for _ in 0..<skipped { output.appendUnchecked("<c/>") }
+        }
+        skipped = 0
+    }
+
+    @inline(__always)
+    private var nextColumn: UnsafeMutablePointer<ColumnState> {
+        guard let base = columns.baseAddress else { preconditionFailure("a sheet has columns") }
+        return base + column
+    }
+
+    /// The next cell stays empty.
+    @inline(__always)
+    func empty() {
+        column &+= 1
+        skipped &+= 1
+    }
+
+    /// The next cell: a text in the text format.
+    @inline(__always)
+    func text(_ text: UnsafeBufferPointer<UInt8>) {
+        guard let base = UnsafeRawPointer(text.baseAddress), text.count > 0 else { return empty() }
+        let state = nextColumn
+        column &+= 1
+        if isSampling { Self.measure(text, state) }
+        var at = beginCell(state)
+        if state.pointee.use.isShared, text.count <= SharedStrings.longest {
+            let index = strings.index(of: base, text.count, use: &state.pointee.use)
+            if index >= 0 {
+                sharedReferences &+= 1
+                at.storeBytes(of: sharedMiddle, as: SIMD16<UInt8>.self)
+                at = Decimal.write(UInt32(truncatingIfNeeded: index), to: at + 16)
+                at.storeBytes(of: valueEnd, as: SIMD16<UInt8>.self)
+                output.advance(to: at + 8)
+                return
+            }
+        }
+        let first = text[0]
+        let last = text[text.count &- 1]
+        // What is above a space has no space at its ends.
+        guard first > 0x20, last > 0x20, text.count <= CellText.limit else { return inlineWithCare(text, at) }
+        at.storeBytes(of: inlineMiddle, as: SIMD16<UInt8>.self)
+        at.storeBytes(of: inlineMiddle2, toByteOffset: 16, as: SIMD16<UInt8>.self)
+        output.advance(to: at + 28)
+        output.reserve(text.count &+ Self.mostFixed)
+        if CellText.copyIfPlain(base, text.count, to: output.end) {
+            at = output.end + text.count
+            at.storeBytes(of: inlineEnd, as: SIMD16<UInt8>.self)
+            output.advance(to: at + 13)
+        } else {
+            finishWithCare(text)
+        }
+    }
+
+    @inline(never)
+    private func inlineWithCare(_ text: UnsafeBufferPointer<UInt8>, _ at: UnsafeMutableRawPointer) {
+        output.advance(to: at)
+        output.append(
+            CellText.needsSpacePreserved(text)
+                ? " s=\"1\" t=\"inlineStr\"><is><t xml:space=\"preserve\">" : " s=\"1\" t=\"inlineStr\"><is><t>")
+        finishWithCare(text)
+    }
+
+    @inline(never)
+    private func finishWithCare(_ text: UnsafeBufferPointer<UInt8>) {
+        let faults = CellText.append(text, to: output)
+        if faults.contains(.truncated) { truncatedTexts += 1 }
+        if faults.contains(.replaced) { replacedTexts += 1 }
+        output.reserve(16)
+        output.appendUnchecked("</t></is></c>")
+    }
+
+    /// The next cell: a day by its number in the 1900 date system.
+    @inline(__always)
+    func date(serial: Int) {
+        let state = nextColumn
+        column &+= 1
+        var at = beginCell(state)
+        at.storeBytes(of: dateMiddle, as: SIMD16<UInt8>.self)
+        at = Decimal.write(UInt32(truncatingIfNeeded: serial), to: at + 10)
+        at.storeBytes(of: valueEnd, as: SIMD16<UInt8>.self)
+        output.advance(to: at + 8)
+    }
+
+    /// The next cell: a column's title.
+    func title(_ text: String) {
+        guard !text.isEmpty else { return empty() }
+        let state = nextColumn
+        column += 1
+        var text = text
+        text.withUTF8 { utf8 in
+            output.advance(to: beginCell(state))
+            output.append(" s=\"\(XMLParts.Style.header)\"")
+            var use = SharedStrings.ColumnUse()
+            let index = utf8.baseAddress.map { strings.index(of: $0, utf8.count, use: &use) } ?? -1
+            if index >= 0 {
+                sharedReferences += 1
+                return output.append(" t=\"s\"><v>\(index)</v></c>")
+            }
+            output.append(
+                " t=\"inlineStr\"><is>" + (CellText.needsSpacePreserved(utf8) ? "<t xml:space=\"preserve\">" : "<t>"))
+            finishWithCare(utf8)
+        }
+    }
+
+    /// Takes a text into account for its column's width: one for most characters, two for East Asian ones and emoji.
+    @inline(never)
+    private static func measure(_ text: UnsafeBufferPointer<UInt8>, _ state: UnsafeMutablePointer<ColumnState>) {
+        var width = 0
+        for byte in text.prefix(256) where byte & 0xC0 != 0x80 {
+            width += byte >= 0xE3 ? 2 : 1
+        }
+        state.pointee.width = max(state.pointee.width, width)
+    }
+}
