@@ -13,7 +13,7 @@ struct LinkReader {
         while let page = rest.popLast() {
             try Task.checkCancellation()
             if case .keys(let after, let last) = page.range {
-                try await Self.setRange(after: after, last: last, on: connection)
+                try await connection.query(queries.setRange(after: after, last: last))
             }
             let hasGroups = try await PageReader.copy(
                 queries.links("administrator_secondary_group", "group_id", page.range), into: page.groups, on: connection)
@@ -28,15 +28,5 @@ struct LinkReader {
             }
             rest += try page.split(into: 4, buffers).reversed()
         }
-    }
-
-    private static func setRange(after: String?, last: String, on connection: isolated PostgresConnection) async throws {
-        try await connection.query(
-            Query(
-                "set-range",
-                """
-                SELECT set_config('adminexport.after', $1, true) IS NOT NULL AS after,
-                    set_config('adminexport.last', $2, true) IS NOT NULL AS last
-                """, [.text(after ?? ""), .text(last)]))
     }
 }

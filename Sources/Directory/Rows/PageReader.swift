@@ -18,7 +18,7 @@ struct PageReader {
     private let buffers = PageBuffers()
     private var read = 0
     /// The last key of the page before.
-    private var after: String?
+    private var after: [UInt8]?
     private var limit: Int
 
     init(queries: SnapshotQueries, total: Int) {
@@ -32,8 +32,8 @@ struct PageReader {
         // There is always one statement at least: it finds administrators that the count has not.
         guard read == 0 || read < total else { return nil }
         try Task.checkCancellation()
-        let page = RowPage(buffers)
-        if let after { try await Self.set("last", after, on: connection) }
+        let page = RowPage(buffers, hasStatus: queries.includeDisabled)
+        if let after { try await connection.query(queries.setLast(after)) }
         let isWhole = try await Self.copy(
             queries.administrators(first: after == nil, limit: limit), into: page.administrators, on: connection)
         let rows = try page.measure()

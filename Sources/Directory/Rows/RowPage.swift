@@ -1,5 +1,4 @@
 internal import Postgres
-
 private import Synchronization
 
 /// A page of administrators with their groups and teams, as three binary COPYs in one order.
@@ -7,7 +6,7 @@ private import Synchronization
 /// Unchecked, because it is handed over and never shared: the reader fills it, and whoever gets it then only reads. Its memory
 /// goes back to the reader with its last reference.
 package final class RowPage: @unchecked Sendable {
-    /// key, key as text, name, email, phone, profile, main group, whether enabled, created, updated
+    /// key, name, email, phone, profile, main group, created, updated, and whether enabled where that is asked for
     let administrators: CopyBuffer
     /// administrator, group
     let groups: CopyBuffer
@@ -19,18 +18,21 @@ package final class RowPage: @unchecked Sendable {
     var range = Range.all
     private let buffers: PageBuffers
 
-    /// Keys as the server spells them.
+    /// Keys as the server sends them in binary, and takes them back.
     enum Range: Equatable {
         /// All that the actor sees.
         case all
         /// Those after the first key, or from the beginning, up to and with the last.
-        case keys(after: String?, last: String)
+        case keys(after: [UInt8]?, last: [UInt8])
     }
 
-    static let administratorFields = 10
+    /// Fields of an administrator.
+    private let width: Int
 
-    init(_ buffers: PageBuffers) {
+    /// - Parameter hasStatus: whether the administrators' rows have it; else all are enabled.
+    init(_ buffers: PageBuffers, hasStatus: Bool) {
         self.buffers = buffers
+        width = hasStatus ? 9 : 8
         (administrators, groups, teams) = buffers.take()
     }
 
@@ -38,47 +40,48 @@ package final class RowPage: @unchecked Sendable {
         buffers.give((administrators, groups, teams))
     }
 
-    /// Counts the rows and finds the last one's key, as the server spelt it.
-    func measure() throws -> (count: Int, last: String?) {
+    /// Counts the rows and finds the last one's key.
+    func measure() throws -> (count: Int, last: [UInt8]?) {
         var count = 0
         var last: UnsafeBufferPointer<UInt8>?
         return try administrators.withBytes { bytes in
             guard !bytes.isEmpty else { return (0, nil) }
-            try Self.forEachAdministrator(bytes) { fields, _ in
+            try forEachAdministrator(bytes) { fields, _ in
                 count += 1
-                last = fields[1]
+                last = try Self.key(fields)
             }
-            return (count, try last.map(Self.key))
+            return (count, last.map(Array.init))
         }
     }
 
-    private static func key(_ field: UnsafeBufferPointer<UInt8>) throws -> String {
-        guard let text = String(validating: field, as: UTF8.self) else {
-            throw DirectoryError.sourceInvalid("an administrator's key is not UTF-8")
-        }
-        return text
+    @inline(__always)
+    private static func key(
+        _ fields: UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>
+    ) throws -> UnsafeBufferPointer<UInt8> {
+        guard let key = fields[0] else { throw DirectoryError.sourceInvalid("an administrator has no key") }
+        return key
     }
 
     /// The page in parts of about the same number of administrators, without links.
     func split(into parts: Int, _ buffers: PageBuffers) throws -> [RowPage] {
         let size = max(1, count / parts)
         var pages: [RowPage] = []
-        var after: String? = if case .keys(let after, _) = range { after } else { nil }
+        var after: [UInt8]? = if case .keys(let after, _) = range { after } else { nil }
         try administrators.withBytes { bytes in
-            var part = RowPage(buffers)
-            try Self.forEachAdministrator(bytes) { fields, row in
+            var part = RowPage(buffers, hasStatus: width == 9)
+            try forEachAdministrator(bytes) { fields, row in
                 if part.count == 0 { part.administrators.beginCopy() }
                 part.administrators.append(row: row)
                 part.count += 1
-                guard part.count == size, let key = fields[1] else { return }
-                let last = try Self.key(key)
+                guard part.count == size else { return }
+                let last = Array(try Self.key(fields))
                 part.range = .keys(after: after, last: last)
                 after = last
                 pages.append(part)
-                part = RowPage(buffers)
+                part = RowPage(buffers, hasStatus: width == 9)
             }
             guard part.count > 0 else { return }
-            part.range = .keys(after: after, last: try measure().last ?? "")
+            part.range = .keys(after: after, last: try measure().last ?? [])
             pages.append(part)
         }
         return pages
@@ -137,19 +140,19 @@ extension RowPage {
                             var teams = try LinkStream(teamBytes)
                             var unresolved = 0
                             try administrators.withBytes { bytes in
-                                try Self.forEachAdministrator(bytes) { fields, _ in
-                                    guard let key = fields[0] else { throw Self.nullKey }
+                                try forEachAdministrator(bytes) { fields, _ in
+                                    let key = try Self.key(fields)
                                     secondary.collect(of: key, from: groupNames, unresolved: &unresolved)
                                     teams.collect(of: key, from: teamNames, unresolved: &unresolved)
                                     try body(
                                         AdministratorRow(
-                                            name: fields[2], email: fields[3], phone: fields[4],
-                                            profile: Self.name(fields[5], in: profiles, &unresolved),
-                                            mainGroup: Self.name(fields[6], in: groupNames, &unresolved),
+                                            name: fields[1], email: fields[2], phone: fields[3],
+                                            profile: Self.name(fields[4], in: profiles, &unresolved),
+                                            mainGroup: Self.name(fields[5], in: groupNames, &unresolved),
                                             secondaryGroups: secondary.list, teams: teams.list,
-                                            created: AdministratorRow.Day(fields[8]),
-                                            updated: AdministratorRow.Day(fields[9]),
-                                            isEnabled: fields[7]?.first == 1))
+                                            created: AdministratorRow.Day(fields[6]),
+                                            updated: AdministratorRow.Day(fields[7]),
+                                            isEnabled: width == 8 || fields[8]?.first == 1))
                                     try secondary.check()
                                     try teams.check()
                                 }
@@ -164,15 +167,13 @@ extension RowPage {
         }
     }
 
-    private static let nullKey = DirectoryError.sourceInvalid("an administrator has no key")
-
     /// - Parameter body: gets the fields and the whole row's bytes.
     @inline(__always)
-    private static func forEachAdministrator(
+    private func forEachAdministrator(
         _ bytes: UnsafeRawBufferPointer,
         _ body: (UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>, UnsafeRawBufferPointer) throws -> Void
     ) throws {
-        let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: administratorFields)
+        let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: width)
         defer { fields.deallocate() }
         var cursor = try CopyCursor(bytes)
         var start = cursor.offset

@@ -90,16 +90,34 @@ struct SnapshotQueries {
                 ELSE left(a.\(column)::text, \(Self.longestText)) END
             """
         }
-        let isEnabled = includeDisabled ? "a.status = 'enabled'" : "true"
         return Query(
             "administrators",
             """
-            COPY (SELECT a.id, a.id::text, \(text("name")), \(text("email")), \(text("phone")), a.profile_id,
-                      a.main_group_id, \(isEnabled), a.created_at::date, a.updated_at::date
+            COPY (SELECT a.id, \(text("name")), \(text("email")), \(text("phone")), a.profile_id,
+                      a.main_group_id, a.created_at::date, a.updated_at::date\(includeDisabled ? ", a.status = 'enabled'" : "")
                   FROM directory.administrator a
                   WHERE \(visible) \(first ? "" : "AND a.id > \(setting("last", keys.administrator))")
                   ORDER BY a.id LIMIT \(limit)) TO STDOUT (FORMAT binary)
             """)
+    }
+
+    /// Where a page ended, from the key as the server sent it: it spells it itself.
+    func setLast(_ last: [UInt8]) -> Query {
+        Query("set-last", "SELECT set_config('adminexport.last', \(spelt(1)), true) IS NOT NULL AS done", [.bytes(last)])
+    }
+
+    /// A page's borders, for the statements that read its links.
+    func setRange(after: [UInt8]?, last: [UInt8]) -> Query {
+        Query(
+            "set-range",
+            """
+            SELECT set_config('adminexport.after', coalesce(\(spelt(1)), ''), true) IS NOT NULL AS after,
+                set_config('adminexport.last', \(spelt(2)), true) IS NOT NULL AS last
+            """, [after.map { .bytes($0) } ?? .null, .bytes(last)])
+    }
+
+    private func spelt(_ parameter: Int) -> String {
+        "$\(parameter)::\(keys.administrator.rawValue)::text"
     }
 
     /// The links of a page's administrators.
