@@ -82,4 +82,5 @@ package enum SQLState {
     package static let invalidSchemaName = "3F000"
     package static let lockNotAvailable = "55P03"
     package static let queryCanceled = "57014"
+    package static let featureNotSupported = "0A000"
 }

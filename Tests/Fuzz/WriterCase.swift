@@ -12,7 +12,9 @@ enum WriterCase {
         options.rowsPerSheet = [2, 5, 1_000, WorkbookOptions.excelRows][Int(choice >> 3 & 3)]
         options.rowsForWidths = [0, 1, 200][Int(choice >> 5 & 3) % 3]
         if choice & 0x80 != 0 { options.bytesPerSheet = Int(source.byte()) * 4_096 }
-        options.compressionLevel = 1 + Int(source.byte() % 9)
+        let level = source.byte()
+        options.compression = level % 11 == 10 ? .automatic : .level(Int(level % 11))
+        options.compressionThreads = 1 + Int(level / 11) % 4
         let sink = MemorySink()
         let properties = WorkbookProperties(
             title: String(decoding: source.bytes(), as: UTF8.self), creator: "c", application: "a", created: 0)

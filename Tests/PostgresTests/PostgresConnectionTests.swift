@@ -126,10 +126,11 @@ import Testing
             )
             let bytes = try await connection.withCopy(query, bufferSize: bufferSize) { _, stream in
                 var all: [UInt8] = []
-                var buffer: [UInt8] = []
-                while let next = try await stream.next(reusing: buffer) {
-                    buffer = next
-                    all += buffer
+                let buffer = CopyBuffer()
+                var hasMore = true
+                while hasMore {
+                    hasMore = try await stream.next(into: buffer)
+                    buffer.withBytes { all += $0 }
                 }
                 return all
             }
@@ -154,14 +155,17 @@ import Testing
         try await TestDatabase.with(migrated: false) { database in
             let connection = try await database.connect()
             let endless = Query("endless", "COPY (SELECT generate_series(1, 100000000)) TO STDOUT (FORMAT binary)")
-            let first = try await connection.withCopy(endless, bufferSize: 10) { _, stream in try await stream.next() }
-            #expect(first?.isEmpty == false)
+            let first = try await connection.withCopy(endless, bufferSize: 10) { _, stream in
+                let buffer = CopyBuffer()
+                return (try await stream.next(into: buffer), buffer.count)
+            }
+            #expect(first.0 && first.1 > 0)
             #expect(await connection.isUsable)
             let failing = Query(
                 "failing", "COPY (SELECT 1 / (i - 3) FROM generate_series(1, 5) i) TO STDOUT (FORMAT binary)")
             let error = await #expect(throws: PostgresError.self) {
                 try await connection.withCopy(failing) { _, stream in
-                    while try await stream.next() != nil {}
+                    while try await stream.next(into: CopyBuffer()) {}
                 }
             }
             #expect(error?.sqlState == "22012")

@@ -63,15 +63,38 @@ import Testing
         #expect(fits.text.utf16.count == 32_767 && fits.faults == .replaced)
     }
 
-    @Test("The scan by words and the scan by bytes find the same", arguments: 1...40)
-    func scans(_ length: Int) {
-        for special in Array("&<>_\u{1}é".utf8) {
-            for place in 0..<length {
-                var text = [UInt8](repeating: UInt8(ascii: "x"), count: length)
-                #expect(text.withUnsafeBufferPointer { CellText.isPlain($0) })
-                text[place] = special
-                #expect(!text.withUnsafeBufferPointer { CellText.isPlain($0) })
+    /// What the scan says of the text, where all of it was copied as well, and nothing behind it.
+    private func isPlain(_ text: [UInt8]) -> Bool? {
+        var target = [UInt8](repeating: 0xAA, count: text.count + 32)
+        let isPlain = text.withUnsafeBytes { source in
+            target.withUnsafeMutableBytes { target in
+                CellText.copyIfPlain(source.baseAddress.unsafelyUnwrapped, text.count, to: target.baseAddress.unsafelyUnwrapped)
             }
+        }
+        let isCopied = target.starts(with: text) && target.dropFirst(text.count).allSatisfy { $0 == 0xAA }
+        return isCopied ? isPlain : nil
+    }
+
+    @Test("The scan finds each byte that needs care, wherever it stands and whatever stands beside it", arguments: 1...40)
+    func scans(_ length: Int) {
+        let careful = Set(UInt8.min...UInt8.max).filter { $0 < 0x20 || $0 >= 0x80 || "&<>_".utf8.contains($0) }
+        for filler in [UInt8(ascii: " "), UInt8(ascii: "x"), 0x7F] {
+            for byte in UInt8.min...UInt8.max {
+                for place in Set([0, length / 2, length - 1]) {
+                    var text = [UInt8](repeating: filler, count: length)
+                    text[place] = byte
+                    #expect(isPlain(text) == !careful.contains(byte), "\(byte) at \(place) of \(length)")
+                }
+            }
+        }
+    }
+
+    @Test("A byte that is no ASCII hides nothing beside it")
+    func carries() {
+        // In the sums of the scan it may carry into the next byte.
+        for (special, written) in [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\u{1}", "_x0001_"), ("é", "é")] {
+            #expect(escape(Array("ÿ\(special)aaaaa".utf8)).text == "ÿ\(written)aaaaa")
+            #expect(escape(Array("aaa\u{10FFFF}\(special)".utf8)).text == "aaa\u{10FFFF}\(written)")
         }
     }
 

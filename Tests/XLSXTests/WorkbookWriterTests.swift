@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import XLSX
@@ -107,10 +108,10 @@ import XLSXTestSupport
         #expect(sink.bytes > before + 1_000_000)
     }
 
-    @Test("A compression level that zlib does not have is refused", arguments: [-1, 0, 10])
+    @Test("A compression level that zlib does not have is refused", arguments: [-1, 10])
     func levels(_ level: Int) throws {
         var options = WorkbookOptions()
-        options.compressionLevel = level
+        options.compression = .level(level)
         let error = #expect(throws: XLSXError.self) { try workbook([["a"]], options: options) }
         #expect(error?.code == .compression)
     }
@@ -238,8 +239,10 @@ import XLSXTestSupport
     private struct Injected: Error {}
 
     /// Writes some rows that do not shrink, through a sink and a compressor that may fail; the writer is left after a failure.
-    private func write(to sink: any ByteSink, _ deflater: any Deflater) throws -> WorkbookWriter {
-        let zip = ZipWriter(sink: sink, deflater: deflater)
+    private func write(
+        to sink: any ByteSink, threads: Int = 1, _ makeDeflater: @escaping () throws -> any Deflater = { try ZlibDeflater() }
+    ) throws -> WorkbookWriter {
+        let zip = try ZipWriter(sink: sink, threads: threads, makeDeflater)
         let writer = try WorkbookWriter(properties: Self.properties, options: WorkbookOptions(), zip: zip)
         do {
             try writer.beginSheet("S", columns: [Column("A")])
@@ -259,8 +262,9 @@ import XLSXTestSupport
         return writer
     }
 
-    @Test("An error of the sink comes through unchanged, whichever write it is, and no archive is ended")
-    func failingSink() throws {
+    @Test(
+        "An error of the sink comes through unchanged, whichever write it is, and no archive is ended", arguments: [1, 3])
+    func failingSink(_ threads: Int) throws {
         final class FailingSink: ByteSink {
             var left: Int
             var hasEnd = false
@@ -274,7 +278,7 @@ import XLSXTestSupport
         for writes in 0..<200 {
             let sink = FailingSink(writes)
             do {
-                _ = try write(to: sink, ZlibDeflater(level: 1))
+                _ = try write(to: sink, threads: threads)
                 #expect(writes > 20 && sink.hasEnd)
                 return
             } catch is Injected {
@@ -284,29 +288,49 @@ import XLSXTestSupport
         Issue.record("it never came to an end")
     }
 
-    @Test("An error of the compressor comes through unchanged, whichever call it is, and no archive is ended")
-    func failingDeflater() throws {
-        final class FailingDeflater: Deflater {
-            let zlib: ZlibDeflater
-            var left: Int
-            init(_ left: Int) throws {
-                zlib = try ZlibDeflater(level: 1)
-                self.left = left
+    /// Compresses so many blocks, on whatever threads, and fails then.
+    private final class FailingDeflater: Deflater {
+        private let zlib: ZlibDeflater
+        private let left: Atomic
+
+        /// A number that all deflaters of a workbook count down.
+        final class Atomic: Sendable {
+            private let value: Mutex<Int>
+            init(_ value: Int) { self.value = Mutex(value) }
+            func countDown() -> Int {
+                value.withLock { value in
+                    value -= 1
+                    return value
+                }
             }
-            func deflate(
-                _ input: UnsafeRawBufferPointer, finish: Bool, body: (UnsafeRawBufferPointer) throws -> Void
-            ) throws {
-                left -= 1
-                guard left >= 0 else { throw Injected() }
-                try zlib.deflate(input, finish: finish, body: body)
-            }
-            func crc32(_ crc: UInt32, _ bytes: UnsafeRawBufferPointer) -> UInt32 { zlib.crc32(crc, bytes) }
         }
+
+        init(_ left: Atomic) throws {
+            zlib = try ZlibDeflater()
+            self.left = left
+        }
+
+        func deflate(
+            _ block: UnsafeRawBufferPointer, after window: UnsafeRawBufferPointer, level: Int, isLast: Bool,
+            into output: OutputBuffer
+        ) throws {
+            guard left.countDown() >= 0 else { throw Injected() }
+            try zlib.deflate(block, after: window, level: level, isLast: isLast, into: output)
+        }
+
+        func crc32(_ bytes: UnsafeRawBufferPointer) -> UInt32 { zlib.crc32(bytes) }
+    }
+
+    @Test(
+        "An error of the compressor comes through unchanged, whichever block it is, and no archive is ended", arguments: [1, 3])
+    func failingDeflater(_ threads: Int) throws {
         for calls in 0..<200 {
             let sink = MemorySink()
+            let left = FailingDeflater.Atomic(calls)
             do {
-                _ = try write(to: sink, FailingDeflater(calls))
-                #expect(calls > 20)
+                _ = try write(to: sink, threads: threads) { try FailingDeflater(left) }
+                // Five small parts before the sheet, which takes four blocks, and three behind it.
+                #expect(calls >= 12)
                 return
             } catch is Injected {
                 #expect(sink.bytes.firstRange(of: [0x50, 0x4B, 0x05, 0x06]) == nil)
@@ -318,7 +342,7 @@ import XLSXTestSupport
     @Test("An archive that reaches 4 GiB says so in its directory only")
     func zip64() throws {
         let sink = MemorySink()
-        var zip = ZipWriter(sink: sink, deflater: try ZlibDeflater(level: 1), offset: 0xFFFF_FFF0)
+        var zip = try ZipWriter(sink: sink, offset: 0xFFFF_FFF0)
         try zip.add("first", "a")
         try zip.add("second", "b")
         try zip.finish()

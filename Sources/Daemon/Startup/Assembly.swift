@@ -70,6 +70,7 @@ struct Assembly {
         // Until somebody listens for it: it is not to end a service that is only just starting.
         signal(SIGHUP, SIG_IGN)
         DescriptorLimit.raise()
+        MemoryTrim.limit()
         let workers = configuration.workers
         try FileSystem.checkArchives(configuration.archives, writing: workers > 0)
         let policy = try CallerPolicy(configuration.callers)
@@ -93,7 +94,7 @@ struct Assembly {
         logger.notice("Serving", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
         // Those that serve stop before what they need.
         var services: [any Service] = [gate, watch, TransferEnd(transfers: transfers)]
-        if workers > 0 { services += self.workers(pools.queue, pools.directory, slots: workers) }
+        services += self.workers(pools.queue, pools.directory, slots: workers, watch: watch)
         services += [server, CallerReload(server: server, load: reload, logger: logger), MemoryTrim(server: server)]
         try await run(services, manager)
         try await group.shutdownGracefully()
@@ -104,6 +105,7 @@ struct Assembly {
     func work(manager: ServiceManager) async throws {
         // It has nothing that could be read again, and is not to die of being asked.
         signal(SIGHUP, SIG_IGN)
+        MemoryTrim.limit()
         let workers = max(1, configuration.workers)
         try FileSystem.checkArchives(configuration.archives, writing: true)
         let pools = pools(workers: workers)
@@ -112,7 +114,7 @@ struct Assembly {
         let isReady = try await gate.tryOnce()
         manager.ready(status: isReady ? "Working" : "Waiting for the database")
         logger.notice("Working", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
-        try await run([gate] + self.workers(pools.queue, pools.directory, slots: workers), manager)
+        try await run([gate] + self.workers(pools.queue, pools.directory, slots: workers, watch: nil), manager)
         for pool in [pools.queue, pools.directory] { pool.close() }
     }
 
@@ -150,8 +152,16 @@ struct Assembly {
         }
     }
 
-    /// The services that make exports and look after their files.
-    private func workers(_ queue: PostgresPool, _ directory: PostgresPool, slots: Int) -> [any Service] {
+    /// The services that make exports and look after their files, where there are slots, and what tells them and those who watch
+    /// that there is something to see.
+    private func workers(
+        _ queue: PostgresPool, _ directory: PostgresPool, slots: Int, watch: JobWatch?
+    ) -> [any Service] {
+        var options = ConnectionOptions(connectionString: configuration.listenURL)
+        options.applicationName = "adminexportd listen"
+        guard slots > 0 else {
+            return [QueueListener(options, work: [], ends: watch.map { [$0.bell] } ?? [], logger: logger)]
+        }
         let database = JobDatabase(pool: queue, role: DatabaseRole.worker)
         let leases = LeaseStore(
             tenantLimit: configuration.limits.runningPerTenant, lease: configuration.lease, deadline: configuration.deadline,
@@ -175,9 +185,8 @@ struct Assembly {
         #endif
         let worker = Worker(
             settings, database: database, leases: leases, runner: runner, care: retention.bell, logger: logger)
-        var options = ConnectionOptions(connectionString: configuration.listenURL)
-        options.applicationName = "adminexportd listen"
-        let listener = QueueListener(options, ringing: [worker.bell], logger: logger)
+        let listener = QueueListener(
+            options, work: [worker.bell], ends: watch.map { [$0.bell] } ?? [], logger: logger)
         return [retention, listener, worker]
     }
 

@@ -6,11 +6,15 @@ internal import Postgres
 /// rows are like.
 struct PageReader {
     private static let mostRows = 10_000
-    private static let firstRows = 1_000
+    private static let firstRows = few
     /// What a page of administrators should come to.
     private static let usualBytes = 3 * 1024 * 1024
     /// Where rows are given up and read again in a smaller page.
     static let mostBytes = 12 * 1024 * 1024
+    /// Up to so many administrators an export is a small one.
+    static let few = 1_000
+    /// Up to so many links a small export's are read at once.
+    static let fewLinks = 10_000
 
     let queries: SnapshotQueries
     /// The administrators that there are.
@@ -24,7 +28,7 @@ struct PageReader {
     init(queries: SnapshotQueries, total: Int) {
         self.queries = queries
         self.total = total
-        limit = min(Self.firstRows, max(1, total + 1))
+        limit = Self.firstRows
     }
 
     /// The next page, without links, or nil after the last.
@@ -35,7 +39,8 @@ struct PageReader {
         let page = RowPage(buffers, hasStatus: queries.includeDisabled)
         if let after { try await connection.query(queries.setLast(after)) }
         let isWhole = try await Self.copy(
-            queries.administrators(first: after == nil, limit: limit), into: page.administrators, on: connection)
+            queries.administrators(first: after == nil), limit: limit, few: total <= Self.few ? Self.few : 0,
+            into: page.administrators, on: connection)
         let rows = try page.measure()
         guard rows.count > 0, let last = rows.last else {
             guard isWhole else { throw DirectoryError.sourceInvalid("an administrator's row is too long") }
@@ -50,20 +55,23 @@ struct PageReader {
         return page
     }
 
-    /// Sets something for the statements of the transaction.
-    static func set(_ name: StaticString, _ value: String, on connection: isolated PostgresConnection) async throws {
-        try await connection.query(
-            Query("set-\(name)", "SELECT set_config('adminexport.\(name)', $1, true) IS NOT NULL AS done", [.text(value)]))
-    }
-
-    /// Reads a COPY to its end; what comes after `mostBytes` is read and dropped.
+    /// Reads a statement's rows; what comes after `mostBytes` is read and dropped.
     ///
+    /// - Parameters:
+    ///   - limit: no more rows than this are wanted.
+    ///   - few: read without a COPY where there are no more rows than this, for a COPY is parsed and planned each time.
     /// - Returns: whether all of it is in the buffer.
     static func copy(
-        _ query: Query, into buffer: CopyBuffer, on connection: isolated PostgresConnection,
+        _ query: Query, limit: Int = .max, few: Int = 0, into buffer: CopyBuffer, on connection: isolated PostgresConnection,
         mostBytes: Int = PageReader.mostBytes
     ) async throws -> Bool {
-        try await connection.withCopy(query, bufferSize: mostBytes) { _, stream in
+        if few > 0 {
+            let limited = Query(query.name, "\(query.sql) LIMIT \(min(limit, few + 1))")
+            if try await connection.rows(of: limited, atMost: few, into: buffer) { return true }
+        }
+        let sql = limit == .max ? query.sql : "\(query.sql) LIMIT \(limit)"
+        let copy = Query(query.name, "COPY (\(sql)) TO STDOUT (FORMAT binary)")
+        return try await connection.withCopy(copy, bufferSize: mostBytes) { _, stream in
             guard try await stream.next(into: buffer) else { return true }
             let rest = CopyBuffer()
             var isWhole = true

@@ -90,7 +90,7 @@ extension Snapshot {
         _ queries: SnapshotQueries, _ pages: PageStream, of snapshot: Snapshot, on connection: isolated PostgresConnection
     ) async throws {
         var reader = PageReader(queries: queries, total: snapshot.rowsTotal)
-        let links = LinkReader(queries: queries)
+        let links = LinkReader(queries: queries, total: snapshot.rowsTotal)
         while let page = try await reader.next(on: connection) {
             try await links.complete(page, on: connection) { await pages.channel.send($0) }
         }
@@ -103,7 +103,7 @@ extension Snapshot {
         links second: isolated PostgresConnection
     ) async throws {
         try await setScope(snapshot.access, queries, on: second)
-        let links = LinkReader(queries: queries)
+        let links = LinkReader(queries: queries, total: snapshot.rowsTotal)
         let bare = AsyncChannel<RowPage>()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await read(queries, total: snapshot.rowsTotal, into: bare, on: connection) }
@@ -125,14 +125,21 @@ extension Snapshot {
         while let page = try await reader.next(on: connection) { await channel.send(page) }
     }
 
+    private static func set(
+        _ name: StaticString, _ value: String, on connection: isolated PostgresConnection
+    ) async throws {
+        try await connection.query(
+            Query("set-\(name)", "SELECT set_config('adminexport.\(name)', $1, true) IS NOT NULL AS done", [.text(value)]))
+    }
+
     /// What the statements take from the transaction's settings.
     private static func setScope(
         _ access: Access, _ queries: SnapshotQueries, on connection: isolated PostgresConnection
     ) async throws {
-        try await PageReader.set("tenant", access.identity.tenantKey, on: connection)
+        try await set("tenant", access.identity.tenantKey, on: connection)
         guard case .groups(let roots) = access.scope else { return }
         guard case .text(let array) = Query.Parameter.texts(roots) else { preconditionFailure("arrays are text") }
-        try await PageReader.set("roots", array, on: connection)
+        try await set("roots", array, on: connection)
         try await connection.query(queries.visibleGroups)
     }
 
@@ -141,22 +148,21 @@ extension Snapshot {
     ) async throws -> Snapshot {
         try await setTimeZone(access.timeZone, on: connection)
         try await setScope(access, queries, on: connection)
-        let references = References(
-            profiles: try await names("profile", queries, on: connection),
-            groups: try await names("administrator_group", queries, on: connection),
-            teams: try await names("team", queries, on: connection))
-        let groupTree =
-            includeGroupTree
-            ? try GroupTree(copy: await copyNames(queries.groupTree, "administrator_group", on: connection)) : nil
-        let moment = try await connection.query(
-            Query("moment", "SELECT now() AS taken_at, to_char(now(), 'YYYY-MM-DD') AS day"))
-        let count = try await connection.query(queries.count)
-        guard let moment = moment.first, let count = count.first else {
+        guard let moment = try await connection.query(queries.moment).first else {
             throw DirectoryError.sourceInvalid("the database gave no count")
         }
+        let total: Int = try moment.decode("rows")
+        let few = total <= PageReader.few ? PageReader.few : 0
+        let references = References(
+            profiles: try await names("profile", queries, few: few, on: connection),
+            groups: try await names("administrator_group", queries, few: few, on: connection),
+            teams: try await names("team", queries, few: few, on: connection))
+        let groupTree =
+            includeGroupTree
+            ? try GroupTree(copy: await copyNames(queries.groupTree, "administrator_group", few: few, on: connection)) : nil
         return Snapshot(
             access: access, takenAt: try moment.decode("taken_at"), day: try moment.decode("day"),
-            rowsTotal: try count.decode("rows"), references: references, groupTree: groupTree)
+            rowsTotal: total, references: references, groupTree: groupTree)
     }
 
     /// From here on `timestamptz::date` is the tenant's day.
@@ -190,16 +196,16 @@ extension Snapshot {
     }
 
     private static func names(
-        _ relation: StaticString, _ queries: SnapshotQueries, on connection: isolated PostgresConnection
+        _ relation: StaticString, _ queries: SnapshotQueries, few: Int, on connection: isolated PostgresConnection
     ) async throws -> ReferenceNames {
-        try ReferenceNames(copy: await copyNames(queries.names(relation), relation, on: connection))
+        try ReferenceNames(copy: await copyNames(queries.names(relation), relation, few: few, on: connection))
     }
 
     private static func copyNames(
-        _ query: Query, _ relation: StaticString, on connection: isolated PostgresConnection
+        _ query: Query, _ relation: StaticString, few: Int, on connection: isolated PostgresConnection
     ) async throws -> CopyBuffer {
         let buffer = CopyBuffer()
-        guard try await PageReader.copy(query, into: buffer, on: connection, mostBytes: 64 * 1024 * 1024) else {
+        guard try await PageReader.copy(query, few: few, into: buffer, on: connection, mostBytes: 64 * 1024 * 1024) else {
             throw DirectoryError.sourceInvalid("directory.\(relation) holds over 64 MiB of names for one tenant")
         }
         return buffer

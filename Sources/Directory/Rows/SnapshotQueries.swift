@@ -1,6 +1,6 @@
 internal import Postgres
 
-/// The statements of one export's snapshot. Values reach them through transaction-local settings, since COPY takes no
+/// The statements of one export's snapshot; what gives many rows is read by COPY. Values reach them through transaction-local settings, since COPY takes no
 /// parameters; what is put together here are words of the program.
 struct SnapshotQueries {
     /// The longest text that is read: enough that a cell's 32,767 UTF-16 units are passed, so that the writer sees the cut
@@ -51,8 +51,14 @@ struct SnapshotQueries {
             """)
     }
 
-    var count: Query {
-        Query("count", "SELECT count(*) AS rows FROM directory.administrator a WHERE \(visible)")
+    /// The moment of the snapshot, its day in the tenant's time zone, and how many administrators it has.
+    var moment: Query {
+        Query(
+            "moment",
+            """
+            SELECT now() AS taken_at, to_char(now(), 'YYYY-MM-DD') AS day,
+                (SELECT count(*) FROM directory.administrator a WHERE \(visible)) AS rows
+            """)
     }
 
     /// Key and name in code point order.
@@ -60,8 +66,7 @@ struct SnapshotQueries {
         Query(
             "names-of-\(relation)",
             """
-            COPY (SELECT id, name::text FROM directory.\(relation) WHERE tenant_id = \(tenant)
-                  ORDER BY name::text COLLATE "C") TO STDOUT (FORMAT binary)
+            SELECT id, name::text FROM directory.\(relation) WHERE tenant_id = \(tenant) ORDER BY name::text COLLATE "C"
             """)
     }
 
@@ -74,15 +79,15 @@ struct SnapshotQueries {
         return Query(
             "group-tree",
             """
-            COPY (SELECT id, parent_id, name::text FROM directory.administrator_group WHERE \(condition)
-                  ORDER BY name::text COLLATE "C", id) TO STDOUT (FORMAT binary)
+            SELECT id, parent_id, name::text FROM directory.administrator_group WHERE \(condition)
+            ORDER BY name::text COLLATE "C", id
             """)
     }
 
-    /// A page of administrators after `adminexport.last`, which is where the page before it ended, or the first one.
+    /// Administrators after `adminexport.last`, which is where the page before ended, or all.
     ///
     /// Needs an index on `administrator (tenant_id, id)`.
-    func administrators(first: Bool, limit: Int) -> Query {
+    func administrators(first: Bool) -> Query {
         // `left` looks at each character, and `octet_length` at none.
         func text(_ column: String) -> String {
             """
@@ -93,11 +98,11 @@ struct SnapshotQueries {
         return Query(
             "administrators",
             """
-            COPY (SELECT a.id, \(text("name")), \(text("email")), \(text("phone")), a.profile_id,
-                      a.main_group_id, a.created_at::date, a.updated_at::date\(includeDisabled ? ", a.status = 'enabled'" : "")
-                  FROM directory.administrator a
-                  WHERE \(visible) \(first ? "" : "AND a.id > \(setting("last", keys.administrator))")
-                  ORDER BY a.id LIMIT \(limit)) TO STDOUT (FORMAT binary)
+            SELECT a.id, \(text("name")), \(text("email")), \(text("phone")), a.profile_id,
+                a.main_group_id, a.created_at::date, a.updated_at::date\(includeDisabled ? ", a.status = 'enabled'" : "")
+            FROM directory.administrator a
+            WHERE \(visible) \(first ? "" : "AND a.id > \(setting("last", keys.administrator))")
+            ORDER BY a.id
             """)
     }
 
@@ -135,9 +140,9 @@ struct SnapshotQueries {
         return Query(
             "links-of-\(relation)",
             """
-            COPY (SELECT l.administrator_id, l.\(column)
-                  FROM directory.administrator a JOIN directory.\(relation) l ON l.administrator_id = a.id
-                  WHERE \(condition) ORDER BY a.id) TO STDOUT (FORMAT binary)
+            SELECT l.administrator_id, l.\(column)
+            FROM directory.administrator a JOIN directory.\(relation) l ON l.administrator_id = a.id
+            WHERE \(condition) ORDER BY a.id
             """)
     }
 }

@@ -129,7 +129,7 @@ package struct ExportService: Sendable {
             return .anyone(ofTenants: tenants)
         case .actor(let caller):
             let identity = try await Identity.find(caller.reference, keys: contract.keys, on: connection)
-            return JobStore.Owner(tenantKey: identity.tenantKey, actorKey: identity.actorKey)
+            return JobStore.Owner.actor(tenantKey: identity.tenantKey, actorKey: identity.actorKey)
         }
     }
 
@@ -228,7 +228,8 @@ package struct ExportService: Sendable {
                 let access = try await Access.check(caller.reference, keys: contract.keys, on: connection)
                 let identity = access.identity
                 let job = try await jobs.get(
-                    id, owner: JobStore.Owner(tenantKey: identity.tenantKey, actorKey: identity.actorKey), on: connection)
+                    id, owner: JobStore.Owner.actor(tenantKey: identity.tenantKey, actorKey: identity.actorKey),
+                    on: connection)
                 guard job.state == .succeeded, let name = job.archiveName, let result = job.result else {
                     throw JobsError.notReady(job.state)
                 }

@@ -10,6 +10,13 @@ package struct JobDatabase: Sendable {
         self.role = role
     }
 
+    /// The same for a body that runs one statement, at most.
+    package func statement<Result: Sendable>(
+        _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        try await pool.withStatement(role: role, body)
+    }
+
     package func transaction<Result: Sendable>(
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {

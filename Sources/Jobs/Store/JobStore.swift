@@ -36,14 +36,16 @@ package struct JobStore: Sendable {
     package func enqueue(
         _ request: Request, limit: Int, peer: Peer, on connection: isolated PostgresConnection
     ) async throws -> Job {
-        try await connection.query(
-            Query(
-                "make-slot", "INSERT INTO adminexport.tenant_slot (tenant_key) VALUES ($1) ON CONFLICT DO NOTHING",
-                [.text(request.tenantKey)]))
-        try await connection.query(
-            Query(
-                "lock-slot", "SELECT running FROM adminexport.tenant_slot WHERE tenant_key = $1 FOR UPDATE",
-                [.text(request.tenantKey)]))
+        let slot = Query(
+            "lock-slot", "SELECT running FROM adminexport.tenant_slot WHERE tenant_key = $1 FOR UPDATE",
+            [.text(request.tenantKey)])
+        if try await connection.query(slot).isEmpty {
+            try await connection.query(
+                Query(
+                    "make-slot", "INSERT INTO adminexport.tenant_slot (tenant_key) VALUES ($1) ON CONFLICT DO NOTHING",
+                    [.text(request.tenantKey)]))
+            try await connection.query(slot)
+        }
         if let idempotency = request.idempotency, let job = try await repeated(request, idempotency, on: connection) {
             return job
         }
@@ -72,7 +74,7 @@ package struct JobStore: Sendable {
         try await Audit.record(
             .requested, job: id, tenant: request.tenantSlug, actorKey: request.actorKey, actorEmail: request.actorEmail,
             peer: peer, details: request.options, on: connection)
-        return try await get(id, owner: Owner(tenantKey: request.tenantKey, actorKey: request.actorKey), on: connection)
+        return try await get(id, owner: .actor(tenantKey: request.tenantKey, actorKey: request.actorKey), on: connection)
     }
 
     /// How long a place in a full queue may take to become free: the median of the last runs, from 1 s to 60 s.
@@ -107,27 +109,21 @@ package struct JobStore: Sendable {
     }
 
     /// Whose job it must be.
-    package struct Owner: Sendable {
-        let tenantKey: String?
-        let actorKey: String?
-        let tenantSlugs: [String]?
+    package enum Owner: Sendable {
+        case actor(tenantKey: String, actorKey: String)
+        /// Whoever's, for operators: of jobs that were asked for under one of these slugs; nil for all.
+        case anyone(ofTenants: [String]?)
 
-        package init(tenantKey: String, actorKey: String) {
-            self.tenantKey = tenantKey
-            self.actorKey = actorKey
-            tenantSlugs = nil
-        }
-
-        private init(tenantSlugs: [String]?) {
-            (tenantKey, actorKey) = (nil, nil)
-            self.tenantSlugs = tenantSlugs
-        }
-
-        /// Whoever's, for operators.
+        /// A condition on `adminexport.job j`, made of the program's own words, and the values of its parameters.
         ///
-        /// - Parameter slugs: of jobs that were asked for under one of these; nil for all.
-        package static func anyone(ofTenants slugs: [String]?) -> Owner {
-            Owner(tenantSlugs: slugs)
+        /// One for each case, so that each has one good plan.
+        func condition(from first: Int) -> (sql: String, values: [Query.Parameter]) {
+            switch self {
+            case .actor(let tenant, let actor):
+                ("j.tenant_key = $\(first) AND j.actor_key = $\(first + 1)", [.text(tenant), .text(actor)])
+            case .anyone(let slugs?): ("j.tenant_slug = ANY ($\(first)::text[])", [.texts(slugs)])
+            case .anyone(nil): ("true", [])
+            }
         }
     }
 
@@ -135,18 +131,11 @@ package struct JobStore: Sendable {
     package func get(
         _ id: JobID, owner: Owner, on connection: isolated PostgresConnection
     ) async throws -> Job {
+        let owned = owner.condition(from: 2)
         let rows = try await connection.query(
             Query(
-                "get",
-                """
-                SELECT \(Job.columns) FROM \(Job.source)
-                WHERE j.id = $1::uuid AND ($2::text IS NULL OR j.tenant_key = $2) AND ($3::text IS NULL OR j.actor_key = $3)
-                    AND ($4::text[] IS NULL OR j.tenant_slug = ANY ($4))
-                """,
-                [
-                    .text(id.description), .text(owner.tenantKey), .text(owner.actorKey),
-                    owner.tenantSlugs.map { .texts($0) } ?? .text(nil),
-                ]))
+                "get", "SELECT \(Job.columns) FROM \(Job.source) WHERE j.id = $1::uuid AND \(owned.sql)",
+                [.text(id.description)] + owned.values))
         guard let row = rows.first else { throw JobsError.notFound }
         return try Job(row)
     }
@@ -173,21 +162,17 @@ package struct JobStore: Sendable {
     package func list(
         owner: Owner, states: [JobState], before: JobID?, limit: Int, on connection: isolated PostgresConnection
     ) async throws -> [Job] {
+        let owned = owner.condition(from: before == nil ? 3 : 4)
         let rows = try await connection.query(
             Query(
                 "list",
                 """
                 SELECT \(Job.columns) FROM \(Job.source)
-                WHERE ($1::text IS NULL OR j.tenant_key = $1) AND ($2::text IS NULL OR j.actor_key = $2)
-                    AND ($3::text[] IS NULL OR j.tenant_slug = ANY ($3)) AND j.state = ANY ($4::text[])
-                    AND ($5::uuid IS NULL OR j.id < $5::uuid)
-                ORDER BY j.id DESC LIMIT $6::int
+                WHERE j.state = ANY ($1::text[]) AND \(before == nil ? "" : "j.id < $3::uuid AND ")\(owned.sql)
+                ORDER BY j.id DESC LIMIT $2::int
                 """,
-                [
-                    .text(owner.tenantKey), .text(owner.actorKey), owner.tenantSlugs.map { .texts($0) } ?? .text(nil),
-                    .texts((states.isEmpty ? JobState.allCases : states).map(\.rawValue)), .text(before?.description),
-                    .integer(limit),
-                ]))
+                [.texts((states.isEmpty ? JobState.allCases : states).map(\.rawValue)), .integer(limit)]
+                    + (before.map { [.text($0.description)] } ?? []) + owned.values))
         return try rows.map { try Job($0) }
     }
 

@@ -94,7 +94,8 @@ extension LeaseStore {
     ///
     /// - Parameters:
     ///   - event: what is written to the audit trail, as SQL over the changed row; null for nothing.
-    ///   - notifies: wakes workers, of other processes too: somebody else may have the job now.
+    ///   - notifies: wakes workers, of other processes too: somebody else may have the job now. Else it wakes those who wait for
+    ///     the job.
     private func fenced(
         _ name: String, event: String, details: String = Self.attemptDetails, needsLease: Bool = true, _ changes: String,
         _ values: [Query.Parameter], notifies: Bool = false
@@ -108,7 +109,7 @@ extension LeaseStore {
                     AND l.epoch = $2::int\(needsLease ? " AND l.expires_at > clock_timestamp()" : "")
                 FOR UPDATE OF j, l
             ), \(Self.release(changes)), \(Self.audit(event: event, "changed", reason: "error_kind", details: details))
-            SELECT id\(notifies ? ", \(QueueSignal.sql)" : "") FROM changed
+            SELECT id, \(notifies ? QueueSignal.sql : QueueSignal.endedSQL) FROM changed
             """, values)
     }
 

@@ -2,9 +2,11 @@ package import Logging
 internal import ServiceLifecycle
 private import Synchronization
 
-/// Tells whoever wants to know when jobs change: one query in a tick, however many watch.
+/// Tells whoever wants to know when jobs change: one query in a tick, however many watch, and one more when a job ends.
 package final class JobWatch: Service {
     private static let tick: Duration = .milliseconds(250)
+    /// While nobody watches; a bound and no more.
+    private static let idle: Duration = .seconds(3_600)
 
     package typealias Tell = @Sendable (Result<Job, any Error>) -> Void
 
@@ -12,9 +14,8 @@ package final class JobWatch: Service {
     private let store = JobStore()
     private let logger: Logger
     private let state = Mutex(State())
-    /// Ends the wait for somebody to come.
-    private let wakeUps: AsyncStream<Void>
-    private let wakeUp: AsyncStream<Void>.Continuation
+    /// Rung when a job is over, so that nobody waits for the next tick; and when somebody comes.
+    package let bell = Bell()
 
     private struct State {
         var list = WatchList<Job>()
@@ -24,7 +25,6 @@ package final class JobWatch: Service {
     package init(database: JobDatabase, logger: Logger) {
         self.database = database
         self.logger = logger
-        (wakeUps, wakeUp) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
     /// Has a watcher told of changes; see ``WatchList`` for when.
@@ -35,12 +35,14 @@ package final class JobWatch: Service {
     ///   - continuously: until the job is final, through times without a database; else once, also of a fault.
     /// - Returns: what ``cancel(_:)`` takes.
     package func watch(_ job: Job, after revision: Int, continuously: Bool, _ tell: @escaping Tell) -> Int {
-        let id = state.withLock { state in
+        let (id, isFirst) = state.withLock { state in
+            let isFirst = state.list.isEmpty
             let id = state.list.add(job, after: revision, continuously: continuously, at: .now)
             state.watchers[id] = tell
-            return id
+            return (id, isFirst)
         }
-        wakeUp.yield()
+        // Else it is the next tick that finds the newcomer.
+        if isFirst { bell.ring() }
         return id
     }
 
@@ -74,11 +76,10 @@ package final class JobWatch: Service {
     package func run() async throws {
         await cancelWhenGracefulShutdown {
             var hasFailed = false
-            for await _ in self.wakeUps {
-                while !Task.isCancelled, self.state.withLock({ !$0.list.isEmpty }) {
-                    hasFailed = await self.ask(hasFailed: hasFailed)
-                    try? await Task.sleep(for: Self.tick)
-                }
+            while !Task.isCancelled {
+                let isWatched = self.state.withLock { !$0.list.isEmpty }
+                if isWatched { hasFailed = await self.ask(hasFailed: hasFailed) }
+                await self.bell.sleep(for: isWatched ? Self.tick : Self.idle)
             }
         }
     }
@@ -87,7 +88,7 @@ package final class JobWatch: Service {
     private func ask(hasFailed: Bool) async -> Bool {
         let questions = state.withLock { $0.list.questions(at: .now) }
         do {
-            let jobs = try await database.transaction { [store] in try await store.changed(since: questions, on: $0) }
+            let jobs = try await database.statement { [store] in try await store.changed(since: questions, on: $0) }
             for (tell, news) in answers(jobs, questions) {
                 switch news {
                 case .job(let job): tell(.success(job))

@@ -61,7 +61,7 @@ struct Heartbeat: Sendable {
     ) async throws -> LeaseStore.Renewal? {
         try await withThrowingTaskGroup(of: LeaseStore.Renewal?.self) { group in
             group.addTask {
-                try await database.transaction { connection in
+                try await database.statement { connection in
                     writing
                         ? try await leases.renew(
                             job, rowsDone: current.rowsDone, rowsTotal: current.rowsTotal, on: connection)

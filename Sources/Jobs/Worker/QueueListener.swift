@@ -10,12 +10,17 @@ package struct QueueListener: Service {
     private static let pulse: Duration = .seconds(60)
 
     private let options: ConnectionOptions
-    private let bells: [Bell]
+    private let work: [Bell]
+    private let ends: [Bell]
     private let logger: Logger
 
-    package init(_ options: ConnectionOptions, ringing bells: [Bell], logger: Logger) {
+    /// - Parameters:
+    ///   - work: rung when there is something to do.
+    ///   - ends: rung when a job is over.
+    package init(_ options: ConnectionOptions, work: [Bell], ends: [Bell], logger: Logger) {
         self.options = options
-        self.bells = bells
+        self.work = work
+        self.ends = ends
         self.logger = logger
     }
 
@@ -47,13 +52,13 @@ package struct QueueListener: Service {
         try await connection.listen(QueueSignal.channel)
         started()
         // What was said before nobody heard.
-        bells.forEach { $0.ring() }
+        (work + ends).forEach { $0.ring() }
         while !Task.isCancelled {
-            if try await connection.notification(within: Self.pulse) {
-                bells.forEach { $0.ring() }
-            } else {
-                try await connection.query(Query("pulse", "SELECT 1 AS one"))
-            }
+            let words = try await connection.notifications(within: Self.pulse)
+            if words.isEmpty { try await connection.query(Query("pulse", "SELECT 1 AS one")) }
+            if words.contains(QueueSignal.ended) { ends.forEach { $0.ring() } }
+            // Whatever else is said, by other versions too, is a reason to look.
+            if words.contains(where: { $0 != QueueSignal.ended }) { work.forEach { $0.ring() } }
         }
     }
 }

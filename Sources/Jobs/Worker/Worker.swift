@@ -179,7 +179,7 @@ package struct Worker: Service {
             let before = ContinuousClock.now
             // Until the answer is here it may be one that gets lost.
             mayHoldUnknown = true
-            let job = try await worker.database.transaction { connection in
+            let job = try await worker.database.statement { connection in
                 try await worker.leases.claim(worker: worker.id.description, on: connection)
             }
             mayHoldUnknown = false
@@ -192,7 +192,7 @@ package struct Worker: Service {
         /// Gives back what a claim has taken whose answer got lost, instead of letting its lease run out.
         private mutating func returnUnknown(_ worker: Worker) async throws {
             while mayHoldUnknown {
-                mayHoldUnknown = try await worker.database.transaction { connection in
+                mayHoldUnknown = try await worker.database.statement { connection in
                     try await worker.leases.returnUnknown(
                         of: worker.id.description, except: worker.running.own, on: connection)
                 }
@@ -203,7 +203,7 @@ package struct Worker: Service {
         @discardableResult
         private mutating func look(_ worker: Worker) async throws -> LeaseStore.Outlook {
             func outlook() async throws -> LeaseStore.Outlook {
-                try await worker.database.transaction { connection in
+                try await worker.database.statement { connection in
                     try await worker.leases.look(
                         worker: worker.id.description, history: worker.configuration.history,
                         own: worker.running.own, on: connection)
@@ -249,7 +249,7 @@ package struct Worker: Service {
                 let row = LeaseStore.WorkerRow(
                     id: worker.id.description, host: worker.configuration.host, version: worker.configuration.version,
                     slots: worker.configuration.slots)
-                try await worker.database.transaction { try await worker.leases.register(row, storage: storage, on: $0) }
+                try await worker.database.statement { try await worker.leases.register(row, storage: storage, on: $0) }
                 registered = (.now, storage)
             }
         }
@@ -436,7 +436,7 @@ package struct Worker: Service {
     }
 
     private func ended(_ job: ClaimedJob, _ end: LeaseStore.End) async throws -> Bool {
-        try await database.transaction { try await leases.end(job, end, on: $0) }
+        try await database.statement { try await leases.end(job, end, on: $0) }
     }
 
     /// Gives the job back, and throws its result away once no statement that is still on its way can publish it: the row is in

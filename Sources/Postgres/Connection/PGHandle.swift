@@ -159,6 +159,23 @@ struct PGResult: ~Copyable {
             sqlState: sqlState, serverMessage: message, hint: field(Int32(UInt8(ascii: "H"))), query: query)
     }
 
+    var rowCount: Int { Int(PQntuples(raw)) }
+
+    /// The rows and the trailer, in the binary format of COPY.
+    func append(to buffer: CopyBuffer) {
+        let width = PQnfields(raw)
+        for row in 0..<PQntuples(raw) {
+            buffer.append(bigEndian: Int16(width))
+            for column in 0..<width {
+                let isNull = PQgetisnull(raw, row, column) != 0
+                let length = isNull ? -1 : PQgetlength(raw, row, column)
+                buffer.append(bigEndian: length)
+                if !isNull, let value = PQgetvalue(raw, row, column) { buffer.append(value, Int(length)) }
+            }
+        }
+        buffer.append(bigEndian: Int16(-1))
+    }
+
     func rows(query: String) -> [Row] {
         let width = PQnfields(raw)
         let columns = Row.Columns(

@@ -9,10 +9,8 @@ extension PostgresConnection {
     /// - Throws: ``PostgresError``; `unexpectedResult` behind a pooler, which may lend another session for each
     ///   transaction.
     package func listen(_ channel: String) async throws {
-        // A pooler makes up the process number that it tells its clients. What it lends for a transaction must not be left
-        // listening, for nobody would ever read what it hears.
-        let process: Int? = try await query(Query("process", "SELECT pg_backend_pid() AS process")).first?.decode("process")
-        guard process == Int(PQbackendPID(handle.raw)) else {
+        // What a pooler lends for a transaction must not be left listening, for nobody would ever read what it hears.
+        guard try isServer() else {
             throw PostgresError(
                 .unexpectedResult, "a pooler stands between here and the server, and the session may not be kept")
         }
@@ -21,9 +19,9 @@ extension PostgresConnection {
 
     /// Waits for notifications on the connection's own thread.
     ///
-    /// - Returns: whether there was one; several count as one.
+    /// - Returns: what was said, once where it was said several times; nothing where nobody spoke in the time.
     /// - Throws: ``PostgresError/Code/connectionLost``; `CancellationError`, after which the connection may be used again.
-    package func notification(within time: Duration) async throws -> Bool {
+    package func notifications(within time: Duration) async throws -> Set<String> {
         try Task.checkCancellation()
         let interrupt = try Interrupt()
         return try await withTaskCancellationHandler {
@@ -33,8 +31,9 @@ extension PostgresConnection {
                     isDead = true
                     throw handle.lost(during: "notification")
                 }
-                if takeNotifications() { return true }
-                guard interrupt.wait(with: PQsocket(handle.raw), until: deadline) else { return false }
+                let found = takeNotifications()
+                if !found.isEmpty { return found }
+                guard interrupt.wait(with: PQsocket(handle.raw), until: deadline) else { return [] }
                 try Task.checkCancellation()
             }
         } onCancel: {
@@ -42,11 +41,11 @@ extension PostgresConnection {
         }
     }
 
-    private func takeNotifications() -> Bool {
-        var found = false
+    private func takeNotifications() -> Set<String> {
+        var found: Set<String> = []
         while let notification = PQnotifies(handle.raw) {
+            found.insert(notification.pointee.extra.map { String(cString: $0) } ?? "")
             PQfreemem(notification)
-            found = true
         }
         return found
     }

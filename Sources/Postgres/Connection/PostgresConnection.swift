@@ -12,10 +12,12 @@ package actor PostgresConnection {
     let handle: PGHandle
     private let statementTimeout: Duration?
     let cancelGrace: Duration
-    private let transactionSettings: String
+    /// What holds in each transaction, as a script; behind a pooler it is a part of each.
+    private let settings: [String]
     let canceller: Canceller
     var isDead = false
     var isCopying = false
+    private var session = Session()
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
@@ -48,7 +50,7 @@ package actor PostgresConnection {
         self.queue = queue
         statementTimeout = options.statementTimeout
         cancelGrace = options.cancelGrace
-        transactionSettings = Self.settings(options)
+        settings = Self.settings(options)
         handle = try PGHandle.connect(options)
         canceller = Canceller(PQgetCancel(handle.raw))
     }
@@ -59,17 +61,27 @@ package actor PostgresConnection {
         if PQparameterStatus(handle.raw, "server_encoding").map({ String(cString: $0) }) == "SQL_ASCII" {
             try runScript("connection-settings", "SET client_encoding = 'SQL_ASCII'")
         }
+        session.isOwn = try isServer()
+        if session.isOwn {
+            // A statement here has one good plan, whatever its parameters are: made once, not each time.
+            let settings = settings + ["plan_cache_mode = force_generic_plan"]
+            try runScript("connection-settings", settings.map { "SET \($0)" }.joined(separator: "; "))
+        }
     }
 
-    /// What holds in each transaction. Set in each one anew: behind a pooler the next may run on another session, and what is
-    /// set for a session would stay there for strangers.
-    private static func settings(_ options: ConnectionOptions) -> String {
+    /// Whether no pooler stands between: it makes up the process number that it tells its clients.
+    func isServer() throws -> Bool {
+        let process: Int? = try run(Query("process", "SELECT pg_backend_pid() AS process")).rows.first?.decode("process")
+        return process == Int(PQbackendPID(handle.raw))
+    }
+
+    private static func settings(_ options: ConnectionOptions) -> [String] {
         let timeout = options.statementTimeout.map(milliseconds) ?? 0
         let idle = milliseconds(options.idleInTransactionTimeout)
-        return """
-            ; SET LOCAL statement_timeout = \(timeout); SET LOCAL idle_in_transaction_session_timeout = \(idle); \
-            SET LOCAL DateStyle = 'ISO'; SET LOCAL TimeZone = 'UTC'
-            """
+        return [
+            "statement_timeout = \(timeout)", "idle_in_transaction_session_timeout = \(idle)", "DateStyle = 'ISO'",
+            "TimeZone = 'UTC'",
+        ]
     }
 
     private static func milliseconds(_ duration: Duration) -> Int {
@@ -87,12 +99,34 @@ package actor PostgresConnection {
 
     // MARK: Statements
 
-    /// Runs one statement outside a transaction and gives its rows.
+    /// Runs one statement, outside a transaction or in the one that is under way, and gives its rows.
     ///
     /// - Throws: ``PostgresError``, or `CancellationError` where the task was cancelled.
     @discardableResult
     package func query(_ query: Query) async throws -> [Row] {
-        try await withCancellation { try $0.run(query).rows }
+        try await withCancellation { connection in
+            switch connection.session.use {
+            case .free: try connection.assume(nil)
+            case .statement: connection.session.use = .over
+            case .over: preconditionFailure("two statements where one was announced")
+            case .transaction: break
+            }
+            return try connection.run(query).rows
+        }
+    }
+
+    /// Has the body run one statement, at most, that is a transaction of its own.
+    ///
+    /// Where no pooler stands between this is one message there and one back: the role stays the session's, and the statement is
+    /// prepared once. Behind one it is a transaction like others.
+    package func withStatement<Result: Sendable>(
+        role: String, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        guard session.isOwn else { return try await withTransaction(role: role, body) }
+        try await withCancellation { try $0.assume(role) }
+        session.use = .statement
+        defer { session.use = .free }
+        return try await body(self)
     }
 
     /// Runs statements that the program itself wrote, several at once; they take no values.
@@ -112,11 +146,17 @@ package actor PostgresConnection {
     ) async throws -> Result {
         var begin = "BEGIN ISOLATION LEVEL \(isolation.rawValue)\(readOnly ? " READ ONLY" : "")"
         if let snapshot { begin += "; SET TRANSACTION SNAPSHOT '\(snapshot.text)'" }
-        begin += transactionSettings
-        if let role { begin += "; SET LOCAL ROLE \(role)" }
+        if !session.isOwn {
+            // In each one anew: the next may run on another session, and what is set for a session would stay there for strangers.
+            begin += settings.map { "; SET LOCAL \($0)" }.joined()
+            if let role { begin += "; SET LOCAL ROLE \(role)" }
+        }
         do {
             // A role that may not be assumed leaves a transaction behind that has failed.
+            if session.isOwn { try await withCancellation { try $0.assume(role) } }
             try await script("begin", begin)
+            session.use = .transaction
+            defer { session.use = .free }
             let result = try await body(self)
             try await script("commit", "COMMIT")
             return result
@@ -153,10 +193,54 @@ package actor PostgresConnection {
         case repeatableRead = "REPEATABLE READ"
     }
 
+    /// Runs a statement within the transaction that is under way, and puts its rows into the buffer as a binary COPY would.
+    ///
+    /// For few rows: they are all held twice. A COPY is planned anew each time, and this is prepared.
+    ///
+    /// - Returns: whether there are no more than so many; else the buffer is empty.
+    package func rows(of query: Query, atMost most: Int, into buffer: CopyBuffer) async throws -> Bool {
+        try await withCancellation { connection in
+            let statement = connection.session.isOwn ? try connection.prepared(query) : nil
+            try connection.send(query, as: statement, binary: true)
+            return try connection.finish(query.name) { result in
+                buffer.removeAll()
+                guard result.rowCount <= most else { return false }
+                buffer.beginCopy()
+                result.append(to: buffer)
+                return true
+            } ?? false
+        }
+    }
+
     // MARK: libpq
 
     private struct Outcome {
         let rows: [Row]
+    }
+
+    /// What a statement that comes now is part of.
+    private enum Use {
+        /// Nothing: it runs as the login.
+        case free
+        /// It is the one that was announced, or that one has run.
+        case statement, over
+        case transaction
+    }
+
+    /// What is set for a session that nobody else uses.
+    private struct Session {
+        /// No pooler stands between, so what is set for the session stays this connection's.
+        var isOwn = false
+        var use = Use.free
+        var role: String?
+        var statements = PreparedStatements()
+    }
+
+    /// Makes the role the session's, or goes back to the login's own.
+    private func assume(_ role: String?) throws {
+        guard session.isOwn, session.role != role else { return }
+        try runScript("assume-role", role.map { "SET ROLE \($0)" } ?? "RESET ROLE")
+        session.role = role
     }
 
     func deadline() -> ContinuousClock.Instant? {
@@ -166,8 +250,35 @@ package actor PostgresConnection {
 
     private func run(_ query: Query) throws -> Outcome {
         guard !isCopying else { throw PostgresError(.unexpectedResult, "a COPY is running", query: query.name) }
-        try send(query, binary: true)
-        return Outcome(rows: try finish(query.name))
+        let statement = session.isOwn ? try prepared(query) : nil
+        try send(query, as: statement, binary: true)
+        do {
+            return Outcome(rows: try finish(query.name))
+        } catch let error as PostgresError where statement != nil && error.sqlState == SQLState.featureNotSupported {
+            // "cached plan must not change result type": a relation was altered. The next connection prepares it anew.
+            isDead = true
+            throw PostgresError(
+                .connectionLost, "a relation was altered while it was in use", sqlState: nil,
+                serverMessage: error.serverMessage, query: query.name)
+        }
+    }
+
+    /// The name under which the statement is prepared, which is done at its first use; nil for one too many.
+    private func prepared(_ query: Query) throws -> String? {
+        if session.statements.arePlansOld(at: .now) {
+            // Between two statements of a transaction as well.
+            try runScript("discard-plans", "DISCARD PLANS")
+            session.statements.renewPlans(at: .now)
+        }
+        if let name = session.statements.name(of: query.sql) { return name }
+        guard let name = session.statements.newName() else { return nil }
+        guard !isDead, PQsendPrepare(handle.raw, name, query.sql, 0, nil) == 1 else {
+            isDead = true
+            throw handle.lost(during: query.name)
+        }
+        _ = try finish(query.name)
+        session.statements.keep(name, for: query.sql, at: .now)
+        return name
     }
 
     private func runScript(_ name: String, _ sql: String) throws {
@@ -178,14 +289,18 @@ package actor PostgresConnection {
         _ = try finish(name)
     }
 
-    /// Reads every result of what was sent; the rows of the last one, or the first error.
     private func finish(_ name: String) throws -> [Row] {
+        try finish(name) { $0.rows(query: name) } ?? []
+    }
+
+    /// Reads every result of what was sent; what the body makes of the last one with rows, or the first error.
+    private func finish<Value>(_ name: String, _ body: (borrowing PGResult) -> Value) throws -> Value? {
         let deadline = deadline()
-        var rows: [Row] = []
+        var rows: Value?
         var fault: PostgresError?
         while let result = try nextResult(of: name, deadline: deadline) {
             switch result.status {
-            case PGRES_TUPLES_OK: rows = result.rows(query: name)
+            case PGRES_TUPLES_OK: rows = body(result)
             case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: break
             default: fault = fault ?? result.fault(query: name)
             }
@@ -195,7 +310,8 @@ package actor PostgresConnection {
         return rows
     }
 
-    func send(_ query: Query, binary: Bool) throws {
+    /// - Parameter statement: the name under which it is prepared.
+    func send(_ query: Query, as statement: String? = nil, binary: Bool) throws {
         guard !isDead else { throw handle.lost(during: query.name) }
         var copies: [UnsafeMutablePointer<CChar>?] = []
         defer { copies.forEach { free($0) } }
@@ -224,8 +340,13 @@ package actor PostgresConnection {
             }
         }
         let pointers = copies.map { UnsafePointer($0) }
-        let sent = PQsendQueryParams(
-            handle.raw, query.sql, Int32(pointers.count), nil, pointers, lengths, formats, binary ? 1 : 0)
+        let count = Int32(pointers.count)
+        let sent =
+            if let statement {
+                PQsendQueryPrepared(handle.raw, statement, count, pointers, lengths, formats, binary ? 1 : 0)
+            } else {
+                PQsendQueryParams(handle.raw, query.sql, count, nil, pointers, lengths, formats, binary ? 1 : 0)
+            }
         guard sent == 1 else {
             isDead = PQstatus(handle.raw) != CONNECTION_OK
             throw handle.lost(during: query.name)

@@ -43,6 +43,10 @@ package final class CopyBuffer: @unchecked Sendable {
         if let base = bytes.baseAddress { append(base, bytes.count) }
     }
 
+    func append(bigEndian value: some FixedWidthInteger) {
+        withUnsafeBytes(of: value.bigEndian) { append($0) }
+    }
+
     func append(_ source: UnsafeRawPointer, _ length: Int) {
         if count + length > capacity { grow(length) }
         (base.unsafelyUnwrapped + count).copyMemory(from: source, byteCount: length)

@@ -61,6 +61,14 @@ package final class PostgresPool: Sendable {
         }
     }
 
+    /// Lends a connection for one statement that is a transaction of its own; see
+    /// ``PostgresConnection/withStatement(role:_:)``.
+    package func withStatement<Result: Sendable>(
+        role: String, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        try await withConnection { try await $0.withStatement(role: role, body) }
+    }
+
     /// Lends a connection that nobody waits for, or says that there is none: for what can be done without.
     ///
     /// - Returns: nil where all are in use or none can be opened.

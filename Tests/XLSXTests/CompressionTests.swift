@@ -1,0 +1,103 @@
+import Testing
+
+@testable import XLSX
+import XLSXTestSupport
+
+/// Blocks that are compressed side by side make the file that one thread makes.
+@Suite struct CompressionTests {
+    private static let properties = WorkbookProperties(title: "t", creator: "c", application: "a", created: 0)
+
+    /// Three sheets: one of many blocks, one that is empty but for its header, one of a single block.
+    private func workbook(_ options: WorkbookOptions) throws -> [UInt8] {
+        let sink = MemorySink()
+        let writer = try WorkbookWriter(properties: Self.properties, options: options, to: sink)
+        var generator = Generator(seed: 7)
+        for (sheet, rows) in [("Many", 40_000), ("None", 0), ("Few", 10)] {
+            try writer.beginSheet(sheet, columns: [Column("Number"), Column("Often"), Column("Day", .date)])
+            for row in 0..<rows {
+                try writer.text("row \(row) \(generator.next())")
+                try writer.text("one of \(generator.next() % 50)")
+                try writer.date(daysSince1970: row % 20_000)
+                try writer.endRow()
+            }
+        }
+        _ = try writer.finish()
+        return sink.bytes
+    }
+
+    @Test(
+        "The bytes are the same on any number of threads, and each time",
+        arguments: [Compression.automatic, .level(0), .level(1), .level(6), .level(9)])
+    func threads(_ compression: Compression) throws {
+        var options = WorkbookOptions()
+        options.compression = compression
+        options.compressionThreads = 1
+        let expected = try workbook(options)
+        for threads in [1, 2, 3, 8] {
+            options.compressionThreads = threads
+            #expect(try workbook(options) == expected, "\(threads) threads")
+        }
+    }
+
+    @Test("What is compressed in blocks is what was given, and levels differ in size alone")
+    func content() throws {
+        var options = WorkbookOptions()
+        var parts: [[UInt8]] = []
+        var sizes: [Int] = []
+        for compression in [Compression.level(0), .level(1), .automatic, .level(6)] {
+            options.compression = compression
+            let bytes = try workbook(options)
+            let zip = try ZipReader(bytes)
+            // The reader holds sizes and CRC-32 to what it finds.
+            parts.append(Array(try zip.text("xl/worksheets/sheet1.xml").utf8))
+            sizes.append(bytes.count)
+        }
+        #expect(parts.allSatisfy { $0 == parts[0] })
+        // More than the first MiB, so that the automatic choice meets both of its levels.
+        #expect(parts[0].count > 4 * 1024 * 1024)
+        #expect(sizes == sizes.sorted(by: >) && sizes[1] > sizes[3])
+    }
+
+    @Test("A small workbook is as small as at level 6")
+    func small() throws {
+        var options = WorkbookOptions()
+        options.sharedStringsCapacity = 0
+        let sizes = try [Compression.automatic, .level(6), .level(1)].map { compression in
+            options.compression = compression
+            let sink = MemorySink()
+            let writer = try WorkbookWriter(properties: Self.properties, options: options, to: sink)
+            try writer.beginSheet("S", columns: [Column("A")])
+            var generator = Generator(seed: 9)
+            for row in 0..<1_000 {
+                try writer.text("administrator \(row), \(generator.next() % 100) of \(generator.next() % 1_000)")
+                try writer.endRow()
+            }
+            _ = try writer.finish()
+            return sink.bytes.count
+        }
+        #expect(sizes[0] == sizes[1] && sizes[1] < sizes[2])
+    }
+
+    @Test("Blocks of any length, the first ones of no byte too, come back as they were", arguments: [0, 1, 6, 9])
+    func blocks(_ level: Int) throws {
+        for makeDeflater in [{ try ZlibDeflater() as any Deflater }, fastestDeflater] {
+            let sink = MemorySink()
+            var zip = try ZipWriter(sink: sink, compression: .level(level), threads: 2, makeDeflater)
+            var generator = Generator(seed: 3)
+            var expected: [UInt8] = []
+            zip.beginEntry("part.xml")
+            let buffer = OutputBuffer()
+            for length in [0, 1, 0, 40_000, 5, 300_000, 32_768, 1_000_000, 0] {
+                // Half of it repeats what came before.
+                let block = (0..<length).map { $0 % 64 < 32 ? UInt8(truncatingIfNeeded: $0) : UInt8(generator.next() & 0xFF) }
+                expected += block
+                buffer.append(block)
+                try zip.write(buffer)
+            }
+            #expect(try zip.endEntry(buffer) == UInt64(expected.count))
+            try zip.finish()
+            let found = try ZipReader(sink.bytes)
+            #expect(try found.entries.map { try found.content($0) } == [expected])
+        }
+    }
+}
