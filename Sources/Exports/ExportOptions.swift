@@ -17,7 +17,22 @@ package struct ExportOptions: Codable, Hashable, Sendable {
         get throws { String(decoding: try JSON.encoder.encode(self), as: UTF8.self) }
     }
 
+    /// The four there are, as PostgreSQL spells them: to be asked for with each look at a job.
+    private static let known = Dictionary(
+        uniqueKeysWithValues: [false, true].flatMap { disabled in
+            [false, true].map { references in
+                (
+                    "{\"includeDisabled\": \(disabled), \"includeReferences\": \(references)}",
+                    ExportOptions(includeDisabled: disabled, includeReferences: references)
+                )
+            }
+        })
+
     package init(json: String) throws {
+        if let known = Self.known[json] {
+            self = known
+            return
+        }
         self = try JSONDecoder().decode(ExportOptions.self, from: Data(json.utf8))
     }
 }
@@ -42,6 +57,6 @@ package struct Warning: Codable, Hashable, Sendable {
     }
 
     package static func list(json: String) throws -> [Warning] {
-        try JSONDecoder().decode([Warning].self, from: Data(json.utf8))
+        json == "[]" ? [] : try JSONDecoder().decode([Warning].self, from: Data(json.utf8))
     }
 }

@@ -61,6 +61,7 @@ package enum WireCoding {
     }
 
     package static func encode(_ object: some WireObject) throws -> [UInt8] {
+        if let object = object as? any DirectlyEncoded { return object.json }
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
         return Array(try encoder.encode(object))

@@ -25,6 +25,7 @@ package struct ExportService: Sendable {
     private let limits: Limits
     let jobs = JobStore()
     private let question = PatientQuestion()
+    private let lookup: JobLookup
 
     package init(
         pool: PostgresPool, contract: DirectoryContract, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
@@ -36,6 +37,7 @@ package struct ExportService: Sendable {
         self.contract = contract
         self.limits = limits
         self.disk = disk
+        lookup = JobLookup(pool: pool, role: DatabaseRole.api)
     }
 
     /// Who asks: an administrator, through a process.
@@ -97,8 +99,13 @@ package struct ExportService: Sendable {
 
     /// An actor's own job. A job is visible to who asked for it also when they may not export any more.
     package func get(_ asker: Asker, job id: JobID) async throws -> Job {
-        try await transaction { connection in
-            try await jobs.get(id, owner: owner(asker, on: connection), on: connection)
+        switch asker {
+        case .actor(let caller):
+            try await lookup.job(JobLookup.Question(tenant: caller.tenant, email: caller.email, job: id))
+        case .operator(_, let tenants):
+            try await pool.withStatement(role: DatabaseRole.api) { connection in
+                try await jobs.get(id, owner: .anyone(ofTenants: tenants), on: connection)
+            }
         }
     }
 

@@ -35,7 +35,7 @@ package struct Job: Sendable {
     package let createdMonth: (year: Int, month: Int)
 
     /// The select list that ``init(_:)`` reads, for `adminexport.job j LEFT JOIN adminexport.lease l`.
-    static let columns = """
+    package static let columns = """
         j.id, j.tenant_key, j.actor_key, j.tenant_slug, j.actor_email, j.options::text AS options, j.state, j.epoch, j.attempt, j.crashes, j.hold,
         j.revision + coalesce(l.seq, 0) AS revision, j.cancel_requested_at IS NOT NULL AS cancel_requested,
         j.created_at, j.started_at, j.finished_at, j.expires_at, coalesce(l.rows_done, j.rows, 0) AS rows_done,
@@ -56,9 +56,9 @@ package struct Job: Sendable {
             archiveEpoch: archiveEpoch, isHeld: isHeld, lease: state == .running ? .lasting : nil)
     }
 
-    static let source = "adminexport.job j LEFT JOIN adminexport.lease l ON l.job = j.id"
+    package static let source = "adminexport.job j LEFT JOIN adminexport.lease l ON l.job = j.id"
 
-    init(_ row: Row) throws {
+    package init(_ row: Row) throws {
         guard let id = JobID(try row.decode("id")), let state = JobState(rawValue: try row.decode("state")) else {
             throw PostgresError(.unexpectedResult, "a job has a state that this version does not know")
         }

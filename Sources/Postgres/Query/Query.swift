@@ -38,10 +38,18 @@ extension Query.Parameter: ExpressibleByStringLiteral, ExpressibleByNilLiteral, 
     }
     /// A text array, for `$1::text[]` and casts from it.
     package static func texts(_ values: [String]) -> Self {
-        let quoted = values.map { value in
-            // By scalars: a quote with a combining mark behind it is another Character, and still a quote.
-            "\"" + value.unicodeScalars.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined() + "\""
+        var bytes: [UInt8] = [UInt8(ascii: "{")]
+        for (index, value) in values.enumerated() {
+            if index > 0 { bytes.append(UInt8(ascii: ",")) }
+            bytes.append(UInt8(ascii: "\""))
+            // By bytes: a quote with a combining mark behind it is another Character, and still a quote.
+            for byte in value.utf8 {
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
+                bytes.append(byte)
+            }
+            bytes.append(UInt8(ascii: "\""))
         }
-        return .text("{\(quoted.joined(separator: ","))}")
+        bytes.append(UInt8(ascii: "}"))
+        return .text(String(decoding: bytes, as: UTF8.self))
     }
 }
