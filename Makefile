@@ -6,7 +6,7 @@
 # make chaos-upgrade  the release before on this schema, beside this one
 # make fuzz     what takes bytes from outside under libFuzzer, for FUZZ_SECONDS each
 # make check    format, warnings as errors, the arrows between modules
-# make bench    speed and memory beside psql's COPY of the same report
+# make bench    speed and memory beside psql, other writers and pgbench; BENCH_ARGUMENTS='--rounds 5 exports' for a part
 # make bench-protocol  honest callers beside hostile ones, files by descriptor and in parts, leaks
 # make release  optimised programs in .build/release
 # make install  the programs and units, below DESTDIR and PREFIX
@@ -19,6 +19,11 @@ FUZZ_SECONDS ?= 60
 # What check-readers takes besides; CI runs it on the programs that the tests have built.
 READERS_ARGUMENTS ?=
 CHAOS_ARGUMENTS ?=
+BENCH_ARGUMENTS ?=
+# Whether programs compress with Intel's ISA-L (libisal-dev), which makes large exports faster: yes where it is there. ISAL= for no.
+ISAL ?= $(isal)
+isal := $(shell pkg-config --exists libisal 2>/dev/null && echo yes)
+traits = $(if $(ISAL),--traits ISAL)
 BIN_DIR ?= .build/release
 export BIN_DIR
 
@@ -32,8 +37,8 @@ build-requirements:
 	@Scripts/install-requirements.sh $(build_packages)
 
 release: build-requirements
-	swift build -c release --product adminexportd
-	swift build -c release --product adminexport
+	swift build -c release $(traits) --product adminexportd
+	swift build -c release $(traits) --product adminexport
 
 demo: release
 	@Scripts/install-requirements.sh $(run_packages)
@@ -75,9 +80,16 @@ traps: build-requirements
 fuzz: build-requirements
 	@Scripts/fuzz.sh $(FUZZ_SECONDS)
 
-bench: release
-	@Scripts/install-requirements.sh $(run_packages)
-	@Scripts/postgres.sh Benchmarks/bench.py
+# With programs that use ISA-L beside the others, where it is there, and the peers that can be had.
+bench: build-requirements
+	@Scripts/install-requirements.sh $(run_packages) gcc libc6-dev pkg-config python3-venv
+	-@Scripts/install-requirements.sh libxlsxwriter-dev
+	-@Scripts/install-requirements.sh libisal-dev
+	@Scripts/python.sh openpyxl XlsxWriter rustpy-xlsxwriter
+	@for product in adminexportd adminexport xlsxbench; do swift build -c release --product $$product || exit 1; done
+	@if pkg-config --exists libisal; then for product in adminexportd xlsxbench; do \
+	    swift build -c release --traits ISAL --scratch-path .build-isal --product $$product || exit 1; done; fi
+	@Scripts/postgres.sh Benchmarks/bench.py $(BENCH_ARGUMENTS)
 
 bench-protocol: release
 	@Scripts/install-requirements.sh $(run_packages)

@@ -12,6 +12,7 @@ files  the workbook of a million administrators is fetched by the command-line p
        turn: seconds, and processor time of client and service.
 soak   100,000 requests and 10,000 connections: the daemon's descriptors and resident memory before and after.
 """
+import contextlib
 import json
 import multiprocessing
 import os
@@ -24,10 +25,18 @@ import subprocess
 import sys
 import time
 
-import bench
+from benchmarks import environment, exports
 
 ACTOR = {"tenant": "acme", "administrator": "owner@acme.example"}
 PAGE = os.sysconf("SC_CLK_TCK")
+
+
+@contextlib.contextmanager
+def served(database, url, **settings):
+    """A daemon, and the environment of a client of its."""
+    with environment.service(database, url, **settings) as (process, socket):
+        yield process, {**environment.CLEAN, "ADMINEXPORT_SOCKET": str(socket), "ADMINEXPORT_TENANT": ACTOR["tenant"],
+                        "ADMINEXPORT_AS": ACTOR["administrator"]}
 
 
 def message(number, method, **params):
@@ -166,11 +175,12 @@ def honest_run(path, job, seconds):
 
 
 def crowd(seconds=15, rounds=3):
-    url, _ = bench.fill("bench_crowd", 1_000)
+    stack = contextlib.ExitStack()
+    url = stack.enter_context(environment.filled("bench_crowd", 1_000))
     limits = {"ADMINEXPORT_LIMITS_CONNECTIONS": "400", "ADMINEXPORT_LIMITS_CONNECTIONS_PER_USER": "400"}
-    with bench.service("bench_crowd", url, **limits) as (process, client):
+    with stack, served("bench_crowd", url, **limits) as (process, client):
         path = client["ADMINEXPORT_SOCKET"]
-        bench.export("bench_crowd", client)
+        exports.export("bench_crowd", client["ADMINEXPORT_SOCKET"])
         job = Line(path).ask("export.list", actor=ACTOR)["result"]["jobs"][0]["id"]
         honest_run(path, job, 3)
         before = status(process, "VmRSS")
@@ -205,15 +215,16 @@ def crowd(seconds=15, rounds=3):
 def fetch(process, client, job, *options):
     service, own, start = cpu(process), resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     with open(os.devnull, "wb") as sink:
-        subprocess.run([bench.BIN / "adminexport", "download", job, "-o", "-", *options], check=True, env=client, stdout=sink)
+        subprocess.run([environment.BIN / "adminexport", "download", job, "-o", "-", *options], check=True, env=client, stdout=sink)
     seconds, now = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     return seconds, now.ru_utime + now.ru_stime - own.ru_utime - own.ru_stime, cpu(process) - service
 
 
 def files(administrators=1_000_000, rounds=5):
-    url, _ = bench.fill("bench_files", administrators)
-    with bench.service("bench_files", url) as (process, client):
-        _, size = bench.export("bench_files", client)
+    stack = contextlib.ExitStack()
+    url = stack.enter_context(environment.filled("bench_files", administrators))
+    with stack, served("bench_files", url) as (process, client):
+        _, _, size = exports.export("bench_files", client["ADMINEXPORT_SOCKET"])
         job = Line(client["ADMINEXPORT_SOCKET"]).ask("export.list", actor=ACTOR)["result"]["jobs"][0]["id"]
         ways = {"export.open": (), "export.read": ("--in-parts",)}
         runs = {name: [] for name in ways}
@@ -232,10 +243,11 @@ def files(administrators=1_000_000, rounds=5):
 
 
 def soak(requests=100_000, connections=10_000):
-    url, _ = bench.fill("bench_soak", 1_000)
-    with bench.service("bench_soak", url) as (process, client):
+    stack = contextlib.ExitStack()
+    url = stack.enter_context(environment.filled("bench_soak", 1_000))
+    with stack, served("bench_soak", url) as (process, client):
         path = client["ADMINEXPORT_SOCKET"]
-        bench.export("bench_soak", client)
+        exports.export("bench_soak", client["ADMINEXPORT_SOCKET"])
         job = Line(path).ask("export.list", actor=ACTOR)["result"]["jobs"][0]["id"]
 
         def ask(count):

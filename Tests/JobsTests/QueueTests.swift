@@ -325,11 +325,11 @@ import Testing
             let pool = database.pool()
             var ids: [JobID] = []
             for _ in 0..<5 { ids.append(try await start(pool).id) }
-            let other = JobStore.Owner(tenantKey: "1", actorKey: "b")
+            let other = JobStore.Owner.actor(tenantKey: "1", actorKey: "b")
             await #expect(throws: JobsError.notFound) {
                 _ = try await api(pool) { [ids] in try await jobs.get(ids[0], owner: other, on: $0) }
             }
-            let mine = JobStore.Owner(tenantKey: "1", actorKey: "a")
+            let mine = JobStore.Owner.actor(tenantKey: "1", actorKey: "a")
             let page = try await api(pool) {
                 try await jobs.list(owner: mine, states: [], before: nil, limit: 2, on: $0)
             }

@@ -68,7 +68,8 @@ import Testing
         var target = [UInt8](repeating: 0xAA, count: text.count + 32)
         let isPlain = text.withUnsafeBytes { source in
             target.withUnsafeMutableBytes { target in
-                CellText.copyIfPlain(source.baseAddress.unsafelyUnwrapped, text.count, to: target.baseAddress.unsafelyUnwrapped)
+                CellText.copyIfPlain(
+                    source.baseAddress.unsafelyUnwrapped, text.count, to: target.baseAddress.unsafelyUnwrapped)
             }
         }
         let isCopied = target.starts(with: text) && target.dropFirst(text.count).allSatisfy { $0 == 0xAA }

@@ -89,7 +89,9 @@ import XLSXTestSupport
             let buffer = OutputBuffer()
             for length in [0, 1, 0, 40_000, 5, 300_000, 32_768, 1_000_000, 0] {
                 // Half of it repeats what came before.
-                let block = (0..<length).map { $0 % 64 < 32 ? UInt8(truncatingIfNeeded: $0) : UInt8(generator.next() & 0xFF) }
+                let block = (0..<length).map {
+                    $0 % 64 < 32 ? UInt8(truncatingIfNeeded: $0) : UInt8(generator.next() & 0xFF)
+                }
                 expected += block
                 buffer.append(block)
                 try zip.write(buffer)

@@ -322,7 +322,8 @@ import XLSXTestSupport
     }
 
     @Test(
-        "An error of the compressor comes through unchanged, whichever block it is, and no archive is ended", arguments: [1, 3])
+        "An error of the compressor comes through unchanged, whichever block it is, and no archive is ended",
+        arguments: [1, 3])
     func failingDeflater(_ threads: Int) throws {
         for calls in 0..<200 {
             let sink = MemorySink()

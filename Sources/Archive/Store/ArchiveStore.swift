@@ -1,4 +1,5 @@
 private import Glibc
+private import Synchronization
 package import SystemPackage
 
 /// The directory of archives: files now, object storage later.
@@ -8,6 +9,8 @@ package import SystemPackage
 package struct ArchiveStore: Sendable {
     package let root: FilePath
     let calls: any FileSystemCalls
+    /// Directories that this process has made durable, or found and made so.
+    private let known = KnownDirectories()
 
     private static let directoryMode: CInterop.Mode = 0o2750
     private static let fileMode: CInterop.Mode = 0o640
@@ -106,6 +109,22 @@ package struct ArchiveStore: Sendable {
 
     /// Starts the archive of a name. A partial that an earlier process of the same epoch left is replaced.
     package func create(_ name: ArchiveName) throws -> PartialArchive {
+        let directory = path(name).removingLastComponent()
+        if known.contains(directory.string) {
+            do {
+                return try createFile(name)
+            } catch let error as ArchiveError where error.code == .missing {
+                // Somebody has removed what was there.
+                known.remove(directory.string)
+            }
+        }
+        try createDirectories(name)
+        let archive = try createFile(name)
+        known.insert(directory.string)
+        return archive
+    }
+
+    private func createDirectories(_ name: ArchiveName) throws {
         var directory = root
         for component in name.directories {
             let parent = directory
@@ -122,6 +141,9 @@ package struct ArchiveStore: Sendable {
             // Also of one that was there: whoever made it may have stopped before this.
             try sync(parent)
         }
+    }
+
+    private func createFile(_ name: ArchiveName) throws -> PartialArchive {
         let path = path(name)
         let partial = partial(name)
         return try storage("creating an archive") {
@@ -167,5 +189,25 @@ package struct ArchiveStore: Sendable {
             throw ArchiveError(error, "removing an archive")
         }
         try sync(path.removingLastComponent())
+    }
+}
+
+/// A bounded set of paths.
+private final class KnownDirectories: Sendable {
+    private static let most = 4_096
+
+    private let paths = Mutex<Set<String>>([])
+
+    func contains(_ path: String) -> Bool { paths.withLock { $0.contains(path) } }
+
+    func insert(_ path: String) {
+        paths.withLock { paths in
+            if paths.count >= Self.most { paths.removeAll() }
+            paths.insert(path)
+        }
+    }
+
+    func remove(_ path: String) {
+        paths.withLock { _ = $0.remove(path) }
     }
 }

@@ -102,7 +102,8 @@ extension Snapshot {
         _ queries: SnapshotQueries, _ pages: PageStream, of snapshot: Snapshot, on connection: PostgresConnection,
         links second: isolated PostgresConnection
     ) async throws {
-        try await setScope(snapshot.access, queries, on: second)
+        try await set("tenant", snapshot.access.identity.tenantKey, on: second)
+        try await setGroups(snapshot.access, queries, on: second)
         let links = LinkReader(queries: queries, total: snapshot.rowsTotal)
         let bare = AsyncChannel<RowPage>()
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -132,11 +133,10 @@ extension Snapshot {
             Query("set-\(name)", "SELECT set_config('adminexport.\(name)', $1, true) IS NOT NULL AS done", [.text(value)]))
     }
 
-    /// What the statements take from the transaction's settings.
-    private static func setScope(
+    /// The groups that the actor sees, for the statements.
+    private static func setGroups(
         _ access: Access, _ queries: SnapshotQueries, on connection: isolated PostgresConnection
     ) async throws {
-        try await set("tenant", access.identity.tenantKey, on: connection)
         guard case .groups(let roots) = access.scope else { return }
         guard case .text(let array) = Query.Parameter.texts(roots) else { preconditionFailure("arrays are text") }
         try await set("roots", array, on: connection)
@@ -146,8 +146,8 @@ extension Snapshot {
     private static func open(
         _ access: Access, _ queries: SnapshotQueries, includeGroupTree: Bool, on connection: isolated PostgresConnection
     ) async throws -> Snapshot {
-        try await setTimeZone(access.timeZone, on: connection)
-        try await setScope(access, queries, on: connection)
+        try await setTimeZone(access, on: connection)
+        try await setGroups(access, queries, on: connection)
         guard let moment = try await connection.query(queries.moment).first else {
             throw DirectoryError.sourceInvalid("the database gave no count")
         }
@@ -165,14 +165,20 @@ extension Snapshot {
             rowsTotal: total, references: references, groupTree: groupTree)
     }
 
-    /// From here on `timestamptz::date` is the tenant's day.
+    /// From here on `timestamptz::date` is the tenant's day, and statements know the tenant.
     ///
     /// PostgreSQL takes more than the names of zones: `Mars5` or `UTC+2` is to it a POSIX zone, the latter two hours *west*
     /// of Greenwich, and `5` an offset. Nobody means that, so a name with a digit has to be one that it lists.
-    private static func setTimeZone(_ name: String, on connection: isolated PostgresConnection) async throws {
+    private static func setTimeZone(_ access: Access, on connection: isolated PostgresConnection) async throws {
+        let name = access.timeZone
         do {
             try await connection.query(
-                Query("set-time-zone", "SELECT set_config('TimeZone', $1, true) IS NOT NULL AS done", [.text(name)]))
+                Query(
+                    "set-time-zone",
+                    """
+                    SELECT set_config('TimeZone', $1, true) IS NOT NULL AS zone,
+                        set_config('adminexport.tenant', $2, true) IS NOT NULL AS tenant
+                    """, [.text(name), .text(access.identity.tenantKey)]))
         } catch let error as PostgresError where error.sqlState?.hasPrefix("22") == true {
             // Class 22, data exception: no such zone, or no such interval where the name begins like one.
             throw unknownTimeZone(name)

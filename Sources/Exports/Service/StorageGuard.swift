@@ -9,8 +9,13 @@ package actor StorageGuard {
     private let disk: ArchiveDisk
     private let leastFree: Int
     private var condition = Condition.ok
+    /// When the disk was found well last.
+    private var found: ContinuousClock.Instant?
     private let question = PatientQuestion()
     private static let patience: Duration = .seconds(3)
+    /// For so long what was found holds: a worker that claims a hundred jobs a second does not look as often. Each export looks
+    /// again for itself.
+    private static let freshness: Duration = .milliseconds(250)
 
     private enum Condition: String {
         case ok
@@ -37,6 +42,7 @@ package actor StorageGuard {
 
     /// - Throws: ``ArchiveError``, or a fault of the database.
     func verify() async throws {
+        if condition == .ok, let found, found.duration(to: .now) < Self.freshness { return }
         // A database that does not answer is no fault of the disk's.
         try await check.load()
         do {
@@ -57,6 +63,7 @@ package actor StorageGuard {
             }
             if condition != .ok { try await disk.probe() }
             condition = .ok
+            found = .now
         } catch let error as ArchiveError {
             condition = Condition(error)
             throw error

@@ -49,32 +49,35 @@ package struct JobStore: Sendable {
         if let idempotency = request.idempotency, let job = try await repeated(request, idempotency, on: connection) {
             return job
         }
-        let queued = try await connection.query(
-            Query(
-                "count-queued",
-                "SELECT count(*) AS queued FROM adminexport.job WHERE tenant_key = $1 AND state = 'queued'",
-                [.text(request.tenantKey)]))
-        guard try queued.first?.decode("queued") ?? 0 < limit else {
-            throw JobsError.quotaExceeded(limit: limit, retryAfter: try await usualRun(on: connection))
-        }
-        let id = JobID()
-        try await connection.query(
+        let rows = try await connection.query(
             Query(
                 "enqueue",
                 """
-                INSERT INTO adminexport.job
-                    (id, tenant_key, tenant_slug, actor_key, actor_email, options, idempotency_key, idempotency_hash)
-                VALUES ($1::uuid, $2, $3, $4, $5, $6::jsonb, $7, decode($8, 'hex')) RETURNING \(QueueSignal.sql)
+                WITH waiting AS (
+                    SELECT count(*) AS count FROM adminexport.job WHERE tenant_key = $2 AND state = 'queued'
+                ), j AS (
+                    INSERT INTO adminexport.job
+                        (id, tenant_key, tenant_slug, actor_key, actor_email, options, idempotency_key, idempotency_hash)
+                    SELECT $1::uuid, $2, $3, $4, $5, $6::jsonb, $7, decode($8, 'hex') FROM waiting WHERE count < $9::bigint
+                    RETURNING *
+                ), audited AS (
+                    INSERT INTO adminexport.audit_event
+                        (event, job, tenant_slug, actor_key, actor_email, peer_uid, peer_gid, peer_pid, details)
+                    SELECT 'requested', id, tenant_slug, actor_key, actor_email, $10::bigint, $11::bigint, $12::bigint, $6::jsonb
+                    FROM j
+                )
+                SELECT \(Job.columns), \(QueueSignal.sql) FROM j LEFT JOIN adminexport.lease l ON l.job = j.id
                 """,
                 [
-                    .text(id.description), .text(request.tenantKey), .text(request.tenantSlug), .text(request.actorKey),
+                    .text(JobID().description), .text(request.tenantKey), .text(request.tenantSlug), .text(request.actorKey),
                     .text(request.actorEmail), .text(request.options), .text(request.idempotency?.key),
-                    .text(request.idempotency?.hash),
+                    .text(request.idempotency?.hash), .integer(limit), .integer(peer.uid), .integer(peer.gid),
+                    .integer(peer.pid),
                 ]))
-        try await Audit.record(
-            .requested, job: id, tenant: request.tenantSlug, actorKey: request.actorKey, actorEmail: request.actorEmail,
-            peer: peer, details: request.options, on: connection)
-        return try await get(id, owner: .actor(tenantKey: request.tenantKey, actorKey: request.actorKey), on: connection)
+        guard let row = rows.first else {
+            throw JobsError.quotaExceeded(limit: limit, retryAfter: try await usualRun(on: connection))
+        }
+        return try Job(row)
     }
 
     /// How long a place in a full queue may take to become free: the median of the last runs, from 1 s to 60 s.

@@ -97,19 +97,25 @@ package struct LeaseStore: Sendable {
         let isDraining: Bool
     }
 
-    /// Looks what there is to wait for; writes nothing, and touches a few index entries however long the history is.
+    /// Looks what there is to wait for; touches a few index entries however long the history is.
     ///
-    /// - Parameter own: jobs that the worker itself runs, whose leases are its own affair.
+    /// - Parameters:
+    ///   - own: jobs that the worker itself runs, whose leases are its own affair.
+    ///   - registering: says in the same statement that the worker is alive; without, it writes nothing.
     func look(
-        worker: String, history: Duration, own: [JobID] = [], on connection: isolated PostgresConnection
+        worker: String, history: Duration, own: [JobID] = [], registering: (row: WorkerRow, storage: String)? = nil,
+        on connection: isolated PostgresConnection
     ) async throws -> Outlook {
-        let rows = try await connection.query(
-            Query(
-                "look", Self.lookSQL,
-                [
-                    .text(worker), .integer(tenantLimit), .interval(lease), .interval(history),
-                    .texts(own.map(\.description)),
-                ]))
+        var sql = Self.lookSQL
+        var values: [Query.Parameter] = [
+            .text(worker), .integer(tenantLimit), .interval(lease), .interval(history), .texts(own.map(\.description)),
+        ]
+        if let registering {
+            let upsert = Self.registration(registering.row, registering.storage, from: values.count + 1)
+            sql = sql.replacing("WITH RECURSIVE ", with: "WITH RECURSIVE seen AS (\(upsert.sql)), ", maxReplacements: 1)
+            values += upsert.values
+        }
+        let rows = try await connection.query(Query("look", sql, values))
         guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no outlook", query: "look") }
         func duration(_ column: String) throws -> Duration? {
             try row.decodeIfPresent(column, as: Int.self).map { .milliseconds($0) }
@@ -198,16 +204,21 @@ package struct LeaseStore: Sendable {
     ///
     /// - Parameter storage: `ok`, `full`, `failed` or `wrong-store`.
     func register(_ worker: WorkerRow, storage: String, on connection: isolated PostgresConnection) async throws {
-        try await connection.query(
-            Query(
-                "register-worker",
-                """
-                INSERT INTO adminexport.worker (id, host, version, slots, storage) VALUES ($1::uuid, $2, $3, $4::int, $5)
-                ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp(), storage = excluded.storage
-                """,
-                [
-                    .text(worker.id), .text(worker.host), .text(worker.version), .integer(worker.slots), .text(storage),
-                ]))
+        let upsert = Self.registration(worker, storage, from: 1)
+        try await connection.query(Query("register-worker", upsert.sql, upsert.values))
+    }
+
+    private static func registration(
+        _ worker: WorkerRow, _ storage: String, from first: Int
+    ) -> (sql: String, values: [Query.Parameter]) {
+        (
+            """
+            INSERT INTO adminexport.worker (id, host, version, slots, storage)
+            VALUES ($\(first)::uuid, $\(first + 1), $\(first + 2), $\(first + 3)::int, $\(first + 4))
+            ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp(), storage = excluded.storage
+            """,
+            [.text(worker.id), .text(worker.host), .text(worker.version), .integer(worker.slots), .text(storage)]
+        )
     }
 
     struct WorkerRow: Sendable {

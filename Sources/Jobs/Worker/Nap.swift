@@ -1,6 +1,7 @@
 /// How long a worker that has claimed nothing sleeps, unless it is rung awake.
 enum Nap {
-    static let longest: Duration = .seconds(5)
+    /// Between these two, so that workers that fell asleep together do not wake together.
+    static let longest: ClosedRange<Duration> = .milliseconds(4_900)...(.milliseconds(5_300))
     /// Somebody else held the row that would have been claimed, for the length of a statement or two.
     private static let contended: Duration = .milliseconds(20)
     private static let swept: Duration = .milliseconds(250)
@@ -18,7 +19,7 @@ enum Nap {
         if mayClaim, outlook.isClaimable {
             return max(least, min(contended * (1 << min(misses, 6)), .seconds(1)) * (0.5 + jitter))
         }
-        var length = longest * (0.8 + 0.2 * jitter)
+        var length = longest.lowerBound + (longest.upperBound - longest.lowerBound) * jitter
         if let lease = outlook.untilLeaseEnds { length = min(length, lease + margin) }
         if mayClaim, let retry = outlook.untilRetry { length = min(length, retry + margin) }
         // What is due to be swept and was not is in somebody's hands, or failed.

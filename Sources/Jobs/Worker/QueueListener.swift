@@ -6,8 +6,9 @@ internal import ServiceLifecycle
 ///
 /// All works without it, only later. It needs a session of its own, so no pooler that lends one by the transaction.
 package struct QueueListener: Service {
-    /// How often the connection is tried, for a network that went silent closes nothing.
-    private static let pulse: Duration = .seconds(60)
+    /// How often the connection is tried. A network that went silent is the keepalives' business; this is for a proxy that answers
+    /// them and passes nothing on.
+    private static let pulse: Duration = .seconds(600)
 
     private let options: ConnectionOptions
     private let work: [Bell]

@@ -161,6 +161,10 @@ package struct Worker: Service {
                 if isBusy, looked.map({ $0.duration(to: .now) >= Self.outlook }) ?? true { try await look(worker) }
                 let mayClaim = isReady && worker.hasRoom
                 if mayClaim, isRung || isBusy, let move = try await claim(worker) { return move }
+                if isReady, !worker.hasRoom, let looked, looked.duration(to: .now) < Self.outlook {
+                    // Whichever run ends rings.
+                    return .sleep(Self.outlook)
+                }
                 let outlook = try await look(worker)
                 await tidy(worker)
                 if mayClaim, outlook.isClaimable, let move = try await claim(worker) { return move }
@@ -203,11 +207,17 @@ package struct Worker: Service {
         @discardableResult
         private mutating func look(_ worker: Worker) async throws -> LeaseStore.Outlook {
             func outlook() async throws -> LeaseStore.Outlook {
-                try await worker.database.statement { connection in
+                var registering: (row: LeaseStore.WorkerRow, storage: String)?
+                if let registered, registered.at.duration(to: .now) >= Self.registration {
+                    registering = (Self.row(of: worker), registered.storage)
+                }
+                let found = try await worker.database.statement { [registering] connection in
                     try await worker.leases.look(
                         worker: worker.id.description, history: worker.configuration.history,
-                        own: worker.running.own, on: connection)
+                        own: worker.running.own, registering: registering, on: connection)
                 }
+                if let registering { registered = (.now, registering.storage) }
+                return found
             }
             var found = try await outlook()
             looked = .now
@@ -242,16 +252,19 @@ package struct Worker: Service {
             }
         }
 
+        /// At first, and when the disk's condition has changed. Else the next look says that the worker is alive.
         private mutating func register(_ worker: Worker) async throws {
             let storage = await worker.runner.storage()
-            let isDue = registered.map { $0.at.duration(to: .now) >= Self.registration || $0.storage != storage } ?? true
-            if isDue {
-                let row = LeaseStore.WorkerRow(
-                    id: worker.id.description, host: worker.configuration.host, version: worker.configuration.version,
-                    slots: worker.configuration.slots)
-                try await worker.database.statement { try await worker.leases.register(row, storage: storage, on: $0) }
-                registered = (.now, storage)
-            }
+            guard registered?.storage != storage else { return }
+            let row = Self.row(of: worker)
+            try await worker.database.statement { try await worker.leases.register(row, storage: storage, on: $0) }
+            registered = (.now, storage)
+        }
+
+        private static func row(of worker: Worker) -> LeaseStore.WorkerRow {
+            LeaseStore.WorkerRow(
+                id: worker.id.description, host: worker.configuration.host, version: worker.configuration.version,
+                slots: worker.configuration.slots)
         }
 
         /// What can wait, and must keep nobody from claiming.

@@ -11,6 +11,8 @@ package struct ConnectionOptions: Sendable {
     package var cancelGrace: Duration = .seconds(5)
     /// After which the server ends a session that does nothing within a transaction.
     package var idleInTransactionTimeout: Duration = .seconds(60)
+    /// Whether role, settings and prepared statements may stay in the session, where no pooler is found in between.
+    package var keepsSession = true
 
     package init(connectionString: String) {
         self.connectionString = connectionString

@@ -61,7 +61,7 @@ package actor PostgresConnection {
         if PQparameterStatus(handle.raw, "server_encoding").map({ String(cString: $0) }) == "SQL_ASCII" {
             try runScript("connection-settings", "SET client_encoding = 'SQL_ASCII'")
         }
-        session.isOwn = try isServer()
+        session.isOwn = try options.keepsSession && isServer()
         if session.isOwn {
             // A statement here has one good plan, whatever its parameters are: made once, not each time.
             let settings = settings + ["plan_cache_mode = force_generic_plan"]

@@ -197,7 +197,7 @@ package enum CellText {
         return end > at + 1 && end < text.count && (text[end] == UInt8(ascii: "_") || isEscaped(at: end, in: text))
     }
 
-    private static func isHexadecimal(_ byte: UInt8) -> Bool {
+    static func isHexadecimal(_ byte: UInt8) -> Bool {
         (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
             || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20)
     }

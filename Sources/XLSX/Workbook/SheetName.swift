@@ -12,7 +12,7 @@ enum SheetName {
                 "is longer than \(longest) UTF-16 units"
             } else if name.unicodeScalars.contains(where: { forbidden.unicodeScalars.contains($0) || isNoXML($0) }) {
                 "holds one of []:*?/\\ or a control character"
-            } else if name.contains(/_[xX][0-9A-Fa-f]{4}_/.matchingSemantics(.unicodeScalar)) {
+            } else if holdsEscape(name) {
                 "holds what readers take for an escaped character"
             } else if name.unicodeScalars.first == "'" || name.unicodeScalars.last == "'" {
                 "starts or ends with an apostrophe"
@@ -24,6 +24,15 @@ enum SheetName {
                 nil
             }
         if let fault { throw XLSXError(.invalidSheetName, "the sheet name \"\(name)\" \(fault)") }
+    }
+
+    /// Whether `_xHHHH_` stands in it.
+    private static func holdsEscape(_ name: String) -> Bool {
+        let bytes = Array(name.utf8)
+        return bytes.indices.dropLast(6).contains { at in
+            bytes[at] == UInt8(ascii: "_") && bytes[at + 1] | 0x20 == UInt8(ascii: "x") && bytes[at + 6] == UInt8(ascii: "_")
+                && bytes[(at + 2)..<(at + 6)].allSatisfy(CellText.isHexadecimal)
+        }
     }
 
     /// What XML 1.0 (2.2, `Char`) does not take.

@@ -1,0 +1,80 @@
+"""The private PostgreSQL, the programs, and databases of demonstration data."""
+import contextlib
+import os
+import pathlib
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+BIN = pathlib.Path(os.environ.get("BIN_DIR", ROOT / ".build/release"))
+ISAL_BIN = pathlib.Path(os.environ.get("ISAL_BIN_DIR", ROOT / ".build-isal/release"))
+DAEMON = BIN / "adminexportd"
+SOCKET_DIR, USER = os.environ["PG_SOCKET_DIR"], os.environ["PG_SUPERUSER"]
+PG_BIN = pathlib.Path(os.environ["PG_BIN"])
+SCRATCH = pathlib.Path(os.environ["SCRATCH"])
+PSQL = [PG_BIN / "psql", "-X", "-q", "-h", SOCKET_DIR, "-U", USER, "-v", "ON_ERROR_STOP=1"]
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("ADMINEXPORT_")}
+REPORT = "\n".join(line for line in (ROOT / "Benchmarks/report.sql").read_text().splitlines()
+                   if not line.startswith("--")).replace(":tenant", "1")
+
+
+def psql(database, sql, **environment):
+    return subprocess.run([*PSQL, "-A", "-t", "-d", database, "-c", sql], check=True, capture_output=True, text=True,
+                          env={**CLEAN, **environment}).stdout.strip()
+
+
+def report(database, path=os.devnull, form="csv", work_mem="256MB"):
+    """Writes the report with psql's COPY; gives the seconds it took."""
+    start = time.monotonic()
+    with open(path, "w") as sink:
+        subprocess.run([*PSQL, "-d", database, "-c", f"COPY ({REPORT}) TO STDOUT (FORMAT {form})"], check=True, stdout=sink,
+                       env={**CLEAN, "PGOPTIONS": f"-c work_mem={work_mem} -c jit=off"})
+    return time.monotonic() - start
+
+
+@contextlib.contextmanager
+def filled(database, administrators, tenants=("acme",)):
+    """A database with so many administrators in each tenant; gives the environment that leads to it."""
+    psql("postgres", f"CREATE DATABASE {database}")
+    url = {"ADMINEXPORT_DATABASE_URL": f"postgresql:///{database}?host={SOCKET_DIR}&user={USER}"}
+    try:
+        subprocess.run([DAEMON, "migrate", "--with-directory"], check=True, env={**CLEAN, **url}, stdout=subprocess.DEVNULL)
+        for tenant in tenants:
+            subprocess.run([DAEMON, "demo-data", "--tenant", tenant, "--administrators", str(administrators), "--seed", "1"],
+                           check=True, env={**CLEAN, **url}, stdout=subprocess.DEVNULL)
+        psql(database, "CHECKPOINT")
+        yield url
+    finally:
+        psql("postgres", f"DROP DATABASE {database} WITH (FORCE)")
+
+
+@contextlib.contextmanager
+def service(database, url, binaries=BIN, **settings):
+    """A daemon on its own socket, for as long as the body runs; gives the process and its socket."""
+    archives, socket = SCRATCH / f"archives-{database}", SCRATCH / f"{database}.sock"
+    archives.mkdir(exist_ok=True)
+    process = subprocess.Popen(
+        [binaries / "adminexportd", "serve", "--socket", socket, "--archives", archives, "--log-level", "error"],
+        env={**CLEAN, **url, **settings})
+    try:
+        end = time.monotonic() + 30
+        while not socket.exists() and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.002)
+        yield process, socket
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def peak(process):
+    """The process's peak of resident memory, in MiB."""
+    text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmHWM"))) / 1024
+
+
+def program(name, source, *flags):
+    """Compiles a C program of this folder; None where that fails, for instance for want of a library."""
+    target = SCRATCH / name
+    done = subprocess.run(["cc", "-O2", "-Wall", "-o", target, ROOT / "Benchmarks" / source, *flags], capture_output=True,
+                          text=True)
+    return target if done.returncode == 0 else None

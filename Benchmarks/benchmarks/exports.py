@@ -1,0 +1,208 @@
+"""Exports end to end, beside psql's COPY of the same report and beside other writers of workbooks."""
+import json
+import os
+import subprocess
+import sys
+import time
+
+from .environment import BIN, CLEAN, ISAL_BIN, ROOT, SCRATCH, filled, peak, program, psql, report, service
+from .table import median
+
+
+def export(database, socket):
+    """Makes an export; the seconds from export.start to succeeded as the job's row has it, rows, and the workbook's bytes."""
+    client = {**CLEAN, "ADMINEXPORT_SOCKET": str(socket), "ADMINEXPORT_TENANT": "acme",
+              "ADMINEXPORT_AS": "owner@acme.example"}
+    job = json.loads(subprocess.run([BIN / "adminexport", "start", "--json"], check=True, env=client,
+                                    capture_output=True).stdout)["id"]
+    subprocess.run([BIN / "adminexport", "wait", job, "-q"], check=True, env=client, stdout=subprocess.DEVNULL)
+    row = psql(database, f"SELECT extract(epoch FROM finished_at - created_at), rows, size FROM adminexport.job "
+                         f"WHERE id = '{job}' AND state = 'succeeded'")
+    seconds, rows, size = row.split("|")
+    return float(seconds), int(rows), int(size)
+
+
+def kinds():
+    """The programs that there are: with zlib, and with ISA-L where they were built."""
+    found = {"zlib": BIN}
+    if (ISAL_BIN / "adminexportd").exists():
+        found["ISA-L"] = ISAL_BIN
+    return found
+
+
+def beside_copy(table, rounds, counts):
+    """Each count: one export of each kind and one COPY in turn, so that a slow minute meets all of them."""
+    per_row, peaks = {}, {}
+    for count in counts:
+        with filled(f"bench_{count}", count) as url:
+            table.section(f"{count:,} administrators (medians of {rounds})")
+            measure_count(table, rounds, count, url, per_row, peaks)
+    compare_counts(table, per_row, peaks)
+
+
+def measure_count(table, rounds, count, url, per_row, peaks):
+    database = f"bench_{count}"
+    times, copies, defaults, sizes, highest = {}, [], [], {}, {}
+    rows = 0
+    for _ in range(rounds):
+        for kind, binaries in kinds().items():
+            with service(database, url, binaries) as (process, socket):
+                seconds, rows, sizes[kind] = export(database, socket)
+                times.setdefault(kind, []).append(seconds)
+                highest[kind] = max(highest.get(kind, 0.0), peak(process))
+        copies.append(report(database))
+        defaults.append(report(database, work_mem="4MB"))
+    copy, default = median(copies), median(defaults)
+    table.line("COPY of the report as CSV, work_mem 256 MB, jit off", copy, "s", rows=rows)
+    table.line("the same with work_mem 4 MB", default, "s")
+    for kind in times:
+        taken = median(times[kind])
+        wanted = {"zlib": 0.65, "ISA-L": 0.45}[kind] if count == 1_000_000 else None
+        table.line(f"export with {kind}", taken, "s", seconds=times[kind], workbook=f"{sizes[kind] / 1e6:.1f} MB")
+        table.line(f"export with {kind} / COPY", taken / copy, "", ("<=", wanted) if wanted else None)
+        table.line(f"export with {kind} / COPY with work_mem 4 MB", taken / default, "")
+        table.line(f"peak memory, {kind}", highest[kind], "MiB", ("<=", 64) if count >= 1_000_000 else None)
+        per_row.setdefault(kind, {})[count] = taken / rows * 1e6
+        peaks.setdefault(kind, {})[count] = highest[kind]
+
+
+def compare_counts(table, per_row, peaks):
+    table.section("From count to count")
+    for kind, times in per_row.items():
+        least, most = min(times.values()), max(times.values())
+        table.line(f"time per row, {kind}, greatest / least", most / least, "", ("<=", 1.15),
+                   microseconds=[round(value, 2) for value in times.values()])
+        large = [value for count, value in peaks[kind].items() if count >= 1_000_000]
+        if len(large) > 1:
+            table.line(f"peak memory from a million on, {kind}, greatest / least", max(large) / min(large), "", ("<=", 1.1))
+
+
+def levels(table, rounds):
+    """A million with each way to make the file."""
+    ways = [("defaults", {})] + [(f"level {level}", {"ADMINEXPORT_WORKBOOK_COMPRESSION_LEVEL": str(level)})
+                                 for level in (1, 3, 6, 9)]
+    ways.append(("no cell references", {"ADMINEXPORT_WORKBOOK_CELL_REFERENCES": "false"}))
+    table.section("1,000,000 administrators, each way to make the file (zlib)")
+    times, sizes = {}, {}
+    with filled("bench_options", 1_000_000) as url:
+        for _ in range(rounds):
+            for name, settings in ways:
+                with service("bench_options", url, **settings) as (_, socket):
+                    seconds, _, sizes[name] = export("bench_options", socket)
+                    times.setdefault(name, []).append(seconds)
+    first = median(times["defaults"])
+    for name, taken in times.items():
+        table.line(name, median(taken), "s", ratio=median(taken) / first, size=f"{sizes[name] / 1e6:.1f} MB")
+
+
+def beside_writers(table, rounds):
+    """A million rows in a file for the compiled ones, 100,000 for the slow ones; ours makes them from the database."""
+    libxlsxwriter = program("libxlsxwriter_rows", "libxlsxwriter_rows.c", "-lxlsxwriter")
+    if libxlsxwriter is None:
+        table.note("libxlsxwriter is not measured: apt-get install libxlsxwriter-dev")
+    for count, names in ((1_000_000, ["libxlsxwriter", "rust_xlsxwriter"]), (100_000, ["XlsxWriter", "openpyxl"])):
+        database = f"bench_writers_{count}"
+        with filled(database, count) as url:
+            rows = SCRATCH / "rows.tsv"
+            report(database, rows, form="text")
+            table.section(f"Other writers, {count:,} administrators, the rows in a file or in memory")
+            measure_writers(table, rounds, database, url, rows, [name for name in names if name != "libxlsxwriter" or libxlsxwriter],
+                            libxlsxwriter)
+
+
+def measure_writers(table, rounds, database, url, rows, names, libxlsxwriter):
+    times, sizes, highest = {}, {}, {}
+    for _ in range(rounds):
+        for kind, binaries in kinds().items():
+            with service(database, url, binaries) as (process, socket):
+                seconds, _, sizes[kind] = export(database, socket)
+                times.setdefault(kind, []).append(seconds)
+                highest[kind] = max(highest.get(kind, 0.0), peak(process))
+        for name in names:
+            found = other(name, rows, libxlsxwriter)
+            if found is None:
+                continue
+            times.setdefault(name, []).append(found["seconds"])
+            sizes[name], highest[name] = found["size"], max(highest.get(name, 0.0), found["peak"])
+    with service(database, url, ADMINEXPORT_WORKBOOK_COMPRESSION_LEVEL="6") as (_, socket):
+        _, _, size6 = export(database, socket)
+    for kind in kinds():
+        table.line(f"export with {kind}, from the database", median(times[kind]), "s", size=f"{sizes[kind] / 1e6:.1f} MB",
+                   peak=f"{highest[kind]:.0f} MiB")
+    table.line("size at level 6", size6 / 1e6, "MB")
+    for name in names:
+        if name not in times:
+            table.note(f"{name} is not measured: it could not be run")
+            continue
+        taken = median(times[name])
+        table.line(f"{name}, from rows that are there", taken, "s", size=f"{sizes[name] / 1e6:.1f} MB",
+                   peak=f"{highest[name]:.0f} MiB")
+        is_peer = name == "libxlsxwriter"
+        table.line(f"export with zlib / {name}", median(times["zlib"]) / taken, "", ("<=", 0.25) if is_peer else None)
+        if is_peer:
+            table.line("size at level 6 / libxlsxwriter's", size6 / sizes[name], "", ("<=", 1))
+
+
+def other(name, rows, libxlsxwriter):
+    """Has another writer write the rows; None where it is not there."""
+    target = SCRATCH / "other.xlsx"
+    if name == "libxlsxwriter":
+        command = [libxlsxwriter, rows, target]
+    else:
+        python = ROOT / ".venv/bin/python3"
+        command = [python if python.exists() else sys.executable, ROOT / "Benchmarks/benchmarks/python_writers.py", name, rows,
+                   target]
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    said = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - start
+    if process.returncode != 0:
+        return None
+    found = {"seconds": float(said) if said.strip() else seconds, "size": target.stat().st_size,
+             "peak": usage.ru_maxrss / 1024}
+    target.unlink()
+    return found
+
+
+def writer(table, rounds):
+    """The workbook writer alone, on one thread, on rows in memory."""
+    bench = BIN / "xlsxbench"
+    with filled("bench_writer", 1_000_000) as _:
+        rows = SCRATCH / "rows.tsv"
+        report("bench_writer", rows, form="text")
+    table.section(f"The writer alone, one thread, 899,893 rows of 10 cells in memory, shared strings on (medians of {rounds})")
+    plain, level1, zlib = [], [], []
+    sheet = SCRATCH / "plain.xlsx"
+    for number in range(rounds):
+        keep = ["--output", sheet] if number == 0 else []
+        plain.append(run_writer([bench, rows, "--level", "0", *keep]))
+        level1.append(run_writer([bench, rows, "--level", "1"]))
+        zlib.append(deflate_alone(sheet))
+    table.line("cells a second without compression", median([found["cellsPerSecond"] for found in plain]) / 1e6, "M/s", (">=", 15))
+    table.line("cells a second with zlib 1", median([found["cellsPerSecond"] for found in level1]) / 1e6, "M/s")
+    alone = median(zlib)
+    table.line("zlib 1 alone on those bytes", alone, "s")
+    table.line("the writer with zlib 1 / zlib 1 alone", median([found["seconds"] for found in level1]) / alone, "", ("<=", 1.15))
+    if (ISAL_BIN / "xlsxbench").exists():
+        found = [run_writer([ISAL_BIN / "xlsxbench", rows, "--level", "1"]) for _ in range(rounds)]
+        table.line("cells a second with ISA-L 1", median([item["cellsPerSecond"] for item in found]) / 1e6, "M/s")
+
+
+def run_writer(command):
+    return json.loads(subprocess.run([*command, "--rounds", "1"], check=True, capture_output=True, text=True).stdout)
+
+
+def deflate_alone(workbook):
+    """The seconds that zlib's level 1 takes for the sheet's XML, as zlib does it by default."""
+    import zipfile
+    import zlib
+    with zipfile.ZipFile(workbook) as archive:
+        xml = archive.read("xl/worksheets/sheet1.xml")
+    deflater = zlib.compressobj(1, zlib.DEFLATED, -15)
+    start = time.monotonic()
+    for at in range(0, len(xml), 262_144):
+        deflater.compress(xml[at:at + 262_144])
+    deflater.flush()
+    return time.monotonic() - start

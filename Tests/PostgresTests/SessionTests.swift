@@ -1,0 +1,150 @@
+@testable import Postgres
+import TestSupport
+import Testing
+
+/// What stays in a session that is one's own, and what must not stay in one that a pooler lends.
+@Suite(.timeLimit(.minutes(1))) struct SessionTests {
+    private func user(_ connection: isolated PostgresConnection) async throws -> String? {
+        try await connection.query(Query("user", "SELECT current_user::text AS name")).first?.decode("name")
+    }
+
+    private func login(_ connection: PostgresConnection) async throws -> String? {
+        try await connection.query(Query("login", "SELECT current_user::text AS name")).first?.decode("name")
+    }
+
+    private func connect(_ database: TestDatabase, keepsSession: Bool) async throws -> PostgresConnection {
+        var options = ConnectionOptions(connectionString: database.url(user: TestDatabase.superuser))
+        options.keepsSession = keepsSession
+        return try await PostgresConnection.connect(options)
+    }
+
+    @Test("A role lasts as long as what it was assumed for, whatever came before", arguments: [true, false])
+    func roles(_ keepsSession: Bool) async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            let connection = try await connect(database, keepsSession: keepsSession)
+            let name = try await login(connection)
+            for _ in 0..<3 {
+                #expect(try await connection.withStatement(role: "pg_monitor") { try await user($0) } == "pg_monitor")
+                #expect(try await login(connection) == name)
+                #expect(try await connection.withTransaction(role: "pg_read_all_data") { try await user($0) } == "pg_read_all_data")
+                #expect(try await connection.withTransaction { try await user($0) } == name)
+            }
+            await #expect(throws: PostgresError.self) {
+                try await connection.withTransaction(role: "nobody_has_this_role") { _ in }
+            }
+            #expect(try await connection.withStatement(role: "pg_monitor") { try await user($0) } == "pg_monitor")
+        }
+    }
+
+    @Test("Time limits hold in each transaction, and stay in a session only where it is one's own", arguments: [true, false])
+    func settings(_ keepsSession: Bool) async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            let connection = try await connect(database, keepsSession: keepsSession)
+            let setting = Query("s", "SELECT current_setting('statement_timeout') AS s")
+            let inside: String? = try await connection.withTransaction { try await $0.query(setting).first?.decode("s") }
+            #expect(inside == "30s")
+            let outside: String? = try await connection.query(setting).first?.decode("s")
+            #expect(outside == (keepsSession ? "30s" : "0"))
+        }
+    }
+
+    @Test("A statement is prepared once, and only so many are", arguments: [true, false])
+    func prepared(_ keepsSession: Bool) async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            let connection = try await connect(database, keepsSession: keepsSession)
+            func count() async throws -> Int? {
+                try await connection.query(Query("c", "SELECT count(*) AS c FROM pg_prepared_statements")).first?.decode("c")
+            }
+            for number in 0..<100 {
+                let rows = try await connection.query(Query("n", "SELECT \(number) + $1::int AS n", [.integer(1)]))
+                #expect(try rows.first?.decode("n") == number + 1)
+                _ = try await connection.query(Query("same", "SELECT $1::text AS n", [.text("\(number)")]))
+            }
+            #expect(try await count() == (keepsSession ? 64 : 0))
+        }
+    }
+
+    @Test("Plans are made anew after a minute, and statements are numbered up to a bound")
+    func planAge() {
+        var statements = PreparedStatements()
+        let now = ContinuousClock.now
+        #expect(!statements.arePlansOld(at: now + .seconds(1_000)))
+        for number in 0..<64 {
+            #expect(statements.newName() == "s\(number)")
+            statements.keep("s\(number)", for: "SELECT \(number)", at: now)
+        }
+        #expect(statements.newName() == nil && statements.name(of: "SELECT 63") == "s63")
+        #expect(!statements.arePlansOld(at: now + .seconds(59)) && statements.arePlansOld(at: now + .seconds(60)))
+        statements.renewPlans(at: now + .seconds(60))
+        #expect(!statements.arePlansOld(at: now + .seconds(119)) && statements.arePlansOld(at: now + .seconds(120)))
+    }
+
+    @Test("A relation that is altered under a prepared statement is no end: it is worth another try")
+    func altered() async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            let pool = database.pool(user: TestDatabase.superuser)
+            let query = Query("all", "SELECT * FROM altered")
+            try await pool.withConnection { try await $0.script("make", "CREATE TABLE altered AS SELECT 1 AS one; GRANT ALL ON altered TO PUBLIC") }
+            #expect(try await pool.withConnection { try await $0.query(query).count } == 1)
+            try await database.execute("ALTER TABLE altered ADD COLUMN two int DEFAULT 2")
+            let error = await #expect(throws: PostgresError.self) {
+                _ = try await pool.withConnection { try await $0.query(query) }
+            }
+            #expect(error?.isTransient == true)
+            let two: Int? = try await pool.withConnection { try await $0.query(query).first?.decode("two") }
+            #expect(two == 2)
+        }
+    }
+
+    @Test("A few rows are put into a buffer as COPY would, and too many are refused", arguments: [true, false])
+    func rows(_ keepsSession: Bool) async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            let connection = try await connect(database, keepsSession: keepsSession)
+            let sql = "SELECT i::int8, CASE WHEN i % 2 = 0 THEN 'row ' || i END, ''::text FROM generate_series(1, 50) i"
+            let copied = CopyBuffer()
+            _ = try await connection.withCopy(Query("c", "COPY (\(sql)) TO STDOUT (FORMAT binary)")) { _, stream in
+                try await stream.next(into: copied)
+            }
+            let buffer = CopyBuffer()
+            #expect(try await connection.rows(of: Query("r", sql), atMost: 50, into: buffer))
+            #expect(buffer.withBytes { Array($0) } == copied.withBytes { Array($0) })
+            #expect(try await !connection.rows(of: Query("r", sql), atMost: 49, into: buffer) && buffer.count == 0)
+            #expect(try await login(connection) != nil)
+        }
+    }
+
+    @Test("A second connection sees another's snapshot, and no other name is taken for one")
+    func snapshots() async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            let (first, second) = (try await database.connect(), try await database.connect())
+            try await database.execute("CREATE TABLE seen AS SELECT 1 AS one")
+            let count = Query("count", "SELECT count(*) AS count FROM seen")
+            try await first.withTransaction(isolation: .repeatableRead, readOnly: true) { first in
+                let snapshot = try first.exportSnapshot()
+                try await database.execute("INSERT INTO seen VALUES (2)")
+                let seen: Int? = try await second.withTransaction(
+                    isolation: .repeatableRead, readOnly: true, role: "pg_read_all_data", snapshot: snapshot
+                ) { try await $0.query(count).first?.decode("count") }
+                #expect(seen == 1)
+            }
+            for text in ["", "'; DROP TABLE seen", "0000-1 "] { #expect(PostgresConnection.SnapshotID(text) == nil) }
+        }
+    }
+
+    @Test("A spare connection is one that nobody else needs now")
+    func spare() async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            let pool = PostgresPool(ConnectionOptions(connectionString: database.url(user: TestDatabase.superuser)), size: 2)
+            try await pool.withConnection { _ in
+                let inner = try await pool.withSpareConnection { second in
+                    #expect(try await pool.withSpareConnection { _ in true } == nil)
+                    return try await login(second)
+                }
+                #expect(inner != nil)
+                #expect(try await pool.withSpareConnection { _ in true } == true)
+            }
+            let unreachable = PostgresPool(ConnectionOptions(connectionString: "host=/nowhere"), size: 1)
+            #expect(try await unreachable.withSpareConnection { _ in true } == nil)
+        }
+    }
+}
