@@ -20,9 +20,8 @@ FUZZ_SECONDS ?= 60
 READERS_ARGUMENTS ?=
 CHAOS_ARGUMENTS ?=
 BENCH_ARGUMENTS ?=
-# Whether programs compress with Intel's ISA-L (libisal-dev), which makes large exports faster: yes where it is there. ISAL= for no.
-ISAL ?= $(isal)
-isal := $(shell pkg-config --exists libisal 2>/dev/null && echo yes)
+# ISAL=yes makes programs that compress with Intel's ISA-L, which makes large exports faster. They need libisal2 where they run.
+ISAL ?=
 traits = $(if $(ISAL),--traits ISAL)
 BIN_DIR ?= .build/release
 export BIN_DIR
@@ -31,12 +30,13 @@ build_packages := libpq-dev libzstd-dev zlib1g-dev
 run_packages := postgresql python3
 test_packages := $(run_packages) python3-venv zstd netcat-openbsd
 
-.PHONY: demo test check check-readers traps chaos chaos-upgrade fuzz bench bench-protocol release install build-requirements
+.PHONY: demo test test-isal check check-readers traps chaos chaos-upgrade fuzz bench bench-protocol release install build-requirements
 
 build-requirements:
 	@Scripts/install-requirements.sh $(build_packages)
 
 release: build-requirements
+	@$(if $(ISAL),Scripts/install-requirements.sh libisal-dev)
 	swift build -c release $(traits) --product adminexportd
 	swift build -c release $(traits) --product adminexport
 
@@ -60,6 +60,12 @@ chaos-upgrade: build-requirements
 	@Scripts/install-requirements.sh $(test_packages)
 	swift build --product adminexportd
 	@OLD_BIN_DIR=$$(Scripts/release-before.sh) BIN_DIR=.build/debug Scripts/postgres.sh python3 Tests/Chaos/chaos.py --only 'release before'
+
+# The writer with ISA-L.
+test-isal: build-requirements
+	@Scripts/install-requirements.sh $(test_packages) libisal-dev
+	swift build --build-tests --traits ISAL --scratch-path .build-isal
+	swift test --skip-build --traits ISAL --scratch-path .build-isal --filter 'CompressionTests|StructureTests|WorkbookWriterTests'
 
 check: build-requirements
 	swift format lint --strict --parallel --recursive Sources Tests Package.swift

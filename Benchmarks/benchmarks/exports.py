@@ -185,13 +185,27 @@ def writer(table, rounds):
     alone = median(zlib)
     table.line("zlib 1 alone on those bytes", alone, "s")
     table.line("the writer with zlib 1 / zlib 1 alone", median([found["seconds"] for found in level1]) / alone, "", ("<=", 1.15))
+    counter = program("mallocs.so", "mallocs.c", "-shared", "-fPIC")
+    if counter:
+        allocations(table, counter, rows)
     if (ISAL_BIN / "xlsxbench").exists():
         found = [run_writer([ISAL_BIN / "xlsxbench", rows, "--level", "1"]) for _ in range(rounds)]
         table.line("cells a second with ISA-L 1", median([item["cellsPerSecond"] for item in found]) / 1e6, "M/s")
 
 
-def run_writer(command):
-    return json.loads(subprocess.run([*command, "--rounds", "1"], check=True, capture_output=True, text=True).stdout)
+def run_writer(command, rounds=1, **environment):
+    return json.loads(subprocess.run([*command, "--rounds", str(rounds)], check=True, capture_output=True, text=True,
+                                     env={**CLEAN, **environment}).stdout)
+
+
+def allocations(table, counter, rows):
+    """What a second workbook of the same process allocates, for each of its rows."""
+    told = SCRATCH / "mallocs"
+    counts = []
+    for rounds in (1, 2):
+        found = run_writer([BIN / "xlsxbench", rows, "--level", "1"], rounds, LD_PRELOAD=str(counter), MALLOCS=str(told))
+        counts.append(int(told.read_text()))
+    table.line("allocations of a workbook, all in all", counts[1] - counts[0], "", rows=found["rows"])
 
 
 def deflate_alone(workbook):

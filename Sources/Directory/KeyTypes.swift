@@ -70,6 +70,13 @@ package struct KeyTypes: Sendable, Equatable {
             }
         }
         for column in others where types[column] == nil { throw missing(column) }
+        for column in ["tenant.slug", "administrator.email"] {
+            // Compared as they are, byte by byte.
+            guard let type = types[column], ["text", "character varying"].contains(where: type.hasPrefix) else {
+                throw DirectoryError.sourceInvalid(
+                    "directory.\(column) is \(types[column] ?? ""), and has to be text or character varying")
+            }
+        }
         return KeyTypes(
             tenant: try key("tenant.id"), profile: try key("profile.id"), group: try key("administrator_group.id"),
             team: try key("team.id"), administrator: try key("administrator.id"))

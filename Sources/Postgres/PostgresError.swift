@@ -82,5 +82,6 @@ package enum SQLState {
     package static let invalidSchemaName = "3F000"
     package static let lockNotAvailable = "55P03"
     package static let queryCanceled = "57014"
-    package static let featureNotSupported = "0A000"
+    /// Of a prepared statement: its result has another type now; it is not there; another one has its name.
+    static let stalePlans: Set<String> = ["0A000", "26000", "42P05"]
 }

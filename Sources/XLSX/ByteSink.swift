@@ -1,6 +1,7 @@
 /// Where a workbook's bytes go, in order and once each.
 ///
-/// A sink is called from the thread that writes the workbook, some tens of kilobytes at a time. An error that it throws
+/// A sink is called from the thread that writes the workbook, mostly a compressed block of some hundred kilobytes
+/// at a time. An error that it throws
 /// ends the workbook and reaches the caller unchanged.
 public protocol ByteSink: AnyObject {
     func write(_ bytes: UnsafeRawBufferPointer) throws

@@ -34,7 +34,8 @@ import Testing
     func environment() throws {
         #expect(
             ConfigurationKey.allCases.map(\.variable) == [
-                "SOCKET", "DATABASE_URL", "DATABASE_LISTEN", "DIRECTORY_URL", "ARCHIVES", "WORKERS", "RETENTION", "HISTORY",
+                "SOCKET", "DATABASE_URL", "DATABASE_LISTEN", "DATABASE_KEEP_SESSIONS", "DIRECTORY_URL", "ARCHIVES",
+                "WORKERS", "RETENTION", "HISTORY",
                 "LEASE", "DEADLINE",
                 "LOG_LEVEL", "WORKBOOK_CELL_REFERENCES", "WORKBOOK_COMPRESSION_LEVEL", "LIMITS_CONNECTIONS",
                 "LIMITS_CONNECTIONS_PER_USER", "LIMITS_LINE_BYTES", "LIMITS_IN_FLIGHT", "LIMITS_PARTIAL_LINE_MS",

@@ -6,9 +6,9 @@ import Testing
 @Suite(.timeLimit(.minutes(5))) struct SnapshotTests {
 
     private func rows(
-        _ actor: String = "1", tenant: String = "1", disabled: Bool = false, in database: TestDatabase
+        _ actor: String = "1", tenant: String = "1", disabled: Bool = false, in database: TestDatabase, connections: Int = 4
     ) async throws -> [[String]] {
-        let pool = database.pool()
+        let pool = database.pool(size: connections)
         let keys = try await pool.withConnection { try await KeyTypes.load($0) }
         return try await Snapshot.read(
             actor: .keys(tenant: tenant, actor: actor), includeDisabled: disabled, keys: keys, pool: pool,
@@ -243,6 +243,70 @@ import Testing
         }
     }
 
+    @Test("Many administrators are read on two connections, or on one where there is no other", arguments: [1, 2])
+    func connections(_ count: Int) async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute(Self.many(20_050))
+            let expected = try await database.connect().query(Query("plain", Self.plain)).map {
+                try $0.decode("row", as: [String].self)
+            }
+            #expect(try await rows(disabled: true, in: database, connections: count) == expected)
+            // The same for one who sees some groups only, which both connections have to know.
+            let some = try await rows("2", disabled: true, in: database, connections: count)
+            #expect(some.count > 5_000 && some.count < expected.count && Set(expected).isSuperset(of: some))
+        }
+    }
+
+    @Test("An error of whoever takes the pages ends both readers, and the connections can be used", arguments: [0, 3])
+    func giveUp(_ pages: Int) async throws {
+        struct Enough: Error {}
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute(Self.many(25_000))
+            let pool = database.pool(size: 2)
+            let keys = try await pool.withConnection { try await KeyTypes.load($0) }
+            for _ in 0..<3 {
+                await #expect(throws: Enough.self) {
+                    try await Snapshot.read(
+                        actor: .keys(tenant: "1", actor: "1"), includeDisabled: true, keys: keys, pool: pool,
+                        role: "adminexport_worker"
+                    ) { _, stream in
+                        var left = pages
+                        for await _ in stream where left > 0 {
+                            left -= 1
+                            if left == 0 { break }
+                        }
+                        throw Enough()
+                    }
+                }
+            }
+            #expect(try await rows(disabled: true, in: database).count == 25_008)
+        }
+    }
+
+    @Test("A page whose links are too many to be held is read in parts", .timeLimit(.minutes(2)))
+    func manyLinks() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            // 2,000 administrators with 400 groups each: 26 bytes a link make 20 MiB.
+            try await database.execute(
+                """
+                INSERT INTO directory.administrator_group (id, tenant_id, name)
+                    SELECT 1000 + g, 1, 'G' || g FROM generate_series(1, 400) g;
+                INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id)
+                    SELECT i, 1, 'Name ' || i, i || '@acme.example', 3 FROM generate_series(100, 2099) i;
+                INSERT INTO directory.administrator_secondary_group
+                    SELECT i, 1000 + g FROM generate_series(100, 2099) i, generate_series(1, 400) g
+                """)
+            let rows = try await rows(disabled: true, in: database)
+            #expect(rows.count == 2_008)
+            let groups = Set(rows.dropFirst(8).map { $0[5].split(separator: ",").count })
+            #expect(groups == [400])
+            #expect(rows.dropFirst(8).map { $0[0] } == (100...2_099).map { "Name \($0)" })
+        }
+    }
+
     @Test("Long names make smaller pages, not fewer rows")
     func longNames() async throws {
         try await TestDatabase.with { database in
@@ -252,6 +316,34 @@ import Testing
             let rows = try await rows(disabled: true, in: database)
             #expect(rows.count == 2_508)
             #expect(rows.last?[0].count == 40_000)
+        }
+    }
+
+    @Test("Few administrators with long names are read in smaller pages too")
+    func fewLongNames() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute(Self.many(300))
+            // 300 times 160 KB: more than is read at once.
+            try await database.execute(
+                "UPDATE directory.administrator SET name = repeat('é', 40000), phone = repeat('é', 40000) || id WHERE id > 99"
+            )
+            let rows = try await rows(disabled: true, in: database)
+            #expect(rows.count == 308)
+            #expect(rows.dropFirst(8).allSatisfy { $0[0].count == 40_000 })
+        }
+    }
+
+    @Test("A slug or an e-mail of another type than text is refused: it may compare otherwise")
+    func textTypes() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute("ALTER TABLE directory.administrator ALTER email TYPE varchar(300)")
+            _ = try await database.pool().withConnection { try await KeyTypes.load($0) }
+            try await database.execute("ALTER TABLE directory.administrator ALTER email TYPE char(300)")
+            let error = await #expect(throws: DirectoryError.self) {
+                _ = try await database.pool().withConnection { try await KeyTypes.load($0) }
+            }
+            #expect("\(String(describing: error))".contains("administrator.email"))
         }
     }
 

@@ -26,7 +26,9 @@ import Testing
             for _ in 0..<3 {
                 #expect(try await connection.withStatement(role: "pg_monitor") { try await user($0) } == "pg_monitor")
                 #expect(try await login(connection) == name)
-                #expect(try await connection.withTransaction(role: "pg_read_all_data") { try await user($0) } == "pg_read_all_data")
+                #expect(
+                    try await connection.withTransaction(role: "pg_read_all_data") { try await user($0) }
+                        == "pg_read_all_data")
                 #expect(try await connection.withTransaction { try await user($0) } == name)
             }
             await #expect(throws: PostgresError.self) {
@@ -36,7 +38,8 @@ import Testing
         }
     }
 
-    @Test("Time limits hold in each transaction, and stay in a session only where it is one's own", arguments: [true, false])
+    @Test(
+        "Time limits hold in each transaction, and stay in a session only where it is one's own", arguments: [true, false])
     func settings(_ keepsSession: Bool) async throws {
         try await TestDatabase.with(migrated: false) { database in
             let connection = try await connect(database, keepsSession: keepsSession)
@@ -84,7 +87,9 @@ import Testing
         try await TestDatabase.with(migrated: false) { database in
             let pool = database.pool(user: TestDatabase.superuser)
             let query = Query("all", "SELECT * FROM altered")
-            try await pool.withConnection { try await $0.script("make", "CREATE TABLE altered AS SELECT 1 AS one; GRANT ALL ON altered TO PUBLIC") }
+            try await pool.withConnection {
+                try await $0.script("make", "CREATE TABLE altered AS SELECT 1 AS one; GRANT ALL ON altered TO PUBLIC")
+            }
             #expect(try await pool.withConnection { try await $0.query(query).count } == 1)
             try await database.execute("ALTER TABLE altered ADD COLUMN two int DEFAULT 2")
             let error = await #expect(throws: PostgresError.self) {
@@ -109,6 +114,8 @@ import Testing
             #expect(try await connection.rows(of: Query("r", sql), atMost: 50, into: buffer))
             #expect(buffer.withBytes { Array($0) } == copied.withBytes { Array($0) })
             #expect(try await !connection.rows(of: Query("r", sql), atMost: 49, into: buffer) && buffer.count == 0)
+            #expect(
+                try await !connection.rows(of: Query("r", sql), atMost: 50, bytes: 500, into: buffer) && buffer.count == 0)
             #expect(try await login(connection) != nil)
         }
     }
@@ -127,7 +134,30 @@ import Testing
                 ) { try await $0.query(count).first?.decode("count") }
                 #expect(seen == 1)
             }
-            for text in ["", "'; DROP TABLE seen", "0000-1 "] { #expect(PostgresConnection.SnapshotID(text) == nil) }
+            for text in ["", "'; DROP TABLE seen", "0000-1 "] {
+                #expect(PostgresConnection.SnapshotID(text, server: Timestamp(microseconds: 0)) == nil)
+            }
+        }
+    }
+
+    @Test("A role that is taken away holds for no longer than a refused statement")
+    func revoked() async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            let pool = PostgresPool(
+                ConnectionOptions(connectionString: database.url(user: TestDatabase.superuser)), size: 1)
+            func process() async throws -> Int? {
+                try await pool.withStatement(role: "pg_monitor") {
+                    try await $0.query(Query("p", "SELECT pg_backend_pid() AS p")).first?.decode("p")
+                }
+            }
+            let first = try await process()
+            #expect(try await process() == first)
+            await #expect(throws: PostgresError.self) {
+                try await pool.withStatement(role: "pg_monitor") {
+                    _ = try await $0.query(Query("no", "SELECT passwd FROM pg_shadow WHERE pg_read_file('x') IS NULL"))
+                }
+            }
+            #expect(try await process() != first)
         }
     }
 

@@ -11,7 +11,7 @@ package protocol ArchiveOutput: AnyObject {
 /// in a skippable frame, then the seek table.
 ///
 /// A frame that is full is hashed, compressed and written on a thread of its own while the next one is filled; what goes wrong
-/// there is thrown by a later call. Nothing is buffered but these two frames.
+/// there is thrown by a later call. Nothing is buffered but these two frames and what one of them is compressed to.
 package final class SeekableWriter {
     /// Bytes of content in each frame but the last.
     package static let frameSize = 1024 * 1024
@@ -28,7 +28,7 @@ package final class SeekableWriter {
     private let frames: Frames
     private let queue = DispatchQueue(label: "archive-frames")
     /// Signalled when no frame is being written.
-    private let isIdle = DispatchSemaphore(value: 1)
+    private let idle = DispatchSemaphore(value: 1)
     private var frame = Frame()
     private var spare: Frame?
     private var size = 0
@@ -54,18 +54,18 @@ package final class SeekableWriter {
 
     /// Waits for the frame before, as long as the disk takes for it.
     private func handOver() throws {
-        isIdle.wait()
+        idle.wait()
         if let fault = frames.fault {
-            isIdle.signal()
+            idle.signal()
             throw fault
         }
         let full = frame
         frame = spare ?? Frame()
         spare = full
         frame.removeAll()
-        queue.async { [frames, isIdle] in
+        queue.async { [frames, idle] in
             frames.end(full)
-            isIdle.signal()
+            idle.signal()
         }
     }
 
@@ -74,8 +74,8 @@ package final class SeekableWriter {
     /// - Parameter manifest: makes the manifest's bytes from what only the end knows.
     /// - Returns: the content and the size of the whole archive in bytes.
     package func finish(manifest: (Content) throws -> [UInt8]) throws -> (content: Content, archiveSize: Int) {
-        isIdle.wait()
-        defer { isIdle.signal() }
+        idle.wait()
+        defer { idle.signal() }
         if frame.count > 0 || size == 0 { frames.end(frame) }
         if let fault = frames.fault { throw fault }
         let content = Content(size: size, sha256: frames.digest())

@@ -4,6 +4,7 @@ enum ConfigurationKey: String, CaseIterable {
     case socket
     case databaseURL = "database.url"
     case listenURL = "database.listen"
+    case keepsSessions = "database.keepSessions"
     case directoryURL = "directory.url"
     case archives
     case workers

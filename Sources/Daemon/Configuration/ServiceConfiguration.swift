@@ -16,6 +16,8 @@ struct ServiceConfiguration {
     var listenURL: String
     /// The database with the directory; may be a read replica.
     var directoryURL: String
+    /// Whether roles, settings and prepared statements may stay in a session, where no pooler is noticed.
+    var keepsSessions = true
     var archives = "/var/lib/adminexport/archives"
     /// Exports that this process makes at a time; 0 leaves them to `adminexportd work`.
     var workers = 1
@@ -108,7 +110,7 @@ extension ServiceConfiguration {
     /// Reads every key of ``ConfigurationKey``.
     ///
     /// ## Configuration keys
-    /// `socket`, `database.url` (secret, required), `database.listen` and `directory.url` (secret), `archives`, `workers` (0–64), `retention`,
+    /// `socket`, `database.url` (secret, required), `database.keepSessions` (`true`, `false`), `database.listen` and `directory.url` (secret), `archives`, `workers` (0–64), `retention`,
     /// `history`, `lease` (2s–10m), `deadline`, `log.level`, `workbook.cellReferences` (`true`, `false`),
     /// `workbook.compressionLevel` (`auto`, 1–9), and `limits.…` (whole numbers, from 1 unless they are bytes). Durations are a whole number and `ms`,
     /// `s`, `m`, `h` or `d`.
@@ -163,12 +165,15 @@ extension ServiceConfiguration {
             }
             logLevel = parsed
         }
-        if let word = text(.cellReferences) {
-            guard let value = Bool(word) else {
-                throw ConfigurationFault("workbook.cellReferences is \"\(word)\", but has to be true or false")
+        func flag(_ key: ConfigurationKey, _ value: inout Bool) throws {
+            guard let word = text(key) else { return }
+            guard let found = Bool(word) else {
+                throw ConfigurationFault("\(key.rawValue) is \"\(word)\", but has to be true or false")
             }
-            workbook.cellReferences = value
+            value = found
         }
+        try flag(.keepsSessions, &keepsSessions)
+        try flag(.cellReferences, &workbook.cellReferences)
         if let word = text(.compressionLevel), word != "auto" {
             guard let level = Int(word), (1...9).contains(level) else {
                 throw ConfigurationFault(

@@ -45,6 +45,7 @@ struct Assembly {
         var options = ConnectionOptions(connectionString: url)
         options.applicationName = "adminexportd \(name)"
         options.statementTimeout = timeout
+        options.keepsSession = configuration.keepsSessions
         // An export's snapshot idles while its rows are written, and a slow disk is no reason to lose it.
         // Any other transaction is over in a moment: one whose process has stopped must not keep its locks for a lease.
         options.idleInTransactionTimeout =

@@ -2,15 +2,16 @@ internal import Postgres
 
 /// Reads the groups and teams of pages of administrators, in the same snapshot and the same order.
 struct LinkReader {
-    let queries: SnapshotQueries
-    /// Up to so many links are read without a COPY.
-    let few: Int
-    private let buffers = PageBuffers()
+    private let queries: SnapshotQueries
+    private let buffers: PageBuffers
+    /// Up to so many links are read by a prepared statement.
+    private let most: Int
 
     /// - Parameter total: the administrators that there are.
-    init(queries: SnapshotQueries, total: Int) {
+    init(queries: SnapshotQueries, total: Int, buffers: PageBuffers) {
         self.queries = queries
-        few = total <= PageReader.few ? PageReader.fewLinks : 0
+        self.buffers = buffers
+        most = total <= PageReader.smallExport ? PageReader.mostLinks : 0
     }
 
     /// Completes a page and passes it on, in several where its links are too many to be held at once.
@@ -20,22 +21,27 @@ struct LinkReader {
         var rest = [page]
         while let page = rest.popLast() {
             try Task.checkCancellation()
-            if case .keys(let after, let last) = page.range {
+            if case .keys(let after, let last) = page.keys {
                 try await connection.query(queries.setRange(after: after, last: last))
             }
-            let hasGroups = try await PageReader.copy(
-                queries.links("administrator_secondary_group", "group_id", page.range), few: few, into: page.groups,
+            page.takeLinkBuffers()
+            let hasGroups = try await PageReader.read(
+                queries.links("administrator_secondary_group", "group_id", page.keys), prepared: most, into: page.groups,
                 on: connection)
-            let hasTeams = try await PageReader.copy(
-                queries.links("administrator_team", "team_id", page.range), few: few, into: page.teams, on: connection)
-            if hasGroups, hasTeams {
+            let hasTeams =
+                hasGroups
+                ? try await PageReader.read(
+                    queries.links("administrator_team", "team_id", page.keys), prepared: most, into: page.teams,
+                    on: connection) : false
+            if hasTeams {
                 await pass(page)
                 continue
             }
+            page.giveLinkBuffers()
             guard page.count > 1 else {
                 throw DirectoryError.sourceInvalid("an administrator has more groups or teams than can be exported")
             }
-            rest += try page.split(into: 4, buffers).reversed()
+            rest += try page.split(into: 4).reversed()
         }
     }
 }

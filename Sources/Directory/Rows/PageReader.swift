@@ -6,28 +6,31 @@ internal import Postgres
 /// rows are like.
 struct PageReader {
     private static let mostRows = 10_000
-    private static let firstRows = few
+    private static let firstRows = 1_000
     /// What a page of administrators should come to.
     private static let usualBytes = 3 * 1024 * 1024
     /// Where rows are given up and read again in a smaller page.
     static let mostBytes = 12 * 1024 * 1024
     /// Up to so many administrators an export is a small one.
-    static let few = 1_000
+    static let smallExport = 1_000
     /// Up to so many links a small export's are read at once.
-    static let fewLinks = 10_000
+    static let mostLinks = 10_000
+    /// Up to so many profiles, groups or teams a small export's are read at once.
+    static let mostNames = 1_000
 
-    let queries: SnapshotQueries
+    private let queries: SnapshotQueries
     /// The administrators that there are.
-    let total: Int
-    private let buffers = PageBuffers()
+    private let total: Int
+    private let buffers: PageBuffers
     private var read = 0
     /// The last key of the page before.
     private var after: [UInt8]?
     private var limit: Int
 
-    init(queries: SnapshotQueries, total: Int) {
+    init(queries: SnapshotQueries, total: Int, buffers: PageBuffers) {
         self.queries = queries
         self.total = total
+        self.buffers = buffers
         limit = Self.firstRows
     }
 
@@ -38,8 +41,9 @@ struct PageReader {
         try Task.checkCancellation()
         let page = RowPage(buffers, hasStatus: queries.includeDisabled)
         if let after { try await connection.query(queries.setLast(after)) }
-        let isWhole = try await Self.copy(
-            queries.administrators(first: after == nil), limit: limit, few: total <= Self.few ? Self.few : 0,
+        let isWhole = try await Self.read(
+            queries.administrators(first: after == nil), limit: limit,
+            prepared: total <= Self.smallExport ? Self.smallExport : 0,
             into: page.administrators, on: connection)
         let rows = try page.measure()
         guard rows.count > 0, let last = rows.last else {
@@ -48,7 +52,7 @@ struct PageReader {
         }
         page.count = rows.count
         // A page that is the first and the last is its own border.
-        page.range = after == nil && isWhole && rows.count == total ? .all : .keys(after: after, last: last)
+        page.keys = after == nil && isWhole && rows.count == total ? .all : .keys(after: after, last: last)
         after = last
         read += rows.count
         limit = min(Self.mostRows, max(1, Self.usualBytes / max(1, page.administrators.count / rows.count)))
@@ -59,15 +63,16 @@ struct PageReader {
     ///
     /// - Parameters:
     ///   - limit: no more rows than this are wanted.
-    ///   - few: read without a COPY where there are no more rows than this, for a COPY is parsed and planned each time.
+    ///   - most: read by a prepared statement where there are no more rows than this, for a COPY is parsed and planned each time.
     /// - Returns: whether all of it is in the buffer.
-    static func copy(
-        _ query: Query, limit: Int = .max, few: Int = 0, into buffer: CopyBuffer, on connection: isolated PostgresConnection,
+    static func read(
+        _ query: Query, limit: Int = .max, prepared most: Int = 0, into buffer: CopyBuffer,
+        on connection: isolated PostgresConnection,
         mostBytes: Int = PageReader.mostBytes
     ) async throws -> Bool {
-        if few > 0 {
-            let limited = Query(query.name, "\(query.sql) LIMIT \(min(limit, few + 1))")
-            if try await connection.rows(of: limited, atMost: few, into: buffer) { return true }
+        if most > 0 {
+            let limited = Query(query.name, "\(query.sql) LIMIT \(min(limit, most + 1))")
+            if try await connection.rows(of: limited, atMost: most, bytes: mostBytes / 4, into: buffer) { return true }
         }
         let sql = limit == .max ? query.sql : "\(query.sql) LIMIT \(limit)"
         let copy = Query(query.name, "COPY (\(sql)) TO STDOUT (FORMAT binary)")

@@ -9,17 +9,17 @@ package final class RowPage: @unchecked Sendable {
     /// key, name, email, phone, profile, main group, created, updated, and whether enabled where that is asked for
     let administrators: CopyBuffer
     /// administrator, group
-    let groups: CopyBuffer
+    private(set) var groups = CopyBuffer()
     /// administrator, team
-    let teams: CopyBuffer
+    private(set) var teams = CopyBuffer()
     /// Administrators in the page.
     package internal(set) var count = 0
     /// Which they are.
-    var range = Range.all
+    var keys = Keys.all
     private let buffers: PageBuffers
 
     /// Keys as the server sends them in binary, and takes them back.
-    enum Range: Equatable {
+    enum Keys: Equatable {
         /// All that the actor sees.
         case all
         /// Those after the first key, or from the beginning, up to and with the last.
@@ -33,11 +33,25 @@ package final class RowPage: @unchecked Sendable {
     init(_ buffers: PageBuffers, hasStatus: Bool) {
         self.buffers = buffers
         width = hasStatus ? 9 : 8
-        (administrators, groups, teams) = buffers.take()
+        administrators = buffers.take()
     }
 
     deinit {
-        buffers.give((administrators, groups, teams))
+        buffers.give(administrators)
+        buffers.give(groups)
+        buffers.give(teams)
+    }
+
+    func takeLinkBuffers() {
+        groups = buffers.take()
+        teams = buffers.take()
+    }
+
+    func giveLinkBuffers() {
+        buffers.give(groups)
+        buffers.give(teams)
+        groups = CopyBuffer()
+        teams = CopyBuffer()
     }
 
     /// Counts the rows and finds the last one's key.
@@ -63,10 +77,10 @@ package final class RowPage: @unchecked Sendable {
     }
 
     /// The page in parts of about the same number of administrators, without links.
-    func split(into parts: Int, _ buffers: PageBuffers) throws -> [RowPage] {
+    func split(into parts: Int) throws -> [RowPage] {
         let size = max(1, count / parts)
         var pages: [RowPage] = []
-        var after: [UInt8]? = if case .keys(let after, _) = range { after } else { nil }
+        var after: [UInt8]? = if case .keys(let after, _) = keys { after } else { nil }
         try administrators.withBytes { bytes in
             var part = RowPage(buffers, hasStatus: width == 9)
             try forEachAdministrator(bytes) { fields, row in
@@ -75,31 +89,37 @@ package final class RowPage: @unchecked Sendable {
                 part.count += 1
                 guard part.count == size else { return }
                 let last = Array(try Self.key(fields))
-                part.range = .keys(after: after, last: last)
+                part.keys = .keys(after: after, last: last)
                 after = last
                 pages.append(part)
                 part = RowPage(buffers, hasStatus: width == 9)
             }
             guard part.count > 0 else { return }
-            part.range = .keys(after: after, last: try measure().last ?? [])
+            part.keys = .keys(after: after, last: try measure().last ?? [])
             pages.append(part)
         }
         return pages
     }
 }
 
-/// The memory of pages that are done with: three of them go round, so that an export allocates none for its later pages.
+/// The memory of pages that are done with goes round, so that an export allocates none for its later pages.
 final class PageBuffers: Sendable {
-    typealias Three = (CopyBuffer, CopyBuffer, CopyBuffer)
+    /// Three pages' worth.
+    private static let mostIdle = 9
+    /// What a page of long rows has made larger than this is the system's again.
+    private static let mostBytes = 6 * 1024 * 1024
 
-    private let idle = Mutex<[Three]>([])
+    private let idle = Mutex<[CopyBuffer]>([])
 
-    func take() -> Three {
-        idle.withLock { $0.popLast() } ?? (CopyBuffer(), CopyBuffer(), CopyBuffer())
+    func take() -> CopyBuffer {
+        idle.withLock { $0.popLast() } ?? CopyBuffer()
     }
 
-    func give(_ buffers: Three) {
-        idle.withLock { $0.append(buffers) }
+    func give(_ buffer: CopyBuffer) {
+        guard buffer.capacity > 0, buffer.capacity <= Self.mostBytes else { return }
+        idle.withLock { idle in
+            if idle.count < Self.mostIdle { idle.append(buffer) }
+        }
     }
 }
 

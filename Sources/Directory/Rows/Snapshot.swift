@@ -1,5 +1,6 @@
 internal import AsyncAlgorithms
 package import Postgres
+private import Synchronization
 
 /// What one export reads: all of it from one snapshot, taken when the export is processed.
 package struct Snapshot: Sendable {
@@ -15,7 +16,7 @@ package struct Snapshot: Sendable {
     package let groupTree: GroupTree?
 }
 
-/// The pages of a snapshot, handed over one at a time: the next is read while one is in use, and no more.
+/// The pages of a snapshot, handed over one at a time: a few are read ahead while one is in use, and no more.
 package struct PageStream: AsyncSequence, Sendable {
     fileprivate let channel = AsyncChannel<RowPage>()
 
@@ -72,15 +73,22 @@ extension Snapshot {
     ) async throws {
         if snapshot.rowsTotal >= manyRows {
             let shared = try await connection.exportSnapshot()
-            let isDone: Bool? = try await pool.withSpareConnection { second in
-                try await second.withTransaction(
-                    isolation: .repeatableRead, readOnly: true, role: role, snapshot: shared
-                ) { second in
-                    try await produce(queries, pages, of: snapshot, on: connection, links: second)
-                    return true
+            let hasBegun = Mutex(false)
+            do {
+                let isDone: Bool? = try await pool.withSpareConnection { second in
+                    try await second.withTransaction(
+                        isolation: .repeatableRead, readOnly: true, role: role, snapshot: shared
+                    ) { second in
+                        hasBegun.withLock { $0 = true }
+                        try await produce(queries, pages, of: snapshot, on: connection, links: second)
+                        return true
+                    }
                 }
+                if isDone == true { return }
+            } catch let error as PostgresError {
+                // One is enough: the other may lead to another replica, which does not know the snapshot.
+                if hasBegun.withLock({ $0 }) { throw error }
             }
-            if isDone == true { return }
         }
         try await produce(queries, pages, of: snapshot, on: connection)
     }
@@ -89,8 +97,9 @@ extension Snapshot {
     private static func produce(
         _ queries: SnapshotQueries, _ pages: PageStream, of snapshot: Snapshot, on connection: isolated PostgresConnection
     ) async throws {
-        var reader = PageReader(queries: queries, total: snapshot.rowsTotal)
-        let links = LinkReader(queries: queries, total: snapshot.rowsTotal)
+        let buffers = PageBuffers()
+        var reader = PageReader(queries: queries, total: snapshot.rowsTotal, buffers: buffers)
+        let links = LinkReader(queries: queries, total: snapshot.rowsTotal, buffers: buffers)
         while let page = try await reader.next(on: connection) {
             try await links.complete(page, on: connection) { await pages.channel.send($0) }
         }
@@ -104,10 +113,13 @@ extension Snapshot {
     ) async throws {
         try await set("tenant", snapshot.access.identity.tenantKey, on: second)
         try await setGroups(snapshot.access, queries, on: second)
-        let links = LinkReader(queries: queries, total: snapshot.rowsTotal)
+        let buffers = PageBuffers()
+        let links = LinkReader(queries: queries, total: snapshot.rowsTotal, buffers: buffers)
         let bare = AsyncChannel<RowPage>()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await read(queries, total: snapshot.rowsTotal, into: bare, on: connection) }
+            group.addTask {
+                try await read(queries, total: snapshot.rowsTotal, buffers: buffers, into: bare, on: connection)
+            }
             for await page in bare {
                 try await links.complete(page, on: second) { await pages.channel.send($0) }
             }
@@ -117,12 +129,12 @@ extension Snapshot {
     }
 
     private static func read(
-        _ queries: SnapshotQueries, total: Int, into channel: AsyncChannel<RowPage>,
+        _ queries: SnapshotQueries, total: Int, buffers: PageBuffers, into channel: AsyncChannel<RowPage>,
         on connection: isolated PostgresConnection
     ) async throws {
         // Also after a failure: whoever waits for a page is to see that none comes.
         defer { channel.finish() }
-        var reader = PageReader(queries: queries, total: total)
+        var reader = PageReader(queries: queries, total: total, buffers: buffers)
         while let page = try await reader.next(on: connection) { await channel.send(page) }
     }
 
@@ -152,14 +164,15 @@ extension Snapshot {
             throw DirectoryError.sourceInvalid("the database gave no count")
         }
         let total: Int = try moment.decode("rows")
-        let few = total <= PageReader.few ? PageReader.few : 0
+        let most = total <= PageReader.smallExport ? PageReader.mostNames : 0
         let references = References(
-            profiles: try await names("profile", queries, few: few, on: connection),
-            groups: try await names("administrator_group", queries, few: few, on: connection),
-            teams: try await names("team", queries, few: few, on: connection))
+            profiles: try await names("profile", queries, prepared: most, on: connection),
+            groups: try await names("administrator_group", queries, prepared: most, on: connection),
+            teams: try await names("team", queries, prepared: most, on: connection))
         let groupTree =
             includeGroupTree
-            ? try GroupTree(copy: await copyNames(queries.groupTree, "administrator_group", few: few, on: connection)) : nil
+            ? try GroupTree(copy: await copyNames(queries.groupTree, "administrator_group", prepared: most, on: connection))
+            : nil
         return Snapshot(
             access: access, takenAt: try moment.decode("taken_at"), day: try moment.decode("day"),
             rowsTotal: total, references: references, groupTree: groupTree)
@@ -202,16 +215,17 @@ extension Snapshot {
     }
 
     private static func names(
-        _ relation: StaticString, _ queries: SnapshotQueries, few: Int, on connection: isolated PostgresConnection
+        _ relation: StaticString, _ queries: SnapshotQueries, prepared most: Int, on connection: isolated PostgresConnection
     ) async throws -> ReferenceNames {
-        try ReferenceNames(copy: await copyNames(queries.names(relation), relation, few: few, on: connection))
+        try ReferenceNames(copy: await copyNames(queries.names(relation), relation, prepared: most, on: connection))
     }
 
     private static func copyNames(
-        _ query: Query, _ relation: StaticString, few: Int, on connection: isolated PostgresConnection
+        _ query: Query, _ relation: StaticString, prepared most: Int, on connection: isolated PostgresConnection
     ) async throws -> CopyBuffer {
         let buffer = CopyBuffer()
-        guard try await PageReader.copy(query, few: few, into: buffer, on: connection, mostBytes: 64 * 1024 * 1024) else {
+        guard try await PageReader.read(query, prepared: most, into: buffer, on: connection, mostBytes: 64 * 1024 * 1024)
+        else {
             throw DirectoryError.sourceInvalid("directory.\(relation) holds over 64 MiB of names for one tenant")
         }
         return buffer

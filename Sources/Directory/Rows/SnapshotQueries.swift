@@ -129,7 +129,7 @@ struct SnapshotQueries {
     ///
     /// The range stands for both sides of the join, so that both are read by their indexes and merged. Needs an index on
     /// the link relation's `administrator_id`.
-    func links(_ relation: StaticString, _ column: StaticString, _ range: RowPage.Range) -> Query {
+    func links(_ relation: StaticString, _ column: StaticString, _ range: RowPage.Keys) -> Query {
         let last = setting("last", keys.administrator)
         let after = setting("after", keys.administrator)
         var condition = visible

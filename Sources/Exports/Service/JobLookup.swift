@@ -8,6 +8,8 @@ private import Synchronization
 /// Whoever asks while nobody does is answered at once; whoever asks meanwhile is in the next statement. So a single caller waits for
 /// nobody, and a crowd costs the database a statement for all of them.
 final class JobLookup: Sendable {
+    /// Who has waited so long while others' statements ran is told that the database is slow.
+    private static let patience: Duration = .seconds(10)
     /// Questions in one statement.
     private static let most = 64
 
@@ -18,9 +20,16 @@ final class JobLookup: Sendable {
     }
 
     private struct State {
-        var waiting: [(id: UInt64, question: Question, answer: CheckedContinuation<Job, any Error>)] = []
+        var waiting: [Asked] = []
         var isAsking = false
         var nextID: UInt64 = 0
+    }
+
+    private struct Asked {
+        let id: UInt64
+        let question: Question
+        let since: ContinuousClock.Instant
+        let answer: CheckedContinuation<Job, any Error>
     }
 
     private let pool: PostgresPool
@@ -44,12 +53,13 @@ final class JobLookup: Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { answer in
                 let isFirst = state.withLock { state in
-                    state.waiting.append((id, question, answer))
+                    state.waiting.append(Asked(id: id, question: question, since: .now, answer: answer))
                     defer { state.isAsking = true }
                     return !state.isAsking
                 }
                 // Of nobody's task: the answers are for others too, and one who goes away is not to take them along.
-                if isFirst { Task { await self.answerAll() } }
+                // And of nobody's party: in the pool's queue it does not stand behind what this caller asks besides.
+                if isFirst { Task { await PostgresPool.withParty(0) { await self.answerAll() } } }
                 if Task.isCancelled { self.giveUp(id) }
             }
         } onCancel: {
@@ -66,19 +76,34 @@ final class JobLookup: Sendable {
 
     private func answerAll() async {
         while true {
-            let asked = state.withLock { state in
+            let (asked, late) = state.withLock { state in
+                let until = ContinuousClock.now - Self.patience
+                let late = state.waiting.prefix { $0.since < until }
+                state.waiting.removeFirst(late.count)
                 let asked = Array(state.waiting.prefix(Self.most))
                 state.waiting.removeFirst(asked.count)
                 if asked.isEmpty { state.isAsking = false }
-                return asked
+                return (asked, Array(late))
+            }
+            for late in late {
+                late.answer.resume(throwing: PostgresError(.timedOut, "the database was too slow", query: "lookup"))
             }
             guard !asked.isEmpty else { return }
-            do {
-                let answers = try await look(for: asked.map(\.question))
-                for (index, asked) in asked.enumerated() { asked.answer.resume(with: answers[index]) }
-            } catch {
-                for asked in asked { asked.answer.resume(throwing: error) }
-            }
+            let answers = await self.answers(to: asked.map(\.question))
+            for (index, asked) in asked.enumerated() { asked.answer.resume(with: answers[index]) }
+        }
+    }
+
+    private func answers(to questions: [Question]) async -> [Result<Job, any Error>] {
+        do {
+            return try await look(for: questions)
+        } catch let error as PostgresError where !error.isTransient && questions.count > 1 {
+            // One of them is to blame, and the others are not to suffer for it.
+            var answers: [Result<Job, any Error>] = []
+            for question in questions { answers += await self.answers(to: [question]) }
+            return answers
+        } catch {
+            return questions.map { _ in .failure(error) }
         }
     }
 
@@ -106,10 +131,14 @@ final class JobLookup: Sendable {
             ])
         let rows = try await pool.withStatement(role: role) { try await $0.query(query) }
         var answers: [Result<Job, any Error>] = questions.map { _ in .failure(JobsError.notFound) }
+        var places: Set<Int> = []
         for row in rows {
             let place: Int = try row.decode("place")
             guard answers.indices.contains(place - 1) else { continue }
-            answers[place - 1] = Result { try Self.answer(row) }
+            // A slug that two tenants have names neither.
+            answers[place - 1] =
+                places.insert(place).inserted
+                ? Result { try Self.answer(row) } : .failure(DirectoryError.denied(.ambiguousActor))
         }
         return answers
     }

@@ -62,27 +62,34 @@ package struct AuditLog: Sendable {
     package func list(
         _ filter: Filter, after cursor: Cursor?, limit: Int, on connection: isolated PostgresConnection
     ) async throws -> [Entry] {
+        var values: [Query.Parameter] = [.integer(limit)]
+        var conditions: [String] = []
+        func bind(_ value: Query.Parameter) -> String {
+            values.append(value)
+            return "$\(values.count)"
+        }
+        func moment(_ microseconds: Int) -> String {
+            "('1970-01-01 00:00+00'::timestamptz + \(bind(.integer(microseconds)))::bigint * interval '1 microsecond')"
+        }
+        // Only those that are set: one plan serves for all values of a parameter, and what may be null is no use to an index.
+        if let tenants = filter.tenants { conditions.append("tenant_slug = ANY (\(bind(.texts(tenants)))::text[])") }
+        if let email = filter.actorEmail { conditions.append("actor_email = \(bind(.text(email)))") }
+        if let job = filter.job { conditions.append("job = \(bind(.text(job.description)))::uuid") }
+        if let events = filter.events {
+            conditions.append("event = ANY (\(bind(.texts(events.map(\.rawValue))))::text[])")
+        }
+        if let from = filter.from { conditions.append("at >= \(moment(from))") }
+        if let before = filter.before { conditions.append("at < \(moment(before))") }
+        if let cursor { conditions.append("(at, id) < (\(moment(cursor.at)), \(bind(.integer(cursor.id)))::bigint)") }
         let rows = try await connection.query(
             Query(
                 "audit-list",
                 """
                 SELECT id, at, event, job::text AS job, tenant_slug, actor_email, peer_uid, peer_gid, peer_pid, reason,
                     details::text AS details
-                FROM adminexport.audit_event
-                WHERE ($1::text[] IS NULL OR tenant_slug = ANY ($1)) AND ($2::text IS NULL OR actor_email = $2)
-                    AND ($3::uuid IS NULL OR job = $3) AND ($4::text[] IS NULL OR event = ANY ($4))
-                    AND at >= '1970-01-01 00:00+00'::timestamptz + coalesce($5::bigint, 0) * interval '1 microsecond'
-                    AND ($6::bigint IS NULL OR at < '1970-01-01 00:00+00'::timestamptz + $6 * interval '1 microsecond')
-                    AND ($7::bigint IS NULL
-                         OR (at, id) < ('1970-01-01 00:00+00'::timestamptz + $7 * interval '1 microsecond', $8::bigint))
-                ORDER BY at DESC, id DESC LIMIT $9::int
-                """,
-                [
-                    filter.tenants.map { .texts($0) } ?? .null, .text(filter.actorEmail), .text(filter.job?.description),
-                    filter.events.map { .texts($0.map(\.rawValue)) } ?? .null, .text(filter.from.map(String.init)),
-                    .text(filter.before.map(String.init)), .text(cursor.map { "\($0.at)" }),
-                    .text(cursor.map { "\($0.id)" }), .integer(limit),
-                ]))
+                FROM adminexport.audit_event \(conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND "))
+                ORDER BY at DESC, id DESC LIMIT $1::int
+                """, values))
         return try rows.map { try Entry($0) }
     }
 }

@@ -5,6 +5,8 @@ private import Synchronization
 /// Tells whoever wants to know when jobs change: one query in a tick, however many watch, and one more when a job ends.
 package final class JobWatch: Service {
     private static let tick: Duration = .milliseconds(250)
+    /// Between two questions, for each job that is watched.
+    private static let spacing: Duration = .microseconds(25)
     /// While nobody watches; a bound and no more.
     private static let idle: Duration = .seconds(3_600)
 
@@ -77,9 +79,11 @@ package final class JobWatch: Service {
         await cancelWhenGracefulShutdown {
             var hasFailed = false
             while !Task.isCancelled {
-                let isWatched = self.state.withLock { !$0.list.isEmpty }
-                if isWatched { hasFailed = await self.ask(hasFailed: hasFailed) }
-                await self.bell.sleep(for: isWatched ? Self.tick : Self.idle)
+                let watched = self.state.withLock { $0.list.count }
+                if watched > 0 { hasFailed = await self.ask(hasFailed: hasFailed) }
+                await self.bell.sleep(for: watched > 0 ? Self.tick : Self.idle)
+                // However fast jobs end, thousands are not asked for all the time.
+                if watched > 0 { try? await Task.sleep(for: min(Self.tick, Self.spacing * watched)) }
             }
         }
     }

@@ -44,6 +44,7 @@ struct WatchList<Job: Watched> {
     private var nextID = 0
 
     var isEmpty: Bool { watches.isEmpty }
+    var count: Int { watches.count }
 
     func contains(_ id: Int) -> Bool { watches[id] != nil }
 

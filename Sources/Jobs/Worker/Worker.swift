@@ -162,6 +162,7 @@ package struct Worker: Service {
                 let mayClaim = isReady && worker.hasRoom
                 if mayClaim, isRung || isBusy, let move = try await claim(worker) { return move }
                 if isReady, !worker.hasRoom, let looked, looked.duration(to: .now) < Self.outlook {
+                    await tidy(worker)
                     // Whichever run ends rings.
                     return .sleep(Self.outlook)
                 }

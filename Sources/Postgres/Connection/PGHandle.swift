@@ -161,7 +161,7 @@ struct PGResult: ~Copyable {
 
     var rowCount: Int { Int(PQntuples(raw)) }
 
-    /// The rows and the trailer, in the binary format of COPY.
+    /// The rows, in the binary format of COPY.
     func append(to buffer: CopyBuffer) {
         let width = PQnfields(raw)
         for row in 0..<PQntuples(raw) {
@@ -173,7 +173,6 @@ struct PGResult: ~Copyable {
                 if !isNull, let value = PQgetvalue(raw, row, column) { buffer.append(value, Int(length)) }
             }
         }
-        buffer.append(bigEndian: Int16(-1))
     }
 
     func rows(query: String) -> [Row] {

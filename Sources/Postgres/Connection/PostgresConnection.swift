@@ -64,7 +64,8 @@ package actor PostgresConnection {
         session.isOwn = try options.keepsSession && isServer()
         if session.isOwn {
             // A statement here has one good plan, whatever its parameters are: made once, not each time.
-            let settings = settings + ["plan_cache_mode = force_generic_plan"]
+            let settings =
+                settings + ["plan_cache_mode = force_generic_plan", "default_transaction_isolation = 'read committed'"]
             try runScript("connection-settings", settings.map { "SET \($0)" }.joined(separator: "; "))
         }
     }
@@ -88,13 +89,32 @@ package actor PostgresConnection {
         Int(duration / .milliseconds(1))
     }
 
+    /// What is kept in a session is asked for anew after this time: roles, and what the server caches.
+    private static let longestSession: Duration = .seconds(3_600)
+
     /// Whether the pool may hand it out again.
     ///
     /// An idle connection that has something to read was nearly always closed by the server, and is not worth finding out
     /// the rest: a new one costs little.
     package var isUsable: Bool {
-        !isDead && !isCopying && PQtransactionStatus(handle.raw) == PQTRANS_IDLE
+        !isDead && !isCopying && session.began.duration(to: .now) < Self.longestSession
+            && PQtransactionStatus(handle.raw) == PQTRANS_IDLE
             && PQstatus(handle.raw) == CONNECTION_OK && !PGHandle.isReadable(PQsocket(handle.raw))
+    }
+
+    /// Runs the body on the connection's own thread, if it can be used.
+    ///
+    /// - Returns: what came of it, nothing where it could not be used, and whether it can be used again.
+    func lend<Result: Sendable>(
+        _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async -> (result: Swift.Result<Result, any Error>?, isUsable: Bool) {
+        guard isUsable else { return (nil, false) }
+        do {
+            let result = try await body(self)
+            return (.success(result), isUsable)
+        } catch {
+            return (.failure(error), isUsable)
+        }
     }
 
     // MARK: Statements
@@ -131,7 +151,10 @@ package actor PostgresConnection {
 
     /// Runs statements that the program itself wrote, several at once; they take no values.
     package func script(_ name: String, _ sql: String) async throws {
-        try await withCancellation { try $0.runScript(name, sql) }
+        try await withCancellation { connection in
+            if case .free = connection.session.use { try connection.assume(nil) }
+            try connection.runScript(name, sql)
+        }
     }
 
     /// Runs the body in a transaction: commits when it returns, rolls back when it throws. Its error is passed on as it is.
@@ -153,12 +176,15 @@ package actor PostgresConnection {
         }
         do {
             // A role that may not be assumed leaves a transaction behind that has failed.
-            if session.isOwn { try await withCancellation { try $0.assume(role) } }
-            try await script("begin", begin)
+            try await withCancellation { connection in
+                try connection.assume(role)
+                try connection.runScript("begin", begin)
+            }
             session.use = .transaction
             defer { session.use = .free }
+            if let snapshot { try await withCancellation { try $0.checkServer(of: snapshot) } }
             let result = try await body(self)
-            try await script("commit", "COMMIT")
+            try await withCancellation { try $0.runScript("commit", "COMMIT") }
             return result
         } catch {
             // A rollback that fails leaves a connection that is not idle, and such a one is not used again.
@@ -169,18 +195,31 @@ package actor PostgresConnection {
 
     /// What the running transaction sees, for others to see too. It lasts as long as the transaction.
     package func exportSnapshot() throws -> SnapshotID {
-        let rows = try run(Query("export-snapshot", "SELECT pg_export_snapshot() AS id")).rows
-        guard let id: String = try rows.first?.decode("id"), let snapshot = SnapshotID(id) else {
+        let rows = try run(
+            Query("export-snapshot", "SELECT pg_export_snapshot() AS id, pg_postmaster_start_time() AS started")
+        ).rows
+        guard let row = rows.first, let snapshot = SnapshotID(try row.decode("id"), server: try row.decode("started")) else {
             throw PostgresError(.unexpectedResult, "the server's snapshot has no name", query: "export-snapshot")
         }
         return snapshot
     }
 
+    /// Another server may have a snapshot of the same name.
+    private func checkServer(of snapshot: SnapshotID) throws {
+        let rows = try run(Query("started", "SELECT pg_postmaster_start_time() AS started")).rows
+        guard try rows.first?.decode("started") == snapshot.server else {
+            throw PostgresError(.unexpectedResult, "the connections lead to different servers", query: "started")
+        }
+    }
+
     /// A name that a server has given a snapshot. It becomes part of a statement, so it is held to what servers give.
     package struct SnapshotID: Sendable {
         let text: String
+        /// When the server was started, to a microsecond: by which it is known from others.
+        let server: Timestamp
 
-        init?(_ text: String) {
+        init?(_ text: String, server: Timestamp) {
+            self.server = server
             guard !text.isEmpty, text.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || $0.isHexadecimalDigit }) else {
                 return nil
             }
@@ -195,20 +234,30 @@ package actor PostgresConnection {
 
     /// Runs a statement within the transaction that is under way, and puts its rows into the buffer as a binary COPY would.
     ///
-    /// For few rows: they are all held twice. A COPY is planned anew each time, and this is prepared.
+    /// For few rows: each comes by itself. A COPY is planned anew each time, and this is prepared.
     ///
-    /// - Returns: whether there are no more than so many; else the buffer is empty.
-    package func rows(of query: Query, atMost most: Int, into buffer: CopyBuffer) async throws -> Bool {
+    /// - Returns: whether there are no more rows and bytes than so many; else the buffer is empty, and the rest was dropped.
+    package func rows(
+        of query: Query, atMost most: Int, bytes mostBytes: Int = .max, into buffer: CopyBuffer
+    ) async throws -> Bool {
         try await withCancellation { connection in
             let statement = connection.session.isOwn ? try connection.prepared(query) : nil
             try connection.send(query, as: statement, binary: true)
-            return try connection.finish(query.name) { result in
+            guard PQsetSingleRowMode(connection.handle.raw) == 1 else { throw connection.handle.lost(during: query.name) }
+            buffer.beginCopy()
+            var rows = 0
+            try connection.finishing(query, as: statement) {
+                _ = try connection.finish(query.name) { result in
+                    rows += result.rowCount
+                    if rows <= most, buffer.count <= mostBytes { result.append(to: buffer) }
+                }
+            }
+            guard rows <= most, buffer.count <= mostBytes else {
                 buffer.removeAll()
-                guard result.rowCount <= most else { return false }
-                buffer.beginCopy()
-                result.append(to: buffer)
-                return true
-            } ?? false
+                return false
+            }
+            buffer.endCopy()
+            return true
         }
     }
 
@@ -232,6 +281,7 @@ package actor PostgresConnection {
         /// No pooler stands between, so what is set for the session stays this connection's.
         var isOwn = false
         var use = Use.free
+        let began = ContinuousClock.now
         var role: String?
         var statements = PreparedStatements()
     }
@@ -251,15 +301,27 @@ package actor PostgresConnection {
     private func run(_ query: Query) throws -> Outcome {
         guard !isCopying else { throw PostgresError(.unexpectedResult, "a COPY is running", query: query.name) }
         let statement = session.isOwn ? try prepared(query) : nil
+        // Between the two a request to cancel has found the server idle.
+        try Task.checkCancellation()
         try send(query, as: statement, binary: true)
+        return Outcome(rows: try finishing(query, as: statement) { try finish(query.name) })
+    }
+
+    /// Reads the answer to a statement, and gives the connection up where what it keeps is of no use any more.
+    private func finishing<Value>(_ query: Query, as statement: String?, _ body: () throws -> Value) throws -> Value {
         do {
-            return Outcome(rows: try finish(query.name))
-        } catch let error as PostgresError where statement != nil && error.sqlState == SQLState.featureNotSupported {
-            // "cached plan must not change result type": a relation was altered. The next connection prepares it anew.
+            return try body()
+        } catch let error as PostgresError where statement != nil && SQLState.stalePlans.contains(error.sqlState ?? "") {
+            // A relation was altered ("cached plan must not change result type"), or somebody else has used the session. The next
+            // connection prepares it anew.
             isDead = true
             throw PostgresError(
-                .connectionLost, "a relation was altered while it was in use", sqlState: nil,
-                serverMessage: error.serverMessage, query: query.name)
+                .connectionLost, "a prepared statement is of no use any more", serverMessage: error.serverMessage,
+                query: query.name)
+        } catch let error as PostgresError where error.sqlState == SQLState.insufficientPrivilege && session.isOwn {
+            // The role may have been taken away, or made anew. The next connection asks for it again.
+            isDead = true
+            throw error
         }
     }
 
@@ -300,7 +362,7 @@ package actor PostgresConnection {
         var fault: PostgresError?
         while let result = try nextResult(of: name, deadline: deadline) {
             switch result.status {
-            case PGRES_TUPLES_OK: rows = body(result)
+            case PGRES_TUPLES_OK, PGRES_SINGLE_TUPLE: rows = body(result)
             case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: break
             default: fault = fault ?? result.fault(query: name)
             }

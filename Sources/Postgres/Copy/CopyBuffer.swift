@@ -6,7 +6,8 @@ private import Glibc
 /// Unchecked, because it is handed over and never shared: a connection fills it, and whoever gets it then only reads.
 package final class CopyBuffer: @unchecked Sendable {
     private var base: UnsafeMutableRawPointer?
-    private var capacity = 0
+    /// Bytes that it has room for.
+    package private(set) var capacity = 0
     package private(set) var count = 0
 
     package init() {}
@@ -32,6 +33,11 @@ package final class CopyBuffer: @unchecked Sendable {
     package func beginCopy() {
         removeAll()
         CopyCursor.header.withUnsafeBytes { append($0) }
+    }
+
+    /// Ends with COPY's trailer.
+    func endCopy() {
+        append(bigEndian: Int16(-1))
     }
 
     /// Appends a row as it stands in another buffer.

@@ -66,7 +66,7 @@ package final class PostgresPool: Sendable {
     package func withStatement<Result: Sendable>(
         role: String, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
-        try await withConnection { try await $0.withStatement(role: role, body) }
+        try await withLent { try await $0.withStatement(role: role, body) }
     }
 
     /// Lends a connection that nobody waits for, or says that there is none: for what can be done without.
@@ -89,11 +89,7 @@ package final class PostgresPool: Sendable {
     private func spare() async -> PostgresConnection? {
         while true {
             let turn: Turn? = state.withLock { state in
-                guard !state.isClosed else { return nil }
-                if let connection = state.idle.popLast() { return .connection(connection) }
-                guard state.open < size else { return nil }
-                state.open += 1
-                return .openOne
+                state.isClosed ? nil : Self.free(&state, size)
             }
             switch turn {
             case nil: return nil
@@ -113,8 +109,39 @@ package final class PostgresPool: Sendable {
         isolation: PostgresConnection.IsolationLevel = .readCommitted, readOnly: Bool = false, role: String? = nil,
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
-        try await withConnection { connection in
+        try await withLent { connection in
             try await connection.withTransaction(isolation: isolation, readOnly: readOnly, role: role, body)
+        }
+    }
+
+    /// Lends a connection on whose thread all of it happens: the look whether it can be used, the body, and the look after it.
+    private func withLent<Result: Sendable>(
+        _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        while true {
+            let connection: PostgresConnection
+            switch try await turn() {
+            case .connection(let idle): connection = idle
+            case .openOne: connection = try await open()
+            }
+            let lent = await connection.lend(body)
+            if let result = lent.result {
+                if !lent.isUsable { dropIdle() }
+                giveBack(lent.isUsable ? connection : nil)
+                return try result.get()
+            }
+            // It had died while it lay idle.
+            giveBack(nil)
+        }
+    }
+
+    /// Opens a connection, for which there is a place, or gives the place back.
+    private func open() async throws -> PostgresConnection {
+        do {
+            return try await PostgresConnection.connect(options)
+        } catch {
+            giveBack(nil)
+            throw error
         }
     }
 
@@ -137,23 +164,20 @@ package final class PostgresPool: Sendable {
             case .connection(let connection):
                 if await connection.isUsable { return connection }
                 giveBack(nil)
-            case .openOne:
-                do {
-                    return try await PostgresConnection.connect(options)
-                } catch {
-                    giveBack(nil)
-                    throw error
-                }
+            case .openOne: return try await open()
             }
         }
     }
 
     private func turn() async throws -> Turn {
         try Task.checkCancellation()
-        let id = state.withLock { state in
+        // Nearly always there is one, and nobody has to wait.
+        let (turn, id): (Turn?, UInt64) = state.withLock { state in
+            if !state.isClosed, let turn = Self.free(&state, size) { return (turn, 0) }
             state.nextWaiter += 1
-            return state.nextWaiter
+            return (nil, state.nextWaiter)
         }
+        if let turn { return turn }
         // The timer ends with this function; its sleep is cancelled when the turn comes first.
         let timer = Task {
             try await Task.sleep(for: acquisitionTimeout)
@@ -166,11 +190,7 @@ package final class PostgresPool: Sendable {
                     if state.isClosed {
                         return .failure(PostgresError(.unreachable, "the connection pool is closed"))
                     }
-                    if let connection = state.idle.popLast() { return .success(.connection(connection)) }
-                    if state.open < size {
-                        state.open += 1
-                        return .success(.openOne)
-                    }
+                    if let turn = Self.free(&state, size) { return .success(turn) }
                     state.waiters.append(Waiter(continuation: continuation), id: id, of: Self.party)
                     return nil
                 }
@@ -181,6 +201,14 @@ package final class PostgresPool: Sendable {
         } onCancel: {
             fail(id, CancellationError())
         }
+    }
+
+    /// What can be had without waiting. Those who wait are given what is given back, so nothing is free while somebody waits.
+    private static func free(_ state: inout State, _ size: Int) -> Turn? {
+        if let connection = state.idle.popLast() { return .connection(connection) }
+        guard state.open < size else { return nil }
+        state.open += 1
+        return .openOne
     }
 
     private func fail(_ id: UInt64, _ error: any Error) {

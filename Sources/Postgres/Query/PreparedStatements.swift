@@ -9,14 +9,18 @@ struct PreparedStatements {
     private static let planAge: Duration = .seconds(60)
 
     private var names: [String: String] = [:]
+    /// Names that were given out, those of statements too that could not be prepared: the server may know them all the same.
+    private var given = 0
     /// When the oldest of the server's plans may have been made.
     private var plansFrom: ContinuousClock.Instant?
 
     func name(of sql: String) -> String? { names[sql] }
 
     /// - Returns: nil where there are enough.
-    func newName() -> String? {
-        names.count < Self.most ? "s\(names.count)" : nil
+    mutating func newName() -> String? {
+        guard names.count < Self.most else { return nil }
+        defer { given += 1 }
+        return "s\(given)"
     }
 
     mutating func keep(_ name: String, for sql: String, at now: ContinuousClock.Instant) {

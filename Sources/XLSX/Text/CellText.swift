@@ -24,7 +24,7 @@ package enum CellText {
         }
     }
 
-    /// Copies the bytes, and says whether they may stand in XML as they are: printable ASCII without `& < > _`.
+    /// Copies the bytes, and says whether they may stand in XML as they are: ASCII from the space on, without `& < > _`.
     ///
     /// One pass looks and copies, eight bytes in a word; the last words overlap, so hardly a byte is touched by itself. The target
     /// needs room for `count` bytes.
@@ -59,7 +59,7 @@ package enum CellText {
         return found == 0
     }
 
-    /// Not 0 where one of eight bytes is no printable ASCII or is one of `& < > _`.
+    /// Not 0 where one of eight bytes is a control character, is no ASCII, or is one of `& < > _`.
     ///
     /// In each sum the highest bit of a byte stays clear where the byte is the wanted one, or for the first below a space. Carries
     /// come from what is no ASCII only, and that is found by itself. `<` and `>` differ in one bit and share a test.

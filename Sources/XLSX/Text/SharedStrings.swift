@@ -90,9 +90,9 @@ final class SharedStrings {
 
     @inline(never)
     private func add(_ text: UnsafeBufferPointer<UInt8>, hash: UInt32, slot: Int) -> Int {
+        let slotsNeeded = (count + 1) * 2 > slotCount ? slotCount * 2 : slotCount
         let size =
-            arena.count + text.count + (self.count + 1) * MemoryLayout<Entry>.stride
-            + slotCount * MemoryLayout<Slot>.stride
+            arena.count + text.count + (count + 1) * MemoryLayout<Entry>.stride + slotsNeeded * MemoryLayout<Slot>.stride
         guard size <= capacity else { return -1 }
         // A text that had to be changed stays inline, so that each cell with such a text is counted.
         scratch.removeAll()

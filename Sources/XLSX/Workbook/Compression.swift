@@ -1,6 +1,6 @@
 /// How hard the parts of a workbook are compressed.
 ///
-/// The bytes depend on the rows and on this alone, not on how many cores compress.
+/// For one build of the program the bytes depend on the rows and on this alone, not on how many cores compress.
 public enum Compression: Hashable, Sendable {
     /// zlib's level 6 for the first MiB of each part, level 1 for what follows: a file that is small anyway is made as small as
     /// others make it, and a large one is not waited for.

@@ -30,7 +30,7 @@ public struct WorkbookOptions: Sendable {
 
     /// How small the file is to be, and how fast; see <doc:Compatibility>.
     public var compression = Compression.automatic
-    /// How many blocks of 256 KiB are compressed side by side, at most. With 1 all is done on the calling thread. The bytes are
+    /// How many blocks of 512 KiB are compressed side by side, at most. With 1 all is done on the calling thread. The bytes are
     /// the same whatever this is.
     public var compressionThreads = WorkbookOptions.usualThreads
     /// What the shared-strings table may take, in bytes. At 0 every string is inline.

@@ -10,7 +10,7 @@
 /// ```
 ///
 /// A sheet that is full, by rows or by bytes, is followed by `Name (2)` with the header repeated. Nothing is buffered
-/// but some 200 rows for the column widths (512 KiB at most), some blocks of 256 KiB of XML, and the bounded shared-strings table. Not for use
+/// but some 200 rows for the column widths (1 MiB at most), some blocks of 512 KiB of XML, and the bounded shared-strings table. Not for use
 /// from two tasks at once. After an error the file is incomplete: give up the writer and what the sink has taken.
 public final class WorkbookWriter {
     private enum Phase {
@@ -18,7 +18,7 @@ public final class WorkbookWriter {
     }
 
     /// Where a row is not waited for to end.
-    private static let longestRun = 512 * 1024
+    private static let longestRun = 2 * ZipWriter.blockSize
     private static let mostColumns = 16_384
     /// 1970-01-01 as a day number of the 1900 date system (ECMA-376 Part 1, 18.17.4.1).
     private static let epoch = 25_569

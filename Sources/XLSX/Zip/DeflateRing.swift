@@ -87,7 +87,8 @@ final class DeflateRing {
         if block.isDone {
             block.compress()
         } else {
-            DispatchQueue.global().async {
+            // Not among the threads that run tasks: who serves callers does not wait behind a block.
+            DispatchQueue.global(qos: .utility).async {
                 block.compress()
                 block.done.signal()
             }

@@ -2,8 +2,8 @@ import CZlib
 
 /// Compresses blocks into raw DEFLATE (RFC 1951).
 ///
-/// The seam behind which a faster library can stand. A block may refer back to the 32 KiB before it and else depends on nothing,
-/// so blocks can be compressed side by side and still make one stream, as pigz does it.
+/// The seam behind which a faster library can stand. A block may refer back to the end of the one before, 32 KiB at most, and else
+/// depends on nothing, so blocks can be compressed side by side and still make one stream, as pigz does it.
 protocol Deflater: AnyObject {
     /// Appends the compressed block to the output. One that is not the last ends on a byte's border, with an empty stored
     /// block (RFC 1951, 3.2.4), so that what follows can be appended; the last ends the stream.

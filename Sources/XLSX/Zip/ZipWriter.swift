@@ -35,7 +35,7 @@ struct ZipWriter {
 
     /// How many bytes of an entry are compressed as one block, at least: with fewer the borders cost size, with more the last
     /// block is waited for longer.
-    static let blockSize = 256 * 1024
+    static let blockSize = 512 * 1024
     /// What is held back until it is known whether the entry is over.
     private static let mostHeld = 128 * 1024
 
@@ -58,8 +58,7 @@ struct ZipWriter {
         try compression.check()
         self.sink = sink
         self.compression = compression
-        // One more than are compressed: the next is filled and the oldest is written meanwhile.
-        ring = try DeflateRing(size: threads > 1 ? threads + 1 : 1, makeDeflater)
+        ring = try DeflateRing(size: threads, makeDeflater)
         self.offset = offset
     }
 

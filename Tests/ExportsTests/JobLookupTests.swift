@@ -1,0 +1,112 @@
+@testable import Exports
+import Directory
+import Jobs
+import Postgres
+import TestSupport
+import Testing
+
+/// Looks at jobs for many callers at once.
+@Suite(.timeLimit(.minutes(2))) struct JobLookupTests {
+    private func start(_ pool: PostgresPool, actor: String = "1", email: String = "owner@acme.example") async throws
+        -> Jobs.Job
+    {
+        let request = JobStore.Request(
+            tenantKey: "1", tenantSlug: "acme", actorKey: actor, actorEmail: email, options: "{}", idempotency: nil)
+        return try await pool.withTransaction(role: DatabaseRole.api) { connection in
+            try await JobStore().enqueue(request, limit: 100, peer: Peer(uid: 1, gid: 1, pid: 1), on: connection)
+        }
+    }
+
+    private func question(
+        _ job: JobID, tenant: String = "acme", email: String = "owner@acme.example"
+    ) -> JobLookup.Question {
+        JobLookup.Question(tenant: tenant, email: email, job: job)
+    }
+
+    @Test("Each of many who ask at once gets their own answer")
+    func crowd() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute(
+                "INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id) VALUES (500, 1, 'Twin', 'asia@acme.example', 3)"
+            )
+            let pool = database.pool(size: 2)
+            let lookup = JobLookup(pool: pool, role: DatabaseRole.api)
+            var ids: [JobID] = []
+            for _ in 0..<12 { ids.append(try await start(pool).id) }
+            let others = try await start(pool, actor: "2", email: "europe@acme.example").id
+            // More than one statement takes.
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                let count = ids.count
+                for round in 0..<150 {
+                    let id = ids[round % count]
+                    group.addTask {
+                        let job = try await lookup.job(question(id))
+                        #expect(job.id == id && job.queuePosition == round % count + 1)
+                    }
+                    group.addTask {
+                        await #expect(throws: JobsError.notFound) { try await lookup.job(question(others)) }
+                        await #expect(throws: JobsError.notFound) {
+                            try await lookup.job(question(id, tenant: "globex", email: "owner@globex.example"))
+                        }
+                        await #expect(throws: DirectoryError.denied(.unknownTenant)) {
+                            try await lookup.job(question(id, tenant: "nowhere"))
+                        }
+                        await #expect(throws: DirectoryError.denied(.unknownAdministrator)) {
+                            try await lookup.job(question(id, email: "OWNER@acme.example"))
+                        }
+                        await #expect(throws: DirectoryError.denied(.ambiguousActor)) {
+                            try await lookup.job(question(id, email: "asia@acme.example"))
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test("A question that the database refuses takes no other with it")
+    func poison() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            let pool = database.pool(size: 2)
+            let lookup = JobLookup(pool: pool, role: DatabaseRole.api)
+            let id = try await start(pool).id
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<50 {
+                    group.addTask {
+                        let job = try await lookup.job(question(id))
+                        #expect(job.id == id)
+                    }
+                    group.addTask {
+                        await #expect(throws: PostgresError.self) { try await lookup.job(question(id, email: "a\0b")) }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test("Those who go away are let go at once, and those who stay are answered")
+    func cancellation() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            let pool = database.pool(size: 1)
+            let lookup = JobLookup(pool: pool, role: DatabaseRole.api)
+            let id = try await start(pool).id
+            let staying = try await pool.withConnection { _ in
+                // The pool's only connection is taken: the first question waits for it, and all others for the first.
+                let first = Task { try await lookup.job(question(id)) }
+                let leaving = (0..<20).map { _ in Task { try await lookup.job(question(id)) } }
+                let staying = Task { try await lookup.job(question(id)) }
+                for task in leaving { task.cancel() }
+                for task in leaving {
+                    // One of them may have been the first.
+                    if case .success = await task.result { Issue.record("it was answered without a connection") }
+                }
+                return [first, staying]
+            }
+            for task in staying { #expect(try await task.value.id == id) }
+        }
+    }
+}
