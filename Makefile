@@ -5,10 +5,11 @@
 # make chaos    workers killed, databases restarted, disks filled, under load: what is lost or doubled; CHAOS_ARGUMENTS="--only TEXT"
 # make chaos-upgrade  the release before on this schema, beside this one
 # make fuzz     what takes bytes from outside under libFuzzer, for FUZZ_SECONDS each
+# make test-isal  the writer with Intel's ISA-L
 # make check    format, warnings as errors, the arrows between modules
 # make bench    speed and memory beside psql, other writers and pgbench; BENCH_ARGUMENTS='--rounds 5 exports' for a part
 # make bench-protocol  honest callers beside hostile ones, files by descriptor and in parts, leaks
-# make release  optimised programs in .build/release
+# make release  optimised programs in .build/release; with ISAL=yes large exports are faster, and libisal2 is needed
 # make install  the programs and units, below DESTDIR and PREFIX
 
 SHELL := /bin/bash

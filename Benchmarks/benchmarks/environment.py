@@ -33,14 +33,16 @@ def report(database, path=os.devnull, form="csv", work_mem="256MB"):
 
 
 @contextlib.contextmanager
-def filled(database, administrators, tenants=("acme",)):
-    """A database with so many administrators in each tenant; gives the environment that leads to it."""
+def filled(database, administrators, tenants=("acme",), small=()):
+    """A database with so many administrators in each tenant, and a hundred in each small one; gives the environment that leads
+    to it."""
     psql("postgres", f"CREATE DATABASE {database}")
     url = {"ADMINEXPORT_DATABASE_URL": f"postgresql:///{database}?host={SOCKET_DIR}&user={USER}"}
     try:
         subprocess.run([DAEMON, "migrate", "--with-directory"], check=True, env={**CLEAN, **url}, stdout=subprocess.DEVNULL)
-        for tenant in tenants:
-            subprocess.run([DAEMON, "demo-data", "--tenant", tenant, "--administrators", str(administrators), "--seed", "1"],
+        for tenant in (*tenants, *small):
+            count = 100 if tenant in small else administrators
+            subprocess.run([DAEMON, "demo-data", "--tenant", tenant, "--administrators", str(count), "--seed", "1"],
                            check=True, env={**CLEAN, **url}, stdout=subprocess.DEVNULL)
         psql(database, "CHECKPOINT")
         yield url

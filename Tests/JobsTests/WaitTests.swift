@@ -31,16 +31,16 @@ import Testing
             isDraining: false)
     }
 
-    @Test("An idle worker sleeps five seconds at most, and no longer than to the first lease's end or the next retry")
+    @Test("An idle worker sleeps some five seconds at most, and no longer than to the first lease's end or the next retry")
     func naps() {
         func length(_ outlook: LeaseStore.Outlook, mayClaim: Bool = true, jitter: Double = 1) -> Duration {
             Nap.length(after: outlook, mayClaim: mayClaim, jitter: jitter)
         }
-        #expect(length(outlook()) == .milliseconds(5_300) && length(outlook(), jitter: 0) == .milliseconds(4_900))
+        #expect(length(outlook()) == .milliseconds(5_350) && length(outlook(), jitter: 0) == .milliseconds(4_950))
         #expect(length(outlook(lease: .seconds(2), retry: .seconds(3))) == .milliseconds(2_005))
         #expect(length(outlook(lease: .seconds(12), retry: .seconds(1))) == .milliseconds(1_005))
         // Without room a retry is nothing to wake for, and neither is a job that others may claim.
-        #expect(length(outlook(claimable: true, retry: .seconds(1)), mayClaim: false) == .milliseconds(5_300))
+        #expect(length(outlook(claimable: true, retry: .seconds(1)), mayClaim: false) == .milliseconds(5_350))
         #expect(length(outlook(claimable: true)) <= .milliseconds(30))
         // Who holds a row for long is asked for it once a second or so, not fifty times.
         #expect(Nap.length(after: outlook(claimable: true), mayClaim: true, misses: 9, jitter: 0) == .milliseconds(500))

@@ -7,11 +7,11 @@ struct LinkReader {
     /// Up to so many links are read by a prepared statement.
     private let most: Int
 
-    /// - Parameter total: the administrators that there are.
-    init(queries: SnapshotQueries, total: Int, buffers: PageBuffers) {
+    /// - Parameter isSmall: few administrators with short texts.
+    init(queries: SnapshotQueries, isSmall: Bool, buffers: PageBuffers) {
         self.queries = queries
         self.buffers = buffers
-        most = total <= PageReader.smallExport ? PageReader.mostLinks : 0
+        most = isSmall ? PageReader.fewLinks : 0
     }
 
     /// Completes a page and passes it on, in several where its links are too many to be held at once.

@@ -11,25 +11,27 @@ struct PageReader {
     private static let usualBytes = 3 * 1024 * 1024
     /// Where rows are given up and read again in a smaller page.
     static let mostBytes = 12 * 1024 * 1024
-    /// Up to so many administrators an export is a small one.
-    static let smallExport = 1_000
-    /// Up to so many links a small export's are read at once.
-    static let mostLinks = 10_000
-    /// Up to so many profiles, groups or teams a small export's are read at once.
-    static let mostNames = 1_000
+    /// Up to so many administrators, profiles, groups or teams, and bytes of their texts, are few.
+    static let few = 1_000
+    static let fewBytes = 1024 * 1024
+    /// Up to so many links of few administrators are read at once.
+    static let fewLinks = 4_000
 
     private let queries: SnapshotQueries
     /// The administrators that there are.
     private let total: Int
+    private let isSmall: Bool
     private let buffers: PageBuffers
     private var read = 0
     /// The last key of the page before.
     private var after: [UInt8]?
     private var limit: Int
 
-    init(queries: SnapshotQueries, total: Int, buffers: PageBuffers) {
+    /// - Parameter isSmall: few administrators with short texts.
+    init(queries: SnapshotQueries, total: Int, isSmall: Bool, buffers: PageBuffers) {
         self.queries = queries
         self.total = total
+        self.isSmall = isSmall
         self.buffers = buffers
         limit = Self.firstRows
     }
@@ -43,7 +45,7 @@ struct PageReader {
         if let after { try await connection.query(queries.setLast(after)) }
         let isWhole = try await Self.read(
             queries.administrators(first: after == nil), limit: limit,
-            prepared: total <= Self.smallExport ? Self.smallExport : 0,
+            prepared: isSmall ? Self.few : 0,
             into: page.administrators, on: connection)
         let rows = try page.measure()
         guard rows.count > 0, let last = rows.last else {
@@ -72,7 +74,7 @@ struct PageReader {
     ) async throws -> Bool {
         if most > 0 {
             let limited = Query(query.name, "\(query.sql) LIMIT \(min(limit, most + 1))")
-            if try await connection.rows(of: limited, atMost: most, bytes: mostBytes / 4, into: buffer) { return true }
+            if try await connection.rows(of: limited, atMost: most, into: buffer) { return true }
         }
         let sql = limit == .max ? query.sql : "\(query.sql) LIMIT \(limit)"
         let copy = Query(query.name, "COPY (\(sql)) TO STDOUT (FORMAT binary)")

@@ -11,6 +11,8 @@ package struct Snapshot: Sendable {
     package let day: String
     /// The administrators that will come.
     package let rowsTotal: Int
+    /// They are few, and so are the bytes of their texts.
+    let isSmall: Bool
     package let references: References
     /// The groups that the actor sees, where they were asked for.
     package let groupTree: GroupTree?
@@ -98,8 +100,9 @@ extension Snapshot {
         _ queries: SnapshotQueries, _ pages: PageStream, of snapshot: Snapshot, on connection: isolated PostgresConnection
     ) async throws {
         let buffers = PageBuffers()
-        var reader = PageReader(queries: queries, total: snapshot.rowsTotal, buffers: buffers)
-        let links = LinkReader(queries: queries, total: snapshot.rowsTotal, buffers: buffers)
+        var reader = PageReader(
+            queries: queries, total: snapshot.rowsTotal, isSmall: snapshot.isSmall, buffers: buffers)
+        let links = LinkReader(queries: queries, isSmall: snapshot.isSmall, buffers: buffers)
         while let page = try await reader.next(on: connection) {
             try await links.complete(page, on: connection) { await pages.channel.send($0) }
         }
@@ -114,7 +117,7 @@ extension Snapshot {
         try await set("tenant", snapshot.access.identity.tenantKey, on: second)
         try await setGroups(snapshot.access, queries, on: second)
         let buffers = PageBuffers()
-        let links = LinkReader(queries: queries, total: snapshot.rowsTotal, buffers: buffers)
+        let links = LinkReader(queries: queries, isSmall: snapshot.isSmall, buffers: buffers)
         let bare = AsyncChannel<RowPage>()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -134,7 +137,7 @@ extension Snapshot {
     ) async throws {
         // Also after a failure: whoever waits for a page is to see that none comes.
         defer { channel.finish() }
-        var reader = PageReader(queries: queries, total: total, buffers: buffers)
+        var reader = PageReader(queries: queries, total: total, isSmall: false, buffers: buffers)
         while let page = try await reader.next(on: connection) { await channel.send(page) }
     }
 
@@ -160,22 +163,31 @@ extension Snapshot {
     ) async throws -> Snapshot {
         try await setTimeZone(access, on: connection)
         try await setGroups(access, queries, on: connection)
-        guard let moment = try await connection.query(queries.moment).first else {
+        guard let moment = try await connection.query(queries.moment(few: PageReader.few)).first else {
             throw DirectoryError.sourceInvalid("the database gave no count")
         }
         let total: Int = try moment.decode("rows")
-        let most = total <= PageReader.smallExport ? PageReader.mostNames : 0
+        /// Whether a relation's texts are known to be short and few: then they are read at once.
+        func prepared(_ column: String) throws -> Int {
+            let bytes: Int? = try moment.decodeIfPresent(column)
+            return bytes.map { $0 <= PageReader.fewBytes } ?? false ? PageReader.few : 0
+        }
+        let few = (
+            profiles: try prepared("profile_bytes"), groups: try prepared("administrator_group_bytes"),
+            teams: try prepared("team_bytes")
+        )
         let references = References(
-            profiles: try await names("profile", queries, prepared: most, on: connection),
-            groups: try await names("administrator_group", queries, prepared: most, on: connection),
-            teams: try await names("team", queries, prepared: most, on: connection))
+            profiles: try await names("profile", queries, prepared: few.profiles, on: connection),
+            groups: try await names("administrator_group", queries, prepared: few.groups, on: connection),
+            teams: try await names("team", queries, prepared: few.teams, on: connection))
         let groupTree =
             includeGroupTree
-            ? try GroupTree(copy: await copyNames(queries.groupTree, "administrator_group", prepared: most, on: connection))
+            ? try GroupTree(
+                copy: await copyNames(queries.groupTree, "administrator_group", prepared: few.groups, on: connection))
             : nil
         return Snapshot(
             access: access, takenAt: try moment.decode("taken_at"), day: try moment.decode("day"),
-            rowsTotal: total, references: references, groupTree: groupTree)
+            rowsTotal: total, isSmall: try prepared("bytes") > 0, references: references, groupTree: groupTree)
     }
 
     /// From here on `timestamptz::date` is the tenant's day, and statements know the tenant.

@@ -51,13 +51,26 @@ struct SnapshotQueries {
             """)
     }
 
-    /// The moment of the snapshot, its day in the tenant's time zone, and how many administrators it has.
-    var moment: Query {
-        Query(
+    /// The moment of the snapshot, its day in the tenant's time zone, how many administrators it has, and the bytes of their texts
+    /// and of the names they refer to; null for those that are more than `few`.
+    func moment(few: Int) -> Query {
+        func bytes(_ relation: StaticString) -> String {
+            """
+            (SELECT CASE WHEN count(*) <= \(few) THEN coalesce(sum(octet_length(name::text)), 0)::bigint END
+             FROM (SELECT name FROM directory.\(relation) WHERE tenant_id = \(tenant) LIMIT \(few + 1)) AS names)
+            """
+        }
+        return Query(
             "moment",
             """
-            SELECT now() AS taken_at, to_char(now(), 'YYYY-MM-DD') AS day,
-                (SELECT count(*) FROM directory.administrator a WHERE \(visible)) AS rows
+            SELECT now() AS taken_at, to_char(now(), 'YYYY-MM-DD') AS day, counted.rows,
+                CASE WHEN counted.rows <= \(few) THEN (
+                    SELECT coalesce(sum(octet_length(a.name::text) + octet_length(a.email::text)
+                        + coalesce(octet_length(a.phone::text), 0)), 0)::bigint
+                    FROM directory.administrator a WHERE \(visible)) END AS bytes,
+                \(bytes("profile")) AS profile_bytes, \(bytes("administrator_group")) AS administrator_group_bytes,
+                \(bytes("team")) AS team_bytes
+            FROM (SELECT count(*) AS rows FROM directory.administrator a WHERE \(visible)) AS counted
             """)
     }
 

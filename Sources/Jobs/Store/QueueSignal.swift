@@ -1,7 +1,7 @@
 /// The notifications by which processes wake one another: there is something to do, or something has ended; look for it.
 ///
 /// Hints and no more: they name no job, may get lost, and may come for nothing. Whoever sleeps looks again by itself, workers
-/// within five seconds, those who watch jobs within a quarter of one. They are sent where something was added that nobody may be
+/// within some five seconds, those who watch jobs within a quarter of one. They are sent where something was added that nobody may be
 /// looking for, and where a job ends; each commit with a notification takes a lock of the whole instance, so never per step.
 package enum QueueSignal {
     package static let channel = "adminexport"

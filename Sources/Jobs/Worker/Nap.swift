@@ -1,7 +1,7 @@
 /// How long a worker that has claimed nothing sleeps, unless it is rung awake.
 enum Nap {
     /// Between these two, so that workers that fell asleep together do not wake together.
-    static let longest: ClosedRange<Duration> = .milliseconds(4_900)...(.milliseconds(5_300))
+    static let longest: ClosedRange<Duration> = .milliseconds(4_950)...(.milliseconds(5_350))
     /// Somebody else held the row that would have been claimed, for the length of a statement or two.
     private static let contended: Duration = .milliseconds(20)
     private static let swept: Duration = .milliseconds(250)

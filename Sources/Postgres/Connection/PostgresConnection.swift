@@ -234,30 +234,23 @@ package actor PostgresConnection {
 
     /// Runs a statement within the transaction that is under way, and puts its rows into the buffer as a binary COPY would.
     ///
-    /// For few rows: each comes by itself. A COPY is planned anew each time, and this is prepared.
+    /// For what is known to be small: all of it is held twice. A COPY is planned anew each time, and this is prepared.
     ///
-    /// - Returns: whether there are no more rows and bytes than so many; else the buffer is empty, and the rest was dropped.
-    package func rows(
-        of query: Query, atMost most: Int, bytes mostBytes: Int = .max, into buffer: CopyBuffer
-    ) async throws -> Bool {
+    /// - Returns: whether there are no more rows than so many; else the buffer is empty.
+    package func rows(of query: Query, atMost most: Int, into buffer: CopyBuffer) async throws -> Bool {
         try await withCancellation { connection in
             let statement = connection.session.isOwn ? try connection.prepared(query) : nil
             try connection.send(query, as: statement, binary: true)
-            guard PQsetSingleRowMode(connection.handle.raw) == 1 else { throw connection.handle.lost(during: query.name) }
-            buffer.beginCopy()
-            var rows = 0
-            try connection.finishing(query, as: statement) {
-                _ = try connection.finish(query.name) { result in
-                    rows += result.rowCount
-                    if rows <= most, buffer.count <= mostBytes { result.append(to: buffer) }
-                }
+            buffer.removeAll()
+            return try connection.finishing(query, as: statement) {
+                try connection.finish(query.name) { result in
+                    guard result.rowCount <= most else { return false }
+                    buffer.beginCopy()
+                    result.append(to: buffer)
+                    buffer.endCopy()
+                    return true
+                } ?? false
             }
-            guard rows <= most, buffer.count <= mostBytes else {
-                buffer.removeAll()
-                return false
-            }
-            buffer.endCopy()
-            return true
         }
     }
 
@@ -362,7 +355,7 @@ package actor PostgresConnection {
         var fault: PostgresError?
         while let result = try nextResult(of: name, deadline: deadline) {
             switch result.status {
-            case PGRES_TUPLES_OK, PGRES_SINGLE_TUPLE: rows = body(result)
+            case PGRES_TUPLES_OK: rows = body(result)
             case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: break
             default: fault = fault ?? result.fault(query: name)
             }

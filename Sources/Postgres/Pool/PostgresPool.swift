@@ -50,7 +50,12 @@ package final class PostgresPool: Sendable {
     package func withConnection<Result: Sendable>(
         _ body: (PostgresConnection) async throws -> Result
     ) async throws -> Result {
-        let connection = try await acquire()
+        try await lend(try await acquire(), body)
+    }
+
+    private func lend<Result: Sendable>(
+        _ connection: PostgresConnection, _ body: (PostgresConnection) async throws -> Result
+    ) async throws -> Result {
         do {
             let result = try await body(connection)
             await release(connection)
@@ -76,14 +81,7 @@ package final class PostgresPool: Sendable {
         _ body: (PostgresConnection) async throws -> Result
     ) async throws -> Result? {
         guard let connection = await spare() else { return nil }
-        do {
-            let result = try await body(connection)
-            await release(connection)
-            return result
-        } catch {
-            await release(connection)
-            throw error
-        }
+        return try await lend(connection, body)
     }
 
     private func spare() async -> PostgresConnection? {

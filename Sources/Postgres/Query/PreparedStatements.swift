@@ -6,7 +6,7 @@ struct PreparedStatements {
     private static let most = 64
     /// A plan that was made while a table was empty is no plan for a full one, and the server makes a new one only when its
     /// statistics change.
-    private static let planAge: Duration = .seconds(60)
+    private static let planAge: Duration = .seconds(300)
 
     private var names: [String: String] = [:]
     /// Names that were given out, those of statements too that could not be prepared: the server may know them all the same.
