@@ -78,6 +78,27 @@ import XLSXTestSupport
         #expect(sizes[0] == sizes[1] && sizes[1] < sizes[2])
     }
 
+    @Test(
+        "A part does not shrink so much that Apache POI takes it for an attack, where level 1 leaves more of it",
+        arguments: [Compression.automatic, .level(6), .level(9)])
+    func shrinking(_ compression: Compression) throws {
+        var options = WorkbookOptions()
+        options.compression = compression
+        options.cellReferences = false
+        let sink = MemorySink()
+        let writer = try WorkbookWriter(properties: Self.properties, options: options, to: sink)
+        try writer.beginSheet("S", columns: [Column("A"), Column("B")])
+        for row in 0..<20_000 {
+            try writer.text("group \(row % 173)")
+            try writer.text("path \(row % 19_000)")
+            try writer.endRow()
+        }
+        _ = try writer.finish()
+        for entry in try ZipReader(sink.bytes).entries where entry.size > 100 * 1024 {
+            #expect(Double(entry.compressedSize) / Double(entry.size) > 0.0125, "\(entry.name)")
+        }
+    }
+
     @Test("Blocks of any length, the first ones of no byte too, come back as they were", arguments: [0, 1, 6, 9])
     func blocks(_ level: Int) throws {
         for makeDeflater in [{ try ZlibDeflater() as any Deflater }, fastestDeflater] {

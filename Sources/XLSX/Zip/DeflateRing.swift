@@ -7,6 +7,9 @@ private import Dispatch
 final class DeflateRing {
     /// What a block refers back to, at most (RFC 1951, 2).
     private static let windowSize = 32 * 1024
+    /// Apache POI takes a part that shrinks more than a hundredfold for an attack, from 100 KiB on (`ZipSecureFile`). A block that
+    /// shrinks more than this is compressed at level 1 instead.
+    private static let mostShrinking = 66
 
     /// One place in the ring.
     ///
@@ -35,17 +38,22 @@ final class DeflateRing {
         }
 
         fileprivate func compress() {
-            output.removeAll()
             bytes.withBytes { bytes in
                 crc = deflater.crc32(bytes)
                 do {
-                    try deflater.deflate(
-                        bytes, after: UnsafeRawBufferPointer(rebasing: window[..<windowCount]), level: level, isLast: isLast,
-                        into: output)
+                    try deflate(bytes, level)
+                    if level > 1, output.count * mostShrinking < bytes.count { try deflate(bytes, 1) }
                 } catch {
                     fault = error
                 }
             }
+        }
+
+        private func deflate(_ bytes: UnsafeRawBufferPointer, _ level: Int) throws {
+            output.removeAll()
+            try deflater.deflate(
+                bytes, after: UnsafeRawBufferPointer(rebasing: window[..<windowCount]), level: level, isLast: isLast,
+                into: output)
         }
     }
 
