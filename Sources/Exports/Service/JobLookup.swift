@@ -21,6 +21,8 @@ final class JobLookup: Sendable {
 
     private struct State {
         var waiting: [Asked] = []
+        /// Of those who wait and of those whose statement is under way. Who goes away takes their own with them.
+        var answers: [UInt64: CheckedContinuation<Job, any Error>] = [:]
         var isAsking = false
         var nextID: UInt64 = 0
     }
@@ -29,7 +31,6 @@ final class JobLookup: Sendable {
         let id: UInt64
         let question: Question
         let since: ContinuousClock.Instant
-        let answer: CheckedContinuation<Job, any Error>
     }
 
     private let pool: PostgresPool
@@ -53,7 +54,8 @@ final class JobLookup: Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { answer in
                 let isFirst = state.withLock { state in
-                    state.waiting.append(Asked(id: id, question: question, since: .now, answer: answer))
+                    state.waiting.append(Asked(id: id, question: question, since: .now))
+                    state.answers[id] = answer
                     defer { state.isAsking = true }
                     return !state.isAsking
                 }
@@ -68,16 +70,18 @@ final class JobLookup: Sendable {
     }
 
     private func giveUp(_ id: UInt64) {
-        let answer = state.withLock { state in
-            state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0).answer }
-        }
-        answer?.resume(throwing: CancellationError())
+        answer(id, .failure(CancellationError()))
+    }
+
+    private func answer(_ id: UInt64, _ result: Result<Job, any Error>) {
+        state.withLock { $0.answers.removeValue(forKey: id) }?.resume(with: result)
     }
 
     private func answerAll() async {
         while true {
             let (asked, late) = state.withLock { state in
                 let until = ContinuousClock.now - Self.patience
+                state.waiting.removeAll { state.answers[$0.id] == nil }
                 let late = state.waiting.prefix { $0.since < until }
                 state.waiting.removeFirst(late.count)
                 let asked = Array(state.waiting.prefix(Self.most))
@@ -86,11 +90,11 @@ final class JobLookup: Sendable {
                 return (asked, Array(late))
             }
             for late in late {
-                late.answer.resume(throwing: PostgresError(.timedOut, "the database was too slow", query: "lookup"))
+                answer(late.id, .failure(PostgresError(.timedOut, "the database was too slow", query: "lookup")))
             }
             guard !asked.isEmpty else { return }
             let answers = await self.answers(to: asked.map(\.question))
-            for (index, asked) in asked.enumerated() { asked.answer.resume(with: answers[index]) }
+            for (index, asked) in asked.enumerated() { answer(asked.id, answers[index]) }
         }
     }
 
