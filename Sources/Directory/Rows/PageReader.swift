@@ -25,7 +25,7 @@ struct PageReader {
     private var read = 0
     /// The last key of the page before.
     private var after: [UInt8]?
-    private var limit: Int
+    private var limit = PageReader.firstRows
 
     /// - Parameter isSmall: few administrators with short texts.
     init(queries: SnapshotQueries, total: Int, isSmall: Bool, buffers: PageBuffers) {
@@ -33,7 +33,6 @@ struct PageReader {
         self.total = total
         self.isSmall = isSmall
         self.buffers = buffers
-        limit = Self.firstRows
     }
 
     /// The next page, without links, or nil after the last.

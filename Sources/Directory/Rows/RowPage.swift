@@ -26,13 +26,14 @@ package final class RowPage: @unchecked Sendable {
         case keys(after: [UInt8]?, last: [UInt8])
     }
 
+    /// Administrators' rows have whether they are enabled; else all are.
+    private let hasStatus: Bool
     /// Fields of an administrator.
-    private let width: Int
+    private var width: Int { hasStatus ? 9 : 8 }
 
-    /// - Parameter hasStatus: whether the administrators' rows have it; else all are enabled.
     init(_ buffers: PageBuffers, hasStatus: Bool) {
         self.buffers = buffers
-        width = hasStatus ? 9 : 8
+        self.hasStatus = hasStatus
         administrators = buffers.take()
     }
 
@@ -82,7 +83,7 @@ package final class RowPage: @unchecked Sendable {
         var pages: [RowPage] = []
         var after: [UInt8]? = if case .keys(let after, _) = keys { after } else { nil }
         try administrators.withBytes { bytes in
-            var part = RowPage(buffers, hasStatus: width == 9)
+            var part = RowPage(buffers, hasStatus: hasStatus)
             try forEachAdministrator(bytes) { fields, row in
                 if part.count == 0 { part.administrators.beginCopy() }
                 part.administrators.append(row: row)
@@ -92,7 +93,7 @@ package final class RowPage: @unchecked Sendable {
                 part.keys = .keys(after: after, last: last)
                 after = last
                 pages.append(part)
-                part = RowPage(buffers, hasStatus: width == 9)
+                part = RowPage(buffers, hasStatus: hasStatus)
             }
             guard part.count > 0 else { return }
             part.keys = .keys(after: after, last: try measure().last ?? [])
@@ -172,7 +173,7 @@ extension RowPage {
                                             secondaryGroups: secondary.list, teams: teams.list,
                                             created: AdministratorRow.Day(fields[6]),
                                             updated: AdministratorRow.Day(fields[7]),
-                                            isEnabled: width == 8 || fields[8]?.first == 1))
+                                            isEnabled: !hasStatus || fields[8]?.first == 1))
                                     try secondary.check()
                                     try teams.check()
                                 }

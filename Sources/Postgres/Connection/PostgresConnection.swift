@@ -13,11 +13,11 @@ package actor PostgresConnection {
     private let statementTimeout: Duration?
     let cancelGrace: Duration
     /// What holds in each transaction, as a script; behind a pooler it is a part of each.
-    private let settings: [String]
+    let settings: [String]
     let canceller: Canceller
     var isDead = false
     var isCopying = false
-    private var session = Session()
+    var session = Session()
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
@@ -157,81 +157,6 @@ package actor PostgresConnection {
         }
     }
 
-    /// Runs the body in a transaction: commits when it returns, rolls back when it throws. Its error is passed on as it is.
-    ///
-    /// - Parameters:
-    ///   - role: assumed with `SET LOCAL ROLE`, so that the transaction can do what the role may and no more,
-    ///     also behind a pooler. A name from the program, never data.
-    ///   - snapshot: of another transaction that is under way, to see what it sees; see ``exportSnapshot()``.
-    package func withTransaction<Result: Sendable>(
-        isolation: IsolationLevel = .readCommitted, readOnly: Bool = false, role: String? = nil, snapshot: SnapshotID? = nil,
-        _ body: @Sendable (isolated PostgresConnection) async throws -> Result
-    ) async throws -> Result {
-        var begin = "BEGIN ISOLATION LEVEL \(isolation.rawValue)\(readOnly ? " READ ONLY" : "")"
-        if let snapshot { begin += "; SET TRANSACTION SNAPSHOT '\(snapshot.text)'" }
-        if !session.isOwn {
-            // In each one anew: the next may run on another session, and what is set for a session would stay there for strangers.
-            begin += settings.map { "; SET LOCAL \($0)" }.joined()
-            if let role { begin += "; SET LOCAL ROLE \(role)" }
-        }
-        do {
-            // A role that may not be assumed leaves a transaction behind that has failed.
-            try await withCancellation { connection in
-                try connection.assume(role)
-                try connection.runScript("begin", begin)
-            }
-            session.use = .transaction
-            defer { session.use = .free }
-            if let snapshot { try await withCancellation { try $0.checkServer(of: snapshot) } }
-            let result = try await body(self)
-            try await withCancellation { try $0.runScript("commit", "COMMIT") }
-            return result
-        } catch {
-            // A rollback that fails leaves a connection that is not idle, and such a one is not used again.
-            if !isDead { _ = try? runScript("rollback", "ROLLBACK") }
-            throw error
-        }
-    }
-
-    /// What the running transaction sees, for others to see too. It lasts as long as the transaction.
-    package func exportSnapshot() throws -> SnapshotID {
-        let rows = try run(
-            Query("export-snapshot", "SELECT pg_export_snapshot() AS id, pg_postmaster_start_time() AS started")
-        ).rows
-        guard let row = rows.first, let snapshot = SnapshotID(try row.decode("id"), server: try row.decode("started")) else {
-            throw PostgresError(.unexpectedResult, "the server's snapshot has no name", query: "export-snapshot")
-        }
-        return snapshot
-    }
-
-    /// Another server may have a snapshot of the same name.
-    private func checkServer(of snapshot: SnapshotID) throws {
-        let rows = try run(Query("started", "SELECT pg_postmaster_start_time() AS started")).rows
-        guard try rows.first?.decode("started") == snapshot.server else {
-            throw PostgresError(.unexpectedResult, "the connections lead to different servers", query: "started")
-        }
-    }
-
-    /// A name that a server has given a snapshot. It becomes part of a statement, so it is held to what servers give.
-    package struct SnapshotID: Sendable {
-        let text: String
-        /// When the server was started, to a microsecond: by which it is known from others.
-        let server: Timestamp
-
-        init?(_ text: String, server: Timestamp) {
-            self.server = server
-            guard !text.isEmpty, text.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || $0.isHexadecimalDigit }) else {
-                return nil
-            }
-            self.text = text
-        }
-    }
-
-    package enum IsolationLevel: String, Sendable {
-        case readCommitted = "READ COMMITTED"
-        case repeatableRead = "REPEATABLE READ"
-    }
-
     /// Runs a statement within the transaction that is under way, and puts its rows into the buffer as a binary COPY would.
     ///
     /// For what is known to be small: all of it is held twice. A COPY is planned anew each time, and this is prepared.
@@ -256,12 +181,12 @@ package actor PostgresConnection {
 
     // MARK: libpq
 
-    private struct Outcome {
+    struct Outcome {
         let rows: [Row]
     }
 
     /// What a statement that comes now is part of.
-    private enum Use {
+    enum Use {
         /// Nothing: it runs as the login.
         case free
         /// It is the one that was announced, or that one has run.
@@ -270,7 +195,7 @@ package actor PostgresConnection {
     }
 
     /// What is set for a session that nobody else uses.
-    private struct Session {
+    struct Session {
         /// No pooler stands between, so what is set for the session stays this connection's.
         var isOwn = false
         var use = Use.free
@@ -280,7 +205,7 @@ package actor PostgresConnection {
     }
 
     /// Makes the role the session's, or goes back to the login's own.
-    private func assume(_ role: String?) throws {
+    func assume(_ role: String?) throws {
         guard session.isOwn, session.role != role else { return }
         try runScript("assume-role", role.map { "SET ROLE \($0)" } ?? "RESET ROLE")
         session.role = role
@@ -291,7 +216,7 @@ package actor PostgresConnection {
         statementTimeout.map { ContinuousClock.now + $0 + cancelGrace }
     }
 
-    private func run(_ query: Query) throws -> Outcome {
+    func run(_ query: Query) throws -> Outcome {
         guard !isCopying else { throw PostgresError(.unexpectedResult, "a COPY is running", query: query.name) }
         let statement = session.isOwn ? try prepared(query) : nil
         // Between the two a request to cancel has found the server idle.
@@ -336,7 +261,7 @@ package actor PostgresConnection {
         return name
     }
 
-    private func runScript(_ name: String, _ sql: String) throws {
+    func runScript(_ name: String, _ sql: String) throws {
         guard PQsendQuery(handle.raw, sql) == 1 else {
             isDead = true
             throw handle.lost(during: name)
@@ -455,17 +380,6 @@ package actor PostgresConnection {
             }
         } onCancel: {
             canceller.cancel(ticket)
-        }
-    }
-}
-
-extension UInt8 {
-    fileprivate var isHexadecimalDigit: Bool {
-        switch self {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "F"),
-            UInt8(ascii: "a")...UInt8(ascii: "f"):
-            true
-        default: false
         }
     }
 }
