@@ -29,7 +29,7 @@ struct OrphanSweep: Sendable {
 
     private func orphans(among files: [StoredFile]) async throws -> [StoredFile] {
         // What does not even look like an id is nobody's job, and compares as text.
-        let rows = try await database.transaction { connection in
+        let rows = try await database.statement { connection in
             try await connection.query(
                 Query(
                     "orphans",

@@ -47,9 +47,11 @@ package struct Retention: Service {
     package func run() async throws {
         var backoff = Backoff(cap: .seconds(30))
         var nextOrphans = ContinuousClock.now
+        // Who looks at the queue rings as long as something is due; nobody asks for it besides.
+        var isDue = true
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             do {
-                var swept = try await sweep()
+                var swept = isDue ? try await sweep() : Swept()
                 while swept.isWorthAnother, !Task.isShuttingDownGracefully { swept = try await sweep() }
                 if ContinuousClock.now >= nextOrphans {
                     nextOrphans = .now + Self.orphanInterval
@@ -57,12 +59,14 @@ package struct Retention: Service {
                 }
                 if swept.stuck > 0 {
                     logger.warning("Archives cannot be removed", metadata: ["files": "\(swept.stuck)"])
+                    isDue = true
                     await pause(backoff.next())
                 } else {
                     backoff.reset()
-                    await bell.sleep(for: Self.orphanInterval)
+                    isDue = await bell.sleep(for: Self.orphanInterval)
                 }
             } catch {
+                isDue = true
                 logger.notice("Cannot sweep archives", metadata: ["error": "\(error)"])
                 await pause(backoff.next())
             }
@@ -79,17 +83,17 @@ package struct Retention: Service {
     package func sweep() async throws -> Swept {
         try await check.verify()
         var swept = Swept()
-        swept.expired = try await database.transaction { try await Self.expire(on: $0) }
+        swept.expired = try await database.statement { try await Self.expire(on: $0) }
         var last: String?
         while true {
-            let files = try await database.transaction { [last] in try await Self.expired(after: last, on: $0) }
+            let files = try await database.statement { [last] in try await Self.expired(after: last, on: $0) }
             guard let final = files.last else { break }
             for file in files {
                 if await remove(file) { swept.removed += 1 } else { swept.stuck += 1 }
             }
             last = final.job
         }
-        swept.forgotten = try await database.transaction { try await Self.forget(olderThan: history, on: $0) }
+        swept.forgotten = try await database.statement { try await Self.forget(olderThan: history, on: $0) }
         return swept
     }
 
@@ -108,7 +112,7 @@ package struct Retention: Service {
     private func remove(_ file: ExpiredFile) async -> Bool {
         do {
             try await disk.remove(file.name)
-            try await database.transaction { try await Self.forget(file, on: $0) }
+            try await database.statement { try await Self.forget(file, on: $0) }
             logger.info("Removed an archive", metadata: ["job": "\(file.job)"])
             return true
         } catch {
