@@ -234,6 +234,7 @@ targets.append(
         resources: [
             .embedInCode("Schema/0001-jobs.sql"),
             .embedInCode("Schema/0002-queue.sql"),
+            .embedInCode("Schema/0003-counters.sql"),
             .embedInCode("Schema/directory-grants.sql"),
             .embedInCode("Schema/directory.sql"),
         ]
@@ -357,6 +358,14 @@ targets.append(
         name: "Systemd",
         dependencies: [
             "Sockets"
+        ]
+    )
+)
+targets.append(
+    .testTarget(
+        name: "SystemdTests",
+        dependencies: [
+            "Systemd"
         ]
     )
 )

@@ -2,6 +2,8 @@ package import ArgumentParser
 
 /// `adminexport`: asks the service for workbooks of administrator accounts.
 package struct AdminExport: AsyncParsableCommand {
+    static let version = "0.1.0"
+
     package static let configuration = CommandConfiguration(
         commandName: "adminexport",
         abstract: "Export administrator accounts to Excel workbooks.",
@@ -26,12 +28,13 @@ package struct AdminExport: AsyncParsableCommand {
               77   denied
               130  interrupted while an export was being cancelled
             """,
-        version: "0.1.0",
+        version: version,
         subcommands: [
             RunCommand.self, StartCommand.self, GetCommand.self, ListCommand.self, WaitCommand.self, CancelCommand.self,
             DownloadCommand.self, DeleteCommand.self, InfoCommand.self, HealthCommand.self, CallCommand.self,
             MethodsCommand.self, DescribeCommand.self, AuditCommand.self, HoldCommand.self, WorkersCommand.self,
-            DrainCommand.self, PauseCommand.self, ResumeCommand.self,
+            DrainCommand.self, PauseCommand.self, ResumeCommand.self, MetricsCommand.self, StatsCommand.self,
+            DoctorCommand.self,
         ])
 
     package init() {}

@@ -15,8 +15,10 @@ package struct ServiceOptions: ParsableArguments {
 
     package init() {}
 
+    var path: String { socket ?? Self.variable("ADMINEXPORT_SOCKET") ?? Self.defaultSocket }
+
     func connect() throws -> Client {
-        try Client(socket: socket ?? Self.variable("ADMINEXPORT_SOCKET") ?? Self.defaultSocket)
+        try Client(socket: path)
     }
 
     /// An environment variable that is set to something.

@@ -79,6 +79,7 @@ package enum SQLState {
     package static let duplicateObject = "42710"
     package static let insufficientPrivilege = "42501"
     package static let undefinedTable = "42P01"
+    package static let undefinedColumn = "42703"
     package static let invalidSchemaName = "3F000"
     package static let lockNotAvailable = "55P03"
     package static let queryCanceled = "57014"

@@ -248,7 +248,7 @@ import Testing
 
     @Test("A service that is stopped hands its export back without a lost attempt, and the next one finishes it")
     func handBack() async throws {
-        try await ServiceProcess.with(sql: Self.many) { service in
+        try await ServiceProcess.with(environment: ["ADMINEXPORT_DRAIN": "0s"], sql: Self.many) { service in
             let (client, job) = try await running(service)
             let waiting = Task {
                 await failure {
@@ -272,6 +272,25 @@ import Testing
                 #expect(done.state == .succeeded && done.rows == 149_907)
                 next.process.terminate()
                 next.process.waitUntilExit()
+            }
+        }
+    }
+
+    @Test("An export that can end within the budget is finished before the service stops; told twice, it is handed back")
+    func drain() async throws {
+        for isHurried in [false, true] {
+            try await ServiceProcess.with(environment: ["ADMINEXPORT_DRAIN": "60s"], sql: Self.many) { service in
+                _ = try await running(service)
+                service.process.terminate()
+                if isHurried {
+                    try await Task.sleep(for: .milliseconds(300))
+                    service.process.terminate()
+                }
+                service.process.waitUntilExit()
+                #expect(service.process.terminationStatus == 0)
+                #expect(
+                    try await service.database.text("SELECT state || ' ' || epoch FROM adminexport.job")
+                        == (isHurried ? "queued 1" : "succeeded 1"))
             }
         }
     }

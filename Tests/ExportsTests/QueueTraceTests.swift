@@ -15,10 +15,10 @@ import Testing
 
     private let jobs = JobStore()
     private let leases = LeaseStore(
-        tenantLimit: 2, lease: .seconds(600), deadline: .seconds(3_600), retention: .seconds(3_600))
+        tenantLimit: { 2 }, lease: .seconds(600), deadline: .seconds(3_600), retention: .seconds(3_600))
     /// A sweeper for which the server has been up for long enough.
     private let sweeper = LeaseStore(
-        tenantLimit: 2, lease: .milliseconds(1), deadline: .seconds(3_600), retention: .seconds(3_600))
+        tenantLimit: { 2 }, lease: .milliseconds(1), deadline: .seconds(3_600), retention: .seconds(3_600))
 
     @Test("The statements change what the rules change, refuse what they refuse, and leave the row as they say")
     func traces() async throws {
@@ -166,7 +166,7 @@ import Testing
                 "claimed",
                 """
                 SELECT id, $2::int AS epoch, attempt, tenant_key, tenant_slug, actor_key, options::text AS options, 2026 AS year,
-                    1 AS month FROM adminexport.job WHERE id = $1::uuid
+                    1 AS month, 0 AS waited_ms FROM adminexport.job WHERE id = $1::uuid
                 """, [.text(job.id.description), .integer(epoch)]))
         return try ClaimedJob(try #require(rows.first))
     }

@@ -10,13 +10,13 @@ import Testing
             try await TestDatabase.with(migrated: false) { other in
                 let outcomes = try await withThrowingTaskGroup(of: Migrator.Outcome.self) { group in
                     for database in [one, one, one, other, other] {
-                        group.addTask { try await Migrator().run(withDirectory: true, on: database.connect()) }
+                        group.addTask { try await Migrator().run(.withDirectory, on: database.connect()) }
                     }
                     return try await group.reduce(into: []) { $0.append($1) }
                 }
                 #expect(outcomes.count { $0.applied == Array(1...Migrator.version) } == 2)
                 #expect(outcomes.count { $0.createdDirectory } == 2)
-                #expect(try await Migrator().run(withDirectory: true, on: one.connect()) == Migrator.Outcome())
+                #expect(try await Migrator().run(.withDirectory, on: one.connect()) == Migrator.Outcome())
             }
         }
     }
@@ -36,7 +36,7 @@ import Testing
                 "UPDATE adminexport.schema_migration SET min_binary = \(next) WHERE version = \(next)")
             await #expect(throws: SchemaError.tooNew(next)) { try await check() }
             await #expect(throws: SchemaError.tooNew(next)) {
-                _ = try await Migrator().run(withDirectory: false, on: database.connect())
+                _ = try await Migrator().run(on: database.connect())
             }
         }
     }

@@ -8,7 +8,7 @@ import Testing
     private let jobs = JobStore()
 
     private func leases(tenantLimit: Int = 2, lease: Duration = .seconds(60)) -> LeaseStore {
-        LeaseStore(tenantLimit: tenantLimit, lease: lease, deadline: .seconds(600), retention: .seconds(3_600))
+        LeaseStore(tenantLimit: { tenantLimit }, lease: lease, deadline: .seconds(600), retention: .seconds(3_600))
     }
 
     private func api<Result: Sendable>(

@@ -26,7 +26,7 @@ package struct TestDatabase: Sendable {
         let source = encoding.map { "template0 ENCODING '\($0)' LOCALE 'C'" } ?? template
         try await admin.script("create", "CREATE DATABASE \(database.name) TEMPLATE \(source)")
         do {
-            if migrated, encoding != nil { _ = try await Migrator().run(withDirectory: true, on: database.connect()) }
+            if migrated, encoding != nil { _ = try await Migrator().run(.withDirectory, on: database.connect()) }
             let result = try await body(database)
             try await admin.script("drop", "DROP DATABASE \(database.name) WITH (FORCE)")
             return result
@@ -62,7 +62,7 @@ package struct TestDatabase: Sendable {
             let admin = try await PostgresConnection.connect(options(database: "postgres", user: superuser))
             try await admin.script("create", "CREATE DATABASE \(name) TEMPLATE template0")
             let connection = try await PostgresConnection.connect(options(database: name, user: superuser))
-            _ = try await Migrator().run(withDirectory: true, on: connection)
+            _ = try await Migrator().run(.withDirectory, on: connection)
             do {
                 try await admin.script(
                     "role", "CREATE ROLE \(serviceUser) LOGIN IN ROLE adminexport_api, adminexport_worker")

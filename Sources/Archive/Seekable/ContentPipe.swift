@@ -28,6 +28,8 @@ package final class ContentPipe {
     private let patience: Duration
     private let writeEnd: FileDescriptor
     private var readEnd: FileDescriptor?
+    /// Bytes that the pipe has taken.
+    package private(set) var written = 0
 
     /// - Parameters:
     ///   - offset: bytes from the start of the content, at most its size.
@@ -81,6 +83,7 @@ package final class ContentPipe {
             let count = rest.withUnsafeBytes { Glibc.write(writeEnd.rawValue, $0.baseAddress, $0.count) }
             if count > 0 {
                 rest = rest.dropFirst(count)
+                written += count
                 progress = .now
                 continue
             }

@@ -81,14 +81,22 @@ package struct ArchiveStore: Sendable {
 
     /// Bytes that may still be written; 0 where no file can be made any more, for want of inodes.
     package func freeSpace() throws -> Int {
+        try space().free
+    }
+
+    /// Bytes that may still be written, and those of the file system.
+    package func space() throws -> (free: Int, size: Int) {
         var status = statvfs()
         guard statvfs(root.string, &status) == 0 else {
             throw ArchiveError(Errno(rawValue: errno), "asking for the space that is left for archives")
         }
         // A file system that makes inodes as it needs them says that it has none at all.
-        guard status.f_files == 0 || status.f_favail > 0 else { return 0 }
-        let (bytes, overflow) = Int(clamping: status.f_bavail).multipliedReportingOverflow(by: Int(status.f_frsize))
-        return overflow ? .max : bytes
+        let hasRoom = status.f_files == 0 || status.f_favail > 0
+        func bytes(_ blocks: fsblkcnt_t) -> Int {
+            let (bytes, overflow) = Int(clamping: blocks).multipliedReportingOverflow(by: Int(status.f_frsize))
+            return overflow ? .max : bytes
+        }
+        return (hasRoom ? bytes(status.f_bavail) : 0, bytes(status.f_blocks))
     }
 
     /// Writes a little and makes it durable, to find out what no figure tells: a quota, a file system that is read-only, a disk

@@ -41,14 +41,15 @@ struct CommonOptions: ParsableArguments, Sendable {
     @Option(help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
-    func load(_ further: [ConfigurationKey: String?] = [:]) throws -> (ServiceConfiguration, Logger) {
+    typealias Loaded = (configuration: ServiceConfiguration, logger: Logger, level: LogLevel)
+
+    func load(_ further: [ConfigurationKey: String?] = [:]) throws -> Loaded {
         var flags = further.compactMapValues(\.self)
         flags[.databaseURL] = databaseURL
         flags[.logLevel] = logLevel
         let configuration = try ServiceConfiguration.load(
             flags: flags, file: config, environment: ProcessInfo.processInfo.environment)
-        var logger = Logger(label: "adminexportd") { _ in StandardErrorLog() }
-        logger.logLevel = configuration.logLevel
-        return (configuration, logger)
+        let level = LogLevel(configuration.logLevel)
+        return (configuration, Logger(label: "adminexportd") { _ in ServiceLog(level: level) }, level)
     }
 }

@@ -13,8 +13,7 @@ struct CheckConfigCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFaults {
-            let (configuration, logger) = try common.load([.archives: archives])
-            try await Assembly(configuration, logger: logger).check()
+            try await Assembly(common.load([.archives: archives])).check()
             print("The configuration works.")
         }
     }

@@ -26,6 +26,6 @@ func reportingFaults(_ body: () async throws -> Void) async throws {
 }
 
 private func fail(_ message: String, _ status: Int32) -> Never {
-    StandardErrorLog.write("adminexportd: \(message)\n")
+    ServiceLog.fault(message)
     exit(status)
 }

@@ -30,8 +30,9 @@ struct DemoDataCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFaults {
-            let (configuration, _) = try common.load()
+            let configuration = try common.load().configuration
             var options = ConnectionOptions(connectionString: configuration.databaseURL)
+            options.password = configuration.databasePassword
             options.applicationName = "adminexportd demo-data"
             options.statementTimeout = .seconds(3_600)
             let connection = try await PostgresConnection.connect(options)

@@ -7,8 +7,9 @@ struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrate", abstract: "Create or upgrade the database schema; safe to run again.",
         discussion: """
-            Runs as a login that may create roles and schemas, the first time; as a member of adminexport_owner later. Then \
-            grant the service's login its roles: GRANT adminexport_api, adminexport_worker TO the_login.
+            Runs as a login that may create roles and schemas, the first time; as a member of adminexport_owner later. The \
+            logins of the service need its roles: --api-login and --worker-login make them, or say yourself \
+            GRANT adminexport_api, adminexport_worker TO the_login.
             """)
 
     @OptionGroup var common: CommonOptions
@@ -16,14 +17,35 @@ struct MigrateCommand: AsyncParsableCommand {
     @Flag(help: "Create the directory's relations as tables, where there are none.")
     var withDirectory = false
 
+    @Flag(help: "Grant the service's roles the columns of the directory that they read, if it is there.")
+    var grantDirectory = false
+
+    @Option(help: "Create this login, if there is none, and let it serve callers.")
+    var apiLogin: String?
+
+    @Option(help: "Create this login, if there is none, and let it make exports.")
+    var workerLogin: String?
+
+    func validate() throws {
+        for login in [apiLogin, workerLogin].compactMap(\.self) where !Migrator.isLogin(login) {
+            throw ValidationError("A login is a letter or _, and up to 62 letters, digits, _ and - after it.")
+        }
+    }
+
     func run() async throws {
         try await reportingFaults {
-            let (configuration, _) = try common.load()
+            let configuration = try common.load().configuration
             var options = ConnectionOptions(connectionString: configuration.databaseURL)
+            options.password = configuration.databasePassword
             options.applicationName = "adminexportd migrate"
             options.statementTimeout = .seconds(600)
             let connection = try await PostgresConnection.connect(options)
-            let outcome = try await Migrator().run(withDirectory: withDirectory, on: connection)
+            var request = Migrator.Request()
+            request.createsDirectory = withDirectory
+            request.grantsDirectory = grantDirectory
+            request.apiLogin = apiLogin
+            request.workerLogin = workerLogin
+            let outcome = try await Migrator().run(request, on: connection)
             print(
                 outcome.applied.isEmpty
                     ? "The schema is up to date (version \(Migrator.version))."
@@ -31,6 +53,13 @@ struct MigrateCommand: AsyncParsableCommand {
             if withDirectory {
                 print(outcome.createdDirectory ? "Created the directory's tables." : "The directory is there already.")
             }
+            if grantDirectory, !withDirectory {
+                print(
+                    outcome.grantedDirectory
+                        ? "Granted the service the directory's columns."
+                        : "There is no directory yet: make its views, and run this again.")
+            }
+            for login in outcome.createdLogins { print("Created the login \(login).") }
         }
     }
 }

@@ -32,11 +32,11 @@ struct PruneCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFaults {
-            let (configuration, logger) = try common.load([.archives: archives])
+            let loaded = try common.load([.archives: archives])
             if let auditBefore {
-                try await Self.pruneAudit(before: auditBefore, configuration)
+                try await Self.pruneAudit(before: auditBefore, loaded.configuration)
             } else {
-                let (swept, orphans) = try await Assembly(configuration, logger: logger).prune()
+                let (swept, orphans) = try await Assembly(loaded).prune()
                 print(
                     "Expired \(swept.expired), removed the files of \(swept.removed) and \(orphans) that nothing names, "
                         + "forgot \(swept.forgotten) exports.")
@@ -50,6 +50,7 @@ struct PruneCommand: AsyncParsableCommand {
 
     private static func pruneAudit(before day: String, _ configuration: ServiceConfiguration) async throws {
         var options = ConnectionOptions(connectionString: configuration.databaseURL)
+        options.password = configuration.databasePassword
         options.applicationName = "adminexportd prune"
         options.statementTimeout = .seconds(600)
         let connection = try await PostgresConnection.connect(options)

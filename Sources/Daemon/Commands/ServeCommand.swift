@@ -20,10 +20,18 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         try await reportingFaults {
             let manager = ServiceManager()
-            let flags = [ConfigurationKey.socket: socket, .archives: archives, .workers: workers]
-            let (configuration, logger) = try common.load(flags)
-            let common = common
-            try await Assembly(configuration, logger: logger).serve(manager: manager) { try common.load(flags).0 }
+            let activation = try SocketActivation()
+            do {
+                let loaded = try load()
+                try await Assembly(loaded).serve(manager: manager, socket: activation) { try load().configuration }
+            } catch let fault as ConfigurationFault {
+                activation.turnAway()
+                throw fault
+            }
         }
+    }
+
+    private func load() throws -> CommonOptions.Loaded {
+        try common.load([.socket: socket, .archives: archives, .workers: workers])
     }
 }

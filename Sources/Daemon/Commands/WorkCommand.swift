@@ -17,8 +17,11 @@ struct WorkCommand: AsyncParsableCommand {
     func run() async throws {
         try await reportingFaults {
             let manager = ServiceManager()
-            let (configuration, logger) = try common.load([.archives: archives, .workers: workers])
-            try await Assembly(configuration, logger: logger).work(manager: manager)
+            try await Assembly(load()).work(manager: manager) { try load().configuration }
         }
+    }
+
+    private func load() throws -> CommonOptions.Loaded {
+        try common.load([.archives: archives, .workers: workers])
     }
 }

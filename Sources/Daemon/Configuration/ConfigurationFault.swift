@@ -3,8 +3,11 @@ struct ConfigurationFault: Error, Equatable, CustomStringConvertible {
     static let exitStatus: Int32 = 78
 
     let description: String
+    /// Somebody else is probably about to put it right: a migration that is under way.
+    let mayPass: Bool
 
-    init(_ description: String) {
+    init(_ description: String, mayPass: Bool = false) {
         self.description = description
+        self.mayPass = mayPass
     }
 }

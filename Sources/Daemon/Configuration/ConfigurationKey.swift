@@ -12,6 +12,7 @@ enum ConfigurationKey: String, CaseIterable {
     case history
     case lease
     case deadline
+    case drain
     case logLevel = "log.level"
     case cellReferences = "workbook.cellReferences"
     case compressionLevel = "workbook.compressionLevel"

@@ -3,6 +3,7 @@ internal import ExportAPI
 internal import Exports
 internal import Logging
 private import Postgres
+private import Systemd
 
 /// The service's configuration, with its defaults. Flags come before the environment, the environment before the file.
 struct ServiceConfiguration {
@@ -18,6 +19,10 @@ struct ServiceConfiguration {
     var directoryURL: String
     /// Whether roles, settings and prepared statements may stay in a session, where no pooler is noticed.
     var keepsSessions = true
+    /// For the databases above, where they ask for one: the credential `database-password`.
+    var databasePassword: String?
+    /// The credential `directory-password`; where there is none, the other.
+    var directoryPassword: String?
     var archives = "/var/lib/adminexport/archives"
     /// Exports that this process makes at a time; 0 leaves them to `adminexportd work`.
     var workers = 1
@@ -29,20 +34,14 @@ struct ServiceConfiguration {
     var lease: Duration = .seconds(12)
     /// How long one attempt may take.
     var deadline: Duration = .seconds(30 * 60)
+    /// How long a process that is told to stop lets exports go on before it hands them back.
+    var drain: Duration = .seconds(20)
     /// Bytes that have to be free on the archives' disk for an export to begin.
     var leastFreeBytes = 268_435_456
     var logLevel = Logger.Level.info
     var workbook = WorkbookSettings(version: AdminExportDaemon.version)
     var limits = ServiceInfo.Limits()
     var callers: [ConfigurationFile.CallerEntry] = []
-
-    var transferLimits: Transfers.Limits {
-        var limits = Transfers.Limits()
-        limits.total = self.limits.transfers
-        limits.perUser = self.limits.transfersPerUser
-        limits.patience = .milliseconds(self.limits.unreadOutputMs)
-        return limits
-    }
 
     /// Reads the configuration.
     ///
@@ -65,7 +64,17 @@ struct ServiceConfiguration {
         ])
         var configuration = try ServiceConfiguration(reader: reader)
         configuration.callers = contents.callers
+        try configuration.readCredentials(Credentials(environment: environment))
         return configuration
+    }
+
+    private mutating func readCredentials(_ credentials: Credentials) throws {
+        do throws(Credentials.Unreadable) {
+            databasePassword = try credentials.text("database-password")
+            directoryPassword = try credentials.text("directory-password") ?? databasePassword
+        } catch {
+            throw ConfigurationFault("the credential \(error.name) is no text that can be read: check its LoadCredential=")
+        }
     }
 
     private static func provider(_ name: String, _ values: [String: String]) -> InMemoryProvider {
@@ -111,7 +120,7 @@ extension ServiceConfiguration {
     ///
     /// ## Configuration keys
     /// `socket`, `database.url` (secret, required), `database.keepSessions` (`true`, `false`), `database.listen` and `directory.url` (secret), `archives`, `workers` (0–64), `retention`,
-    /// `history`, `lease` (2s–10m), `deadline`, `log.level`, `workbook.cellReferences` (`true`, `false`),
+    /// `history`, `lease` (2s–10m), `deadline`, `drain` (0s–1h), `log.level`, `workbook.cellReferences` (`true`, `false`),
     /// `workbook.compressionLevel` (`auto`, 1–9), and `limits.…` (whole numbers, from 1 unless they are bytes). Durations are a whole number and `ms`,
     /// `s`, `m`, `h` or `d`.
     init(reader: ConfigReader) throws {
@@ -158,6 +167,7 @@ extension ServiceConfiguration {
         try duration(.history, .seconds(1)...century, &history)
         try duration(.lease, .seconds(2)...Duration.seconds(600), &lease)
         try duration(.deadline, .seconds(1)...Duration.seconds(7 * 86_400), &deadline)
+        try duration(.drain, .zero...Duration.seconds(3_600), &drain)
         if let level = text(.logLevel) {
             guard let parsed = Logger.Level(rawValue: level) else {
                 let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")

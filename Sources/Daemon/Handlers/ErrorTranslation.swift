@@ -12,14 +12,17 @@ private import SystemPackage
 struct ErrorTranslation: Sendable {
     let logger: Logger
 
-    func callAsFunction(_ error: any Error, in method: String) -> RPCError {
+    func callAsFunction(_ error: any Error, in method: String, uid: UInt32?) -> RPCError {
+        var logger = logger
+        logger[metadataKey: "method"] = "\(method)"
+        if let uid { logger[metadataKey: "uid"] = "\(uid)" }
         switch error {
         case let error as DirectoryError:
-            return directory(error, method)
+            return Self.directory(error, logger)
         case let error as JobsError:
             return Self.jobs(error)
         case let error as PostgresError where error.isTransient || error.code == .refused:
-            logger.warning("The database is not available", metadata: ["method": "\(method)", "error": "\(error)"])
+            logger.warning("The database is not available", metadata: ["error": "\(error)"])
             return RPCError(
                 .unavailable, "The database is not available now. Try again in a moment.",
                 retryable: true)
@@ -34,19 +37,19 @@ struct ErrorTranslation: Sendable {
             return RPCError(
                 .overloaded, "The service has no descriptor left for the file. Try again in a moment.", retryable: true)
         case let error as ArchiveError:
-            logger.error("An archive cannot be read", metadata: ["method": "\(method)", "error": "\(error)"])
+            logger.error("An archive cannot be read", metadata: ["error": "\(error)"])
             return RPCError(
                 .unavailable, "The file cannot be read now. Ask the operators.",
                 retryable: error.code != .damaged, details: [("reason", .text("storage"))])
         default:
-            logger.error("A request failed", metadata: ["method": "\(method)", "error": "\(error)"])
+            logger.error("A request failed", metadata: ["error": "\(error)"])
             return .internalError
         }
     }
 
-    private func directory(_ error: DirectoryError, _ method: String) -> RPCError {
+    private static func directory(_ error: DirectoryError, _ logger: Logger) -> RPCError {
         guard case .denied(let denial) = error else {
-            logger.error("The directory cannot be used", metadata: ["method": "\(method)", "error": "\(error)"])
+            logger.error("The directory cannot be used", metadata: ["error": "\(error)"])
             return .internalError
         }
         return RPCError(

@@ -11,6 +11,7 @@ struct ExportOpenHandler: MethodHandler {
     static let traits: MethodTraits = .large
 
     let exports: ExportService
+    let metrics: ServerMetrics
 
     func outcome(
         _ params: ExportOpen.Params, _ session: Session, _ subscriptions: Subscriptions
@@ -27,6 +28,7 @@ struct ExportOpenHandler: MethodHandler {
             form = .archive
         }
         let (job, file) = try await exports.open(session.caller(params.actor), job: JobID(param: params.job), as: form)
+        metrics.openedWorkbook()
         let reply = try ExportAPI.Job(job)
         let result = ExportOpen.Result(
             size: file.size, sha256: reply.sha256 ?? "", archiveSize: file.archiveSize, fileName: reply.fileName ?? "")

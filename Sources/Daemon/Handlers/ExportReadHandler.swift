@@ -9,6 +9,7 @@ struct ExportReadHandler: ResultHandler {
     static let traits: MethodTraits = [.long, .large]
 
     let exports: ExportService
+    let metrics: ServerMetrics
 
     func handle(_ params: ExportRead.Params, _ session: Session) async throws -> ExportRead.Result {
         let caller = try session.caller(params.actor)
@@ -21,6 +22,7 @@ struct ExportReadHandler: ResultHandler {
             if isFirst { session.forgetRead(of: job) }
             throw error
         }
+        metrics.sent(part.bytes.count)
         return ExportRead.Result(
             offset: params.offset, data: Data(part.bytes).base64EncodedString(), size: part.size,
             eof: params.offset + part.bytes.count >= part.size)

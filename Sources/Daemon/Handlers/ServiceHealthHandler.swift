@@ -43,18 +43,21 @@ actor HealthProbe {
     private static func look(at exports: ExportService) async -> ServiceHealth.Result {
         let depth: QueueControl.Depth
         let storage: String
+        let free: Int?
         do {
             depth = try await exports.depth()
+            free = await exports.freeBytes()
             storage = try await exports.storageFault() ?? depth.storage.map(Self.sentence) ?? "ok"
         } catch {
             return ServiceHealth.Result(
                 status: .unavailable, database: "unavailable", queued: nil, running: nil, oldestQueuedMs: nil, workers: nil,
-                paused: nil, storage: "unknown")
+                paused: nil, schemaVersion: nil, freeBytes: nil, storage: "unknown")
         }
         let isWorking = depth.workers > 0 && storage == "ok" && !depth.isPaused
         return ServiceHealth.Result(
             status: isWorking ? .ok : .degraded, database: "ok", queued: depth.queued, running: depth.running,
-            oldestQueuedMs: depth.oldestQueuedMilliseconds, workers: depth.workers, paused: depth.isPaused, storage: storage)
+            oldestQueuedMs: depth.oldestQueuedMilliseconds, workers: depth.workers, paused: depth.isPaused,
+            schemaVersion: depth.schemaVersion, freeBytes: free, storage: storage)
     }
 
     /// What a worker says of its disk.

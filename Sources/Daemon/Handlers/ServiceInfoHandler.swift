@@ -7,16 +7,17 @@ struct ServiceInfoHandler: MethodHandler {
     typealias Called = ServiceInfo
     static let traits: MethodTraits = .control
 
-    let limits: ServiceInfo.Limits
+    let settings: LiveSettings
 
     func outcome(_ params: NoMembers, _ session: Session, _ subscriptions: Subscriptions) async throws -> ServiceOutcome {
-        if let known = session.info.withLock({ $0 }) { return Outcome(known) }
-        let json = try WireCoding.encode(info(session))
-        session.info.withLock { $0 = json }
+        let limits = settings.limits
+        if let known = session.info.withLock({ $0 }), known.limits == limits { return Outcome(known.json) }
+        let json = try WireCoding.encode(info(session, limits))
+        session.info.withLock { $0 = (limits, json) }
         return Outcome(json)
     }
 
-    private func info(_ session: Session) -> ServiceInfo.Result {
+    private func info(_ session: Session, _ limits: ServiceInfo.Limits) -> ServiceInfo.Result {
         ServiceInfo.Result(
             name: "adminexport", version: AdminExportDaemon.version, protocolVersion: 1, limits: limits,
             capabilities: Called.capabilities,

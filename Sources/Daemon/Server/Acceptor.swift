@@ -20,15 +20,17 @@ final class Acceptor: Sendable {
     let connections: AsyncStream<Accepted>
     private let continuation: AsyncStream<Accepted>.Continuation
     private let logger: Logger
+    private let metrics: ServerMetrics
     /// A pipe: the thread watches one end, and is woken by the other.
     private let wakeUp: (read: Int32, write: Int32)
     private let isStopping = Atomic(false)
     /// The thread's own.
     private let refusals = Mutex(LogThrottle())
 
-    init(logger: Logger) {
+    init(metrics: ServerMetrics, logger: Logger) {
         (connections, continuation) = AsyncStream.makeStream(of: Accepted.self, bufferingPolicy: .unbounded)
         self.logger = logger
+        self.metrics = metrics
         var ends: [Int32] = [-1, -1]
         pipe(&ends)
         for end in ends {
@@ -134,6 +136,7 @@ final class Acceptor: Sendable {
 
     /// Whoever connects again and again must not fill the log.
     private func tellRefusal(_ reason: String, _ peer: PeerIdentity?) {
+        metrics.refusedConnection()
         guard let missed = refusals.withLock({ $0.admit(at: .now) }) else { return }
         var metadata: Logger.Metadata = ["reason": "\(reason)", "more of them since the last line": "\(missed)"]
         if let peer { metadata["uid"] = "\(peer.uid)" }

@@ -15,14 +15,18 @@ final class ServedConnection: Sendable {
     let peer: PeerIdentity
     let rights: Rights
     private let limits: ServiceInfo.Limits
+    private let metrics: ServerMetrics
     private let logger: Logger
     private let stopping = Mutex<(reason: RPCError, since: ContinuousClock.Instant)?>(nil)
 
-    init(number: Int, peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits, logger: Logger) {
+    init(
+        number: Int, peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits, metrics: ServerMetrics, logger: Logger
+    ) {
         self.number = number
         self.peer = peer
         self.rights = rights
         self.limits = limits
+        self.metrics = metrics
         self.logger = logger
     }
 
@@ -100,6 +104,7 @@ final class ServedConnection: Sendable {
             if nowUnread < unread { connection.peerHasRead() }
             unread = nowUnread
             if let stall = stall(connection) {
+                metrics.stalledConnection()
                 logger.notice("Dropped a connection that stalled", metadata: ["uid": "\(peer.uid)", "side": "\(stall)"])
                 return true
             }

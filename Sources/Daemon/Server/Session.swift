@@ -11,8 +11,8 @@ final class Session: Sendable {
     let number: Int
     let peer: PeerIdentity
     let rights: Rights
-    /// What ``ServiceInfoHandler`` answers: nothing in it changes while the connection lasts.
-    let info = Mutex<[UInt8]?>(nil)
+    /// What ``ServiceInfoHandler`` has answered: nothing in it changes while the connection lasts but the limits.
+    let info = Mutex<(limits: ServiceInfo.Limits, json: [UInt8])?>(nil)
     /// Jobs that this connection has read from: the audit trail names each once.
     private let downloads = Mutex(Set<JobID>())
 

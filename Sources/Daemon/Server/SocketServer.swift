@@ -13,7 +13,8 @@ final class SocketServer: Service {
     private let acceptor: Acceptor
     private let group: any EventLoopGroup
     private let dispatcher: ServiceDispatcher
-    private let limits: ServiceInfo.Limits
+    private let settings: LiveSettings
+    private let metrics: ServerMetrics
     private let logger: Logger
     private let state: Mutex<State>
 
@@ -28,12 +29,13 @@ final class SocketServer: Service {
 
     init(
         socket: consuming ListeningSocket, group: any EventLoopGroup, dispatcher: ServiceDispatcher, policy: CallerPolicy,
-        limits: ServiceInfo.Limits, logger: Logger
+        settings: LiveSettings, metrics: ServerMetrics, logger: Logger
     ) {
-        acceptor = Acceptor(logger: logger)
+        acceptor = Acceptor(metrics: metrics, logger: logger)
         self.group = group
         self.dispatcher = dispatcher
-        self.limits = limits
+        self.settings = settings
+        self.metrics = metrics
         self.logger = logger
         state = Mutex(State(policy: policy))
         acceptor.start(socket, exhausted: OneLineReply.error(.noDescriptorLeft)) { [self] in admit($0) }
@@ -54,6 +56,9 @@ final class SocketServer: Service {
     /// How many connections there have been that are no more.
     var endedConnections: Int { state.withLock { $0.nextID - $0.served.count } }
 
+    /// How many there are, and how many there have been in all.
+    var connections: (now: Int, ever: Int) { state.withLock { ($0.served.count, $0.nextID) } }
+
     /// Puts new rules in force. Connections that they treat otherwise than before are ended when what is in flight has been
     /// answered; others go on.
     func apply(_ policy: CallerPolicy) {
@@ -64,7 +69,9 @@ final class SocketServer: Service {
         let reason = RPCError(
             .shuttingDown, "The rules about callers have changed. Connect again.", retryable: true)
         for connection in changed { connection.stop(reason) }
-        logger.notice("The rules about callers are in force", metadata: ["ended connections": "\(changed.count)"])
+        if !changed.isEmpty {
+            logger.notice("Ended connections whose rights have changed", metadata: ["connections": "\(changed.count)"])
+        }
     }
 
     private func stopAll() {
@@ -80,6 +87,7 @@ final class SocketServer: Service {
 
     /// Counts the peer; or gives what one over a limit is told.
     private func admit(_ peer: PeerIdentity) -> [UInt8]? {
+        let limits = settings.limits
         let fault: String? = state.withLock { state in
             let ofUser = state.connectionsPerUser[peer.uid, default: 0]
             if state.connections >= limits.connections {
@@ -97,10 +105,12 @@ final class SocketServer: Service {
 
     private func serve(_ accepted: Acceptor.Accepted) async {
         let peer = accepted.peer
+        let limits = settings.limits
         let (id, connection, isStopping) = state.withLock { state in
             state.nextID += 1
             let connection = ServedConnection(
-                number: state.nextID, peer: peer, rights: state.policy.rights(of: peer), limits: limits, logger: logger)
+                number: state.nextID, peer: peer, rights: state.policy.rights(of: peer), limits: limits,
+                metrics: metrics, logger: logger)
             state.served[state.nextID] = connection
             return (state.nextID, connection, state.isStopping)
         }

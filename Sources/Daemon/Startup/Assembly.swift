@@ -27,12 +27,14 @@ struct Assembly {
 
     let configuration: ServiceConfiguration
     let logger: Logger
+    private let level: LogLevel
+    let settings: LiveSettings
     private let disk: ArchiveDisk
     private let contract = DirectoryContract()
 
-    init(_ configuration: ServiceConfiguration, logger: Logger) {
-        self.configuration = configuration
-        self.logger = logger
+    init(_ loaded: CommonOptions.Loaded) {
+        (configuration, logger, level) = loaded
+        settings = LiveSettings(configuration)
         #if DEBUG
             let calls: any FileSystemCalls = StepCalls()
         #else
@@ -41,8 +43,11 @@ struct Assembly {
         disk = ArchiveDisk(store: ArchiveStore(root: FilePath(configuration.archives), calls: calls))
     }
 
-    private func pool(_ url: String, _ name: String, size: Int, timeout: Duration) -> PostgresPool {
+    private func pool(
+        _ url: String, _ name: String, size: Int, timeout: Duration, password: String?
+    ) -> PostgresPool {
         var options = ConnectionOptions(connectionString: url)
+        options.password = password
         options.applicationName = "adminexportd \(name)"
         options.statementTimeout = timeout
         options.keepsSession = configuration.keepsSessions
@@ -58,20 +63,31 @@ struct Assembly {
     /// export reads on two connections.
     private func pools(workers: Int) -> (api: PostgresPool, queue: PostgresPool, directory: PostgresPool) {
         (
-            pool(configuration.databaseURL, "api", size: 8, timeout: Self.queueStatementTimeout),
-            pool(configuration.databaseURL, "worker", size: workers + 3, timeout: Self.leaseStatementTimeout),
-            pool(configuration.directoryURL, "export", size: 2 * max(1, workers), timeout: Self.directoryStatementTimeout)
+            pool(
+                configuration.databaseURL, "api", size: 8, timeout: Self.queueStatementTimeout,
+                password: configuration.databasePassword),
+            pool(
+                configuration.databaseURL, "worker", size: workers + 3, timeout: Self.leaseStatementTimeout,
+                password: configuration.databasePassword),
+            pool(
+                configuration.directoryURL, "export", size: 2 * max(1, workers), timeout: Self.directoryStatementTimeout,
+                password: configuration.directoryPassword)
         )
     }
 
     /// Runs `serve`: the socket, and workers where the configuration has some.
     ///
     /// - Parameter reload: reads the configuration again, at SIGHUP.
-    func serve(manager: ServiceManager, reload: @escaping @Sendable () throws -> ServiceConfiguration) async throws {
-        // Until somebody listens for it: it is not to end a service that is only just starting.
-        signal(SIGHUP, SIG_IGN)
+    func serve(
+        manager: ServiceManager, socket: SocketActivation, reload: @escaping @Sendable () throws -> ServiceConfiguration
+    ) async throws {
+        prepare()
         DescriptorLimit.raise()
-        MemoryTrim.limit()
+        guard !UserNamespace.isConfined else {
+            throw ConfigurationFault(
+                "this process is confined to a user namespace in which callers cannot be told apart: take PrivateUsers= out of its unit"
+            )
+        }
         let workers = configuration.workers
         try FileSystem.checkArchives(configuration.archives, writing: workers > 0)
         let policy = try CallerPolicy(configuration.callers)
@@ -79,44 +95,97 @@ struct Assembly {
         let gate = DatabaseGate(
             jobs: pools.api, directory: pools.directory, contract: contract,
             roles: [DatabaseRole.api] + (workers > 0 ? [DatabaseRole.worker] : []), logger: logger)
-        let isReady = try await gate.tryOnce()
-        let socket = try Self.socket(configuration.socket)
+        _ = try await gate.tryOnce()
+        let listening = try socket.listen(path: configuration.socket)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        var limits = ExportService.Limits()
-        limits.queuedPerTenant = configuration.limits.queuedPerTenant
         let watch = JobWatch(database: JobDatabase(pool: pools.api, role: DatabaseRole.api), logger: logger)
-        let transfers = Transfers(limits: configuration.transferLimits, logger: logger)
+        let metrics = ServerMetrics()
+        let transfers = Transfers(limits: { [settings] in settings.transferLimits }, logger: logger) { metrics.sent($0) }
         let exports = ExportService(
-            pool: pools.api, contract: contract, disk: disk, transfers: transfers, watch: watch, limits: limits)
+            pool: pools.api, contract: contract, disk: disk, transfers: transfers, watch: watch,
+            limits: { [settings] in settings.exportLimits })
+        let connections = Connections()
+        let probe = MetricsProbe(exports: exports) { queue, disk in
+            let counted = connections.count
+            return MetricsReport(
+                server: metrics.figures, connections: counted.now, acceptedConnections: counted.ever,
+                transfers: transfers.count, pools: pools.api.figures, queue: queue, disk: disk)
+        }
         let server = SocketServer(
-            socket: socket, group: group, dispatcher: dispatcher(exports), policy: policy, limits: configuration.limits,
-            logger: logger)
-        manager.ready(status: isReady ? "Serving" : "Serving; the database cannot be reached")
+            socket: listening, group: group, dispatcher: dispatcher(exports, probe, metrics), policy: policy,
+            settings: settings, metrics: metrics, logger: logger)
+        connections.ask { server.connections }
+        let crew = workers > 0 ? crew(pools.queue, pools.directory, slots: workers, watch: watch) : nil
+        let status = ServiceStatus("Serving") {
+            [ServiceStatus.count(connections.count.now, "caller"), ServiceStatus.count(transfers.count, "download")]
+                + (crew.map { Self.figures(of: $0.worker) } ?? []) + Self.figures(of: pools.api)
+        }
+        manager.ready(status: status.text)
         logger.notice("Serving", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
         // Those that serve stop before what they need.
-        var services: [any Service] = [gate, watch, TransferEnd(transfers: transfers)]
-        services += self.workers(pools.queue, pools.directory, slots: workers, watch: watch)
-        services += [server, CallerReload(server: server, load: reload, logger: logger), MemoryTrim(server: server)]
-        try await run(services, manager)
+        var services: [any Service] = [
+            ManagerReport(
+                manager: manager, status: status, loop: group.any(), sincePulse: { crew?.worker.pulse.age }),
+            gate, watch, TransferEnd(transfers: transfers),
+        ]
+        services += crew?.services ?? [listener(work: [], watch: watch)]
+        services += [server, MemoryTrim(server: server)]
+        services.append(
+            ConfigurationReload(
+                manager: manager, status: status, load: reload,
+                apply: { [settings, level] configuration in
+                    let policy = try CallerPolicy(configuration.callers)
+                    settings.apply(configuration)
+                    level.level = configuration.logLevel
+                    server.apply(policy)
+                }, logger: logger))
+        services.append(StopNotice(manager: manager, status: status))
+        try await run(services)
         try await group.shutdownGracefully()
         for pool in [pools.api, pools.queue, pools.directory] { pool.close() }
     }
 
     /// Runs `work`: workers, and no socket.
-    func work(manager: ServiceManager) async throws {
-        // It has nothing that could be read again, and is not to die of being asked.
-        signal(SIGHUP, SIG_IGN)
-        MemoryTrim.limit()
+    func work(manager: ServiceManager, reload: @escaping @Sendable () throws -> ServiceConfiguration) async throws {
+        prepare()
         let workers = max(1, configuration.workers)
         try FileSystem.checkArchives(configuration.archives, writing: true)
         let pools = pools(workers: workers)
         let gate = DatabaseGate(
             jobs: pools.queue, directory: pools.directory, contract: contract, roles: [DatabaseRole.worker], logger: logger)
-        let isReady = try await gate.tryOnce()
-        manager.ready(status: isReady ? "Working" : "Waiting for the database")
+        _ = try await gate.tryOnce()
+        let crew = crew(pools.queue, pools.directory, slots: workers, watch: nil)
+        let status = ServiceStatus("Working") { Self.figures(of: crew.worker) + Self.figures(of: pools.queue) }
+        manager.ready(status: status.text)
         logger.notice("Working", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
-        try await run([gate] + self.workers(pools.queue, pools.directory, slots: workers, watch: nil), manager)
+        let report = ManagerReport(manager: manager, status: status, loop: nil, sincePulse: { crew.worker.pulse.age })
+        let reload = ConfigurationReload(
+            manager: manager, status: status, load: reload,
+            apply: { [settings, level] configuration in
+                _ = try CallerPolicy(configuration.callers)
+                settings.apply(configuration)
+                level.level = configuration.logLevel
+            }, logger: logger)
+        try await run([report, gate] + crew.services + [reload, StopNotice(manager: manager, status: status)])
         for pool in [pools.queue, pools.directory] { pool.close() }
+    }
+
+    private func prepare() {
+        // Until somebody listens for it: it is not to end a service that is only just starting.
+        signal(SIGHUP, SIG_IGN)
+        ProcessFigures.begin()
+        MemoryTrim.limit()
+    }
+
+    private static func figures(of worker: Worker) -> [String] {
+        [
+            ServiceStatus.count(worker.runningCount, "export") + " running",
+            "\(worker.counters[.succeeded]) made",
+        ]
+    }
+
+    private static func figures(of pool: PostgresPool) -> [String] {
+        pool.figures.isAnswering ? [] : ["the database cannot be reached"]
     }
 
     /// The checks of `check-config`; throws what is wrong.
@@ -133,7 +202,9 @@ struct Assembly {
     /// Runs `prune`: what workers do with files and rows as time passes, until nothing is left to do.
     func prune() async throws -> (swept: Retention.Swept, orphans: Int) {
         try FileSystem.checkArchives(configuration.archives, writing: true)
-        let pool = pool(configuration.databaseURL, "prune", size: 1, timeout: Self.queueStatementTimeout)
+        let pool = pool(
+            configuration.databaseURL, "prune", size: 1, timeout: Self.queueStatementTimeout,
+            password: configuration.databasePassword)
         defer { pool.close() }
         try await DatabaseGate.check(pool, roles: [DatabaseRole.worker])
         let retention = Retention(
@@ -153,19 +224,23 @@ struct Assembly {
         }
     }
 
-    /// The services that make exports and look after their files, where there are slots, and what tells them and those who watch
-    /// that there is something to see.
-    private func workers(
-        _ queue: PostgresPool, _ directory: PostgresPool, slots: Int, watch: JobWatch?
-    ) -> [any Service] {
+    /// Hears that there is work, and that jobs are over.
+    private func listener(work: [Bell], watch: JobWatch?) -> QueueListener {
         var options = ConnectionOptions(connectionString: configuration.listenURL)
+        options.password = configuration.databasePassword
         options.applicationName = "adminexportd listen"
-        guard slots > 0 else {
-            return [QueueListener(options, work: [], ends: watch.map { [$0.bell] } ?? [], logger: logger)]
-        }
+        return QueueListener(options, work: work, ends: watch.map { [$0.bell] } ?? [], logger: logger)
+    }
+
+    /// The services that make exports and look after their files, and what tells them and those who watch that there is something
+    /// to see.
+    private func crew(
+        _ queue: PostgresPool, _ directory: PostgresPool, slots: Int, watch: JobWatch?
+    ) -> (services: [any Service], worker: Worker) {
         let database = JobDatabase(pool: queue, role: DatabaseRole.worker)
         let leases = LeaseStore(
-            tenantLimit: configuration.limits.runningPerTenant, lease: configuration.lease, deadline: configuration.deadline,
+            tenantLimit: { [settings] in settings.limits.runningPerTenant }, lease: configuration.lease,
+            deadline: configuration.deadline,
             retention: configuration.retention)
         // A thread each: whoever lists all archives, or waits for a slow one, holds up nobody else.
         let store = disk.store
@@ -174,78 +249,38 @@ struct Assembly {
         )
         let runner = ExportRunner(
             directory: directory,
-            storage: StorageGuard(database: database, disk: guardDisk, leastFree: configuration.leastFreeBytes),
+            storage: StorageGuard(
+                database: database, disk: guardDisk, leastFree: { [settings] in settings.values.leastFreeBytes }),
             contract: contract, disk: disk, settings: configuration.workbook)
         let retention = Retention(
             database: database, disk: retentionDisk, history: configuration.history, logger: logger)
-        var settings = Worker.Configuration(
+        var crew = Worker.Configuration(
             slots: slots, host: ProcessInfo.processInfo.hostName, version: AdminExportDaemon.version)
-        settings.history = configuration.history
-        #if DEBUG
-            settings.observe = { step, _ in StepStop.reached(step) }
-        #endif
-        let worker = Worker(
-            settings, database: database, leases: leases, runner: runner, care: retention.bell, logger: logger)
-        let listener = QueueListener(
-            options, work: [worker.bell], ends: watch.map { [$0.bell] } ?? [], logger: logger)
-        return [retention, listener, worker]
-    }
-
-    private func dispatcher(_ exports: ExportService) -> ServiceDispatcher {
-        let translation = ErrorTranslation(logger: logger)
-        let dispatcher = ServiceDispatcher(
-            [
-                AuditListHandler(exports: exports).method,
-                ExportCancelHandler(exports: exports).method, ExportDeleteHandler(exports: exports).method,
-                ExportGetHandler(exports: exports).method, ExportListHandler(exports: exports).method,
-                ExportOpenHandler(exports: exports).method, ExportReadHandler(exports: exports).method,
-                ExportStartHandler(exports: exports).method, ExportUnwatchHandler().method,
-                ExportWaitHandler(exports: exports).method, ExportWatchHandler(exports: exports).method,
-                RPCDiscoverHandler().method, ServiceHealthHandler(probe: HealthProbe(exports: exports)).method,
-                ServiceDrainHandler(exports: exports).method, ServiceHoldHandler(exports: exports).method,
-                ServiceInfoHandler(limits: configuration.limits).method, ServicePauseHandler(exports: exports).method,
-                ServiceResumeHandler(exports: exports).method, ServiceWorkersHandler(exports: exports).method,
+        crew.history = configuration.history
+        crew.furtherCounters = {
+            let figures = [queue.figures, directory.figures]
+            return [
+                .connectionsOpened: figures.reduce(0) { $0 + $1.opened },
+                .connectionsLost: figures.reduce(0) { $0 + $1.lost },
+                .connectionsFailed: figures.reduce(0) { $0 + $1.failed },
             ]
-        ) { error, method in translation(error, in: method) }
-        precondition(
-            dispatcher.names == MethodDescription.all.map(\.name).sorted(), "what is served is not what is described")
-        return dispatcher
-    }
-
-    private static func socket(_ path: String) throws -> ListeningSocket {
-        do {
-            let inherited = try InheritedSockets.take()
-            guard inherited.count <= 1 else {
-                throw ConfigurationFault("the service manager passed \(inherited.count) sockets, and one is served")
-            }
-            return try inherited.first.map { raw throws(SocketError) in try ListeningSocket(inherited: raw) }
-                ?? ListeningSocket(path: path)
-        } catch let error as SocketError {
-            throw ConfigurationFault("the socket \(path): \(error)")
         }
+        #if DEBUG
+            crew.observe = { step, _ in StepStop.reached(step) }
+        #endif
+        let drain = Drain(budget: configuration.drain)
+        let worker = Worker(
+            crew, database: database, leases: leases, runner: runner, care: retention.bell, drain: drain, logger: logger)
+        return ([retention, listener(work: [worker.bell], watch: watch), HurrySignal(drain: drain), worker], worker)
     }
 
     /// Runs until SIGTERM or SIGINT, or until a service fails. Services stop in reverse order: callers first, so that
     /// nobody asks for what is going away.
-    private func run(_ services: [any Service], _ manager: ServiceManager) async throws {
+    private func run(_ services: [any Service]) async throws {
         var group = ServiceGroupConfiguration(
-            services: [StopNotice(manager: manager)] + services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
-        )
-        group.maximumGracefulShutdownDuration = .seconds(20)
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        group.maximumGracefulShutdownDuration = .seconds(20) + configuration.drain
         group.maximumCancellationDuration = .seconds(5)
         try await ServiceGroup(configuration: group).run()
-    }
-}
-
-/// Tells the service manager that the process is on its way out.
-private struct StopNotice: Service {
-    let manager: ServiceManager
-
-    func run() async throws {
-        await withGracefulShutdownHandler {
-            try? await gracefulShutdown()
-        } onGracefulShutdown: {
-            manager.stopping()
-        }
     }
 }

@@ -28,18 +28,33 @@ struct DatabaseGate: Service {
         }
     }
 
+    /// How long after the start a database that has come back may be without the schema: it is migrated then, in all likelihood.
+    private static let migration: Duration = .seconds(60)
+
     func run() async throws {
+        var unmigrated: ContinuousClock.Instant?
         var backoff = Backoff(cap: .seconds(5))
         while (try? contract.keys) == nil, !Task.isShuttingDownGracefully, !Task.isCancelled {
             do {
                 try await check()
                 logger.notice("The database is there")
             } catch let error as PostgresError where error.isTransient {
-                let wait = backoff.next()
-                try? await cancelWhenGracefulShutdown { try await Task.sleep(for: wait) }
+                await pause(backoff.next())
+            } catch let fault as ConfigurationFault where fault.mayPass {
+                if unmigrated == nil {
+                    logger.warning("The schema is not there yet", metadata: ["error": "\(fault)"])
+                }
+                let since = unmigrated ?? .now
+                guard since.duration(to: .now) < Self.migration else { throw fault }
+                unmigrated = since
+                await pause(.seconds(1))
             }
         }
         try? await gracefulShutdown()
+    }
+
+    private func pause(_ time: Duration) async {
+        try? await cancelWhenGracefulShutdown { try await Task.sleep(for: time) }
     }
 
     /// - Throws: ``ConfigurationFault`` for what somebody has to change; a transient ``PostgresError``.
@@ -66,7 +81,7 @@ struct DatabaseGate: Service {
         do {
             try await body()
         } catch let error as SchemaError {
-            throw ConfigurationFault("\(error)")
+            throw ConfigurationFault("\(error)", mayPass: error == .missing)
         } catch let error as DirectoryError {
             guard case .sourceInvalid(let fault) = error else { throw error }
             throw ConfigurationFault(fault)

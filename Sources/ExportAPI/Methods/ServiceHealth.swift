@@ -24,12 +24,16 @@ public enum ServiceHealth: Method {
         public let workers: Int?
         /// No worker takes a job until the queue is resumed.
         public let paused: Bool?
+        /// Of the database.
+        public let schemaVersion: Int?
+        /// Bytes that may still be written on the archives' disk.
+        public let freeBytes: Int?
         /// `ok`, or what is wrong with the directory of archives.
         public let storage: String
 
         public init(
             status: Status, database: String, queued: Int?, running: Int?, oldestQueuedMs: Int?, workers: Int?,
-            paused: Bool?, storage: String
+            paused: Bool?, schemaVersion: Int?, freeBytes: Int?, storage: String
         ) {
             self.status = status
             self.database = database
@@ -38,6 +42,8 @@ public enum ServiceHealth: Method {
             self.oldestQueuedMs = oldestQueuedMs
             self.workers = workers
             self.paused = paused
+            self.schemaVersion = schemaVersion
+            self.freeBytes = freeBytes
             self.storage = storage
         }
 
@@ -46,13 +52,15 @@ public enum ServiceHealth: Method {
                 "status", .oneOf(["ok", "degraded", "unavailable"]),
                 "degraded: exports are taken but not made, or files are not given out. unavailable: no database."),
             .init("database", .text, "ok or unavailable."),
-            .init("queued", .count, "Jobs that wait; absent without a database, as are the next four.", required: false),
+            .init("queued", .count, "Jobs that wait; absent without a database, as are the next six.", required: false),
             .init("running", .count, "Jobs that run.", required: false),
             .init("oldestQueuedMs", .count, "How long the oldest job has waited; absent where none does.", required: false),
             .init("workers", .count, "Workers that have been heard of in the last half minute.", required: false),
             .init(
                 "paused", .boolean, "The queue stands still until service.resume; absent without a database.",
                 required: false),
+            .init("schemaVersion", .count, "Of the database.", required: false),
+            .init("freeBytes", .count, "Bytes that may still be written on the archives' disk.", required: false),
             .init("storage", .text, "ok, or what is wrong with the archives."))
     }
 
@@ -62,6 +70,6 @@ public enum ServiceHealth: Method {
             "All is well", NoMembers(),
             .init(
                 status: .ok, database: "ok", queued: 0, running: 0, oldestQueuedMs: nil, workers: 1, paused: false,
-                storage: "ok"))
+                schemaVersion: 3, freeBytes: 41_000_000_000, storage: "ok"))
     ]
 }

@@ -4,7 +4,7 @@ package import Postgres
 /// Brings the database to this version's schema; safe to run again, and by several at once.
 package struct Migrator: Sendable {
     /// The schema that this binary is made for. It works with the next one too, where that one allows it.
-    package static let version = 2
+    package static let version = 3
 
     /// Any number, the same in all versions: whoever migrates a database holds this lock.
     private static let lock = 7_160_823_410
@@ -19,6 +19,7 @@ package struct Migrator: Sendable {
     private static let steps = [
         Step(version: 1, oldestBinary: 1, sql: PackageResources._001_jobs_sql),
         Step(version: 2, oldestBinary: 1, sql: PackageResources._002_queue_sql),
+        Step(version: 3, oldestBinary: 2, sql: PackageResources._003_counters_sql),
     ]
 
     package init() {}
@@ -27,14 +28,46 @@ package struct Migrator: Sendable {
     package struct Outcome: Sendable, Equatable {
         package var applied: [Int] = []
         package var createdDirectory = false
+        package var grantedDirectory = false
+        package var createdLogins: [String] = []
     }
 
-    /// - Parameter withDirectory: also make the source contract's relations as tables, where there are none.
+    /// What is done beside the schema itself.
+    package struct Request: Sendable {
+        /// Make the source contract's relations as tables, where there are none.
+        package var createsDirectory = false
+        /// Grant the roles the columns that they read, where the relations are.
+        package var grantsDirectory = false
+        /// Logins that are to be there and may assume a role.
+        package var apiLogin: String?
+        package var workerLogin: String?
+
+        package init() {}
+
+        package static var withDirectory: Request {
+            var request = Request()
+            request.createsDirectory = true
+            return request
+        }
+    }
+
+    /// Whether a name can be a login's here: nothing in it has to be escaped within quotes, and PostgreSQL does not cut it.
+    package static func isLogin(_ name: String) -> Bool {
+        name.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_-]{0,62}/) != nil
+    }
+
     /// - Throws: ``SchemaError``, ``PostgresError``.
-    package func run(withDirectory: Bool, on connection: isolated PostgresConnection) async throws -> Outcome {
+    package func run(_ request: Request = Request(), on connection: isolated PostgresConnection) async throws -> Outcome {
         try await createRoles(on: connection)
+        var created: [String] = []
+        for (login, role) in [(request.apiLogin, DatabaseRole.api), (request.workerLogin, DatabaseRole.worker)] {
+            guard let login else { continue }
+            precondition(Self.isLogin(login), "the name of a login was not checked")
+            if try await createRole("\"\(login)\"", named: login, "LOGIN", on: connection) { created.append(login) }
+            try await connection.script("grant-role", "GRANT \(role) TO \"\(login)\"")
+        }
         // Roles are seen by all databases; the rest is this database's, and one migration at a time.
-        return try await connection.withTransaction { connection in
+        return try await connection.withTransaction { [created] connection in
             try await connection.query(
                 Query("migration-lock", "SELECT pg_advisory_xact_lock($1::bigint) IS NULL AS done", [.integer(Self.lock)]))
             let installed = try await Self.installed(on: connection)
@@ -42,6 +75,7 @@ package struct Migrator: Sendable {
                 throw SchemaError.tooNew(installed.version)
             }
             var outcome = Outcome()
+            outcome.createdLogins = created
             if installed == nil {
                 try await connection.script(
                     "create-schema",
@@ -65,7 +99,8 @@ package struct Migrator: Sendable {
                     """)
                 outcome.applied.append(step.version)
             }
-            if withDirectory { outcome.createdDirectory = try await createDirectory(on: connection) }
+            if request.createsDirectory { outcome.createdDirectory = try await createDirectory(on: connection) }
+            if request.grantsDirectory { outcome.grantedDirectory = try await grantDirectory(on: connection) }
             return outcome
         }
     }
@@ -74,20 +109,45 @@ package struct Migrator: Sendable {
     /// error means that the role is there.
     private func createRoles(on connection: isolated PostgresConnection) async throws {
         for role in [DatabaseRole.owner, DatabaseRole.api, DatabaseRole.worker] {
-            let found = try await connection.query(
-                Query("find-role", "SELECT 1 AS found FROM pg_roles WHERE rolname = $1", [.text(role)]))
-            guard found.isEmpty else { continue }
-            do {
-                try await connection.script("create-role", "CREATE ROLE \(role) NOLOGIN")
-            } catch let error as PostgresError
-                where error.sqlState == SQLState.duplicateObject || error.sqlState == SQLState.uniqueViolation
-            {
-                continue
-            }
+            _ = try await createRole(role, named: role, "NOLOGIN", on: connection)
         }
         if try await !Self.mayAssume(DatabaseRole.owner, on: connection) {
             try await connection.script("join-owner", "GRANT \(DatabaseRole.owner) TO CURRENT_USER")
         }
+    }
+
+    /// - Returns: whether it was not there.
+    private func createRole(
+        _ quoted: String, named name: String, _ attributes: String, on connection: isolated PostgresConnection
+    ) async throws -> Bool {
+        let found = try await connection.query(
+            Query("find-role", "SELECT 1 AS found FROM pg_roles WHERE rolname = $1", [.text(name)]))
+        guard found.isEmpty else { return false }
+        do {
+            try await connection.script("create-role", "CREATE ROLE \(quoted) \(attributes)")
+            return true
+        } catch let error as PostgresError
+            where error.sqlState == SQLState.duplicateObject || error.sqlState == SQLState.uniqueViolation
+        {
+            return false
+        }
+    }
+
+    /// - Returns: whether there is a directory.
+    private func grantDirectory(on connection: isolated PostgresConnection) async throws -> Bool {
+        let found = try await connection.query(
+            Query("find-directory", "SELECT to_regclass('directory.administrator') IS NOT NULL AS found"))
+        guard try found.first?.decode("found") == true else { return false }
+        do {
+            try await connection.script(
+                "grant-directory", String(decoding: PackageResources.directory_grants_sql, as: UTF8.self))
+        } catch let error as PostgresError
+            where [SQLState.undefinedTable, SQLState.undefinedColumn, SQLState.insufficientPrivilege].contains(
+                error.sqlState)
+        {
+            throw SchemaError.directory(error.message)
+        }
+        return true
     }
 
     private func createDirectory(on connection: isolated PostgresConnection) async throws -> Bool {
@@ -164,6 +224,8 @@ package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
     case missing
     case tooNew(Int)
     case roleMissing(String)
+    /// What PostgreSQL says: names of relations and columns.
+    case directory(String)
 
     package var description: String {
         switch self {
@@ -171,6 +233,8 @@ package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
             "the database has no schema of this version: run adminexportd migrate"
         case .tooNew(let version):
             "the database has schema version \(version), and this program is for version \(Migrator.version): install a newer adminexport"
+        case .directory(let fault):
+            "the service cannot be granted the directory's columns (\(fault)): check the views, and who owns them"
         case .roleMissing(let grant):
             "the database login may not assume a role that it needs: run, as its owner, \(grant)"
         }

@@ -23,6 +23,11 @@ package actor ArchiveDisk {
         try store.freeSpace()
     }
 
+    /// See ``ArchiveStore/space()``.
+    func space() throws -> (free: Int, size: Int) {
+        try store.space()
+    }
+
     /// See ``ArchiveStore/probe()``.
     func probe() throws {
         try store.probe()

@@ -19,17 +19,19 @@ package struct ExportService: Sendable {
 
     package let pool: PostgresPool
     let contract: DirectoryContract
-    private let disk: ArchiveDisk
+    let disk: ArchiveDisk
     private let transfers: Transfers
     private let watch: JobWatch
-    private let limits: Limits
+    private let limits: @Sendable () -> Limits
     let jobs = JobStore()
     private let question = PatientQuestion()
+    let diskQuestion = PatientQuestion()
+    let diskAnswer = DiskAnswer()
     private let lookup: JobLookup
 
     package init(
         pool: PostgresPool, contract: DirectoryContract, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
-        limits: Limits
+        limits: @escaping @Sendable () -> Limits
     ) {
         self.pool = pool
         self.transfers = transfers
@@ -92,7 +94,7 @@ package struct ExportService: Sendable {
                     actorKey: access.identity.actorKey, actorEmail: access.identity.actorEmail, options: json,
                     idempotency: idempotencyKey.map { ($0, hash) })
                 return try await jobs.enqueue(
-                    request, limit: limits.queuedPerTenant, peer: caller.peer, on: connection)
+                    request, limit: limits().queuedPerTenant, peer: caller.peer, on: connection)
             }
         }
     }

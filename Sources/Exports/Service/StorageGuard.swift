@@ -7,7 +7,7 @@ package import Jobs
 package actor StorageGuard {
     private let check: StoreCheck
     private let disk: ArchiveDisk
-    private let leastFree: Int
+    private let leastFree: @Sendable () -> Int
     private var condition = Condition.ok
     /// When the disk was found well last.
     private var found: ContinuousClock.Instant?
@@ -34,7 +34,7 @@ package actor StorageGuard {
     }
 
     /// - Parameter leastFree: bytes that have to be free for an export to begin.
-    package init(database: JobDatabase, disk: ArchiveDisk, leastFree: Int) {
+    package init(database: JobDatabase, disk: ArchiveDisk, leastFree: @escaping @Sendable () -> Int) {
         check = StoreCheck(database: database, disk: disk)
         self.disk = disk
         self.leastFree = leastFree
@@ -57,6 +57,7 @@ package actor StorageGuard {
     private func look() async throws {
         do {
             try await check.verify()
+            let leastFree = leastFree()
             guard try await disk.freeSpace() >= leastFree else {
                 throw ArchiveError(
                     .storageFull, "the archives' disk has less than the \(leastFree) bytes free that an export begins with")

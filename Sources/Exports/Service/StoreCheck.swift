@@ -3,7 +3,7 @@ package import Jobs
 internal import Postgres
 
 /// What the database knows of the directory of archives.
-struct StoreFacts: Sendable {
+package struct StoreFacts: Sendable {
     let id: String
     /// No worker has seen the directory yet.
     let isNew: Bool

@@ -17,8 +17,9 @@ package final class Transfers: Sendable {
         package init() {}
     }
 
-    private let limits: Limits
+    private let limits: @Sendable () -> Limits
     private let logger: Logger
+    private let sent: @Sendable (Int) -> Void
     private let state = Mutex(State())
 
     private struct State {
@@ -27,8 +28,14 @@ package final class Transfers: Sendable {
         var isStopped = false
     }
 
-    package init(limits: Limits, logger: Logger) {
+    /// - Parameters:
+    ///   - limits: asked anew for each transfer.
+    ///   - sent: told how many bytes a transfer has given out, at its end.
+    package init(
+        limits: @escaping @Sendable () -> Limits, logger: Logger, sent: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
         self.limits = limits
+        self.sent = sent
         self.logger = logger
     }
 
@@ -39,13 +46,16 @@ package final class Transfers: Sendable {
 
     package var isIdle: Bool { state.withLock { $0.running.isEmpty } }
 
+    /// How many run.
+    package var count: Int { state.withLock { $0.running.values.reduce(0, +) } }
+
     /// Starts to feed a pipe with the reader's content, and gives its reading end, which the caller closes.
     ///
     /// - Throws: ``TooManyTransfers``, ``ArchiveError``.
     package func start(_ reader: SeekableReader, from offset: Int, for user: Int) throws -> FileDescriptor {
         try admit(user)
         do {
-            let pipe = try ContentPipe(reader, from: offset, patience: limits.patience)
+            let pipe = try ContentPipe(reader, from: offset, patience: limits().patience)
             guard let readEnd = pipe.takeReadEnd() else { preconditionFailure("a new pipe has both ends") }
             let thread = Thread { [self] in
                 feed(pipe)
@@ -61,6 +71,7 @@ package final class Transfers: Sendable {
     }
 
     private func feed(_ pipe: ContentPipe) {
+        defer { sent(pipe.written) }
         do {
             let end = try pipe.feed { !state.withLock { $0.isStopped } }
             logger.debug("A transfer ended", metadata: ["end": "\(end)"])
@@ -71,6 +82,7 @@ package final class Transfers: Sendable {
     }
 
     private func admit(_ user: Int) throws(TooManyTransfers) {
+        let limits = limits()
         let isAdmitted = state.withLock { state in
             let ofUser = state.running[user, default: 0]
             guard ofUser < limits.perUser, state.running.values.reduce(0, +) < limits.total else { return false }

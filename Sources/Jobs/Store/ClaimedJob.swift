@@ -13,6 +13,10 @@ package struct ClaimedJob: Sendable {
     /// Year and month of the job's creation in UTC.
     package let createdMonth: (year: Int, month: Int)
 
+    /// From when it could be claimed until it was.
+    let waited: Duration
+    let claimedAt = ContinuousClock.now
+
     init(_ row: Row) throws {
         guard let id = JobID(try row.decode("id")) else {
             throw PostgresError(.unexpectedResult, "a job has no id", query: "claim")
@@ -24,6 +28,7 @@ package struct ClaimedJob: Sendable {
         tenantSlug = try row.decode("tenant_slug")
         actorKey = try row.decode("actor_key")
         options = try row.decode("options")
+        waited = .milliseconds(try row.decode("waited_ms", as: Int.self))
         createdMonth = (try row.decode("year"), try row.decode("month"))
     }
 }

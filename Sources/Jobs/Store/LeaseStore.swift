@@ -6,12 +6,13 @@ internal import Postgres
 /// says is not over. A statement that changes nothing tells the worker that the job is not its own any more.
 package struct LeaseStore: Sendable {
     /// How many jobs of one tenant may run at a time.
-    let tenantLimit: Int
+    let tenantLimit: @Sendable () -> Int
     let lease: Duration
     let deadline: Duration
     let retention: Duration
 
-    package init(tenantLimit: Int, lease: Duration, deadline: Duration, retention: Duration) {
+    /// - Parameter tenantLimit: asked anew for each claim.
+    package init(tenantLimit: @escaping @Sendable () -> Int, lease: Duration, deadline: Duration, retention: Duration) {
         self.tenantLimit = tenantLimit
         self.lease = lease
         self.deadline = deadline
@@ -26,7 +27,7 @@ package struct LeaseStore: Sendable {
     /// LIMIT … FOR UPDATE twice locks more than it should.
     func claim(worker: String, on connection: isolated PostgresConnection) async throws -> ClaimedJob? {
         let rows = try await connection.query(
-            Query("claim", Self.claimSQL, [.text(worker), .integer(tenantLimit), .interval(lease), .interval(deadline)]))
+            Query("claim", Self.claimSQL, [.text(worker), .integer(tenantLimit()), .interval(lease), .interval(deadline)]))
         return try rows.first.map { try ClaimedJob($0) }
     }
 
@@ -75,6 +76,7 @@ package struct LeaseStore: Sendable {
             FROM slot WHERE s.tenant_key = slot.tenant_key
         ), \(audit(event: "'started'", "claimed", details: "jsonb_build_object('epoch', epoch, 'attempt', attempt)"))
         SELECT c.id, c.epoch, c.attempt, c.tenant_key, c.tenant_slug, c.actor_key, c.options::text AS options,
+            (extract(epoch FROM clock_timestamp() - greatest(c.created_at, c.run_after)) * 1000)::bigint AS waited_ms,
             extract(year FROM c.created_at AT TIME ZONE 'UTC')::int AS year,
             extract(month FROM c.created_at AT TIME ZONE 'UTC')::int AS month
         FROM claimed c
@@ -108,7 +110,7 @@ package struct LeaseStore: Sendable {
     ) async throws -> Outlook {
         var sql = Self.lookSQL
         var values: [Query.Parameter] = [
-            .text(worker), .integer(tenantLimit), .interval(lease), .interval(history), .texts(own.map(\.description)),
+            .text(worker), .integer(tenantLimit()), .interval(lease), .interval(history), .texts(own.map(\.description)),
         ]
         if let registering {
             let upsert = Self.registration(registering.row, registering.storage, from: values.count + 1)
@@ -213,11 +215,15 @@ package struct LeaseStore: Sendable {
     ) -> (sql: String, values: [Query.Parameter]) {
         (
             """
-            INSERT INTO adminexport.worker (id, host, version, slots, storage)
-            VALUES ($\(first)::uuid, $\(first + 1), $\(first + 2), $\(first + 3)::int, $\(first + 4))
-            ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp(), storage = excluded.storage
+            INSERT INTO adminexport.worker (id, host, version, slots, storage, counters)
+            VALUES ($\(first)::uuid, $\(first + 1), $\(first + 2), $\(first + 3)::int, $\(first + 4), $\(first + 5)::jsonb)
+            ON CONFLICT (id) DO UPDATE
+            SET seen_at = clock_timestamp(), storage = excluded.storage, counters = excluded.counters
             """,
-            [.text(worker.id), .text(worker.host), .text(worker.version), .integer(worker.slots), .text(storage)]
+            [
+                .text(worker.id), .text(worker.host), .text(worker.version), .integer(worker.slots), .text(storage),
+                .text(worker.counters),
+            ]
         )
     }
 
@@ -226,6 +232,8 @@ package struct LeaseStore: Sendable {
         let host: String
         let version: String
         let slots: Int
+        /// See ``WorkerCounters``.
+        let counters: String
     }
 
     /// Forgets the rows of workers that were killed, to which nothing refers, and makes the audit trail's next partition.
@@ -235,7 +243,11 @@ package struct LeaseStore: Sendable {
     func tidy(on connection: isolated PostgresConnection) async throws {
         try await connection.script("impatient", "SET LOCAL lock_timeout = 200")
         try await connection.query(
-            Query("forget-workers", "DELETE FROM adminexport.worker WHERE seen_at < clock_timestamp() - interval '1 day'"))
+            Query(
+                "forget-workers",
+                Self.retire(
+                    "DELETE FROM adminexport.worker WHERE seen_at < clock_timestamp() - interval '1 day' RETURNING counters")
+            ))
         try await connection.query(Query("audit-partitions", "SELECT adminexport.ensure_audit_partitions() IS NULL AS done"))
     }
 
@@ -277,8 +289,25 @@ package struct LeaseStore: Sendable {
         ).count + missing
     }
 
-    func unregister(worker: String, on connection: isolated PostgresConnection) async throws {
+    func unregister(_ worker: WorkerRow, on connection: isolated PostgresConnection) async throws {
         try await connection.query(
-            Query("unregister-worker", "DELETE FROM adminexport.worker WHERE id = $1::uuid", [.text(worker)]))
+            Query(
+                "unregister-worker",
+                Self.retire("DELETE FROM adminexport.worker WHERE id = $1::uuid RETURNING $2::jsonb AS counters"),
+                [.text(worker.id), .text(worker.counters)]))
+    }
+
+    /// Adds the counters of workers that go to the total of those that went before.
+    private static func retire(_ deletion: String) -> String {
+        """
+        WITH gone AS (\(deletion))
+        UPDATE adminexport.setting s SET value = (
+            SELECT jsonb_object_agg(key, total)::text FROM (
+                SELECT key, sum(value::bigint) AS total FROM (
+                    SELECT key, value FROM jsonb_each_text(s.value::jsonb)
+                    UNION ALL SELECT e.key, e.value FROM gone, jsonb_each_text(gone.counters) e) each
+                GROUP BY key) sums)
+        WHERE s.key = 'retired_counters' AND EXISTS (SELECT FROM gone, jsonb_each_text(gone.counters))
+        """
     }
 }

@@ -15,6 +15,11 @@ package struct QueueControl: Sendable {
         package let isPaused: Bool
         /// What a worker says of its disk that is not well; nil where all are.
         package let storage: String?
+        /// How many of them there are by what they say of their disk.
+        package let workersByStorage: [String: Int]
+        /// Jobs that they run at a time.
+        package let slots: Int
+        package let schemaVersion: Int
     }
 
     package func depth(on connection: isolated PostgresConnection) async throws -> Depth {
@@ -26,15 +31,39 @@ package struct QueueControl: Sendable {
                     (SELECT count(*) FROM adminexport.job WHERE state = 'running') AS running,
                     (SELECT (extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::bigint FROM adminexport.job
                      WHERE state = 'queued') AS oldest,
-                    count(w.id) AS workers, min(w.storage) FILTER (WHERE w.storage <> 'ok') AS storage,
-                    EXISTS (SELECT FROM adminexport.setting WHERE key = 'paused' AND value = 'true') AS paused
+                    count(w.id) AS workers, coalesce(sum(w.slots), 0)::bigint AS slots,
+                    count(w.id) FILTER (WHERE w.storage = 'ok') AS ok, count(w.id) FILTER (WHERE w.storage = 'full') AS full,
+                    count(w.id) FILTER (WHERE w.storage = 'failed') AS failed,
+                    count(w.id) FILTER (WHERE w.storage = 'wrong-store') AS wrong, min(w.storage) FILTER (WHERE w.storage <> 'ok') AS storage,
+                    EXISTS (SELECT FROM adminexport.setting WHERE key = 'paused' AND value = 'true') AS paused,
+                    (SELECT max(version) FROM adminexport.schema_migration) AS version
                 FROM adminexport.worker w WHERE w.seen_at > clock_timestamp() - interval '30 s'
                 """))
         guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no counts", query: "depth") }
         return Depth(
             queued: try row.decode("queued"), running: try row.decode("running"),
             oldestQueuedMilliseconds: try row.decodeIfPresent("oldest"), workers: try row.decode("workers"),
-            isPaused: try row.decode("paused"), storage: try row.decodeIfPresent("storage"))
+            isPaused: try row.decode("paused"), storage: try row.decodeIfPresent("storage"),
+            workersByStorage: [
+                "ok": try row.decode("ok"), "full": try row.decode("full"), "failed": try row.decode("failed"),
+                "wrong-store": try row.decode("wrong"),
+            ], slots: try row.decode("slots"), schemaVersion: try row.decode("version"))
+    }
+
+    /// What all workers that there are and have been have done, by name; see ``WorkerCounters``.
+    package func counters(on connection: isolated PostgresConnection) async throws -> [String: Int] {
+        let rows = try await connection.query(
+            Query(
+                "counters",
+                """
+                SELECT key, sum(value::bigint)::bigint AS total FROM (
+                    SELECT e.key, e.value FROM adminexport.worker w, jsonb_each_text(w.counters) e
+                    UNION ALL
+                    SELECT e.key, e.value FROM adminexport.setting s, jsonb_each_text(s.value::jsonb) e
+                    WHERE s.key = 'retired_counters') counters
+                GROUP BY key LIMIT 1000
+                """))
+        return Dictionary(uniqueKeysWithValues: try rows.map { (try $0.decode("key"), try $0.decode("total")) })
     }
 
     /// A worker as its row shows it.

@@ -2,6 +2,8 @@
 package struct ConnectionOptions: Sendable {
     /// A libpq URI or key=value string; may hold a password, so it is never printed.
     package let connectionString: String
+    /// For a server that asks for one, where the connection string has none. Never printed.
+    package var password: String?
     /// Shown in `pg_stat_activity`.
     package var applicationName = "adminexport"
     package var connectTimeout: Duration = .seconds(3)

@@ -19,11 +19,13 @@ struct PGHandle: ~Copyable {
     ///
     /// - Throws: ``PostgresError``: `invalidConnectionString`, `unreachable`, `refused`, `timedOut`.
     static func connect(_ options: ConnectionOptions) throws(PostgresError) -> PGHandle {
-        let words = [
-            ("dbname", options.connectionString), ("fallback_application_name", options.applicationName),
-            ("client_encoding", "UTF8"), ("keepalives_idle", "30"), ("keepalives_interval", "5"),
-            ("keepalives_count", "3"), ("tcp_user_timeout", "20000"),
-        ]
+        // What stands in the connection string comes after the password here, and so before it.
+        let words =
+            (options.password.map { [("password", $0)] } ?? []) + [
+                ("dbname", options.connectionString), ("fallback_application_name", options.applicationName),
+                ("client_encoding", "UTF8"), ("keepalives_idle", "30"), ("keepalives_interval", "5"),
+                ("keepalives_count", "3"), ("tcp_user_timeout", "20000"),
+            ]
         if let fault = ConnectionString.fault(options.connectionString) {
             throw PostgresError(.invalidConnectionString, "the database URL is not valid: \(fault)")
         }

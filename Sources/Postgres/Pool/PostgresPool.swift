@@ -17,7 +17,21 @@ package final class PostgresPool: Sendable {
         var waiters = FairQueue<Int, Waiter>()
         var nextWaiter: UInt64 = 0
         var isClosed = false
+        var figures = Figures()
     }
+
+    /// What has become of connections since the pool was made.
+    package struct Figures: Sendable {
+        package var opened = 0
+        /// Open ones that could not be used any more.
+        package var lost = 0
+        /// Attempts to open one that failed.
+        package var failed = 0
+        /// Whether the last connection that was asked for could be had.
+        package var isAnswering = true
+    }
+
+    package var figures: Figures { state.withLock { $0.figures } }
 
     private struct Waiter {
         let continuation: CheckedContinuation<Turn, any Error>
@@ -93,11 +107,9 @@ package final class PostgresPool: Sendable {
             case nil: return nil
             case .connection(let connection):
                 if await connection.isUsable { return connection }
+                lose()
                 giveBack(nil)
-            case .openOne:
-                if let connection = try? await PostgresConnection.connect(options) { return connection }
-                giveBack(nil)
-                return nil
+            case .openOne: return try? await open()
             }
         }
     }
@@ -124,11 +136,15 @@ package final class PostgresPool: Sendable {
             }
             let lent = await connection.lend(body)
             if let result = lent.result {
-                if !lent.isUsable { dropIdle() }
+                if !lent.isUsable {
+                    lose()
+                    dropIdle()
+                }
                 giveBack(lent.isUsable ? connection : nil)
                 return try result.get()
             }
             // It had died while it lay idle.
+            lose()
             giveBack(nil)
         }
     }
@@ -136,11 +152,24 @@ package final class PostgresPool: Sendable {
     /// Opens a connection, for which there is a place, or gives the place back.
     private func open() async throws -> PostgresConnection {
         do {
-            return try await PostgresConnection.connect(options)
+            let connection = try await PostgresConnection.connect(options)
+            state.withLock { state in
+                state.figures.opened += 1
+                state.figures.isAnswering = true
+            }
+            return connection
         } catch {
+            state.withLock { state in
+                state.figures.failed += 1
+                state.figures.isAnswering = false
+            }
             giveBack(nil)
             throw error
         }
+    }
+
+    private func lose() {
+        state.withLock { $0.figures.lost += 1 }
     }
 
     /// Refuses further work and closes what is idle; what is lent out is closed when it comes back.
@@ -161,6 +190,7 @@ package final class PostgresPool: Sendable {
             switch try await turn() {
             case .connection(let connection):
                 if await connection.isUsable { return connection }
+                lose()
                 giveBack(nil)
             case .openOne: return try await open()
             }
@@ -216,7 +246,10 @@ package final class PostgresPool: Sendable {
 
     private func release(_ connection: PostgresConnection) async {
         let isUsable = await connection.isUsable
-        if !isUsable { dropIdle() }
+        if !isUsable {
+            lose()
+            dropIdle()
+        }
         giveBack(isUsable ? connection : nil)
     }
 

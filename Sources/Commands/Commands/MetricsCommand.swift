@@ -1,0 +1,52 @@
+internal import ArgumentParser
+internal import Client
+internal import ExportAPI
+private import Foundation
+
+/// Prints the service's figures, or keeps a file of them for node_exporter.
+struct MetricsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "metrics", abstract: "Print the service's figures as OpenMetrics text.",
+        discussion: """
+            With --textfile they are written to a file in the text format of Prometheus, for node_exporter's collector of text \
+            files: the file is replaced as a whole, and may be read by everyone.
+            """)
+
+    @OptionGroup var service: ServiceOptions
+
+    @Option(help: ArgumentHelp("Write them to this file instead, such as DIRECTORY/adminexport.prom.", valueName: "path"))
+    var textfile: String?
+
+    func run() async throws {
+        try await reportingFailures {
+            let metrics = try await service.connect().call(ServiceMetrics.self, NoMembers())
+            if let textfile {
+                try Self.replace(textfile, PrometheusText.convert(openMetrics: metrics.body))
+            } else if service.json {
+                try Output.json(metrics)
+            } else {
+                try Output.result(String(metrics.body.dropLast()))
+            }
+        }
+    }
+
+    /// - Throws: ``CommandFailure`` with the status 73.
+    private static func replace(_ path: String, _ text: String) throws {
+        // The collector reads whatever ends with .prom.
+        let temporary = "\(path).\(getpid()).new"
+        let bytes = Array(text.utf8)
+        let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard file >= 0 else { throw failure(path) }
+        var done = fchmod(file, 0o644) == 0 && write(file, bytes, bytes.count) == bytes.count
+        done = close(file) == 0 && done
+        guard done, rename(temporary, path) == 0 else {
+            let failure = failure(path)
+            unlink(temporary)
+            throw failure
+        }
+    }
+
+    private static func failure(_ path: String) -> CommandFailure {
+        CommandFailure(status: .cannotCreate, message: "\(path) cannot be written: \(String(cString: strerror(errno)))")
+    }
+}

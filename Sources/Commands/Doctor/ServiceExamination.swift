@@ -1,0 +1,98 @@
+internal import Client
+internal import ExportAPI
+
+/// What the service says of itself and of who asks.
+struct ServiceExamination {
+    private static let patience: Duration = .seconds(10)
+    /// Less than this is soon used up.
+    private static let littleSpace = 2_000_000_000
+
+    let connect: () throws -> Client
+
+    func findings() async -> [Finding] {
+        do {
+            let client = try connect()
+            let info = try await client.call(ServiceInfo.self, NoMembers(), timeout: Self.patience)
+            let health = try await client.call(ServiceHealth.self, NoMembers(), timeout: Self.patience)
+            return Self.findings(info) + Self.findings(health)
+        } catch let error as ClientError {
+            return [.failure("service", error.message, Self.remedy(error))]
+        } catch {
+            return [.failure("service", "\(error)", "See its journal: journalctl -x -e -u adminexport.service")]
+        }
+    }
+
+    private static func remedy(_ error: ClientError) -> String {
+        switch error.code {
+        case .service(_, let kind) where kind == ErrorKind.overloaded.rawValue: "Too many callers: try again in a moment."
+        default:
+            "See its journal: journalctl -x -e -u adminexport.service; and: sudo -u adminexport adminexportd check-config"
+        }
+    }
+
+    static func findings(_ info: ServiceInfo.Result) -> [Finding] {
+        let own = AdminExport.version
+        var findings = [
+            info.version == own
+                ? Finding.ok("versions", "\(own) on both sides")
+                : .warning(
+                    "versions", "the service is \(info.version), this program \(own)",
+                    "Restart what is older: systemctl restart adminexport.service 'adminexport-worker@*'")
+        ]
+        let grants = info.caller.grants.map { grant in
+            "\(grant.grant) for \(grant.tenants == ["*"] ? "every tenant" : grant.tenants.joined(separator: ", "))"
+        }
+        findings.append(
+            grants.isEmpty
+                ? .failure(
+                    "rights", "the service grants this user nothing",
+                    "Add the user or a group to callers in /etc/adminexport/config.yaml, and: systemctl reload adminexport")
+                : .ok("rights", grants.joined(separator: "; ")))
+        return findings
+    }
+
+    static func findings(_ health: ServiceHealth.Result) -> [Finding] {
+        guard health.database == "ok" else {
+            return [
+                .failure(
+                    "database", "cannot be used by the service",
+                    "Is PostgreSQL running? More says: sudo -u adminexport adminexportd check-config")
+            ]
+        }
+        return [
+            .ok("database", "answers; schema version \(health.schemaVersion.map(String.init) ?? "unknown")"), queue(health),
+            storage(health),
+        ]
+    }
+
+    private static func queue(_ health: ServiceHealth.Result) -> Finding {
+        let (queued, running, workers) = (health.queued ?? 0, health.running ?? 0, health.workers ?? 0)
+        let found = "\(queued) waiting, \(running) running, \(workers) \(workers == 1 ? "worker" : "workers")"
+        if workers == 0 {
+            return .failure(
+                "queue", found + ": nobody makes exports", "Start a worker: systemctl enable --now adminexport-worker@1")
+        }
+        if health.paused == true {
+            return .warning("queue", found + "; stopped by an operator", "Let it go on: adminexport resume")
+        }
+        if let oldest = health.oldestQueuedMs, oldest > 600_000 {
+            return .warning(
+                "queue", found + ", the oldest for \(StatsCommand.time(Double(oldest) / 1_000))",
+                "More workers may help, or a look at what runs: adminexport workers, adminexport list --state running")
+        }
+        return .ok("queue", found)
+    }
+
+    private static func storage(_ health: ServiceHealth.Result) -> Finding {
+        let free = health.freeBytes.map { "\(StatsCommand.bytes(Double($0))) free for archives" } ?? "free space unknown"
+        guard health.storage == "ok" else {
+            return .failure(
+                "storage", "\(health.storage); \(free)",
+                "Mount or make room on the archives' disk; workers go on by themselves.")
+        }
+        if let bytes = health.freeBytes, bytes < littleSpace {
+            return .warning("storage", free, "Make room, or keep workbooks for a shorter time (retention).")
+        }
+        return .ok("storage", free)
+    }
+}

@@ -1,0 +1,87 @@
+private import Foundation
+
+/// Whether the socket is there and lets this user in, as the file system tells.
+struct SocketExamination {
+    let path: String
+
+    /// - Returns: what was found, and whether it makes sense to connect.
+    func findings() -> (all: [Finding], mayConnect: Bool) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return ([missing(errno)], false) }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            return (
+                [
+                    .failure(
+                        "socket", "\(path) is no socket",
+                        "Remove it, and restart the socket: systemctl restart adminexport.socket")
+                ], false
+            )
+        }
+        var all = [socket(status)]
+        let access = access(status)
+        all.append(access)
+        return (all, access.level != .failure)
+    }
+
+    private func missing(_ error: Int32) -> Finding {
+        if error == EACCES {
+            return .failure(
+                "socket", "a directory on the way to \(path) may not be entered by this user",
+                "Give its directories the mode 0755, or name another socket.")
+        }
+        return .failure(
+            "socket", "there is none at \(path)",
+            "Start it: systemctl enable --now adminexport.socket; or name another with --socket or ADMINEXPORT_SOCKET.")
+    }
+
+    private func socket(_ status: stat) -> Finding {
+        let mode = String(status.st_mode & 0o7777, radix: 8)
+        let found = "\(path), mode \(mode), owner \(Self.user(status.st_uid)), group \(Self.group(status.st_gid))"
+        guard status.st_mode & S_IWOTH == 0 else {
+            return .warning(
+                "socket", found + ": everyone may connect",
+                "Give it the mode 0660 (SocketMode= of adminexport.socket), unless callers: says who may do what.")
+        }
+        return .ok("socket", found)
+    }
+
+    private func access(_ status: stat) -> Finding {
+        let groups = Self.ownGroups()
+        let names = groups.map(Self.group).joined(separator: ", ")
+        let me = "\(Self.user(geteuid())), with the groups \(names)"
+        guard Foundation.access(path, W_OK) != 0 else { return .ok("you", me) }
+        let group = Self.group(status.st_gid)
+        if Self.isListed(geteuid(), in: status.st_gid), !groups.contains(status.st_gid) {
+            return .failure(
+                "you", me + ": your account is in \(group), but this session began before it was",
+                "Log in again; or, for this shell: newgrp \(group)")
+        }
+        return .failure(
+            "you", me + ": not in \(group), whose members may connect",
+            "Have an administrator run: adduser \(Self.user(geteuid())) \(group); then log in again.")
+    }
+
+    private static func ownGroups() -> [gid_t] {
+        var groups = [gid_t](repeating: 0, count: 65_536)
+        let count = getgroups(Int32(groups.count), &groups)
+        let own = [getegid()] + groups.prefix(max(0, Int(count))).sorted()
+        return own.enumerated().filter { own.firstIndex(of: $0.element) == $0.offset }.map(\.element)
+    }
+
+    /// Whether the user database has the user in the group, whatever this process has.
+    private static func isListed(_ uid: uid_t, in gid: gid_t) -> Bool {
+        guard let user = getpwuid(uid)?.pointee else { return false }
+        var groups = [gid_t](repeating: 0, count: 65_536)
+        var count = Int32(groups.count)
+        guard getgrouplist(user.pw_name, user.pw_gid, &groups, &count) >= 0 else { return false }
+        return groups.prefix(Int(count)).contains(gid)
+    }
+
+    private static func user(_ uid: uid_t) -> String {
+        getpwuid(uid).map { String(cString: $0.pointee.pw_name) } ?? "\(uid)"
+    }
+
+    private static func group(_ gid: gid_t) -> String {
+        getgrgid(gid).map { String(cString: $0.pointee.gr_name) } ?? "\(gid)"
+    }
+}

@@ -1,0 +1,102 @@
+private import Dispatch
+private import Foundation
+
+/// How it stands with the service manager's units, where there is one.
+struct UnitExamination {
+    /// How long `systemctl` may take.
+    private static let patience: Double = 5
+    private static let program = "/usr/bin/systemctl"
+
+    struct Unit: Equatable {
+        var name = ""
+        var load = ""
+        var active = ""
+        var sub = ""
+        var result = ""
+        var status = ""
+    }
+
+    func findings() -> [Finding] {
+        guard access("/run/systemd/system", F_OK) == 0, access(Self.program, X_OK) == 0 else {
+            return [.ok("units", "systemd does not run this system; nothing to say of units")]
+        }
+        guard
+            let text = Self.run([
+                "show", "--property=Id,LoadState,ActiveState,SubState,Result,StatusText", "adminexport.socket",
+                "adminexport.service", "adminexport-migrate.service", "adminexport-worker@*.service",
+            ])
+        else { return [.warning("units", "systemctl did not answer", "Ask it yourself: systemctl status 'adminexport*'")] }
+        return Self.findings(Self.units(text))
+    }
+
+    static func findings(_ units: [Unit]) -> [Finding] {
+        let there = units.filter { $0.load == "loaded" }
+        guard there.contains(where: { $0.name == "adminexport.socket" }) else {
+            return [.ok("units", "none are installed here")]
+        }
+        var findings = there.map { finding($0) }
+        if !there.contains(where: { $0.name.hasPrefix("adminexport-worker@") }) {
+            findings.append(
+                .warning(
+                    "units", "no worker is set up on this machine",
+                    "Unless others make the exports: systemctl enable --now adminexport-worker@1"))
+        }
+        return findings
+    }
+
+    private static func finding(_ unit: Unit) -> Finding {
+        let found = "\(unit.name) is \(unit.active) (\(unit.sub))" + (unit.status.isEmpty ? "" : ": \(unit.status)")
+        let journal = "journalctl -x -e -u \(unit.name)"
+        if unit.active == "failed" {
+            return .failure("units", found + ", \(unit.result)", "See why: \(journal); then: systemctl restart \(unit.name)")
+        }
+        if unit.name == "adminexport.socket", unit.active != "active" {
+            return .failure("units", found, "Start it: systemctl enable --now adminexport.socket")
+        }
+        if unit.sub == "auto-restart" {
+            return .failure("units", found + ": it ends again and again", "See why: \(journal)")
+        }
+        if unit.status.contains("was not taken") {
+            return .warning("units", found, "Mend the configuration, and: systemctl reload \(unit.name)")
+        }
+        return .ok("units", found)
+    }
+
+    static func units(_ text: String) -> [Unit] {
+        text.components(separatedBy: "\n\n").map { block in
+            var unit = Unit()
+            for line in block.split(separator: "\n") {
+                let words = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+                guard words.count == 2 else { continue }
+                switch words[0] {
+                case "Id": unit.name = words[1]
+                case "LoadState": unit.load = words[1]
+                case "ActiveState": unit.active = words[1]
+                case "SubState": unit.sub = words[1]
+                case "Result": unit.result = words[1]
+                case "StatusText": unit.status = words[1]
+                default: break
+                }
+            }
+            return unit
+        }.filter { !$0.name.isEmpty }
+    }
+
+    /// - Returns: what it prints; nil where it fails or takes too long.
+    private static func run(_ arguments: [String]) -> String? {
+        let process = Process()
+        process.executableURL = URL(filePath: program)
+        process.arguments = arguments
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        process.standardInput = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return nil }
+        let timer = DispatchWorkItem { process.terminate() }
+        DispatchQueue.global().asyncAfter(deadline: .now() + patience, execute: timer)
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        timer.cancel()
+        return process.terminationStatus == 0 && process.terminationReason == .exit ? text : nil
+    }
+}

@@ -1,0 +1,30 @@
+/// OpenMetrics in the older text format of Prometheus (0.0.4), which node_exporter's collector of text files reads: there a
+/// counter's family has its samples' name, and there is neither a unit nor an end.
+enum PrometheusText {
+    static func convert(openMetrics text: String) -> String {
+        var suffixes: [Substring: String] = [:]
+        var lines: [String] = []
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 3)
+            guard words.first == "#" else {
+                lines.append(String(line))
+                continue
+            }
+            guard words.count == 4 else { continue }
+            let name = words[2]
+            switch (words[1], words[3]) {
+            case ("TYPE", "counter"):
+                suffixes[name] = "_total"
+                lines.append("# TYPE \(name)_total counter")
+            case ("TYPE", "info"):
+                suffixes[name] = "_info"
+                lines.append("# TYPE \(name)_info gauge")
+            case ("TYPE", let kind): lines.append("# TYPE \(name) \(kind)")
+            case ("HELP", let help):
+                lines.append("# HELP \(name)\(suffixes[name] ?? "") \(help.replacing("\\\"", with: "\""))")
+            default: break
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

@@ -1,0 +1,32 @@
+internal import Logging
+internal import ServiceLifecycle
+internal import Systemd
+private import UnixSignals
+
+/// Reads the configuration again at SIGHUP: the rules about callers, the limits and the log's level. What else has changed in it
+/// takes a restart.
+///
+/// All of it is checked first; where anything in it is wrong, everything stays as it is, and the journal and the status say why.
+struct ConfigurationReload: Service {
+    let manager: ServiceManager
+    let status: ServiceStatus
+    let load: @Sendable () throws -> ServiceConfiguration
+    /// Puts it in force, all or nothing.
+    let apply: @Sendable (ServiceConfiguration) throws -> Void
+    let logger: Logger
+
+    func run() async throws {
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            manager.reloading(status: "Reading the configuration again")
+            do {
+                try apply(load())
+                status.configurationFault(nil)
+                logger.notice("The configuration is in force")
+            } catch {
+                status.configurationFault("\(error)")
+                logger.error("The configuration was not taken", metadata: ["error": "\(error)"])
+            }
+            manager.ready(status: status.text)
+        }
+    }
+}

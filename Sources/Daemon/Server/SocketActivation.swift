@@ -1,0 +1,62 @@
+private import ExportAPI
+private import Glibc
+internal import JSONRPC
+internal import Sockets
+
+/// The socket that the service manager has opened for this process, if it has.
+final class SocketActivation: Sendable {
+    /// `FileDescriptorName=` of the socket's unit.
+    static let name = "rpc"
+    /// How long those are told who come while the process cannot serve. The manager starts it anew for whoever comes later, and so
+    /// not more often than this.
+    private static let patience: Duration = .seconds(2)
+
+    private let inherited: Int32?
+
+    /// - Throws: ``ConfigurationFault``
+    init() throws {
+        let sockets: [Int32]
+        do throws(SocketError) {
+            sockets = try InheritedSockets.take(Self.name)
+        } catch {
+            throw ConfigurationFault("the socket of the service manager: \(error)")
+        }
+        guard sockets.count <= 1 else {
+            throw ConfigurationFault("the service manager passed \(sockets.count) sockets, and one is served")
+        }
+        inherited = sockets.first
+    }
+
+    /// That socket, or one that is bound to the path.
+    ///
+    /// - Throws: ``ConfigurationFault``
+    func listen(path: String) throws -> ListeningSocket {
+        do throws(SocketError) {
+            if let inherited { return try ListeningSocket(inherited: inherited) }
+            return try ListeningSocket(path: path)
+        } catch {
+            throw ConfigurationFault("the socket \(path): \(error)")
+        }
+    }
+
+    /// Tells whoever waits at the manager's socket that they cannot be served: left waiting, they would have this process started
+    /// again at once, and again.
+    func turnAway() {
+        guard let inherited, wait(inherited, .zero) else { return }
+        _ = fcntl(inherited, F_SETFL, fcntl(inherited, F_GETFL) | O_NONBLOCK)
+        let line = OneLineReply.error(
+            RPCError(
+                .unavailable, "The service is not set up. Ask the operators: its journal says what is missing.",
+                retryable: true))
+        let end = ContinuousClock.now + Self.patience
+        while ContinuousClock.now < end, wait(inherited, ContinuousClock.now.duration(to: end)) {
+            let caller = accept(inherited, nil, nil)
+            if caller >= 0 { Acceptor.refuse(caller, line) } else { usleep(10_000) }
+        }
+    }
+
+    private func wait(_ raw: Int32, _ time: Duration) -> Bool {
+        var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+        return poll(&entry, 1, Int32(max(0, time / .milliseconds(1)))) > 0
+    }
+}

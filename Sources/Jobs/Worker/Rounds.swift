@@ -1,0 +1,207 @@
+internal import Logging
+private import Postgres
+
+/// What the worker does next.
+enum Move {
+    case run(ClaimedJob, LeaseClock)
+    case sleep(Duration)
+}
+
+/// What the loop remembers from one round to the next.
+struct Rounds {
+    /// How often a worker says that it is alive.
+    private static let registration: Duration = .seconds(10)
+    private static let tidying: Duration = .seconds(3_600)
+    private static let recounting: Duration = .seconds(60)
+    /// However much there is to claim, others' dead workers are looked for this often.
+    private static let outlook: Duration = .seconds(1)
+    /// Of the same fault.
+    private static let logging: Duration = .seconds(60)
+    private static let mostSweeps = 4
+
+    private var backoff: Backoff
+    private var registered: (at: ContinuousClock.Instant, storage: String)?
+    private var tidied: ContinuousClock.Instant?
+    private var recounted: ContinuousClock.Instant?
+    private var looked: ContinuousClock.Instant?
+    /// What was complained of last, by what could not be done.
+    private var faults: [String: (text: String, at: ContinuousClock.Instant)] = [:]
+    /// Claims in a row that took nothing although there was something to take.
+    private var misses = 0
+    /// The last round has claimed a job, and the next may well do so too.
+    private var isBusy = false
+    /// A claim has failed, and may have been made all the same.
+    private var mayHoldUnknown = false
+
+    init(_ configuration: Worker.Configuration) {
+        backoff = Backoff(cap: configuration.longestReconnect)
+    }
+
+    /// One round: says that the worker is alive, sweeps, claims, or finds out how long to sleep.
+    ///
+    /// - Parameter isRung: there is probably something to claim, so that is tried before anything is looked at.
+    mutating func next(of worker: Worker, isRung: Bool) async -> Move {
+        worker.pulse.beat()
+        do {
+            let isReady = await isReady(worker)
+            try await register(worker)
+            try await returnUnknown(worker)
+            worker.pulse.beat()
+            if isBusy, looked.map({ $0.duration(to: .now) >= Self.outlook }) ?? true { try await look(worker) }
+            let mayClaim = isReady && worker.hasRoom
+            if mayClaim, isRung || isBusy, let move = try await claim(worker) { return move }
+            if isReady, !worker.hasRoom, let looked, looked.duration(to: .now) < Self.outlook {
+                await tidy(worker)
+                // Whichever run ends rings.
+                return .sleep(Self.outlook)
+            }
+            let outlook = try await look(worker)
+            await tidy(worker)
+            if mayClaim, outlook.isClaimable, let move = try await claim(worker) { return move }
+            isBusy = false
+            backoff.reset()
+            misses = mayClaim && outlook.isClaimable && !isRung ? misses + 1 : 0
+            return .sleep(
+                Nap.length(after: outlook, mayClaim: mayClaim, misses: misses, jitter: .random(in: 0...1)))
+        } catch {
+            complain("Cannot claim jobs", error, worker)
+            return .sleep(backoff.next())
+        }
+    }
+
+    private mutating func claim(_ worker: Worker) async throws -> Move? {
+        let before = ContinuousClock.now
+        // Until the answer is here it may be one that gets lost.
+        mayHoldUnknown = true
+        let job = try await worker.database.statement { connection in
+            try await worker.leases.claim(worker: worker.id.description, on: connection)
+        }
+        mayHoldUnknown = false
+        guard let job else { return nil }
+        isBusy = true
+        backoff.reset()
+        worker.counters.observe(.wait, job.waited)
+        return .run(job, LeaseClock(until: before + worker.leases.lease))
+    }
+
+    /// Gives back what a claim has taken whose answer got lost, instead of letting its lease run out.
+    private mutating func returnUnknown(_ worker: Worker) async throws {
+        while mayHoldUnknown {
+            mayHoldUnknown = try await worker.database.statement { connection in
+                try await worker.leases.returnUnknown(
+                    of: worker.id.description, except: worker.running.own, on: connection)
+            }
+        }
+    }
+
+    /// Looks at the queue as a whole, and does what it shows to be due.
+    @discardableResult
+    private mutating func look(_ worker: Worker) async throws -> LeaseStore.Outlook {
+        func outlook() async throws -> LeaseStore.Outlook {
+            var registering: (row: LeaseStore.WorkerRow, storage: String)?
+            if let registered, registered.at.duration(to: .now) >= Self.registration {
+                registering = (worker.row, registered.storage)
+            }
+            let found = try await worker.database.statement { [registering] connection in
+                try await worker.leases.look(
+                    worker: worker.id.description, history: worker.configuration.history,
+                    own: worker.running.own, registering: registering, on: connection)
+            }
+            if let registering { registered = (.now, registering.storage) }
+            return found
+        }
+        var found = try await outlook()
+        looked = .now
+        if found.isCareDue { worker.care.ring() }
+        if found.isSweepDue {
+            await sweep(worker)
+            found = try await outlook()
+            // Neither taken nor gone: held by somebody, or out of the reach of what counts.
+            if found.isSweepDue { await recount(worker) }
+        }
+        return found
+    }
+
+    /// A bounded number of rescues; each in a transaction of its own, since two workers that lock several tenants in
+    /// different orders would wait for each other. One that fails is no reason to claim nothing.
+    private mutating func sweep(_ worker: Worker) async {
+        var left = Self.mostSweeps
+        for fault in LeaseStore.Fault.allCases {
+            do {
+                while left > 0,
+                    try await worker.database.transaction({
+                        try await worker.leases.sweep(
+                            fault, worker: worker.id.description, except: worker.running.own, on: $0)
+                    })
+                {
+                    left -= 1
+                    worker.counters.count(fault.counter)
+                    worker.logger.notice("Took a job from a worker", metadata: ["because": "\(fault)"])
+                }
+            } catch {
+                complain("Cannot take jobs from dead workers", error, worker)
+            }
+        }
+    }
+
+    /// At first, and when the disk's condition has changed. Else the next look says that the worker is alive.
+    private mutating func register(_ worker: Worker) async throws {
+        let storage = await worker.runner.storage()
+        guard registered?.storage != storage else { return }
+        let row = worker.row
+        try await worker.database.statement { try await worker.leases.register(row, storage: storage, on: $0) }
+        registered = (.now, storage)
+    }
+
+    /// What can wait, and must keep nobody from claiming.
+    private mutating func tidy(_ worker: Worker) async {
+        guard tidied.map({ $0.duration(to: .now) >= Self.tidying }) ?? true else { return }
+        tidied = .now
+        do {
+            try await worker.database.transaction { try await worker.leases.tidy(on: $0) }
+        } catch {
+            complain("Cannot tidy up", error, worker)
+        }
+        await recount(worker)
+    }
+
+    private mutating func recount(_ worker: Worker) async {
+        guard recounted.map({ $0.duration(to: .now) >= Self.recounting }) ?? true else { return }
+        recounted = .now
+        do {
+            let wrong = try await worker.database.transaction { try await worker.leases.recount(on: $0) }
+            if wrong > 0 { worker.logger.error("Slots had a wrong count of what runs", metadata: ["slots": "\(wrong)"]) }
+        } catch {
+            complain("Cannot count what runs", error, worker)
+        }
+    }
+
+    private mutating func isReady(_ worker: Worker) async -> Bool {
+        do {
+            try await worker.runner.checkReadiness()
+            return true
+        } catch {
+            complain("Not ready for jobs", error, worker)
+            return false
+        }
+    }
+
+    /// Once for each fault, and now and then while it lasts.
+    private mutating func complain(_ message: Logger.Message, _ error: any Error, _ worker: Worker) {
+        let text = "\(error)"
+        if worker.isStopping { return }
+        if let fault = faults["\(message)"], fault.text == text, fault.at.duration(to: .now) < Self.logging { return }
+        faults["\(message)"] = (text, .now)
+        worker.logger.warning(message, metadata: ["error": "\(text)"])
+    }
+}
+
+extension LeaseStore.Fault {
+    fileprivate var counter: WorkerCounters.Name {
+        switch self {
+        case .leaseOver: .rescuedLeaseOver
+        case .overdue: .rescuedOverdue
+        case .leaseMissing: .rescuedLeaseMissing
+        }
+    }
+}
