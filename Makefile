@@ -10,17 +10,23 @@
 # make bench    speed and memory beside psql, other writers and pgbench; BENCH_ARGUMENTS='--rounds 5 exports' for a part
 # make bench-protocol  honest callers beside hostile ones, files by descriptor and in parts, leaks
 # make release  optimised programs in .build/release; with ISAL=yes large exports are faster, and libisal2 is needed
-# make install  the programs and units, below DESTDIR and PREFIX
+# make install  programs, units, man pages, completions and examples, below DESTDIR and PREFIX
+# make deb      a package in dist/, with Swift's runtime in its programs
+# make systemd-test  the package on a real systemd: installed, upgraded, killed, reloaded, measured
 
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSCONFDIR ?= /etc
 ADMINISTRATORS ?= 100000
 FUZZ_SECONDS ?= 60
 # What check-readers takes besides; CI runs it on the programs that the tests have built.
 READERS_ARGUMENTS ?=
 CHAOS_ARGUMENTS ?=
 BENCH_ARGUMENTS ?=
+DEB_ARGUMENTS ?=
+SYSTEMD_ARGUMENTS ?=
 # ISAL=yes makes programs that compress with Intel's ISA-L, which makes large exports faster. They need libisal2 where they run.
 ISAL ?=
 traits = $(if $(ISAL),--traits ISAL)
@@ -31,7 +37,7 @@ build_packages := libpq-dev libzstd-dev zlib1g-dev
 run_packages := postgresql python3
 test_packages := $(run_packages) python3-venv zstd netcat-openbsd
 
-.PHONY: demo test test-isal check check-readers traps chaos chaos-upgrade fuzz bench bench-protocol release install build-requirements
+.PHONY: demo test test-isal check check-readers traps chaos chaos-upgrade fuzz bench bench-protocol release static install deb systemd-test build-requirements
 
 build-requirements:
 	@Scripts/install-requirements.sh $(build_packages)
@@ -102,10 +108,47 @@ bench-protocol: release
 	@Scripts/install-requirements.sh $(run_packages)
 	@Scripts/postgres.sh Benchmarks/protocol.py
 
+# Programs that carry Swift's runtime, for a package.
+static: build-requirements
+	swift build -c release --static-swift-stdlib --scratch-path .build-static --product adminexportd
+	swift build -c release --static-swift-stdlib --scratch-path .build-static --product adminexport
+
+# Everything of an installation. What BIN_DIR holds is installed as it is.
 install:
-	@test -x .build/release/adminexportd -a -x .build/release/adminexport || { echo 'Run make release first.' >&2; exit 1; }
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system
-	install -m 755 .build/release/adminexport .build/release/adminexportd $(DESTDIR)$(PREFIX)/bin
-	for unit in adminexport.socket adminexport.service; do \
-	    sed 's|@bindir@|$(PREFIX)/bin|' systemd/$$unit > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; \
+	@test -x $(BIN_DIR)/adminexportd -a -x $(BIN_DIR)/adminexport || { echo 'Run make release first.' >&2; exit 1; }
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PREFIX)/lib/sysusers.d \
+	    $(DESTDIR)$(PREFIX)/lib/tmpfiles.d $(DESTDIR)$(PREFIX)/lib/systemd/catalog $(DESTDIR)$(SYSCONFDIR)/adminexport \
+	    $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 man/man5 man/man8 doc/adminexport/examples \
+	        bash-completion/completions zsh/vendor-completions fish/vendor_completions.d)
+	install -m 755 $(BIN_DIR)/adminexport $(BIN_DIR)/adminexportd $(DESTDIR)$(PREFIX)/bin
+	for unit in adminexport.socket adminexport.service adminexport.target adminexport-migrate.service adminexport-worker@.service; do \
+	    sed 's|@bindir@|$(PREFIX)/bin|' systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	    chmod 644 $(DESTDIR)$(UNITDIR)/$$unit; \
 	done
+	install -m 644 systemd/adminexport.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/adminexport.conf
+	install -m 644 systemd/adminexport.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/adminexport.conf
+	install -m 644 systemd/adminexport.catalog $(DESTDIR)$(PREFIX)/lib/systemd/catalog
+	test -e $(DESTDIR)$(SYSCONFDIR)/adminexport/config.yaml || \
+	    install -m 644 Examples/config.yaml $(DESTDIR)$(SYSCONFDIR)/adminexport/config.yaml
+	install -m 644 man/adminexport.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 man/adminexport.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 man/adminexportd.8 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -m 644 README.md OPERATIONS.md ARCHITECTURE.md proto-docs/protocol.md proto-docs/openrpc.json \
+	    $(DESTDIR)$(PREFIX)/share/doc/adminexport
+	install -m 644 Examples/* $(DESTDIR)$(PREFIX)/share/doc/adminexport/examples
+	for program in adminexport adminexportd; do \
+	    completion() { $(BIN_DIR)/$$program --generate-completion-script $$1; }; \
+	    completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program && \
+	    completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_$$program && \
+	    completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$program.fish || exit 1; \
+	done
+
+# A package for Debian and Ubuntu, in dist/. DEB_ARGUMENTS="BIN_DIR=.build/debug" packs what is there.
+deb: build-requirements
+	@Scripts/install-requirements.sh debhelper dpkg-dev pkg-config
+	@Scripts/build-deb.sh $(DEB_ARGUMENTS)
+
+# The package on a real systemd, booted in a container over this machine's root; root is needed.
+systemd-test:
+	@Scripts/install-requirements.sh systemd-container lintian mandoc bash-completion zsh fish prometheus $(run_packages) debhelper dpkg-dev pkg-config
+	@Tests/Systemd/systemd_test.py $(SYSTEMD_ARGUMENTS)

@@ -1,0 +1,111 @@
+-- A worked example: a platform with tables of its own, of other names and shapes, and with uuid keys, mapped to the relations that
+-- adminexport reads. The first part makes such a platform, for you to try this with; the second is what you write for yours.
+--
+--     createdb platform
+--     psql -d platform -v ON_ERROR_STOP=1 -f directory-views.sql
+--     # database.url: postgresql:///platform?host=/run/postgresql in /etc/adminexport/config.yaml, and
+--     systemctl restart adminexport-migrate        # grants the service the columns that it reads
+
+-- 1. A platform.
+
+CREATE SCHEMA platform;
+CREATE TABLE platform.customer (
+    id       uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    handle   text NOT NULL UNIQUE,
+    company  text NOT NULL,
+    settings jsonb NOT NULL DEFAULT '{}'
+);
+CREATE TABLE platform.role (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    customer_id uuid NOT NULL REFERENCES platform.customer,
+    title       text NOT NULL,
+    abilities   jsonb NOT NULL DEFAULT '[]',
+    own_tags    boolean NOT NULL DEFAULT false
+);
+CREATE TABLE platform.tag (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    customer_id uuid NOT NULL REFERENCES platform.customer,
+    label       text NOT NULL,
+    above       uuid REFERENCES platform.tag
+);
+CREATE TABLE platform.squad (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    customer_id uuid NOT NULL REFERENCES platform.customer,
+    label       text NOT NULL
+);
+CREATE TABLE platform.account (
+    id          uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    customer_id uuid NOT NULL REFERENCES platform.customer,
+    first_name  text NOT NULL,
+    last_name   text NOT NULL,
+    login       text NOT NULL,
+    mobile      text,
+    is_admin    boolean NOT NULL,
+    role_id     uuid NOT NULL REFERENCES platform.role,
+    blocked_at  timestamptz,
+    created     timestamptz NOT NULL DEFAULT now(),
+    changed     timestamptz,
+    secret_hash text NOT NULL
+);
+CREATE INDEX ON platform.account (customer_id, id) WHERE is_admin;
+CREATE INDEX ON platform.account (customer_id, login) WHERE is_admin;
+CREATE TABLE platform.account_tag (
+    account_id uuid NOT NULL REFERENCES platform.account,
+    tag_id     uuid NOT NULL REFERENCES platform.tag,
+    is_main    boolean NOT NULL,
+    PRIMARY KEY (account_id, tag_id)
+);
+CREATE UNIQUE INDEX ON platform.account_tag (account_id) WHERE is_main;
+CREATE TABLE platform.squad_member (
+    account_id uuid NOT NULL REFERENCES platform.account,
+    squad_id   uuid NOT NULL REFERENCES platform.squad,
+    PRIMARY KEY (account_id, squad_id)
+);
+
+INSERT INTO platform.customer (handle, company, settings) VALUES ('globex', 'Globex', '{"tz": "Asia/Tokyo"}');
+INSERT INTO platform.role (customer_id, title, abilities, own_tags)
+    SELECT id, 'Head', '["administrators.view", "billing"]'::jsonb, false FROM platform.customer
+    UNION ALL SELECT id, 'Lead', '["administrators.view"]', true FROM platform.customer
+    UNION ALL SELECT id, 'Helper', '[]', false FROM platform.customer;
+INSERT INTO platform.tag (customer_id, label) SELECT id, 'World' FROM platform.customer;
+INSERT INTO platform.tag (customer_id, label, above)
+    SELECT t.customer_id, place, t.id FROM platform.tag t, unnest(ARRAY['Kyoto', 'Lyon, France']) place WHERE t.label = 'World';
+INSERT INTO platform.squad (customer_id, label) SELECT id, unnest(ARRAY['Night', 'Day']) FROM platform.customer;
+INSERT INTO platform.account (customer_id, first_name, last_name, login, mobile, is_admin, role_id, blocked_at, created, secret_hash)
+    SELECT c.id, 'First' || n, 'Last' || n, CASE n WHEN 1 THEN 'head' WHEN 2 THEN 'lead' WHEN 3 THEN 'helper' ELSE 'a' || n END || '@globex.example',
+        CASE WHEN n % 3 = 0 THEN '+81 3 5555 ' || lpad(n::text, 4, '0') END, n % 50 <> 49,
+        (SELECT r.id FROM platform.role r WHERE r.title = CASE n WHEN 1 THEN 'Head' WHEN 2 THEN 'Lead' ELSE 'Helper' END),
+        CASE WHEN n % 20 = 19 THEN now() END, timestamptz '2024-12-31 20:00+00' + n * interval '1 hour', 'not for anybody'
+    FROM platform.customer c, generate_series(1, 300) n;
+INSERT INTO platform.account_tag
+    SELECT a.id, t.id, true FROM platform.account a
+    JOIN platform.tag t ON t.label = CASE WHEN right(a.first_name, 1) IN ('2', '4') THEN 'Kyoto' ELSE 'World' END;
+INSERT INTO platform.account_tag
+    SELECT a.id, t.id, false FROM platform.account a JOIN platform.tag t ON t.label = 'Lyon, France' WHERE a.first_name LIKE '%5';
+INSERT INTO platform.squad_member
+    SELECT a.id, s.id FROM platform.account a, platform.squad s WHERE a.first_name LIKE '%7';
+
+-- 2. What adminexport reads. Columns that it does not need stay out; so does who is no administrator.
+
+CREATE SCHEMA directory;
+CREATE VIEW directory.tenant AS
+    SELECT id, handle AS slug, company AS name, coalesce(settings ->> 'tz', 'UTC') AS time_zone FROM platform.customer;
+CREATE VIEW directory.profile AS
+    SELECT id, customer_id AS tenant_id, title AS name, ARRAY(SELECT jsonb_array_elements_text(abilities)) AS permissions,
+        CASE WHEN own_tags THEN 'groups' ELSE 'tenant' END AS scope
+    FROM platform.role;
+CREATE VIEW directory.administrator_group AS
+    SELECT id, customer_id AS tenant_id, label AS name, above AS parent_id FROM platform.tag;
+CREATE VIEW directory.team AS
+    SELECT id, customer_id AS tenant_id, label AS name FROM platform.squad;
+CREATE VIEW directory.administrator AS
+    SELECT a.id, a.customer_id AS tenant_id, a.first_name || ' ' || a.last_name AS name, a.login AS email, a.mobile AS phone,
+        a.role_id AS profile_id,
+        (SELECT t.tag_id FROM platform.account_tag t WHERE t.account_id = a.id AND t.is_main) AS main_group_id,
+        CASE WHEN a.blocked_at IS NULL THEN 'enabled' ELSE 'disabled' END AS status,
+        a.created AS created_at, coalesce(a.changed, a.created) AS updated_at
+    FROM platform.account a WHERE a.is_admin;
+CREATE VIEW directory.administrator_secondary_group AS
+    SELECT account_id AS administrator_id, tag_id AS group_id FROM platform.account_tag WHERE NOT is_main;
+CREATE VIEW directory.administrator_team AS
+    SELECT account_id AS administrator_id, squad_id AS team_id FROM platform.squad_member;
