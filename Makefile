@@ -137,7 +137,7 @@ install:
 	    $(DESTDIR)$(PREFIX)/share/doc/adminexport
 	install -m 644 Examples/* $(DESTDIR)$(PREFIX)/share/doc/adminexport/examples
 	for program in adminexport adminexportd; do \
-	    completion() { $(BIN_DIR)/$$program --generate-completion-script $$1; }; \
+	    completion() { $(BIN_DIR)/$$program --generate-completion-script $$1 | sed '1{/^#!/d}'; }; \
 	    completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program && \
 	    completion zsh > $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_$$program && \
 	    completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$program.fish || exit 1; \

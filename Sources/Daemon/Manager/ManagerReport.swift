@@ -1,6 +1,5 @@
 internal import NIOCore
 internal import ServiceLifecycle
-private import Synchronization
 internal import Systemd
 
 /// Tells the service manager how the process does, for as long as it runs: what it does now, that it works, and, while it stops,
@@ -26,11 +25,11 @@ struct ManagerReport: Service {
     func run() async throws {
         guard manager.isPresent else { return try await gracefulShutdown() }
         let watching = manager.watchdog.map { $0 / 3 } ?? Self.interval
-        let stopping = StopSign()
-        await withGracefulShutdownHandler {
+        // Told last of all services, when there is nothing left to say.
+        try? await cancelWhenGracefulShutdown {
             var told = ""
-            while !stopping.isSet, !Task.isCancelled {
-                try? await Task.sleep(for: min(Self.interval, watching))
+            while true {
+                try await Task.sleep(for: min(Self.interval, watching))
                 await loopTurn()
                 if sincePulse().map({ $0 < Self.patience }) ?? true { manager.isAlive() }
                 if status.isStopping { manager.extendTimeout(by: Self.extension_) }
@@ -38,9 +37,6 @@ struct ManagerReport: Service {
                 if text != told { manager.status(text) }
                 told = text
             }
-        } onGracefulShutdown: {
-            // Last of all services, when there is nothing left to tell.
-            stopping.set()
         }
     }
 
@@ -48,14 +44,6 @@ struct ManagerReport: Service {
     private func loopTurn() async {
         guard let loop else { return }
         try? await loop.submit {}.get()
-    }
-
-    private final class StopSign: Sendable {
-        private let state = Atomic(false)
-
-        var isSet: Bool { state.load(ordering: .acquiring) }
-
-        func set() { state.store(true, ordering: .releasing) }
     }
 }
 
