@@ -365,7 +365,8 @@ targets.append(
     .testTarget(
         name: "SystemdTests",
         dependencies: [
-            "Systemd"
+            "Systemd",
+            "TestSupport",
         ]
     )
 )

@@ -37,11 +37,20 @@ package struct ActorOptions: ParsableArguments {
 
     package init() {}
 
+    /// Nobody in particular, for operators, where neither is named.
+    func actorOrOperator() throws -> Actor? {
+        tenantName == nil && administratorName == nil ? nil : try actor()
+    }
+
+    var tenantName: String? { tenant ?? ServiceOptions.variable("ADMINEXPORT_TENANT") }
+
+    var administratorName: String? { administrator ?? ServiceOptions.variable("ADMINEXPORT_AS") }
+
     func actor() throws -> Actor {
-        guard let tenant = tenant ?? ServiceOptions.variable("ADMINEXPORT_TENANT") else {
+        guard let tenant = tenantName else {
             throw ValidationError("Name the tenant: --tenant SLUG, or ADMINEXPORT_TENANT.")
         }
-        guard let administrator = administrator ?? ServiceOptions.variable("ADMINEXPORT_AS") else {
+        guard let administrator = administratorName else {
             throw ValidationError("Say in whose name: --as E-MAIL, or ADMINEXPORT_AS.")
         }
         return Actor(tenant: tenant, administrator: administrator)

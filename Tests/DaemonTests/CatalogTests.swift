@@ -19,7 +19,8 @@ import Testing
         #expect(Set(ids).count == ids.count, "an id stands twice")
         #expect(Set(ids) == Set(MessageCatalog.ids.values).union([MessageCatalog.fault]))
         #expect(Set(MessageCatalog.ids.values).count == MessageCatalog.ids.count)
-        let sources = FileManager.default.enumerator(at: Self.root.appending(path: "Sources"), includingPropertiesForKeys: nil)
+        let sources = FileManager.default.enumerator(
+            at: Self.root.appending(path: "Sources"), includingPropertiesForKeys: nil)
         var said: Set<String> = []
         for case let file as URL in sources ?? .init()
         where file.pathExtension == "swift" && file.lastPathComponent != "MessageCatalog.swift" {

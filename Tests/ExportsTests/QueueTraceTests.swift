@@ -106,14 +106,14 @@ import Testing
             ).isEmpty
         case .ended(let epoch, let end):
             let claimed = try await claimed(job, epoch, admin)
-            return try await worker(pool) { try await leases.end(claimed, Self.end(end), on: $0) }
+            return try await worker(pool) { try await leases.end(claimed, Self.end(end), on: $0) } != nil
         case .swept:
-            return try await worker(pool) { try await sweeper.sweep(.leaseOver, on: $0) }
+            return try await worker(pool) { try await sweeper.sweep(.leaseOver, on: $0) } != nil
         case .sweptOverdue:
             try await admin.script(
                 "test",
                 "UPDATE adminexport.job SET deadline_at = now() - interval '1 d' WHERE state = 'running'")
-            return try await worker(pool) { try await sweeper.sweep(.overdue, on: $0) }
+            return try await worker(pool) { try await sweeper.sweep(.overdue, on: $0) } != nil
         case .cancelRequested:
             _ = try await api(pool) { try await jobs.cancel(job.id, owner: Self.anyone, peer: Self.peer, on: $0) }
         case .deleted:

@@ -122,3 +122,51 @@ import Testing
         }
     }
 }
+
+extension SchemaTests {
+    @Test(
+        "The logins that are asked for are made once and may do their part; the directory's columns are granted when it is there"
+    )
+    func logins() async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            var request = Migrator.Request()
+            request.grantsDirectory = true
+            request.apiLogin = "api-\(database.name)"
+            request.workerLogin = "worker-\(database.name)"
+            let first = try await Migrator().run(request, on: database.connect())
+            #expect(first.createdLogins == [request.apiLogin, request.workerLogin] && !first.grantedDirectory)
+            try await database.execute(
+                """
+                CREATE SCHEMA directory;
+                CREATE VIEW directory.tenant AS SELECT 1::bigint AS id, 't'::text AS slug, 'T'::text AS name, 'UTC'::text AS time_zone;
+                CREATE VIEW directory.administrator AS SELECT 1 AS id
+                """)
+            let fault = await #expect(throws: SchemaError.self) {
+                _ = try await Migrator().run(request, on: database.connect())
+            }
+            #expect(fault?.description.contains("directory.profile") == true, "\(String(describing: fault))")
+            try await database.execute("DROP SCHEMA directory CASCADE")
+            _ = try await Migrator().run(.withDirectory, on: database.connect())
+            let second = try await Migrator().run(request, on: database.connect())
+            #expect(second.createdLogins.isEmpty && second.grantedDirectory)
+            let api = try await database.connect(user: request.apiLogin ?? "")
+            try await Migrator.checkRoles(["adminexport_api"], on: api)
+            await #expect(throws: SchemaError.self) { try await Migrator.checkRoles(["adminexport_worker"], on: api) }
+            let worker = try await database.connect(user: request.workerLogin ?? "")
+            try await worker.withTransaction(role: "adminexport_worker") {
+                _ = try await $0.query(Query("names", "SELECT name, phone FROM directory.administrator"))
+            }
+            try await database.execute(
+                "REASSIGN OWNED BY \"\(request.apiLogin ?? "")\", \"\(request.workerLogin ?? "")\" TO CURRENT_USER; "
+                    + "DROP ROLE \"\(request.apiLogin ?? "")\", \"\(request.workerLogin ?? "")\"")
+        }
+    }
+
+    @Test(
+        "A login's name holds nothing that would have to be escaped",
+        arguments: ["", "1a", "a\"b", "a;b", "a b", "ä", String(repeating: "a", count: 64)])
+    func names(_ name: String) {
+        #expect(!Migrator.isLogin(name))
+        #expect(Migrator.isLogin("adminexport-worker") && Migrator.isLogin("_a"))
+    }
+}

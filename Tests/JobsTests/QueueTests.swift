@@ -58,7 +58,7 @@ import Testing
             #expect(try await worker(pool) { try await leases.renew(claimed, rowsDone: 5, rowsTotal: 9, on: $0) } == .held)
             let running = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(running.state == .running && running.rowsDone == 5 && running.rowsTotal == 9 && running.revision == 3)
-            #expect(try await worker(pool) { try await leases.end(claimed, .succeeded(Self.result), on: $0) })
+            #expect(try await worker(pool) { try await leases.end(claimed, .succeeded(Self.result), on: $0) } != nil)
             let done = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(done.state == .succeeded && done.result == Self.result && done.revision == 4 && done.archiveEpoch == 1)
             #expect(try await worker(pool) { try await leases.isPublished(claimed, on: $0) })
@@ -90,7 +90,7 @@ import Testing
             #expect(Set(claimed.map(\.id)).count == 12)
             #expect(Dictionary(grouping: claimed, by: \.tenantKey).values.allSatisfy { $0.count == 3 })
             // One end makes room for one claim.
-            #expect(try await worker(pool) { try await leases.end(claimed[0], .succeeded(Self.result), on: $0) })
+            #expect(try await worker(pool) { try await leases.end(claimed[0], .succeeded(Self.result), on: $0) } != nil)
             #expect(try await claim(pool, leases)?.tenantKey == claimed[0].tenantKey)
             #expect(try await claim(pool, leases) == nil)
         }
@@ -120,16 +120,16 @@ import Testing
                 .succeeded(Self.result), .failed(JobFailure(kind: "k", message: "m")), .cancelled,
                 .retried(JobFailure(kind: "k", message: "m"), delay: .zero, giveUpAfter: .seconds(1)),
             ]
-            for end in ends { #expect(try await !worker(pool) { try await leases.end(first, end, on: $0) }) }
+            for end in ends { #expect(try await worker(pool) { try await leases.end(first, end, on: $0) } == nil) }
             #expect(try await worker(pool) { try await leases.renew(first, rowsDone: 1, rowsTotal: nil, on: $0) } == .lost)
             // Right after a restart of the server nobody's lease is taken; this server has just started, maybe.
             let brief = self.leases(lease: .milliseconds(1))
-            #expect(try await worker(pool) { try await brief.sweep(.leaseOver, on: $0) })
-            #expect(try await !worker(pool) { try await brief.sweep(.leaseOver, on: $0) })
+            #expect(try await worker(pool) { try await brief.sweep(.leaseOver, on: $0) } != nil)
+            #expect(try await worker(pool) { try await brief.sweep(.leaseOver, on: $0) } == nil)
             let second = try #require(try await claim(pool, leases))
             #expect(second.id == started.id && second.epoch == 2 && second.attempt == 2)
-            for end in ends { #expect(try await !worker(pool) { try await leases.end(first, end, on: $0) }) }
-            #expect(try await worker(pool) { try await leases.end(second, .succeeded(Self.result), on: $0) })
+            for end in ends { #expect(try await worker(pool) { try await leases.end(first, end, on: $0) } == nil) }
+            #expect(try await worker(pool) { try await leases.end(second, .succeeded(Self.result), on: $0) } != nil)
             #expect(try await !worker(pool) { try await leases.isPublished(first, on: $0) })
             #expect(try await database.text("SELECT running FROM adminexport.tenant_slot") == "0")
             #expect(try await database.text("SELECT crashes FROM adminexport.job") == "1")
@@ -144,7 +144,7 @@ import Testing
             let started = try await start(pool)
             for _ in 0..<3 {
                 _ = try #require(try await claim(pool, brief))
-                while try await !worker(pool, { try await brief.sweep(.leaseOver, on: $0) }) {}
+                while try await worker(pool, { try await brief.sweep(.leaseOver, on: $0) }) == nil {}
             }
             let job = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(job.state == .failed && job.failure?.kind == "worker-crashed")
@@ -163,7 +163,7 @@ import Testing
                 try await worker(pool) {
                     try await leases.end(
                         first, .retried(failure, delay: .seconds(3_600), giveUpAfter: .seconds(3_600)), on: $0)
-                })
+                } == .queued)
             let waiting = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(waiting.state == .queued && waiting.failure?.kind == "storage-full")
             #expect(try await claim(pool, leases) == nil)
@@ -172,7 +172,7 @@ import Testing
             #expect(
                 try await worker(pool) {
                     try await leases.end(second, .retried(failure, delay: .zero, giveUpAfter: .seconds(3_600)), on: $0)
-                })
+                } == .failed)
             let failed = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(failed.state == .failed && failed.failure?.kind == "storage-full")
         }
@@ -185,7 +185,7 @@ import Testing
             let leases = leases()
             let started = try await start(pool)
             let first = try #require(try await claim(pool, leases))
-            #expect(try await worker(pool) { try await leases.end(first, .handedBack, on: $0) })
+            #expect(try await worker(pool) { try await leases.end(first, .handedBack, on: $0) } != nil)
             let second = try #require(try await claim(pool, leases))
             #expect(second.attempt == 1 && second.epoch == 2)
             let asked = try await api(pool) {
@@ -193,7 +193,7 @@ import Testing
             }
             #expect(asked.state == .running && asked.isCancelRequested)
             #expect(try await worker(pool) { try await leases.peek(second, on: $0) } == .cancelRequested)
-            #expect(try await worker(pool) { try await leases.end(second, .handedBack, on: $0) })
+            #expect(try await worker(pool) { try await leases.end(second, .handedBack, on: $0) } != nil)
             let job = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(job.state == .cancelled)
         }
@@ -266,10 +266,10 @@ import Testing
             for table in ["job", "lease", "tenant_slot"] {
                 try await database.connect().withTransaction { connection in
                     try await connection.script("lock", "SELECT FROM adminexport.\(table) FOR UPDATE")
-                    #expect(try await !worker(pool) { try await brief.sweep(.leaseOver, on: $0) })
+                    #expect(try await worker(pool) { try await brief.sweep(.leaseOver, on: $0) } == nil)
                 }
             }
-            #expect(try await worker(pool) { try await brief.sweep(.leaseOver, on: $0) })
+            #expect(try await worker(pool) { try await brief.sweep(.leaseOver, on: $0) } != nil)
         }
     }
 

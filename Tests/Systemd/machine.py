@@ -14,7 +14,7 @@ class Failed(Exception):
 
 
 class Machine:
-    def __init__(self, name, binds=()):
+    def __init__(self, name, binds=(), masks=()):
         self.name = name
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix=f"adminexport-{name}."))
         self.process = None
@@ -27,19 +27,19 @@ class Machine:
             subprocess.run(
                 ["mount", "-t", "overlay", "overlay", "-o",
                  f"lowerdir=/,upperdir={self.scratch}/upper,workdir={self.scratch}/work", self.root], check=True)
-            self._prepare()
+            self._prepare(masks)
             self._boot(binds)
         except BaseException:
             self.stop()
             raise
 
-    def _prepare(self):
+    def _prepare(self, masks):
         root = self.root
         # What tells packages that this is no system where services run.
         (root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)
         (root / "etc/hostname").write_text(self.name + "\n")
         for unit in ("systemd-networkd-wait-online.service", "apt-daily.timer", "apt-daily-upgrade.timer", "man-db.timer",
-                     "prometheus.service", "prometheus-node-exporter.service", "console-getty.service", "e2scrub_reap.service"):
+                     "prometheus.service", "prometheus-node-exporter.service", "console-getty.service", "e2scrub_reap.service", *masks):
             mask = root / "etc/systemd/system" / unit
             mask.parent.mkdir(parents=True, exist_ok=True)
             mask.unlink(missing_ok=True)
@@ -68,7 +68,7 @@ class Machine:
                 if state in ("running", "degraded"):
                     return
             time.sleep(0.3)
-        raise Failed("the machine did not come up:\n" + (self.scratch / "console").read_text(errors="replace")[-3000:])
+        raise Failed("the machine did not come up:\n" + self.run("systemctl list-jobs", check=False).stdout + (self.scratch / "console").read_text(errors="replace")[-3000:])
 
     def _enter(self, user=None):
         command = ["nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "-C", "--"]

@@ -12,7 +12,7 @@ struct DeleteCommand: AsyncParsableCommand {
     @OptionGroup var job: JobArgument
 
     func run() async throws {
-        let actor = try asActor.actor()
+        let actor = try asActor.actorOrOperator()
         try await reportingFailures {
             let client = try service.connect()
             try Output.job(

@@ -3,7 +3,7 @@ internal import Client
 internal import ExportAPI
 private import Terminal
 
-/// Lists the actor's exports.
+/// Lists the actor's exports, or everybody's for an operator.
 struct ListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "list", abstract: "List exports, newest first.")
 
@@ -27,12 +27,14 @@ struct ListCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let actor = try asActor.actor()
+        // An operator names a tenant, or none.
+        let actor = asActor.administratorName == nil ? nil : try asActor.actor()
         try await reportingFailures {
             let list = try await service.connect().call(
                 ExportList.self,
                 .init(
-                    actor: actor, states: state.isEmpty ? nil : state.compactMap(Job.State.init), limit: limit,
+                    actor: actor, tenant: actor == nil ? asActor.tenantName : nil,
+                    states: state.isEmpty ? nil : state.compactMap(Job.State.init), limit: limit,
                     cursor: cursor))
             if service.json { return try Output.json(list) }
             var table = Table(header: ["EXPORT", "STATE", "CREATED", "ROWS", "FILE"])

@@ -9,7 +9,8 @@ struct MetricsCommand: AsyncParsableCommand {
         commandName: "metrics", abstract: "Print the service's figures as OpenMetrics text.",
         discussion: """
             With --textfile they are written to a file in the text format of Prometheus, for node_exporter's collector of text \
-            files: the file is replaced as a whole, and may be read by everyone.
+            files: the file is replaced as a whole, and may be read by everyone. adminexport_up in it is 0 where the service does \
+            not answer. Figures that node_exporter has of its own, process_…, are left out.
             """)
 
     @OptionGroup var service: ServiceOptions
@@ -19,14 +20,24 @@ struct MetricsCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
+            if let textfile { return try await keep(textfile) }
             let metrics = try await service.connect().call(ServiceMetrics.self, NoMembers())
-            if let textfile {
-                try Self.replace(textfile, PrometheusText.convert(openMetrics: metrics.body))
-            } else if service.json {
+            if service.json {
                 try Output.json(metrics)
             } else {
                 try Output.result(String(metrics.body.dropLast()))
             }
+        }
+    }
+
+    /// A file that stays as it was would say that all is well for as long as it lies there.
+    private func keep(_ path: String) async throws {
+        do {
+            let metrics = try await service.connect().call(ServiceMetrics.self, NoMembers())
+            try Self.replace(path, PrometheusText.up(true) + PrometheusText.convert(openMetrics: metrics.body))
+        } catch let error as ClientError {
+            try Self.replace(path, PrometheusText.up(false))
+            throw error
         }
     }
 

@@ -15,7 +15,7 @@ struct WaitCommand: AsyncParsableCommand {
     var quiet = false
 
     func run() async throws {
-        let actor = try asActor.actor()
+        let actor = try asActor.actorOrOperator()
         try await reportingFailures {
             let progress = ProgressReporter(quiet: quiet)
             let finished: Job

@@ -14,6 +14,8 @@ struct UnitExamination {
         var sub = ""
         var result = ""
         var status = ""
+        /// `enabled`, `disabled`, `static` or `masked`.
+        var file = ""
     }
 
     func findings() -> [Finding] {
@@ -22,7 +24,7 @@ struct UnitExamination {
         }
         guard
             let text = Self.run([
-                "show", "--property=Id,LoadState,ActiveState,SubState,Result,StatusText", "adminexport.socket",
+                "show", "--property=Id,LoadState,ActiveState,SubState,Result,StatusText,UnitFileState", "adminexport.socket",
                 "adminexport.service", "adminexport-migrate.service", "adminexport-worker@*.service",
             ])
         else { return [.warning("units", "systemctl did not answer", "Ask it yourself: systemctl status 'adminexport*'")] }
@@ -53,6 +55,9 @@ struct UnitExamination {
         if unit.name == "adminexport.socket", unit.active != "active" {
             return .failure("units", found, "Start it: systemctl enable --now adminexport.socket")
         }
+        if unit.name.hasPrefix("adminexport-worker@"), unit.active == "inactive", unit.file == "enabled" {
+            return .warning("units", found + ", though it is enabled", "Start it: systemctl start \(unit.name)")
+        }
         if unit.sub == "auto-restart" {
             return .failure("units", found + ": it ends again and again", "See why: \(journal)")
         }
@@ -75,6 +80,7 @@ struct UnitExamination {
                 case "SubState": unit.sub = words[1]
                 case "Result": unit.result = words[1]
                 case "StatusText": unit.status = words[1]
+                case "UnitFileState": unit.file = words[1]
                 default: break
                 }
             }

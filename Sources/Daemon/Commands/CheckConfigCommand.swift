@@ -4,7 +4,11 @@ internal import ArgumentParser
 struct CheckConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check-config",
-        abstract: "Check the configuration, the archives' directory, the database, its roles and the directory's relations.")
+        abstract: "Check the configuration, the archives' directory, the database, its roles and the directory's relations.",
+        discussion: """
+            Run it as the user whose process it is about: the one that serves callers and the one that makes exports have roles of \
+            their own in the database, and each is checked for what it has.
+            """)
 
     @OptionGroup var common: CommonOptions
 
@@ -13,8 +17,8 @@ struct CheckConfigCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFaults {
-            try await Assembly(common.load([.archives: archives])).check()
-            print("The configuration works.")
+            let able = try await Assembly(common.load([.archives: archives])).check()
+            print("The configuration works. This login can \(able.joined(separator: " and ")).")
         }
     }
 }

@@ -15,6 +15,8 @@ func reportingFaults(_ body: () async throws -> Void) async throws {
         fail("\(error)", ConfigurationFault.exitStatus)
     } catch let error as PostgresError {
         switch error.code {
+        case .statement where error.isTransient:
+            fail("the database does not answer now: \(error.debugDescription)", 69)
         case .refused, .invalidConnectionString:
             fail("the database refused the connection: \(error.message)", ConfigurationFault.exitStatus)
         case .unreachable, .connectionLost, .timedOut:

@@ -5,9 +5,12 @@ struct ConfigurationFault: Error, Equatable, CustomStringConvertible {
     let description: String
     /// Somebody else is probably about to put it right: a migration that is under way.
     let mayPass: Bool
+    /// The login lacks a role.
+    let isAboutRole: Bool
 
-    init(_ description: String, mayPass: Bool = false) {
+    init(_ description: String, mayPass: Bool = false, isAboutRole: Bool = false) {
         self.description = description
+        self.isAboutRole = isAboutRole
         self.mayPass = mayPass
     }
 }

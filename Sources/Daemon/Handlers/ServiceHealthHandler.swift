@@ -46,7 +46,7 @@ actor HealthProbe {
         let free: Int?
         do {
             depth = try await exports.depth()
-            free = await exports.freeBytes()
+            free = await exports.space()?.free
             storage = try await exports.storageFault() ?? depth.storage.map(Self.sentence) ?? "ok"
         } catch {
             return ServiceHealth.Result(

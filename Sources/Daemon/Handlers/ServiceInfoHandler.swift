@@ -10,11 +10,24 @@ struct ServiceInfoHandler: MethodHandler {
     let settings: LiveSettings
 
     func outcome(_ params: NoMembers, _ session: Session, _ subscriptions: Subscriptions) async throws -> ServiceOutcome {
-        let limits = settings.limits
+        let limits = inForce(for: session)
         if let known = session.info.withLock({ $0 }), known.limits == limits { return Outcome(known.json) }
         let json = try WireCoding.encode(info(session, limits))
         session.info.withLock { $0 = (limits, json) }
         return Outcome(json)
+    }
+
+    /// Those of the connection are what they were when it began; those of the service may have changed.
+    private func inForce(for session: Session) -> ServiceInfo.Limits {
+        let now = settings.limits
+        var limits = session.limits
+        limits.connections = now.connections
+        limits.connectionsPerUser = now.connectionsPerUser
+        limits.transfers = now.transfers
+        limits.transfersPerUser = now.transfersPerUser
+        limits.runningPerTenant = now.runningPerTenant
+        limits.queuedPerTenant = now.queuedPerTenant
+        return limits
     }
 
     private func info(_ session: Session, _ limits: ServiceInfo.Limits) -> ServiceInfo.Result {

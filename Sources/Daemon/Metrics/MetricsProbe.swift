@@ -6,14 +6,14 @@ actor MetricsProbe {
     private static let freshness: Duration = .seconds(1)
 
     private let exports: ExportService
-    private let report: @Sendable (ExportService.QueueFigures?, ExportService.DiskFigures?) -> MetricsReport
+    private let report: @Sendable (ExportService.QueueFigures?, ExportService.DiskFigures) -> MetricsReport
     private var looking: Task<String, Never>?
     private var last: (text: String, at: ContinuousClock.Instant)?
 
     /// - Parameter report: adds what this process knows by itself.
     init(
         exports: ExportService,
-        report: @escaping @Sendable (ExportService.QueueFigures?, ExportService.DiskFigures?) -> MetricsReport
+        report: @escaping @Sendable (ExportService.QueueFigures?, ExportService.DiskFigures) -> MetricsReport
     ) {
         self.exports = exports
         self.report = report

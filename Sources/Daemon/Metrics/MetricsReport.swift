@@ -13,7 +13,7 @@ struct MetricsReport {
     let pools: PostgresPool.Figures
     /// nil where the database does not answer.
     let queue: ExportService.QueueFigures?
-    let disk: ExportService.DiskFigures?
+    let disk: ExportService.DiskFigures
 
     var text: String {
         var text = OpenMetricsText()
@@ -25,7 +25,7 @@ struct MetricsReport {
             self.queue(queue.depth, &text)
             work(queue.counters, &text)
         }
-        if let disk { self.disk(disk, &text) }
+        disk(&text)
         requests(&text)
         connections(&text)
         process(&text)
@@ -90,14 +90,19 @@ struct MetricsReport {
             sum: Double(counters[kind.sum] ?? 0) / 1_000)
     }
 
-    private func disk(_ disk: ExportService.DiskFigures, _ text: inout OpenMetricsText) {
-        text.gauge(
-            "adminexport_archives_free_bytes", unit: "bytes", "Bytes that may still be written on the archives' disk.",
-            disk.free)
-        text.gauge("adminexport_archives_size_bytes", unit: "bytes", "Bytes of the archives' file system.", disk.size)
-        guard let isOurs = disk.isOurs else { return }
-        text.gauge(
-            "adminexport_archives_ok", "Whether this process sees the database's own directory of archives.", isOurs ? 1 : 0)
+    private func disk(_ text: inout OpenMetricsText) {
+        if let space = disk.space {
+            text.gauge(
+                "adminexport_archives_free_bytes", unit: "bytes", "Bytes that may still be written on the archives' disk.",
+                space.free)
+            text.gauge(
+                "adminexport_archives_size_bytes", unit: "bytes", "Bytes of the archives' file system.", space.size)
+        }
+        if let isOurs = disk.isOurs {
+            text.gauge(
+                "adminexport_archives_ok",
+                "Whether the archives' disk answers, and is the one of this database.", isOurs ? 1 : 0)
+        }
     }
 
     private func requests(_ text: inout OpenMetricsText) {

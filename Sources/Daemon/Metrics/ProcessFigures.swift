@@ -1,4 +1,5 @@
 private import Foundation
+private import Glibc
 
 /// What the kernel tells of this process (proc(5)).
 struct ProcessFigures: Sendable {
@@ -24,10 +25,9 @@ struct ProcessFigures: Sendable {
         let memory = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
         let pages = memory.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
         residentBytes = pages * Int(sysconf(Int32(_SC_PAGESIZE)))
-        var usage = rusage()
-        getrusage(RUSAGE_SELF.rawValue, &usage)
-        func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
-        processorSeconds = seconds(usage.ru_utime) + seconds(usage.ru_stime)
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        processorSeconds = Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
         startSeconds = Self.start
     }
 }

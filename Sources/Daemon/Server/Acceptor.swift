@@ -1,5 +1,6 @@
 private import Foundation
 private import Glibc
+private import JSONRPC
 internal import Logging
 internal import Sockets
 private import Synchronization
@@ -130,7 +131,10 @@ final class Acceptor: Sendable {
             tellRefusal("over the limit", peer)
             Self.refuse(descriptor, line)
         } else {
-            continuation.yield(Accepted(descriptor: descriptor, peer: peer))
+            // Nobody takes connections any more: the process is about to end.
+            if case .terminated = continuation.yield(Accepted(descriptor: descriptor, peer: peer)) {
+                Self.refuse(descriptor, OneLineReply.error(.shuttingDown))
+            }
         }
     }
 

@@ -52,7 +52,7 @@ final class ServedConnection: Sendable {
             try await channel.executeThenClose { inbound, _ in
                 let connection = Connection(
                     transport: SocketTransport(inbound: inbound, channel: channel.channel, socket: socket),
-                    dispatcher: dispatcher, session: Session(number: number, peer: peer, rights: rights),
+                    dispatcher: dispatcher, session: Session(number: number, peer: peer, rights: rights, limits: limits),
                     limits: connectionLimits)
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask { await connection.run() }

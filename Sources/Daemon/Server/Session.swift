@@ -11,15 +11,18 @@ final class Session: Sendable {
     let number: Int
     let peer: PeerIdentity
     let rights: Rights
+    /// Those that this connection was begun with.
+    let limits: ServiceInfo.Limits
     /// What ``ServiceInfoHandler`` has answered: nothing in it changes while the connection lasts but the limits.
     let info = Mutex<(limits: ServiceInfo.Limits, json: [UInt8])?>(nil)
     /// Jobs that this connection has read from: the audit trail names each once.
     private let downloads = Mutex(Set<JobID>())
 
-    init(number: Int, peer: PeerIdentity, rights: Rights) {
+    init(number: Int, peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits) {
         self.number = number
         self.peer = peer
         self.rights = rights
+        self.limits = limits
     }
 
     var auditedPeer: Peer {

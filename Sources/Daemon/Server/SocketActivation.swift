@@ -10,8 +10,12 @@ final class SocketActivation: Sendable {
     /// How long those are told who come while the process cannot serve. The manager starts it anew for whoever comes later, and so
     /// not more often than this.
     private static let patience: Duration = .seconds(2)
+    /// The same, in seconds, where the sockets themselves are wrong, and whoever waits at them cannot be told.
+    private static let pause: UInt32 = 2
 
     private let inherited: Int32?
+    /// For those who are turned away: whatever has become of the other by then.
+    private let spare: Int32
 
     /// - Throws: ``ConfigurationFault``
     init() throws {
@@ -19,12 +23,19 @@ final class SocketActivation: Sendable {
         do throws(SocketError) {
             sockets = try InheritedSockets.take(Self.name)
         } catch {
+            sleep(Self.pause)
             throw ConfigurationFault("the socket of the service manager: \(error)")
         }
         guard sockets.count <= 1 else {
+            sleep(Self.pause)
             throw ConfigurationFault("the service manager passed \(sockets.count) sockets, and one is served")
         }
         inherited = sockets.first
+        spare = sockets.first.map { fcntl($0, F_DUPFD_CLOEXEC, 3) } ?? -1
+    }
+
+    deinit {
+        if spare >= 0 { close(spare) }
     }
 
     /// That socket, or one that is bound to the path.
@@ -42,15 +53,15 @@ final class SocketActivation: Sendable {
     /// Tells whoever waits at the manager's socket that they cannot be served: left waiting, they would have this process started
     /// again at once, and again.
     func turnAway() {
-        guard let inherited, wait(inherited, .zero) else { return }
-        _ = fcntl(inherited, F_SETFL, fcntl(inherited, F_GETFL) | O_NONBLOCK)
+        guard spare >= 0, wait(spare, .zero) else { return }
+        _ = fcntl(spare, F_SETFL, fcntl(spare, F_GETFL) | O_NONBLOCK)
         let line = OneLineReply.error(
             RPCError(
                 .unavailable, "The service is not set up. Ask the operators: its journal says what is missing.",
                 retryable: true))
         let end = ContinuousClock.now + Self.patience
-        while ContinuousClock.now < end, wait(inherited, ContinuousClock.now.duration(to: end)) {
-            let caller = accept(inherited, nil, nil)
+        while ContinuousClock.now < end, wait(spare, ContinuousClock.now.duration(to: end)) {
+            let caller = accept(spare, nil, nil)
             if caller >= 0 { Acceptor.refuse(caller, line) } else { usleep(10_000) }
         }
     }

@@ -42,6 +42,8 @@ final class SocketServer: Service {
     }
 
     func run() async throws {
+        // Also where another service has failed, and this one is cancelled.
+        defer { acceptor.stop() }
         await withGracefulShutdownHandler {
             await withDiscardingTaskGroup { tasks in
                 for await accepted in acceptor.connections {

@@ -162,7 +162,6 @@ struct Assembly {
         let reload = ConfigurationReload(
             manager: manager, status: status, load: reload,
             apply: { [settings, level] configuration in
-                _ = try CallerPolicy(configuration.callers)
                 settings.apply(configuration)
                 level.level = configuration.logLevel
             }, logger: logger)
@@ -189,14 +188,31 @@ struct Assembly {
     }
 
     /// The checks of `check-config`; throws what is wrong.
-    func check() async throws {
+    ///
+    /// - Returns: what this login can do: `serve`, `work`, or both. An installation keeps the two apart.
+    func check() async throws -> [String] {
         try FileSystem.checkArchives(configuration.archives, writing: false)
         _ = try CallerPolicy(configuration.callers)
         let pools = pools(workers: 1)
-        let gate = DatabaseGate(
-            jobs: pools.api, directory: pools.directory, contract: contract,
-            roles: [DatabaseRole.api, DatabaseRole.worker], logger: logger)
-        try await gate.check()
+        func gate(_ role: String) -> DatabaseGate {
+            DatabaseGate(
+                jobs: pools.api, directory: pools.directory, contract: contract, roles: [role], logger: logger)
+        }
+        var able: [String] = []
+        var fault: ConfigurationFault?
+        for (role, command) in [(DatabaseRole.api, "serve"), (DatabaseRole.worker, "work")] {
+            do {
+                try await gate(role).check()
+                if role == DatabaseRole.worker, able.isEmpty {
+                    try FileSystem.checkArchives(configuration.archives, writing: true)
+                }
+                able.append(command)
+            } catch let found as ConfigurationFault where found.isAboutRole {
+                fault = fault ?? found
+            }
+        }
+        if able.isEmpty, let fault { throw fault }
+        return able
     }
 
     /// Runs `prune`: what workers do with files and rows as time passes, until nothing is left to do.
@@ -279,7 +295,10 @@ struct Assembly {
     private func run(_ services: [any Service]) async throws {
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        group.maximumGracefulShutdownDuration = .seconds(20) + configuration.drain
+        // A disk that hangs may keep a thread for ever: then the process ends all the same, and says so.
+        let budget = configuration.drain + .seconds(20)
+        group.services.append(.init(service: ExitDeadline(budget: budget + .seconds(4), logger: logger)))
+        group.maximumGracefulShutdownDuration = budget
         group.maximumCancellationDuration = .seconds(5)
         try await ServiceGroup(configuration: group).run()
     }

@@ -39,6 +39,7 @@ struct DatabaseGate: Service {
                 try await check()
                 logger.notice("The database is there")
             } catch let error as PostgresError where error.isTransient {
+                unmigrated = nil
                 await pause(backoff.next())
             } catch let fault as ConfigurationFault where fault.mayPass {
                 if unmigrated == nil {
@@ -68,6 +69,9 @@ struct DatabaseGate: Service {
         }
     }
 
+    /// A login or a database that is not there (SQLSTATE 28000, 3D000): a migration makes the first, somebody the other.
+    private static let notThereYet: Set<String> = ["28000", "3D000"]
+
     /// The part about the job table.
     static func check(_ jobs: PostgresPool, roles: [String]) async throws {
         try await translating {
@@ -81,12 +85,12 @@ struct DatabaseGate: Service {
         do {
             try await body()
         } catch let error as SchemaError {
-            throw ConfigurationFault("\(error)", mayPass: error == .missing)
+            throw ConfigurationFault("\(error)", mayPass: error.isOfAMigration, isAboutRole: error.isAboutRole)
         } catch let error as DirectoryError {
             guard case .sourceInvalid(let fault) = error else { throw error }
             throw ConfigurationFault(fault)
         } catch let error as PostgresError where !error.isTransient {
-            throw ConfigurationFault(Self.sentence(error))
+            throw ConfigurationFault(Self.sentence(error), mayPass: error.sqlState.map(Self.notThereYet.contains) ?? false)
         }
     }
 

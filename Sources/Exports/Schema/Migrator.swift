@@ -64,7 +64,14 @@ package struct Migrator: Sendable {
             guard let login else { continue }
             precondition(Self.isLogin(login), "the name of a login was not checked")
             if try await createRole("\"\(login)\"", named: login, "LOGIN", on: connection) { created.append(login) }
-            try await connection.script("grant-role", "GRANT \(role) TO \"\(login)\"")
+            let member = try await connection.query(
+                Query(
+                    "is-member", "SELECT pg_has_role($1::text, $2::text, 'MEMBER') AS is_member",
+                    [.text(login), .text(role)]))
+            // Whoever only owns the schema may not grant, and need not do so again.
+            if try member.first?.decode("is_member") != true {
+                try await connection.script("grant-role", "GRANT \(role) TO \"\(login)\"")
+            }
         }
         // Roles are seen by all databases; the rest is this database's, and one migration at a time.
         return try await connection.withTransaction { [created] connection in
@@ -145,7 +152,7 @@ package struct Migrator: Sendable {
             where [SQLState.undefinedTable, SQLState.undefinedColumn, SQLState.insufficientPrivilege].contains(
                 error.sqlState)
         {
-            throw SchemaError.directory(error.message)
+            throw SchemaError.directory(error.serverMessage ?? error.message)
         }
         return true
     }
@@ -221,6 +228,18 @@ package struct Migrator: Sendable {
 
 /// A database that this binary cannot work with; what to do stands in the description.
 package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
+    package var isAboutRole: Bool {
+        if case .roleMissing = self { true } else { false }
+    }
+
+    /// Whether a migration that is under way may put it right.
+    package var isOfAMigration: Bool {
+        switch self {
+        case .missing, .roleMissing: true
+        case .tooNew, .directory: false
+        }
+    }
+
     case missing
     case tooNew(Int)
     case roleMissing(String)

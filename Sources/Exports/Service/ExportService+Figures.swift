@@ -26,41 +26,38 @@ extension ExportService {
 
     /// What the archives' disk tells.
     package struct DiskFigures: Sendable {
-        /// In bytes.
-        package let free: Int
-        package let size: Int
-        /// Whether it is the one of this database, or may become it; nil where that was not asked.
-        package let isOurs: Bool?
+        /// Bytes that may still be written, and those of the file system; nil where the disk does not answer.
+        package var space: (free: Int, size: Int)?
+        /// Whether it is the one of this database, or may become it; nil where nothing is known of the database's.
+        package var isOurs: Bool?
     }
 
-    /// - Returns: nil where the disk does not answer, or nothing is known of what it should be.
-    package func diskFigures(_ facts: StoreFacts?) async -> DiskFigures? {
-        let asked: Void? = try? await diskQuestion.ask(atMost: .seconds(3)) { [disk, diskAnswer] in
-            let space = try await disk.space()
-            var isOurs = facts.map { _ in true }
-            if let facts {
-                do {
-                    try await disk.verify(facts, mayCreate: false)
-                } catch {
-                    isOurs = (error as? ArchiveError)?.code == .wrongStore && facts.isNew
-                }
-            }
-            await diskAnswer.set(DiskFigures(free: space.free, size: space.size, isOurs: isOurs))
+    package func diskFigures(_ facts: StoreFacts?) async -> DiskFigures {
+        var figures = DiskFigures(space: await space(), isOurs: facts.map { _ in false })
+        guard let facts, figures.space != nil else { return figures }
+        do {
+            try await verification.ask(atMost: .seconds(3)) { [disk] in try await disk.verify(facts, mayCreate: false) }
+            figures.isOurs = true
+        } catch {
+            figures.isOurs = (error as? ArchiveError)?.code == .wrongStore && facts.isNew
         }
-        return asked == nil ? nil : await diskAnswer.figures
+        return figures
     }
 
-    /// Bytes that may still be written on the archives' disk; nil where it does not answer.
-    package func freeBytes() async -> Int? {
-        await diskFigures(nil)?.free
+    /// nil where the disk does not answer.
+    package func space() async -> (free: Int, size: Int)? {
+        let asked: Void? = try? await spaceQuestion.ask(atMost: .seconds(3)) { [disk, spaceAnswer] in
+            await spaceAnswer.set(try? await disk.space())
+        }
+        return asked == nil ? nil : await spaceAnswer.space
     }
 
     /// The last answer: several may wait for one.
-    actor DiskAnswer {
-        var figures: DiskFigures?
+    actor SpaceAnswer {
+        var space: (free: Int, size: Int)?
 
-        func set(_ figures: DiskFigures) {
-            self.figures = figures
+        func set(_ space: (free: Int, size: Int)?) {
+            self.space = space
         }
     }
 }

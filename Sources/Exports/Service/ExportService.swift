@@ -25,8 +25,10 @@ package struct ExportService: Sendable {
     private let limits: @Sendable () -> Limits
     let jobs = JobStore()
     private let question = PatientQuestion()
-    let diskQuestion = PatientQuestion()
-    let diskAnswer = DiskAnswer()
+    /// All who ask one of these ask the same.
+    let verification = PatientQuestion()
+    let spaceQuestion = PatientQuestion()
+    let spaceAnswer = SpaceAnswer()
     private let lookup: JobLookup
 
     package init(

@@ -1,7 +1,8 @@
 internal import Postgres
 
 extension LeaseStore {
-    /// How an attempt ends. Each is one statement; false means that the job was not the worker's any more.
+    /// How an attempt ends. Each is one statement, which tells the state that the job has then; nil means that it was not the
+    /// worker's any more.
     enum End: Sendable {
         case succeeded(JobResult)
         case failed(JobFailure)
@@ -17,7 +18,7 @@ extension LeaseStore {
         case retried(JobFailure, delay: Duration, giveUpAfter: Duration)
     }
 
-    func end(_ job: ClaimedJob, _ end: End, on connection: isolated PostgresConnection) async throws -> Bool {
+    func end(_ job: ClaimedJob, _ end: End, on connection: isolated PostgresConnection) async throws -> JobState? {
         let id: [Query.Parameter] = [.text(job.id.description), .integer(job.epoch)]
         let isHopeless = "j.attempt >= $5::int AND \(Self.isTooLate(4))"
         let query: Query =
@@ -82,7 +83,7 @@ extension LeaseStore {
                     """,
                     id + [.text(failure.kind), .text(failure.message), .interval(delay), .interval(giveUpAfter)])
             }
-        return try await !connection.query(query).isEmpty
+        return try await connection.query(query).first.map { try JobState($0) }
     }
 
     /// Whether the first attempt is as long ago as a parameter says.
@@ -109,7 +110,7 @@ extension LeaseStore {
                     AND l.epoch = $2::int\(needsLease ? " AND l.expires_at > clock_timestamp()" : "")
                 FOR UPDATE OF j, l
             ), \(Self.release(changes)), \(Self.audit(event: event, "changed", reason: "error_kind", details: details))
-            SELECT id, \(notifies ? QueueSignal.sql : QueueSignal.endedSQL) FROM changed
+            SELECT state, \(notifies ? QueueSignal.sql : QueueSignal.endedSQL) FROM changed
             """, values)
     }
 

@@ -24,10 +24,10 @@ extension LeaseStore {
     func sweep(
         _ fault: Fault, worker: String = JobID().description, except own: [JobID] = [],
         on connection: isolated PostgresConnection
-    ) async throws -> Bool {
+    ) async throws -> JobState? {
         let rows = try await connection.query(
             Query("sweep", Self.sweepSQL(fault), [.interval(lease), .texts(own.map(\.description)), .text(worker)]))
-        return !rows.isEmpty
+        return try rows.first.map { try JobState($0) }
     }
 
     /// Gives back a job that the worker has claimed without knowing it, since the answer got lost. No attempt is counted.
@@ -77,7 +77,7 @@ extension LeaseStore {
             WITH held AS MATERIALIZED (\(found(fault))
             ), \(release(changes)),
             \(audit(event: "CASE WHEN state <> 'queued' THEN state END", "changed", reason: "error_kind", details: attemptDetails))
-            SELECT id FROM changed
+            SELECT state FROM changed
             """
     }
 

@@ -97,6 +97,8 @@ package struct LeaseStore: Sendable {
         /// A worker has died or hangs: there is something to sweep.
         let isSweepDue: Bool
         let isDraining: Bool
+        /// The worker's row was not there before it said that it is alive.
+        var isNewRow = false
     }
 
     /// Looks what there is to wait for; touches a few index entries however long the history is.
@@ -115,6 +117,7 @@ package struct LeaseStore: Sendable {
         if let registering {
             let upsert = Self.registration(registering.row, registering.storage, from: values.count + 1)
             sql = sql.replacing("WITH RECURSIVE ", with: "WITH RECURSIVE seen AS (\(upsert.sql)), ", maxReplacements: 1)
+            sql += ", (SELECT is_new FROM seen) AS is_new"
             values += upsert.values
         }
         let rows = try await connection.query(Query("look", sql, values))
@@ -122,10 +125,12 @@ package struct LeaseStore: Sendable {
         func duration(_ column: String) throws -> Duration? {
             try row.decodeIfPresent(column, as: Int.self).map { .milliseconds($0) }
         }
-        return Outlook(
+        var outlook = Outlook(
             isClaimable: try row.decode("claimable"), untilLeaseEnds: try duration("lease_ms"),
             untilRetry: try duration("retry_ms"), isCareDue: try row.decode("care"), isSweepDue: try row.decode("sweep"),
             isDraining: try row.decode("draining"))
+        if registering != nil { outlook.isNewRow = try row.decode("is_new") }
+        return outlook
     }
 
     // Compared with now() where an index is to be used: clock_timestamp() may be another at each row, so none can be.
@@ -205,9 +210,15 @@ package struct LeaseStore: Sendable {
     /// Says that the worker is alive, and how it stands with its disk.
     ///
     /// - Parameter storage: `ok`, `full`, `failed` or `wrong-store`.
-    func register(_ worker: WorkerRow, storage: String, on connection: isolated PostgresConnection) async throws {
+    /// - Returns: whether its row was not there. A new row shows no counters before the next time: what the worker did may be in
+    ///   the total already, see ``WorkerCounters/restart()``.
+    @discardableResult
+    func register(
+        _ worker: WorkerRow, storage: String, on connection: isolated PostgresConnection
+    ) async throws -> Bool {
         let upsert = Self.registration(worker, storage, from: 1)
-        try await connection.query(Query("register-worker", upsert.sql, upsert.values))
+        return try await connection.query(Query("register-worker", upsert.sql, upsert.values)).first?.decode("is_new")
+            ?? false
     }
 
     private static func registration(
@@ -216,9 +227,10 @@ package struct LeaseStore: Sendable {
         (
             """
             INSERT INTO adminexport.worker (id, host, version, slots, storage, counters)
-            VALUES ($\(first)::uuid, $\(first + 1), $\(first + 2), $\(first + 3)::int, $\(first + 4), $\(first + 5)::jsonb)
+            VALUES ($\(first)::uuid, $\(first + 1), $\(first + 2), $\(first + 3)::int, $\(first + 4), '{}')
             ON CONFLICT (id) DO UPDATE
-            SET seen_at = clock_timestamp(), storage = excluded.storage, counters = excluded.counters
+            SET seen_at = clock_timestamp(), storage = excluded.storage, counters = $\(first + 5)::jsonb
+            RETURNING xmax = 0 AS is_new
             """,
             [
                 .text(worker.id), .text(worker.host), .text(worker.version), .integer(worker.slots), .text(storage),
@@ -232,8 +244,9 @@ package struct LeaseStore: Sendable {
         let host: String
         let version: String
         let slots: Int
-        /// See ``WorkerCounters``.
+        /// See ``WorkerCounters/row(with:)``.
         let counters: String
+        var shown: [String: Int] = [:]
     }
 
     /// Forgets the rows of workers that were killed, to which nothing refers, and makes the audit trail's next partition.

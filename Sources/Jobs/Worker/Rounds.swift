@@ -46,7 +46,6 @@ struct Rounds {
             let isReady = await isReady(worker)
             try await register(worker)
             try await returnUnknown(worker)
-            worker.pulse.beat()
             if isBusy, looked.map({ $0.duration(to: .now) >= Self.outlook }) ?? true { try await look(worker) }
             let mayClaim = isReady && worker.hasRoom
             if mayClaim, isRung || isBusy, let move = try await claim(worker) { return move }
@@ -69,12 +68,21 @@ struct Rounds {
         }
     }
 
+    /// Every answer is a sign of life: what takes long because the database is slow does not stand still.
+    private func answered<Answer>(_ worker: Worker, _ question: () async throws -> Answer) async throws -> Answer {
+        let answer = try await question()
+        worker.pulse.beat()
+        return answer
+    }
+
     private mutating func claim(_ worker: Worker) async throws -> Move? {
         let before = ContinuousClock.now
         // Until the answer is here it may be one that gets lost.
         mayHoldUnknown = true
-        let job = try await worker.database.statement { connection in
-            try await worker.leases.claim(worker: worker.id.description, on: connection)
+        let job = try await answered(worker) {
+            try await worker.database.statement { connection in
+                try await worker.leases.claim(worker: worker.id.description, on: connection)
+            }
         }
         mayHoldUnknown = false
         guard let job else { return nil }
@@ -87,9 +95,11 @@ struct Rounds {
     /// Gives back what a claim has taken whose answer got lost, instead of letting its lease run out.
     private mutating func returnUnknown(_ worker: Worker) async throws {
         while mayHoldUnknown {
-            mayHoldUnknown = try await worker.database.statement { connection in
-                try await worker.leases.returnUnknown(
-                    of: worker.id.description, except: worker.running.own, on: connection)
+            mayHoldUnknown = try await answered(worker) {
+                try await worker.database.statement { connection in
+                    try await worker.leases.returnUnknown(
+                        of: worker.id.description, except: worker.running.own, on: connection)
+                }
             }
         }
     }
@@ -102,12 +112,14 @@ struct Rounds {
             if let registered, registered.at.duration(to: .now) >= Self.registration {
                 registering = (worker.row, registered.storage)
             }
-            let found = try await worker.database.statement { [registering] connection in
-                try await worker.leases.look(
-                    worker: worker.id.description, history: worker.configuration.history,
-                    own: worker.running.own, registering: registering, on: connection)
+            let found = try await answered(worker) {
+                try await worker.database.statement { [registering] connection in
+                    try await worker.leases.look(
+                        worker: worker.id.description, history: worker.configuration.history,
+                        own: worker.running.own, registering: registering, on: connection)
+                }
             }
-            if let registering { registered = (.now, registering.storage) }
+            if let registering { isRegistered(registering.row, registering.storage, found.isNewRow, worker) }
             return found
         }
         var found = try await outlook()
@@ -129,12 +141,18 @@ struct Rounds {
         for fault in LeaseStore.Fault.allCases {
             do {
                 while left > 0,
-                    try await worker.database.transaction({
-                        try await worker.leases.sweep(
-                            fault, worker: worker.id.description, except: worker.running.own, on: $0)
-                    })
+                    let state = try await answered(
+                        worker,
+                        {
+                            try await worker.database.transaction {
+                                try await worker.leases.sweep(
+                                    fault, worker: worker.id.description, except: worker.running.own, on: $0)
+                            }
+                        })
                 {
                     left -= 1
+                    if state == .failed { worker.counters.count(.failed) }
+                    if state == .cancelled { worker.counters.count(.cancelled) }
                     worker.counters.count(fault.counter)
                     worker.logger.notice("Took a job from a worker", metadata: ["because": "\(fault)"])
                 }
@@ -148,9 +166,33 @@ struct Rounds {
     private mutating func register(_ worker: Worker) async throws {
         let storage = await worker.runner.storage()
         guard registered?.storage != storage else { return }
+        try await register(worker, storage)
+    }
+
+    private mutating func register(_ worker: Worker, _ storage: String) async throws {
         let row = worker.row
-        try await worker.database.statement { try await worker.leases.register(row, storage: storage, on: $0) }
+        let isNew = try await answered(worker) {
+            try await worker.database.statement { try await worker.leases.register(row, storage: storage, on: $0) }
+        }
+        isRegistered(row, storage, isNew, worker)
+    }
+
+    private mutating func isRegistered(_ row: LeaseStore.WorkerRow, _ storage: String, _ isNew: Bool, _ worker: Worker) {
         registered = (.now, storage)
+        if isNew { worker.counters.restart() } else { worker.counters.wasShown(row.shown) }
+    }
+
+    /// Says that the worker is alive while what it runs comes to its end after a stop.
+    mutating func stay(with worker: Worker) async {
+        while worker.running.count > 0, !Task.isCancelled {
+            worker.pulse.beat()
+            if let registered, registered.at.duration(to: .now) >= Self.registration {
+                // Whatever comes of it, the next try is a while away.
+                self.registered = (.now, registered.storage)
+                try? await register(worker, registered.storage)
+            }
+            try? await Task.sleep(for: .milliseconds(100))
+        }
     }
 
     /// What can wait, and must keep nobody from claiming.
@@ -158,7 +200,7 @@ struct Rounds {
         guard tidied.map({ $0.duration(to: .now) >= Self.tidying }) ?? true else { return }
         tidied = .now
         do {
-            try await worker.database.transaction { try await worker.leases.tidy(on: $0) }
+            try await answered(worker) { try await worker.database.transaction { try await worker.leases.tidy(on: $0) } }
         } catch {
             complain("Cannot tidy up", error, worker)
         }
@@ -169,7 +211,9 @@ struct Rounds {
         guard recounted.map({ $0.duration(to: .now) >= Self.recounting }) ?? true else { return }
         recounted = .now
         do {
-            let wrong = try await worker.database.transaction { try await worker.leases.recount(on: $0) }
+            let wrong = try await answered(worker) {
+                try await worker.database.transaction { try await worker.leases.recount(on: $0) }
+            }
             if wrong > 0 { worker.logger.error("Slots had a wrong count of what runs", metadata: ["slots": "\(wrong)"]) }
         } catch {
             complain("Cannot count what runs", error, worker)

@@ -114,6 +114,8 @@ extension Worker {
     /// How long the end of an attempt is tried to be written down after the lease is over; then whoever claims next has taken
     /// the job back long ago.
     private static let patience: Duration = .seconds(60)
+    /// The same for a process that has been told to stop.
+    private static let stopPatience: Duration = .seconds(5)
 
     /// Writes the end down, again and again while the database is away.
     ///
@@ -121,17 +123,21 @@ extension Worker {
     /// unchanged nobody else has had the job, and no crash is counted.
     private func write(_ job: ClaimedJob, _ wanted: LeaseStore.End, _ lease: LeaseClock, logger: Logger) async {
         var backoff = Backoff(cap: .seconds(1))
+        var stopped: ContinuousClock.Instant?
         while true {
             do {
-                if wanted.needsLease, !lease.isOver, try await ended(job, wanted) {
-                    logger.info("Ended", metadata: ["end": "\(wanted.name)"])
-                    tally(job, wanted)
+                if wanted.needsLease, !lease.isOver, let state = try await ended(job, wanted) {
+                    logger.info("Ended", metadata: ["end": "\(wanted.name)", "state": "\(state.rawValue)"])
+                    tally(job, wanted, state)
                 } else {
                     try await handBack(job, insteadOf: wanted, logger: logger)
                 }
                 return
             } catch {
-                guard error is PostgresError, ContinuousClock.now < lease.until + Self.patience else {
+                if stopped == nil, isStopping { stopped = .now }
+                let patience = min(
+                    lease.until + Self.patience, stopped.map { $0 + Self.stopPatience } ?? .now + Self.patience)
+                guard error is PostgresError, ContinuousClock.now < patience else {
                     // The lease runs out, and whoever claims next takes the job back.
                     logger.error("Cannot write the end down", metadata: ["end": "\(wanted.name)", "error": "\(error)"])
                     return
@@ -141,14 +147,15 @@ extension Worker {
         }
     }
 
-    private func ended(_ job: ClaimedJob, _ end: LeaseStore.End) async throws -> Bool {
-        let took = try await database.statement { try await leases.end(job, end, on: $0) }
-        if !took { counters.count(.rejected) }
-        return took
+    private func ended(_ job: ClaimedJob, _ end: LeaseStore.End) async throws -> JobState? {
+        let state = try await database.statement { try await leases.end(job, end, on: $0) }
+        if state == nil { counters.count(.rejected) }
+        return state
     }
 
-    private func tally(_ job: ClaimedJob, _ end: LeaseStore.End) {
-        counters.count(end.counter)
+    /// Counts what became of the attempt, which is the statement's to say: a job that is tried again for too long fails.
+    private func tally(_ job: ClaimedJob, _ end: LeaseStore.End, _ state: JobState) {
+        counters.count(end.counter(state))
         guard case .succeeded(let result) = end else { return }
         counters.count(.rows, by: result.rows)
         counters.count(.bytes, by: result.size)
@@ -158,19 +165,21 @@ extension Worker {
     /// Gives the job back, and throws its result away once no statement that is still on its way can publish it: the row is in
     /// the queue again, or has another epoch, or is over without naming this one.
     private func handBack(_ job: ClaimedJob, insteadOf wanted: LeaseStore.End, logger: Logger) async throws {
-        let isBack = try await ended(job, wanted.needsLease ? returned(job) : wanted)
+        let back = wanted.needsLease ? returned(job) : wanted
+        let state = try await ended(job, back)
         if case .succeeded = wanted {
             // A success may have been written although its answer got lost.
-            if !isBack, try await database.transaction({ try await leases.isPublished(job, on: $0) }) {
-                logger.info("Ended", metadata: ["end": "succeeded"])
-                tally(job, wanted)
+            if state == nil, try await database.transaction({ try await leases.isPublished(job, on: $0) }) {
+                logger.info("Ended", metadata: ["end": "succeeded", "state": "succeeded"])
+                tally(job, wanted, .succeeded)
                 return
             }
             await runner.discard(job)
         }
-        if isBack {
-            logger.info("Ended", metadata: ["end": "given-back", "wanted": "\(wanted.name)"])
-            counters.count(wanted.needsLease ? .returned : wanted.counter)
+        if let state {
+            logger.info(
+                "Ended", metadata: ["end": "given-back", "wanted": "\(wanted.name)", "state": "\(state.rawValue)"])
+            tally(job, back, state)
         } else {
             logger.warning("The job was not this worker's any more", metadata: ["end": "\(wanted.name)"])
         }
@@ -196,14 +205,14 @@ extension LeaseStore.End {
         }
     }
 
-    fileprivate var counter: WorkerCounters.Name {
-        switch self {
-        case .succeeded: .succeeded
-        case .failed: .failed
-        case .cancelled: .cancelled
-        case .handedBack: .handedBack
-        case .returned: .returned
-        case .retried: .retried
+    fileprivate func counter(_ state: JobState) -> WorkerCounters.Name {
+        switch (self, state) {
+        case (.succeeded, _): .succeeded
+        case (_, .failed): .failed
+        case (_, .cancelled): .cancelled
+        case (.handedBack, _): .handedBack
+        case (.returned, _): .returned
+        case (.retried, _), (.failed, _), (.cancelled, _): .retried
         }
     }
 }

@@ -112,6 +112,7 @@ package struct Worker: Service {
                     isRung = await bell.sleep(for: time)
                 }
             }
+            await rounds.stay(with: self)
         }
         // Runs after a graceful stop; a worker that cannot say goodbye is forgotten in time.
         try? await database.statement { [row] in try await leases.unregister(row, on: $0) }
@@ -121,9 +122,10 @@ package struct Worker: Service {
     package var runningCount: Int { running.count }
 
     var row: LeaseStore.WorkerRow {
-        LeaseStore.WorkerRow(
+        let (json, shown) = counters.row(with: configuration.furtherCounters())
+        return LeaseStore.WorkerRow(
             id: id.description, host: configuration.host, version: configuration.version, slots: configuration.slots,
-            counters: counters.json(with: configuration.furtherCounters()))
+            counters: json, shown: shown)
     }
 
     var isStopping: Bool { Task.isCancelled || Task.isShuttingDownGracefully }

@@ -3,7 +3,15 @@ private import Synchronization
 /// What a worker has done since it started: counters that only grow. Its row shows them, and they are added to a total when the
 /// row goes, so that the sum over all never falls.
 package final class WorkerCounters: Sendable {
-    private let state = Mutex([String: Int]())
+    private let state = Mutex(State())
+
+    private struct State {
+        var counts: [String: Int] = [:]
+        /// What the row shows, in all.
+        var shown: [String: Int] = [:]
+        /// What was added to the total when the row was taken for a dead worker's.
+        var base: [String: Int] = [:]
+    }
 
     package enum Name: String, Sendable, CaseIterable {
         case succeeded, failed, cancelled
@@ -44,27 +52,39 @@ package final class WorkerCounters: Sendable {
     package init() {}
 
     func count(_ name: Name, by amount: Int = 1) {
-        state.withLock { $0[name.rawValue, default: 0] += amount }
+        state.withLock { $0.counts[name.rawValue, default: 0] += amount }
     }
 
     func observe(_ histogram: Histogram, _ duration: Duration) {
         let milliseconds = max(0, Int(duration / .milliseconds(1)))
         let bucket = histogram.bucket(Histogram.bounds.first { milliseconds <= $0 })
         state.withLock { state in
-            state[bucket, default: 0] += 1
-            state[histogram.sum, default: 0] += milliseconds
+            state.counts[bucket, default: 0] += 1
+            state.counts[histogram.sum, default: 0] += milliseconds
         }
     }
 
-    package subscript(_ name: Name) -> Int { state.withLock { $0[name.rawValue] ?? 0 } }
+    package subscript(_ name: Name) -> Int { state.withLock { $0.counts[name.rawValue] ?? 0 } }
 
-    /// A JSON object of whole numbers.
+    /// What the row is to show: a JSON object of whole numbers; and what it shows then in all, for ``wasShown(_:)``.
     ///
     /// - Parameter others: counters that are kept elsewhere.
-    func json(with others: [Name: Int]) -> String {
-        var all = state.withLock { $0 }
+    func row(with others: [Name: Int]) -> (json: String, shown: [String: Int]) {
+        var (all, base) = state.withLock { ($0.counts, $0.base) }
         for (name, value) in others { all[name.rawValue] = value }
         // Names of this file, in which nothing needs an escape.
-        return "{" + all.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\($0.value)" }.joined(separator: ",") + "}"
+        let pairs = all.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\($0.value - (base[$0.key] ?? 0))" }
+        return ("{" + pairs.joined(separator: ",") + "}", all)
+    }
+
+    /// The row shows this now.
+    func wasShown(_ shown: [String: Int]) {
+        state.withLock { $0.shown = shown }
+    }
+
+    /// The row is a new one, and shows nothing yet. If there was one before, it was taken for a dead worker's, and what it showed
+    /// is in the total.
+    func restart() {
+        state.withLock { $0.base = $0.shown }
     }
 }

@@ -23,11 +23,11 @@ package final class PostgresPool: Sendable {
     /// What has become of connections since the pool was made.
     package struct Figures: Sendable {
         package var opened = 0
-        /// Open ones that could not be used any more.
+        /// Open ones that could not be used any more: their session was lost, or has lasted for an hour.
         package var lost = 0
         /// Attempts to open one that failed.
         package var failed = 0
-        /// Whether the last connection that was asked for could be had.
+        /// Whether the last connection that was asked for could be had, or the last that came back still worked.
         package var isAnswering = true
     }
 
@@ -159,9 +159,12 @@ package final class PostgresPool: Sendable {
             }
             return connection
         } catch {
-            state.withLock { state in
-                state.figures.failed += 1
-                state.figures.isAnswering = false
+            // Whoever goes away while a connection is made says nothing about the database.
+            if error is PostgresError {
+                state.withLock { state in
+                    state.figures.failed += 1
+                    state.figures.isAnswering = false
+                }
             }
             giveBack(nil)
             throw error
@@ -259,6 +262,7 @@ package final class PostgresPool: Sendable {
         let idle = state.withLock { state in
             defer { state.idle = [] }
             state.open -= state.idle.count
+            state.figures.lost += state.idle.count
             return state.idle
         }
         // Closed outside of the lock.
@@ -268,6 +272,7 @@ package final class PostgresPool: Sendable {
     /// Passes a connection on, or the place of one that is gone.
     private func giveBack(_ connection: PostgresConnection?) {
         let waiter: Waiter? = state.withLock { state in
+            if connection != nil { state.figures.isAnswering = true }
             if let waiter = state.waiters.popFirst() { return waiter }
             if let connection, !state.isClosed {
                 state.idle.append(connection)

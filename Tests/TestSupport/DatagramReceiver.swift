@@ -1,12 +1,12 @@
 import Glibc
 
 /// A datagram socket in a folder of its own, as the service manager or the journal has one.
-final class DatagramReceiver {
-    let path: String
+package final class DatagramReceiver {
+    package let path: String
     private let folder: String
     private let descriptor: Int32
 
-    init() {
+    package init() {
         folder = "/tmp/adminexport-systemd-\(UInt32.random(in: 0...UInt32.max))"
         mkdir(folder, 0o700)
         path = folder + "/s"
@@ -29,13 +29,13 @@ final class DatagramReceiver {
     }
 
     /// What has come; nil where nothing has.
-    func receive() -> [UInt8]? {
+    package func receive() -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: 1 << 18)
         let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
         return count < 0 ? nil : Array(bytes.prefix(count))
     }
 
-    func text() -> String? {
+    package func text() -> String? {
         receive().map { String(decoding: $0, as: UTF8.self) }
     }
 }

@@ -1,0 +1,149 @@
+import Client
+import ExportAPI
+import Foundation
+import TestSupport
+import Testing
+
+/// The service as a service manager sees it.
+@Suite(.timeLimit(.minutes(3))) struct ManagerTests {
+    /// Receives until one comes that has the text.
+    private func told(_ text: String, _ receiver: DatagramReceiver, _ all: inout [String]) async throws {
+        if all.contains(where: { $0.contains(text) }) { return }
+        let deadline = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < deadline {
+            if let message = receiver.text() {
+                all.append(message)
+                if message.contains(text) { return }
+            } else {
+                await Task.yield()
+            }
+        }
+        Issue.record("the manager was not told \(text): \(all)")
+    }
+
+    @Test("The manager hears that the service is up, works, reads its configuration again, and stops")
+    func life() async throws {
+        let receiver = DatagramReceiver()
+        try await TemporaryFolder.with { folder in
+            let config = folder + "/config.yaml"
+            try "limits: {queuedPerTenant: 5}\n".write(toFile: config, atomically: true, encoding: .utf8)
+            var all: [String] = []
+            try await ServiceProcess.with(environment: [
+                "NOTIFY_SOCKET": receiver.path, "WATCHDOG_USEC": "600000", "ADMINEXPORT_CONFIG": config,
+            ]) { service in
+                try await told("READY=1", receiver, &all)
+                #expect(all[0].contains("STATUS=Serving, 0 callers"))
+                try await told("WATCHDOG=1", receiver, &all)
+                let client = try service.client()
+                #expect(try await client.call(ServiceInfo.self, NoMembers()).limits.queuedPerTenant == 5)
+                try await told("1 caller,", receiver, &all)
+                all = []
+                // A process that works does not wait for the manager's next question: what it hears is a sign of life.
+                try "limits: {queuedPerTenant: 6}\n".write(toFile: config, atomically: true, encoding: .utf8)
+                kill(service.process.processIdentifier, SIGHUP)
+                try await told("READY=1", receiver, &all)
+                let reloading = try #require(all.first { $0.contains("RELOADING=1") })
+                #expect(reloading.contains("\nMONOTONIC_USEC="))
+                // The same connection: limits are the service's, not the connection's.
+                #expect(try await client.call(ServiceInfo.self, NoMembers()).limits.queuedPerTenant == 6)
+                try "limits: {queuedPerTenant: many}\n".write(toFile: config, atomically: true, encoding: .utf8)
+                kill(service.process.processIdentifier, SIGHUP)
+                all = []
+                try await told("was not taken", receiver, &all)
+                #expect(all.last?.contains("queuedPerTenant is \"many\"") == true)
+                #expect(try await client.call(ServiceInfo.self, NoMembers()).limits.queuedPerTenant == 6)
+                all = []
+                service.process.terminate()
+                try await told("STOPPING=1", receiver, &all)
+            }
+        }
+    }
+
+    @Test("While exports are let end, the manager is told that this takes longer")
+    func extending() async throws {
+        let receiver = DatagramReceiver()
+        var all: [String] = []
+        try await ServiceProcess.with(
+            environment: ["NOTIFY_SOCKET": receiver.path, "WATCHDOG_USEC": "300000", "ADMINEXPORT_DRAIN": "60s"],
+            sql: SmallTenant.sql
+                + """
+                ;INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id) OVERRIDING SYSTEM VALUE
+                SELECT 1000 + n, 1, 'N' || n, 'n' || n || '@acme.example', 1 FROM generate_series(1, 400000) n
+                """
+        ) { service in
+            let client = try service.client()
+            _ = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
+            try await eventually("it runs") {
+                try await client.call(ServiceHealth.self, NoMembers()).running == 1
+            }
+            service.process.terminate()
+            try await told("EXTEND_TIMEOUT_USEC=", receiver, &all)
+            try await told("STATUS=Stopping", receiver, &all)
+        }
+    }
+
+    /// Runs the service on a listening socket at descriptor 3, as a manager does.
+    private static let activator = """
+        import os, socket, sys
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(sys.argv[1])
+        listener.listen(64)
+        os.dup2(listener.fileno(), 3)
+        os.set_inheritable(3, True)
+        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES='rpc')
+        os.execv(sys.argv[2], sys.argv[2:])
+        """
+
+    private func activated(
+        _ folder: String, _ environment: [String: String]
+    ) throws -> Process {
+        let process = try Programs.make(
+            TestDatabase.environment("TEST_PYTHON"),
+            ["-c", Self.activator, folder + "/s", Programs.folder + "/adminexportd", "serve", "--archives", folder],
+            environment: environment)
+        _ = FileManager.default.createFile(atPath: folder + "/log", contents: nil)
+        process.standardError = FileHandle(forWritingAtPath: folder + "/log")
+        try process.run()
+        return process
+    }
+
+    @Test("A socket of the manager's is served, and left where it is")
+    func activation() async throws {
+        try await TestDatabase.with { database in
+            try await TemporaryFolder.with { folder in
+                let process = try activated(folder, ["ADMINEXPORT_DATABASE_URL": database.url()])
+                try await eventually("it serves") {
+                    guard let client = try? Client(socket: folder + "/s") else { return false }
+                    return try await client.call(ServiceInfo.self, NoMembers()).name == "adminexport"
+                }
+                process.terminate()
+                process.waitUntilExit()
+                #expect(process.terminationStatus == 0)
+                #expect(FileManager.default.fileExists(atPath: folder + "/s"), "the manager's path was removed")
+            }
+        }
+    }
+
+    @Test("Who calls a service that has to be configured otherwise is told so, and the process ends within five seconds")
+    func turnedAway() async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            try await TemporaryFolder.with { folder in
+                let start = ContinuousClock.now
+                let process = try activated(folder, ["ADMINEXPORT_DATABASE_URL": database.url(user: TestDatabase.superuser)])
+                try await eventually("the socket is there") { FileManager.default.fileExists(atPath: folder + "/s") }
+                var told: ClientError?
+                try await eventually("a caller is told") {
+                    told = await failure {
+                        _ = try await Client(socket: folder + "/s").call(ServiceInfo.self, NoMembers())
+                    }
+                    return told?.kind == "unavailable" || !process.isRunning
+                }
+                process.waitUntilExit()
+                #expect(
+                    told?.kind == "unavailable" && told?.isRetryable == true && told?.message.contains("not set up") == true)
+                #expect(process.terminationStatus == 78 && start.duration(to: .now) < .seconds(10))
+                #expect(try String(contentsOfFile: folder + "/log", encoding: .utf8).contains("adminexportd migrate"))
+            }
+        }
+    }
+}
