@@ -146,4 +146,66 @@ import Testing
             }
         }
     }
+
+    /// A folder in which the server's socket is not there before it is told to be.
+    private func later(_ database: TestDatabase, _ folder: String, user: String) -> (url: String, link: () throws -> Void) {
+        let name = ".s.PGSQL.5432"
+        return (
+            "postgresql:///\(database.name)?host=\(folder)&user=\(user)",
+            {
+                try FileManager.default.createSymbolicLink(
+                    atPath: "\(folder)/\(name)", withDestinationPath: "\(TestDatabase.socketDirectory)/\(name)")
+            }
+        )
+    }
+
+    @Test("A database that comes back without the schema is given the time that a migration takes")
+    func migratedLate() async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            try await TemporaryFolder.with { folder in
+                let (url, link) = later(database, folder, user: TestDatabase.superuser)
+                let process = try activated(folder, ["ADMINEXPORT_DATABASE_URL": url])
+                defer { process.terminate() }
+                func log() -> String { (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "" }
+                try await eventually("it serves without a database") { log().contains("Serving") }
+                try link()
+                try await eventually("the schema is missed") { log().contains("The schema is not there yet") }
+                let migrated = try await Programs.run(
+                    "adminexportd", ["migrate", "--with-directory"], environment: ["ADMINEXPORT_DATABASE_URL": database.url(user: TestDatabase.superuser)])
+                #expect(migrated.status == 0, "\(migrated)")
+                try await eventually("the database is there") { log().contains("The database is there") }
+                let client = try Client(socket: folder + "/s")
+                #expect(try await client.call(ServiceHealth.self, NoMembers()).database == "ok")
+            }
+        }
+    }
+
+    @Test("Where a fault shows later, whoever is connected or comes is told, and nobody is left waiting")
+    func lateFault() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute("INSERT INTO adminexport.schema_migration VALUES (99, 99)")
+            try await TemporaryFolder.with { folder in
+                let (url, link) = later(database, folder, user: TestDatabase.serviceUser)
+                let process = try activated(folder, ["ADMINEXPORT_DATABASE_URL": url])
+                try await eventually("it serves") {
+                    guard let client = try? Client(socket: folder + "/s") else { return false }
+                    return try await client.call(ServiceInfo.self, NoMembers()).name == "adminexport"
+                }
+                try link()
+                var longest = Duration.zero
+                while process.isRunning {
+                    let start = ContinuousClock.now
+                    let error = await failure {
+                        _ = try await Client(socket: folder + "/s").call(ServiceInfo.self, NoMembers(), timeout: .seconds(20))
+                    }
+                    // When it has ended the manager would start it anew.
+                    if process.isRunning { longest = max(longest, start.duration(to: .now)) }
+                    #expect(error == nil || error?.code == .unreachable || error?.isRetryable == true, "\(String(describing: error))")
+                }
+                process.waitUntilExit()
+                #expect(process.terminationStatus == 78)
+                #expect(longest < .seconds(8))
+            }
+        }
+    }
 }
