@@ -149,6 +149,6 @@ deb: build-requirements
 	@Scripts/build-deb.sh $(DEB_ARGUMENTS)
 
 # The package on a real systemd, booted in a container over this machine's root; root is needed.
-systemd-test:
+systemd-test: $(if $(filter .build/release,$(BIN_DIR)),static)
 	@Scripts/install-requirements.sh systemd-container lintian mandoc bash-completion zsh fish prometheus $(run_packages) debhelper dpkg-dev pkg-config
-	@Tests/Systemd/systemd_test.py $(SYSTEMD_ARGUMENTS)
+	@BIN_DIR=$(if $(filter .build/release,$(BIN_DIR)),.build-static/release,$(BIN_DIR)) Tests/Systemd/systemd_test.py $(SYSTEMD_ARGUMENTS)

@@ -5,6 +5,8 @@
 --     psql -d platform -v ON_ERROR_STOP=1 -f directory-views.sql
 --     # database.url: postgresql:///platform?host=/run/postgresql in /etc/adminexport/config.yaml, and
 --     systemctl restart adminexport-migrate        # grants the service the columns that it reads
+--     systemctl restart adminexport 'adminexport-worker@*'
+-- Archives belong to one database: OPERATIONS.md tells what to do with those that there are already.
 
 -- 1. A platform.
 

@@ -53,7 +53,8 @@ class Machine:
 
     def _boot(self, binds):
         log = open(self.scratch / "console", "wb")
-        command = ["systemd-nspawn", f"--directory={self.root}", f"--machine={self.name}", "--boot", "--register=no",
+        # Ends when this process does, however that ends.
+        command = ["setpriv", "--pdeathsig", "KILL", "--", "systemd-nspawn", f"--directory={self.root}", f"--machine={self.name}", "--boot", "--register=no",
                    "--keep-unit", "--link-journal=no", "--private-network", "--console=pipe"]
         command += [f"--bind={bind}" for bind in binds]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
