@@ -171,7 +171,8 @@ import Testing
                 try link()
                 try await eventually("the schema is missed") { log().contains("The schema is not there yet") }
                 let migrated = try await Programs.run(
-                    "adminexportd", ["migrate", "--with-directory"], environment: ["ADMINEXPORT_DATABASE_URL": database.url(user: TestDatabase.superuser)])
+                    "adminexportd", ["migrate", "--with-directory"],
+                    environment: ["ADMINEXPORT_DATABASE_URL": database.url(user: TestDatabase.superuser)])
                 #expect(migrated.status == 0, "\(migrated)")
                 try await eventually("the database is there") { log().contains("The database is there") }
                 let client = try Client(socket: folder + "/s")
@@ -196,11 +197,14 @@ import Testing
                 while process.isRunning {
                     let start = ContinuousClock.now
                     let error = await failure {
-                        _ = try await Client(socket: folder + "/s").call(ServiceInfo.self, NoMembers(), timeout: .seconds(20))
+                        _ = try await Client(socket: folder + "/s").call(
+                            ServiceInfo.self, NoMembers(), timeout: .seconds(20))
                     }
                     // When it has ended the manager would start it anew.
                     if process.isRunning { longest = max(longest, start.duration(to: .now)) }
-                    #expect(error == nil || error?.code == .unreachable || error?.isRetryable == true, "\(String(describing: error))")
+                    #expect(
+                        error == nil || error?.code == .unreachable || error?.isRetryable == true,
+                        "\(String(describing: error))")
                 }
                 process.waitUntilExit()
                 #expect(process.terminationStatus == 78)

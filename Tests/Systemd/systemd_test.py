@@ -399,8 +399,8 @@ def metrics(machine, debs):
         pid = machine.show(unit, "MainPID")["MainPID"]
         peak = machine.run(f"grep VmHWM /proc/{pid}/status").stdout.split()[1]
         note(f"peak memory of {unit}: {int(peak) // 1024} MiB")
-    stats = machine.run("adminexport stats", user="member").stdout
-    check(re.search("Exports: +[1-9][0-9]* made", stats), stats)
+    stats = machine.eventually("figures of what was made", lambda: re.search(
+        "(?s).*Exports: +[1-9][0-9]* made.*", machine.run("adminexport stats", user="member").stdout), 15).group(0)
     for line in stats.splitlines():
         note(line)
 

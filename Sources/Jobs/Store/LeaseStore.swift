@@ -246,7 +246,7 @@ package struct LeaseStore: Sendable {
         let slots: Int
         /// See ``WorkerCounters/row(with:)``.
         let counters: String
-        var shown: [String: Int] = [:]
+        var shown = WorkerCounters.Shown()
     }
 
     /// Forgets the rows of workers that were killed, to which nothing refers, and makes the audit trail's next partition.

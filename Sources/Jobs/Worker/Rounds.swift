@@ -11,6 +11,8 @@ enum Move {
 struct Rounds {
     /// How often a worker says that it is alive.
     private static let registration: Duration = .seconds(10)
+    /// The same where it has done something since, so that figures are fresh.
+    private static let news: Duration = .seconds(2)
     private static let tidying: Duration = .seconds(3_600)
     private static let recounting: Duration = .seconds(60)
     /// However much there is to claim, others' dead workers are looked for this often.
@@ -109,7 +111,9 @@ struct Rounds {
     private mutating func look(_ worker: Worker) async throws -> LeaseStore.Outlook {
         func outlook() async throws -> LeaseStore.Outlook {
             var registering: (row: LeaseStore.WorkerRow, storage: String)?
-            if let registered, registered.at.duration(to: .now) >= Self.registration {
+            if let registered,
+                registered.at.duration(to: .now) >= (worker.counters.hasNews ? Self.news : Self.registration)
+            {
                 registering = (worker.row, registered.storage)
             }
             let found = try await answered(worker) {

@@ -7,6 +7,9 @@ package final class WorkerCounters: Sendable {
 
     private struct State {
         var counts: [String: Int] = [:]
+        /// Rises with each count.
+        var changes = 0
+        var shownChanges = 0
         /// What the row shows, in all.
         var shown: [String: Int] = [:]
         /// What was added to the total when the row was taken for a dead worker's.
@@ -52,7 +55,10 @@ package final class WorkerCounters: Sendable {
     package init() {}
 
     func count(_ name: Name, by amount: Int = 1) {
-        state.withLock { $0.counts[name.rawValue, default: 0] += amount }
+        state.withLock { state in
+            state.counts[name.rawValue, default: 0] += amount
+            state.changes += 1
+        }
     }
 
     func observe(_ histogram: Histogram, _ duration: Duration) {
@@ -61,6 +67,7 @@ package final class WorkerCounters: Sendable {
         state.withLock { state in
             state.counts[bucket, default: 0] += 1
             state.counts[histogram.sum, default: 0] += milliseconds
+            state.changes += 1
         }
     }
 
@@ -69,18 +76,29 @@ package final class WorkerCounters: Sendable {
     /// What the row is to show: a JSON object of whole numbers; and what it shows then in all, for ``wasShown(_:)``.
     ///
     /// - Parameter others: counters that are kept elsewhere.
-    func row(with others: [Name: Int]) -> (json: String, shown: [String: Int]) {
-        var (all, base) = state.withLock { ($0.counts, $0.base) }
+    func row(with others: [Name: Int]) -> (json: String, shown: Shown) {
+        var (all, base, changes) = state.withLock { ($0.counts, $0.base, $0.changes) }
         for (name, value) in others { all[name.rawValue] = value }
         // Names of this file, in which nothing needs an escape.
         let pairs = all.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\($0.value - (base[$0.key] ?? 0))" }
-        return ("{" + pairs.joined(separator: ",") + "}", all)
+        return ("{" + pairs.joined(separator: ",") + "}", Shown(counts: all, changes: changes))
     }
 
     /// The row shows this now.
-    func wasShown(_ shown: [String: Int]) {
-        state.withLock { $0.shown = shown }
+    func wasShown(_ shown: Shown) {
+        state.withLock { state in
+            state.shown = shown.counts
+            state.shownChanges = shown.changes
+        }
     }
+
+    struct Shown: Sendable {
+        fileprivate var counts: [String: Int] = [:]
+        fileprivate var changes = 0
+    }
+
+    /// Whether something was counted that the row does not show.
+    var hasNews: Bool { state.withLock { $0.changes != $0.shownChanges } }
 
     /// The row is a new one, and shows nothing yet. If there was one before, it was taken for a dead worker's, and what it showed
     /// is in the total.
