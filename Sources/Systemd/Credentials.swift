@@ -25,7 +25,10 @@ package struct Credentials: Sendable {
         var bytes = [UInt8](repeating: 0, count: Self.longest + 1)
         var count = 0
         while count < bytes.count {
-            let more = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + count, $0.count - count) }
+            let more = bytes.withUnsafeMutableBytes { buffer in
+                let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
+                return read(descriptor, rest.baseAddress, rest.count)
+            }
             guard more >= 0 else { throw Unreadable(name: name) }
             if more == 0 { break }
             count += more

@@ -13,7 +13,7 @@ struct ManagerReport: Service {
     /// How long a worker's loop may take to come round: its waits for a database and a disk that do not answer add up to less.
     private static let patience: Duration = .seconds(60)
     /// The manager waits so much longer each time that it hears of a process that stops.
-    private static let extension_: Duration = .seconds(15)
+    private static let extraTime: Duration = .seconds(15)
 
     let manager: ServiceManager
     let status: ServiceStatus
@@ -32,7 +32,7 @@ struct ManagerReport: Service {
                 try await Task.sleep(for: min(Self.interval, watching))
                 await loopTurn()
                 if sincePulse().map({ $0 < Self.patience }) ?? true { manager.isAlive() }
-                if status.isStopping { manager.extendTimeout(by: Self.extension_) }
+                if status.isStopping { manager.extendTimeout(by: Self.extraTime) }
                 let text = status.text
                 if text != told { manager.status(text) }
                 told = text
