@@ -170,7 +170,10 @@ targets.append(
             "Daemon",
             "ExportAPI",
             "Postgres",
+            "Systemd",
             "TestSupport",
+            .product(name: "NIOCore", package: "swift-nio"),
+            .product(name: "NIOPosix", package: "swift-nio"),
         ]
     )
 )

@@ -1,0 +1,80 @@
+@testable import Daemon
+import NIOCore
+import NIOPosix
+@testable import Systemd
+import TestSupport
+import Testing
+
+/// What the watchdog hears, and what it does not.
+@Suite(.timeLimit(.minutes(1))) struct ManagerReportTests {
+    private static let watchdog: Duration = .milliseconds(90)
+
+    /// Runs a report for as long as the body does.
+    private func reporting(
+        loop: (any EventLoop)?, sincePulse: @escaping @Sendable () -> Duration?,
+        _ body: (DatagramReceiver, ServiceStatus) async throws -> Void
+    ) async throws {
+        let receiver = DatagramReceiver()
+        let status = ServiceStatus("Working") { [ServiceStatus.count(1, "export")] }
+        let report = ManagerReport(
+            manager: ServiceManager(socket: receiver.path, watchdog: Self.watchdog), status: status, loop: loop,
+            sincePulse: sincePulse)
+        let task = Task { try await report.run() }
+        defer { task.cancel() }
+        try await body(receiver, status)
+    }
+
+    /// What came until the text did, at most for the number of a watchdog's periods.
+    private func messages(_ receiver: DatagramReceiver, until text: String, periods: Int) async -> [String] {
+        var all: [String] = []
+        let end = ContinuousClock.now + Self.watchdog * periods
+        while ContinuousClock.now < end {
+            if let message = receiver.text() {
+                all.append(message)
+                if message.contains(text) { break }
+            } else {
+                await Task.yield()
+            }
+        }
+        return all
+    }
+
+    @Test("A process that works says so, and what it does, once; one that stops asks for more time")
+    func works() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        try await reporting(loop: group.next(), sincePulse: { .seconds(59) }) { receiver, status in
+            #expect(await messages(receiver, until: "WATCHDOG=1", periods: 200).contains("WATCHDOG=1"))
+            #expect(await messages(receiver, until: "STATUS=Working, 1 export", periods: 200).last == "STATUS=Working, 1 export")
+            _ = await messages(receiver, until: "WATCHDOG=1", periods: 200)
+            status.configurationFault("line 3: a fault")
+            let told = await messages(receiver, until: "STATUS=", periods: 200)
+            #expect(told.last == "STATUS=Working, 1 export. The configuration that is there was not taken: line 3: a fault")
+            status.stop()
+            #expect(await messages(receiver, until: "EXTEND_TIMEOUT_USEC=", periods: 200).last == "EXTEND_TIMEOUT_USEC=15000000")
+        }
+        try await group.shutdownGracefully()
+    }
+
+    @Test("A loop of claims that does not go round is not covered up")
+    func stands() async throws {
+        try await reporting(loop: nil, sincePulse: { .seconds(61) }) { receiver, _ in
+            // The status goes on: it is for people.
+            let told = await messages(receiver, until: "WATCHDOG", periods: 10)
+            #expect(!told.isEmpty && !told.contains { $0.contains("WATCHDOG") })
+        }
+    }
+
+    @Test("An event loop that is held up is not covered up")
+    func held() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        let gate = LockedGate()
+        loop.execute { gate.wait() }
+        try await reporting(loop: loop, sincePulse: { nil }) { receiver, _ in
+            #expect(await messages(receiver, until: "WATCHDOG", periods: 10).isEmpty)
+            gate.open()
+            #expect(await messages(receiver, until: "WATCHDOG=1", periods: 200).contains("WATCHDOG=1"))
+        }
+        try await group.shutdownGracefully()
+    }
+}
