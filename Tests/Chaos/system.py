@@ -173,20 +173,26 @@ class System:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("ADMINEXPORT_")}
         return {**clean, "ADMINEXPORT_DATABASE_URL": url, "ADMINEXPORT_LIMITS_LEAST_FREE_BYTES": "0",
                 "ADMINEXPORT_LIMITS_CONNECTIONS_PER_USER": "200", "ADMINEXPORT_LIMITS_CONNECTIONS": "200",
+                # A process that is stopped while its database is silent is not waited for long.
+                "ADMINEXPORT_DRAIN": "2s",
                 **{f"ADMINEXPORT_{name}": value for name, value in self.settings.items()},
                 **{name: str(value) for name, value in more.items()}}
 
     def maintain(self, *arguments, program=None):
         """Runs a command of adminexportd to its end, as the superuser."""
         environment = self.environment(self.url(SUPERUSER))
-        del environment["ADMINEXPORT_LIMITS_LEAST_FREE_BYTES"]
+        del environment["ADMINEXPORT_LIMITS_LEAST_FREE_BYTES"], environment["ADMINEXPORT_DRAIN"]
         done = subprocess.run([str(program or BIN / "adminexportd"), *arguments], env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def start(self, *arguments, program=None, host=None, **environment):
+        variables = self.environment(self.url(host=host), **environment)
+        # The release before does not know it.
+        if program:
+            variables.pop("ADMINEXPORT_DRAIN")
         process = Process(
-            [*arguments, "--archives", str(self.archives)], self.environment(self.url(host=host), **environment),
+            [*arguments, "--archives", str(self.archives)], variables,
             self.folder / f"{arguments[0]}-{len(self.processes)}.log", program)
         self.processes.append(process)
         return process
