@@ -187,12 +187,8 @@ class System:
         return done.stdout
 
     def start(self, *arguments, program=None, host=None, **environment):
-        variables = self.environment(self.url(host=host), **environment)
-        # The release before does not know it.
-        if program:
-            variables.pop("ADMINEXPORT_DRAIN")
         process = Process(
-            [*arguments, "--archives", str(self.archives)], variables,
+            [*arguments, "--archives", str(self.archives)], self.environment(self.url(host=host), **environment),
             self.folder / f"{arguments[0]}-{len(self.processes)}.log", program)
         self.processes.append(process)
         return process

@@ -157,7 +157,7 @@ def upgrade(cluster, short):
     with System(cluster, tenants=("acme", "globex"), administrators=1_500, LEASE="2s") as system:
         version = system.maintain("migrate").strip()
         # The old program does not know what has been added to the configuration since.
-        unknown = ("ADMINEXPORT_LIMITS_LEAST_FREE_BYTES",)
+        unknown = ("ADMINEXPORT_DRAIN",)
 
         def start(*arguments):
             environment = system.environment(system.url())
