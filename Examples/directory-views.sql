@@ -1,9 +1,9 @@
 -- A worked example: a platform with tables of its own, of other names and shapes, and with uuid keys, mapped to the relations that
 -- adminexport reads. The first part makes such a platform, for you to try this with; the second is what you write for yours.
 --
---     createdb platform
---     psql -d platform -v ON_ERROR_STOP=1 -f directory-views.sql
---     # database.url: postgresql:///platform?host=/run/postgresql in /etc/adminexport/config.yaml, and
+--     createdb example
+--     psql -d example -v ON_ERROR_STOP=1 -f directory-views.sql
+--     # database.url: postgresql:///example?host=/run/postgresql in /etc/adminexport/config.yaml, and
 --     systemctl restart adminexport-migrate        # grants the service the columns that it reads
 --     systemctl restart adminexport 'adminexport-worker@*'
 -- Archives belong to one database: OPERATIONS.md tells what to do with those that there are already.

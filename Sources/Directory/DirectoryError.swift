@@ -1,11 +1,19 @@
 /// Why the directory gives no rows, apart from errors of the database itself.
-package enum DirectoryError: Error, Equatable, Sendable {
+package enum DirectoryError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The actor may not export, and why.
     case denied(Denial)
     /// The tenant's time zone is none that PostgreSQL lists; its name, or the beginning of a long one.
     case unknownTimeZone(String)
     /// The relations do not hold to the source contract; the text says where and holds no data.
     case sourceInvalid(String)
+
+    package var description: String {
+        switch self {
+        case .denied(let denial): "denied: \(denial.rawValue)"
+        case .unknownTimeZone: "the tenant's time zone is none that PostgreSQL lists"
+        case .sourceInvalid(let fault): fault
+        }
+    }
 }
 
 /// Why an actor is turned away. The raw values are part of the wire protocol (`data.reason`).

@@ -5,11 +5,13 @@ import Testing
 
 @Suite struct DoctorTests {
     private func health(
-        database: String = "ok", workers: Int? = 1, paused: Bool = false, oldest: Int? = nil, free: Int? = 50_000_000_000,
+        database: String = "ok", workers: Int? = 1, slots: Int = 1, draining: Int = 0, paused: Bool = false,
+        oldest: Int? = nil, free: Int? = 50_000_000_000,
         storage: String = "ok"
     ) -> ServiceHealth.Result {
         .init(
-            status: .ok, database: database, queued: 3, running: 1, oldestQueuedMs: oldest, workers: workers, paused: paused,
+            status: .ok, database: database, queued: 3, running: 1, oldestQueuedMs: oldest, workers: workers, slots: slots,
+            draining: draining, paused: paused,
             schemaVersion: 3, freeBytes: free, storage: storage)
     }
 
@@ -24,9 +26,10 @@ import Testing
         for (result, level, remedy) in [
             (health(database: "unavailable"), Finding.Level.failure, "check-config"),
             (health(workers: 0), .failure, "systemctl enable --now adminexport-worker@1"),
+            (health(draining: 1), .failure, "--undo"), (health(slots: 2, oldest: 20_000), .warning, "runningPerTenant"),
             (health(paused: true), .warning, "adminexport resume"),
             (health(oldest: 900_000), .warning, "adminexport workers"),
-            (health(free: 1_000_000), .warning, "retention"), (health(storage: "not mounted"), .failure, "Mount"),
+            (health(free: 1_000_000), .warning, "retention"), (health(storage: "not mounted"), .failure, "mounted"),
         ] {
             let found = worst(ServiceExamination.findings(result))
             #expect(found.0 == level && found.1.contains(remedy), "\(found)")

@@ -44,13 +44,15 @@ import Testing
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         try await reporting(loop: group.next(), sincePulse: { .seconds(59) }) { receiver, status in
             #expect(await messages(receiver, until: "WATCHDOG=1", periods: 200).contains("WATCHDOG=1"))
-            #expect(await messages(receiver, until: "STATUS=Working, 1 export", periods: 200).last == "STATUS=Working, 1 export")
+            #expect(
+                await messages(receiver, until: "STATUS=Working, 1 export", periods: 200).last == "STATUS=Working, 1 export")
             _ = await messages(receiver, until: "WATCHDOG=1", periods: 200)
             status.configurationFault("line 3: a fault")
             let told = await messages(receiver, until: "STATUS=", periods: 200)
             #expect(told.last == "STATUS=Working, 1 export. The configuration that is there was not taken: line 3: a fault")
             status.stop()
-            #expect(await messages(receiver, until: "EXTEND_TIMEOUT_USEC=", periods: 200).last == "EXTEND_TIMEOUT_USEC=15000000")
+            #expect(
+                await messages(receiver, until: "EXTEND_TIMEOUT_USEC=", periods: 200).last == "EXTEND_TIMEOUT_USEC=15000000")
         }
         try await group.shutdownGracefully()
     }

@@ -487,14 +487,22 @@ def upgrade(machine, debs):
     pid = machine.show("adminexport-worker@1", "MainPID")["MainPID"]
     told = machine.run("dpkg -i /root/adminexport.deb /root/next.deb").stdout
     check(machine.show("adminexport-worker@1", "MainPID")["MainPID"] not in (pid, "0"), told)
-    # Where it is not, those of before go on, and somebody is told.
-    machine.run("runuser -u postgres -- psql -q -d adminexport -c 'UPDATE adminexport.schema_migration SET version = version + 100'")
+    # Where the new ones want another, those of before go on, and somebody is told.
+    machine.run("systemctl mask adminexport-migrate.service; echo '0.0.9 (schema 1)' > /run/adminexport-upgrade-from; "
+                "cp /lib/systemd/system/adminexport.socket /run/adminexport-upgrade")
     pids = {unit: machine.show(unit, "MainPID")["MainPID"] for unit in UNITS[1:]}
     told = machine.run("dpkg -i /root/next.deb").stdout
     check("programs of before go on running" in told, told)
     check({unit: machine.show(unit, "MainPID")["MainPID"] for unit in UNITS[1:]} == pids, "they were restarted")
-    machine.run("runuser -u postgres -- psql -q -d adminexport -c 'UPDATE adminexport.schema_migration SET version = version - 100'")
     machine.run("systemctl unmask adminexport-migrate.service")
+    # A migration that fails, of a unit that does not run just then, keeps them too.
+    machine.run("echo '0.0.9 (schema 1)' > /run/adminexport-upgrade-from; cp /lib/systemd/system/adminexport.socket /run/adminexport-upgrade; "
+                "systemctl stop adminexport-migrate.service postgresql.service")
+    told = machine.run("dpkg -i /root/next.deb").stdout
+    check("programs of before go on running" in told, told)
+    check({unit: machine.show(unit, "MainPID")["MainPID"] for unit in UNITS[1:]} == pids, "they were restarted")
+    machine.run("systemctl start postgresql.service; systemctl restart adminexport-migrate.service")
+    is_well(machine)
     # A socket that has changed is put in force.
     machine.run("sed -i 's/^TriggerLimitIntervalSec=0$/TriggerLimitIntervalSec=1s/' /lib/systemd/system/adminexport.socket; "
                 "systemctl daemon-reload; systemctl stop adminexport.service; systemctl restart adminexport.socket")

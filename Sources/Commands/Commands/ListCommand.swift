@@ -11,7 +11,8 @@ struct ListCommand: AsyncParsableCommand {
     @OptionGroup var asActor: ActorOptions
 
     @Option(
-        help: "Only exports in this state: \(Job.State.allCases.map(\.rawValue).joined(separator: ", ")). May be repeated.")
+        help: "Only exports in this state: \(Job.State.allCases.map(\.rawValue).joined(separator: ", ")). May be repeated.",
+        completion: .list(Job.State.allCases.map(\.rawValue)))
     var state: [String] = []
 
     @Option(help: "How many at most, 1 to 100.")

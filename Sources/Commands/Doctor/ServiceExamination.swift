@@ -72,6 +72,11 @@ struct ServiceExamination {
             return .failure(
                 "queue", found + ": nobody makes exports", "Start a worker: systemctl enable --now adminexport-worker@1")
         }
+        if health.draining == workers {
+            return .failure(
+                "queue", found + ", drained: nobody takes exports",
+                "Let one take them again: adminexport workers; adminexport drain WORKER --undo; or restart it")
+        }
         if health.paused == true {
             return .warning("queue", found + "; stopped by an operator", "Let it go on: adminexport resume")
         }
@@ -79,6 +84,11 @@ struct ServiceExamination {
             return .warning(
                 "queue", found + ", the oldest for \(StatsCommand.time(Double(oldest) / 1_000))",
                 "More workers may help, or a look at what runs: adminexport workers, adminexport list --state running")
+        }
+        if queued > 0, running < health.slots ?? 0, let oldest = health.oldestQueuedMs, oldest > 15_000 {
+            return .warning(
+                "queue", found + ", the oldest for \(StatsCommand.time(Double(oldest) / 1_000)) though there are free slots",
+                "A tenant at its limit (limits.runningPerTenant), or a worker that is drained or hangs: adminexport workers")
         }
         return .ok("queue", found)
     }
@@ -88,7 +98,8 @@ struct ServiceExamination {
         guard health.storage == "ok" else {
             return .failure(
                 "storage", "\(health.storage); \(free)",
-                "Mount or make room on the archives' disk; workers go on by themselves.")
+                "Is the archives' file system mounted, has it room, and is its top adminexport-worker:adminexport-archives, mode 2750? "
+                    + "Workers that run go on by themselves; units that have failed are to be restarted.")
         }
         if let bytes = health.freeBytes, bytes < littleSpace {
             return .warning("storage", free, "Make room, or keep workbooks for a shorter time (retention).")

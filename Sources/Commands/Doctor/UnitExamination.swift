@@ -23,16 +23,27 @@ struct UnitExamination {
             return [.ok("units", "systemd does not run this system; nothing to say of units")]
         }
         guard
-            let text = Self.run([
-                "show", "--property=Id,LoadState,ActiveState,SubState,Result,StatusText,UnitFileState", "adminexport.socket",
-                "adminexport.service", "adminexport-migrate.service", "adminexport-worker@*.service",
-            ])
+            let text = Self.run(
+                [
+                    "show", "--property=Id,LoadState,ActiveState,SubState,Result,StatusText,UnitFileState",
+                    "adminexport.socket",
+                    "adminexport.service", "adminexport-migrate.service", "adminexport-worker@*.service",
+                ] + Self.enabledWorkers())
         else { return [.warning("units", "systemctl did not answer", "Ask it yourself: systemctl status 'adminexport*'")] }
         return Self.findings(Self.units(text))
     }
 
+    /// Instances that are enabled: a pattern finds only those that systemd has loaded.
+    private static func enabledWorkers() -> [String] {
+        let names = ["multi-user.target", "adminexport.target"].flatMap { target in
+            (try? FileManager.default.contentsOfDirectory(atPath: "/etc/systemd/system/\(target).wants")) ?? []
+        }
+        return Set(names.filter { $0.hasPrefix("adminexport-worker@") }).sorted()
+    }
+
     static func findings(_ units: [Unit]) -> [Finding] {
-        let there = units.filter { $0.load == "loaded" }
+        var seen: Set<String> = []
+        let there = units.filter { $0.load == "loaded" && seen.insert($0.name).inserted }
         guard there.contains(where: { $0.name == "adminexport.socket" }) else {
             return [.ok("units", "none are installed here")]
         }

@@ -23,8 +23,7 @@ struct WorkbookFile: ~Copyable {
         try Self.checkFree(path, replacing: replacing)
         // A link stays one: what it leads to is replaced.
         let target = replacing ? Self.resolved(path) : path
-        let slash = target.lastIndex(of: "/")
-        let folder = slash.map { $0 == target.startIndex ? "/" : String(target[..<$0]) } ?? "."
+        let folder = Self.folder(of: target)
         var name: String?
         var descriptor = open(folder, Self.unnamed | O_WRONLY | O_CLOEXEC, 0o600)
         if descriptor < 0, [EOPNOTSUPP, EISDIR, ENOENT, EINVAL].contains(errno) {
@@ -44,6 +43,10 @@ struct WorkbookFile: ~Copyable {
         if let temporary { unlink(temporary) }
     }
 
+    private static func folder(of path: String) -> String {
+        path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    }
+
     private static func failure(_ path: String) -> CommandFailure {
         CommandFailure(status: .cannotCreate, message: "\(path) cannot be created: \(String(cString: strerror(errno)))")
     }
@@ -57,6 +60,7 @@ struct WorkbookFile: ~Copyable {
     /// - Throws: ``CommandFailure`` where there is something that may not be replaced.
     static func checkFree(_ path: String, replacing: Bool) throws {
         guard !path.isEmpty else { throw CommandFailure(status: .usage, message: "the file's name is empty") }
+        guard access(folder(of: path), W_OK | X_OK) == 0 else { throw failure(path) }
         var status = stat()
         if replacing {
             guard stat(path, &status) == 0 else {

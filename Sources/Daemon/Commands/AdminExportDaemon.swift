@@ -1,5 +1,6 @@
 package import ArgumentParser
 internal import Logging
+private import Exports
 private import Foundation
 
 /// `adminexportd`: the service's processes and its maintenance commands.
@@ -20,7 +21,7 @@ package struct AdminExportDaemon: AsyncParsableCommand {
               69  the database cannot be reached (commands that do not wait for it)
               78  something has to be configured otherwise; the message says what
             """,
-        version: version,
+        version: "\(version) (schema \(Migrator.version))",
         subcommands: [
             ServeCommand.self, WorkCommand.self, MigrateCommand.self, PruneCommand.self, CheckConfigCommand.self,
             DemoDataCommand.self,
@@ -50,6 +51,8 @@ struct CommonOptions: ParsableArguments, Sendable {
         let configuration = try ServiceConfiguration.load(
             flags: flags, file: config, environment: ProcessInfo.processInfo.environment)
         let level = LogLevel(configuration.logLevel)
-        return (configuration, Logger(label: "adminexportd") { _ in ServiceLog(level: level) }, level)
+        let logger = Logger(label: "adminexportd") { _ in ServiceLog(level: level) }
+        for warning in configuration.warnings { logger.warning("\(warning)") }
+        return (configuration, logger, level)
     }
 }

@@ -18,7 +18,9 @@ func reportingFaults(_ body: () async throws -> Void) async throws {
         case .statement where error.isTransient:
             fail("the database does not answer now: \(error.debugDescription)", 69)
         case .refused, .invalidConnectionString:
-            fail("the database refused the connection: \(error.message)", ConfigurationFault.exitStatus)
+            fail(
+                "the database refused the connection: \(error.message)\(DatabaseGate.hint(error))",
+                ConfigurationFault.exitStatus)
         case .unreachable, .connectionLost, .timedOut:
             fail("the database cannot be reached: \(error.message)", 69)
         case .statement, .unexpectedResult:

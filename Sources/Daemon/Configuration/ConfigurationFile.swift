@@ -6,6 +6,8 @@ struct ConfigurationFile: Equatable {
     /// The scalars, by their dotted names: `database.url`.
     var scalars: [String: String] = [:]
     var callers: [CallerEntry] = []
+    /// By its mode.
+    var isReadableByAll = false
 
     /// One item of `callers`.
     struct CallerEntry: Codable, Equatable {
@@ -62,6 +64,8 @@ struct ConfigurationFile: Equatable {
         } catch let fault as ConfigurationFault {
             throw ConfigurationFault("\(path): \(fault)")
         }
+        var status = stat()
+        isReadableByAll = stat(path, &status) == 0 && status.st_mode & S_IROTH != 0
     }
 
     init(yaml text: String) throws {
@@ -111,7 +115,7 @@ struct ConfigurationFile: Equatable {
                 scalars[name] = text
             } else {
                 throw ConfigurationFault(
-                    "line \(Self.line(keyNode)): there is no key \(name); see the README for those there are")
+                    "line \(Self.line(keyNode)): there is no key \(name); man adminexport.yaml has those there are")
             }
         }
     }

@@ -45,5 +45,8 @@ enum ConfigurationKey: String, CaseIterable {
         return result
     }
 
+    /// Whether a reload puts it in force.
+    var isReloaded: Bool { self == .logLevel || rawValue.hasPrefix("limits.") }
+
     var isSecret: Bool { [.databaseURL, .listenURL, .directoryURL].contains(self) }
 }

@@ -6,6 +6,10 @@ enum FileSystem {
         access(path, F_OK) == 0
     }
 
+    private static var userName: String {
+        getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? "\(geteuid())"
+    }
+
     /// Holds the archives' directory to what a process needs of it.
     ///
     /// - Throws: ``ConfigurationFault``.
@@ -16,7 +20,8 @@ enum FileSystem {
         }
         guard access(path, writing ? R_OK | W_OK | X_OK : R_OK | X_OK) == 0 else {
             throw ConfigurationFault(
-                "the directory \(path) for archives may not be \(writing ? "written" : "read") by this user: check its owner and mode"
+                "the directory \(path) for archives may not be \(writing ? "written" : "read") by the user \(userName): run this as "
+                    + "adminexport or adminexport-worker, or check its owner and mode"
             )
         }
     }

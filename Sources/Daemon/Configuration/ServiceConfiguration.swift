@@ -42,6 +42,15 @@ struct ServiceConfiguration {
     var workbook = WorkbookSettings(version: AdminExportDaemon.version)
     var limits = ServiceInfo.Limits()
     var callers: [ConfigurationFile.CallerEntry] = []
+    /// Every value that is set, by key, wherever it was set.
+    private var values: [ConfigurationKey: String] = [:]
+    /// What is no fault and should not stay so.
+    var warnings: [String] = []
+
+    /// Keys whose values differ and are read at a start only.
+    func changes(from other: ServiceConfiguration) -> [String] {
+        ConfigurationKey.allCases.filter { !$0.isReloaded && values[$0] != other.values[$0] }.map(\.rawValue)
+    }
 
     /// Reads the configuration.
     ///
@@ -64,6 +73,18 @@ struct ServiceConfiguration {
         ])
         var configuration = try ServiceConfiguration(reader: reader)
         configuration.callers = contents.callers
+        for key in ConfigurationKey.allCases {
+            configuration.values[key] = flags[key] ?? variables[key.rawValue] ?? contents.scalars[key.rawValue]
+        }
+        if contents.isReadableByAll,
+            [ConfigurationKey.databaseURL, .listenURL, .directoryURL].contains(where: {
+                contents.scalars[$0.rawValue].map(ConnectionString.hasPassword) ?? false
+            })
+        {
+            configuration.warnings.append(
+                "the configuration file holds a password and can be read by everyone: make it a credential, database-password, or "
+                    + "take that right away")
+        }
         try configuration.readCredentials(Credentials(environment: environment))
         return configuration
     }
@@ -102,7 +123,8 @@ struct ServiceConfiguration {
             if let key = keys[word] {
                 if !value.isEmpty { values[key] = value }
             } else if !others.contains(word) {
-                throw ConfigurationFault("there is no environment variable \(name); see the README for those there are")
+                throw ConfigurationFault(
+                    "there is no environment variable \(name); man adminexport.yaml has those there are")
             }
         }
         return values
@@ -140,7 +162,7 @@ extension ServiceConfiguration {
             guard let text = text(key) else { return }
             guard let duration = Duration(configured: text), range.contains(duration) else {
                 throw ConfigurationFault(
-                    "\(key.rawValue) is \"\(text)\", but has to be a number and ms, s, m, h or d, from \(range.lowerBound) to \(range.upperBound)"
+                    "\(key.rawValue) is \"\(text)\", but has to be a number and ms, s, m, h or d, from \(range.lowerBound.configured) to \(range.upperBound.configured)"
                 )
             }
             value = duration
@@ -207,6 +229,15 @@ extension ServiceConfiguration {
 }
 
 extension Duration {
+    /// In the greatest unit that gives a whole number, as it is configured.
+    fileprivate var configured: String {
+        for (suffix, unit) in [("d", 86_400), ("h", 3_600), ("m", 60)] as [(String, Int64)]
+        where components.seconds > 0 && components.seconds % unit == 0 {
+            return "\(components.seconds / unit)\(suffix)"
+        }
+        return "\(components.seconds)s"
+    }
+
     /// `500ms`, `12s`, `30m`, `12h`, `7d`.
     init?(configured text: String) {
         let units: [(String, Duration)] = [

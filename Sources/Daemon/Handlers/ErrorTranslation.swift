@@ -32,19 +32,28 @@ struct ErrorTranslation: Sendable {
             return RPCError(
                 .overloaded, "Too many workbooks are being fetched now. Try again in a moment, or use export.read.",
                 retryable: true)
-        case let error as ArchiveError where error.isOutOfDescriptors:
-            logger.error("No descriptor is left to open an archive")
-            return RPCError(
-                .overloaded, "The service has no descriptor left for the file. Try again in a moment.", retryable: true)
-        case let error as ArchiveError:
-            logger.error("An archive cannot be read", metadata: ["error": "\(error)"])
-            return RPCError(
-                .unavailable, "The file cannot be read now. Ask the operators.",
-                retryable: error.code != .damaged, details: [("reason", .text("storage"))])
+        case let error as UnreadableArchive:
+            return archive(error, logger)
         default:
             logger.error("A request failed", metadata: ["error": "\(error)"])
             return .internalError
         }
+    }
+
+    private func archive(_ error: UnreadableArchive, _ logger: Logger) -> RPCError {
+        if error.fault.isOutOfDescriptors {
+            logger.error("No descriptor is left to open an archive")
+            return RPCError(
+                .overloaded, "The service has no descriptor left for the file. Try again in a moment.", retryable: true)
+        }
+        logger.error("An archive cannot be read", metadata: ["job": "\(error.job)", "error": "\(error.fault)"])
+        let isLost = [.missing, .damaged].contains(error.fault.code)
+        return RPCError(
+            .unavailable,
+            isLost
+                ? "The file is lost or damaged. Start a new export, and tell the operators."
+                : "The file cannot be read now. Ask the operators.",
+            retryable: !isLost, details: [("reason", .text("storage"))])
     }
 
     private static func directory(_ error: DirectoryError, _ logger: Logger) -> RPCError {

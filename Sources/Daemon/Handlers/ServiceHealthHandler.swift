@@ -51,12 +51,13 @@ actor HealthProbe {
         } catch {
             return ServiceHealth.Result(
                 status: .unavailable, database: "unavailable", queued: nil, running: nil, oldestQueuedMs: nil, workers: nil,
-                paused: nil, schemaVersion: nil, freeBytes: nil, storage: "unknown")
+                slots: nil, draining: nil, paused: nil, schemaVersion: nil, freeBytes: nil, storage: "unknown")
         }
-        let isWorking = depth.workers > 0 && storage == "ok" && !depth.isPaused
+        let isWorking = depth.workers > depth.draining && storage == "ok" && !depth.isPaused
         return ServiceHealth.Result(
             status: isWorking ? .ok : .degraded, database: "ok", queued: depth.queued, running: depth.running,
-            oldestQueuedMs: depth.oldestQueuedMilliseconds, workers: depth.workers, paused: depth.isPaused,
+            oldestQueuedMs: depth.oldestQueuedMilliseconds, workers: depth.workers, slots: depth.slots,
+            draining: depth.draining, paused: depth.isPaused,
             schemaVersion: depth.schemaVersion, freeBytes: free, storage: storage)
     }
 

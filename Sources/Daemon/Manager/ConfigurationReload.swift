@@ -11,6 +11,8 @@ struct ConfigurationReload: Service {
     let manager: ServiceManager
     let status: ServiceStatus
     let load: @Sendable () throws -> ServiceConfiguration
+    /// What the process was started with.
+    let started: ServiceConfiguration
     /// Puts it in force, all or nothing.
     let apply: @Sendable (ServiceConfiguration) throws -> Void
     let logger: Logger
@@ -19,9 +21,13 @@ struct ConfigurationReload: Service {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
             manager.reloading(status: "Reading the configuration again")
             do {
-                try apply(load())
-                status.configurationFault(nil)
-                logger.notice("The configuration is in force")
+                let configuration = try load()
+                try apply(configuration)
+                let waiting = configuration.changes(from: started).joined(separator: ", ")
+                status.configurationTaken(restartFor: waiting.isEmpty ? nil : waiting)
+                logger.notice(
+                    "The configuration is in force",
+                    metadata: waiting.isEmpty ? nil : ["but after a restart only": "\(waiting)"])
             } catch {
                 status.configurationFault("\(error)")
                 logger.error("The configuration was not taken", metadata: ["error": "\(error)"])

@@ -142,7 +142,8 @@ final class Acceptor: Sendable {
     private func tellRefusal(_ reason: String, _ peer: PeerIdentity?) {
         metrics.refusedConnection()
         guard let missed = refusals.withLock({ $0.admit(at: .now) }) else { return }
-        var metadata: Logger.Metadata = ["reason": "\(reason)", "more of them since the last line": "\(missed)"]
+        var metadata: Logger.Metadata = ["reason": "\(reason)"]
+        if missed > 0 { metadata["more of them since the last line"] = "\(missed)" }
         if let peer { metadata["uid"] = "\(peer.uid)" }
         logger.notice("Refused a connection", metadata: metadata)
     }

@@ -79,7 +79,7 @@ final class Session: Sendable {
         let whom = tenant == "*" ? "the service as a whole" : "the tenant \(RPCError.excerpt(tenant))"
         return RPCError(
             .permissionDenied,
-            "You may not act for \(whom): that takes the grant \(grant.rawValue). \(whoami) \(remedy)",
+            "You may not act for \(whom): that takes the grant \(grant.rawValue)\(tenant == "*" ? " for all tenants (\"*\")" : ""). \(whoami) \(remedy)",
             details: [("reason", .text("caller-not-allowed")), ("grant", .text(grant.rawValue))])
     }
 

@@ -132,7 +132,7 @@ struct Assembly {
         services += [server, MemoryTrim(server: server)]
         services.append(
             ConfigurationReload(
-                manager: manager, status: status, load: reload,
+                manager: manager, status: status, load: reload, started: configuration,
                 apply: { [settings, level] configuration in
                     let policy = try CallerPolicy(configuration.callers)
                     settings.apply(configuration)
@@ -160,7 +160,7 @@ struct Assembly {
         logger.notice("Working", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
         let report = ManagerReport(manager: manager, status: status, loop: nil, sincePulse: { crew.worker.pulse.age })
         let reload = ConfigurationReload(
-            manager: manager, status: status, load: reload,
+            manager: manager, status: status, load: reload, started: configuration,
             apply: { [settings, level] configuration in
                 settings.apply(configuration)
                 level.level = configuration.logLevel
@@ -211,7 +211,12 @@ struct Assembly {
                 fault = fault ?? found
             }
         }
-        if able.isEmpty, let fault { throw fault }
+        if able.isEmpty, fault != nil {
+            throw ConfigurationFault(
+                "the database login may assume neither \(DatabaseRole.api), which serving takes, nor \(DatabaseRole.worker), "
+                    + "which making exports takes: run adminexportd migrate with --api-login or --worker-login, or grant it one"
+            )
+        }
         return able
     }
 

@@ -101,10 +101,22 @@ struct DatabaseGate: Service {
         }
     }
 
+    /// What to do about it.
+    static func hint(_ error: PostgresError) -> String {
+        switch error.sqlState {
+        case "3D000": ". Create it, or name another in database.url"
+        case "28000":
+            ". The login is that of the system's user where database.url names none; adminexportd migrate creates it with "
+                + "--api-login and --worker-login, as adminexport-migrate.service does"
+        case "28P01": ". Check the password: the credential database-password, or database.url"
+        default: ""
+        }
+    }
+
     /// What PostgreSQL said when it refused the connection names users and databases, which the operator needs.
     private static func sentence(_ error: PostgresError) -> String {
         switch error.code {
-        case .refused, .invalidConnectionString: "the database refused the connection: \(error.message)"
+        case .refused, .invalidConnectionString: "the database refused the connection: \(error.message)\(hint(error))"
         default: "the database cannot be used: \(error.debugDescription)"
         }
     }

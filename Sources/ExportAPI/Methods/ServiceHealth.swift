@@ -22,6 +22,10 @@ public enum ServiceHealth: Method {
         public let oldestQueuedMs: Int?
         /// Workers that have been heard of in the last half minute.
         public let workers: Int?
+        /// Jobs that those workers run at a time.
+        public let slots: Int?
+        /// Those of the workers that take no more jobs.
+        public let draining: Int?
         /// No worker takes a job until the queue is resumed.
         public let paused: Bool?
         /// Of the database.
@@ -33,7 +37,7 @@ public enum ServiceHealth: Method {
 
         public init(
             status: Status, database: String, queued: Int?, running: Int?, oldestQueuedMs: Int?, workers: Int?,
-            paused: Bool?, schemaVersion: Int?, freeBytes: Int?, storage: String
+            slots: Int?, draining: Int?, paused: Bool?, schemaVersion: Int?, freeBytes: Int?, storage: String
         ) {
             self.status = status
             self.database = database
@@ -41,6 +45,8 @@ public enum ServiceHealth: Method {
             self.running = running
             self.oldestQueuedMs = oldestQueuedMs
             self.workers = workers
+            self.slots = slots
+            self.draining = draining
             self.paused = paused
             self.schemaVersion = schemaVersion
             self.freeBytes = freeBytes
@@ -52,10 +58,12 @@ public enum ServiceHealth: Method {
                 "status", .oneOf(["ok", "degraded", "unavailable"]),
                 "degraded: exports are taken but not made, or files are not given out. unavailable: no database."),
             .init("database", .text, "ok or unavailable."),
-            .init("queued", .count, "Jobs that wait; absent without a database, as are the next six.", required: false),
+            .init("queued", .count, "Jobs that wait; absent without a database, as are the next eight.", required: false),
             .init("running", .count, "Jobs that run.", required: false),
             .init("oldestQueuedMs", .count, "How long the oldest job has waited; absent where none does.", required: false),
             .init("workers", .count, "Workers that have been heard of in the last half minute.", required: false),
+            .init("slots", .count, "Jobs that those run at a time.", required: false),
+            .init("draining", .count, "Those of them that take no more jobs.", required: false),
             .init(
                 "paused", .boolean, "The queue stands still until service.resume; absent without a database.",
                 required: false),
@@ -69,7 +77,8 @@ public enum ServiceHealth: Method {
         Example<Self>(
             "All is well", NoMembers(),
             .init(
-                status: .ok, database: "ok", queued: 0, running: 0, oldestQueuedMs: nil, workers: 1, paused: false,
+                status: .ok, database: "ok", queued: 0, running: 0, oldestQueuedMs: nil, workers: 1, slots: 1, draining: 0,
+                paused: false,
                 schemaVersion: 3, freeBytes: 41_000_000_000, storage: "ok"))
     ]
 }

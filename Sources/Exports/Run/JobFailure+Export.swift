@@ -16,7 +16,9 @@ extension JobFailure {
         case let error as PostgresError where error.sqlState.map { $0.hasPrefix("42") } ?? false:
             self.init(
                 kind: "source-invalid",
-                message: "The directory cannot be read as the service expects it (SQLSTATE \(error.sqlState ?? "")). "
+                // Of this class the server's words are names of relations and columns.
+                message: "The directory cannot be read as the service expects it: "
+                    + "\(error.serverMessage ?? "SQLSTATE \(error.sqlState ?? "")"). "
                     + "Ask the operators to run adminexportd check-config.")
         case let error as ArchiveError where error.code == .storageFull:
             self.init(

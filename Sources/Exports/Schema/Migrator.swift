@@ -193,7 +193,7 @@ package struct Migrator: Sendable {
         do {
             installed = try await Self.installed(on: connection)
         } catch let error as PostgresError where error.sqlState == SQLState.insufficientPrivilege {
-            throw SchemaError.roleMissing("adminexport_api and adminexport_worker")
+            throw SchemaError.grantsMissing
         }
         guard let installed, installed.version >= version else { throw SchemaError.missing }
         guard installed.oldestBinary <= version, installed.version <= version + 1 else {
@@ -207,6 +207,7 @@ package struct Migrator: Sendable {
             let found = try await connection.query(
                 Query("find-role", "SELECT 1 AS found FROM pg_roles WHERE rolname = $1", [.text(role)]))
             guard !found.isEmpty else { throw SchemaError.missing }
+            guard role != DatabaseRole.owner else { throw SchemaError.notOwner }
             let login: String? = try await connection.query(Query("login", "SELECT current_user::text AS login"))
                 .first?.decode("login")
             throw SchemaError.roleMissing("GRANT \(role) TO \"\(login ?? "the login")\"")
@@ -236,13 +237,17 @@ package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
     package var isOfAMigration: Bool {
         switch self {
         case .missing, .roleMissing: true
-        case .tooNew, .directory: false
+        case .tooNew, .directory, .grantsMissing, .notOwner: false
         }
     }
 
     case missing
     case tooNew(Int)
     case roleMissing(String)
+    /// The roles are there, and what they may is not: a database that was restored without them.
+    case grantsMissing
+    /// What only the schema's owner may do.
+    case notOwner
     /// What PostgreSQL says: names of relations and columns.
     case directory(String)
 
@@ -252,6 +257,10 @@ package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
             "the database has no schema of this version: run adminexportd migrate"
         case .tooNew(let version):
             "the database has schema version \(version), and this program is for version \(Migrator.version): install a newer adminexport"
+        case .grantsMissing:
+            "the service's roles may not read its own schema, as after a restore without the roles: restore it again, now that they are there"
+        case .notOwner:
+            "that takes a member of \(DatabaseRole.owner): run this as one, such as the user postgres"
         case .directory(let fault):
             "the service cannot be granted the directory's columns (\(fault)): check the views, and who owns them"
         case .roleMissing(let grant):

@@ -1,4 +1,4 @@
-internal import Archive
+package import Archive
 private import Crypto
 package import Directory
 package import Jobs
@@ -195,13 +195,15 @@ package struct ExportService: Sendable {
     ///
     /// - Parameter isFirst: the first read of this job by the caller's connection, which is written to the audit trail.
     /// - Throws: ``DirectoryError/denied(_:)`` where the actor may not export any more or sees less than the file holds,
-    ///   which is written to the audit trail; ``JobsError``; ``ArchiveError``; ``PostgresError``.
+    ///   which is written to the audit trail; ``JobsError``; ``UnreadableArchive``; ``PostgresError``.
     package func read(
         _ caller: Caller, job id: JobID, offset: Int, length: Int, isFirst: Bool
     ) async throws -> Part {
         let (_, name, facts) = try await permitted(caller, id, isAudited: isFirst)
         // A file of another installation, or none because nothing is mounted, is not given out as this one's.
-        return try await disk.read(name, offset: offset, length: length, facts: facts)
+        return try await Self.reading(id) {
+            try await disk.read(name, offset: offset, length: length, facts: facts)
+        }
     }
 
     /// What ``open(_:job:as:)`` gives.
@@ -219,13 +221,25 @@ package struct ExportService: Sendable {
     package func open(_ caller: Caller, job id: JobID, as form: Form) async throws -> (job: Job, file: OpenedFile) {
         let offset = if case .content(let offset) = form { offset } else { 0 }
         let (job, name, facts) = try await permitted(caller, id, from: offset, isAudited: true)
-        let file =
+        let file = try await Self.reading(id) {
             switch form {
             case .content(let offset):
                 try await disk.pipe(name, from: offset, for: caller.peer.uid, facts: facts, transfers: transfers)
             case .archive: try await disk.file(name, facts: facts)
             }
+        }
         return (job, file)
+    }
+
+    /// Says whose archive it is that cannot be read.
+    private static func reading<Result: Sendable>(
+        _ job: JobID, _ body: () async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await body()
+        } catch let error as ArchiveError {
+            throw UnreadableArchive(job: job, fault: error)
+        }
     }
 
     /// The actor's finished job, and where its file is, if they may have that now.
@@ -275,4 +289,10 @@ package struct ExportService: Sendable {
             throw error
         }
     }
+}
+
+/// A finished job's archive cannot be read.
+package struct UnreadableArchive: Error, Sendable {
+    package let job: JobID
+    package let fault: ArchiveError
 }

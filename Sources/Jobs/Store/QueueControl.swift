@@ -19,6 +19,8 @@ package struct QueueControl: Sendable {
         package let workersByStorage: [String: Int]
         /// Jobs that they run at a time.
         package let slots: Int
+        /// Those of them that take no more jobs.
+        package let draining: Int
         package let schemaVersion: Int
     }
 
@@ -32,6 +34,7 @@ package struct QueueControl: Sendable {
                     (SELECT (extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::bigint FROM adminexport.job
                      WHERE state = 'queued') AS oldest,
                     count(w.id) AS workers, coalesce(sum(w.slots), 0)::bigint AS slots,
+                    count(w.id) FILTER (WHERE w.drain_requested) AS draining,
                     count(w.id) FILTER (WHERE w.storage = 'ok') AS ok, count(w.id) FILTER (WHERE w.storage = 'full') AS full,
                     count(w.id) FILTER (WHERE w.storage = 'failed') AS failed,
                     count(w.id) FILTER (WHERE w.storage = 'wrong-store') AS wrong, min(w.storage) FILTER (WHERE w.storage <> 'ok') AS storage,
@@ -47,7 +50,8 @@ package struct QueueControl: Sendable {
             workersByStorage: [
                 "ok": try row.decode("ok"), "full": try row.decode("full"), "failed": try row.decode("failed"),
                 "wrong-store": try row.decode("wrong"),
-            ], slots: try row.decode("slots"), schemaVersion: try row.decode("version"))
+            ], slots: try row.decode("slots"), draining: try row.decode("draining"),
+            schemaVersion: try row.decode("version"))
     }
 
     /// What all workers that there are and have been have done, by name; see ``WorkerCounters``.

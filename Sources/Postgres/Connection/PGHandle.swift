@@ -101,7 +101,19 @@ struct PGHandle: ~Copyable {
         }
         let host = PQhost(raw).map { String(cString: $0) } ?? ""
         let place = host.hasPrefix("/") ? "the socket in \(host)" : "its host"
-        return PostgresError(.unreachable, "PostgreSQL cannot be reached at \(place)", serverMessage: text)
+        return PostgresError(
+            .unreachable, "PostgreSQL cannot be reached at \(place)\(cause(text).map { ": \($0)" } ?? "")",
+            serverMessage: text)
+    }
+
+    /// What libpq says after the host's name and port, which stand in the URL and may be a piece of a password that was not escaped.
+    static func cause(_ text: String) -> String? {
+        let causes = text.split(separator: ";").compactMap { line -> String? in
+            if let failed = line.firstRange(of: "failed: ") { return String(line[failed.upperBound...]) }
+            return line.firstMatch(of: /could not translate host name ".*" to address: (.*)/)
+                .map { "its name cannot be resolved: \($0.1)" }
+        }
+        return causes.isEmpty ? nil : causes.joined(separator: "; ")
     }
 
     /// Waits for the descriptor. False at the deadline.
