@@ -150,5 +150,6 @@ deb: build-requirements
 
 # The package on a real systemd, booted in a container over this machine's root; root is needed.
 systemd-test: $(if $(filter .build/release,$(BIN_DIR)),static)
-	@Scripts/install-requirements.sh systemd-container lintian mandoc bash-completion zsh fish prometheus $(run_packages) debhelper dpkg-dev pkg-config
+	@Scripts/install-requirements.sh systemd-container lintian mandoc bash-completion zsh fish prometheus $(run_packages) debhelper dpkg-dev pkg-config \
+	    || { echo '1..0 # SKIP what the test needs cannot be installed'; exit 77; }
 	@BIN_DIR=$(if $(filter .build/release,$(BIN_DIR)),.build-static/release,$(BIN_DIR)) Tests/Systemd/systemd_test.py $(SYSTEMD_ARGUMENTS)

@@ -487,6 +487,12 @@ def upgrade(machine, debs):
     pid = machine.show("adminexport-worker@1", "MainPID")["MainPID"]
     told = machine.run("dpkg -i /root/adminexport.deb /root/next.deb").stdout
     check(machine.show("adminexport-worker@1", "MainPID")["MainPID"] not in (pid, "0"), told)
+    # What is stopped migrates when it is started next.
+    machine.run("systemctl stop adminexport.target adminexport.service; dpkg -i /root/adminexport.deb")
+    check(machine.show("adminexport-migrate", "ActiveState")["ActiveState"] == "inactive", "it would not migrate")
+    check(machine.show("adminexport.socket", "ActiveState")["ActiveState"] == "inactive", "what was stopped was started")
+    machine.run("systemctl start adminexport.target")
+    is_well(machine)
     # Where the new ones want another, those of before go on, and somebody is told.
     machine.run("systemctl mask adminexport-migrate.service; echo '0.0.9 (schema 1)' > /run/adminexport-upgrade-from; "
                 "cp /lib/systemd/system/adminexport.socket /run/adminexport-upgrade")
@@ -494,6 +500,9 @@ def upgrade(machine, debs):
     told = machine.run("dpkg -i /root/next.deb").stdout
     check("programs of before go on running" in told, told)
     check({unit: machine.show(unit, "MainPID")["MainPID"] for unit in UNITS[1:]} == pids, "they were restarted")
+    # Nor is that forgotten at the next time.
+    told = machine.run("dpkg -i /root/next.deb").stdout
+    check("programs of before go on running" in told, told)
     machine.run("systemctl unmask adminexport-migrate.service")
     # A migration that fails, of a unit that does not run just then, keeps them too.
     machine.run("echo '0.0.9 (schema 1)' > /run/adminexport-upgrade-from; cp /lib/systemd/system/adminexport.socket /run/adminexport-upgrade; "

@@ -13,6 +13,9 @@ struct MetricsCommand: AsyncParsableCommand {
             not answer. Figures that node_exporter has of its own, process_…, are left out.
             """)
 
+    /// Of a file's writer: whoever runs it again and again does not wait for long.
+    private static let patience: Duration = .seconds(10)
+
     @OptionGroup var service: ServiceOptions
 
     @Option(help: ArgumentHelp("Write them to this file instead, such as DIRECTORY/adminexport.prom.", valueName: "path"))
@@ -33,7 +36,7 @@ struct MetricsCommand: AsyncParsableCommand {
     /// A file that stays as it was would say that all is well for as long as it lies there.
     private func keep(_ path: String) async throws {
         do {
-            let metrics = try await service.connect().call(ServiceMetrics.self, NoMembers())
+            let metrics = try await service.connect().call(ServiceMetrics.self, NoMembers(), timeout: Self.patience)
             try Self.replace(path, PrometheusText.up(true) + PrometheusText.convert(openMetrics: metrics.body))
         } catch let error as ClientError {
             try Self.replace(path, PrometheusText.up(false))

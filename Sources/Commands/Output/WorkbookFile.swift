@@ -60,7 +60,7 @@ struct WorkbookFile: ~Copyable {
     /// - Throws: ``CommandFailure`` where there is something that may not be replaced.
     static func checkFree(_ path: String, replacing: Bool) throws {
         guard !path.isEmpty else { throw CommandFailure(status: .usage, message: "the file's name is empty") }
-        guard access(folder(of: path), W_OK | X_OK) == 0 else { throw failure(path) }
+        guard access(folder(of: replacing ? resolved(path) : path), W_OK | X_OK) == 0 else { throw failure(path) }
         var status = stat()
         if replacing {
             guard stat(path, &status) == 0 else {

@@ -17,8 +17,12 @@ struct CheckConfigCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFaults {
-            let able = try await Assembly(common.load([.archives: archives])).check()
-            print("The configuration works. This login can \(able.joined(separator: " and ")).")
+            let ability = try await Assembly(common.load([.archives: archives])).check()
+            print("The configuration works. This login can \(ability.commands.joined(separator: " and ")).")
+            if ability.commands == ["serve"] {
+                print("Without workers, that is: workers is 0 for it, and others make the exports.")
+            }
+            for fault in ability.faults { print("What it cannot do: \(fault)") }
         }
     }
 }

@@ -187,10 +187,15 @@ struct Assembly {
         pool.figures.isAnswering ? [] : ["the database cannot be reached"]
     }
 
-    /// The checks of `check-config`; throws what is wrong.
-    ///
-    /// - Returns: what this login can do: `serve`, `work`, or both. An installation keeps the two apart.
-    func check() async throws -> [String] {
+    /// What `check-config` has found: the commands that this login can run, and why not the other.
+    struct Ability {
+        var commands: [String] = []
+        var faults: [String] = []
+    }
+
+    /// The checks of `check-config`; throws what is wrong. An installation keeps the logins of the two commands apart, so one is
+    /// enough.
+    func check() async throws -> Ability {
         try FileSystem.checkArchives(configuration.archives, writing: false)
         _ = try CallerPolicy(configuration.callers)
         let pools = pools(workers: 1)
@@ -198,26 +203,27 @@ struct Assembly {
             DatabaseGate(
                 jobs: pools.api, directory: pools.directory, contract: contract, roles: [role], logger: logger)
         }
-        var able: [String] = []
-        var fault: ConfigurationFault?
+        var ability = Ability()
         for (role, command) in [(DatabaseRole.api, "serve"), (DatabaseRole.worker, "work")] {
             do {
                 try await gate(role).check()
-                if role == DatabaseRole.worker, able.isEmpty {
+                if role == DatabaseRole.worker {
                     try FileSystem.checkArchives(configuration.archives, writing: true)
                 }
-                able.append(command)
-            } catch let found as ConfigurationFault where found.isAboutRole {
-                fault = fault ?? found
+                ability.commands.append(command)
+            } catch let fault as ConfigurationFault {
+                // Whoever serves without workers needs no right to write archives either.
+                guard fault.isAboutRole || role == DatabaseRole.worker && !ability.commands.isEmpty else { throw fault }
+                ability.faults.append("\(command): \(fault)")
             }
         }
-        if able.isEmpty, fault != nil {
+        guard !ability.commands.isEmpty else {
             throw ConfigurationFault(
                 "the database login may assume neither \(DatabaseRole.api), which serving takes, nor \(DatabaseRole.worker), "
                     + "which making exports takes: run adminexportd migrate with --api-login or --worker-login, or grant it one"
             )
         }
-        return able
+        return ability
     }
 
     /// Runs `prune`: what workers do with files and rows as time passes, until nothing is left to do.

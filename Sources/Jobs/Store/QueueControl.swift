@@ -31,8 +31,8 @@ package struct QueueControl: Sendable {
                 """
                 SELECT (SELECT count(*) FROM adminexport.job WHERE state = 'queued') AS queued,
                     (SELECT count(*) FROM adminexport.job WHERE state = 'running') AS running,
-                    (SELECT (extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::bigint FROM adminexport.job
-                     WHERE state = 'queued') AS oldest,
+                    (SELECT (extract(epoch FROM clock_timestamp() - min(greatest(created_at, run_after))) * 1000)::bigint
+                     FROM adminexport.job WHERE state = 'queued' AND run_after <= clock_timestamp()) AS oldest,
                     count(w.id) AS workers, coalesce(sum(w.slots), 0)::bigint AS slots,
                     count(w.id) FILTER (WHERE w.drain_requested) AS draining,
                     count(w.id) FILTER (WHERE w.storage = 'ok') AS ok, count(w.id) FILTER (WHERE w.storage = 'full') AS full,

@@ -6,6 +6,7 @@ package final class Drain: Sendable {
 
     private let budget: Duration
     private let isOver = Atomic(false)
+    private let began = Mutex<ContinuousClock.Instant?>(nil)
 
     /// - Parameter budget: after which jobs are handed back to the queue. What is nearly done is sooner finished than begun anew.
     package init(budget: Duration) {
@@ -17,9 +18,22 @@ package final class Drain: Sendable {
         isOver.store(true, ordering: .releasing)
     }
 
+    private func begin() -> ContinuousClock.Instant {
+        began.withLock { began in
+            let since = began ?? .now
+            began = since
+            return since
+        }
+    }
+
+    /// When the budget, and some time more, is used up; nil before anybody was told to stop.
+    func end(and extra: Duration) -> ContinuousClock.Instant? {
+        began.withLock { $0 }.map { $0 + budget + extra }
+    }
+
     /// Waits until the budget is used up, or somebody is in a hurry.
     func wait() async throws {
-        let end = ContinuousClock.now + budget
+        let end = begin() + budget
         while !isOver.load(ordering: .acquiring), ContinuousClock.now < end {
             try await Task.sleep(for: min(Self.glance, ContinuousClock.now.duration(to: end)))
         }

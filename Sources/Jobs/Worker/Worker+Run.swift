@@ -114,8 +114,8 @@ extension Worker {
     /// How long the end of an attempt is tried to be written down after the lease is over; then whoever claims next has taken
     /// the job back long ago.
     private static let patience: Duration = .seconds(60)
-    /// The same for a process that has been told to stop.
-    private static let stopPatience: Duration = .seconds(5)
+    /// The same for a process that has been told to stop, after what its ``Drain`` gives it: within what the process has then.
+    private static let stopPatience: Duration = .seconds(12)
 
     /// Writes the end down, again and again while the database is away.
     ///
@@ -123,7 +123,6 @@ extension Worker {
     /// unchanged nobody else has had the job, and no crash is counted.
     private func write(_ job: ClaimedJob, _ wanted: LeaseStore.End, _ lease: LeaseClock, logger: Logger) async {
         var backoff = Backoff(cap: .seconds(1))
-        var stopped: ContinuousClock.Instant?
         while true {
             do {
                 if wanted.needsLease, !lease.isOver, let state = try await ended(job, wanted) {
@@ -134,9 +133,8 @@ extension Worker {
                 }
                 return
             } catch {
-                if stopped == nil, isStopping { stopped = .now }
                 let patience = min(
-                    lease.until + Self.patience, stopped.map { $0 + Self.stopPatience } ?? .now + Self.patience)
+                    lease.until + Self.patience, drain.end(and: Self.stopPatience) ?? .now + Self.patience)
                 guard error is PostgresError, ContinuousClock.now < patience else {
                     // The lease runs out, and whoever claims next takes the job back.
                     logger.error("Cannot write the end down", metadata: ["end": "\(wanted.name)", "error": "\(error)"])
