@@ -19,10 +19,7 @@ struct CheckConfigCommand: AsyncParsableCommand {
         try await reportingFaults {
             let ability = try await Assembly(common.load([.archives: archives])).check()
             print("The configuration works. This login can \(ability.commands.joined(separator: " and ")).")
-            if ability.commands == ["serve"] {
-                print("Without workers, that is: workers is 0 for it, and others make the exports.")
-            }
-            for fault in ability.faults { print("What it cannot do: \(fault)") }
+            for fault in ability.faults { print("It cannot \(fault).") }
         }
     }
 }

@@ -214,7 +214,10 @@ struct Assembly {
             } catch let fault as ConfigurationFault {
                 // Whoever serves without workers needs no right to write archives either.
                 guard fault.isAboutRole || role == DatabaseRole.worker && !ability.commands.isEmpty else { throw fault }
-                ability.faults.append("\(command): \(fault)")
+                ability.faults.append(
+                    fault.isAboutRole
+                        ? "\(command): that takes the role \(role), which another login has where the two are kept apart"
+                        : "\(command): \(fault)")
             }
         }
         guard !ability.commands.isEmpty else {
