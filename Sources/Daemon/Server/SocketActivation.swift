@@ -10,6 +10,7 @@ final class SocketActivation: Sendable {
     /// How long those are told who come while the process cannot serve. The manager starts it anew for whoever comes later, and so
     /// not more often than this.
     private static let patience: Duration = .seconds(2)
+    private static let mostTold = 256
     /// The same, in seconds, where the sockets themselves are wrong, and whoever waits at them cannot be told.
     private static let pause: UInt32 = 2
 
@@ -59,10 +60,20 @@ final class SocketActivation: Sendable {
             RPCError(
                 .unavailable, "The service is not set up. Ask the operators: its journal says what is missing.",
                 retryable: true))
+        // Closed at once, whoever is still writing a request would hear of a broken pipe instead.
+        var told: [Int32] = []
+        defer { told.forEach { close($0) } }
         let end = ContinuousClock.now + Self.patience
         while ContinuousClock.now < end, wait(spare, ContinuousClock.now.duration(to: end)) {
             let caller = accept(spare, nil, nil)
-            if caller >= 0 { Acceptor.refuse(caller, line) } else { usleep(10_000) }
+            guard caller >= 0 else {
+                usleep(10_000)
+                continue
+            }
+            _ = send(caller, line, line.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            shutdown(caller, Int32(SHUT_WR))
+            told.append(caller)
+            if told.count > Self.mostTold { close(told.removeFirst()) }
         }
     }
 
