@@ -283,7 +283,10 @@ import Testing
                 _ = try await running(service)
                 service.process.terminate()
                 if isHurried {
-                    try await Task.sleep(for: .milliseconds(300))
+                    // Its socket goes when it has begun to stop.
+                    try await eventually("it has been told to stop") {
+                        !FileManager.default.fileExists(atPath: service.socket)
+                    }
                     service.process.terminate()
                 }
                 service.process.waitUntilExit()

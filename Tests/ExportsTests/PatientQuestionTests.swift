@@ -22,10 +22,10 @@ import Testing
 
     @Test("Nobody waits for ever, one question hangs and no second is put beside it, and afterwards all is as before")
     func patience() async throws {
-        let question = PatientQuestion()
+        let question = PatientQuestion<Void>()
         let gate = Gate()
         for _ in 0..<3 {
-            await #expect(throws: PatientQuestion.NoAnswer.self) {
+            await #expect(throws: NoAnswer.self) {
                 try await question.ask(atMost: .milliseconds(5)) { await gate.wait() }
             }
         }

@@ -32,7 +32,6 @@ UNITS = ("adminexport.socket", "adminexport.service", "adminexport-worker@1.serv
 ENVIRONMENT = "export ADMINEXPORT_TENANT=acme ADMINEXPORT_AS=owner@acme.example; "
 
 scenarios = []
-notes = []
 
 
 def scenario(function):
@@ -704,7 +703,8 @@ def main():
             return False
 
     with tempfile.TemporaryDirectory(prefix="adminexport-debs.") as folder:
-        build(options.deb or folder) if not options.deb else None
+        if not options.deb:
+            build(folder)
         debs = sorted(pathlib.Path(options.deb or folder).glob("adminexport_*.deb"), key=lambda path: "+next" in path.name)
         check(len(debs) >= 2, "two versions of the package are needed")
         chosen = [s for s in scenarios if options.only in s.__name__ or s.__name__ in ("install", "use")]

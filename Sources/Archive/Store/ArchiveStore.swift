@@ -79,12 +79,7 @@ package struct ArchiveStore: Sendable {
 
     // MARK: Space
 
-    /// Bytes that may still be written; 0 where no file can be made any more, for want of inodes.
-    package func freeSpace() throws -> Int {
-        try space().free
-    }
-
-    /// Bytes that may still be written, and those of the file system.
+    /// Bytes that may still be written, 0 where no file can be made any more, for want of inodes; and those of the file system.
     package func space() throws -> (free: Int, size: Int) {
         var status = statvfs()
         guard statvfs(root.string, &status) == 0 else {

@@ -31,9 +31,7 @@ struct DemoDataCommand: AsyncParsableCommand {
     func run() async throws {
         try await reportingFaults {
             let configuration = try common.load().configuration
-            var options = ConnectionOptions(connectionString: configuration.databaseURL)
-            options.password = configuration.databasePassword
-            options.applicationName = "adminexportd demo-data"
+            var options = configuration.options(for: .jobs, as: "demo-data")
             options.statementTimeout = .seconds(3_600)
             let connection = try await PostgresConnection.connect(options)
             try await Migrator.checkRoles([DatabaseRole.owner], on: connection)

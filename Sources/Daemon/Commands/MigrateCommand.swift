@@ -35,9 +35,7 @@ struct MigrateCommand: AsyncParsableCommand {
     func run() async throws {
         try await reportingFaults {
             let configuration = try common.load().configuration
-            var options = ConnectionOptions(connectionString: configuration.databaseURL)
-            options.password = configuration.databasePassword
-            options.applicationName = "adminexportd migrate"
+            var options = configuration.options(for: .jobs, as: "migrate")
             options.statementTimeout = .seconds(600)
             let connection = try await PostgresConnection.connect(options)
             var request = Migrator.Request()

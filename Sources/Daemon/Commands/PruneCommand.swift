@@ -49,9 +49,7 @@ struct PruneCommand: AsyncParsableCommand {
     }
 
     private static func pruneAudit(before day: String, _ configuration: ServiceConfiguration) async throws {
-        var options = ConnectionOptions(connectionString: configuration.databaseURL)
-        options.password = configuration.databasePassword
-        options.applicationName = "adminexportd prune"
+        var options = configuration.options(for: .jobs, as: "prune")
         options.statementTimeout = .seconds(600)
         let connection = try await PostgresConnection.connect(options)
         try await Migrator.checkRoles([DatabaseRole.owner], on: connection)

@@ -12,10 +12,10 @@ private import SystemPackage
 struct ErrorTranslation: Sendable {
     let logger: Logger
 
-    func callAsFunction(_ error: any Error, in method: String, uid: UInt32?) -> RPCError {
+    func callAsFunction(_ error: any Error, in method: String, uid: UInt32) -> RPCError {
         var logger = logger
         logger[metadataKey: "method"] = "\(method)"
-        if let uid { logger[metadataKey: "uid"] = "\(uid)" }
+        logger[metadataKey: "uid"] = "\(uid)"
         switch error {
         case let error as DirectoryError:
             return Self.directory(error, logger)

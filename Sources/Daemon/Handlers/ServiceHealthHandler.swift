@@ -3,41 +3,19 @@ internal import ExportAPI
 internal import Exports
 internal import Jobs
 internal import JSONRPC
-private import Postgres
 
 struct ServiceHealthHandler: ResultHandler {
     typealias Called = ServiceHealth
     static let traits: MethodTraits = .control
 
-    let probe: HealthProbe
-
-    func handle(_ params: NoMembers, _ session: Session) async throws -> ServiceHealth.Result {
-        await probe.health()
-    }
-}
-
-/// Looks after the service's health for all who ask: one look at a time, and none where the last is fresh.
-actor HealthProbe {
-    private static let freshness: Duration = .milliseconds(250)
-
-    private let exports: ExportService
-    private var looking: Task<ServiceHealth.Result, Never>?
-    private var last: (health: ServiceHealth.Result, at: ContinuousClock.Instant)?
+    private let look: SharedLook<ServiceHealth.Result>
 
     init(exports: ExportService) {
-        self.exports = exports
+        look = SharedLook(freshFor: .milliseconds(250)) { await Self.look(at: exports) }
     }
 
-    func health() async -> ServiceHealth.Result {
-        if let looking { return await looking.value }
-        if let last, last.at.duration(to: .now) < Self.freshness { return last.health }
-        // On nobody's account: whoever comes first may have a long line of its own.
-        let task = Task { [exports] in await PostgresPool.withParty(0) { await Self.look(at: exports) } }
-        looking = task
-        let health = await task.value
-        looking = nil
-        last = (health, .now)
-        return health
+    func handle(_ params: NoMembers, _ session: Session) async throws -> ServiceHealth.Result {
+        await look.answer()
     }
 
     private static func look(at exports: ExportService) async -> ServiceHealth.Result {

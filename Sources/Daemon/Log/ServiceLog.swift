@@ -42,9 +42,9 @@ struct ServiceLog: LogHandler {
     }
 
     /// What ends the process, or is said before there is a logger.
-    static func fault(_ message: String, program: String = "adminexportd") {
+    static func fault(_ message: String) {
         if case .lines = destination {
-            writeLine("\(program): \(message)\n")
+            writeLine("adminexportd: \(message)\n")
         } else {
             write(message, [], .error, id: MessageCatalog.fault)
         }

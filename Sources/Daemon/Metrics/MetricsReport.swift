@@ -7,8 +7,6 @@ internal import Postgres
 struct MetricsReport {
     let server: ServerMetrics.Figures
     let process = ProcessFigures()
-    let connections: Int
-    let acceptedConnections: Int
     let transfers: Int
     let pools: PostgresPool.Figures
     /// nil where the database does not answer.
@@ -124,8 +122,8 @@ struct MetricsReport {
     }
 
     private func connections(_ text: inout OpenMetricsText) {
-        text.gauge("adminexport_connections", "Callers that are connected.", connections)
-        text.counter("adminexport_accepted_connections", "Callers that were let in.", acceptedConnections)
+        text.gauge("adminexport_connections", "Callers that are connected.", server.connections)
+        text.counter("adminexport_accepted_connections", "Callers that were let in.", server.acceptedConnections)
         text.counter("adminexport_refused_connections", "Callers over a limit.", server.refusedConnections)
         text.counter(
             "adminexport_stalled_connections", "Callers dropped because they did not read or did not finish a line.",

@@ -12,6 +12,9 @@ final class ServerMetrics: Sendable {
         /// Of requests whose length their caller does not choose. One more than the bounds: the last for those above all.
         var durations = [Int](repeating: 0, count: ServerMetrics.bounds.count + 1)
         var seconds = 0.0
+        /// That there are, and that were let in.
+        var connections = 0
+        var acceptedConnections = 0
         var refusedConnections = 0
         var stalledConnections = 0
         var openedWorkbooks = 0
@@ -37,6 +40,17 @@ final class ServerMetrics: Sendable {
             state.durations[Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count] += 1
             state.seconds += seconds
         }
+    }
+
+    func connected() {
+        state.withLock { state in
+            state.connections += 1
+            state.acceptedConnections += 1
+        }
+    }
+
+    func disconnected() {
+        state.withLock { $0.connections -= 1 }
     }
 
     func refusedConnection() {

@@ -25,13 +25,13 @@ final class Acceptor: Sendable {
     /// A pipe: the thread watches one end, and is woken by the other.
     private let wakeUp: (read: Int32, write: Int32)
     private let isStopping = Atomic(false)
-    /// The thread's own.
-    private let refusals = Mutex(LogThrottle())
+    private let refusals: ThrottledLog
 
     init(metrics: ServerMetrics, logger: Logger) {
         (connections, continuation) = AsyncStream.makeStream(of: Accepted.self, bufferingPolicy: .unbounded)
         self.logger = logger
         self.metrics = metrics
+        refusals = ThrottledLog("Refused a connection", level: .notice, logger: logger)
         var ends: [Int32] = [-1, -1]
         pipe(&ends)
         for end in ends {
@@ -138,14 +138,11 @@ final class Acceptor: Sendable {
         }
     }
 
-    /// Whoever connects again and again must not fill the log.
     private func tellRefusal(_ reason: String, _ peer: PeerIdentity?) {
         metrics.refusedConnection()
-        guard let missed = refusals.withLock({ $0.admit(at: .now) }) else { return }
         var metadata: Logger.Metadata = ["reason": "\(reason)"]
-        if missed > 0 { metadata["more of them since the last line"] = "\(missed)" }
         if let peer { metadata["uid"] = "\(peer.uid)" }
-        logger.notice("Refused a connection", metadata: metadata)
+        refusals.log(metadata)
     }
 
     /// Tells the peer why, as well as that can be done at once, and closes the descriptor.

@@ -58,9 +58,6 @@ final class SocketServer: Service {
     /// How many connections there have been that are no more.
     var endedConnections: Int { state.withLock { $0.nextID - $0.served.count } }
 
-    /// How many there are, and how many there have been in all.
-    var connections: (now: Int, ever: Int) { state.withLock { ($0.served.count, $0.nextID) } }
-
     /// Puts new rules in force. Connections that they treat otherwise than before are ended when what is in flight has been
     /// answered; others go on.
     func apply(_ policy: CallerPolicy) {
@@ -117,7 +114,9 @@ final class SocketServer: Service {
             return (state.nextID, connection, state.isStopping)
         }
         if isStopping { connection.stop(.shuttingDown) }
+        metrics.connected()
         await connection.serve(accepted.descriptor, on: group, dispatcher)
+        metrics.disconnected()
         state.withLock { state in
             state.served[id] = nil
             state.connections -= 1

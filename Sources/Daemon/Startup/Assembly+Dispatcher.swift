@@ -1,15 +1,20 @@
 internal import ExportAPI
 internal import Exports
 internal import JSONRPC
-private import Synchronization
+internal import Postgres
+private import Sockets
 
 extension Assembly {
-    /// What is served: every method that is described, each under observation.
+    /// What is served: every method that is described.
     func dispatcher(
-        _ exports: ExportService, _ probe: MetricsProbe, _ metrics: ServerMetrics
+        _ exports: ExportService, _ metrics: ServerMetrics, _ transfers: Transfers, _ pool: PostgresPool
     ) -> ServiceDispatcher {
         let translation = ErrorTranslation(logger: logger)
-        let observer = RequestObserver(metrics: metrics, translation: translation, logger: logger)
+        let observer = RequestObserver(metrics: metrics, logger: logger)
+        let reporting = ServiceMetricsHandler(exports: exports) { queue, disk in
+            MetricsReport(
+                server: metrics.figures, transfers: transfers.count, pools: pool.figures, queue: queue, disk: disk)
+        }
         let dispatcher = ServiceDispatcher(
             [
                 AuditListHandler(exports: exports).method,
@@ -19,26 +24,15 @@ extension Assembly {
                 ExportReadHandler(exports: exports, metrics: metrics).method,
                 ExportStartHandler(exports: exports).method, ExportUnwatchHandler().method,
                 ExportWaitHandler(exports: exports).method, ExportWatchHandler(exports: exports).method,
-                RPCDiscoverHandler().method, ServiceHealthHandler(probe: HealthProbe(exports: exports)).method,
+                RPCDiscoverHandler().method, ServiceHealthHandler(exports: exports).method,
                 ServiceDrainHandler(exports: exports).method, ServiceHoldHandler(exports: exports).method,
-                ServiceInfoHandler(settings: settings).method, ServiceMetricsHandler(probe: probe).method,
+                ServiceInfoHandler(settings: settings).method, reporting.method,
                 ServicePauseHandler(exports: exports).method, ServiceResumeHandler(exports: exports).method,
                 ServiceWorkersHandler(exports: exports).method,
-            ].map { observer.observing($0) }
-        ) { error, method in translation(error, in: method, uid: nil) }
+            ], answered: { call, error, duration in observer.answered(call, error, after: duration) }
+        ) { error, call in translation(error, in: call.method, uid: call.session.peer.uid) }
         precondition(
             dispatcher.names == MethodDescription.all.map(\.name).sorted(), "what is served is not what is described")
         return dispatcher
     }
-}
-
-/// How many callers are connected, for those who have to be there before the server is.
-final class Connections: Sendable {
-    private let source = Mutex<(@Sendable () -> (now: Int, ever: Int))?>(nil)
-
-    func ask(_ source: @escaping @Sendable () -> (now: Int, ever: Int)) {
-        self.source.withLock { $0 = source }
-    }
-
-    var count: (now: Int, ever: Int) { source.withLock { $0 }?() ?? (0, 0) }
 }

@@ -44,13 +44,10 @@ struct Assembly {
     }
 
     private func pool(
-        _ url: String, _ name: String, size: Int, timeout: Duration, password: String?
+        _ database: ServiceConfiguration.Database, _ purpose: String, size: Int, timeout: Duration
     ) -> PostgresPool {
-        var options = ConnectionOptions(connectionString: url)
-        options.password = password
-        options.applicationName = "adminexportd \(name)"
+        var options = configuration.options(for: database, as: purpose)
         options.statementTimeout = timeout
-        options.keepsSession = configuration.keepsSessions
         // An export's snapshot idles while its rows are written, and a slow disk is no reason to lose it.
         // Any other transaction is over in a moment: one whose process has stopped must not keep its locks for a lease.
         options.idleInTransactionTimeout =
@@ -63,15 +60,9 @@ struct Assembly {
     /// export reads on two connections.
     private func pools(workers: Int) -> (api: PostgresPool, queue: PostgresPool, directory: PostgresPool) {
         (
-            pool(
-                configuration.databaseURL, "api", size: 8, timeout: Self.queueStatementTimeout,
-                password: configuration.databasePassword),
-            pool(
-                configuration.databaseURL, "worker", size: workers + 3, timeout: Self.leaseStatementTimeout,
-                password: configuration.databasePassword),
-            pool(
-                configuration.directoryURL, "export", size: 2 * max(1, workers), timeout: Self.directoryStatementTimeout,
-                password: configuration.directoryPassword)
+            pool(.jobs, "api", size: 8, timeout: Self.queueStatementTimeout),
+            pool(.jobs, "worker", size: workers + 3, timeout: Self.leaseStatementTimeout),
+            pool(.directory, "export", size: 2 * max(1, workers), timeout: Self.directoryStatementTimeout)
         )
     }
 
@@ -104,20 +95,12 @@ struct Assembly {
         let exports = ExportService(
             pool: pools.api, contract: contract, disk: disk, transfers: transfers, watch: watch,
             limits: { [settings] in settings.exportLimits })
-        let connections = Connections()
-        let probe = MetricsProbe(exports: exports) { queue, disk in
-            let counted = connections.count
-            return MetricsReport(
-                server: metrics.figures, connections: counted.now, acceptedConnections: counted.ever,
-                transfers: transfers.count, pools: pools.api.figures, queue: queue, disk: disk)
-        }
         let server = SocketServer(
-            socket: listening, group: group, dispatcher: dispatcher(exports, probe, metrics), policy: policy,
+            socket: listening, group: group, dispatcher: dispatcher(exports, metrics, transfers, pools.api), policy: policy,
             settings: settings, metrics: metrics, logger: logger)
-        connections.ask { server.connections }
         let crew = workers > 0 ? crew(pools.queue, pools.directory, slots: workers, watch: watch) : nil
         let status = ServiceStatus("Serving") {
-            [ServiceStatus.count(connections.count.now, "caller"), ServiceStatus.count(transfers.count, "download")]
+            [ServiceStatus.count(metrics.figures.connections, "caller"), ServiceStatus.count(transfers.count, "download")]
                 + (crew.map { Self.figures(of: $0.worker) } ?? []) + Self.figures(of: pools.api)
         }
         manager.ready(status: status.text)
@@ -232,9 +215,7 @@ struct Assembly {
     /// Runs `prune`: what workers do with files and rows as time passes, until nothing is left to do.
     func prune() async throws -> (swept: Retention.Swept, orphans: Int) {
         try FileSystem.checkArchives(configuration.archives, writing: true)
-        let pool = pool(
-            configuration.databaseURL, "prune", size: 1, timeout: Self.queueStatementTimeout,
-            password: configuration.databasePassword)
+        let pool = pool(.jobs, "prune", size: 1, timeout: Self.queueStatementTimeout)
         defer { pool.close() }
         try await DatabaseGate.check(pool, roles: [DatabaseRole.worker])
         let retention = Retention(
@@ -256,10 +237,9 @@ struct Assembly {
 
     /// Hears that there is work, and that jobs are over.
     private func listener(work: [Bell], watch: JobWatch?) -> QueueListener {
-        var options = ConnectionOptions(connectionString: configuration.listenURL)
-        options.password = configuration.databasePassword
-        options.applicationName = "adminexportd listen"
-        return QueueListener(options, work: work, ends: watch.map { [$0.bell] } ?? [], logger: logger)
+        QueueListener(
+            configuration.options(for: .listening, as: "listen"), work: work, ends: watch.map { [$0.bell] } ?? [],
+            logger: logger)
     }
 
     /// The services that make exports and look after their files, and what tells them and those who watch that there is something

@@ -140,11 +140,15 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// - Returns: whether there is a directory.
-    private func grantDirectory(on connection: isolated PostgresConnection) async throws -> Bool {
+    private static func hasDirectory(on connection: isolated PostgresConnection) async throws -> Bool {
         let found = try await connection.query(
             Query("find-directory", "SELECT to_regclass('directory.administrator') IS NOT NULL AS found"))
-        guard try found.first?.decode("found") == true else { return false }
+        return try found.first?.decode("found") ?? false
+    }
+
+    /// - Returns: whether there is a directory.
+    private func grantDirectory(on connection: isolated PostgresConnection) async throws -> Bool {
+        guard try await Self.hasDirectory(on: connection) else { return false }
         do {
             try await connection.script(
                 "grant-directory", String(decoding: PackageResources.directory_grants_sql, as: UTF8.self))
@@ -158,9 +162,7 @@ package struct Migrator: Sendable {
     }
 
     private func createDirectory(on connection: isolated PostgresConnection) async throws -> Bool {
-        let found = try await connection.query(
-            Query("find-directory", "SELECT to_regclass('directory.administrator') IS NOT NULL AS found"))
-        guard try found.first?.decode("found") != true else { return false }
+        guard try await !Self.hasDirectory(on: connection) else { return false }
         try await connection.script(
             "create-directory",
             """

@@ -18,11 +18,6 @@ package actor ArchiveDisk {
         try store.verify(storeID: facts.id, mayCreate: mayCreate)
     }
 
-    /// Bytes that may still be written.
-    func freeSpace() throws -> Int {
-        try store.freeSpace()
-    }
-
     /// See ``ArchiveStore/space()``.
     func space() throws -> (free: Int, size: Int) {
         try store.space()

@@ -1,4 +1,3 @@
-private import Archive
 private import Directory
 package import Jobs
 private import Postgres
@@ -33,31 +32,15 @@ extension ExportService {
     }
 
     package func diskFigures(_ facts: StoreFacts?) async -> DiskFigures {
-        var figures = DiskFigures(space: await space(), isOurs: facts.map { _ in false })
-        guard let facts, figures.space != nil else { return figures }
-        do {
-            try await verification.ask(atMost: .seconds(3)) { [disk] in try await disk.verify(facts, mayCreate: false) }
-            figures.isOurs = true
-        } catch {
-            figures.isOurs = (error as? ArchiveError)?.code == .wrongStore && facts.isNew
-        }
+        var figures = DiskFigures(space: await space())
+        guard let facts else { return figures }
+        let isWell = (try? await storageFault(facts) == nil) ?? false
+        figures.isOurs = figures.space != nil && isWell
         return figures
     }
 
     /// nil where the disk does not answer.
     package func space() async -> (free: Int, size: Int)? {
-        let asked: Void? = try? await spaceQuestion.ask(atMost: .seconds(3)) { [disk, spaceAnswer] in
-            await spaceAnswer.set(try? await disk.space())
-        }
-        return asked == nil ? nil : await spaceAnswer.space
-    }
-
-    /// The last answer: several may wait for one.
-    actor SpaceAnswer {
-        var space: (free: Int, size: Int)?
-
-        func set(_ space: (free: Int, size: Int)?) {
-            self.space = space
-        }
+        try? await spaceQuestion.ask(atMost: .seconds(3)) { [disk] in try await disk.space() }
     }
 }

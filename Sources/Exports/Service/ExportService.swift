@@ -24,11 +24,8 @@ package struct ExportService: Sendable {
     private let watch: JobWatch
     private let limits: @Sendable () -> Limits
     let jobs = JobStore()
-    private let question = PatientQuestion()
-    /// All who ask one of these ask the same.
-    let verification = PatientQuestion()
-    let spaceQuestion = PatientQuestion()
-    let spaceAnswer = SpaceAnswer()
+    private let storeQuestion = PatientQuestion<Void>()
+    let spaceQuestion = PatientQuestion<(free: Int, size: Int)>()
     private let lookup: JobLookup
 
     package init(
@@ -170,11 +167,15 @@ package struct ExportService: Sendable {
     ///
     /// - Throws: faults of the database.
     package func storageFault() async throws -> String? {
-        let facts = try await transaction { try await StoreFacts.load(on: $0) }
+        try await storageFault(transaction { try await StoreFacts.load(on: $0) })
+    }
+
+    /// The same, held to what is known of the database's directory.
+    func storageFault(_ facts: StoreFacts) async throws -> String? {
         do {
-            try await question.ask(atMost: .seconds(3)) { [disk] in try await disk.verify(facts, mayCreate: false) }
+            try await storeQuestion.ask(atMost: .seconds(3)) { [disk] in try await disk.verify(facts, mayCreate: false) }
             return nil
-        } catch is PatientQuestion.NoAnswer {
+        } catch is NoAnswer {
             return "the archives' disk does not answer"
         } catch let error as ArchiveError {
             // Before the first export there is no id, and nothing that could be missing.

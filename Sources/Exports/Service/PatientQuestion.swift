@@ -1,20 +1,17 @@
 /// A question to something that may hang, such as a disk: one at a time, and nobody waits for the answer for ever.
 ///
 /// Whoever asks while an earlier question hangs waits for that one's answer.
-actor PatientQuestion {
+actor PatientQuestion<Answer: Sendable> {
     private var isAsking = false
-    private var waiters: [Int: CheckedContinuation<Void, any Error>] = [:]
+    private var waiters: [Int: CheckedContinuation<Answer, any Error>] = [:]
     private var nextWaiter = 0
 
-    /// The time is up; the question goes on.
-    struct NoAnswer: Error {}
-
     /// - Throws: ``NoAnswer``, or what the body throws.
-    func ask(atMost limit: Duration, _ body: @escaping @Sendable () async throws -> Void) async throws {
+    func ask(atMost limit: Duration, _ body: @escaping @Sendable () async throws -> Answer) async throws -> Answer {
         if !isAsking {
             isAsking = true
             Task {
-                let answer: Result<Void, any Error>
+                let answer: Result<Answer, any Error>
                 do {
                     answer = .success(try await body())
                 } catch {
@@ -30,17 +27,20 @@ actor PatientQuestion {
             giveUp(number)
         }
         defer { timer.cancel() }
-        try await withCheckedThrowingContinuation { waiters[number] = $0 }
+        return try await withCheckedThrowingContinuation { waiters[number] = $0 }
     }
 
     private func giveUp(_ number: Int) {
         waiters.removeValue(forKey: number)?.resume(throwing: NoAnswer())
     }
 
-    private func end(_ answer: Result<Void, any Error>) {
+    private func end(_ answer: Result<Answer, any Error>) {
         isAsking = false
         let all = waiters.values
         waiters = [:]
         for waiter in all { waiter.resume(with: answer) }
     }
 }
+
+/// The time is up; the question goes on.
+struct NoAnswer: Error {}

@@ -11,7 +11,7 @@ package actor StorageGuard {
     private var condition = Condition.ok
     /// When the disk was found well last.
     private var found: ContinuousClock.Instant?
-    private let question = PatientQuestion()
+    private let question = PatientQuestion<Void>()
     private static let patience: Duration = .seconds(3)
     /// For so long what was found holds: a worker that claims a hundred jobs a second does not look as often. Each export looks
     /// again for itself.
@@ -47,7 +47,7 @@ package actor StorageGuard {
         try await check.load()
         do {
             try await question.ask(atMost: Self.patience) { try await self.look() }
-        } catch is PatientQuestion.NoAnswer {
+        } catch is NoAnswer {
             condition = .failed
             throw ArchiveError(.storageFailed, "the archives' disk does not answer")
         }
@@ -58,7 +58,7 @@ package actor StorageGuard {
         do {
             try await check.verify()
             let leastFree = leastFree()
-            guard try await disk.freeSpace() >= leastFree else {
+            guard try await disk.space().free >= leastFree else {
                 throw ArchiveError(
                     .storageFull, "the archives' disk has less than the \(leastFree) bytes free that an export begins with")
             }

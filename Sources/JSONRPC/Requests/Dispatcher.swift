@@ -17,10 +17,23 @@ package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
 
     private let methods: [String: Method]
     /// Puts an error that is no ``RPCError`` into one; also the place to log it.
-    private let translate: @Sendable (any Error, String) -> RPCError
+    private let translate: @Sendable (any Error, Call) -> RPCError
+    private let answered: @Sendable (Call, RPCError?, Duration) -> Void
 
-    package init(_ methods: [Method], translate: @escaping @Sendable (any Error, String) -> RPCError) {
+    /// Which method was called, and by whom.
+    package struct Call: Sendable {
+        package let method: String
+        package let traits: MethodTraits
+        package let session: Session
+    }
+
+    /// - Parameter answered: told what each call has come to, nil for a result, and how long it took.
+    package init(
+        _ methods: [Method], answered: @escaping @Sendable (Call, RPCError?, Duration) -> Void = { _, _, _ in },
+        translate: @escaping @Sendable (any Error, Call) -> RPCError
+    ) {
         self.methods = Dictionary(methods.map { ($0.name, $0) }) { first, _ in first }
+        self.answered = answered
         self.translate = translate
     }
 
@@ -34,15 +47,30 @@ package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
     func call(
         _ method: Method, _ request: Request, session: Session, subscriptions: Subscriptions
     ) async -> Result<Outcome<Attachment>, RPCError> {
-        guard request.isByName else { return .failure(.positionalParams) }
-        do {
-            return .success(try await method.handle(request.params, session, subscriptions))
-        } catch let error as RPCError {
-            return .failure(error)
-        } catch is CancellationError {
-            return .failure(.cancelled)
+        let start = ContinuousClock.now
+        let call = Call(method: method.name, traits: method.traits, session: session)
+        do throws(RPCError) {
+            let outcome = try await outcome(of: call, method, request, subscriptions)
+            answered(call, nil, start.duration(to: .now))
+            return .success(outcome)
         } catch {
-            return .failure(translate(error, request.method))
+            answered(call, error, start.duration(to: .now))
+            return .failure(error)
+        }
+    }
+
+    private func outcome(
+        of call: Call, _ method: Method, _ request: Request, _ subscriptions: Subscriptions
+    ) async throws(RPCError) -> Outcome<Attachment> {
+        guard request.isByName else { throw .positionalParams }
+        do {
+            return try await method.handle(request.params, call.session, subscriptions)
+        } catch let error as RPCError {
+            throw error
+        } catch is CancellationError {
+            throw .cancelled
+        } catch {
+            throw translate(error, call)
         }
     }
 }

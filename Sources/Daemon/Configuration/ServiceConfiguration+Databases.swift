@@ -1,0 +1,26 @@
+internal import Postgres
+
+extension ServiceConfiguration {
+    enum Database {
+        /// With the job table.
+        case jobs
+        /// The same, past a pooler.
+        case listening
+        case directory
+    }
+
+    /// - Parameter purpose: shown in `pg_stat_activity`.
+    func options(for database: Database, as purpose: String) -> ConnectionOptions {
+        let (url, password) =
+            switch database {
+            case .jobs: (databaseURL, databasePassword)
+            case .listening: (listenURL, databasePassword)
+            case .directory: (directoryURL, directoryPassword)
+            }
+        var options = ConnectionOptions(connectionString: url)
+        options.password = password
+        options.applicationName = "adminexportd \(purpose)"
+        options.keepsSession = keepsSessions
+        return options
+    }
+}
