@@ -34,8 +34,12 @@ import Testing
             let listener = try await database.connect()
             try await listener.listen("bell")
             async let wait = listener.notifications(within: .seconds(30))
+            // Of this database: the test beside it listens to the same bell.
             try await database.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN bell'")
+                """
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE datname = current_database() AND query = 'LISTEN bell'
+                """)
             var error: PostgresError?
             do { _ = try await wait } catch let found as PostgresError { error = found }
             #expect(error?.code == .connectionLost)
