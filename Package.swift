@@ -7,6 +7,29 @@ import PackageDescription
 
 var targets: [Target] = []
 
+// MARK: - Accounts
+
+targets.append(
+    .target(
+        name: "Accounts",
+        dependencies: [
+            "Directory",
+            "ExportAPI",
+            "Postgres",
+        ]
+    )
+)
+targets.append(
+    .testTarget(
+        name: "AccountsTests",
+        dependencies: [
+            "Accounts",
+            "ExportAPI",
+            "TestSupport",
+        ]
+    )
+)
+
 // MARK: - adminexport
 
 targets.append(
@@ -489,6 +512,7 @@ let package = Package(
     products: [
         .executable(name: "adminexport", targets: ["adminexport"]),
         .executable(name: "adminexportd", targets: ["adminexportd"]),
+        .library(name: "Accounts", targets: ["Accounts"]),
         .library(name: "Client", targets: ["Client"]),
         .library(name: "XLSX", targets: ["XLSX"]),
     ],

@@ -79,6 +79,11 @@ public final class Client: Sendable {
         socket.shutdown()
     }
 
+    /// Whether calls may still be made. The other side may end the connection at any moment.
+    public var isOpen: Bool {
+        state.withLock { $0.ended == nil }
+    }
+
     /// Ends the connection; calls that wait fail.
     public func close() {
         end(ClientError(.connectionLost, "the connection was closed"))
@@ -232,6 +237,7 @@ public final class Client: Sendable {
                 struct Details: Decodable {
                     let kind: String?
                     let retryable: Bool?
+                    let reason: String?
                 }
                 let code: Int
                 let message: String
@@ -249,6 +255,6 @@ public final class Client: Sendable {
         }
         throw ClientError(
             .service(code: error.code, kind: error.data?.kind ?? "unknown"), error.message,
-            isRetryable: error.data?.retryable ?? false)
+            isRetryable: error.data?.retryable ?? false, reason: error.data?.reason)
     }
 }

@@ -22,11 +22,14 @@ public struct ClientError: Error, Sendable, CustomStringConvertible {
     public let message: String
     /// Whether the same call may well succeed later.
     public let isRetryable: Bool
+    /// What the service says more closely (`error.data.reason`), where it does.
+    public let reason: String?
 
-    public init(_ code: Code, _ message: String, isRetryable: Bool = false) {
+    public init(_ code: Code, _ message: String, isRetryable: Bool = false, reason: String? = nil) {
         self.code = code
         self.message = message
         self.isRetryable = isRetryable
+        self.reason = reason
     }
 
     public var description: String { message }

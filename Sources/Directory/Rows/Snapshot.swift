@@ -149,7 +149,7 @@ extension Snapshot {
     }
 
     /// The groups that the actor sees, for the statements.
-    private static func setGroups(
+    static func setGroups(
         _ access: Access, _ queries: SnapshotQueries, on connection: isolated PostgresConnection
     ) async throws {
         guard case .groups(let roots) = access.scope else { return }
@@ -194,7 +194,7 @@ extension Snapshot {
     ///
     /// PostgreSQL takes more than the names of zones: `Mars5` or `UTC+2` is to it a POSIX zone, the latter two hours *west*
     /// of Greenwich, and `5` an offset. Nobody means that, so a name with a digit has to be one that it lists.
-    private static func setTimeZone(_ access: Access, on connection: isolated PostgresConnection) async throws {
+    static func setTimeZone(_ access: Access, on connection: isolated PostgresConnection) async throws {
         let name = access.timeZone
         do {
             try await connection.query(

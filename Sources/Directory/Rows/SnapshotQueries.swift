@@ -16,11 +16,11 @@ struct SnapshotQueries {
         "current_setting('adminexport.\(name)')::\(type.rawValue)"
     }
 
-    private var tenant: String { setting("tenant", keys.tenant) }
+    var tenant: String { setting("tenant", keys.tenant) }
 
     /// The one condition that decides which administrators are in: pages, groups, teams and the count share it, which is
     /// what lets the streams be merged by equality.
-    private var visible: String {
+    var visible: String {
         var condition = "a.tenant_id = \(tenant)"
         if !includeDisabled { condition += " AND a.status = 'enabled'" }
         if case .groups = scope {

@@ -1,0 +1,97 @@
+public import ArgumentParser
+import Client
+public import Foundation
+
+/// What the program is told by its command line and environment.
+public struct ConsoleOptions: ParsableArguments {
+    @Option(help: "HOST:PORT, or unix:PATH. Port 0 takes a free one; the address is printed.")
+    var listen = "127.0.0.1:8080"
+
+    @Option(help: "The service's socket (ADMINEXPORT_SOCKET).")
+    var socket: String?
+
+    @Flag(help: "Let visitors choose an administrator, without a password. For demonstrations on a loopback address.")
+    var demoSignIn = false
+
+    @Option(help: "Behind a proxy that signs people in: the header in which it puts the administrator's e-mail address.")
+    var identityHeader: String?
+
+    @Option(help: "With --identity-header: the tenant of all visitors.")
+    var tenant: String?
+
+    @Option(help: "With --identity-header: the header in which the proxy puts the tenant's slug.")
+    var tenantHeader: String?
+
+    @Option(help: "With --identity-header: an address from which it is believed (127.0.0.1 and ::1 if none is given).")
+    var trustedProxy: [String] = []
+
+    @Option(help: "A name by which browsers may call this console; may be given several times.")
+    var host: [String] = []
+
+    @Option(help: "A file of 32 or more random bytes that sign sessions. Without it sessions end with the program.")
+    var keyFile: String?
+
+    public init() {}
+
+    public func validate() throws {
+        guard demoSignIn != (identityHeader != nil) else {
+            throw ValidationError(
+                "Say who visitors are: --identity-header NAME behind a proxy that signs them in, or --demo-sign-in.")
+        }
+        if identityHeader == nil, tenant != nil || tenantHeader != nil || !trustedProxy.isEmpty {
+            throw ValidationError("--tenant, --tenant-header and --trusted-proxy go with --identity-header.")
+        }
+        if identityHeader != nil, (tenant == nil) == (tenantHeader == nil) {
+            throw ValidationError("--identity-header takes --tenant SLUG or --tenant-header NAME with it.")
+        }
+        for name in [identityHeader, tenantHeader].compactMap({ $0 }) where name.wholeMatch(of: /[A-Za-z0-9-]+/) == nil {
+            throw ValidationError("\(name) is no name of a header.")
+        }
+    }
+
+    /// - Throws: `ValidationError` with what to do.
+    public func configuration(environment: [String: String] = ProcessInfo.processInfo.environment) throws -> ConsoleConfiguration {
+        guard let database = environment["ADMINEXPORT_CONSOLE_DATABASE_URL"] else {
+            throw ValidationError(
+                "Set ADMINEXPORT_CONSOLE_DATABASE_URL to the directory's database, with the login of console-login.sql.")
+        }
+        var configuration = ConsoleConfiguration(
+            address: try address(), signIn: signIn,
+            socket: socket ?? environment["ADMINEXPORT_SOCKET"] ?? Client.defaultSocket, database: database, key: try key())
+        configuration.hosts = Set(host.map { $0.lowercased() })
+        if let fault = configuration.fault { throw ValidationError(fault) }
+        return configuration
+    }
+
+    private var signIn: ConsoleConfiguration.SignIn {
+        guard let identityHeader else { return .demo }
+        let named = tenant.map { ConsoleConfiguration.ProxyIdentity.Tenant.fixed($0) } ?? .header(tenantHeader ?? "")
+        var proxy = ConsoleConfiguration.ProxyIdentity(administratorHeader: identityHeader, tenant: named)
+        if !trustedProxy.isEmpty { proxy.trustedPeers = Set(trustedProxy) }
+        return .proxy(proxy)
+    }
+
+    private func address() throws -> ConsoleConfiguration.Address {
+        if listen.hasPrefix("unix:/") { return .unix(path: String(listen.dropFirst("unix:".count))) }
+        guard let match = listen.wholeMatch(of: /(?:\[(?<six>[0-9a-fA-F:]+)\]|(?<host>[^:\[\]]+)):(?<port>\d{1,5})/),
+            let port = UInt16(match.port), let host = match.six ?? match.host
+        else {
+            throw ValidationError("--listen is HOST:PORT, [IPV6]:PORT or unix:/PATH.")
+        }
+        return .tcp(host: String(host), port: Int(port))
+    }
+
+    private func key() throws -> Data {
+        guard let keyFile else {
+            var random = SystemRandomNumberGenerator()
+            return Data((0..<4).flatMap { _ in withUnsafeBytes(of: random.next()) { Array($0) } })
+        }
+        guard let key = FileManager.default.contents(atPath: keyFile) else {
+            throw ValidationError("\(keyFile) cannot be read.")
+        }
+        guard key.count >= 32 else {
+            throw ValidationError("\(keyFile) has \(key.count) bytes; make one with: head -c 32 /dev/urandom > \(keyFile)")
+        }
+        return key
+    }
+}

@@ -1,0 +1,120 @@
+import Client
+import Foundation
+
+/// An export in words, for the pages and for what they are told while it runs.
+struct JobView: Codable, Sendable {
+    let id: String
+    let state: String
+    /// Counts up with each change.
+    let revision: Int
+    /// The state.
+    let title: String
+    /// What the dialog is headed with.
+    let heading: String
+    let text: String
+    /// 0 to 100; nil while nobody can say.
+    let percent: Int?
+    let percentText: String
+    let isFinal: Bool
+    let hasFile: Bool
+    let canCancel: Bool
+    /// What a screen reader is to say; the page says it once for each.
+    let announcement: String
+
+    init(_ job: Job, _ texts: Texts) {
+        id = job.id
+        state = job.state.rawValue
+        revision = job.revision
+        isFinal = job.state.isFinal
+        hasFile = job.state == .succeeded
+        canCancel = !job.state.isFinal && !job.cancelRequested
+        percent = job.percent
+        percentText = job.percent.map { texts.percent($0) } ?? ""
+        title = texts("state.\(job.cancelRequested && !job.state.isFinal ? "cancelling" : job.state.rawValue)")
+        heading = texts("progress.\(Self.heading(job.state))")
+        text = Self.text(job, texts)
+        announcement =
+            if let percent, !job.state.isFinal {
+                // A quarter at a time: a voice that counts every row lets nobody work.
+                texts("announcement.running", ["percent": texts.percent(percent / 25 * 25)])
+            } else {
+                "\(title). \(job.state == .succeeded || job.state == .failed ? text : "")"
+            }
+    }
+
+    private static func heading(_ state: Job.State) -> String {
+        switch state {
+        case .queued, .running: "title"
+        case .succeeded: "titleDone"
+        case .failed: "titleFailed"
+        case .cancelled, .expired: "titleEnded"
+        }
+    }
+
+    private static func text(_ job: Job, _ texts: Texts) -> String {
+        switch job.state {
+        case .queued:
+            guard let position = job.queuePosition, position > 1 else { return texts("progress.next") }
+            return texts("progress.queued", ["before": texts.number(position - 1)])
+        case .running:
+            let done = texts.number(job.progress.rowsDone)
+            guard let total = job.progress.rowsTotal else { return texts("progress.counting") }
+            return texts("progress.rows", ["done": done, "total": texts.number(total)])
+        case .succeeded:
+            return texts("progress.done", ["rows": texts.number(job.rows ?? 0), "file": job.fileName ?? ""])
+        case .failed:
+            let kind = job.error?.kind ?? ""
+            return texts.first(of: ["failure.\(kind)", "failure.internal-error"])
+        case .cancelled: return texts("progress.cancelled")
+        case .expired: return texts("progress.expired")
+        }
+    }
+}
+
+extension Job {
+    /// How much of it is done, in hundredths.
+    fileprivate var percent: Int? {
+        switch state {
+        case .succeeded: return 100
+        case .running:
+            guard let total = progress.rowsTotal else { return nil }
+            return total == 0 ? 0 : min(100, progress.rowsDone * 100 / total)
+        default: return nil
+        }
+    }
+}
+
+/// A row of the list of exports.
+struct JobRow: Sendable {
+    let view: JobView
+    let requested: String
+    /// What its buttons are about, for those who hear them one by one.
+    let label: String
+    let scope: String
+    let rows: String
+    let size: String
+    let expires: String
+    let file: String
+
+    init(_ job: Job, _ texts: Texts, zone: String) {
+        view = JobView(job, texts)
+        requested = texts.time(job.createdAt, in: zone) ?? ""
+        label = texts("exports.of", ["time": requested])
+        scope = texts(job.includeDisabled ? "exports.all" : "exports.enabled")
+        rows = job.rows.map { texts.number($0) } ?? "–"
+        size = job.size.map { texts.size($0) } ?? "–"
+        expires = job.state == .succeeded ? texts.time(job.expiresAt, in: zone) ?? "–" : "–"
+        file = job.fileName ?? ""
+    }
+}
+
+/// An error of the service in words.
+struct Problem: Sendable {
+    let kind: String
+    let text: String
+
+    init(_ error: ClientError, _ texts: Texts) {
+        kind = error.kind ?? "unavailable"
+        text = texts.first(of: ["error.\(kind).\(error.reason ?? "")", "error.\(kind)", "error.internal-error"])
+    }
+}

@@ -1,0 +1,56 @@
+import Accounts
+import Client
+import Foundation
+import Hummingbird
+
+/// What all pages have around them: who is signed in, where one is, the dialogs.
+struct Frame: Sendable {
+    let templates: Templates
+    let catalogue: Catalogue
+    let visitors: Visitors
+    /// Of the assets' contents: a browser keeps them until they are others.
+    let assets: String
+
+    static let languageCookie = "adminexport_language"
+
+    func texts(_ request: Request) -> Texts {
+        catalogue.texts(
+            chosen: request.cookies[Self.languageCookie]?.value, accepted: request.headers[.acceptLanguage])
+    }
+
+    /// A whole page.
+    ///
+    /// - Parameters:
+    ///   - template: the page's own.
+    ///   - title: a text's name.
+    ///   - active: exports that are under way, to be followed.
+    func page(
+        _ template: String, title: String, _ request: Request, visitor: Visitor?, standing: Standing? = nil, active: [Job] = [],
+        _ values: [String: Any] = [:]
+    ) throws -> String {
+        let texts = texts(request)
+        var page: [String: Any] = [
+            "t": texts.groups, "language": texts.language, "title": texts(title), "assets": assets, "path": request.uri.path,
+            "languages": catalogue.all.map { other in
+                [
+                    "code": other.language, "name": other("page.language"), "isCurrent": other.language == texts.language,
+                ] as [String: Any]
+            },
+            "onAccounts": request.uri.path.hasPrefix(Paths.accounts), "onExports": request.uri.path.hasPrefix(Paths.exports),
+            "canSignOut": visitors.signIn == .demo, "hasActive": !active.isEmpty,
+        ]
+        if let visitor {
+            page["token"] = visitors.formToken(visitor.formKey)
+            page["visitor"] = [
+                "name": standing?.name ?? visitor.actor.administrator, "tenant": standing?.tenantName ?? visitor.actor.tenant,
+                // A name for what the browser keeps for them; says nothing about who they are.
+                "tag": visitors.signer.code(Data(visitor.formKey.utf8), for: "tag").base64URL,
+            ]
+            page["mayView"] = standing?.mayView ?? false
+            page["active"] = active.map(\.id).joined(separator: " ")
+            page["idempotencyKey"] = UUID().uuidString
+        }
+        page.merge(values) { $1 }
+        return try templates.render(template, page)
+    }
+}

@@ -1,0 +1,24 @@
+import Mustache
+
+/// Escapes text for HTML, scalar by scalar.
+///
+/// Mustache's own escape goes by `Character`, and to Swift a quote that is followed by a combining mark is one character, which is
+/// none of those it escapes: `"` and U+0301 in a name would end the attribute in which the name stands.
+struct Markup: MustacheContentType {
+    static let name = "MARKUP"
+
+    func escapeText(_ text: String) -> String {
+        var escaped = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "&": escaped.append(contentsOf: "&amp;".unicodeScalars)
+            case "<": escaped.append(contentsOf: "&lt;".unicodeScalars)
+            case ">": escaped.append(contentsOf: "&gt;".unicodeScalars)
+            case "\"": escaped.append(contentsOf: "&quot;".unicodeScalars)
+            case "'": escaped.append(contentsOf: "&#39;".unicodeScalars)
+            default: escaped.append(scalar)
+            }
+        }
+        return String(escaped)
+    }
+}

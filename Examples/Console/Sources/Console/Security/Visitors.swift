@@ -1,0 +1,73 @@
+import Client
+import Foundation
+import HTTPTypes
+import Hummingbird
+
+/// Finds out who a request comes from, and whether one that changes something was meant by them.
+struct Visitors: Sendable {
+    let signIn: ConsoleConfiguration.SignIn
+    let signer: Signer
+    let sessions: SessionStore
+
+    /// - Returns: nil for somebody who has not signed in.
+    func visitor(of request: Request, from peer: Peer) -> Visitor? {
+        switch signIn {
+        case .demo:
+            guard let session = sessions.session(of: request), let actor = session.actor else { return nil }
+            return Visitor(actor: actor, formKey: session.id)
+        case .proxy(let identity):
+            guard identity.trusts(peer), let actor = identity.actor(of: request.headers) else { return nil }
+            return Visitor(actor: actor, formKey: "\(actor.tenant)\0\(actor.administrator)")
+        }
+    }
+
+    /// What a form carries to show that it is this visitor's own.
+    func formToken(_ formKey: String) -> String {
+        signer.code(Data(formKey.utf8), for: "form").base64URL
+    }
+
+    /// Whether the request was made by a page of this console, and its form for this visitor.
+    ///
+    /// Browsers say where a request comes from (Fetch Metadata, `Sec-Fetch-Site`; RFC 6454, 7, `Origin`); the token holds where
+    /// they do not.
+    func isOwn(_ request: Request, token: String?, formKey: String) -> Bool {
+        if let site = request.headers[.fetchSite], site != "same-origin" { return false }
+        if let origin = request.headers[.origin], let host = request.head.authority,
+            origin.lowercased() != "http://\(host)".lowercased(), origin.lowercased() != "https://\(host)".lowercased()
+        {
+            return false
+        }
+        guard let token else { return false }
+        return Signer.areEqual(token, formToken(formKey))
+    }
+}
+
+extension ConsoleConfiguration.ProxyIdentity {
+    func trusts(_ peer: Peer) -> Bool {
+        switch peer {
+        case .unix: true
+        case .address(let address): trustedPeers.contains(address)
+        case .unknown: false
+        }
+    }
+
+    /// The actor that the headers name. A header that stands there twice, or as a list, was not set by the proxy alone.
+    func actor(of headers: HTTPFields) -> Actor? {
+        func value(_ name: String) -> String? {
+            guard let field = HTTPField.Name(name) else { return nil }
+            let values = headers[values: field]
+            guard values.count == 1, !values[0].isEmpty, !values[0].contains(",") else { return nil }
+            return values[0]
+        }
+        guard let administrator = value(administratorHeader) else { return nil }
+        switch tenant {
+        case .fixed(let slug): return Actor(tenant: slug, administrator: administrator)
+        case .header(let name): return value(name).map { Actor(tenant: $0, administrator: administrator) }
+        }
+    }
+}
+
+extension HTTPField.Name {
+    static let fetchSite = HTTPField.Name("Sec-Fetch-Site")!
+    static let formToken = HTTPField.Name("X-Form-Token")!
+}

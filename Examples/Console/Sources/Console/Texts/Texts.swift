@@ -1,0 +1,113 @@
+import Foundation
+
+/// What the console says, in one language. A language is a file, `Resources/Texts/<its code>.json`.
+struct Texts: Sendable {
+    /// A language tag (BCP 47).
+    let language: String
+    /// Groups of texts, for templates: `{{t.group.name}}`.
+    let groups: [String: [String: String]]
+
+    init(language: String, json: Data) throws {
+        self.language = language
+        groups = try JSONDecoder().decode([String: [String: String]].self, from: json)
+    }
+
+    /// A text by `group.name`, with `{placeholders}` filled in; the name itself where there is none, so that it is seen.
+    func callAsFunction(_ name: String, _ values: [String: String] = [:]) -> String {
+        guard var text = text(name) else { return name }
+        for (placeholder, value) in values { text = text.replacing("{\(placeholder)}", with: value) }
+        return text
+    }
+
+    /// The first text there is.
+    func first(of names: [String]) -> String {
+        names.lazy.compactMap { text($0) }.first ?? names.last ?? ""
+    }
+
+    private func text(_ name: String) -> String? {
+        let parts = name.split(separator: ".", maxSplits: 1).map(String.init)
+        return parts.count == 2 ? groups[parts[0]]?[parts[1]] : nil
+    }
+
+    // MARK: Numbers, dates and sizes
+
+    private var locale: Locale { Locale(identifier: language) }
+
+    func number(_ number: Int) -> String {
+        number.formatted(.number.locale(locale))
+    }
+
+    func percent(_ percent: Int) -> String {
+        (Double(percent) / 100).formatted(.percent.precision(.fractionLength(0)).locale(locale))
+    }
+
+    func size(_ bytes: Int) -> String {
+        let (value, unit) =
+            switch bytes {
+            case 1_000_000...: (Double(bytes) / 1_000_000, "size.megabytes")
+            case 1_000...: (Double(bytes) / 1_000, "size.kilobytes")
+            default: (Double(bytes), "size.bytes")
+            }
+        let digits = bytes < 1_000 ? 0 : 1
+        return self(unit, ["size": value.formatted(.number.precision(.fractionLength(digits)).locale(locale))])
+    }
+
+    /// A time of the service's (RFC 3339) in a time zone.
+    func time(_ text: String?, in zone: String) -> String? {
+        guard let text, let date = try? Date(text, strategy: .iso8601.year().month().day().time(includingFractionalSeconds: true))
+        else { return text }
+        var style = Date.FormatStyle(date: .abbreviated, time: .shortened, locale: locale)
+        style.timeZone = TimeZone(identifier: zone) ?? .gmt
+        return date.formatted(style)
+    }
+
+    /// A day of the directory's, `yyyy-mm-dd`.
+    func day(_ text: String) -> String {
+        guard let date = try? Date(text, strategy: .iso8601.year().month().day()) else { return text }
+        var style = Date.FormatStyle(date: .abbreviated, time: .omitted, locale: locale)
+        style.timeZone = .gmt
+        return date.formatted(style)
+    }
+}
+
+/// Every language that there is.
+struct Catalogue: Sendable {
+    private let languages: [String: Texts]
+    /// What those get who ask for none of them.
+    private static let fallback = "en"
+
+    /// - Throws: where the folder has no English, or a file is not what it should be.
+    init(folder: URL) throws {
+        var languages: [String: Texts] = [:]
+        for file in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        where file.pathExtension == "json" {
+            let language = file.deletingPathExtension().lastPathComponent
+            languages[language] = try Texts(language: language, json: Data(contentsOf: file))
+        }
+        guard languages[Self.fallback] != nil else { throw ResourceFault("there is no text in English in \(folder.lastPathComponent)") }
+        self.languages = languages
+    }
+
+    var all: [Texts] { languages.values.sorted { $0.language < $1.language } }
+
+    /// The chosen language, or the one that the browser likes best (RFC 9110, 12.5.4).
+    func texts(chosen: String?, accepted: String?) -> Texts {
+        if let chosen, let texts = languages[chosen] { return texts }
+        let wishes = (accepted ?? "").split(separator: ",").prefix(20).enumerated().map { position, wish in
+            let parts = wish.split(separator: ";").map { $0.trimmingCharacters(in: .whitespaces) }
+            let quality = parts.dropFirst().first { $0.hasPrefix("q=") }.flatMap { Double($0.dropFirst(2)) } ?? 1
+            return (language: parts.first?.prefix { $0 != "-" }.lowercased() ?? "", quality: quality, position: position)
+        }
+        let best = wishes.filter { $0.quality > 0 }.sorted { ($1.quality, $0.position) < ($0.quality, $1.position) }
+        return best.lazy.compactMap { languages[$0.language] }.first ?? languages[Self.fallback]!
+    }
+}
+
+/// The program's own files are not as they should be.
+struct ResourceFault: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,136 @@
+private import Directory
+public import ExportAPI
+private import Postgres
+private import Synchronization
+
+/// The accounts that an administrator sees: by the rule that decides which of them an export holds.
+///
+/// For consoles that have no list of their own. It reads the source contract's relations with a login that needs nothing but to
+/// read their columns.
+public final class AccountList: Sendable {
+    private let pool: PostgresPool
+    private let keys = Mutex<KeyTypes?>(nil)
+
+    /// - Parameters:
+    ///   - database: a libpq URI or key=value string.
+    ///   - connections: how many, at most.
+    public init(database: String, connections: Int = 4) {
+        var options = ConnectionOptions(connectionString: database)
+        options.applicationName = "adminexport-accounts"
+        options.statementTimeout = .seconds(10)
+        pool = PostgresPool(options, size: connections)
+    }
+
+    /// A page of what the actor sees.
+    ///
+    /// - Throws: ``AccountsError``.
+    public func page(of actor: Actor, _ query: AccountQuery) async throws -> AccountPage {
+        try await reading { connection, keys in
+            let visible = try await VisibleAdministrators.prepare(
+                for: actor.reference, includeDisabled: query.status != .enabled, keys: keys, on: connection)
+            let queries = AccountQueries(visible: visible, query: query)
+            var rows = try await connection.query(queries.page)
+            let isCut = rows.count > query.limit
+            if isCut { rows.removeLast() }
+            if queries.isBackwards { rows.reverse() }
+            let accounts = try rows.map { try Account($0) }
+            let isElsewhere = if case .first = query.position { false } else { true }
+            return AccountPage(
+                accounts: accounts, hasPrevious: queries.isBackwards ? isCut : isElsewhere,
+                hasNext: queries.isBackwards ? true : isCut,
+                matches: try await connection.query(queries.count).first?.decode("matches") ?? 0)
+        }
+    }
+
+    /// Who the actor is; nil where there is no such administrator, or several.
+    ///
+    /// - Throws: ``AccountsError``.
+    public func standing(of actor: Actor) async throws -> Standing? {
+        try await reading { connection, keys in
+            let identity: Identity
+            do {
+                identity = try await Identity.find(actor.reference, keys: keys, on: connection)
+            } catch is DirectoryError {
+                return nil
+            }
+            let rows = try await connection.query(AccountQueries.person(identity, keys))
+            guard let row = rows.first else { return nil }
+            let mayView: Bool
+            do {
+                _ = try await Access.check(actor.reference, keys: keys, on: connection)
+                mayView = true
+            } catch is DirectoryError {
+                mayView = false
+            }
+            return Standing(
+                name: try row.decode("name"), tenantName: try row.decode("tenant"),
+                timeZone: try row.decodeIfPresent("time_zone") ?? "", mayView: mayView)
+        }
+    }
+
+    /// An administrator of each profile of the first tenants, to try a service with.
+    ///
+    /// - Throws: ``AccountsError``.
+    public func examples() async throws -> [ExampleActor] {
+        try await reading { connection, _ in
+            try await connection.query(AccountQueries.examples).map { row in
+                ExampleActor(
+                    tenant: try row.decode("slug"), tenantName: try row.decode("tenant"), email: try row.decode("email"),
+                    name: try row.decode("name"), profile: try row.decode("profile"))
+            }
+        }
+    }
+
+    /// Closes what is idle.
+    public func close() {
+        pool.close()
+    }
+
+    /// One snapshot for all statements of the body.
+    private func reading<Result: Sendable>(
+        _ body: @escaping @Sendable (isolated PostgresConnection, KeyTypes) async throws -> Result
+    ) async throws -> Result {
+        do {
+            let known = keys.withLock { $0 }
+            let (result, found) = try await pool.withConnection { connection in
+                try await connection.withTransaction(isolation: .repeatableRead, readOnly: true) { connection in
+                    let keys = if let known { known } else { try await KeyTypes.load(connection) }
+                    return (try await body(connection, keys), keys)
+                }
+            }
+            keys.withLock { $0 = found }
+            return result
+        } catch let error as DirectoryError {
+            if case .denied(let denial) = error { throw AccountsError(code: .denied, message: denial.rawValue) }
+            throw AccountsError(code: .unavailable, message: error.description)
+        } catch let error as PostgresError {
+            // The next one looks at the types anew.
+            keys.withLock { $0 = nil }
+            // Class 22, data exception: the key in the position is none.
+            if error.sqlState?.hasPrefix("22") == true {
+                throw AccountsError(code: .invalidPosition, message: "there is no such page")
+            }
+            throw AccountsError(code: .unavailable, message: error.description)
+        }
+    }
+}
+
+extension Actor {
+    fileprivate var reference: ActorReference { .labels(tenant: tenant, email: administrator) }
+}
+
+extension Account {
+    fileprivate init(_ row: Row) throws {
+        key = try row.decode("key")
+        name = try row.decode("name")
+        email = try row.decode("email")
+        phone = try row.decodeIfPresent("phone")
+        profile = try row.decodeIfPresent("profile")
+        mainGroup = try row.decodeIfPresent("main_group")
+        secondaryGroups = try row.decode("secondary_groups")
+        teams = try row.decode("teams")
+        created = try row.decode("created")
+        updated = try row.decode("updated")
+        isEnabled = try row.decode("is_enabled")
+    }
+}

@@ -1,0 +1,98 @@
+internal import Directory
+internal import Postgres
+
+/// The statements of a page of accounts. Values are parameters; what is put together here are words of the program.
+struct AccountQueries {
+    /// Characters of a text that are shown.
+    private static let longestText = 500
+
+    let visible: VisibleAdministrators
+    let query: AccountQuery
+
+    var isBackwards: Bool {
+        if case .before = query.position { true } else { false }
+    }
+
+    /// What matches: visible, of the status, and with the text in it. A text is looked for in every visible administrator.
+    private var matching: (condition: String, parameters: [Query.Parameter]) {
+        var condition = visible.condition
+        if query.status == .disabled { condition += " AND a.status <> 'enabled'" }
+        guard !query.search.isEmpty else { return (condition, []) }
+        let columns = ["name", "email", "phone"]
+        condition +=
+            " AND ("
+            + columns.map { "position(lower($1) IN lower(a.\($0)::text)) > 0" }.joined(separator: " OR ") + ")"
+        return (condition, [.text(query.search)])
+    }
+
+    var count: Query {
+        let (condition, parameters) = matching
+        return Query(
+            "count-accounts",
+            """
+            SELECT count(*) AS matches
+            FROM (SELECT FROM directory.administrator a WHERE \(condition) LIMIT \(AccountQuery.mostCounted)) AS counted
+            """, parameters)
+    }
+
+    /// One row more than are asked for tells whether there are more. Uses the index on `administrator (tenant_id, id)`.
+    var page: Query {
+        var (condition, parameters) = matching
+        func turn(_ comparison: String, _ key: String) {
+            parameters.append(.text(key))
+            condition += " AND a.id \(comparison) $\(parameters.count)::\(visible.keys.administrator.rawValue)"
+        }
+        switch query.position {
+        case .first: break
+        case .after(let key): turn(">", key)
+        case .before(let key): turn("<", key)
+        }
+        func text(_ expression: String) -> String { "left(\(expression)::text, \(Self.longestText))" }
+        func names(_ relation: String, _ column: String, _ target: String) -> String {
+            """
+            ARRAY(SELECT \(text("n.name")) FROM directory.\(relation) l
+                  JOIN directory.\(target) n ON n.id = l.\(column) AND n.tenant_id = \(visible.tenant)
+                  WHERE l.administrator_id = a.id ORDER BY n.name::text COLLATE "C")
+            """
+        }
+        return Query(
+            "accounts",
+            """
+            SELECT a.id::text AS key, coalesce(\(text("a.name")), '') AS name, coalesce(\(text("a.email")), '') AS email,
+                \(text("a.phone")) AS phone, \(text("p.name")) AS profile, \(text("g.name")) AS main_group,
+                \(names("administrator_secondary_group", "group_id", "administrator_group")) AS secondary_groups,
+                \(names("administrator_team", "team_id", "team")) AS teams,
+                coalesce(to_char(a.created_at, 'YYYY-MM-DD'), '') AS created,
+                coalesce(to_char(a.updated_at, 'YYYY-MM-DD'), '') AS updated, a.status = 'enabled' AS is_enabled
+            FROM directory.administrator a
+            LEFT JOIN directory.profile p ON p.id = a.profile_id AND p.tenant_id = \(visible.tenant)
+            LEFT JOIN directory.administrator_group g ON g.id = a.main_group_id AND g.tenant_id = \(visible.tenant)
+            WHERE \(condition)
+            ORDER BY a.id \(isBackwards ? "DESC" : "ASC") LIMIT \(query.limit + 1)
+            """, parameters)
+    }
+
+    static func person(_ identity: Identity, _ keys: KeyTypes) -> Query {
+        Query(
+            "person",
+            """
+            SELECT left(a.name::text, \(longestText)) AS name, left(t.name::text, \(longestText)) AS tenant,
+                t.time_zone::text AS time_zone
+            FROM directory.administrator a JOIN directory.tenant t ON t.id = a.tenant_id
+            WHERE a.id = $1::\(keys.administrator.rawValue) AND t.id = $2::\(keys.tenant.rawValue)
+            """, [.text(identity.actorKey), .text(identity.tenantKey)])
+    }
+
+    /// Each is the first of its profile, found by the index on `administrator (tenant_id, id)`.
+    static let examples = Query(
+        "example-actors",
+        """
+        SELECT t.slug::text AS slug, t.name::text AS tenant, a.email, a.name, p.name::text AS profile
+        FROM (SELECT id, slug, name FROM directory.tenant ORDER BY slug LIMIT 5) AS t
+        CROSS JOIN LATERAL (SELECT id, name FROM directory.profile WHERE tenant_id = t.id ORDER BY id LIMIT 10) AS p
+        CROSS JOIN LATERAL (
+            SELECT email::text AS email, name::text AS name FROM directory.administrator
+            WHERE tenant_id = t.id AND profile_id = p.id AND status = 'enabled' ORDER BY id LIMIT 1) AS a
+        ORDER BY t.slug, p.id
+        """)
+}

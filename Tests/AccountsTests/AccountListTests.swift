@@ -1,0 +1,140 @@
+@testable import Accounts
+import ExportAPI
+private import Foundation
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct AccountListTests {
+    private static let owner = Actor(tenant: "acme", administrator: "owner@acme.example")
+    private static let europe = Actor(tenant: "acme", administrator: "europe@acme.example")
+
+    /// A list with the login that a console is told to use: it may read the columns of the contract and nothing else.
+    private func list(_ database: TestDatabase) async throws -> AccountList {
+        try await database.execute(SmallTenant.sql)
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        try await database.execute(
+            String(contentsOf: root.appending(path: "Examples/Console/console-login.sql"), encoding: .utf8))
+        return AccountList(database: database.url(user: "adminexport_console"))
+    }
+
+    @Test("Who sees what is the export's rule: the tenant, or the groups and all below them")
+    func scope() async throws {
+        try await TestDatabase.with { database in
+            let list = try await list(database)
+            let all = try await list.page(of: Self.owner, AccountQuery())
+            #expect(all.accounts.map(\.key) == ["1", "2", "3", "4", "5", "6", "7", "8"])
+            #expect(all.matches == 8)
+            let few = try await list.page(of: Self.europe, AccountQuery())
+            #expect(few.accounts.map(\.key) == ["1", "2", "3", "5", "6", "8"])
+            let enabled = try await list.page(of: Self.europe, AccountQuery(status: .enabled))
+            #expect(enabled.accounts.map(\.key) == ["1", "2", "3", "5", "6"])
+            let disabled = try await list.page(of: Self.owner, AccountQuery(status: .disabled))
+            #expect(disabled.accounts.map(\.key) == ["4", "8"])
+        }
+    }
+
+    @Test("An account has what an export says of it, its days in the tenant's time zone")
+    func columns() async throws {
+        try await TestDatabase.with { database in
+            let accounts = try await list(database).page(of: Self.owner, AccountQuery()).accounts
+            #expect(
+                accounts[0]
+                    == Account(
+                        key: "1", name: "John Smith", email: "owner@acme.example", phone: "+33 6 12 34 56 78",
+                        profile: "Super Administrator", mainGroup: nil,
+                        secondaryGroups: ["Europe", "France", "Paris, \"City\""], teams: ["EMEA", "Support"],
+                        created: "2025-10-24", updated: "2026-05-22", isEnabled: true))
+            #expect(accounts[1].created == "2025-02-01")
+            #expect(accounts[1].updated == "2026-07-01")
+            #expect(!accounts[3].isEnabled)
+        }
+    }
+
+    @Test("Pages follow each other in both directions, and meet")
+    func pages() async throws {
+        try await TestDatabase.with { database in
+            let list = try await list(database)
+            var page = try await list.page(of: Self.owner, AccountQuery(limit: 3))
+            #expect(!page.hasPrevious)
+            var seen = [page.accounts.map(\.key)]
+            while page.hasNext {
+                let last = try #require(page.accounts.last)
+                page = try await list.page(of: Self.owner, AccountQuery(position: .after(last.key), limit: 3))
+                #expect(page.hasPrevious)
+                seen.append(page.accounts.map(\.key))
+            }
+            #expect(seen == [["1", "2", "3"], ["4", "5", "6"], ["7", "8"]])
+            let first = try #require(page.accounts.first)
+            page = try await list.page(of: Self.owner, AccountQuery(position: .before(first.key), limit: 3))
+            #expect(page.accounts.map(\.key) == ["4", "5", "6"])
+            #expect(page.hasPrevious && page.hasNext)
+            page = try await list.page(of: Self.owner, AccountQuery(position: .before("4"), limit: 3))
+            #expect(page.accounts.map(\.key) == ["1", "2", "3"])
+            #expect(!page.hasPrevious)
+        }
+    }
+
+    @Test(
+        "A text is looked for in name, e-mail and phone, in whatever case, and no character of it is special",
+        arguments: [
+            ("john", ["1"]), ("EUROPE@", ["2"]), ("12 34", ["1"]), ("zOË", ["2"]), ("=1+", ["3"]), ("%", []), ("_", []),
+            ("' OR true --", []), ("acme.example", ["1", "2", "3", "4", "5", "6", "7", "8"]),
+        ])
+    func search(_ text: String, _ keys: [String]) async throws {
+        try await TestDatabase.with { database in
+            let page = try await list(database).page(of: Self.owner, AccountQuery(search: text))
+            #expect(page.accounts.map(\.key) == keys)
+            #expect(page.matches == keys.count)
+        }
+    }
+
+    @Test("Whoever may not view accounts sees none, and is still somebody")
+    func denied() async throws {
+        try await TestDatabase.with { database in
+            let list = try await list(database)
+            for administrator in ["nobody@acme.example", "gone@acme.example", "none@acme.example", "owner@globex.example"] {
+                await #expect(throws: AccountsError.self) {
+                    try await list.page(of: Actor(tenant: "acme", administrator: administrator), AccountQuery())
+                }
+            }
+            let nobody = try await list.standing(of: Actor(tenant: "acme", administrator: "nobody@acme.example"))
+            #expect(nobody == Standing(name: "=1+1", tenantName: "Acme", timeZone: "Europe/Paris", mayView: false))
+            #expect(try await list.standing(of: Self.owner)?.mayView == true)
+            #expect(try await list.standing(of: Actor(tenant: "acme", administrator: "none@acme.example")) == nil)
+        }
+    }
+
+    @Test("A position that is no key is refused, and the list goes on")
+    func badPosition() async throws {
+        try await TestDatabase.with { database in
+            let list = try await list(database)
+            for key in ["x", "1; DROP TABLE directory.tenant", "99999999999999999999999", "\0"] {
+                let error = await #expect(throws: AccountsError.self) {
+                    try await list.page(of: Self.owner, AccountQuery(position: .after(key)))
+                }
+                #expect(error?.code == .invalidPosition)
+            }
+            #expect(try await list.page(of: Self.owner, AccountQuery()).matches == 8)
+        }
+    }
+
+    @Test("The examples are an administrator of each profile")
+    func examples() async throws {
+        try await TestDatabase.with { database in
+            let examples = try await list(database).examples()
+            #expect(
+                examples.map(\.email) == [
+                    "owner@acme.example", "europe@acme.example", "nobody@acme.example", "owner@acme.example",
+                ])
+            #expect(examples.map(\.tenant) == ["acme", "acme", "acme", "globex"])
+        }
+    }
+
+    @Test("A directory that cannot be reached is unavailable")
+    func unreachable() async throws {
+        let list = AccountList(database: "postgresql:///none?host=/nonexistent")
+        let error = await #expect(throws: AccountsError.self) { try await list.examples() }
+        #expect(error?.code == .unavailable)
+    }
+}
