@@ -1,6 +1,8 @@
 public import ArgumentParser
 import Hummingbird
 import Logging
+import ServiceLifecycle
+import UnixSignals
 
 /// Serves the console until it is told to stop.
 public struct ConsoleCommand: AsyncParsableCommand {
@@ -20,6 +22,11 @@ public struct ConsoleCommand: AsyncParsableCommand {
         let configuration = try options.configuration()
         var logger = Logger(label: "adminexport-console") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = .notice
-        try await Console(configuration, logger: logger).application().runService()
+        var group = ServiceGroupConfiguration(
+            services: [try Console(configuration, logger: logger).application()],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        // Downloads that are under way come to their end, within this time.
+        group.maximumGracefulShutdownDuration = .seconds(20)
+        try await ServiceGroup(configuration: group).run()
     }
 }

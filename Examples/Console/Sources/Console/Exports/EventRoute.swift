@@ -46,8 +46,9 @@ struct EventRoute: Sendable {
                 defer { guardian.close() }
                 // First of all, so that the browser knows that it is connected, and when to come back.
                 try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
+                let isOver: Bool
                 do {
-                    try await request.body.consumeWithCancellationOnInboundClose { _ in
+                    isOver = try await request.body.consumeWithCancellationOnInboundClose { _ in
                         try await events.follow(Array(Set(jobs)), of: actor) { event in
                             try await writer.write(ByteBuffer(string: Self.text(event, texts)))
                         }
@@ -56,7 +57,8 @@ struct EventRoute: Sendable {
                     // The browser is gone.
                     return
                 }
-                try await writer.write(ByteBuffer(string: "event: end\ndata: {}\n\n"))
+                // Else the browser comes again.
+                if isOver { try await writer.write(ByteBuffer(string: "event: end\ndata: {}\n\n")) }
                 try await writer.finish(nil)
             })
     }

@@ -1,6 +1,7 @@
 import AsyncAlgorithms
 import Client
 import Foundation
+import ServiceLifecycle
 
 /// What becomes of exports, as an event stream (WHATWG HTML, 9.2, server-sent events).
 struct ExportEvents: Sendable {
@@ -22,25 +23,37 @@ struct ExportEvents: Sendable {
         case pulse
     }
 
-    /// Tells what the exports are and what they become, until all are final or the task is cancelled.
-    func follow(_ jobs: [String], of actor: Actor, _ tell: (Event) async throws -> Void) async throws {
+    /// Tells what the exports are and what they become, until all are final, the program is to stop, or the task is cancelled.
+    ///
+    /// - Returns: whether nothing more is to come.
+    func follow(_ jobs: [String], of actor: Actor, _ tell: (Event) async throws -> Void) async throws -> Bool {
         // Nobody goes ahead of the reader: what it has not taken is not made.
         let events = AsyncChannel<Event>()
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        return try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 await withDiscardingTaskGroup { watches in
                     for job in jobs { watches.addTask { await watch(job, of: actor, into: events) } }
                 }
                 events.finish()
+                return true
+            }
+            group.addTask {
+                // A program that is told to stop does not wait for exports.
+                do { try await gracefulShutdown() } catch { return false }
+                events.finish()
+                return false
             }
             group.addTask {
                 while true {
-                    do { try await Task.sleep(for: Self.pulse) } catch { return }
+                    do { try await Task.sleep(for: Self.pulse) } catch { return false }
                     await events.send(.pulse)
                 }
             }
             for await event in events { try await tell(event) }
+            // Whichever has finished the events.
+            let isOver = try await group.next() ?? false
             group.cancelAll()
+            return isOver
         }
     }
 

@@ -18,7 +18,7 @@ struct JobView: Codable, Sendable {
     let isFinal: Bool
     let hasFile: Bool
     let canCancel: Bool
-    /// What a screen reader is to say; the page says it once for each.
+    /// What a screen reader is to say now, if anything; the page has it said once.
     let announcement: String
 
     init(_ job: Job, _ texts: Texts) {
@@ -33,13 +33,19 @@ struct JobView: Codable, Sendable {
         title = texts("state.\(job.cancelRequested && !job.state.isFinal ? "cancelling" : job.state.rawValue)")
         heading = texts("progress.\(Self.heading(job.state))")
         text = Self.text(job, texts)
-        announcement =
-            if let percent, !job.state.isFinal {
-                // A quarter at a time: a voice that counts every row lets nobody work.
-                texts("announcement.running", ["percent": texts.percent(percent / 25 * 25)])
-            } else {
-                "\(title). \(job.state == .succeeded || job.state == .failed ? text : "")"
-            }
+        announcement = Self.announcement(job, texts)
+    }
+
+    private static func announcement(_ job: Job, _ texts: Texts) -> String {
+        switch job.state {
+        case .queued: return ""
+        case .running:
+            // A quarter at a time: a voice that counts every row lets nobody work.
+            guard let percent = job.percent, percent >= 25 else { return "" }
+            return texts("announcement.running", ["percent": texts.percent(percent / 25 * 25)])
+        case .succeeded, .failed: return "\(texts("state.\(job.state.rawValue)")). \(text(job, texts))"
+        case .cancelled, .expired: return text(job, texts)
+        }
     }
 
     private static func heading(_ state: Job.State) -> String {

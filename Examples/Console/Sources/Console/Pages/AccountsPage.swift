@@ -17,7 +17,7 @@ struct AccountsPage: Sendable {
         let standing = try await accounts.standing(of: visitor.actor)
         var values: [String: Any] = [:]
         if standing?.mayView == true {
-            let query = query(request)
+            let query = try query(request, context)
             do {
                 values = try await list(query, of: visitor.actor, texts)
             } catch let error as AccountsError where error.code == .invalidPosition {
@@ -40,14 +40,22 @@ struct AccountsPage: Sendable {
                 active: try await exports.active(visitor.actor)))
     }
 
-    private func query(_ request: Request) -> AccountQuery {
-        let parameters = request.uri.queryParameters
-        func value(_ name: String) -> String? { parameters[name[...]].map { String($0) }.flatMap { $0.isEmpty ? nil : $0 } }
+    /// What the search form and the links between pages ask for. A plus is a space here, as forms have it; to
+    /// `URI.queryParameters` it is a plus.
+    private struct Fields: Decodable {
+        let search: String?
+        let status: String?
+        let after: String?
+        let before: String?
+    }
+
+    private func query(_ request: Request, _ context: ConsoleContext) throws -> AccountQuery {
+        let fields = try request.uri.decodeQuery(as: Fields.self, context: context)
         var query = AccountQuery(
-            search: String((value("search") ?? "").trimmingCharacters(in: .whitespaces).prefix(Self.mostSearched)),
-            status: value("status").flatMap { AccountQuery.Status(rawValue: $0) } ?? .all)
-        if let key = value("after") { query.position = .after(key) }
-        if let key = value("before") { query.position = .before(key) }
+            search: String((fields.search ?? "").trimmingCharacters(in: .whitespaces).prefix(Self.mostSearched)),
+            status: fields.status.flatMap { AccountQuery.Status(rawValue: $0) } ?? .all)
+        if let key = fields.after { query.position = .after(key) }
+        if let key = fields.before { query.position = .before(key) }
         return query
     }
 

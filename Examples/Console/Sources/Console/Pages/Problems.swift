@@ -22,8 +22,10 @@ struct Problems: RouterMiddleware {
             let texts = frame.texts(request)
             let (status, kind, text) = Self.meaning(of: error, texts)
             if status == .internalServerError || status == .serviceUnavailable {
-                // The route, and not what the visitor looked for.
-                context.logger.error("\(error)", metadata: ["route": "\(context.endpointPath ?? "")"])
+                // The route, and not what the visitor looked for; of an error of others its type, for its text may be about data.
+                let known: (any CustomStringConvertible)? = (error as? ClientError) ?? (error as? AccountsError)
+                context.logger.error(
+                    "\(known?.description ?? "\(type(of: error))")", metadata: ["route": "\(context.endpointPath ?? "")"])
             }
             if status == .unauthorized, request.method == .get, !request.wantsJSON, request.headers[.fetchMode] == "navigate",
                 !request.uri.path.hasSuffix("/file"), frame.visitors.signIn == .demo
@@ -55,6 +57,7 @@ struct Problems: RouterMiddleware {
             return (error.status, "\(error.status.code)", texts.first(of: ["error.\(error.status.code)", "error.internal-error"]))
         case let error as any HTTPResponseError:
             return (error.status, "\(error.status.code)", texts.first(of: ["error.\(error.status.code)", "error.400"]))
+        case is URLEncodedFormError, is DecodingError: return (.badRequest, "400", texts("error.400"))
         default: return (.internalServerError, "internal-error", texts("error.internal-error"))
         }
     }

@@ -161,7 +161,7 @@ class ProgressDialog {
     }
 
     announce(view) {
-        if (this.announced.get(view.id) === view.announcement) return;
+        if (!view.announcement || this.announced.get(view.id) === view.announcement) return;
         this.announced.set(view.id, view.announcement);
         byID("announcer").textContent = view.announcement;
     }

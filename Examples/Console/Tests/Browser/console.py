@@ -1,0 +1,342 @@
+"""The console with all that it needs, and browsers to use it with."""
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+HERE = pathlib.Path(__file__).resolve().parent
+PACKAGE = HERE.parents[1]
+ROOT = PACKAGE.parents[1]
+sys.path.insert(0, str(ROOT / "Tests" / "Chaos"))
+from system import SCRATCH, SUPERUSER, Cluster, System, until  # noqa: E402
+
+PROGRAM = pathlib.Path(os.environ.get("CONSOLE_BIN_DIR", PACKAGE / ".build" / "debug")).resolve() / "adminexport-console"
+
+
+class Console:
+    """A console process."""
+
+    def __init__(self, system, *arguments, socket=None, listen="127.0.0.1:0"):
+        self.log_path = system.folder / f"console-{time.monotonic_ns()}.log"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("ADMINEXPORT_")}
+        environment["ADMINEXPORT_CONSOLE_DATABASE_URL"] = system.url("adminexport_console")
+        self.process = subprocess.Popen(
+            [str(PROGRAM), *(arguments or ["--demo-sign-in"]), "--listen", listen, "--socket", str(socket or system.socket)],
+            env=environment, stdout=subprocess.PIPE, stderr=open(self.log_path, "ab"), text=True)
+        self.address = self.process.stdout.readline().strip()
+        assert self.address, f"the console did not start:\n{self.log}"
+        self.port = int(self.address.rsplit(":", 1)[1]) if self.address.startswith("http") else None
+
+    @property
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    @property
+    def resident(self):
+        """Bytes of memory that are resident."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
+
+    @property
+    def peak(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024
+
+    @property
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def close(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("the console did not stop")
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Visitor:
+    """Somebody who speaks HTTP without a browser, and may send what no browser would."""
+
+    def __init__(self, console):
+        self.console = console
+        self.cookies = {}
+
+    def send(self, method, path, body=None, headers=None, host=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.console.port, timeout=30)
+        try:
+            connection.putrequest(method, path, skip_host=True)
+            connection.putheader("Host", f"127.0.0.1:{self.console.port}" if host is None else host)
+            if self.cookies:
+                connection.putheader("Cookie", "; ".join(f"{name}={value}" for name, value in self.cookies.items()))
+            for name, value in headers.items() if isinstance(headers, dict) else headers or ():
+                connection.putheader(name, value)
+            if body is not None:
+                body = body if isinstance(body, bytes) else urllib.parse.urlencode(body).encode()
+                connection.putheader("Content-Type", "application/x-www-form-urlencoded")
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        for cookie in response.headers.get_all("Set-Cookie") or ():
+            name, value = cookie.split(";")[0].split("=", 1)
+            self.cookies[name] = value
+        return Answer(response.status, response.headers, content)
+
+    def get(self, path, **more):
+        return self.send("GET", path, **more)
+
+    def post(self, path, body, **more):
+        return self.send("POST", path, body, **more)
+
+    def token(self, path="/administrators/accounts"):
+        """The token of a page's forms."""
+        return re.search(r'name="token" value="([^"]+)"', self.get(path).text)[1]
+
+    def sign_in(self, administrator="owner@acme.example", tenant="acme"):
+        answer = self.post("/sign-in", {"token": self.token("/sign-in"), "tenant": tenant, "administrator": administrator})
+        assert answer.status == 303, answer.text
+        return self
+
+    def start(self, **form):
+        answer = self.post("/exports", {"token": self.token(), **form}, headers={"Accept": "application/json"})
+        assert answer.status == 201, answer.text
+        return json.loads(answer.content)["id"]
+
+
+class Answer:
+    def __init__(self, status, headers, content):
+        self.status = status
+        self.headers = headers
+        self.content = content
+
+    @property
+    def text(self):
+        return self.content.decode()
+
+
+class Browser:
+    """A Chromium, seen by somebody who knows what the page says."""
+
+    def __init__(self, console, downloads, *arguments, language="en", size=(1280, 900), javascript=True):
+        self.console = console
+        self.downloads = pathlib.Path(downloads)
+        self.downloads.mkdir(parents=True, exist_ok=True)
+        options = webdriver.ChromeOptions()
+        for argument in ("--headless=new", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+                         f"--window-size={size[0]},{size[1]}", f"--lang={language}", *arguments):
+            options.add_argument(argument)
+        if os.getuid() == 0:
+            options.add_argument("--no-sandbox")
+        preferences = {
+            "download.default_directory": str(self.downloads), "download.prompt_for_download": False,
+            "intl.accept_languages": language, "intl.selected_languages": language,
+            # Several downloads by themselves from one page are asked about; here they are allowed, as by a person once.
+            "profile.default_content_setting_values.automatic_downloads": 1}
+        if not javascript:
+            preferences["profile.managed_default_content_settings.javascript"] = 2
+        options.add_experimental_option("prefs", preferences)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+        self.driver.set_page_load_timeout(60)
+
+    def open(self, path):
+        self.driver.get(self.console.address + path)
+
+    @property
+    def path(self):
+        return urllib.parse.urlparse(self.driver.current_url).path
+
+    def sign_in(self, name="Olivia Owner", tenant="Acme Corporation"):
+        self.open("/sign-in")
+        for item in self.all(".people li"):
+            if name in item.text and tenant in item.text:
+                item.find_element(By.TAG_NAME, "button").click()
+                self.until(lambda: self.path == "/administrators/accounts", "signed in")
+                return self
+        raise AssertionError(f"there is no {name} of {tenant}")
+
+    def one(self, selector):
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def all(self, selector):
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def click(self, selector):
+        self.one(selector).click()
+
+    def text(self, selector):
+        return self.one(selector).text
+
+    def shows(self, selector):
+        return any(element.is_displayed() for element in self.all(selector))
+
+    def until(self, condition, what="", seconds=30):
+        return WebDriverWait(self.driver, seconds, 0.05).until(lambda _: self._quietly(condition), what)
+
+    @staticmethod
+    def _quietly(condition):
+        # A page that is just being exchanged has neither the old elements nor the new ones.
+        from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+        try:
+            return condition()
+        except (NoSuchElementException, StaleElementReferenceException):
+            return False
+
+    @property
+    def focused(self):
+        return self.driver.switch_to.active_element
+
+    def keys(self, *keys):
+        """Typed on the keyboard, wherever the focus is."""
+        chain = webdriver.ActionChains(self.driver)
+        for key in keys:
+            chain.send_keys(key)
+        chain.perform()
+
+    def open_export(self):
+        self.click("#menu-button")
+        self.click("#menu-export")
+        self.until(lambda: self.shows("#export-dialog"), "the export dialog")
+
+    def export(self, include_disabled=False):
+        """Starts an export as a person does; gives its id."""
+        self.open_export()
+        if include_disabled:
+            self.click("#export-dialog [name=includeDisabled]")
+        self.click("#export-start")
+        return self.until(lambda: self.jobs() and self.jobs()[-1], "the export in the progress dialog")
+
+    def jobs(self):
+        return [item.get_attribute("data-job") for item in self.all("#progress-list li")]
+
+    def files(self):
+        return sorted(path for path in self.downloads.iterdir() if path.suffix == ".xlsx")
+
+    def file(self, count=1):
+        """The last of so many files, once it is there as a whole."""
+        self.until(
+            lambda: len(self.files()) >= count and not list(self.downloads.glob("*.crdownload")), f"{count} files", 60)
+        return max(self.files(), key=lambda path: path.stat().st_mtime_ns)
+
+    def faults(self):
+        """What the browser itself complained of: errors of scripts, refusals by the content security policy."""
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+
+    def emulate(self, **features):
+        self.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia",
+            {"features": [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]})
+
+    def size(self, width, height):
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+
+    def picture(self, path):
+        self.driver.save_screenshot(str(path))
+
+    def close(self):
+        self.driver.quit()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Platform(System):
+    """A service whose worker can be held, and the console's login."""
+
+    def __init__(self, tenants=("acme", "globex"), administrators=300):
+        super().__init__(Cluster(), tenants=tenants, administrators=administrators, LEASE="60s", LIMITS_QUEUED_PER_TENANT="16")
+        self.cluster.sql((PACKAGE / "console-login.sql").read_text(), self.name)
+
+    @contextlib.contextmanager
+    def held(self, *workers):
+        """Workers that do nothing meanwhile; their leases outlive it."""
+        for worker in workers:
+            worker.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for worker in workers:
+                worker.signal(signal.SIGCONT)
+
+    def visible(self, administrator, tenant="acme", all_accounts=False):
+        """What the export of an administrator holds, asked of the database in other words than the service's: the e-mail addresses."""
+        return [row[0] for row in self.sql(f"""
+            WITH RECURSIVE me AS (
+                SELECT a.id, a.tenant_id, p.scope, a.main_group_id FROM directory.administrator a
+                JOIN directory.profile p ON p.id = a.profile_id JOIN directory.tenant t ON t.id = a.tenant_id
+                WHERE t.slug = '{tenant}' AND a.email = '{administrator}'),
+            below AS (
+                SELECT g.id FROM directory.administrator_group g, me WHERE g.id = me.main_group_id OR g.id IN (
+                    SELECT group_id FROM directory.administrator_secondary_group s WHERE s.administrator_id = me.id)
+                UNION SELECT g.id FROM directory.administrator_group g JOIN below b ON g.parent_id = b.id)
+            SELECT a.email FROM directory.administrator a, me
+            WHERE a.tenant_id = me.tenant_id AND ({'true' if all_accounts else "a.status = 'enabled'"})
+                AND (me.scope = 'tenant' OR a.main_group_id IN (SELECT id FROM below) OR a.id IN (
+                    SELECT administrator_id FROM directory.administrator_secondary_group WHERE group_id IN (SELECT id FROM below)))
+            ORDER BY a.id""")]
+
+
+class Shared:
+    """What all tests use: started once, by run.py."""
+    platform = None
+    console = None
+    api = None
+    worker = None
+    #: A folder for pictures, or nothing.
+    pictures = None
+
+    def start(self):
+        self.platform = Platform()
+        self.platform.__enter__()
+        for number, name in enumerate(HOSTILE):
+            quoted = name.replace("'", "''")
+            self.platform.sql(f"UPDATE directory.administrator SET name = '{quoted}' WHERE id = {10 + number}")
+        # A tenant whose export takes a while.
+        self.platform.maintain("demo-data", "--tenant", "vast", "--administrators", "150000", "--seed", "3")
+        self.api = self.platform.serve()
+        self.worker = self.platform.work(stops=True)
+        self.console = Console(self.platform)
+
+    def stop(self):
+        log = self.console.log
+        self.console.close()
+        self.platform.__exit__(None, None, None)
+        assert "@" not in log, f"the console's log has an e-mail address:\n{log}"
+
+
+#: Names that are more than names to whoever does not escape them.
+HOSTILE = [
+    "<script>document.title='owned'</script>", "\"><img src=x onerror=document.title='owned'>",
+    # To some libraries a quote with a combining mark is another character, which they do not escape.
+    "\"\u0301 onfocus=document.title='owned' autofocus x=\"", "<\u0338b>", "{{t.page.product}}",
+    "</textarea></title><svg onload=document.title='owned'>", "Two\r\nSet-Cookie: owned=1",
+]
+
+shared = Shared()

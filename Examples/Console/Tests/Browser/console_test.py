@@ -1,0 +1,655 @@
+"""What a person does with the console, in a real Chromium. Run by run.py."""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import zipfile
+
+import openpyxl
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from console import SCRATCH, Browser, Console, Visitor, shared, until
+
+
+COLUMNS = ["Name", "Email", "Phone", "Profile", "Main group", "Secondary groups", "Teams", "Creation date", "Last update", "Status"]
+SECRETS = ["argon2id$", "TOTP-DEMO", "KEY-DEMO"]
+def rows(path):
+    """The sheet's rows as texts."""
+    sheet = openpyxl.load_workbook(path, read_only=True)["Administrators"]
+    return [[str(cell) if cell is not None else "" for cell in row] for row in sheet.iter_rows(values_only=True)]
+
+
+def picture(browser, name):
+    if shared.pictures:
+        browser.picture(shared.pictures / f"{name}.png")
+
+
+class BrowserTestCase(unittest.TestCase):
+    """Each test has a browser of its own, and ends without a complaint of that browser."""
+    arguments = ()
+    person = ("Olivia Owner", "Acme Corporation")
+    options = {}
+    expected_faults = r"$^"
+
+    def setUp(self):
+        self.downloads = pathlib.Path(tempfile.mkdtemp(dir=SCRATCH))
+        self.browser = Browser(shared.console, self.downloads, **self.options)
+        self.addCleanup(self.browser.close)
+        if self.person:
+            self.browser.sign_in(*self.person)
+
+    def tearDown(self):
+        shared.worker.signal(signal.SIGCONT)
+        faults = [fault for fault in self.browser.faults() if not re.search(self.expected_faults, fault)]
+        self.assertEqual(faults, [], "the browser complained")
+
+    def finished(self):
+        self.browser.until(lambda: self.browser.text("#progress-heading") == "Export finished", "the export's end", 60)
+
+
+class TheFeature(BrowserTestCase):
+    """The sentences of the feature's description that speak of the page."""
+
+    def test_navigate_to_administrators_accounts_click_import_export_select_export(self):
+        browser = self.browser
+        browser.open("/")
+        self.assertEqual(browser.text("nav .section"), "Administrators")
+        browser.one("nav ul").find_element(By.LINK_TEXT, "Accounts").click()
+        self.assertEqual(browser.text("h1"), "Accounts")
+        self.assertEqual(browser.text("#menu-button"), "Import / Export")
+        self.assertFalse(browser.shows("#menu"))
+        picture(browser, "accounts")
+        browser.click("#menu-button")
+        items = [item.text.split("\n")[0] for item in browser.all("#menu [role=menuitem]")]
+        self.assertEqual(items, ["Import", "Export"])
+        self.assertIn("Not part of this service", browser.text("#menu-import"))
+        browser.click("#menu-export")
+        self.assertTrue(browser.shows("#export-dialog"))
+
+    def test_before_the_export_starts_a_confirmation_dialog_is_displayed(self):
+        before = shared.platform.sql("SELECT count(*) FROM adminexport.job")
+        self.browser.open_export()
+        picture(self.browser, "dialog")
+        self.assertEqual(self.browser.text("#export-heading"), "Export administrator accounts")
+        box = self.browser.one("#export-dialog [name=includeDisabled]")
+        self.assertFalse(box.is_selected())
+        self.assertEqual(box.find_element(By.XPATH, "..").text, "Include disabled administrator accounts")
+        self.browser.click("#export-cancel")
+        self.assertFalse(self.browser.shows("#export-dialog"))
+        self.assertEqual(shared.platform.sql("SELECT count(*) FROM adminexport.job"), before)
+
+    def test_unchecked_exports_only_enabled_administrator_accounts(self):
+        self.browser.export()
+        found = rows(self.browser.file())
+        self.assertEqual([row[1] for row in found[1:]], shared.platform.visible("owner@acme.example"))
+        self.assertEqual({row[9] for row in found[1:]}, {"Enabled"})
+
+    def test_checked_exports_both_enabled_and_disabled_administrator_accounts(self):
+        self.browser.export(include_disabled=True)
+        found = rows(self.browser.file())
+        self.assertEqual([row[1] for row in found[1:]], shared.platform.visible("owner@acme.example", all_accounts=True))
+        self.assertEqual({row[9] for row in found[1:]}, {"Enabled", "Disabled"})
+        # The choice is for one export.
+        self.finished()
+        self.browser.open_export()
+        self.assertFalse(self.browser.one("#export-dialog [name=includeDisabled]").is_selected())
+
+    def test_once_start_is_clicked_an_asynchronous_backend_export_task_is_created(self):
+        with shared.platform.held(shared.worker):
+            job = self.browser.export()
+            self.assertEqual(shared.platform.row(job)["state"], "queued")
+            self.assertIn("Waiting", self.browser.text("#progress-list"))
+        self.finished()
+
+    def test_the_administrator_may_continue_using_the_application_while_the_export_is_generated(self):
+        browser = self.browser
+        with shared.platform.held(shared.worker):
+            browser.export()
+            browser.one("#search").send_keys("owner@")
+            browser.one(".search button").click()
+            browser.until(lambda: browser.text("#count").startswith("1 of 1"), "the search's result")
+            self.assertTrue(browser.shows("#progress-dialog"), "the progress is shown on the next page as well")
+            browser.open("/administrators/exports")
+            browser.until(lambda: browser.shows("#progress-dialog"), "progress on another page")
+            browser.driver.refresh()
+            browser.until(lambda: browser.shows("#progress-dialog"), "progress after a reload")
+            self.assertEqual(browser.text("#exports tbody .state"), "Waiting")
+        self.assertEqual(len(rows(browser.file())), len(shared.platform.visible("owner@acme.example")) + 1)
+
+    def test_once_complete_the_generated_excel_file_is_automatically_downloaded_by_the_browser(self):
+        self.browser.export()
+        file = self.browser.file()
+        self.assertRegex(file.name, r"^administrators-acme-\d{4}-\d\d-\d\d\.xlsx$")
+        self.finished()
+        picture(self.browser, "done")
+        # Once, also when the page is opened again.
+        self.browser.driver.refresh()
+        time.sleep(1)
+        self.assertEqual(len(self.browser.files()), 1)
+
+    def test_it_is_downloaded_also_when_it_ends_while_no_page_is_open(self):
+        with shared.platform.held(shared.worker):
+            job = self.browser.export()
+            self.browser.driver.get("about:blank")
+        shared.platform.finish([job])
+        self.assertEqual(self.browser.files(), [])
+        self.browser.open("/administrators/accounts")
+        self.browser.file()
+
+    def test_administrator_accounts_are_exported_as_a_microsoft_excel_workbook(self):
+        self.browser.export()
+        file = self.browser.file()
+        with zipfile.ZipFile(file) as archive:
+            self.assertIsNone(archive.testzip())
+        check = os.environ.get("CHECK_XLSX")
+        if not check:
+            self.skipTest("the workbook is not held to ECMA-376: CHECK_XLSX names no program")
+        done = subprocess.run([sys.executable, check, str(file)], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_the_exported_file_preserves_the_column_order(self):
+        self.browser.export()
+        self.assertEqual(rows(self.browser.file())[0], COLUMNS)
+        self.assertEqual([cell.text for cell in self.browser.all("table.accounts thead th")], COLUMNS)
+
+    def test_passwords_and_other_credentials_are_never_included(self):
+        self.browser.export(include_disabled=True)
+        with zipfile.ZipFile(self.browser.file()) as archive:
+            parts = b"".join(archive.read(name) for name in archive.namelist()).decode()
+        page = self.browser.driver.page_source
+        for secret in SECRETS:
+            self.assertNotIn(secret, parts)
+            self.assertNotIn(secret, page)
+
+
+class Progress(BrowserTestCase):
+    person = ("Olivia Owner", "Vast Corporation")
+
+    def test_a_progress_dialog_indicates_that_the_export_is_in_progress(self):
+        browser = self.browser
+        browser.export()
+        browser.until(lambda: re.search(r"In progress, [1-9]", browser.text("#progress-list .state")), "a percentage")
+        shared.worker.signal(signal.SIGSTOP)
+        time.sleep(0.5)
+        self.assertEqual(browser.text("#progress-heading"), "Export in progress")
+        total = len(shared.platform.visible("owner@vast.example", "vast"))
+        match = re.fullmatch(r"([\d,]+) of ([\d,]+) accounts written\.", browser.text("#progress-list .text"))
+        done, of = (int(number.replace(",", "")) for number in match.groups())
+        self.assertEqual(of, total)
+        self.assertTrue(0 < done < total)
+        share = float(browser.one("#progress-list progress").get_attribute("value"))
+        self.assertEqual(share, done * 100 // total)
+        picture(browser, "progress")
+        browser.size(360, 740)
+        picture(browser, "narrow")
+        browser.size(1280, 900)
+        browser.emulate(prefers_color_scheme="dark")
+        picture(browser, "dark")
+        shared.worker.signal(signal.SIGCONT)
+        self.finished()
+        self.assertEqual(len(rows(browser.file())), total + 1)
+
+    def test_it_can_be_hidden_and_shown_again(self):
+        browser = self.browser
+        with shared.platform.held(shared.worker):
+            browser.export()
+            browser.until(lambda: browser.shows("#progress-dialog"))
+            browser.click("#progress-hide")
+            self.assertFalse(browser.shows("#progress-dialog"))
+            self.assertTrue(browser.shows("#progress-show"))
+            browser.driver.refresh()
+            browser.until(lambda: browser.shows("#progress-show"), "the button after a reload")
+            self.assertFalse(browser.shows("#progress-dialog"), "hidden stays hidden")
+            browser.click("#progress-show")
+            self.assertTrue(browser.shows("#progress-dialog"))
+            self.assertEqual(browser.focused.get_attribute("id"), "progress-heading")
+            browser.click("#progress-list [data-do=cancel]")
+            browser.until(lambda: "Cancelled" in browser.text("#progress-list"), "cancelled")
+
+    def test_a_running_export_is_cancelled_and_nothing_is_downloaded(self):
+        browser = self.browser
+        shared.platform.arm("mid-file")
+        job = browser.export()
+        until("the worker stands in the middle of the file", shared.worker.is_stopped)
+        browser.until(lambda: browser.shows("#progress-list [data-do=cancel]"))
+        browser.click("#progress-list [data-do=cancel]")
+        browser.until(lambda: "Being cancelled" in browser.text("#progress-list"), "being cancelled")
+        shared.worker.signal(signal.SIGCONT)
+        browser.until(lambda: browser.text("#progress-heading") == "Export ended", "its end")
+        self.assertIn("Nothing was kept", browser.text("#progress-list"))
+        self.assertEqual(shared.platform.row(job)["state"], "cancelled")
+        self.assertEqual(browser.files(), [])
+        browser.click("#progress-list [data-do=dismiss]")
+        self.assertFalse(browser.shows("#progress-dialog"))
+
+    def test_a_failure_is_told_in_words_that_a_person_understands(self):
+        browser = self.browser
+        shared.platform.sql("UPDATE directory.tenant SET time_zone = 'Nowhere/Land' WHERE slug = 'vast'")
+        try:
+            browser.export()
+            browser.until(lambda: browser.text("#progress-heading") == "Export failed", "failed")
+            self.assertIn("Your tenant's time zone is not known. Ask the platform's operators", browser.text("#progress-list"))
+            picture(browser, "error")
+        finally:
+            shared.platform.sql("UPDATE directory.tenant SET time_zone = 'Europe/Paris' WHERE slug = 'vast'")
+        self.assertEqual(browser.files(), [])
+
+    def test_two_tabs_show_it_and_one_file_comes(self):
+        browser = self.browser
+        first = browser.driver.current_window_handle
+        browser.driver.switch_to.new_window("tab")
+        browser.open("/administrators/exports")
+        browser.driver.switch_to.window(first)
+        with shared.platform.held(shared.worker):
+            browser.export()
+            browser.driver.switch_to.new_window("tab")
+            browser.open("/administrators/accounts")
+            browser.until(lambda: browser.shows("#progress-dialog"), "progress in a new tab")
+        for handle in browser.driver.window_handles:
+            browser.driver.switch_to.window(handle)
+            browser.until(lambda: "Finished" in browser.text("#progress-list"), "the end in each tab", 60)
+        browser.file()
+        time.sleep(1)
+        self.assertEqual(len(browser.files()), 1)
+
+    def test_the_tab_that_listened_is_closed_and_another_goes_on(self):
+        browser = self.browser
+        first = browser.driver.current_window_handle
+        with shared.platform.held(shared.worker):
+            browser.export()
+            browser.driver.switch_to.new_window("tab")
+            browser.open("/administrators/accounts")
+            other = browser.driver.current_window_handle
+            browser.driver.switch_to.window(first)
+            browser.driver.close()
+            browser.driver.switch_to.window(other)
+        browser.file()
+        self.assertEqual(len(browser.files()), 1)
+
+    def test_start_clicked_twice_is_one_export(self):
+        browser = self.browser
+        before = int(shared.platform.sql("SELECT count(*) FROM adminexport.job")[0][0])
+        browser.open_export()
+        browser.driver.execute_script(
+            "const form = document.getElementById('export-form'); form.requestSubmit(); form.requestSubmit();"
+            "const body = new URLSearchParams(new FormData(form));"
+            "fetch('/exports', {method: 'POST', headers: {Accept: 'application/json'}, body})")
+        browser.file()
+        self.assertEqual(int(shared.platform.sql("SELECT count(*) FROM adminexport.job")[0][0]), before + 1)
+
+
+class Trouble(BrowserTestCase):
+    expected_faults = r"Failed to load resource|ERR_|EventSource"
+
+    def test_the_service_is_away_and_nothing_is_lost(self):
+        browser = self.browser
+        shared.api.end()
+        try:
+            browser.open("/administrators/accounts")
+            self.assertEqual(browser.text("h1"), "Accounts", "the list does not need the service")
+            browser.open_export()
+            browser.click("#export-dialog [name=includeDisabled]")
+            browser.click("#export-start")
+            browser.until(lambda: browser.shows("#export-problem"), "a word about it")
+            self.assertIn("Exports are not available at the moment", browser.text("#export-problem"))
+            self.assertTrue(browser.one("#export-dialog [name=includeDisabled]").is_selected(), "the choice stays")
+        finally:
+            shared.api = shared.platform.serve()
+        browser.click("#export-start")
+        self.assertEqual(len(rows(browser.file())), len(shared.platform.visible("owner@acme.example", all_accounts=True)) + 1)
+
+    def test_the_service_is_started_anew_while_an_export_is_watched(self):
+        browser = self.browser
+        with shared.platform.held(shared.worker):
+            browser.export()
+            shared.api.end()
+            browser.until(lambda: browser.shows("#progress-list .trouble"), "a word about it")
+            shared.api = shared.platform.serve()
+        browser.file()
+        self.finished()
+        self.assertFalse(browser.shows("#progress-list .trouble"))
+
+    def test_the_console_is_started_anew_while_an_export_runs(self):
+        # With a key of its own, sessions outlive it.
+        key = SCRATCH / "key"
+        key.write_bytes(os.urandom(32))
+        first = Console(shared.platform, "--demo-sign-in", "--key-file", str(key))
+        with Browser(first, self.downloads) as browser:
+            browser.sign_in()
+            with shared.platform.held(shared.worker):
+                browser.export()
+                first.close()
+                browser.until(lambda: browser.shows("#progress-list .trouble"), "a word about it")
+                self.assertIn("it is tried again", browser.text("#progress-list .trouble").lower())
+                with Console(shared.platform, "--demo-sign-in", "--key-file", str(key), listen=f"127.0.0.1:{first.port}"):
+                    shared.worker.signal(signal.SIGCONT)
+                    browser.file()
+
+
+class RecentExports(BrowserTestCase):
+    def test_an_export_stays_in_the_list_with_download_delete_and_its_expiry(self):
+        browser = self.browser
+        job = browser.export()
+        browser.file()
+        browser.open("/administrators/exports")
+        row = f"tr[data-job='{job}']"
+        expires = shared.platform.sql(
+            f"SELECT to_char(expires_at AT TIME ZONE 'Europe/Paris', 'FMMon FMDD, YYYY') FROM adminexport.job WHERE id = '{job}'")[0][0]
+        self.assertIn(expires, browser.text(row))
+        self.assertIn("Finished", browser.text(row))
+        self.assertIn("Enabled only", browser.text(row))
+        picture(browser, "exports")
+        browser.click(f"{row} a[download]")
+        browser.file(2)
+        first, second = browser.files()[:2]
+        self.assertEqual(first.read_bytes(), second.read_bytes())
+
+        browser.click(f"{row} form.delete button")
+        self.assertTrue(browser.shows("#confirm-dialog"))
+        browser.click("#confirm-dialog [value=keep]")
+        self.assertFalse(browser.shows("#confirm-dialog"))
+        self.assertEqual(shared.platform.row(job)["state"], "succeeded")
+        browser.click(f"{row} form.delete button")
+        browser.click("#confirm-dialog [value=delete]")
+        browser.until(lambda: "Expired" in browser.text(row), "deleted")
+        self.assertEqual(shared.platform.row(job)["state"], "expired")
+        self.assertFalse(browser.all(f"{row} a[download]"))
+
+    def test_a_row_of_the_list_follows_its_export(self):
+        browser = self.browser
+        with shared.platform.held(shared.worker):
+            job = browser.export()
+            browser.open("/administrators/exports")
+            self.assertEqual(browser.text(f"tr[data-job='{job}'] .state"), "Waiting")
+            self.assertTrue(browser.all(f"tr[data-job='{job}'] form[action$='/cancel']"))
+        browser.until(lambda: browser.all(f"tr[data-job='{job}'] a[download]"), "its download")
+
+    def test_older_exports_are_on_pages_of_their_own(self):
+        visitor = Visitor(shared.console).sign_in("europe@globex.example", "globex")
+        ids = []
+        for _ in range(21):
+            ids.append(visitor.start())
+            shared.platform.finish(ids[-1:])
+        page = visitor.get("/administrators/exports").text
+        self.assertEqual(re.findall(r'data-job="([^"]+)"', page), ids[:0:-1])
+        older = visitor.get(re.search(r'rel="next" href="([^"]+)"', page)[1].replace("&amp;", "&")).text
+        self.assertEqual(re.findall(r'data-job="([^"]+)"', older), ids[:1])
+        self.assertEqual(visitor.get("/administrators/exports?cursor=nonsense").status, 303)
+
+
+class Accounts(BrowserTestCase):
+    def test_the_list_holds_what_the_export_holds(self):
+        for name, administrator in (("Olivia Owner", "owner@acme.example"), ("Emma Europe", "europe@acme.example")):
+            visitor = Visitor(shared.console).sign_in(administrator)
+            listed = []
+            path = "/administrators/accounts"
+            while path:
+                page = visitor.get(path).text
+                listed += re.findall(r"<tr><th scope=\"row\">.*?</th><td>(.*?)</td>", page, re.S)
+                following = re.search(r'rel="next" href="([^"]+)"', page)
+                path = following and following[1].replace("&amp;", "&")
+            self.assertEqual(listed, shared.platform.visible(administrator, all_accounts=True), name)
+
+    def test_it_is_searched_and_turned_over(self):
+        browser = self.browser
+        self.assertEqual(browser.text("#count"), "25 of 300 accounts")
+        first = browser.text("tbody tr:first-child")
+        browser.one("[rel=next]").click()
+        browser.until(lambda: browser.text("tbody tr:first-child") != first, "the second page")
+        browser.one("[rel=prev]").click()
+        browser.until(lambda: browser.text("tbody tr:first-child") == first, "the first page")
+        browser.one("#search").send_keys("EUROPE@acme", Keys.ENTER)
+        browser.until(lambda: browser.text("#count") == "1 of 1 accounts", "one")
+        self.assertIn("Emma Europe", browser.text("tbody"))
+        browser.one("#search").clear()
+        browser.one("#search").send_keys("there is no such person", Keys.ENTER)
+        browser.until(lambda: "No account matches" in browser.text("main"), "none")
+        browser.open("/administrators/accounts?status=disabled")
+        self.assertEqual({cell.text for cell in browser.all("tbody .status")}, {"Disabled"})
+
+    def test_a_position_that_is_none_leads_to_the_first_page(self):
+        visitor = Visitor(shared.console).sign_in()
+        for query in ("after=x", "after=%00", "before=';--", "after=99999999999999999999", "after=1&before=2", "status=nonsense"):
+            self.assertIn(visitor.get(f"/administrators/accounts?{query}").status, (200, 303), query)
+
+
+class WithoutPermission(BrowserTestCase):
+    person = ("Hugo Helpdesk", "Acme Corporation")
+
+    def test_there_is_no_export_action(self):
+        browser = self.browser
+        self.assertFalse(browser.all("#menu-button"))
+        self.assertFalse(browser.all("#export-dialog"))
+        self.assertFalse(browser.all("table.accounts"))
+        self.assertIn("You may not view administrator accounts", browser.text("main"))
+        browser.open("/administrators/exports")
+        self.assertIn("You have not exported anything yet", browser.text("main"))
+
+    def test_a_forged_request_is_refused(self):
+        before = shared.platform.sql("SELECT count(*) FROM adminexport.job")
+        visitor = Visitor(shared.console).sign_in("helpdesk@acme.example")
+        self.assertEqual(visitor.get("/administrators/accounts/export").status, 403)
+        answer = visitor.post("/exports", {"token": visitor.token("/administrators/exports")}, headers={"Accept": "application/json"})
+        self.assertEqual(answer.status, 403)
+        self.assertEqual(json.loads(answer.content)["kind"], "permission-denied")
+        self.assertEqual(shared.platform.sql("SELECT count(*) FROM adminexport.job"), before)
+
+    def test_somebody_who_may_no_more_gets_no_file(self):
+        visitor = Visitor(shared.console).sign_in()
+        job = visitor.start()
+        shared.platform.finish([job])
+        shared.platform.sql("UPDATE directory.administrator SET status = 'disabled' WHERE email = 'owner@acme.example'")
+        try:
+            self.assertEqual(visitor.get(f"/exports/{job}/file").status, 403)
+        finally:
+            shared.platform.sql("UPDATE directory.administrator SET status = 'enabled' WHERE email = 'owner@acme.example'")
+        self.assertEqual(visitor.get(f"/exports/{job}/file").status, 200)
+
+
+class Keyboard(BrowserTestCase):
+    def tab_to(self, identifier, most=40):
+        for _ in range(most):
+            if self.browser.focused.get_attribute("id") == identifier:
+                return
+            self.browser.keys(Keys.TAB)
+        self.fail(f"the tabulator does not lead to {identifier}")
+
+    def test_an_export_with_the_keyboard_alone(self):
+        browser = self.browser
+        browser.keys(Keys.TAB)
+        self.assertEqual(browser.focused.text, "Skip to the content")
+        self.tab_to("menu-button")
+        browser.keys(Keys.ENTER)
+        self.assertEqual(browser.focused.get_attribute("id"), "menu-import")
+        self.assertEqual(browser.one("#menu-button").get_attribute("aria-expanded"), "true")
+        browser.keys(Keys.ARROW_DOWN)
+        self.assertEqual(browser.focused.get_attribute("id"), "menu-export")
+        browser.keys(Keys.ARROW_DOWN)
+        self.assertEqual(browser.focused.get_attribute("id"), "menu-import", "from the last to the first")
+        browser.keys(Keys.END, Keys.ENTER)
+        browser.until(lambda: browser.shows("#export-dialog"))
+        self.assertEqual(browser.focused.get_attribute("name"), "includeDisabled")
+        browser.keys(Keys.SPACE)
+        self.assertTrue(browser.focused.is_selected())
+        self.tab_to("export-start")
+        browser.keys(Keys.ENTER)
+        browser.until(lambda: not browser.shows("#export-dialog"), "the dialog's end")
+        self.assertEqual(browser.focused.get_attribute("id"), "menu-button", "the focus is given back")
+        browser.file()
+
+    def test_the_focus_stays_in_the_dialog_and_escape_gives_it_back(self):
+        browser = self.browser
+        self.tab_to("menu-button")
+        browser.keys(Keys.SPACE, Keys.END, Keys.ENTER)
+        browser.until(lambda: browser.shows("#export-dialog"))
+        inside = "return document.getElementById('export-dialog').contains(document.activeElement) || document.activeElement === document.body"
+        seen = set()
+        for _ in range(12):
+            browser.keys(Keys.TAB)
+            self.assertTrue(browser.driver.execute_script(inside), "the focus has left the dialog")
+            seen.add(browser.focused.get_attribute("id") or browser.focused.get_attribute("name"))
+        self.assertLessEqual({"includeDisabled", "export-cancel", "export-start"}, seen)
+        browser.keys(Keys.ESCAPE)
+        self.assertFalse(browser.shows("#export-dialog"))
+        self.assertEqual(browser.focused.get_attribute("id"), "menu-button")
+
+    def test_escape_closes_the_menu_and_the_progress_dialog(self):
+        browser = self.browser
+        self.tab_to("menu-button")
+        browser.keys(Keys.ARROW_UP)
+        self.assertEqual(browser.focused.get_attribute("id"), "menu-export")
+        browser.keys(Keys.ESCAPE)
+        self.assertFalse(browser.shows("#menu"))
+        self.assertEqual(browser.focused.get_attribute("id"), "menu-button")
+        with shared.platform.held(shared.worker):
+            browser.export()
+            self.tab_to("progress-show", 60)
+            browser.keys(Keys.ENTER)
+            browser.keys(Keys.ESCAPE)
+            self.assertFalse(browser.shows("#progress-dialog"))
+            self.assertEqual(browser.focused.get_attribute("id"), "progress-show")
+
+    def test_progress_is_said_and_not_too_often(self):
+        browser = self.browser
+        browser.driver.execute_script("""
+            window.said = [];
+            new MutationObserver(() => said.push(document.getElementById('announcer').textContent))
+                .observe(document.getElementById('announcer'), {childList: true});""")
+        self.assertEqual(browser.one("#announcer").get_attribute("aria-live"), "polite")
+        browser.export()
+        browser.file()
+        self.finished()
+        said = browser.driver.execute_script("return said")
+        self.assertEqual(said[0], "The export was started. You can go on working.")
+        self.assertRegex(said[-1], r"^Finished\. \d+ accounts in administrators-acme-.*\.xlsx\.$")
+        self.assertLessEqual(len(said), 5)
+
+
+class ForEveryone(BrowserTestCase):
+    """axe-core, in both colour schemes and on a narrow screen; and what it cannot see."""
+
+    def axe(self, name):
+        results = self.browser.driver.execute_async_script(
+            "const done = arguments[0]; axe.run(document, {resultTypes: ['violations']}).then(done)")
+        violations = [f"{name}: {fault['id']} ({fault['help']}): {node['html'][:200]}"
+                      for fault in results["violations"] for node in fault["nodes"]]
+        self.assertEqual(violations, [])
+        self.assertGreater(len(results["passes"]), 5)
+        return 1
+
+    def load(self):
+        # As an extension would: the page's policy does not let it load a script.
+        self.browser.driver.execute_script(pathlib.Path(os.environ["AXE"]).read_text())
+
+    def test_axe_finds_no_violation(self):
+        if not os.environ.get("AXE"):
+            self.skipTest("axe-core is not looked for: AXE names no axe.min.js")
+        browser = self.browser
+        # What moves is half transparent while it does.
+        browser.emulate(prefers_reduced_motion="reduce")
+        checked = 0
+        for scheme in ("light", "dark"):
+            for width in (1280, 360):
+                browser.size(width, 800)
+                browser.emulate(prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
+                where = f"{scheme}, {width}"
+                with shared.platform.held(shared.worker):
+                    browser.open("/administrators/accounts")
+                    self.load()
+                    checked += self.axe(f"accounts, {where}")
+                    browser.click("#menu-button")
+                    checked += self.axe(f"menu, {where}")
+                    browser.keys(Keys.ESCAPE)
+                    browser.open_export()
+                    checked += self.axe(f"export dialog, {where}")
+                    browser.click("#export-start")
+                    browser.until(lambda: browser.shows("#progress-dialog"))
+                    checked += self.axe(f"progress, {where}")
+                    browser.open("/administrators/exports")
+                    browser.until(lambda: browser.shows("#progress-dialog"))
+                    self.load()
+                    checked += self.axe(f"exports while one runs, {where}")
+                self.finished()
+                time.sleep(1.5)
+                browser.open("/administrators/exports")
+                self.load()
+                checked += self.axe(f"exports, {where}")
+                browser.click("form.delete button")
+                checked += self.axe(f"confirmation, {where}")
+                for path in ("/administrators/accounts/export", "/nothing-here"):
+                    browser.open(path)
+                    self.load()
+                    checked += self.axe(f"{path}, {where}")
+        browser.driver.delete_all_cookies()
+        browser.open("/sign-in")
+        self.load()
+        checked += self.axe("sign-in")
+        print(f"axe-core: {checked} looks at pages and dialogs, 0 violations", file=sys.stderr)
+
+    def tearDown(self):
+        self.expected_faults = r"404"
+        super().tearDown()
+
+    def test_reduced_motion_is_respected(self):
+        browser = self.browser
+        animation = "return getComputedStyle(document.getElementById('progress-dialog')).animationName"
+        with shared.platform.held(shared.worker):
+            browser.export()
+            browser.until(lambda: browser.shows("#progress-dialog"))
+            browser.emulate(prefers_reduced_motion="no-preference")
+            self.assertEqual(browser.driver.execute_script(animation), "arrive")
+            browser.emulate(prefers_reduced_motion="reduce")
+            self.assertEqual(browser.driver.execute_script(animation), "none")
+        self.finished()
+
+    def test_a_narrow_screen_needs_no_scrolling_to_the_side_but_for_tables(self):
+        browser = self.browser
+        browser.size(320, 640)
+        for path in ("/administrators/accounts", "/administrators/exports", "/administrators/accounts/export"):
+            browser.open(path)
+            self.assertLessEqual(browser.driver.execute_script("return document.documentElement.scrollWidth"), 320, path)
+        browser.open("/administrators/accounts")
+        browser.open_export()
+        self.assertLessEqual(browser.one("#export-dialog").rect["width"], 320)
+
+
+class Languages(BrowserTestCase):
+    options = {"language": "fr"}
+    person = None
+
+    def test_a_browser_that_asks_for_french_gets_french(self):
+        browser = self.browser
+        browser.open("/sign-in")
+        self.assertEqual(browser.one("html").get_attribute("lang"), "fr")
+        self.assertEqual(browser.text("h1"), "Connexion")
+        browser.sign_in()
+        self.assertEqual(browser.text("#menu-button"), "Importer / Exporter")
+        self.assertRegex(browser.text("#count"), r"^25 comptes sur 300$")
+        browser.export()
+        browser.file()
+        browser.until(lambda: browser.text("#progress-heading") == "Export terminé")
+        browser.click(".languages [hreflang=en]")
+        browser.until(lambda: browser.text("h1") == "Accounts", "English")
+        browser.open("/administrators/exports")
+        self.assertEqual(browser.text("h1"), "Recent exports", "the choice stays")
+
+
+class WithoutScripts(BrowserTestCase):
+    options = {"javascript": False}
+
+    def test_an_export_is_started_and_downloaded(self):
+        browser = self.browser
+        browser.click("#menu-button")
+        browser.until(lambda: browser.path == "/administrators/accounts/export", "the form on a page of its own")
+        browser.click("#export-start")
+        browser.until(lambda: browser.path == "/administrators/exports", "the list")
+        browser.until(lambda: browser.all("a[download]"), "the page looks again by itself", 30)
+        browser.click("a[download]")
+        self.assertEqual(len(rows(browser.file())), len(shared.platform.visible("owner@acme.example")) + 1)
