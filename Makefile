@@ -1,5 +1,8 @@
 # make demo     see the service work: everything private, temporary, and gone at the end but the workbook
 # make test     every test, against a private PostgreSQL
+# make console-demo  the console on this machine, with a made-up tenant, until Ctrl-C; PORT=8080 ADMINISTRATORS=100000
+# make console-test  the console in a real Chromium: what a person does, and what an attacker tries; CONSOLE_ARGUMENTS="--pictures FOLDER"
+# make console-bench  a million accounts exported from the browser, beside the CLI
 # make check-readers  an export of nasty data as six programs read it, compared with the database
 # make traps    known traps for writers of workbooks, set for this one and for others
 # make chaos    workers killed, databases restarted, disks filled, under load: what is lost or doubled; CHAOS_ARGUMENTS="--only TEXT"
@@ -27,6 +30,8 @@ CHAOS_ARGUMENTS ?=
 BENCH_ARGUMENTS ?=
 DEB_ARGUMENTS ?=
 SYSTEMD_ARGUMENTS ?=
+CONSOLE_ARGUMENTS ?=
+PORT ?= 8080
 # ISAL=yes makes programs that compress with Intel's ISA-L, which makes large exports faster. They need libisal2 where they run.
 ISAL ?=
 traits = $(if $(ISAL),--traits ISAL)
@@ -37,7 +42,7 @@ build_packages := libpq-dev libzstd-dev zlib1g-dev
 run_packages := postgresql python3
 test_packages := $(run_packages) python3-venv zstd netcat-openbsd
 
-.PHONY: demo test test-isal check check-readers traps chaos chaos-upgrade fuzz bench bench-protocol release static install deb systemd-test build-requirements
+.PHONY: demo console-release console-demo console-requirements console-test console-bench test test-isal check check-readers traps chaos chaos-upgrade fuzz bench bench-protocol release static install deb systemd-test build-requirements
 
 build-requirements:
 	@Scripts/install-requirements.sh $(build_packages)
@@ -68,6 +73,28 @@ chaos-upgrade: build-requirements
 	swift build --product adminexportd
 	@OLD_BIN_DIR=$$(Scripts/release-before.sh) BIN_DIR=.build/debug Scripts/postgres.sh python3 Tests/Chaos/chaos.py --only 'release before'
 
+# The example console is a package of its own; nothing of the service needs it.
+console-release: release
+	swift build -c release --package-path Examples/Console --product adminexport-console
+
+console-demo: console-release
+	@Scripts/install-requirements.sh $(run_packages)
+	@Scripts/postgres.sh Examples/Console/demo.sh $(ADMINISTRATORS) $(PORT)
+
+console-requirements: build-requirements
+	@Scripts/install-requirements.sh $(run_packages) python3-venv chromium chromium-driver
+	@Scripts/python.sh selenium openpyxl lxml
+	@Scripts/python.sh --no-deps axe-playwright-python
+
+console-test: console-requirements
+	swift build --product adminexportd
+	swift build --package-path Examples/Console --build-tests
+	swift test --package-path Examples/Console --skip-build
+	@BIN_DIR=.build/debug Scripts/postgres.sh .venv/bin/python3 Examples/Console/Tests/Browser/run.py $(CONSOLE_ARGUMENTS)
+
+console-bench: console-requirements console-release
+	@CONSOLE_BIN_DIR=Examples/Console/.build/release Scripts/postgres.sh .venv/bin/python3 Examples/Console/Tests/Browser/bench.py
+
 # The writer with ISA-L.
 test-isal: build-requirements
 	@Scripts/install-requirements.sh $(test_packages) libisal-dev
@@ -75,7 +102,8 @@ test-isal: build-requirements
 	swift test --skip-build --traits ISAL --scratch-path .build-isal --filter 'CompressionTests|StructureTests|WorkbookWriterTests'
 
 check: build-requirements
-	swift format lint --strict --parallel --recursive Sources Tests Package.swift
+	swift format lint --strict --parallel --recursive Sources Tests Package.swift \
+	    Examples/Console/Package.swift Examples/Console/Sources Examples/Console/Tests
 	swift build --build-tests
 	swift test --skip-build --filter ArchitectureTests
 
@@ -135,7 +163,7 @@ install:
 	install -m 644 man/adminexportd.8 $(DESTDIR)$(PREFIX)/share/man/man8
 	install -m 644 README.md OPERATIONS.md ARCHITECTURE.md proto-docs/protocol.md proto-docs/openrpc.json \
 	    $(DESTDIR)$(PREFIX)/share/doc/adminexport
-	install -m 644 Examples/* $(DESTDIR)$(PREFIX)/share/doc/adminexport/examples
+	install -m 644 Examples/*.* $(DESTDIR)$(PREFIX)/share/doc/adminexport/examples
 	for program in adminexport adminexportd; do \
 	    completion() { $(BIN_DIR)/$$program --generate-completion-script $$1 | sed '1{/^#!/d}'; }; \
 	    completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program && \

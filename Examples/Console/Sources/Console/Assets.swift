@@ -9,7 +9,9 @@ struct Assets: Sendable {
     /// Changes with their contents.
     let version: String
 
-    private static let types = ["css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"]
+    private static let types = [
+        "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml",
+    ]
 
     init(folder: URL) throws {
         var files: [String: Data] = [:]

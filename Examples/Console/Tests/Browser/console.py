@@ -1,6 +1,7 @@
 """The console with all that it needs, and browsers to use it with."""
 import contextlib
 import http.client
+import importlib.util
 import json
 import os
 import pathlib
@@ -20,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PACKAGE = HERE.parents[1]
 ROOT = PACKAGE.parents[1]
 sys.path.insert(0, str(ROOT / "Tests" / "Chaos"))
-from system import SCRATCH, SUPERUSER, Cluster, System, until  # noqa: E402
+from system import BIN, SCRATCH, Cluster, System, until  # noqa: E402
 
 PROGRAM = pathlib.Path(os.environ.get("CONSOLE_BIN_DIR", PACKAGE / ".build" / "debug")).resolve() / "adminexport-console"
 
@@ -311,6 +312,13 @@ class Shared:
     worker = None
     #: A folder for pictures, or nothing.
     pictures = None
+
+    @property
+    def axe(self):
+        """axe-core's program, or nothing. The package that carries it would load a browser of its own, and is only looked into."""
+        package = importlib.util.find_spec("axe_playwright_python")
+        files = [pathlib.Path(folder) / "axe.min.js" for folder in package.submodule_search_locations] if package else []
+        return next((file for file in files if file.exists()), None)
 
     def start(self):
         self.platform = Platform()

@@ -2,8 +2,9 @@
 
 usage: Scripts/postgres.sh .venv/bin/python3 Examples/Console/Tests/Browser/run.py [--pictures FOLDER] [NAME…]
 
-NAME is a test's, as console_test.Keyboard. Needs chromium and chromium-driver, and from PyPI selenium and openpyxl. AXE names
-axe-core's axe.min.js, and CHECK_XLSX a program that checks workbooks against ECMA-376; without one what needs it is named as skipped.
+NAME is a test's, as console_test.Keyboard. Needs chromium and chromium-driver, and from PyPI selenium and openpyxl;
+axe-playwright-python for the axe-core that it carries. CHECK_XLSX names a program in Python that checks workbooks against ECMA-376.
+Without one of these two what needs it is named as skipped.
 """
 import argparse
 import pathlib

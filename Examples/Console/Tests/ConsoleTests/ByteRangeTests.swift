@@ -35,7 +35,9 @@ import Testing
 
     @Test(
         "If-None-Match takes lists, weak tags and any",
-        arguments: [("\"abc\"", true), ("W/\"abc\"", true), ("\"x\", \"abc\"", true), ("*", true), ("\"x\"", false), ("abc", false)])
+        arguments: [
+            ("\"abc\"", true), ("W/\"abc\"", true), ("\"x\", \"abc\"", true), ("*", true), ("\"x\"", false), ("abc", false),
+        ])
     func noneMatch(_ header: String, _ matches: Bool) {
         #expect(ByteRange.matches(header, tag: Self.tag) == matches)
         #expect(!ByteRange.matches(nil, tag: Self.tag))

@@ -50,7 +50,9 @@ public struct ConsoleOptions: ParsableArguments {
     }
 
     /// - Throws: `ValidationError` with what to do.
-    public func configuration(environment: [String: String] = ProcessInfo.processInfo.environment) throws -> ConsoleConfiguration {
+    public func configuration(environment: [String: String] = ProcessInfo.processInfo.environment) throws
+        -> ConsoleConfiguration
+    {
         guard let database = environment["ADMINEXPORT_CONSOLE_DATABASE_URL"] else {
             throw ValidationError(
                 "Set ADMINEXPORT_CONSOLE_DATABASE_URL to the directory's database, with the login of console-login.sql.")

@@ -19,7 +19,8 @@ enum ContentDisposition {
     private static func encoded(_ byte: UInt8) -> String {
         let scalar = Unicode.Scalar(byte)
         switch scalar {
-        case "A"..."Z", "a"..."z", "0"..."9", "!", "#", "$", "&", "+", "-", ".", "^", "_", "`", "|", "~": return String(scalar)
+        case "A"..."Z", "a"..."z", "0"..."9", "!", "#", "$", "&", "+", "-", ".", "^", "_", "`", "|", "~":
+            return String(scalar)
         default:
             let digits = String(byte, radix: 16, uppercase: true)
             return "%" + (digits.count < 2 ? "0" : "") + digits

@@ -65,7 +65,9 @@ struct AccountsPage: Sendable {
             var components = URLComponents()
             components.queryItems = [URLQueryItem(name: direction, value: key)]
             if !query.search.isEmpty { components.queryItems?.append(URLQueryItem(name: "search", value: query.search)) }
-            if query.status != .all { components.queryItems?.append(URLQueryItem(name: "status", value: query.status.rawValue)) }
+            if query.status != .all {
+                components.queryItems?.append(URLQueryItem(name: "status", value: query.status.rawValue))
+            }
             // A plus is a space to whoever reads a query.
             return Paths.accounts + "?" + (components.percentEncodedQuery ?? "").replacing("+", with: "%2B")
         }

@@ -25,7 +25,8 @@ struct Frame: Sendable {
     ///   - title: a text's name.
     ///   - active: exports that are under way, to be followed.
     func page(
-        _ template: String, title: String, _ request: Request, visitor: Visitor?, standing: Standing? = nil, active: [Job] = [],
+        _ template: String, title: String, _ request: Request, visitor: Visitor?, standing: Standing? = nil,
+        active: [Job] = [],
         _ values: [String: Any] = [:]
     ) throws -> String {
         let texts = texts(request)
@@ -42,7 +43,8 @@ struct Frame: Sendable {
         if let visitor {
             page["token"] = visitors.formToken(visitor.formKey)
             page["visitor"] = [
-                "name": standing?.name ?? visitor.actor.administrator, "tenant": standing?.tenantName ?? visitor.actor.tenant,
+                "name": standing?.name ?? visitor.actor.administrator,
+                "tenant": standing?.tenantName ?? visitor.actor.tenant,
                 // A name for what the browser keeps for them; says nothing about who they are.
                 "tag": visitors.signer.code(Data(visitor.formKey.utf8), for: "tag").base64URL,
             ]

@@ -27,7 +27,8 @@ struct Problems: RouterMiddleware {
                 context.logger.error(
                     "\(known?.description ?? "\(type(of: error))")", metadata: ["route": "\(context.endpointPath ?? "")"])
             }
-            if status == .unauthorized, request.method == .get, !request.wantsJSON, request.headers[.fetchMode] == "navigate",
+            if status == .unauthorized, request.method == .get, !request.wantsJSON,
+                request.headers[.fetchMode] == "navigate",
                 !request.uri.path.hasSuffix("/file"), frame.visitors.signIn == .demo
             {
                 return .redirect(to: Paths.signIn, type: .normal)
@@ -54,7 +55,10 @@ struct Problems: RouterMiddleware {
             case .unavailable: return (.serviceUnavailable, "unavailable", texts("error.directory"))
             }
         case let error as HTTPError:
-            return (error.status, "\(error.status.code)", texts.first(of: ["error.\(error.status.code)", "error.internal-error"]))
+            return (
+                error.status, "\(error.status.code)",
+                texts.first(of: ["error.\(error.status.code)", "error.internal-error"])
+            )
         case let error as any HTTPResponseError:
             return (error.status, "\(error.status.code)", texts.first(of: ["error.\(error.status.code)", "error.400"]))
         case is URLEncodedFormError, is DecodingError: return (.badRequest, "400", texts("error.400"))
@@ -73,9 +77,4 @@ struct Problems: RouterMiddleware {
         default: .serviceUnavailable
         }
     }
-}
-
-extension HTTPField.Name {
-    static let fetchMode = HTTPField.Name("Sec-Fetch-Mode")!
-    static let accelBuffering = HTTPField.Name("X-Accel-Buffering")!
 }

@@ -19,7 +19,9 @@ struct Templates: Sendable {
     }
 
     func render(_ name: String, _ values: [String: Any]) throws -> String {
-        guard let page = library.render(values, withTemplate: name) else { throw ResourceFault("there is no template \(name)") }
+        guard let page = library.render(values, withTemplate: name) else {
+            throw ResourceFault("there is no template \(name)")
+        }
         return page
     }
 }

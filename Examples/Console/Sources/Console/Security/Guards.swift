@@ -47,10 +47,3 @@ struct SecurityHeaders: RouterMiddleware {
         return response
     }
 }
-
-extension HTTPField.Name {
-    static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
-    static let openerPolicy = HTTPField.Name("Cross-Origin-Opener-Policy")!
-    static let resourcePolicy = HTTPField.Name("Cross-Origin-Resource-Policy")!
-    static let frameOptions = HTTPField.Name("X-Frame-Options")!
-}

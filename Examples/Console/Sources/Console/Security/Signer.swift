@@ -17,8 +17,11 @@ struct Signer: Sendable {
     /// What was signed; nil where it was not, or for another purpose.
     func open(_ text: String, for purpose: String) -> Data? {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 2, let value = Data(base64URL: parts[0]), let code = Data(base64URL: parts[1]) else { return nil }
-        let isRight = HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: Self.bound(value, to: purpose), using: key)
+        guard parts.count == 2, let value = Data(base64URL: parts[0]), let code = Data(base64URL: parts[1]) else {
+            return nil
+        }
+        let isRight = HMAC<SHA256>.isValidAuthenticationCode(
+            code, authenticating: Self.bound(value, to: purpose), using: key)
         return isRight ? value : nil
     }
 

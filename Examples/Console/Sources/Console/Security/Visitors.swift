@@ -66,8 +66,3 @@ extension ConsoleConfiguration.ProxyIdentity {
         }
     }
 }
-
-extension HTTPField.Name {
-    static let fetchSite = HTTPField.Name("Sec-Fetch-Site")!
-    static let formToken = HTTPField.Name("X-Form-Token")!
-}

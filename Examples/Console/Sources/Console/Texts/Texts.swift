@@ -14,9 +14,9 @@ struct Texts: Sendable {
 
     /// A text by `group.name`, with `{placeholders}` filled in; the name itself where there is none, so that it is seen.
     func callAsFunction(_ name: String, _ values: [String: String] = [:]) -> String {
-        guard var text = text(name) else { return name }
-        for (placeholder, value) in values { text = text.replacing("{\(placeholder)}", with: value) }
-        return text
+        guard let text = text(name) else { return name }
+        // In one pass: a value may look like a placeholder.
+        return text.replacing(/\{([a-z]+)\}/) { values[String($0.1)] ?? String($0.0) }
     }
 
     /// The first text there is.
@@ -54,7 +54,8 @@ struct Texts: Sendable {
 
     /// A time of the service's (RFC 3339) in a time zone.
     func time(_ text: String?, in zone: String) -> String? {
-        guard let text, let date = try? Date(text, strategy: .iso8601.year().month().day().time(includingFractionalSeconds: true))
+        guard let text,
+            let date = try? Date(text, strategy: .iso8601.year().month().day().time(includingFractionalSeconds: true))
         else { return text }
         var style = Date.FormatStyle(date: .abbreviated, time: .shortened, locale: locale)
         style.timeZone = TimeZone(identifier: zone) ?? .gmt
@@ -73,8 +74,8 @@ struct Texts: Sendable {
 /// Every language that there is.
 struct Catalogue: Sendable {
     private let languages: [String: Texts]
-    /// What those get who ask for none of them.
-    private static let fallback = "en"
+    /// English: what those get who ask for none of them.
+    private let fallback: Texts
 
     /// - Throws: where the folder has no English, or a file is not what it should be.
     init(folder: URL) throws {
@@ -84,7 +85,8 @@ struct Catalogue: Sendable {
             let language = file.deletingPathExtension().lastPathComponent
             languages[language] = try Texts(language: language, json: Data(contentsOf: file))
         }
-        guard languages[Self.fallback] != nil else { throw ResourceFault("there is no text in English in \(folder.lastPathComponent)") }
+        guard let english = languages["en"] else { throw ResourceFault("there is no en.json") }
+        fallback = english
         self.languages = languages
     }
 
@@ -99,7 +101,7 @@ struct Catalogue: Sendable {
             return (language: parts.first?.prefix { $0 != "-" }.lowercased() ?? "", quality: quality, position: position)
         }
         let best = wishes.filter { $0.quality > 0 }.sorted { ($1.quality, $0.position) < ($0.quality, $1.position) }
-        return best.lazy.compactMap { languages[$0.language] }.first ?? languages[Self.fallback]!
+        return best.lazy.compactMap { languages[$0.language] }.first ?? fallback
     }
 }
 
