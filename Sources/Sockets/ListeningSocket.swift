@@ -14,7 +14,11 @@ package struct ListeningSocket: ~Copyable {
 
     deinit {
         if let boundPath { unlink(boundPath) }
-        if lock >= 0 { close(lock) }
+        if lock >= 0 {
+            // A process that was just started may have a copy for a moment: closing ours alone would not unlock.
+            flock(lock, LOCK_UN)
+            close(lock)
+        }
     }
 
     package var raw: Int32 { descriptor.raw }

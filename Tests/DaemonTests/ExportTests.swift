@@ -258,7 +258,7 @@ import Testing
             }
             try await TemporaryFolder.with { folder in
                 service.process.terminate()
-                service.process.waitUntilExit()
+                await service.process.end()
                 #expect(service.process.terminationStatus == 0)
                 let told = await waiting.value
                 #expect(told?.isRetryable == true)
@@ -271,7 +271,7 @@ import Testing
                 let done = try await next.client().finish(ServiceProcess.owner, job: job.id)
                 #expect(done.state == .succeeded && done.rows == 149_907)
                 next.process.terminate()
-                next.process.waitUntilExit()
+                await next.process.end()
             }
         }
     }
@@ -289,7 +289,7 @@ import Testing
                     }
                     service.process.terminate()
                 }
-                service.process.waitUntilExit()
+                await service.process.end()
                 #expect(service.process.terminationStatus == 0)
                 #expect(
                     try await service.database.text("SELECT state || ' ' || epoch FROM adminexport.job")

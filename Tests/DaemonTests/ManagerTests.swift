@@ -84,10 +84,12 @@ import Testing
 
     /// Runs the service on a listening socket at descriptor 3, as a manager does.
     private static let activator = """
-        import os, socket, sys
+        import os, select, socket, sys
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(sys.argv[1])
         listener.listen(64)
+        # As a manager does: the program is started by the first connection.
+        select.select([listener], [], [])
         os.dup2(listener.fileno(), 3)
         os.set_inheritable(3, True)
         os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1', LISTEN_FDNAMES='rpc')
@@ -117,18 +119,17 @@ import Testing
                     return try await client.call(ServiceInfo.self, NoMembers()).name == "adminexport"
                 }
                 process.terminate()
-                process.waitUntilExit()
+                await process.end()
                 #expect(process.terminationStatus == 0)
                 #expect(FileManager.default.fileExists(atPath: folder + "/s"), "the manager's path was removed")
             }
         }
     }
 
-    @Test("Who calls a service that has to be configured otherwise is told so, and the process ends within five seconds")
+    @Test("Who calls a service that has to be configured otherwise is told so, and the process ends")
     func turnedAway() async throws {
         try await TestDatabase.with(migrated: false) { database in
             try await TemporaryFolder.with { folder in
-                let start = ContinuousClock.now
                 let process = try activated(folder, ["ADMINEXPORT_DATABASE_URL": database.url(user: TestDatabase.superuser)])
                 try await eventually("the socket is there") { FileManager.default.fileExists(atPath: folder + "/s") }
                 var told: ClientError?
@@ -138,10 +139,10 @@ import Testing
                     }
                     return told?.kind == "unavailable" || !process.isRunning
                 }
-                process.waitUntilExit()
+                await process.end()
                 #expect(
                     told?.kind == "unavailable" && told?.isRetryable == true && told?.message.contains("not set up") == true)
-                #expect(process.terminationStatus == 78 && start.duration(to: .now) < .seconds(10))
+                #expect(process.terminationStatus == 78)
                 #expect(try String(contentsOfFile: folder + "/log", encoding: .utf8).contains("adminexportd migrate"))
             }
         }
@@ -167,6 +168,7 @@ import Testing
                 let process = try activated(folder, ["ADMINEXPORT_DATABASE_URL": url])
                 defer { process.terminate() }
                 func log() -> String { (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "" }
+                try await eventually("somebody comes") { (try? Client(socket: folder + "/s")) != nil }
                 try await eventually("it serves without a database") { log().contains("Serving") }
                 try link()
                 try await eventually("the schema is missed") { log().contains("The schema is not there yet") }
@@ -206,7 +208,7 @@ import Testing
                         error == nil || error?.code == .unreachable || error?.isRetryable == true,
                         "\(String(describing: error))")
                 }
-                process.waitUntilExit()
+                await process.end()
                 #expect(process.terminationStatus == 78)
                 #expect(longest < .seconds(8))
             }

@@ -116,11 +116,12 @@ import Testing
                     ])
             }
             #expect(try await daemon(["prune"]).status == 0)
-            #expect(
+            // The service's own sweep may just have the row, and then it is that which ends it.
+            try await eventually("what is due is gone") {
                 try await service.client().call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.state
-                    == .expired)
-            let files = try FileManager.default.contentsOfDirectory(atPath: month)
-            #expect(files == ["\(kept.id).1.xlsx.zst"])
+                    == .expired
+                    && FileManager.default.contentsOfDirectory(atPath: month) == ["\(kept.id).1.xlsx.zst"]
+            }
 
             try await service.database.execute(
                 """

@@ -234,7 +234,10 @@ import Testing
                             try await connection.query(
                                 Query(
                                     "count",
-                                    "SELECT count(*) AS open FROM pg_stat_activity WHERE datname = current_database()")
+                                    """
+                                    SELECT count(*) AS open FROM pg_stat_activity
+                                    WHERE datname = current_database() AND backend_type = 'client backend'
+                                    """)
                             ).first?.decode("open") ?? 0
                         }
                     }

@@ -28,8 +28,10 @@ import XLSXTestSupport
     }
 
     /// Compares what a reader gives back with what the rules say; a failure prints seed, number and text.
-    private static func compare(_ reader: Readers, _ texts: [[UInt8]], _ bytes: [UInt8], _ origin: String) throws {
-        let rows = try reader.rows(of: bytes)
+    private static func compare(
+        _ reader: Readers, _ texts: [[UInt8]], _ bytes: [UInt8], _ origin: String
+    ) async throws {
+        let rows = try await reader.rows(of: bytes)
         try #require(rows.count == texts.count + 1)
         for (index, text) in texts.enumerated() {
             var expected = NastyText.expected(text)
@@ -54,12 +56,12 @@ import XLSXTestSupport
     @Test(
         "Any text comes back from every reader as the rules say, inline",
         arguments: Readers.allCases.filter(\.isHere), [1, 2, 3] as [UInt64])
-    func inline(_ reader: Readers, _ seed: UInt64) throws {
+    func inline(_ reader: Readers, _ seed: UInt64) async throws {
         var options = WorkbookOptions()
         options.sharedStringsCapacity = 0
         let texts = Self.texts(seed)
         let result = try Self.workbook(texts, options: options)
-        try Self.compare(reader, texts, result.bytes, "seed \(seed)")
+        try await Self.compare(reader, texts, result.bytes, "seed \(seed)")
         let cut = texts.count { NastyText.expected($0).utf16.count < Self.folded($0) }
         #expect(result.summary.truncatedTexts == cut)
     }
@@ -74,16 +76,16 @@ import XLSXTestSupport
     @Test(
         "Any text comes back from the shared-strings table as the rules say",
         arguments: [Readers.calamine, .libreoffice].filter(\.isHere), [4, 5] as [UInt64])
-    func shared(_ reader: Readers, _ seed: UInt64) throws {
+    func shared(_ reader: Readers, _ seed: UInt64) async throws {
         let texts = Self.texts(seed)
         let result = try Self.workbook(texts, options: WorkbookOptions())
         #expect(try ZipReader(result.bytes).text("xl/worksheets/sheet1.xml").contains("t=\"s\""))
-        try Self.compare(reader, texts, result.bytes, "seed \(seed)")
+        try await Self.compare(reader, texts, result.bytes, "seed \(seed)")
     }
 
     @Test(
         "Bytes of any kind make a sheet of well-formed UTF-8, and the replaced are counted", arguments: [6, 7] as [UInt64])
-    func illFormed(_ seed: UInt64) throws {
+    func illFormed(_ seed: UInt64) async throws {
         var nasty = NastyText(seed: seed)
         var generator = Generator(seed: seed)
         let texts = (0..<Self.perSeed).map { _ in
@@ -96,7 +98,7 @@ import XLSXTestSupport
         var options = WorkbookOptions()
         options.sharedStringsCapacity = 0
         let result = try Self.workbook(texts, options: options)
-        try Self.compare(.calamine, texts, result.bytes, "seed \(seed)")
+        try await Self.compare(.calamine, texts, result.bytes, "seed \(seed)")
         // Where the cut comes before the first ill-formed byte nothing is replaced; those texts are few and are left out.
         let short = texts.filter { $0.count < 30_000 }
         let replaced = short.count { String(validating: $0, as: UTF8.self) == nil }
@@ -107,11 +109,11 @@ import XLSXTestSupport
     @Test(
         "A megabyte of text is cut and counted, and neighbours stay whole",
         arguments: ["a", "é", "😀", "\r\n", "\u{1}", "_x0041_"])
-    func megabyte(_ filler: String) throws {
+    func megabyte(_ filler: String) async throws {
         let long = Array(String(repeating: filler, count: 1_048_576 / filler.utf8.count).utf8)
         let texts = [Array("before".utf8), long, Array("after".utf8)]
         let result = try Self.workbook(texts, options: WorkbookOptions())
         #expect(result.summary.truncatedTexts == 1)
-        try Self.compare(.calamine, texts, result.bytes, "megabyte")
+        try await Self.compare(.calamine, texts, result.bytes, "megabyte")
     }
 }
