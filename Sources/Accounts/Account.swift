@@ -21,8 +21,10 @@ public struct AccountPage: Sendable {
     public let accounts: [Account]
     public let hasPrevious: Bool
     public let hasNext: Bool
-    /// How many match, counted up to ``AccountQuery/mostCounted``.
-    public let matches: Int
+    /// How many match; nil for more than ``AccountQuery/mostCounted``, or where counting took too long.
+    public let matches: Int?
+    /// Who asked, as of the same moment.
+    public let standing: Standing
 }
 
 /// What a page of accounts is to hold.
@@ -82,6 +84,8 @@ public struct AccountsError: Error, Sendable, Equatable, CustomStringConvertible
         case denied
         /// A page was asked for by a key that is none.
         case invalidPosition
+        /// The directory is not set up as it should be; somebody has to mend it.
+        case sourceInvalid
         /// The directory cannot be asked now.
         case unavailable
     }

@@ -25,7 +25,8 @@ public final class AccountList: Sendable {
     ///
     /// - Throws: ``AccountsError``.
     public func page(of actor: Actor, _ query: AccountQuery) async throws -> AccountPage {
-        try await reading { connection, keys in
+        let isElsewhere = if case .first = query.position { false } else { true }
+        return try await reading(for: actor, takesPosition: isElsewhere) { connection, keys in
             let visible = try await VisibleAdministrators.prepare(
                 for: actor.reference, includeDisabled: query.status != .enabled, keys: keys, on: connection)
             let queries = AccountQueries(visible: visible, query: query)
@@ -33,12 +34,24 @@ public final class AccountList: Sendable {
             let isCut = rows.count > query.limit
             if isCut { rows.removeLast() }
             if queries.isBackwards { rows.reverse() }
-            let accounts = try rows.map { try Account($0) }
-            let isElsewhere = if case .first = query.position { false } else { true }
+            let standing = try await Self.standing(of: visible.access.identity, keys, mayView: true, on: connection)
             return AccountPage(
-                accounts: accounts, hasPrevious: queries.isBackwards ? isCut : isElsewhere,
-                hasNext: queries.isBackwards ? true : isCut,
-                matches: try await connection.query(queries.count).first?.decode("matches") ?? 0)
+                accounts: try rows.map { try Account($0) }, hasPrevious: queries.isBackwards ? isCut : isElsewhere,
+                hasNext: queries.isBackwards ? true : isCut, matches: try await Self.count(queries, on: connection),
+                standing: standing)
+        }
+    }
+
+    /// A count is worth a moment, and not the page: many rows match only what many rows do not.
+    private static func count(_ queries: AccountQueries, on connection: isolated PostgresConnection) async throws -> Int? {
+        try await connection.script(
+            "count-savepoint", "SAVEPOINT counting; SET LOCAL statement_timeout = \(AccountQueries.longestCount)")
+        do {
+            let matches: Int = try await connection.query(queries.count).first?.decode("matches") ?? 0
+            return matches > AccountQuery.mostCounted ? nil : matches
+        } catch let error as PostgresError where error.sqlState == SQLState.queryCanceled {
+            try await connection.script("count-rollback", "ROLLBACK TO SAVEPOINT counting")
+            return nil
         }
     }
 
@@ -46,15 +59,13 @@ public final class AccountList: Sendable {
     ///
     /// - Throws: ``AccountsError``.
     public func standing(of actor: Actor) async throws -> Standing? {
-        try await reading { connection, keys in
+        try await reading(for: actor) { connection, keys in
             let identity: Identity
             do {
                 identity = try await Identity.find(actor.reference, keys: keys, on: connection)
             } catch is DirectoryError {
                 return nil
             }
-            let rows = try await connection.query(AccountQueries.person(identity, keys))
-            guard let row = rows.first else { return nil }
             let mayView: Bool
             do {
                 _ = try await Access.check(actor.reference, keys: keys, on: connection)
@@ -62,17 +73,26 @@ public final class AccountList: Sendable {
             } catch is DirectoryError {
                 mayView = false
             }
-            return Standing(
-                name: try row.decode("name"), tenantName: try row.decode("tenant"),
-                timeZone: try row.decodeIfPresent("time_zone") ?? "", mayView: mayView)
+            return try await Self.standing(of: identity, keys, mayView: mayView, on: connection)
         }
+    }
+
+    private static func standing(
+        of identity: Identity, _ keys: KeyTypes, mayView: Bool, on connection: isolated PostgresConnection
+    ) async throws -> Standing {
+        guard let row = try await connection.query(AccountQueries.person(identity, keys)).first else {
+            throw DirectoryError.denied(.unknownAdministrator)
+        }
+        return Standing(
+            name: try row.decodeIfPresent("name") ?? "", tenantName: try row.decodeIfPresent("tenant") ?? "",
+            timeZone: try row.decodeIfPresent("time_zone") ?? "", mayView: mayView)
     }
 
     /// An administrator of each profile of the first tenants, to try a service with.
     ///
     /// - Throws: ``AccountsError``.
     public func examples() async throws -> [ExampleActor] {
-        try await reading { connection, _ in
+        try await reading(for: nil) { connection, _ in
             try await connection.query(AccountQueries.examples).map { row in
                 ExampleActor(
                     tenant: try row.decode("slug"), tenantName: try row.decode("tenant"), email: try row.decode("email"),
@@ -86,28 +106,34 @@ public final class AccountList: Sendable {
         pool.close()
     }
 
-    /// One snapshot for all statements of the body.
+    /// One snapshot for all statements of the body. Whoever asks for much waits, and not those beside them.
+    ///
+    /// - Parameter takesPosition: whether a value that is none of its type may have come from the caller.
     private func reading<Result: Sendable>(
+        for actor: Actor?, takesPosition: Bool = false,
         _ body: @escaping @Sendable (isolated PostgresConnection, KeyTypes) async throws -> Result
     ) async throws -> Result {
         do {
             let known = keys.withLock { $0 }
-            let (result, found) = try await pool.withConnection { connection in
-                try await connection.withTransaction(isolation: .repeatableRead, readOnly: true) { connection in
-                    let keys = if let known { known } else { try await KeyTypes.load(connection) }
-                    return (try await body(connection, keys), keys)
+            let (result, found) = try await PostgresPool.withParty(actor?.hashValue ?? 0) {
+                try await pool.withConnection { connection in
+                    try await connection.withTransaction(isolation: .repeatableRead, readOnly: true) { connection in
+                        let keys = if let known { known } else { try await KeyTypes.load(connection) }
+                        return (try await body(connection, keys), keys)
+                    }
                 }
             }
             keys.withLock { $0 = found }
             return result
         } catch let error as DirectoryError {
             if case .denied(let denial) = error { throw AccountsError(code: .denied, message: denial.rawValue) }
-            throw AccountsError(code: .unavailable, message: error.description)
-        } catch let error as PostgresError {
             // The next one looks at the types anew.
             keys.withLock { $0 = nil }
-            // Class 22, data exception: the key in the position is none.
-            if error.sqlState?.hasPrefix("22") == true {
+            throw AccountsError(code: .sourceInvalid, message: error.description)
+        } catch let error as PostgresError {
+            keys.withLock { $0 = nil }
+            // Class 22, data exception.
+            if takesPosition, error.sqlState?.hasPrefix("22") == true {
                 throw AccountsError(code: .invalidPosition, message: "there is no such page")
             }
             throw AccountsError(code: .unavailable, message: error.description)

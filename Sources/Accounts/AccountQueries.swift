@@ -5,6 +5,8 @@ internal import Postgres
 struct AccountQueries {
     /// Characters of a text that are shown.
     private static let longestText = 500
+    /// Milliseconds that counting may take.
+    static let longestCount = 2_000
 
     let visible: VisibleAdministrators
     let query: AccountQuery
@@ -31,7 +33,7 @@ struct AccountQueries {
             "count-accounts",
             """
             SELECT count(*) AS matches
-            FROM (SELECT FROM directory.administrator a WHERE \(condition) LIMIT \(AccountQuery.mostCounted)) AS counted
+            FROM (SELECT FROM directory.administrator a WHERE \(condition) LIMIT \(AccountQuery.mostCounted + 1)) AS counted
             """, parameters)
     }
 

@@ -12,7 +12,13 @@ extension Client {
     ) async throws -> (job: Job, changes: AsyncThrowingStream<Job, any Error>) {
         let (stream, continuation) = AsyncThrowingStream.makeStream(of: Job.self, bufferingPolicy: .bufferingNewest(1))
         let params = try JSONEncoder().encode(JobParams(actor: actor, job: job))
-        let json = try await call(ExportWatch.name, params: params, timeout: .seconds(30)) { [weak self] json, _ in
+        // A watch whose asker has gone is one that the service still keeps.
+        let late: @Sendable (Data) -> Void = { [weak self] json in
+            guard let self, let result = try? JSONDecoder().decode(ExportWatch.Result.self, from: json) else { return }
+            Task { _ = try? await self.call(ExportUnwatch.self, .init(subscription: result.subscription)) }
+        }
+        let json = try await call(ExportWatch.name, params: params, timeout: .seconds(30), late: late) {
+            [weak self] json, _ in
             // Here, and not below: a notification may be the next thing that is read.
             guard let result = try? JSONDecoder().decode(ExportWatch.Result.self, from: json),
                 !result.job.state.isFinal

@@ -29,6 +29,8 @@ public final class Client: Sendable {
         let continuation: CheckedContinuation<Data, any Error>
         /// Done with a result before anything that comes after it is looked at.
         let receive: (@Sendable (Data, Descriptor?) -> Void)?
+        /// Done instead with a result that nobody waits for any more.
+        let late: (@Sendable (Data) -> Void)?
     }
 
     private struct State {
@@ -36,6 +38,8 @@ public final class Client: Sendable {
         var waiting: [Int: Waiting] = [:]
         /// Calls whose result takes a descriptor, also when nobody waits for it any more.
         var opening: Set<Int> = []
+        /// What is to be done with results that nobody waits for any more.
+        var late: [Int: @Sendable (Data) -> Void] = [:]
         var descriptors = DescriptorQueue()
         var subscriptions: [String: AsyncThrowingStream<Job, any Error>.Continuation] = [:]
         var ended: ClientError?
@@ -110,9 +114,12 @@ public final class Client: Sendable {
         try await call(method, params: params, timeout: timeout, nil)
     }
 
-    /// - Parameter receive: called by the thread that reads, with the result and its descriptor; not for an error.
+    /// - Parameters:
+    ///   - receive: called by the thread that reads, with the result and its descriptor; not for an error.
+    ///   - late: called by it with a result that came after the call had ended.
     func call(
-        _ method: String, params: Data, timeout: Duration, _ receive: (@Sendable (Data, Descriptor?) -> Void)?
+        _ method: String, params: Data, timeout: Duration, late: (@Sendable (Data) -> Void)? = nil,
+        _ receive: (@Sendable (Data, Descriptor?) -> Void)?
     ) async throws -> Data {
         let id = state.withLock { state in
             defer { state.nextID += 1 }
@@ -130,7 +137,9 @@ public final class Client: Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let ended = state.withLock { state in
-                    if state.ended == nil { state.waiting[id] = Waiting(continuation: continuation, receive: receive) }
+                    if state.ended == nil {
+                        state.waiting[id] = Waiting(continuation: continuation, receive: receive, late: late)
+                    }
                     return state.ended
                 }
                 if let ended { return continuation.resume(throwing: ended) }
@@ -176,11 +185,17 @@ public final class Client: Sendable {
 
     private func answer(_ id: Int, _ result: Swift.Result<Data, any Error>) {
         let isResult = if case .success = result { true } else { false }
-        let (waiting, descriptor) = state.withLock { state in
+        let (waiting, late, descriptor) = state.withLock { state in
             let isOpening = state.opening.remove(id) != nil
-            return (state.waiting.removeValue(forKey: id), isOpening && isResult ? state.descriptors.next() : nil)
+            return (
+                state.waiting.removeValue(forKey: id), state.late.removeValue(forKey: id),
+                isOpening && isResult ? state.descriptors.next() : nil
+            )
         }
-        if case .success(let data) = result { waiting?.receive?(data, descriptor) }
+        if case .success(let data) = result {
+            waiting?.receive?(data, descriptor)
+            late?(data)
+        }
         waiting?.continuation.resume(with: result)
     }
 
@@ -215,7 +230,12 @@ public final class Client: Sendable {
     // MARK: Ends
 
     private func fail(_ id: Int, _ error: any Error) {
-        state.withLock { $0.waiting.removeValue(forKey: id) }?.continuation.resume(throwing: error)
+        let waiting = state.withLock { state in
+            let waiting = state.waiting.removeValue(forKey: id)
+            if let late = waiting?.late { state.late[id] = late }
+            return waiting
+        }
+        waiting?.continuation.resume(throwing: error)
     }
 
     private func end(_ error: ClientError) {
@@ -223,7 +243,7 @@ public final class Client: Sendable {
         defer { socket.shutdown() }
         let (waiting, subscriptions) = state.withLock { state in
             state.ended = state.ended ?? error
-            defer { (state.waiting, state.subscriptions) = ([:], [:]) }
+            defer { (state.waiting, state.late, state.subscriptions) = ([:], [:], [:]) }
             return (state.waiting, state.subscriptions)
         }
         for waiting in waiting.values { waiting.continuation.resume(throwing: error) }

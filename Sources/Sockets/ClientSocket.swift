@@ -6,6 +6,9 @@ private import SystemPackage
 ///
 /// Reading and writing may be done by two threads at once; `shutdown` wakes both.
 package final class ClientSocket: Sendable {
+    /// How long a service may leave its socket's backlog full.
+    private static let connectTimeout = 5
+
     private let raw: Int32
 
     /// - Throws: ``SocketError``: `pathTooLong`, `unreachable`, `permissionDenied`, `system`.
@@ -13,12 +16,17 @@ package final class ClientSocket: Sendable {
         let address = try UnixAddress(path)
         let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
         guard raw >= 0 else { throw SocketError(errno: Errno(rawValue: errno), "no socket could be made") }
+        // On Linux it bounds connecting too (unix(7) has a full backlog waited for), and writes do not block here.
+        var timeout = timeval(tv_sec: Self.connectTimeout, tv_usec: 0)
+        setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         guard address.withSocketAddress({ connect(raw, $0, $1) }) == 0 else {
             let code = errno
             close(raw)
             switch code {
             case ENOENT, ECONNREFUSED:
                 throw SocketError(.unreachable, "nobody serves the socket \(path): is adminexportd running?")
+            case EAGAIN:
+                throw SocketError(.unreachable, "the service does not take connections from its socket \(path)")
             case EACCES, EPERM:
                 throw SocketError(
                     .permissionDenied,

@@ -25,6 +25,8 @@ import Testing
             let all = try await list.page(of: Self.owner, AccountQuery())
             #expect(all.accounts.map(\.key) == ["1", "2", "3", "4", "5", "6", "7", "8"])
             #expect(all.matches == 8)
+            #expect(
+                all.standing == Standing(name: "John Smith", tenantName: "Acme", timeZone: "Europe/Paris", mayView: true))
             let few = try await list.page(of: Self.europe, AccountQuery())
             #expect(few.accounts.map(\.key) == ["1", "2", "3", "5", "6", "8"])
             let enabled = try await list.page(of: Self.europe, AccountQuery(status: .enabled))
@@ -128,6 +130,39 @@ import Testing
                     "owner@acme.example", "europe@acme.example", "nobody@acme.example", "owner@acme.example",
                 ])
             #expect(examples.map(\.tenant) == ["acme", "acme", "acme", "globex"])
+        }
+    }
+
+    @Test("What would take long to count is not counted, and the page is there")
+    func slowCount() async throws {
+        try await TestDatabase.with { database in
+            let list = try await list(database)
+            // Each row that the count looks at takes a tenth of a second; the page needs one.
+            try await database.execute(
+                """
+                ALTER TABLE directory.administrator RENAME TO slow;
+                CREATE VIEW directory.administrator AS
+                    SELECT id, tenant_id, name, email, phone, profile_id, main_group_id, status, created_at, updated_at
+                    FROM directory.slow WHERE id <= 2 OR pg_sleep(0.6) IS NOT NULL;
+                GRANT SELECT ON directory.administrator TO adminexport_console;
+                """)
+            let page = try await list.page(of: Self.owner, AccountQuery(limit: 1))
+            #expect(page.accounts.map(\.key) == ["1"])
+            #expect(page.hasNext && page.matches == nil)
+            #expect(
+                try await list.page(of: Self.owner, AccountQuery(limit: 1)).accounts.count == 1,
+                "the connection is as before")
+        }
+    }
+
+    @Test("A time zone that is none is a fault of the directory's, not of the moment's")
+    func timeZone() async throws {
+        try await TestDatabase.with { database in
+            let list = try await list(database)
+            try await database.execute("UPDATE directory.tenant SET time_zone = 'Nowhere/Land' WHERE id = 1")
+            let error = await #expect(throws: AccountsError.self) { try await list.page(of: Self.owner, AccountQuery()) }
+            #expect(error?.code == .sourceInvalid)
+            #expect(try await list.standing(of: Self.owner)?.mayView == true)
         }
     }
 

@@ -22,10 +22,10 @@ public struct Console: Sendable {
             case .tcp(let host, let port): .hostname(host, port: port)
             case .unix(let path): .unixDomainSocket(path: path)
             }
-        let listening = configuration.address
+        let (listening, mode) = (configuration.address, configuration.socketMode)
         return Application(
             router: try router(),
-            server: .http1(configuration: .init(idleTimeout: .seconds(60))),
+            server: .http1(configuration: .init(additionalChannelHandlers: [ConnectionGuard()], idleTimeout: .seconds(60))),
             configuration: .init(
                 address: address,
                 availableConnectionsDelegate: MaximumAvailableConnections(configuration.connections, logger: logger)),
@@ -35,7 +35,9 @@ public struct Console: Sendable {
                 case .tcp(let host, _):
                     let name = host.contains(":") ? "[\(host)]" : host
                     print("http://\(name):\(channel.localAddress?.port ?? 0)")
-                case .unix(let path): print("unix:\(path)")
+                case .unix(let path):
+                    chmod(path, mode)
+                    print("unix:\(path)")
                 }
                 fflush(nil)
             },
@@ -55,15 +57,17 @@ public struct Console: Sendable {
         let connections = ServiceConnections(socket: configuration.socket)
 
         let router = Router(context: ConsoleContext.self)
+        router.middlewares.add(HeadAnswers())
         router.middlewares.add(SecurityHeaders())
         router.middlewares.add(HostGuard(hosts: hosts))
         router.middlewares.add(Recognition(visitors: visitors))
         router.middlewares.add(Problems(frame: frame))
         router.get("assets/:version/:file") { try assets.respond(to: $0, $1) }
         addPages(to: router, frame, accounts, connections, sessions)
-        addExports(to: router, frame, connections)
+        addExports(to: router, frame, accounts, connections)
         // Whatever else is asked for is not there, and says so as a page.
         router.get("**") { _, _ -> Response in throw HTTPError(.notFound) }
+        router.head("**") { _, _ -> Response in throw HTTPError(.notFound) }
         return router
     }
 
@@ -90,6 +94,7 @@ public struct Console: Sendable {
         router.get("\(Paths.accounts)") { try await accountsPage.respond(to: $0, $1) }
         router.get("\(Paths.export)") { try await accountsPage.exportForm($0, $1) }
         router.get("\(Paths.exports)") { try await exportsPage.respond(to: $0, $1) }
+        router.get("session") { try Self.session($0, $1, frame) }
         router.get("\(Paths.language)") { request, _ in Self.choseLanguage(request, frame) }
         guard configuration.signIn == .demo else { return }
         let signInPage = SignInPage(frame: frame, accounts: accounts, visitors: frame.visitors, sessions: sessions)
@@ -100,25 +105,35 @@ public struct Console: Sendable {
         router.post("\(Paths.signOut)") { try await signInPage.signOut($0, $1) }
     }
 
-    private func addExports(to router: Router<ConsoleContext>, _ frame: Frame, _ connections: ServiceConnections) {
+    private func addExports(
+        to router: Router<ConsoleContext>, _ frame: Frame, _ accounts: AccountList, _ connections: ServiceConnections
+    ) {
         let forms = ExportForms(connections: connections, visitors: frame.visitors)
-        let events = EventRoute(events: ExportEvents(connections: connections))
+        let events = EventRoute(
+            events: ExportEvents(connections: connections), accounts: accounts, visitors: frame.visitors)
         let file = FileRoute(connections: connections)
+        let exportsPage = ExportsPage(
+            frame: frame, accounts: accounts, exports: RecentExports(connections: connections))
         router.post("exports") { try await forms.start($0, $1, texts: frame.texts($0)) }
-        router.get("exports/events") { try events.respond(to: $0, $1, texts: frame.texts($0)) }
+        router.get("exports/events") { try await events.respond(to: $0, $1, texts: frame.texts($0)) }
         router.get("exports/:id/file") { try await file.respond(to: $0, $1) }
         router.head("exports/:id/file") { try await file.respond(to: $0, $1) }
         router.post("exports/:id/cancel") { try await forms.cancel($0, $1, texts: frame.texts($0)) }
+        router.get("exports/:id/delete") { try await exportsPage.confirmation(for: $0, $1) }
         router.post("exports/:id/delete") { try await forms.delete($0, $1, texts: frame.texts($0)) }
+    }
+
+    /// `GET /session`: who the visitor is, as a name that says nothing; for scripts that have been there for long.
+    private static func session(_ request: Request, _ context: ConsoleContext, _ frame: Frame) throws -> Response {
+        guard let visitor = context.visitor else { throw HTTPError(.unauthorized) }
+        return try .json(["visitor": frame.tag(of: visitor)])
     }
 
     /// `GET /language?code=…&back=…`
     private static func choseLanguage(_ request: Request, _ frame: Frame) -> Response {
         let parameters = request.uri.queryParameters
-        // Back to a page of our own, and to no other: `//elsewhere` is another host.
         let back = parameters["back"].map { String($0) } ?? "/"
-        let isOwn = back.wholeMatch(of: /\/(?:[a-z-]+\/?)*/) != nil && !back.hasPrefix("//")
-        var response = Response.redirect(to: isOwn ? back : "/", type: .normal)
+        var response = Response.redirect(to: Paths.isOwn(back) ? back : "/", type: .normal)
         let texts = frame.catalogue.texts(chosen: parameters["code"].map { String($0) }, accepted: nil)
         response.setCookie(
             Cookie(

@@ -30,8 +30,15 @@ enum Peer: Sendable, Equatable {
     init(_ address: SocketAddress?) {
         switch address {
         case .unixDomainSocket: self = .unix
-        case .some(let address): self = address.ipAddress.map { .address($0) } ?? .unknown
+        case .some(let address): self = address.ipAddress.flatMap { Self.canonical($0) }.map { .address($0) } ?? .unknown
         case nil: self = .unknown
         }
+    }
+
+    /// An IP address in one spelling; one of version 4 stays one also where a socket of version 6 has it (RFC 4291, 2.5.5.2).
+    static func canonical(_ text: String) -> String? {
+        guard let address = (try? SocketAddress(ipAddress: text, port: 0))?.ipAddress else { return nil }
+        let mapped = address.lowercased().hasPrefix("::ffff:") ? String(address.dropFirst("::ffff:".count)) : address
+        return (try? SocketAddress(ipAddress: mapped, port: 0))?.ipAddress ?? address
     }
 }

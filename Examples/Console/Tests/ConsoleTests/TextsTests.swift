@@ -100,7 +100,7 @@ import Testing
     @Test("A text's placeholder takes a value that looks like a placeholder as it is")
     func placeholder() {
         let english = catalogue.texts(chosen: "en", accepted: nil)
-        #expect(english("progress.done", ["rows": "{file}", "file": "a.xlsx"]) == "{file} accounts in a.xlsx.")
+        #expect(english("progress.done", ["rows": "{file}", "file": "a.xlsx"]) == "Accounts: {file}. File: a.xlsx.")
         #expect(english("there.isNone") == "there.isNone")
     }
 }

@@ -25,10 +25,10 @@ public struct ConsoleConfiguration: Sendable {
         /// The header with the administrator's e-mail address.
         public var administratorHeader: String
         public var tenant: Tenant
-        /// The addresses from which the headers are believed. Over a Unix socket its mode decides.
+        /// The addresses from which the headers are believed, as ``Peer`` writes them. Over a Unix socket its mode decides.
         public var trustedPeers: Set<String>
 
-        public init(administratorHeader: String, tenant: Tenant, trustedPeers: Set<String> = ["127.0.0.1", "::1"]) {
+        public init(administratorHeader: String, tenant: Tenant, trustedPeers: Set<String> = []) {
             self.administratorHeader = administratorHeader
             self.tenant = tenant
             self.trustedPeers = trustedPeers
@@ -45,6 +45,8 @@ public struct ConsoleConfiguration: Sendable {
     public var database: String
     /// 32 bytes or more that sign sessions.
     public var key: Data
+    /// Of the Unix socket on which it listens: who may connect may say who they are.
+    public var socketMode: mode_t = 0o660
     /// Connections from browsers at a time.
     public var connections = 512
 
@@ -66,6 +68,11 @@ public struct ConsoleConfiguration: Sendable {
             default:
                 return "--demo-sign-in lets anybody in as anybody, and so takes a loopback address: --listen 127.0.0.1:8080"
             }
+        }
+        if case .proxy(let proxy) = signIn, case .tcp = address, proxy.trustedPeers.isEmpty {
+            return
+                "whoever connects from the proxy's address may be anybody: say which with --trusted-proxy, or better let the "
+                + "proxy come by a socket, --listen unix:/run/adminexport-console/http.sock"
         }
         return nil
     }

@@ -22,8 +22,11 @@ public struct ConsoleOptions: ParsableArguments {
     @Option(help: "With --identity-header: the header in which the proxy puts the tenant's slug.")
     var tenantHeader: String?
 
-    @Option(help: "With --identity-header: an address from which it is believed (127.0.0.1 and ::1 if none is given).")
+    @Option(help: "With --identity-header: an IP address from which it is believed. Any process there may be anybody.")
     var trustedProxy: [String] = []
+
+    @Option(help: "The mode of the socket, with --listen unix:PATH.")
+    var socketMode = "0660"
 
     @Option(help: "A name by which browsers may call this console; may be given several times.")
     var host: [String] = []
@@ -44,6 +47,12 @@ public struct ConsoleOptions: ParsableArguments {
         if identityHeader != nil, (tenant == nil) == (tenantHeader == nil) {
             throw ValidationError("--identity-header takes --tenant SLUG or --tenant-header NAME with it.")
         }
+        guard let mode = mode_t(socketMode, radix: 8), mode & ~0o777 == 0 else {
+            throw ValidationError("--socket-mode is octal, as 0660.")
+        }
+        if let wrong = trustedProxy.first(where: { Peer.canonical($0) == nil }) {
+            throw ValidationError("\(wrong) is no IP address; --trusted-proxy takes one, and may be given several times.")
+        }
         for name in [identityHeader, tenantHeader].compactMap({ $0 }) where name.wholeMatch(of: /[A-Za-z0-9-]+/) == nil {
             throw ValidationError("\(name) is no name of a header.")
         }
@@ -60,6 +69,7 @@ public struct ConsoleOptions: ParsableArguments {
         var configuration = ConsoleConfiguration(
             address: try address(), signIn: signIn,
             socket: socket ?? environment["ADMINEXPORT_SOCKET"] ?? Client.defaultSocket, database: database, key: try key())
+        configuration.socketMode = mode_t(socketMode, radix: 8) ?? configuration.socketMode
         configuration.hosts = Set(host.map { $0.lowercased() })
         if let fault = configuration.fault { throw ValidationError(fault) }
         return configuration
@@ -69,7 +79,7 @@ public struct ConsoleOptions: ParsableArguments {
         guard let identityHeader else { return .demo }
         let named = tenant.map { ConsoleConfiguration.ProxyIdentity.Tenant.fixed($0) } ?? .header(tenantHeader ?? "")
         var proxy = ConsoleConfiguration.ProxyIdentity(administratorHeader: identityHeader, tenant: named)
-        if !trustedProxy.isEmpty { proxy.trustedPeers = Set(trustedProxy) }
+        proxy.trustedPeers = Set(trustedProxy.compactMap { Peer.canonical($0) })
         return .proxy(proxy)
     }
 
@@ -90,6 +100,10 @@ public struct ConsoleOptions: ParsableArguments {
         }
         guard let key = FileManager.default.contents(atPath: keyFile) else {
             throw ValidationError("\(keyFile) cannot be read.")
+        }
+        var status = stat()
+        guard stat(keyFile, &status) == 0, status.st_mode & 0o077 == 0 else {
+            throw ValidationError("\(keyFile) is open to others; do: chmod 600 \(keyFile)")
         }
         guard key.count >= 32 else {
             throw ValidationError("\(keyFile) has \(key.count) bytes; make one with: head -c 32 /dev/urandom > \(keyFile)")

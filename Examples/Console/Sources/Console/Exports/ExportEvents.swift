@@ -9,8 +9,8 @@ struct ExportEvents: Sendable {
     static let mostJobs = 20
     /// Between two signs of life: proxies close what is silent for a minute.
     private static let pulse: Duration = .seconds(15)
-    /// How often a watch that broke is taken up again, a second apart.
-    private static let patience = 120
+    /// How often in a row a watch that broke is taken up again, a second apart. Then the browser is to come again.
+    private static let patience = 30
 
     let connections: ServiceConnections
 
@@ -23,45 +23,58 @@ struct ExportEvents: Sendable {
         case pulse
     }
 
-    /// Tells what the exports are and what they become, until all are final, the program is to stop, or the task is cancelled.
+    /// Why a stream ends.
+    enum End: Sendable {
+        /// All is final.
+        case over
+        /// Whoever is told wants no more.
+        case unwanted
+        /// The program is to stop, or the service is away.
+        case interrupted
+    }
+
+    /// Tells what the exports are and what they become.
     ///
-    /// - Returns: whether nothing more is to come.
-    func follow(_ jobs: [String], of actor: Actor, _ tell: (Event) async throws -> Void) async throws -> Bool {
+    /// - Parameter tell: gives whether more is wanted.
+    /// - Throws: what `tell` throws; `CancellationError`.
+    func follow(_ jobs: [String], of actor: Actor, _ tell: (Event) async throws -> Bool) async throws -> End {
         // Nobody goes ahead of the reader: what it has not taken is not made.
         let events = AsyncChannel<Event>()
-        return try await withThrowingTaskGroup(of: Bool.self) { group in
+        return try await withThrowingTaskGroup(of: End.self) { group in
             group.addTask {
-                await withDiscardingTaskGroup { watches in
+                let isOver = await withTaskGroup(of: Bool.self) { watches in
                     for job in jobs { watches.addTask { await watch(job, of: actor, into: events) } }
+                    return await watches.reduce(true) { $0 && $1 }
                 }
                 events.finish()
-                return true
+                return isOver ? .over : .interrupted
             }
             group.addTask {
                 // A program that is told to stop does not wait for exports.
-                do { try await gracefulShutdown() } catch { return false }
+                do { try await gracefulShutdown() } catch { return .interrupted }
                 events.finish()
-                return false
+                return .interrupted
             }
             group.addTask {
                 while true {
-                    do { try await Task.sleep(for: Self.pulse) } catch { return false }
+                    do { try await Task.sleep(for: Self.pulse) } catch { return .interrupted }
                     await events.send(.pulse)
                 }
             }
-            for await event in events { try await tell(event) }
+            defer { group.cancelAll() }
+            for await event in events where try await !tell(event) { return .unwanted }
             // Whichever has finished the events.
-            let isOver = try await group.next() ?? false
-            group.cancelAll()
-            return isOver
+            return try await group.next() ?? .interrupted
         }
     }
 
-    private func watch(_ id: String, of actor: Actor, into events: AsyncChannel<Event>) async {
+    /// - Returns: whether nothing more is to come of it.
+    private func watch(_ id: String, of actor: Actor, into events: AsyncChannel<Event>) async -> Bool {
         var patience = Self.patience
         while patience > 0, !Task.isCancelled {
             do {
                 let isFinal = try await connections.watching(actor, job: id) { job, changes in
+                    patience = Self.patience
                     await events.send(.job(job))
                     if job.state.isFinal { return true }
                     for try await job in changes {
@@ -70,17 +83,19 @@ struct ExportEvents: Sendable {
                     }
                     return false
                 }
-                if isFinal { return }
+                if isFinal { return true }
             } catch let error as ClientError {
                 if [ErrorKind.notFound, .permissionDenied, .invalidParams].contains(where: { $0.rawValue == error.kind }) {
-                    return await events.send(.gone(id))
+                    await events.send(.gone(id))
+                    return true
                 }
                 await events.send(.trouble(id, error))
             } catch {
-                return
+                return false
             }
             patience -= 1
-            do { try await Task.sleep(for: .seconds(1)) } catch { return }
+            do { try await Task.sleep(for: .seconds(1)) } catch { return false }
         }
+        return false
     }
 }

@@ -56,7 +56,8 @@ struct ExportForms: Sendable {
         _ job: Job, _ request: Request, _ texts: Texts, status: HTTPResponse.Status = .ok
     ) throws -> Response {
         guard request.wantsJSON else { return .redirect(to: Paths.exports, type: .normal) }
-        return try .json(JobView(job, texts), status: status)
+        // What has no file yet has no day on which it goes.
+        return try .json(JobView(job, texts, zone: ""), status: status)
     }
 }
 

@@ -3,15 +3,12 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import Synchronization
 
 /// `GET /exports/:id/file`: the workbook, streamed from the descriptor that the service passes to the browser, a part at a time.
 struct FileRoute: Sendable {
     static let workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    /// How long a browser may take nothing.
-    private static let patience: Duration = .seconds(60)
-
     let connections: ServiceConnections
+    let transfers = Places(all: 128, each: 4)
 
     func respond(to request: Request, _ context: ConsoleContext) async throws -> Response {
         guard let actor = context.visitor?.actor else { throw HTTPError(.unauthorized) }
@@ -30,7 +27,9 @@ struct FileRoute: Sendable {
         }
         let range: Range<Int>
         var status = HTTPResponse.Status.ok
-        switch ByteRange(request.headers[.range], ifRange: request.headers[.ifRange], tag: tag, size: size) {
+        // A range is for GET alone (RFC 9110, 14.2).
+        let asked = request.method == .get ? request.headers[.range] : nil
+        switch ByteRange(asked, ifRange: request.headers[.ifRange], tag: tag, size: size) {
         case .whole: range = 0..<size
         case .part(let part):
             range = part
@@ -44,34 +43,47 @@ struct FileRoute: Sendable {
             headers[.contentLength] = "\(range.count)"
             return Response(status: status, headers: headers)
         }
+        guard transfers.open(actor) else {
+            throw HTTPError(.serviceUnavailable, headers: [.retryAfter: "5"])
+        }
+        let place = Closing { [transfers] in transfers.close(actor) }
         return Response(
-            status: status, headers: headers,
-            body: try await body(actor, id, range, closing: context.channel))
+            status: status, headers: headers, body: try await body(actor, id, range, on: context.channel, keeping: place))
     }
 
     /// - Throws: what keeps the file from being opened, while there is still a status to say it with.
     private func body(
-        _ actor: Actor, _ id: String, _ range: Range<Int>, closing channel: any Channel
+        _ actor: Actor, _ id: String, _ range: Range<Int>, on channel: any Channel, keeping place: Closing
     ) async throws -> ResponseBody {
         // Whoever may not have the file any more is told so, and not by a download that breaks off.
-        let workbook = try await connections.withClient { try await $0.open(actor, job: id, offset: range.lowerBound) }
+        let workbook: OpenWorkbook?
+        do {
+            workbook = try await connections.withClient { try await $0.open(actor, job: id, offset: range.lowerBound) }
+        } catch let error as ClientError where error.kind == ErrorKind.overloaded.rawValue || error.code == .descriptorLost {
+            // The service hands out so many files to one user; the rest comes in parts.
+            workbook = nil
+        }
         return ResponseBody(contentLength: range.count) { [connections] writer in
-            let watchdog = Watchdog(channel, patience: Self.patience)
-            defer { watchdog.stop() }
+            defer { place.close() }
             var offset = range.lowerBound
             func write(_ data: Data) async throws {
                 try await writer.write(ByteBuffer(bytes: data))
                 offset += data.count
-                watchdog.progressed()
             }
-            while offset < range.upperBound, let data = try await workbook.read() {
+            while offset < range.upperBound, let data = try await workbook?.read() {
                 try await write(data.prefix(range.upperBound - offset))
             }
             if offset < range.upperBound {
-                // The service had to stop; another may go on.
+                // The service had to stop, or hands out no more; another way goes on.
                 try await connections.withClient { client in
                     try await client.download(actor, job: id, from: offset, to: range.upperBound) { try await write($0) }
                 }
+            }
+            // A connection that goes on after too few bytes would have the next answer taken for the rest.
+            guard offset == range.upperBound else { throw HTTPError(.badGateway) }
+            // A server that is stopped closes as soon as the end is written, and drops what the browser has not taken.
+            while try await channel.getOption(.bufferedWritableBytes).get() > 0 {
+                try await Task.sleep(for: .milliseconds(10))
             }
             try await writer.finish(nil)
         }

@@ -18,10 +18,14 @@ struct JobView: Codable, Sendable {
     let isFinal: Bool
     let hasFile: Bool
     let canCancel: Bool
+    let rows: String
+    let size: String
+    /// Until when the file is kept, in the tenant's time zone.
+    let expires: String
     /// What a screen reader is to say now, if anything; the page has it said once.
     let announcement: String
 
-    init(_ job: Job, _ texts: Texts) {
+    init(_ job: Job, _ texts: Texts, zone: String) {
         id = job.id
         state = job.state.rawValue
         revision = job.revision
@@ -33,6 +37,9 @@ struct JobView: Codable, Sendable {
         title = texts("state.\(job.cancelRequested && !job.state.isFinal ? "cancelling" : job.state.rawValue)")
         heading = texts("progress.\(Self.heading(job.state))")
         text = Self.text(job, texts)
+        rows = job.rows.map { texts.number($0) } ?? "–"
+        size = job.size.map { texts.size($0) } ?? "–"
+        expires = job.state == .succeeded ? texts.time(job.expiresAt, in: zone) ?? "–" : "–"
         announcement = Self.announcement(job, texts)
     }
 
@@ -97,20 +104,12 @@ struct JobRow: Sendable {
     /// What its buttons are about, for those who hear them one by one.
     let label: String
     let scope: String
-    let rows: String
-    let size: String
-    let expires: String
-    let file: String
 
     init(_ job: Job, _ texts: Texts, zone: String) {
-        view = JobView(job, texts)
+        view = JobView(job, texts, zone: zone)
         requested = texts.time(job.createdAt, in: zone) ?? ""
         label = texts("exports.of", ["time": requested])
         scope = texts(job.includeDisabled ? "exports.all" : "exports.enabled")
-        rows = job.rows.map { texts.number($0) } ?? "–"
-        size = job.size.map { texts.size($0) } ?? "–"
-        expires = job.state == .succeeded ? texts.time(job.expiresAt, in: zone) ?? "–" : "–"
-        file = job.fileName ?? ""
     }
 }
 
@@ -120,7 +119,7 @@ struct Problem: Sendable {
     let text: String
 
     init(_ error: ClientError, _ texts: Texts) {
-        kind = error.kind ?? "unavailable"
+        kind = error.kind == ErrorKind.shuttingDown.rawValue ? "unavailable" : error.kind ?? "unavailable"
         text = texts.first(of: ["error.\(kind).\(error.reason ?? "")", "error.\(kind)", "error.internal-error"])
     }
 }

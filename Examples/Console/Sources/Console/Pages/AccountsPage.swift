@@ -13,21 +13,26 @@ struct AccountsPage: Sendable {
 
     func respond(to request: Request, _ context: ConsoleContext) async throws -> Response {
         guard let visitor = context.visitor else { throw HTTPError(.unauthorized) }
-        let texts = frame.texts(request)
-        let standing = try await accounts.standing(of: visitor.actor)
+        let query = try query(request, context)
+        async let active = exports.active(visitor.actor)
+        let standing: Standing?
         var values: [String: Any] = [:]
-        if standing?.mayView == true {
-            let query = try query(request, context)
-            do {
-                values = try await list(query, of: visitor.actor, texts)
-            } catch let error as AccountsError where error.code == .invalidPosition {
-                return .redirect(to: Paths.accounts, type: .normal)
-            }
+        do {
+            let page = try await accounts.page(of: visitor.actor, query)
+            let isElsewhere = if case .first = query.position { false } else { true }
+            // Its accounts are gone, and those before are not.
+            guard !page.accounts.isEmpty || !isElsewhere else { return .redirect(to: Self.link(to: query), type: .normal) }
+            standing = page.standing
+            values = list(page, query, frame.texts(request))
+        } catch let error as AccountsError where error.code == .invalidPosition {
+            return .redirect(to: Self.link(to: query), type: .normal)
+        } catch let error as AccountsError where error.code == .denied {
+            standing = try await accounts.standing(of: visitor.actor)
         }
         return .html(
             try frame.page(
-                "accounts", title: "accounts.title", request, visitor: visitor, standing: standing,
-                active: try await exports.active(visitor.actor), values))
+                "accounts", title: "accounts.title", request, visitor: visitor, standing: standing, active: await active,
+                values))
     }
 
     func exportForm(_ request: Request, _ context: ConsoleContext) async throws -> Response {
@@ -37,7 +42,7 @@ struct AccountsPage: Sendable {
         return .html(
             try frame.page(
                 "export", title: "export.title", request, visitor: visitor, standing: standing,
-                active: try await exports.active(visitor.actor)))
+                active: await exports.active(visitor.actor)))
     }
 
     /// What the search form and the links between pages ask for. A plus is a space here, as forms have it; to
@@ -59,28 +64,32 @@ struct AccountsPage: Sendable {
         return query
     }
 
-    private func list(_ query: AccountQuery, of actor: Actor, _ texts: Texts) async throws -> [String: Any] {
-        let page = try await accounts.page(of: actor, query)
-        func link(_ direction: String, _ key: String?) -> String {
-            var components = URLComponents()
-            components.queryItems = [URLQueryItem(name: direction, value: key)]
-            if !query.search.isEmpty { components.queryItems?.append(URLQueryItem(name: "search", value: query.search)) }
-            if query.status != .all {
-                components.queryItems?.append(URLQueryItem(name: "status", value: query.status.rawValue))
+    /// The search's first page, or the one after or before an account.
+    private static func link(to query: AccountQuery, _ direction: String? = nil, _ key: String? = nil) -> String {
+        var items: [URLQueryItem] = []
+        if let direction { items.append(URLQueryItem(name: direction, value: key)) }
+        if !query.search.isEmpty { items.append(URLQueryItem(name: "search", value: query.search)) }
+        if query.status != .all { items.append(URLQueryItem(name: "status", value: query.status.rawValue)) }
+        guard !items.isEmpty else { return Paths.accounts }
+        var components = URLComponents()
+        components.queryItems = items
+        // A plus is a space to whoever reads a form's query.
+        return Paths.accounts + "?" + (components.percentEncodedQuery ?? "").replacing("+", with: "%2B")
+    }
+
+    private func list(_ page: AccountPage, _ query: AccountQuery, _ texts: Texts) -> [String: Any] {
+        let count =
+            if let matches = page.matches {
+                texts("accounts.count", ["shown": texts.number(page.accounts.count), "total": texts.number(matches)])
+            } else {
+                texts("accounts.countMany", ["shown": texts.number(page.accounts.count)])
             }
-            // A plus is a space to whoever reads a query.
-            return Paths.accounts + "?" + (components.percentEncodedQuery ?? "").replacing("+", with: "%2B")
-        }
-        let isMore = page.matches >= AccountQuery.mostCounted
         return [
             "search": query.search, "isAll": query.status == .all, "isEnabled": query.status == .enabled,
-            "isDisabled": query.status == .disabled, "isEmpty": page.accounts.isEmpty,
-            "count": texts(
-                isMore ? "accounts.countMore" : "accounts.count",
-                ["shown": texts.number(page.accounts.count), "total": texts.number(page.matches)]),
-            "previous": page.hasPrevious ? link("before", page.accounts.first?.key) : "",
-            "next": page.hasNext ? link("after", page.accounts.last?.key) : "",
-            "hasPrevious": page.hasPrevious && !page.accounts.isEmpty, "hasNext": page.hasNext && !page.accounts.isEmpty,
+            "isDisabled": query.status == .disabled, "isEmpty": page.accounts.isEmpty, "count": count,
+            "previous": Self.link(to: query, "before", page.accounts.first?.key),
+            "next": Self.link(to: query, "after", page.accounts.last?.key),
+            "hasPrevious": page.hasPrevious, "hasNext": page.hasNext, "hasPages": page.hasPrevious || page.hasNext,
             "rows": page.accounts.map { row($0, texts) },
         ]
     }
@@ -88,8 +97,8 @@ struct AccountsPage: Sendable {
     private func row(_ account: Account, _ texts: Texts) -> [String: Any] {
         [
             "name": account.name, "email": account.email, "phone": account.phone ?? "", "profile": account.profile ?? "",
-            "mainGroup": account.mainGroup ?? "", "secondaryGroups": account.secondaryGroups.joined(separator: ", "),
-            "teams": account.teams.joined(separator: ", "), "created": texts.day(account.created),
+            "mainGroup": account.mainGroup ?? "", "secondaryGroups": account.secondaryGroups,
+            "teams": account.teams, "created": texts.day(account.created),
             "updated": texts.day(account.updated), "enabled": account.isEnabled,
         ]
     }

@@ -18,6 +18,17 @@ struct Frame: Sendable {
             chosen: request.cookies[Self.languageCookie]?.value, accepted: request.headers[.acceptLanguage])
     }
 
+    /// A name for what the browser keeps for somebody: the same at each sign-in, and it says nothing about who they are.
+    func tag(of visitor: Visitor) -> String {
+        visitors.signer.code(Data("\(visitor.actor.tenant)\0\(visitor.actor.administrator)".utf8), for: "tag").base64URL
+    }
+
+    /// Where a choice of language leads back to, as the value of a query's field.
+    private static func back(to request: Request) -> String {
+        guard request.method == .get, Paths.isOwn(request.uri.string) else { return "/" }
+        return request.uri.string.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "/"
+    }
+
     /// A whole page.
     ///
     /// - Parameters:
@@ -31,7 +42,8 @@ struct Frame: Sendable {
     ) throws -> String {
         let texts = texts(request)
         var page: [String: Any] = [
-            "t": texts.groups, "language": texts.language, "title": texts(title), "assets": assets, "path": request.uri.path,
+            "t": texts.groups, "language": texts.language, "title": texts(title), "assets": assets,
+            "back": Self.back(to: request),
             "languages": catalogue.all.map { other in
                 [
                     "code": other.language, "name": other("page.language"), "isCurrent": other.language == texts.language,
@@ -45,8 +57,7 @@ struct Frame: Sendable {
             page["visitor"] = [
                 "name": standing?.name ?? visitor.actor.administrator,
                 "tenant": standing?.tenantName ?? visitor.actor.tenant,
-                // A name for what the browser keeps for them; says nothing about who they are.
-                "tag": visitors.signer.code(Data(visitor.formKey.utf8), for: "tag").base64URL,
+                "tag": tag(of: visitor),
             ]
             page["mayView"] = standing?.mayView ?? false
             page["active"] = active.map(\.id).joined(separator: " ")

@@ -6,4 +6,18 @@ enum Paths {
     static let signIn = "/sign-in"
     static let signOut = "/sign-out"
     static let language = "/language"
+
+    /// Whether it leads to a page of this console, with whatever query: not to another host, and with nothing that a header may not
+    /// have. One look at each byte, for it is anybody's text.
+    static func isOwn(_ path: String) -> Bool {
+        guard path.utf8.count <= 2_000, path.hasPrefix("/"), !path.hasPrefix("//") else { return false }
+        return path.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: "/-?&=%+._~".utf8.contains(byte)
+            }
+        }
+    }
 }

@@ -19,32 +19,41 @@ struct Problems: RouterMiddleware {
         } catch is CancellationError {
             throw CancellationError()
         } catch {
-            let texts = frame.texts(request)
-            let (status, kind, text) = Self.meaning(of: error, texts)
-            if status == .internalServerError || status == .serviceUnavailable {
-                // The route, and not what the visitor looked for; of an error of others its type, for its text may be about data.
-                let known: (any CustomStringConvertible)? = (error as? ClientError) ?? (error as? AccountsError)
-                context.logger.error(
-                    "\(known?.description ?? "\(type(of: error))")", metadata: ["route": "\(context.endpointPath ?? "")"])
-            }
-            if status == .unauthorized, request.method == .get, !request.wantsJSON,
-                request.headers[.fetchMode] == "navigate",
-                !request.uri.path.hasSuffix("/file"), frame.visitors.signIn == .demo
-            {
-                return .redirect(to: Paths.signIn, type: .normal)
-            }
-            if request.wantsJSON { return try .json(["kind": kind, "text": text], status: status) }
-            return .html(
-                try frame.page(
-                    "problem", title: "problem.title", request, visitor: context.visitor,
-                    ["text": text, "canSignIn": status == .unauthorized && frame.visitors.signIn == .demo]), status: status)
+            var response = try answer(to: error, request, context)
+            if let error = error as? HTTPError { response.headers.append(contentsOf: error.headers) }
+            return response
         }
+    }
+
+    private func answer(to error: any Error, _ request: Request, _ context: ConsoleContext) throws -> Response {
+        let texts = frame.texts(request)
+        let (status, kind, text) = Self.meaning(of: error, texts)
+        if status == .internalServerError || status == .serviceUnavailable {
+            // The route, and not what the visitor looked for; of an error of others its type, for its text may be about data.
+            let known: (any CustomStringConvertible)? = (error as? ClientError) ?? (error as? AccountsError)
+            context.logger.error(
+                "\(known?.description ?? "\(type(of: error))")", metadata: ["route": "\(context.endpointPath ?? "")"])
+        }
+        if status == .unauthorized, request.method == .get, !request.wantsJSON,
+            request.headers[.fetchMode] == "navigate",
+            !request.uri.path.hasSuffix("/file"), frame.visitors.signIn == .demo
+        {
+            return .redirect(to: Paths.signIn, type: .normal)
+        }
+        if request.wantsJSON { return try .json(["kind": kind, "text": text], status: status) }
+        return .html(
+            try frame.page(
+                "problem", title: "problem.title", request, visitor: context.visitor,
+                ["text": text, "canSignIn": status == .unauthorized && frame.visitors.signIn == .demo]), status: status)
     }
 
     private static func meaning(
         of error: any Error, _ texts: Texts
     ) -> (status: HTTPResponse.Status, kind: String, text: String) {
         switch error {
+        case let error as ClientError where error.reason == "caller-not-allowed":
+            // It is this program that may not: a matter of the service's callers, and not of the visitor's profile.
+            return (.serviceUnavailable, "unavailable", texts("error.caller"))
         case let error as ClientError:
             let problem = Problem(error, texts)
             return (status(of: error.kind), problem.kind, problem.text)
@@ -52,6 +61,7 @@ struct Problems: RouterMiddleware {
             switch error.code {
             case .denied: return (.forbidden, "permission-denied", texts("error.permission-denied"))
             case .invalidPosition: return (.badRequest, "invalid-params", texts("error.400"))
+            case .sourceInvalid: return (.internalServerError, "source-invalid", texts("error.source"))
             case .unavailable: return (.serviceUnavailable, "unavailable", texts("error.directory"))
             }
         case let error as HTTPError:

@@ -3,15 +3,15 @@ import Foundation
 import Hummingbird
 import Synchronization
 
-/// Sessions live in signed cookies; here are only those that were ended before their time.
+/// Sessions live in signed cookies; here are only those that were ended before their time, as long as the program runs.
 final class SessionStore: Sendable {
     static let cookie = "adminexport_session"
     private static let purpose = "session"
-    /// More than these are forgotten, the oldest first: a session ends by itself in any case.
+    /// Of more than these the oldest is forgotten: a session ends by itself in any case.
     private static let mostEnded = 100_000
 
     private let signer: Signer
-    private let ended = Mutex<[(id: String, ends: Date)]>([])
+    private let ended = Mutex<[String: Date]>([:])
 
     init(signer: Signer) {
         self.signer = signer
@@ -22,14 +22,14 @@ final class SessionStore: Sendable {
         guard let cookie = request.cookies[Self.cookie], let data = signer.open(cookie.value, for: Self.purpose),
             let session = try? JSONDecoder().decode(Session.self, from: data), session.ends > now
         else { return nil }
-        return ended.withLock { $0.contains { $0.id == session.id } } ? nil : session
+        return ended.withLock { $0[session.id] == nil } ? session : nil
     }
 
     func end(_ session: Session, now: Date = .now) {
         ended.withLock { ended in
-            ended.removeAll { $0.ends <= now }
-            if ended.count >= Self.mostEnded { ended.removeFirst() }
-            ended.append((session.id, session.ends))
+            if ended.count >= Self.mostEnded { ended = ended.filter { $0.value > now } }
+            if ended.count >= Self.mostEnded, let first = ended.min(by: { $0.value < $1.value }) { ended[first.key] = nil }
+            ended[session.id] = session.ends
         }
     }
 

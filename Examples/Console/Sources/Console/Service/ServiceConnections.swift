@@ -1,50 +1,45 @@
 import Client
-import Foundation
-import Synchronization
 
-/// Connections to the service: one for calls, made anew when it has ended, and a few for watches, since the service takes a limited
-/// number of them on each.
-final class ServiceConnections: Sendable {
-    /// What the service takes on one connection (`service.info`, `subscriptions`), as it is shipped.
-    private static let watchesOfConnection = 16
-    /// With the one for calls these stay under the service's 32 connections for a user.
-    private static let mostWatchConnections = 24
-
-    private let socket: String
-    private let state = Mutex(State())
-
-    private struct State {
-        var client: Client?
-        var watching: [(client: Client, watches: Int)] = []
-    }
+/// How the console calls the service.
+///
+/// The service takes so many connections of a user, and so many watches and calls on each (`service.info`); the numbers here are below
+/// those that it is shipped with, and where it says that it has enough, it is asked elsewhere or later.
+struct ServiceConnections: Sendable {
+    private let callers: ServiceLines
+    private let watchers: ServiceLines
 
     init(socket: String) {
-        self.socket = socket
+        callers = ServiceLines(socket: socket, most: 4)
+        watchers = ServiceLines(socket: socket, most: 16, mostUses: 16)
     }
 
-    /// Calls a method. A connection that turns out to have ended is replaced once: what is called here may be called twice.
+    /// Calls a method. On a connection that turns out to have ended the call is repeated once, on another.
     ///
     /// - Throws: ``ClientError``, `CancellationError`.
-    func call<Called: Method>(_ method: Called.Type, _ params: Called.Params) async throws -> Called.Result {
-        try await withClient { try await $0.call(method, params) }
+    func call<Called: Method>(
+        _ method: Called.Type, _ params: Called.Params, timeout: Duration = .seconds(30)
+    ) async throws -> Called.Result {
+        try await withClient { try await $0.call(method, params, timeout: timeout) }
     }
 
-    /// Lends the connection for calls.
+    /// Lends a connection for calls. The body may be run twice.
     func withClient<Result>(_ body: (Client) async throws -> Result) async throws -> Result {
-        let (client, isNew) = try client()
         do {
-            return try await body(client)
-        } catch let error as ClientError where error.code == .connectionLost && !isNew {
-            return try await body(try self.client().client)
+            return try await lending(body)
+        } catch let error as ClientError where error.code == .connectionLost || error.isShuttingDown {
+            return try await lending(body)
         }
     }
 
-    private func client() throws -> (client: Client, isNew: Bool) {
-        try state.withLock { state in
-            if let client = state.client, client.isOpen { return (client, false) }
-            let client = try Client(socket: socket)
-            state.client = client
-            return (client, true)
+    private func lending<Result>(_ body: (Client) async throws -> Result) async throws -> Result {
+        try await callers.lend { client in
+            do {
+                return try await body(client)
+            } catch let error as ClientError where error.isShuttingDown {
+                // It answers nothing else on this connection any more.
+                callers.drop(client)
+                throw error
+            }
         }
     }
 
@@ -54,35 +49,20 @@ final class ServiceConnections: Sendable {
     func watching<Result>(
         _ actor: Actor, job: String, _ body: (Job, AsyncThrowingStream<Job, any Error>) async throws -> Result
     ) async throws -> Result {
-        let client = try takeWatch()
-        defer { giveBack(client) }
-        let (job, changes) = try await client.watch(actor, job: job)
-        return try await body(job, changes)
-    }
-
-    private func takeWatch() throws -> Client {
-        try state.withLock { state in
-            // Those that have ended go with the last of their watches, which ends too.
-            if let index = state.watching.firstIndex(where: { $0.client.isOpen && $0.watches < Self.watchesOfConnection }) {
-                state.watching[index].watches += 1
-                return state.watching[index].client
+        try await watchers.lend { client in
+            let watch: (job: Job, changes: AsyncThrowingStream<Job, any Error>)
+            do {
+                watch = try await client.watch(actor, job: job)
+            } catch let error as ClientError where error.kind == ErrorKind.overloaded.rawValue {
+                // It has fewer places than are counted here.
+                watchers.avoid(client)
+                throw error
             }
-            guard state.watching.count < Self.mostWatchConnections else {
-                throw ClientError(
-                    .service(code: ErrorKind.overloaded.code, kind: ErrorKind.overloaded.rawValue),
-                    "too many exports are watched", isRetryable: true)
-            }
-            let client = try Client(socket: socket)
-            state.watching.append((client, 1))
-            return client
+            return try await body(watch.job, watch.changes)
         }
     }
+}
 
-    private func giveBack(_ client: Client) {
-        state.withLock { state in
-            guard let index = state.watching.firstIndex(where: { $0.client === client }) else { return }
-            state.watching[index].watches -= 1
-            if state.watching[index].watches == 0 { state.watching.remove(at: index) }
-        }
-    }
+extension ClientError {
+    fileprivate var isShuttingDown: Bool { kind == ErrorKind.shuttingDown.rawValue }
 }

@@ -1,13 +1,15 @@
 // What the pages do beyond what they do without scripts: the menu, the dialogs, the export's progress, and its download.
 //
-// Of all tabs of a visitor one listens to the service and tells the others: a browser has few connections to a host, and a file is
-// to be downloaded once. Texts come from the server, in the visitor's language; nothing here makes HTML of a text.
+// Of all tabs of a visitor one listens to the service and tells the others: a browser has few connections to a host. Texts come from
+// the server, in the visitor's language; nothing here makes HTML of a text.
 
 const byID = (id) => document.getElementById(id);
 const visitor = document.body.dataset.visitor;
+// Tabs in another language have a listener of their own.
+const group = `${visitor}-${document.documentElement.lang}`;
 
-function send(path, body) {
-    return fetch(path, { method: "POST", headers: { Accept: "application/json" }, body });
+function send(path, fields) {
+    return fetch(path, { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams(fields) });
 }
 
 function newKey() {
@@ -18,40 +20,54 @@ function newKey() {
     return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-// ---- What is remembered beyond a page: the exports that were started here, whose files are to be downloaded.
+/** Runs the body while no other tab runs one of that name; where there are no locks (plain HTTP), at once. */
+function alone(name, body) {
+    return navigator.locks ? navigator.locks.request(`adminexport-${name}`, body) : body();
+}
 
-const pending = {
-    key: `adminexport-pending-${visitor}`,
-    all() {
-        try {
-            const ids = JSON.parse(localStorage.getItem(this.key));
-            return Array.isArray(ids) ? ids.filter((id) => typeof id === "string").slice(-20) : [];
-        } catch {
-            return [];
-        }
-    },
-    save(ids) {
-        try {
-            if (ids.length) localStorage.setItem(this.key, JSON.stringify(ids));
-            else localStorage.removeItem(this.key);
-        } catch {
-            // A browser that keeps nothing still downloads what ends on this page.
-        }
-    },
-    add(id) { this.save([...this.all(), id]); },
+// ---- What is remembered beyond a page. One entry for each thing, so that tabs do not overwrite each other's.
+
+class Memory {
+    /** What this page knows by itself, should the browser keep nothing. */
+    own = new Map();
+
+    constructor(storage, kind) {
+        this.storage = storage;
+        this.prefix = `adminexport-${kind}-${visitor}-`;
+    }
+
+    set(name, value) {
+        this.own.set(name, value);
+        try { this.storage().setItem(this.prefix + name, value); } catch { /* It is refused, or full. */ }
+    }
+
+    get(name) {
+        try { return this.storage().getItem(this.prefix + name) ?? this.own.get(name) ?? null; } catch { return this.own.get(name) ?? null; }
+    }
+
     /** Whether it was there. */
-    take(id) {
-        const ids = this.all();
-        this.save(ids.filter((other) => other !== id));
-        return ids.includes(id);
-    },
-};
+    take(name) {
+        const value = this.get(name);
+        this.own.delete(name);
+        try { this.storage().removeItem(this.prefix + name); } catch { /* As above. */ }
+        return value !== null;
+    }
 
-const hidden = {
-    key: "adminexport-progress-hidden",
-    get value() { try { return sessionStorage.getItem(this.key) === "yes"; } catch { return false; } },
-    set value(isHidden) { try { sessionStorage.setItem(this.key, isHidden ? "yes" : "no"); } catch { /* as above */ } },
-};
+    names() {
+        const names = new Set(this.own.keys());
+        try {
+            for (const key of Object.keys(this.storage())) if (key.startsWith(this.prefix)) names.add(key.slice(this.prefix.length));
+        } catch { /* As above. */ }
+        return [...names];
+    }
+}
+
+/** Exports that were started in this browser, whose files are to come by themselves. */
+const pending = new Memory(() => localStorage, "pending");
+/** Starts that were sent and not answered: the keys of their forms, with when it was and what was chosen. */
+const starting = new Memory(() => localStorage, "starting");
+/** Of this tab: what was said, and whether the progress is hidden. */
+const tab = new Memory(() => sessionStorage, "tab");
 
 // ---- The progress dialog
 
@@ -59,29 +75,35 @@ class ProgressDialog {
     constructor(exports) {
         this.exports = exports;
         this.dialog = byID("progress-dialog");
+        this.words = this.dialog.dataset;
         this.list = byID("progress-list");
         this.showButton = byID("progress-show");
         this.items = new Map();
-        this.announced = new Map();
         byID("progress-hide").addEventListener("click", () => this.hide());
         this.showButton.addEventListener("click", () => this.show(true));
-        this.dialog.addEventListener("keydown", (event) => {
-            if (event.key === "Escape") this.hide();
+        document.addEventListener("keydown", (event) => {
+            if (event.key !== "Escape" || event.defaultPrevented || !this.dialog.open || document.querySelector("dialog:modal")) return;
+            this.hide();
         });
         this.list.addEventListener("click", (event) => this.act(event.target.closest("[data-do]")));
     }
 
     show(takesFocus = false) {
-        hidden.value = false;
+        tab.take("hidden");
         this.dialog.setAttribute("open", "");
         if (takesFocus) byID("progress-heading").focus();
     }
 
     hide() {
         const hadFocus = this.dialog.contains(document.activeElement);
-        hidden.value = true;
+        tab.set("hidden", "yes");
         this.dialog.removeAttribute("open");
-        if (hadFocus) (this.showButton.hidden ? byID("menu-button") ?? byID("content") : this.showButton).focus();
+        if (hadFocus) this.outside().focus();
+    }
+
+    /** Where the focus goes when it can't stay. */
+    outside() {
+        return this.showButton.hidden ? byID("menu-button") ?? byID("content") : this.showButton;
     }
 
     item(id) {
@@ -91,13 +113,14 @@ class ProgressDialog {
             item.dataset.job = id;
             this.items.set(id, item);
             this.list.append(item);
-            if (!hidden.value) this.dialog.setAttribute("open", "");
+            if (!tab.get("hidden")) this.dialog.setAttribute("open", "");
         }
         return item;
     }
 
     update(view) {
         const item = this.item(view.id);
+        const focused = item.contains(document.activeElement) ? document.activeElement : null;
         item.view = view;
         item.querySelector(".state").textContent = view.percentText && !view.isFinal ? `${view.title}, ${view.percentText}` : view.title;
         item.querySelector(".text").textContent = view.text;
@@ -111,118 +134,182 @@ class ProgressDialog {
         this.button(item, "download").href = `/exports/${view.id}/file`;
         this.button(item, "dismiss").hidden = !view.isFinal;
         if (view.state === "failed") this.show();
-        this.announce(view);
+        this.say(`view-${view.id}`, view.announcement);
         this.summary();
+        // What had the focus may be hidden now.
+        if (focused && !focused.checkVisibility()) byID("progress-heading").focus();
     }
 
+    /** A word about an export that is shown. */
     trouble(id, text) {
-        const note = this.item(id).querySelector(".trouble");
+        const note = this.items.get(id)?.querySelector(".trouble");
+        if (!note) return;
         note.textContent = text;
         note.hidden = false;
+        this.say(`trouble-${id}`, text);
+    }
+
+    /** The trouble is over. */
+    calm() {
+        for (const [id, item] of this.items) {
+            if (!item.view?.isFinal) item.querySelector(".trouble").hidden = true;
+            tab.take(`trouble-${id}`);
+        }
     }
 
     gone(id) {
         if (!this.items.has(id)) return;
-        this.trouble(id, this.dialog.dataset.gone);
-        this.button(this.item(id), "cancel").hidden = true;
-        this.button(this.item(id), "dismiss").hidden = false;
-        this.item(id).querySelector("progress").hidden = true;
+        const { gone: text, goneTitle: title } = this.words;
+        this.update({ id, state: "gone", title, heading: title, text, isFinal: true, percentText: "", announcement: text });
     }
 
     button(item, name) { return item.querySelector(`[data-do="${name}"]`); }
 
     async act(button) {
-        if (!button) return;
+        if (!button || button.getAttribute("aria-disabled") === "true") return;
         const item = button.closest("li");
         const id = item.dataset.job;
         if (button.dataset.do === "dismiss") {
-            const hadFocus = item.contains(document.activeElement);
             item.remove();
             this.items.delete(id);
             this.summary();
             if (!this.items.size) this.dialog.removeAttribute("open");
-            if (hadFocus) (this.items.size ? byID("progress-heading") : byID("menu-button") ?? byID("content")).focus();
+            (this.items.size ? byID("progress-heading") : this.outside()).focus();
         } else if (button.dataset.do === "cancel") {
-            button.disabled = true;
-            const answer = await this.exports.cancel(id);
-            button.disabled = false;
-            if (answer.text !== undefined && answer.id === undefined) this.trouble(id, answer.text);
+            // Not disabled: what is disabled loses the focus.
+            button.setAttribute("aria-disabled", "true");
+            const problem = await this.exports.cancel(id);
+            button.removeAttribute("aria-disabled");
+            if (problem) this.trouble(id, problem);
         }
     }
 
     /** The heading, and the share in the page's head, where it is seen while the dialog is hidden. */
     summary() {
         const views = [...this.items.values()].map((item) => item.view).filter(Boolean);
-        const running = views.filter((view) => !view.isFinal);
-        const shown = running[0] ?? views.at(-1);
+        const shown = views.find((view) => !view.isFinal) ?? views.at(-1);
         if (shown) byID("progress-heading").textContent = shown.heading;
         this.showButton.hidden = !views.length;
         byID("progress-share").textContent = shown ? shown.percentText || shown.title : "";
     }
 
-    announce(view) {
-        if (!view.announcement || this.announced.get(view.id) === view.announcement) return;
-        this.announced.set(view.id, view.announcement);
-        byID("announcer").textContent = view.announcement;
+    /** Has it said, once in this tab, by whatever reads the page aloud. */
+    say(about, text) {
+        if (!text || tab.get(about) === text) return;
+        tab.set(about, text);
+        byID("announcer").textContent = text;
     }
 }
 
 // ---- The exports: one tab listens, all are told
 
 class Exports {
-    /** Tries to listen again, until it is given up. */
+    /** Exports that one stream follows. */
+    static atOnce = 20;
+    /** Tries to listen again; then it is left to the person, who comes back to the page or gets a connection. */
     static mostTries = 60;
+    /** After which a start that was not answered is not asked about any more. */
+    static startIsOld = 5 * 60_000;
 
     constructor() {
         this.dialog = new ProgressDialog(this);
-        this.followed = new Set([...document.body.dataset.active.split(" ").filter(Boolean), ...pending.all()]);
+        this.followed = new Set([...document.body.dataset.active.split(" ").filter(Boolean), ...pending.names()]);
         this.views = new Map();
         this.isListening = false;
         this.tries = 0;
-        this.channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(`adminexport-${visitor}`) : null;
+        this.channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(`adminexport-${group}`) : null;
         if (this.channel) this.channel.onmessage = (event) => this.hear(event.data);
-        this.channel?.postMessage({ hello: true });
-        const listen = () => { this.isListening = true; this.listen(); };
-        if (navigator.locks && this.channel) {
-            // Held as long as this page lives; then it is another tab's.
-            navigator.locks.request(`adminexport-${visitor}`, () => { listen(); return new Promise(() => {}); });
-        } else {
-            listen();
+        this.tell({ hello: [...this.followed] });
+        // Held as long as this page lives; then it is another tab's. Without locks each tab listens.
+        alone(`listener-${group}`, () => {
+            this.isListening = true;
+            this.listen();
+            return new Promise(() => {});
+        });
+        for (const event of ["online", "visibilitychange"]) {
+            (event === "online" ? window : document).addEventListener(event, () => {
+                if (document.hidden || !this.isListening || this.source?.readyState === EventSource.OPEN) return;
+                this.tries = 0;
+                this.listen();
+            });
         }
+        this.askAgain();
     }
+
+    tell(message) { this.channel?.postMessage(message); }
 
     /** A message of another tab. */
     hear(message) {
-        if (message.view) this.receive(message.view, false);
-        if (message.gone) this.dialog.gone(message.gone);
-        if (message.follow && this.isListening) this.follow(message.follow);
-        if (message.hello && this.isListening) {
-            for (const view of this.views.values()) if (!view.isFinal) this.channel.postMessage({ view });
+        if (message.view) this.receive(message.view);
+        if (message.gone) this.gone(message.gone);
+        if (message.trouble) this.dialog.trouble(message.trouble.id, message.trouble.text);
+        if (message.hello) {
+            for (const id of message.hello) this.follow(id);
+            if (this.isListening) for (const view of this.views.values()) if (!view.isFinal) this.tell({ view });
         }
     }
 
-    /** An export that was started on this page. */
-    began(view) {
-        pending.add(view.id);
-        hidden.value = false;
-        this.receive(view, true);
-        if (this.isListening) this.follow(view.id);
-        else this.channel?.postMessage({ follow: view.id });
+    /** Starts an export; the same form sent again is the same export.
+     *
+     * @returns what is to be shown of a refusal, or nothing.
+     */
+    async start(form, isSecondTry = false) {
+        const key = form.elements.idempotencyKey.value;
+        // Should the page go before the answer comes, the next one asks for it.
+        starting.set(key, JSON.stringify({ at: Date.now(), includeDisabled: form.elements.includeDisabled.checked }));
+        const response = await send("/exports", new FormData(form));
+        const answer = await response.json();
+        starting.take(key);
+        if (response.ok && answer.isFinal && !answer.hasFile && !isSecondTry) {
+            // An earlier try, which somebody has ended since.
+            form.elements.idempotencyKey.value = newKey();
+            return this.start(form, true);
+        }
+        if (!response.ok) return answer.text;
+        this.began(answer);
+        return null;
     }
 
+    began(view) {
+        pending.set(view.id, String(Date.now()));
+        tab.take("hidden");
+        this.dialog.say(`started-${view.id}`, this.dialog.words.started);
+        this.follow(view.id);
+        this.tell({ hello: [view.id] });
+        this.receive(view, true);
+    }
+
+    /** What was sent by a page that went before the answer came. */
+    async askAgain() {
+        for (const key of starting.names()) {
+            let start = null;
+            try { start = JSON.parse(starting.get(key)); } catch { /* It is none. */ }
+            if (!starting.take(key) || !start || !(Date.now() - start.at < Exports.startIsOld)) continue;
+            try {
+                const fields = { token: byID("token").value, idempotencyKey: key, ...(start.includeDisabled ? { includeDisabled: "on" } : {}) };
+                const response = await send("/exports", fields);
+                if (response.ok) this.began(await response.json());
+            } catch {
+                starting.set(key, JSON.stringify(start));
+            }
+        }
+    }
+
+    /** @returns what is to be shown of a refusal, or nothing. */
     async cancel(id) {
         try {
-            const response = await send(`/exports/${id}/cancel`, new URLSearchParams({ token: byID("token").value }));
+            const response = await send(`/exports/${id}/cancel`, { token: byID("token").value });
             const answer = await response.json();
-            if (response.ok) this.receive(answer, true);
-            return answer;
+            if (!response.ok) return answer.text;
+            this.receive(answer, true);
+            return null;
         } catch {
-            return { text: this.dialog.dialog.dataset.offline };
+            return this.dialog.words.offline;
         }
     }
 
     follow(id) {
-        if (this.followed.has(id)) return;
+        if (this.followed.has(id) || this.views.get(id)?.isFinal) return;
         this.followed.add(id);
         this.listen();
     }
@@ -232,52 +319,107 @@ class Exports {
         clearTimeout(this.timer);
         this.source?.close();
         this.source = null;
-        const ids = [...this.followed].slice(-20);
-        if (!this.isListening || !ids.length) return;
+        if (!this.isListening) return;
+        // The lock may have come long after the page.
+        for (const id of pending.names()) {
+            const view = this.views.get(id);
+            if (!view?.isFinal) this.followed.add(id);
+            // Whoever listened before has told of its end and is gone.
+            else alone(`download-${visitor}`, () => this.download(view));
+        }
+        const ids = [...this.followed].slice(0, Exports.atOnce);
+        if (!ids.length) return;
         const source = new EventSource(`/exports/events?${ids.map((id) => `job=${encodeURIComponent(id)}`).join("&")}`);
         this.source = source;
-        source.addEventListener("open", () => { this.tries = 0; });
+        source.addEventListener("open", () => {
+            this.tries = 0;
+            this.dialog.calm();
+        });
         source.addEventListener("job", (event) => this.receive(JSON.parse(event.data), true));
         source.addEventListener("gone", (event) => {
             const { id } = JSON.parse(event.data);
             pending.take(id);
-            this.followed.delete(id);
-            this.dialog.gone(id);
-            this.channel?.postMessage({ gone: id });
+            this.gone(id);
+            this.tell({ gone: id });
         });
-        source.addEventListener("trouble", (event) => {
-            const { id, text } = JSON.parse(event.data);
-            if (this.views.has(id)) this.dialog.trouble(id, text);
-        });
-        source.addEventListener("end", () => { source.close(); });
-        source.addEventListener("error", () => {
-            for (const id of ids) if (this.views.has(id)) this.dialog.trouble(id, this.dialog.dialog.dataset.offline);
-            // A connection that broke is made again by the browser; one that was refused is not.
-            if (source.readyState !== EventSource.CLOSED || this.source !== source) return;
-            this.tries += 1;
-            if (this.tries < Exports.mostTries) this.timer = setTimeout(() => this.listen(), Math.min(30_000, 1_000 * this.tries));
-        });
+        source.addEventListener("trouble", (event) => this.trouble(JSON.parse(event.data)));
+        // All of these are final; there may be others.
+        source.addEventListener("end", () => this.listen());
+        source.addEventListener("signed-out", () => this.signedOut());
+        source.addEventListener("error", () => this.retry(source));
     }
 
-    receive(view, isFirstHand) {
+    async retry(source) {
+        if (this.source !== source) return;
+        for (const id of this.followed) this.trouble({ id, text: this.dialog.words.offline });
+        // A connection that broke is made again by the browser; one that was refused is not.
+        if (source.readyState !== EventSource.CLOSED) return;
+        if (await this.isSignedOut()) return this.signedOut();
+        this.tries += 1;
+        if (this.tries < Exports.mostTries) {
+            this.timer = setTimeout(() => this.listen(), Math.min(30_000, 1_000 * this.tries));
+        } else {
+            for (const id of this.followed) this.trouble({ id, text: this.dialog.words.givenUp });
+        }
+    }
+
+    /** Whether the server says that this visitor is nobody, or somebody else by now. */
+    async isSignedOut() {
+        try {
+            const response = await fetch("/session", { headers: { Accept: "application/json" } });
+            return response.status === 401 || (response.ok && (await response.json()).visitor !== visitor);
+        } catch {
+            return false;
+        }
+    }
+
+    signedOut() {
+        this.source?.close();
+        this.source = null;
+        for (const id of this.followed) this.trouble({ id, text: this.dialog.words.signedOut });
+        this.followed.clear();
+    }
+
+    trouble({ id, text }) {
+        this.dialog.trouble(id, text);
+        this.tell({ trouble: { id, text } });
+    }
+
+    gone(id) {
+        this.followed.delete(id);
+        this.dialog.gone(id);
+    }
+
+    receive(view, isFirstHand = false) {
         const known = this.views.get(view.id);
         // Two ways lead here, and one may be late.
         if (known && (known.isFinal || known.revision > view.revision)) return;
         this.views.set(view.id, view);
+        if (view.isFinal) this.followed.delete(view.id);
+        else this.followed.add(view.id);
         this.dialog.update(view);
-        if (isFirstHand) this.channel?.postMessage({ view });
-        if (view.isFinal) {
-            this.followed.delete(view.id);
-            if (this.isListening || !this.channel) {
-                if (pending.take(view.id) && view.hasFile) this.download(view.id);
-            }
-        }
         showInList(view);
+        if (isFirstHand) this.tell({ view });
+        if (view.isFinal && isFirstHand) alone(`download-${visitor}`, () => this.download(view));
     }
 
-    download(id) {
+    /** Has the browser fetch the file, if it was to come by itself and no other tab has done so. */
+    async download(view) {
+        if (!view.hasFile) return pending.take(view.id);
+        if (pending.get(view.id) === null) return;
+        try {
+            const response = await fetch(`/exports/${view.id}/file`, { method: "HEAD" });
+            if (!response.ok) {
+                if ([403, 404, 410].includes(response.status)) pending.take(view.id);
+                const { signedOut, notDownloaded } = this.dialog.words;
+                return this.dialog.trouble(view.id, response.status === 401 ? signedOut : notDownloaded);
+            }
+        } catch {
+            return this.dialog.trouble(view.id, this.dialog.words.notDownloaded);
+        }
+        if (!pending.take(view.id)) return;
         const link = document.createElement("a");
-        link.href = `/exports/${id}/file`;
+        link.href = `/exports/${view.id}/file`;
         link.download = "";
         document.body.append(link);
         link.click();
@@ -285,15 +427,16 @@ class Exports {
     }
 }
 
-/** The list of exports: what runs is told, what has ended is shown as the server has it. */
+/** The list of exports: each row follows its export. */
 function showInList(view) {
     const row = document.querySelector(`tr[data-job="${CSS.escape(view.id)}"]`);
-    if (!row || ["succeeded", "failed", "cancelled", "expired"].includes(row.dataset.state)) return;
-    row.dataset.state = view.state;
+    if (!row) return;
+    const focused = row.contains(document.activeElement) ? document.activeElement : null;
     row.querySelector(".state").textContent = view.title;
-    const text = row.querySelector(".text");
-    if (text) text.textContent = view.text;
-    if (view.isFinal) setTimeout(() => { if (!document.querySelector("dialog:modal")) location.reload(); }, 1_000);
+    row.querySelector(".text").textContent = view.hasFile ? "" : view.text;
+    for (const name of ["rows", "size", "expires"]) row.querySelector(`.${name}`).textContent = view[name];
+    for (const part of row.querySelectorAll("[data-if]")) part.hidden = !view[part.dataset.if];
+    if (focused && !focused.checkVisibility()) (row.querySelector("a:not([hidden])") ?? byID("content")).focus();
 }
 
 // ---- The menu (ARIA Authoring Practices, menu button)
@@ -334,6 +477,7 @@ function setUpMenu(openExport) {
             event.preventDefault();
             items.at(next % items.length).focus();
         } else if (event.key === "Escape") {
+            event.preventDefault();
             close();
         } else if (event.key === "Tab") {
             close(false);
@@ -356,39 +500,50 @@ function setUpExport(exports) {
     const dialog = byID("export-dialog");
     const start = byID("export-start");
     const problem = byID("export-problem");
-    form.setAttribute("autocomplete", "off");
+    const { includeDisabled, idempotencyKey } = form.elements;
+    // Another choice is another export.
+    includeDisabled.addEventListener("change", () => { idempotencyKey.value = newKey(); });
 
+    let isSending = false;
+    let isLeaving = false;
+    window.addEventListener("beforeunload", () => { isLeaving = true; });
     form.addEventListener("submit", async (event) => {
         event.preventDefault();
-        if (start.disabled) return;
-        start.disabled = true;
+        if (isSending) return;
+        isSending = true;
+        start.setAttribute("aria-disabled", "true");
         problem.hidden = true;
+        let text = null;
         try {
-            const response = await send("/exports", new URLSearchParams(new FormData(form)));
-            const answer = await response.json();
-            if (!response.ok) throw answer.text;
-            // The next one is another export. Until here a second try would have been this one.
-            form.elements.idempotencyKey.value = newKey();
-            form.elements.includeDisabled.checked = false;
-            dialog?.close();
-            exports.dialog.show();
-            byID("announcer").textContent = exports.dialog.dialog.dataset.started;
-            exports.began(answer);
-            if (!dialog) location.assign("/administrators/exports");
-        } catch (error) {
-            problem.textContent = typeof error === "string" ? error : exports.dialog.dialog.dataset.offline;
+            text = await exports.start(form);
+        } catch {
+            // Nobody knows whether it has arrived. The person is told, and may try again; a page that is left leaves it to the next.
+            if (!isLeaving) starting.take(idempotencyKey.value);
+            text = exports.dialog.words.offlineStart;
+        }
+        isSending = false;
+        start.removeAttribute("aria-disabled");
+        if (text) {
+            problem.textContent = text;
             problem.hidden = false;
-        } finally {
-            start.disabled = false;
+        } else if (dialog) {
+            idempotencyKey.value = newKey();
+            dialog.close();
+            exports.dialog.show();
+        } else {
+            location.assign("/administrators/exports");
         }
     });
     if (!dialog) return;
     byID("export-cancel").addEventListener("click", (event) => { event.preventDefault(); dialog.close(); });
     setUpMenu(() => {
         problem.hidden = true;
-        form.elements.includeDisabled.checked = false;
+        if (includeDisabled.checked) {
+            includeDisabled.checked = false;
+            idempotencyKey.value = newKey();
+        }
         dialog.showModal();
-        form.elements.includeDisabled.focus();
+        includeDisabled.focus();
     });
 }
 
@@ -396,18 +551,16 @@ function setUpExport(exports) {
 
 function setUpDeletes() {
     const dialog = byID("confirm-dialog");
-    let form = null;
-    document.addEventListener("submit", (event) => {
-        if (!event.target.matches("form.delete")) return;
+    document.addEventListener("click", (event) => {
+        const link = event.target.closest("a.delete");
+        if (!link) return;
         event.preventDefault();
-        form = event.target;
-        dialog.returnValue = "keep";
+        dialog.querySelector("form").action = link.getAttribute("href");
+        byID("confirm-which").textContent = link.dataset.which;
         dialog.showModal();
+        byID("confirm-keep").focus();
     });
-    dialog.addEventListener("close", () => {
-        if (dialog.returnValue === "delete") form?.submit();
-        form = null;
-    });
+    byID("confirm-keep").addEventListener("click", (event) => { event.preventDefault(); dialog.close(); });
 }
 
 if (visitor) {

@@ -1,0 +1,48 @@
+import Client
+import Synchronization
+
+/// So many at a time, and so many of one visitor's.
+final class Places: Sendable {
+    private let all: Int
+    private let each: Int
+    private let taken = Mutex<[Actor: Int]>([:])
+
+    init(all: Int, each: Int) {
+        self.all = all
+        self.each = each
+    }
+
+    func open(_ actor: Actor) -> Bool {
+        taken.withLock { taken in
+            guard taken.values.reduce(0, +) < all, taken[actor, default: 0] < each else { return false }
+            taken[actor, default: 0] += 1
+            return true
+        }
+    }
+
+    func close(_ actor: Actor) {
+        taken.withLock { taken in
+            taken[actor] = taken[actor].flatMap { $0 > 1 ? $0 - 1 : nil }
+        }
+    }
+}
+
+/// Does something once: when it is closed, or else when nobody has it any more. A response's body may never be asked for.
+final class Closing: Sendable {
+    private let body: Mutex<(@Sendable () -> Void)?>
+
+    init(_ body: @escaping @Sendable () -> Void) {
+        self.body = Mutex(body)
+    }
+
+    func close() {
+        body.withLock { body in
+            defer { body = nil }
+            return body
+        }?()
+    }
+
+    deinit {
+        close()
+    }
+}
