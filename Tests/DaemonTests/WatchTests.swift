@@ -50,28 +50,6 @@ import Testing
         }
     }
 
-    @Test("A watch that is given up before it is answered does not stay at the service")
-    func givenUp() async throws {
-        try await ServiceProcess.with(environment: ["ADMINEXPORT_WORKERS": "0"]) { service in
-            let client = try service.client()
-            let job = try await client.call(ExportStart.self, .init(actor: Self.owner)).job
-            // Many more than a connection may have.
-            for _ in 0..<64 {
-                let watch = Task { _ = try await client.watch(Self.owner, job: job.id) }
-                await Task.yield()
-                watch.cancel()
-                _ = try? await watch.value
-            }
-            try await eventually("a watch is to be had") {
-                do {
-                    return try await client.watch(Self.owner, job: job.id).job.id == job.id
-                } catch let error as ClientError where error.kind == "overloaded" {
-                    return false
-                }
-            }
-        }
-    }
-
     @Test("Revisions rise by one for each visible change of a job's row")
     func revisions() async throws {
         try await ServiceProcess.with { service in
