@@ -14,7 +14,7 @@ import Testing
     @Test("Every language has every text, with the same placeholders, and no other")
     func complete() throws {
         let english = catalogue.texts(chosen: "en", accepted: nil)
-        #expect(catalogue.all.map(\.language) == ["en", "fr"])
+        #expect(Set(catalogue.all.map(\.language)).isSuperset(of: ["en", "fr"]))
         for language in catalogue.all {
             #expect(Set(language.groups.keys) == Set(english.groups.keys))
             for (group, texts) in english.groups {
