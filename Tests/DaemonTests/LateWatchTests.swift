@@ -32,8 +32,9 @@ import Testing
 
         init(_ descriptor: Int32) {
             // What does not come is not waited for.
-            var timeout = timeval(tv_sec: 20, tv_usec: 0)
-            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+            // Seconds and microseconds, as timeval has them; two modules define its initializer here.
+            var timeout = [20, 0]
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(2 * MemoryLayout<Int>.size))
             file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         }
 

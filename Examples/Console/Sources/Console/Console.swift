@@ -110,8 +110,8 @@ public struct Console: Sendable {
     ) {
         let forms = ExportForms(connections: connections, visitors: frame.visitors)
         let events = EventRoute(
-            events: ExportEvents(connections: connections), accounts: accounts, visitors: frame.visitors)
-        let file = FileRoute(connections: connections)
+            events: ExportEvents(connections: connections), accounts: accounts, frame: frame)
+        let file = FileRoute(connections: connections, frame: frame)
         let exportsPage = ExportsPage(
             frame: frame, accounts: accounts, exports: RecentExports(connections: connections))
         router.post("exports") { try await forms.start($0, $1, texts: frame.texts($0)) }

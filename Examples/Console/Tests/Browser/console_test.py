@@ -307,6 +307,21 @@ class Progress(BrowserTestCase):
         time.sleep(0.5)
         self.assertEqual(len(browser.files()), 1)
 
+    def test_the_tab_that_listened_is_closed_after_the_end(self):
+        browser = self.browser
+        first = browser.driver.current_window_handle
+        browser.driver.switch_to.new_window("tab")
+        browser.open("/administrators/accounts")
+        second = browser.driver.current_window_handle
+        browser.export()
+        self.finished()
+        browser.file()
+        browser.driver.switch_to.window(first)
+        browser.driver.close()
+        browser.driver.switch_to.window(second)
+        time.sleep(1)
+        self.assertEqual(len(browser.files()), 1, "whoever listens next has nothing to fetch")
+
     def test_an_export_that_was_started_elsewhere_is_followed_and_not_downloaded(self):
         browser = self.browser
         with shared.platform.held(shared.worker):
@@ -386,6 +401,25 @@ class Trouble(BrowserTestCase):
         browser.click("#export-dialog [name=includeDisabled]")
         browser.click("#export-start")
         self.assertEqual(len(rows(browser.file())), len(shared.platform.visible("owner@acme.example")) + 1)
+
+    def test_somebody_else_signs_in_while_an_export_is_watched(self):
+        browser = self.browser
+        first = browser.driver.current_window_handle
+        with shared.platform.held(shared.worker):
+            browser.export()
+            browser.driver.switch_to.new_window("tab")
+            browser.open("/administrators/accounts")
+            browser.click("form[action='/sign-out'] button")
+            browser.sign_in("Emma Europe", "Acme Corporation")
+            self.assertFalse(browser.shows("#progress-dialog"), "it is not theirs")
+        browser.driver.switch_to.window(first)
+        browser.until(lambda: "Your session has ended" in browser.text("#progress-list"), "a word about it", 40)
+        time.sleep(1)
+        self.assertEqual(browser.files(), [])
+        browser.open("/administrators/accounts")
+        browser.click("form[action='/sign-out'] button")
+        browser.sign_in()
+        browser.file()
 
     def test_the_session_ends_while_an_export_is_watched(self):
         browser = self.browser

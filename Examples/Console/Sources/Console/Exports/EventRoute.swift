@@ -8,12 +8,12 @@ import NIOCore
 struct EventRoute: Sendable {
     let events: ExportEvents
     let accounts: AccountList
-    let visitors: Visitors
+    let frame: Frame
     /// A browser needs one, however many tabs it has.
     let streams = Places(all: 256, each: 4)
 
     func respond(to request: Request, _ context: ConsoleContext, texts: Texts) async throws -> Response {
-        guard let actor = context.visitor?.actor else { throw HTTPError(.unauthorized) }
+        guard let actor = frame.visitor(of: request, context)?.actor else { throw HTTPError(.unauthorized) }
         let jobs = request.uri.queryParameters.filter { $0.key == "job" }.map { String($0.value) }
         guard (1...ExportEvents.mostJobs).contains(jobs.count), jobs.allSatisfy({ UUID(uuidString: $0) != nil }) else {
             throw HTTPError(.badRequest)
@@ -24,7 +24,7 @@ struct EventRoute: Sendable {
         let zone = (try? await accounts.standing(of: actor))?.timeZone ?? ""
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .accelBuffering: "no"],
-            body: ResponseBody { [events, visitors, peer = context.peer] writer in
+            body: ResponseBody { [events, visitors = frame.visitors, peer = context.peer] writer in
                 defer { place.close() }
                 // First of all, so that the browser knows that it is connected, and when to come back.
                 try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))

@@ -44,7 +44,12 @@ struct ExportEvents: Sendable {
             group.addTask {
                 let isOver = await withTaskGroup(of: Bool.self) { watches in
                     for job in jobs { watches.addTask { await watch(job, of: actor, into: events) } }
-                    return await watches.reduce(true) { $0 && $1 }
+                    for await isOver in watches where !isOver {
+                        // The browser comes again for all of them.
+                        watches.cancelAll()
+                        return false
+                    }
+                    return true
                 }
                 events.finish()
                 return isOver ? .over : .interrupted
@@ -85,7 +90,9 @@ struct ExportEvents: Sendable {
                 }
                 if isFinal { return true }
             } catch let error as ClientError {
-                if [ErrorKind.notFound, .permissionDenied, .invalidParams].contains(where: { $0.rawValue == error.kind }) {
+                let isGone = [ErrorKind.notFound, .permissionDenied, .invalidParams].contains { $0.rawValue == error.kind }
+                // The latter is said of this program, and somebody has to mend it.
+                if isGone, error.reason != "caller-not-allowed" {
                     await events.send(.gone(id))
                     return true
                 }

@@ -7,11 +7,15 @@ import NIOCore
 /// `GET /exports/:id/file`: the workbook, streamed from the descriptor that the service passes to the browser, a part at a time.
 struct FileRoute: Sendable {
     static let workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    /// How long a browser may leave the end of a file where it is.
+    private static let patience: Duration = .seconds(60)
+
     let connections: ServiceConnections
+    let frame: Frame
     let transfers = Places(all: 128, each: 4)
 
     func respond(to request: Request, _ context: ConsoleContext) async throws -> Response {
-        guard let actor = context.visitor?.actor else { throw HTTPError(.unauthorized) }
+        guard let actor = frame.visitor(of: request, context)?.actor else { throw HTTPError(.unauthorized) }
         let id = try context.parameters.require("id", as: UUID.self).uuidString.lowercased()
         let job = try await connections.call(ExportGet.self, .init(actor: actor, job: id)).job
         guard job.state == .succeeded, let size = job.size, let sha256 = job.sha256, let name = job.fileName else {
@@ -82,10 +86,26 @@ struct FileRoute: Sendable {
             // A connection that goes on after too few bytes would have the next answer taken for the rest.
             guard offset == range.upperBound else { throw HTTPError(.badGateway) }
             // A server that is stopped closes as soon as the end is written, and drops what the browser has not taken.
-            while try await channel.getOption(.bufferedWritableBytes).get() > 0 {
-                try await Task.sleep(for: .milliseconds(10))
-            }
+            try await Self.drain(channel)
             try await writer.finish(nil)
+        }
+    }
+
+    /// Waits until the browser has taken what was written.
+    ///
+    /// - Throws: where it takes nothing for a minute.
+    private static func drain(_ channel: any Channel) async throws {
+        var least = Int.max
+        var deadline = ContinuousClock.now + patience
+        while true {
+            let waiting = try await channel.getOption(.bufferedWritableBytes).get()
+            if waiting == 0 { return }
+            if waiting < least {
+                least = waiting
+                deadline = .now + patience
+            }
+            guard .now < deadline else { throw HTTPError(.requestTimeout) }
+            try await Task.sleep(for: .milliseconds(10))
         }
     }
 }

@@ -23,6 +23,13 @@ struct Frame: Sendable {
         visitors.signer.code(Data("\(visitor.actor.tenant)\0\(visitor.actor.administrator)".utf8), for: "tag").base64URL
     }
 
+    /// The visitor, unless the request is a page's of somebody else: who had signed in before, in the same browser.
+    func visitor(of request: Request, _ context: ConsoleContext) -> Visitor? {
+        guard let visitor = context.visitor else { return nil }
+        guard let named = request.uri.queryParameters["visitor"] else { return visitor }
+        return String(named) == tag(of: visitor) ? visitor : nil
+    }
+
     /// Where a choice of language leads back to, as the value of a query's field.
     private static func back(to request: Request) -> String {
         guard request.method == .get, Paths.isOwn(request.uri.string) else { return "/" }

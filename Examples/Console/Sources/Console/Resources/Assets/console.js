@@ -28,7 +28,7 @@ function alone(name, body) {
 // ---- What is remembered beyond a page. One entry for each thing, so that tabs do not overwrite each other's.
 
 class Memory {
-    /** What this page knows by itself, should the browser keep nothing. */
+    /** What the browser has refused to keep; another tab does not know of it, and takes nothing of it. */
     own = new Map();
 
     constructor(storage, kind) {
@@ -37,8 +37,12 @@ class Memory {
     }
 
     set(name, value) {
-        this.own.set(name, value);
-        try { this.storage().setItem(this.prefix + name, value); } catch { /* It is refused, or full. */ }
+        try {
+            this.storage().setItem(this.prefix + name, value);
+            this.own.delete(name);
+        } catch {
+            this.own.set(name, value);
+        }
     }
 
     get(name) {
@@ -216,6 +220,7 @@ class Exports {
         this.followed = new Set([...document.body.dataset.active.split(" ").filter(Boolean), ...pending.names()]);
         this.views = new Map();
         this.isListening = false;
+        this.isOver = false;
         this.tries = 0;
         this.channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(`adminexport-${group}`) : null;
         if (this.channel) this.channel.onmessage = (event) => this.hear(event.data);
@@ -238,14 +243,20 @@ class Exports {
 
     tell(message) { this.channel?.postMessage(message); }
 
+    /** The server gives nothing of it to somebody else, who may have signed in meanwhile. */
+    static asVisitor = `visitor=${encodeURIComponent(visitor)}`;
+
     /** A message of another tab. */
     hear(message) {
         if (message.view) this.receive(message.view);
         if (message.gone) this.gone(message.gone);
         if (message.trouble) this.dialog.trouble(message.trouble.id, message.trouble.text);
         if (message.hello) {
-            for (const id of message.hello) this.follow(id);
-            if (this.isListening) for (const view of this.views.values()) if (!view.isFinal) this.tell({ view });
+            this.follow(message.hello);
+            // An export may have ended while the other page was being loaded.
+            for (const view of this.views.values()) {
+                if (message.hello.includes(view.id) || (this.isListening && !view.isFinal)) this.tell({ view });
+            }
         }
     }
 
@@ -274,7 +285,7 @@ class Exports {
         pending.set(view.id, String(Date.now()));
         tab.take("hidden");
         this.dialog.say(`started-${view.id}`, this.dialog.words.started);
-        this.follow(view.id);
+        this.follow([view.id]);
         this.tell({ hello: [view.id] });
         this.receive(view, true);
     }
@@ -308,10 +319,10 @@ class Exports {
         }
     }
 
-    follow(id) {
-        if (this.followed.has(id) || this.views.get(id)?.isFinal) return;
-        this.followed.add(id);
-        this.listen();
+    follow(ids) {
+        const others = ids.filter((id) => !this.followed.has(id) && !this.views.get(id)?.isFinal);
+        for (const id of others) this.followed.add(id);
+        if (others.length) this.listen();
     }
 
     /** Listens to what becomes of the exports that are followed. */
@@ -319,7 +330,7 @@ class Exports {
         clearTimeout(this.timer);
         this.source?.close();
         this.source = null;
-        if (!this.isListening) return;
+        if (!this.isListening || this.isOver) return;
         // The lock may have come long after the page.
         for (const id of pending.names()) {
             const view = this.views.get(id);
@@ -329,7 +340,7 @@ class Exports {
         }
         const ids = [...this.followed].slice(0, Exports.atOnce);
         if (!ids.length) return;
-        const source = new EventSource(`/exports/events?${ids.map((id) => `job=${encodeURIComponent(id)}`).join("&")}`);
+        const source = new EventSource(`/exports/events?${ids.map((id) => `job=${encodeURIComponent(id)}`).join("&")}&${Exports.asVisitor}`);
         this.source = source;
         source.addEventListener("open", () => {
             this.tries = 0;
@@ -354,7 +365,9 @@ class Exports {
         for (const id of this.followed) this.trouble({ id, text: this.dialog.words.offline });
         // A connection that broke is made again by the browser; one that was refused is not.
         if (source.readyState !== EventSource.CLOSED) return;
-        if (await this.isSignedOut()) return this.signedOut();
+        const isSignedOut = await this.isSignedOut();
+        if (this.source !== source) return;
+        if (isSignedOut) return this.signedOut();
         this.tries += 1;
         if (this.tries < Exports.mostTries) {
             this.timer = setTimeout(() => this.listen(), Math.min(30_000, 1_000 * this.tries));
@@ -373,7 +386,9 @@ class Exports {
         }
     }
 
+    /** Nothing more is asked for on this page; what was to come is kept for the visitor's next sign-in. */
     signedOut() {
+        this.isOver = true;
         this.source?.close();
         this.source = null;
         for (const id of this.followed) this.trouble({ id, text: this.dialog.words.signedOut });
@@ -406,9 +421,10 @@ class Exports {
     /** Has the browser fetch the file, if it was to come by itself and no other tab has done so. */
     async download(view) {
         if (!view.hasFile) return pending.take(view.id);
-        if (pending.get(view.id) === null) return;
+        if (this.isOver || pending.get(view.id) === null) return;
+        const file = `/exports/${view.id}/file?${Exports.asVisitor}`;
         try {
-            const response = await fetch(`/exports/${view.id}/file`, { method: "HEAD" });
+            const response = await fetch(file, { method: "HEAD" });
             if (!response.ok) {
                 if ([403, 404, 410].includes(response.status)) pending.take(view.id);
                 const { signedOut, notDownloaded } = this.dialog.words;
@@ -419,7 +435,7 @@ class Exports {
         }
         if (!pending.take(view.id)) return;
         const link = document.createElement("a");
-        link.href = `/exports/${view.id}/file`;
+        link.href = file;
         link.download = "";
         document.body.append(link);
         link.click();
@@ -507,10 +523,13 @@ function setUpExport(exports) {
     let isSending = false;
     let isLeaving = false;
     window.addEventListener("beforeunload", () => { isLeaving = true; });
+    window.addEventListener("pageshow", () => { isLeaving = false; });
     form.addEventListener("submit", async (event) => {
         event.preventDefault();
         if (isSending) return;
         isSending = true;
+        // A download that was clicked on looked like leaving.
+        isLeaving = false;
         start.setAttribute("aria-disabled", "true");
         problem.hidden = true;
         let text = null;
