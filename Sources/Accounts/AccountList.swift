@@ -101,11 +101,6 @@ public final class AccountList: Sendable {
         }
     }
 
-    /// Closes what is idle.
-    public func close() {
-        pool.close()
-    }
-
     /// One snapshot for all statements of the body. Whoever asks for much waits, and not those beside them.
     ///
     /// - Parameter takesPosition: whether a value that is none of its type may have come from the caller.

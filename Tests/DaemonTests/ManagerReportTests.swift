@@ -29,12 +29,9 @@ import Testing
         var all: [String] = []
         let end = ContinuousClock.now + Self.watchdog * periods
         while ContinuousClock.now < end {
-            if let message = receiver.text() {
-                all.append(message)
-                if message.contains(text) { break }
-            } else {
-                try? await Task.sleep(for: .milliseconds(1))
-            }
+            guard let message = await receiver.text(within: 50) else { continue }
+            all.append(message)
+            if message.contains(text) { break }
         }
         return all
     }

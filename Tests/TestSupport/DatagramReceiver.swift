@@ -1,7 +1,8 @@
+private import Dispatch
 import Glibc
 
 /// A datagram socket in a folder of its own, as the service manager or the journal has one.
-package final class DatagramReceiver {
+package final class DatagramReceiver: Sendable {
     package let path: String
     private let folder: String
     private let descriptor: Int32
@@ -33,6 +34,17 @@ package final class DatagramReceiver {
         var bytes = [UInt8](repeating: 0, count: 1 << 18)
         let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
         return count < 0 ? nil : Array(bytes.prefix(count))
+    }
+
+    /// The next one; nil where none comes in the time, in milliseconds.
+    package func text(within time: Int32) async -> String? {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                var entry = pollfd(fd: self.descriptor, events: Int16(POLLIN), revents: 0)
+                _ = poll(&entry, 1, time)
+                continuation.resume(returning: self.text())
+            }
+        }
     }
 
     package func text() -> String? {

@@ -96,30 +96,3 @@ extension Job {
         }
     }
 }
-
-/// A row of the list of exports.
-struct JobRow: Sendable {
-    let view: JobView
-    let requested: String
-    /// What its buttons are about, for those who hear them one by one.
-    let label: String
-    let scope: String
-
-    init(_ job: Job, _ texts: Texts, zone: String) {
-        view = JobView(job, texts, zone: zone)
-        requested = texts.time(job.createdAt, in: zone) ?? ""
-        label = texts("exports.of", ["time": requested])
-        scope = texts(job.includeDisabled ? "exports.all" : "exports.enabled")
-    }
-}
-
-/// An error of the service in words.
-struct Problem: Sendable {
-    let kind: String
-    let text: String
-
-    init(_ error: ClientError, _ texts: Texts) {
-        kind = error.kind == ErrorKind.shuttingDown.rawValue ? "unavailable" : error.kind ?? "unavailable"
-        text = texts.first(of: ["error.\(kind).\(error.reason ?? "")", "error.\(kind)", "error.internal-error"])
-    }
-}

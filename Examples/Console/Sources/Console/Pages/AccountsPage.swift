@@ -66,15 +66,11 @@ struct AccountsPage: Sendable {
 
     /// The search's first page, or the one after or before an account.
     private static func link(to query: AccountQuery, _ direction: String? = nil, _ key: String? = nil) -> String {
-        var items: [URLQueryItem] = []
-        if let direction { items.append(URLQueryItem(name: direction, value: key)) }
-        if !query.search.isEmpty { items.append(URLQueryItem(name: "search", value: query.search)) }
-        if query.status != .all { items.append(URLQueryItem(name: "status", value: query.status.rawValue)) }
-        guard !items.isEmpty else { return Paths.accounts }
-        var components = URLComponents()
-        components.queryItems = items
-        // A plus is a space to whoever reads a form's query.
-        return Paths.accounts + "?" + (components.percentEncodedQuery ?? "").replacing("+", with: "%2B")
+        var fields: [(name: String, value: String)] = []
+        if let direction, let key { fields.append((direction, key)) }
+        if !query.search.isEmpty { fields.append(("search", query.search)) }
+        if query.status != .all { fields.append(("status", query.status.rawValue)) }
+        return Paths.link(Paths.accounts, fields)
     }
 
     private func list(_ page: AccountPage, _ query: AccountQuery, _ texts: Texts) -> [String: Any] {

@@ -3,23 +3,6 @@ import Client
 import Foundation
 import Hummingbird
 
-/// The visitor's exports.
-struct RecentExports: Sendable {
-    let connections: ServiceConnections
-
-    /// Those that are queued or running. A service that does not answer, or not soon, keeps nobody from their pages.
-    func active(_ actor: Actor) async -> [Job] {
-        let result = try? await connections.call(
-            ExportList.self, .init(actor: actor, states: [.queued, .running], limit: ExportEvents.mostJobs),
-            timeout: .seconds(3))
-        return result?.jobs ?? []
-    }
-
-    func page(_ actor: Actor, cursor: String?) async throws -> ExportList.Result {
-        try await connections.call(ExportList.self, .init(actor: actor, limit: 20, cursor: cursor))
-    }
-}
-
 /// Administrators > Recent exports.
 struct ExportsPage: Sendable {
     let frame: Frame
@@ -47,7 +30,8 @@ struct ExportsPage: Sendable {
                 active: await active,
                 [
                     "isEmpty": rows.isEmpty, "rows": rows,
-                    "next": page.nextCursor.map { Self.link($0) } ?? "", "hasNext": page.nextCursor != nil,
+                    "next": page.nextCursor.map { Paths.link(Paths.exports, [("cursor", $0)]) } ?? "",
+                    "hasNext": page.nextCursor != nil,
                     "isOlder": cursor != nil, "hasPages": cursor != nil || page.nextCursor != nil,
                 ]))
     }
@@ -63,12 +47,6 @@ struct ExportsPage: Sendable {
             try frame.page(
                 "delete", title: "exports.confirmTitle", request, visitor: visitor, standing: standing, ["label": row.label])
         )
-    }
-
-    private static func link(_ cursor: String) -> String {
-        var components = URLComponents()
-        components.queryItems = [URLQueryItem(name: "cursor", value: cursor)]
-        return Paths.exports + "?" + (components.percentEncodedQuery ?? "").replacing("+", with: "%2B")
     }
 }
 

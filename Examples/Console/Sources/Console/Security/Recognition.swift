@@ -1,0 +1,15 @@
+import Hummingbird
+
+/// Finds out who the visitor is, for all that comes after.
+struct Recognition: RouterMiddleware {
+    typealias Context = ConsoleContext
+    let visitors: Visitors
+
+    func handle(
+        _ request: Request, context: ConsoleContext, next: (Request, ConsoleContext) async throws -> Response
+    ) async throws -> Response {
+        var context = context
+        context.visitor = visitors.visitor(of: request, from: context.peer)
+        return try await next(request, context)
+    }
+}
