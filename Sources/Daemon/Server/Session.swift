@@ -15,8 +15,10 @@ final class Session: Sendable {
     let limits: ServiceInfo.Limits
     /// What ``ServiceInfoHandler`` has answered: nothing in it changes while the connection lasts but the limits.
     let info = Mutex<(limits: ServiceInfo.Limits, json: [UInt8])?>(nil)
-    /// Jobs that this connection has read from: the audit trail names each once.
-    private let downloads = Mutex(Set<JobID>())
+    /// The jobs that this connection has read from of late: the audit trail names each once. Past ``mostReads`` the oldest is
+    /// forgotten, and named again where it is read again.
+    private let downloads = Mutex<[JobID]>([])
+    private static let mostReads = 64
 
     init(number: Int, peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits) {
         self.number = number
@@ -91,10 +93,15 @@ final class Session: Sendable {
 
     /// Whether this is the connection's first read of the job. Taken back by ``forgetRead(of:)`` where it fails.
     func isFirstRead(of job: JobID) -> Bool {
-        downloads.withLock { $0.insert(job).inserted }
+        downloads.withLock { jobs in
+            guard !jobs.contains(job) else { return false }
+            if jobs.count == Self.mostReads { jobs.removeFirst() }
+            jobs.append(job)
+            return true
+        }
     }
 
     func forgetRead(of job: JobID) {
-        downloads.withLock { _ = $0.remove(job) }
+        downloads.withLock { jobs in jobs.removeAll { $0 == job } }
     }
 }

@@ -8,6 +8,8 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     typealias Attachment = Channel.Attachment
     typealias Call = Work<Session, Attachment>.Call
     typealias Element = Work<Session, Attachment>.Element
+    typealias Table = InFlight<Work<Session, Attachment>, Running>
+    typealias Running = Task<Result<Outcome<Attachment>, RPCError>, Never>
 
     /// Effort after which the reader lets others have a turn.
     private static var turn: Int { 8 * 1024 }
@@ -27,12 +29,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     let largeReply = AsyncLock()
 
     struct State: Sendable {
-        var inFlight: InFlight
-        var nextUnit = 0
-        var parked: [Int: Work<Session, Attachment>] = [:]
-        var tasks: [RequestID: (task: Task<Result<Outcome<Attachment>, RPCError>, Never>, isLong: Bool)] = [:]
-        /// Requests that were cancelled before their task began.
-        var cancelled: Set<RequestID> = []
+        var inFlight: Table
         /// Why the connection takes no more requests.
         var stopping: RPCError?
         /// The reader waits until the peer has taken some of what is on its way.
@@ -73,7 +70,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     package func stop(_ reason: RPCError = .shuttingDown) {
         let waiting = state.withLock { state in
             state.stopping = reason
-            return state.tasks.values.filter(\.isLong).map(\.task)
+            return state.inFlight.waiting
         }
         subscriptions.endAll()
         for task in waiting { task.cancel() }
@@ -84,8 +81,8 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         let tasks = state.withLock { state in
             state.stopping = state.stopping ?? .shuttingDown
             // Nobody would have the answers.
-            state.parked = [:]
-            return state.tasks.values.map(\.task)
+            state.inFlight.dropParked()
+            return state.inFlight.running
         }
         subscriptions.endAll()
         output.fail()
@@ -180,14 +177,16 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     }
 
     private func takeMessage(_ bytes: ArraySlice<UInt8>, _ shape: JSONScanner.Shape, _ group: inout DiscardingTaskGroup) {
-        let unit = nextUnit()
-        switch element(bytes, shape, unit) {
+        var ids: Set<RequestID> = []
+        switch element(bytes, shape, &ids) {
         case .error(let id, let error):
             output.post(Reply.error(id, error))
-        case .notification(let request):
-            notify(request)
+        case .cancellation(let id):
+            cancel(id)
+        case .nothing:
+            break
         case .call(let call):
-            admit(Work(unit: unit, content: .single(call)), &group)
+            admit(.single(call), &group)
         }
     }
 
@@ -195,34 +194,33 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         guard !elements.isEmpty, elements.count <= limits.batch else {
             return output.post(Reply.error(nil, .invalidRequest("A batch has 1 to \(limits.batch) requests.")))
         }
-        let unit = nextUnit()
+        var ids: Set<RequestID> = []
         let content = elements.map { bytes in
             // The whole line has been scanned; this tells the element's own members.
-            element(bytes, (try? JSONScanner.scan(bytes, depth: limits.nesting)) ?? .literal, unit)
+            element(bytes, (try? JSONScanner.scan(bytes, depth: limits.nesting)) ?? .literal, &ids)
         }
-        admit(Work(unit: unit, content: .batch(content)), &group)
+        admit(.batch(content), &group)
     }
 
-    private func nextUnit() -> Int {
-        state.withLock { state in
-            defer { state.nextUnit += 1 }
-            return state.nextUnit
-        }
-    }
-
-    /// What a message asks for. The id of a call is taken from now on.
-    private func element(_ bytes: ArraySlice<UInt8>, _ shape: JSONScanner.Shape, _ unit: Int) -> Element {
+    /// What a message asks for.
+    ///
+    /// - Parameter ids: those of the message's calls so far. Nobody else admits requests, so what is free stays so.
+    private func element(
+        _ bytes: ArraySlice<UInt8>, _ shape: JSONScanner.Shape, _ ids: inout Set<RequestID>
+    ) -> Element {
         let request: Request
         do {
             request = try Request.parse(bytes, shape: shape)
         } catch {
             return .error(error.id, error.error)
         }
-        guard let id = request.id else { return .notification(request) }
+        guard let id = request.id else { return notification(request) }
         guard let method = dispatcher.method(request.method) else {
             return .error(id, .methodNotFound(request.method))
         }
-        guard state.withLock({ $0.inFlight.reserve(id, for: unit) }) else { return .error(nil, .duplicateID) }
+        guard ids.insert(id).inserted, !state.withLock({ $0.inFlight.isTaken(id) }) else {
+            return .error(nil, .duplicateID)
+        }
         return .call(Call(request: request, id: id, method: method))
     }
 }

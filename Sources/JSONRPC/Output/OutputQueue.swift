@@ -161,7 +161,9 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     }
 
     private func sent(_ entries: [Outbox<Attachment>.Entry]) {
-        let waiting = state.withLock { state in
+        let waiting: [CheckedContinuation<Void, Never>] = state.withLock { state in
+            // Of what was dropped nothing is left to count.
+            guard !state.hasFailed else { return [] }
             state.outbox.sent(entries)
             state.blockedSince = nil
             var waiting = entries.compactMap { $0.ticket.flatMap { state.senders.removeValue(forKey: $0) } }

@@ -1,5 +1,8 @@
 /// What takes one place among the requests of a connection: a request, or a whole batch.
-struct Work<Session: Sendable, Attachment: Sendable>: Sendable {
+enum Work<Session: Sendable, Attachment: Sendable>: Sendable {
+    case single(Call)
+    case batch([Element])
+
     /// A request that is known to have a method and an id.
     struct Call: Sendable {
         let request: Request
@@ -7,10 +10,13 @@ struct Work<Session: Sendable, Attachment: Sendable>: Sendable {
         let method: Dispatcher<Session, Attachment>.Method
     }
 
-    /// What a batch holds, in its order.
+    /// What a message holds, or each part of a batch, in its order.
     enum Element: Sendable {
         case call(Call)
-        case notification(Request)
+        /// `$/cancelRequest`
+        case cancellation(RequestID)
+        /// A notification that nobody listens to.
+        case nothing
         /// Answered without being run.
         case error(RequestID?, RPCError)
 
@@ -19,22 +25,15 @@ struct Work<Session: Sendable, Attachment: Sendable>: Sendable {
         }
     }
 
-    enum Content: Sendable {
-        case single(Call)
-        case batch([Element])
-    }
-
-    /// Its number on the connection.
-    let unit: Int
-    let content: Content
-
     private var calls: [Call] {
-        switch content {
+        switch self {
         case .single(let call): [call]
         case .batch(let elements): elements.compactMap(\.call)
         }
     }
 
+    var ids: [RequestID] { calls.map(\.id) }
+    var isBatch: Bool { if case .batch = self { true } else { false } }
     /// A batch passes the queue where everything in it does.
     var isControl: Bool { calls.allSatisfy { $0.method.traits.contains(.control) } }
     var isLarge: Bool { calls.contains { $0.method.traits.contains(.large) } }
