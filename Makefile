@@ -11,7 +11,7 @@
 # make test-isal  the writer with Intel's ISA-L
 # make check    format, warnings as errors, the arrows between modules
 # make bench    speed and memory beside psql, other writers and pgbench; BENCH_ARGUMENTS='--rounds 5 exports' for a part
-# make bench-protocol  honest callers beside hostile ones, files by descriptor and in parts, leaks
+# make bench-protocol  honest callers beside hostile ones, files by descriptor and in parts, leaks, starts beside claims
 # make release  optimised programs in .build/release; with ISAL=yes large exports are faster, and libisal2 is needed
 # make install  programs, units, man pages, completions and examples, below DESTDIR and PREFIX
 # make deb      a package in dist/, with Swift's runtime in its programs
@@ -135,6 +135,7 @@ bench: build-requirements
 bench-protocol: release
 	@Scripts/install-requirements.sh $(run_packages)
 	@Scripts/postgres.sh Benchmarks/protocol.py
+	@Scripts/postgres.sh Benchmarks/starts.py
 
 # Programs that carry Swift's runtime, for a package.
 static: build-requirements

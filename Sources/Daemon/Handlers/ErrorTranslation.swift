@@ -79,6 +79,9 @@ struct ErrorTranslation: Sendable {
                 "The tenant has \(limit) exports in the queue, and may have no more. Try again when one is done.",
                 retryable: true,
                 details: [("limit", .number(limit)), ("retryAfterMs", .number(Int(retryAfter / .milliseconds(1))))])
+        case .busy:
+            RPCError(
+                .overloaded, "Too many exports of the tenant are being started now. Try again in a moment.", retryable: true)
         case .notReady(.expired):
             RPCError(.expired, "The file is not kept any more. Start a new export.")
         case .notReady(let state):
