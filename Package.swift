@@ -151,7 +151,10 @@ targets.append(
     .testTarget(
         name: "CommandsTests",
         dependencies: [
+            "Client",
             "Commands",
+            "ExportAPI",
+            "Terminal",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
         ]
     )

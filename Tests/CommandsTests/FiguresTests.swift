@@ -1,4 +1,5 @@
 @testable import Commands
+import Terminal
 import Testing
 
 @Suite struct FiguresTests {
@@ -82,8 +83,28 @@ import Testing
         let text = StatsCommand.text(
             Figures(
                 openMetrics:
-                    "adminexport_database_up 0\nadminexport_connections 2\nadminexport_requests_total{outcome=\"ok\"} 4\n"))
+                    "adminexport_database_up 0\nadminexport_connections 2\nadminexport_requests_total{outcome=\"ok\"} 4\n")
+        ).string
         #expect(text.contains("cannot be reached") && text.contains("2 connected") && !text.contains("Rows"))
         #expect(StatsCommand.bytes(999) == "999 bytes" && StatsCommand.bytes(1_500_000) == "1.5 MB")
+    }
+
+    @Test(
+        "Figures that make no sense end nothing", arguments: ["NaN", "+Inf", "-Inf", "1e300", "-1", "9223372036854775808"])
+    func nonsense(_ value: String) {
+        let names = [
+            "adminexport_database_up", "adminexport_jobs{state=\"queued\"}", "adminexport_oldest_queued_seconds",
+            "adminexport_workers",
+            "adminexport_workbook_bytes_total", "adminexport_archives_free_bytes", "adminexport_archives_size_bytes",
+            "adminexport_requests_total", "adminexport_queue_wait_seconds_bucket{le=\"1\"}",
+            "adminexport_queue_wait_seconds_bucket{le=\"+Inf\"}",
+        ]
+        for name in names {
+            let text = StatsCommand.text(
+                Figures(
+                    openMetrics: "adminexport_database_up 1\n"
+                        + names.map { "\($0) \($0 == name ? value : "1")" }.joined(separator: "\n")))
+            #expect(text.width > 0)
+        }
     }
 }

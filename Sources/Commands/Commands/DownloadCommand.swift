@@ -19,7 +19,7 @@ struct DownloadCommand: AsyncParsableCommand {
             let download = Download(client: client, actor: actor, options: destination)
             try download.checkDestination()
             let job = try await client.call(ExportGet.self, .init(actor: actor, job: job.id)).job
-            if let path = try await download.run(job) { try Output.result(path) }
+            if let path = try await download.run(job) { try Output.path(path) }
         }
     }
 }

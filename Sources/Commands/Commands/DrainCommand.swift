@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Client
 internal import ExportAPI
+private import Terminal
 
 /// Has a worker take no more jobs.
 struct DrainCommand: AsyncParsableCommand {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Client
 internal import ExportAPI
+private import Terminal
 
 /// Shows whether the service works; the exit status says so too.
 struct HealthCommand: AsyncParsableCommand {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Client
 internal import ExportAPI
+private import Terminal
 
 /// Begins or ends a legal hold.
 struct HoldCommand: AsyncParsableCommand {

@@ -41,9 +41,9 @@ struct ListCommand: AsyncParsableCommand {
             var table = Table(header: ["EXPORT", "STATE", "CREATED", "ROWS", "FILE"])
             for job in list.jobs {
                 table.append([
-                    job.id, Output.state(job), job.createdAt,
-                    job.state == .failed ? "-" : ProgressBar.grouped(job.progress.rowsDone),
-                    job.fileName ?? "-",
+                    "\(job.id)", "\(Output.state(job))", "\(job.createdAt)",
+                    job.state == .failed ? "-" : "\(ProgressBar.grouped(job.progress.rowsDone))",
+                    "\(job.fileName ?? "-")",
                 ])
             }
             try Output.result(table.text)

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Client
 internal import ExportAPI
+private import Terminal
 
 /// Lets the queue go on.
 struct ResumeCommand: AsyncParsableCommand {

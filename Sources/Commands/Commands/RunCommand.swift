@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Client
 internal import ExportAPI
 private import Foundation
+private import Terminal
 
 /// Starts an export, waits for it, and fetches the workbook.
 struct RunCommand: AsyncParsableCommand {
@@ -38,14 +39,14 @@ struct RunCommand: AsyncParsableCommand {
                 throw CommandFailure(
                     status: job.error?.kind == FailureKind.permissionDenied.rawValue ? .denied : .failed,
                     message: job.error.map { "the export failed: \($0.message) (\($0.kind))" }
-                        ?? "the export is \(job.state)")
+                        ?? "the export is \(job.state.rawValue)")
             }
             for warning in job.warnings { Output.message("warning: \(Output.describe(warning))") }
             let path = try await remembering(job) { try await download.run(job) }
             if service.json {
                 try Output.json(Finished(job: job, file: path))
             } else if let path {
-                try Output.result(path)
+                try Output.path(path)
             }
         }
     }

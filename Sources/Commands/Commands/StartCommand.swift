@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Client
 internal import ExportAPI
+private import Terminal
 
 /// Puts an export in the queue and does not wait for it.
 struct StartCommand: AsyncParsableCommand {
@@ -15,7 +16,7 @@ struct StartCommand: AsyncParsableCommand {
         let actor = try asActor.actor()
         try await reportingFailures {
             let job = try await service.connect().call(ExportStart.self, choices.params(actor)).job
-            if service.json { try Output.json(job) } else { try Output.result(job.id) }
+            if service.json { try Output.json(job) } else { try Output.result("\(job.id)") }
         }
     }
 }

@@ -1,5 +1,6 @@
 internal import Client
 internal import ExportAPI
+private import Terminal
 
 /// What the service says of its methods (`rpc.discover`, an OpenRPC document).
 struct Discovery {
@@ -52,7 +53,7 @@ struct Discovery {
             for param in list(example["params"]) { params[text(param["name"])] = param["value"] }
             lines += [
                 "", "Example: \(text(example["name"]))",
-                "  adminexport call \(text(method["name"])) '\(try Output.line(JSONValue.object(params)))'",
+                "  adminexport call \(text(method["name"])) '\(try Output.line(JSONValue.object(params)).string)'",
             ]
         }
         return lines

@@ -13,7 +13,7 @@ struct Download {
     /// Refuses what can be refused before anything is asked of the service.
     func checkDestination() throws {
         if options.output == "-" {
-            guard !TerminalOutput.isTerminal(FileHandle.standardOutput.fileDescriptor) else {
+            guard !Output.isTerminal else {
                 throw CommandFailure(
                     status: .usage, message: "a workbook is not for a terminal: redirect standard output, or name a file")
             }
@@ -51,11 +51,7 @@ struct Download {
         var hash = SHA256()
         try await fetch(job) { data in
             hash.update(data: data)
-            do {
-                try FileHandle.standardOutput.write(contentsOf: data)
-            } catch {
-                throw CommandFailure(status: .cannotCreate, message: "standard output cannot be written")
-            }
+            try Output.bytes(data)
         }
         let digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         guard digest == job.sha256 else {

@@ -1,7 +1,7 @@
 internal import ExportAPI
 internal import Foundation
 private import Synchronization
-private import Terminal
+internal import Terminal
 
 /// Shows on standard error how far an export is: a bar on a terminal, a line now and then elsewhere.
 final class ProgressReporter: Sendable {
@@ -38,7 +38,7 @@ final class ProgressReporter: Sendable {
             } else {
                 let isDue = state.lastLine.map { now - $0 >= Self.lineInterval } ?? true
                 guard state.lastState != job.state || isDue else { return }
-                Output.diagnostic(line + "\n")
+                Output.diagnostic("\(line)\n")
                 state.lastLine = now
             }
             state.lastState = job.state
@@ -53,7 +53,7 @@ final class ProgressReporter: Sendable {
         }
     }
 
-    private static func label(_ job: Job) -> String {
+    private static func label(_ job: Job) -> TerminalText {
         if job.cancelRequested, !job.state.isFinal { return "Cancelling" }
         return switch job.state {
         case .queued:

@@ -1,5 +1,6 @@
 private import Crypto
 internal import Foundation
+private import Terminal
 
 /// The file that a workbook is fetched into: it appears under its name whole and verified, or not at all.
 ///
