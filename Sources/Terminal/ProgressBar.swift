@@ -31,18 +31,18 @@ package struct ProgressBar: Sendable {
         var parts: [TerminalText] = [label]
         if let total, total > 0 {
             let share = min(1, Double(done) / Double(total))
-            let filled = Int(share * Double(Self.barWidth))
+            let filled = Int(saturating: share * Double(Self.barWidth))
             parts.append(
                 "[" + TerminalText(repeating: "#", count: filled)
                     + TerminalText(repeating: "-", count: Self.barWidth - filled)
                     + "]")
-            parts.append("\(Int(share * 100)) %")
+            parts.append("\(Int(saturating: share * 100)) %")
             parts.append("\(Self.grouped(done)) of \(Self.grouped(total)) rows")
         } else if done > 0 {
             parts.append("\(Self.grouped(done)) rows")
         }
         if let rate {
-            parts.append("\(Self.grouped(Int(clamping: rate))) rows/s")
+            parts.append("\(Self.grouped(Int(saturating: rate))) rows/s")
             if let total, total > done { parts.append("\(Self.time(Double(total - done) / rate)) left") }
         }
         while parts.count > 1, parts.joined(separator: "  ").width > columns { parts.removeLast() }
@@ -61,15 +61,7 @@ package struct ProgressBar: Sendable {
     }
 
     private static func time(_ seconds: Double) -> String {
-        let whole = Int(clamping: seconds.rounded(.up))
+        let whole = Int(saturating: seconds.rounded(.up))
         return whole < 60 ? "\(whole) s" : "\(whole / 60) min \(whole % 60) s"
-    }
-}
-
-extension Int {
-    /// The whole part of a number, as near as it can be had; 0 for what is no number.
-    package init(clamping value: Double) {
-        // The largest double below 2^63 has a whole part; `Int.max` itself is no double.
-        self = value.isNaN ? 0 : value >= 0x1p63 ? .max : value <= -0x1p63 ? .min : Int(value)
     }
 }

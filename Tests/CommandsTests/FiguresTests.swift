@@ -37,6 +37,27 @@ import Testing
         #expect(figures.sum("x_took_seconds_sum") == 12.5)
     }
 
+    @Test(
+        "Figures beyond any number are shown, and end nothing",
+        arguments: ["1e300", "-1e300", "inf", "-inf", "nan", "9.3e18"])
+    func extremes(_ value: String) {
+        let names = [
+            "adminexport_jobs", "adminexport_workers", "adminexport_worker_slots", "adminexport_queue_paused",
+            "adminexport_attempts_total", "adminexport_rows_total", "adminexport_oldest_queued_seconds",
+            "adminexport_archives_free_bytes", "adminexport_archives_size_bytes", "adminexport_workbook_bytes_total",
+            "adminexport_connections", "adminexport_rescues_total", "adminexport_rejected_writes_total",
+        ]
+        var lines = ["adminexport_database_up 1", "adminexport_jobs{state=\"queued\"} \(value)"]
+        lines += names.map { "\($0) \(value)" }
+        lines += [
+            "adminexport_requests_total{outcome=\"ok\"} -\(value)", "adminexport_requests_total{outcome=\"x\"} \(value)",
+            "adminexport_queue_wait_seconds_bucket{le=\"\(value)\"} 5",
+            "adminexport_queue_wait_seconds_bucket{le=\"+Inf\"} \(value)",
+        ]
+        let text = StatsCommand.text(Figures(openMetrics: lines.joined(separator: "\n")))
+        #expect(text.split(separator: "\n").count >= 8, "\(text)")
+    }
+
     @Test("A share of a histogram lies below a bound of its buckets")
     func quantiles() {
         let figures = Figures(openMetrics: Self.text)

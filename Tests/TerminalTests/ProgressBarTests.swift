@@ -19,6 +19,20 @@ import Testing
         }
     }
 
+    @Test(
+        "Whatever a service says that it has done, there is a line",
+        arguments: [(0, Int.max), (Int.min, Int.max), (Int.max, 1), (5, -5), (Int.max, Int.max), (-1, 1)])
+    func extremes(_ done: Int, _ total: Int) {
+        var bar = ProgressBar()
+        bar.record(done: Int.min, at: .seconds(0))
+        bar.record(done: done, at: .nanoseconds(1))
+        #expect(bar.line(label: "Exporting", total: total, columns: 80).hasPrefix("Exporting"))
+        var slow = ProgressBar()
+        slow.record(done: 1, at: .seconds(0))
+        slow.record(done: 2, at: .seconds(1_000_000_000))
+        #expect(slow.line(label: "Exporting", total: total, columns: 200).hasPrefix("Exporting"))
+    }
+
     @Test("A run that starts anew is measured anew")
     func restart() {
         var bar = ProgressBar()

@@ -105,10 +105,10 @@ struct StatsCommand: AsyncParsableCommand {
 
     static func time(_ seconds: Double) -> String {
         switch seconds {
-        case ..<1: "\(Int(clamping: (seconds * 1_000).rounded())) ms"
-        case ..<120: "\(Int(clamping: seconds.rounded())) s"
-        case ..<7_200: "\(Int(clamping: (seconds / 60).rounded())) min"
-        default: "\(Int(clamping: (seconds / 3_600).rounded())) h"
+        case ..<1: "\(Int(saturating: (seconds * 1_000).rounded())) ms"
+        case ..<120: "\(Int(saturating: seconds.rounded())) s"
+        case ..<7_200: "\(Int(saturating: (seconds / 60).rounded())) min"
+        default: "\(Int(saturating: (seconds / 3_600).rounded())) h"
         }
     }
 
@@ -120,6 +120,6 @@ struct StatsCommand: AsyncParsableCommand {
             value /= 1_000
             unit += 1
         }
-        return unit == 0 ? "\(Int(clamping: value)) bytes" : String(format: "%.1f", value) + " " + units[unit]
+        return unit == 0 ? "\(Int(saturating: value)) bytes" : String(format: "%.1f", value) + " " + units[unit]
     }
 }
