@@ -55,7 +55,7 @@ import Testing
             "adminexport_queue_wait_seconds_bucket{le=\"+Inf\"} \(value)",
         ]
         let text = StatsCommand.text(Figures(openMetrics: lines.joined(separator: "\n")))
-        #expect(text.split(separator: "\n").count >= 8, "\(text)")
+        #expect(text.string.split(separator: "\n").count >= 8, "\(text.string)")
     }
 
     @Test("A share of a histogram lies below a bound of its buckets")

@@ -8,7 +8,10 @@ import Testing
     private static func dispatcher() -> Dispatcher<Int, String> {
         Dispatcher(
             [
-                .init(name: "echo") { params, _, _ in Outcome(Array(params)) },
+                .init(name: "echo") { params, _, _ in
+                    guard params?.kind != .array else { throw RPCError.positionalParams }
+                    return Outcome(params.map { Array($0.bytes) } ?? Array("{}".utf8))
+                },
                 .init(name: "fail") { _, _, _ in throw JSONFault(offset: 7, reason: "secret") },
                 .init(name: "hold", traits: [.long, .alone]) { _, _, _ in
                     try await Task.sleep(for: .seconds(3_600))
@@ -34,7 +37,7 @@ import Testing
                 },
                 .init(name: "unfeed", traits: .control) { params, _, subscriptions in
                     subscriptions.end("s1")
-                    return Outcome(Array(params))
+                    return Outcome(params.map { Array($0.bytes) } ?? [])
                 },
             ]
         ) { _, _ in .internalError }

@@ -6,7 +6,7 @@ import Testing
     private typealias Table = InFlight<String, Int>
 
     private func id(_ text: String) throws -> RequestID {
-        try #require(RequestID(json: Array(text.utf8)[...]))
+        try #require(RequestID(JSONDocument(scanning: Array(text.utf8)).root))
     }
 
     private func admit(_ table: inout Table, _ number: Int, isControl: Bool = false) throws -> Table.Admission {
@@ -61,7 +61,7 @@ import Testing
         _ = table.finish(6)
         #expect(!table.isTaken(again))
         for text in ["null", "1.5", "1e2", "true", "{}", "\"\(String(repeating: "x", count: 129))\""] {
-            #expect(RequestID(json: Array(text.utf8)[...]) == nil)
+            #expect(RequestID(try JSONDocument(scanning: Array(text.utf8)).root) == nil)
         }
     }
 

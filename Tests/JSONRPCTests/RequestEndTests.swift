@@ -8,7 +8,7 @@ import Testing
     /// bytes and is large, `fail` throws, `ping` is control.
     private static let dispatcher = Dispatcher<Int, String>(
         [
-            .init(name: "echo") { params, _, _ in Outcome(Array(params)) },
+            .init(name: "echo") { params, _, _ in Outcome(params.map { Array($0.bytes) } ?? Array("{}".utf8)) },
             .init(name: "hold", traits: [.long, .alone]) { _, _, _ in try await wait() },
             .init(name: "held", traits: .long) { _, _, _ in try await wait() },
             .init(name: "fat", traits: .large) { _, _, _ in

@@ -49,4 +49,9 @@ import Testing
     func grouped(_ number: Int, _ text: String) {
         #expect(ProgressBar.grouped(number) == text)
     }
+
+    @Test("A label of wide letters is cut to the terminal's columns")
+    func wide() {
+        #expect(ProgressBar().line(label: "\("輸出中")", total: nil, columns: 5).string == "輸出")
+    }
 }

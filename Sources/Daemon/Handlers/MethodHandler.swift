@@ -1,6 +1,6 @@
 package import ExportAPI
 private import Foundation
-internal import JSONRPC
+package import JSONRPC
 private import Postgres
 internal import Sockets
 
@@ -37,8 +37,8 @@ extension MethodHandler {
     /// The method as the dispatcher calls it.
     var method: ServiceDispatcher.Method {
         let traits = Called.isTakenInBatch ? Self.traits : Self.traits.union(.alone)
-        return ServiceDispatcher.Method(name: Called.name, traits: traits) { bytes, session, subscriptions in
-            let params = try WireCoding.params(Called.self, bytes)
+        return ServiceDispatcher.Method(name: Called.name, traits: traits) { params, session, subscriptions in
+            let params = try WireCoding.params(Called.self, params)
             return try await PostgresPool.withParty(session.number) {
                 try await outcome(params, session, subscriptions)
             }
@@ -50,11 +50,11 @@ extension MethodHandler {
 package enum WireCoding {
     /// - Throws: ``RPCError`` −32602 for what the method's schema does not allow.
     package static func params<Called: ExportAPI.Method>(
-        _ method: Called.Type, _ bytes: ArraySlice<UInt8>
+        _ method: Called.Type, _ params: JSONNode?
     ) throws -> Called.Params {
-        try ParamCheck.check(bytes, Called.Params.schema)
+        let canonical = try ParamCheck.canonical(params, Called.Params.schema)
         do {
-            return try JSONDecoder().decode(Called.Params.self, from: Data(bytes))
+            return try JSONDecoder().decode(Called.Params.self, from: Data(canonical))
         } catch is DecodingError {
             throw RPCError.invalidParams("", "The parameters are not what \(Called.name) takes.")
         }

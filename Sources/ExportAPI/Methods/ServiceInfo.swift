@@ -28,7 +28,7 @@ public enum ServiceInfo: Method {
             .init("name", .text, "adminexport"), .init("version", .text, "The service's version."),
             .init("protocol", .count, "Rises when the wire changes in a way that callers can notice."),
             .init("limits", .object(Limits.schema), "The limits in force."),
-            .init("capabilities", .array(of: .text), "What a caller may count on."),
+            .init("capabilities", .array(of: .text, upTo: 65_536), "What a caller may count on."),
             .init("caller", .object(Caller.schema), "Who the caller is to the service."))
 
         private enum CodingKeys: String, CodingKey {
@@ -98,7 +98,7 @@ public enum ServiceInfo: Method {
 
             public static let schema = ObjectSchema(
                 .init("grant", .oneOf(["export", "operator"]), "What the caller may do."),
-                .init("tenants", .array(of: .text), "For which tenants: slugs, or * for every one."))
+                .init("tenants", .array(of: .text, upTo: 65_536), "For which tenants: slugs, or * for every one."))
         }
 
         public init(uid: Int, gid: Int, groups: [Int], grants: [Grant]) {
@@ -110,8 +110,8 @@ public enum ServiceInfo: Method {
 
         public static let schema = ObjectSchema(
             .init("uid", .count, "The user id that the caller's process had when it connected."),
-            .init("gid", .count, "Its group id."), .init("groups", .array(of: .count), "All of its groups."),
-            .init("grants", .array(of: .object(Grant.schema)), "What it may do; nothing where this is empty."))
+            .init("gid", .count, "Its group id."), .init("groups", .array(of: .count, upTo: 65_537), "All of its groups."),
+            .init("grants", .array(of: .object(Grant.schema), upTo: 16), "What it may do; nothing where this is empty."))
     }
 
     public static let summary = "Tells what the service is, what its limits are, and who the caller is to it."

@@ -46,11 +46,13 @@ public struct AuditEvent: WireObject, Hashable {
 
     public static let schema = ObjectSchema(
         .init("at", .time, "When it was written down."), .init("event", .oneOf(events), "What happened."),
-        .init("tenant", .text, "The tenant's slug, as it was or as it was given.", required: false),
-        .init("administrator", .text, "The administrator's e-mail address, as it was or as it was given.", required: false),
+        .init("tenant", Actor.label, "The tenant's slug, as it was or as it was given.", required: false),
+        .init(
+            "administrator", Actor.label, "The administrator's e-mail address, as it was or as it was given.",
+            required: false),
         .init("job", .uuid, "The job.", required: false),
         .init("peer", .object(Peer.schema), "The process that asked; absent for what workers do.", required: false),
-        .init("reason", .text, "Why, or in which sense.", required: false),
+        .init("reason", .text(upTo: 64), "Why, or in which sense.", required: false),
         .init(
             "details", .object(ObjectSchema()),
             "More of it: the options that were requested, the epoch and attempt that started, what a finished export holds.")

@@ -140,8 +140,8 @@ extension Job {
 
     static let schema = ObjectSchema(
         .init("id", .uuid, "The job's id, a UUID of version 7."),
-        .init("tenant", .text, "The tenant's slug when the export was asked for."),
-        .init("requestedBy", .text, "The e-mail address of the administrator who asked."),
+        .init("tenant", Actor.label, "The tenant's slug when the export was asked for."),
+        .init("requestedBy", Actor.label, "The e-mail address of the administrator who asked."),
         .init("includeDisabled", .boolean, "Whether disabled administrators are exported too."),
         .init("includeReferences", .boolean, "Whether there are sheets of profiles, groups and teams."),
         .init("state", stateSchema, "A running job may go back to queued; error then says why."),
@@ -160,10 +160,10 @@ extension Job {
         .init("finishedAt", .optional(.time), "When it became final."),
         .init("expiresAt", .optional(.time), "Until when the file is kept."),
         .init(
-            "fileName", .optional(.text),
+            "fileName", .optional(.text(upTo: 255)),
             "administrators-<tenant>-<yyyy-mm-dd>.xlsx, the day being the data's in the tenant's time zone."),
         .init("size", .optional(.count), "Bytes of the workbook."),
-        .init("sha256", .optional(.text), "Of the workbook, in hexadecimal."),
+        .init("sha256", .optional(.sha256), "Of the workbook, in hexadecimal."),
         .init("rows", .optional(.count), "Rows of the workbook, its header not counted."),
         .init("sheets", .optional(.count), "Sheets of the workbook."),
         .init(
@@ -172,8 +172,8 @@ extension Job {
                 of: .object(
                     ObjectSchema(
                         .init(
-                            "kind", .text, "text-truncated, text-replaced, date-as-text or unresolved-reference."),
-                        .init("count", .count, "How often.")))),
+                            "kind", .text(upTo: 64), "text-truncated, text-replaced, date-as-text or unresolved-reference."),
+                        .init("count", .count, "How often."))), upTo: 16),
             "What the export did not do in silence."),
         .init(
             "error",

@@ -3,10 +3,8 @@ private import Synchronization
 extension Connection {
     /// `$/cancelRequest` is the only one that does anything; others are ignored, as JSON-RPC wants it.
     func notification(_ request: Request) -> Element {
-        guard request.method == "$/cancelRequest", request.isByName,
-            case .object(let members)? = try? JSONScanner.scan(request.params, depth: limits.nesting),
-            let member = members.first(where: { $0.name == "id" }),
-            let id = RequestID(json: request.params[member.value])
+        guard request.method == "$/cancelRequest",
+            let member = request.params?.members.first(where: { $0.name.isString("id") }), let id = RequestID(member.value)
         else { return .nothing }
         return .cancellation(id)
     }

@@ -121,7 +121,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
                 var effort = 0
                 while let event = framer.next() {
                     isComplete = true
-                    effort += take(event, &group)
+                    effort += await take(event, &group)
                     await waitForRoom()
                     // Others have a turn: who sends fast must not have the threads for itself.
                     if effort > Self.turn {
@@ -152,33 +152,31 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     }
 
     /// - Returns: the effort that it took, about in bytes.
-    private func take(_ event: LineFramer.Event, _ group: inout DiscardingTaskGroup) -> Int {
+    private func take(_ event: LineFramer.Event, _ group: inout DiscardingTaskGroup) async -> Int {
         switch event {
         case .tooLong:
             output.post(Reply.error(nil, .lineTooLong(limit: limits.line)))
             return Self.lineEffort
         case .line(let line):
-            take(line, &group)
-            return Self.lineEffort + line.count
-        }
-    }
-
-    private func take(_ line: [UInt8], _ group: inout DiscardingTaskGroup) {
-        do {
-            let shape = try JSONScanner.scan(line[...], depth: limits.nesting)
-            if case .array(let elements) = shape {
-                takeBatch(elements.map { line[$0] }, &group)
-            } else {
-                takeMessage(line[...], shape, &group)
+            // A long one is scanned beside the threads that serve everybody, and takes none of their time.
+            let isLong = line.count > Self.turn
+            do {
+                let document =
+                    isLong
+                    ? try await LongLines.shared.scan(line, depth: limits.nesting)
+                    : try JSONDocument(scanning: line, depth: limits.nesting)
+                take(document.root, &group)
+            } catch {
+                output.post(Reply.error(nil, .parse(error)))
             }
-        } catch {
-            output.post(Reply.error(nil, .parse(error)))
+            return Self.lineEffort + (isLong ? 0 : line.count)
         }
     }
 
-    private func takeMessage(_ bytes: ArraySlice<UInt8>, _ shape: JSONScanner.Shape, _ group: inout DiscardingTaskGroup) {
+    private func take(_ message: JSONNode, _ group: inout DiscardingTaskGroup) {
+        if message.kind == .array { return takeBatch(message, &group) }
         var ids: Set<RequestID> = []
-        switch element(bytes, shape, &ids) {
+        switch element(message, &ids) {
         case .error(let id, let error):
             output.post(Reply.error(id, error))
         case .cancellation(let id):
@@ -190,27 +188,22 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         }
     }
 
-    private func takeBatch(_ elements: [ArraySlice<UInt8>], _ group: inout DiscardingTaskGroup) {
-        guard !elements.isEmpty, elements.count <= limits.batch else {
+    private func takeBatch(_ batch: JSONNode, _ group: inout DiscardingTaskGroup) {
+        let messages = Array(batch.elements.prefix(limits.batch + 1))
+        guard !messages.isEmpty, messages.count <= limits.batch else {
             return output.post(Reply.error(nil, .invalidRequest("A batch has 1 to \(limits.batch) requests.")))
         }
         var ids: Set<RequestID> = []
-        let content = elements.map { bytes in
-            // The whole line has been scanned; this tells the element's own members.
-            element(bytes, (try? JSONScanner.scan(bytes, depth: limits.nesting)) ?? .literal, &ids)
-        }
-        admit(.batch(content), &group)
+        admit(.batch(messages.map { element($0, &ids) }), &group)
     }
 
     /// What a message asks for.
     ///
     /// - Parameter ids: those of the message's calls so far. Nobody else admits requests, so what is free stays so.
-    private func element(
-        _ bytes: ArraySlice<UInt8>, _ shape: JSONScanner.Shape, _ ids: inout Set<RequestID>
-    ) -> Element {
+    private func element(_ message: JSONNode, _ ids: inout Set<RequestID>) -> Element {
         let request: Request
         do {
-            request = try Request.parse(bytes, shape: shape)
+            request = try Request.parse(message)
         } catch {
             return .error(error.id, error.error)
         }

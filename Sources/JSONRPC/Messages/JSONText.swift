@@ -1,7 +1,7 @@
 /// JSON text that is written by hand: error objects and envelopes.
-enum JSONText {
+package enum JSONText {
     /// Escapes what JSON wants escaped, and U+2028 and U+2029, at which some cut lines.
-    static func quoted(_ text: String) -> String {
+    package static func quoted(_ text: String) -> String {
         // Most texts have nothing to escape.
         if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
             return "\"\(text)\""

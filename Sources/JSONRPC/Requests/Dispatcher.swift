@@ -1,8 +1,8 @@
 /// The methods that a connection offers.
 package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
-    /// One method: takes the parameters' JSON object, gives the result's.
+    /// One method: takes the parameters, nil where none came, and gives the result's JSON object.
     package struct Method: Sendable {
-        package typealias Handle = @Sendable (ArraySlice<UInt8>, Session, Subscriptions) async throws -> Outcome<Attachment>
+        package typealias Handle = @Sendable (JSONNode?, Session, Subscriptions) async throws -> Outcome<Attachment>
 
         package let name: String
         package let traits: MethodTraits
@@ -62,7 +62,6 @@ package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
     private func outcome(
         of call: Call, _ method: Method, _ request: Request, _ subscriptions: Subscriptions
     ) async throws(RPCError) -> Outcome<Attachment> {
-        guard request.isByName else { throw .positionalParams }
         do {
             return try await method.handle(request.params, call.session, subscriptions)
         } catch let error as RPCError {
