@@ -17,6 +17,8 @@ struct ErrorTranslation: Sendable {
         logger[metadataKey: "method"] = "\(method)"
         logger[metadataKey: "uid"] = "\(uid)"
         switch error {
+        case let error as RPCError:
+            return error
         case let error as DirectoryError:
             return Self.directory(error, logger)
         case let error as JobsError:
@@ -96,10 +98,6 @@ struct ErrorTranslation: Sendable {
                 details: [("reason", .text("held"))])
         }
     }
-}
-
-extension ArchiveError {
-    fileprivate var isOutOfDescriptors: Bool { errno == .tooManyOpenFiles || errno == .tooManyOpenFilesInSystem }
 }
 
 extension RPCError {

@@ -39,8 +39,12 @@ extension MethodHandler {
         let traits = Called.isTakenInBatch ? Self.traits : Self.traits.union(.alone)
         return ServiceDispatcher.Method(name: Called.name, traits: traits) { params, session, subscriptions in
             let params = try WireCoding.params(Called.self, params)
-            return try await PostgresPool.withParty(session.number) {
-                try await outcome(params, session, subscriptions)
+            do {
+                return try await PostgresPool.withParty(session.number) {
+                    try await outcome(params, session, subscriptions)
+                }
+            } catch {
+                throw DeniedRequest(error, params) ?? error
             }
         }
     }

@@ -45,8 +45,10 @@ final class Session: Sendable {
     func asker(_ actor: Actor?, tenant: String? = nil) throws(RPCError) -> ExportService.Asker {
         if let actor { return .actor(try caller(actor)) }
         guard let tenants = rights.tenants(.operator) else {
+            // A parameter that is missing, and a grant that is: the audit trail has it as a denial.
             throw .invalidParams(
-                "actor", "The parameter actor is missing; only a caller with the operator grant may leave it out. \(whoami)")
+                "actor", "The parameter actor is missing; only a caller with the operator grant may leave it out. \(whoami)",
+                details: Self.lack(of: .operator))
         }
         guard let tenant else { return .operator(auditedPeer, tenants: tenants == ["*"] ? nil : tenants) }
         guard rights.allow(.operator, tenant: tenant) else { throw denial(.operator, tenant) }
@@ -82,7 +84,11 @@ final class Session: Sendable {
         return RPCError(
             .permissionDenied,
             "You may not act for \(whom): that takes the grant \(grant.rawValue)\(tenant == "*" ? " for all tenants (\"*\")" : ""). \(whoami) \(remedy)",
-            details: [("reason", .text("caller-not-allowed")), ("grant", .text(grant.rawValue))])
+            details: Self.lack(of: grant))
+    }
+
+    private static func lack(of grant: Grant) -> [(name: String, value: RPCError.Detail)] {
+        [("reason", .text(RPCError.callerNotAllowed)), ("grant", .text(grant.rawValue))]
     }
 
     private var whoami: String {

@@ -92,11 +92,15 @@ struct Assembly {
         let watch = JobWatch(database: JobDatabase(pool: pools.api, role: DatabaseRole.api), logger: logger)
         let metrics = ServerMetrics()
         let transfers = Transfers(limits: { [settings] in settings.transferLimits }, logger: logger) { metrics.sent($0) }
+        // A connection of its own: what is written later neither waits for callers nor takes a connection from them.
+        let trailPool = pool(.jobs, "trail", size: 1, timeout: Self.queueStatementTimeout)
+        let trail = AuditWriter(pool: trailPool, logger: logger)
         let exports = ExportService(
-            pool: pools.api, contract: contract, disk: disk, transfers: transfers, watch: watch,
+            pool: pools.api, contract: contract, disk: disk, transfers: transfers, watch: watch, trail: trail,
             limits: { [settings] in settings.exportLimits })
         let server = SocketServer(
-            socket: listening, group: group, dispatcher: dispatcher(exports, metrics, transfers, pools.api), policy: policy,
+            socket: listening, group: group, dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api),
+            policy: policy,
             settings: settings, metrics: metrics, logger: logger)
         let crew = workers > 0 ? crew(pools.queue, pools.directory, slots: workers, watch: watch) : nil
         let status = ServiceStatus("Serving") {
@@ -109,7 +113,7 @@ struct Assembly {
         var services: [any Service] = [
             ManagerReport(
                 manager: manager, status: status, loop: group.any(), sincePulse: { crew?.worker.pulse.age }),
-            gate, watch, TransferEnd(transfers: transfers),
+            gate, trail, watch, TransferEnd(transfers: transfers),
         ]
         services += crew?.services ?? [listener(work: [], watch: watch)]
         services += [server, MemoryTrim(server: server)]
@@ -125,7 +129,7 @@ struct Assembly {
         services.append(StopNotice(manager: manager, status: status))
         try await run(services)
         try await group.shutdownGracefully()
-        for pool in [pools.api, pools.queue, pools.directory] { pool.close() }
+        for pool in [pools.api, pools.queue, pools.directory, trailPool] { pool.close() }
     }
 
     /// Runs `work`: workers, and no socket.

@@ -59,7 +59,10 @@ public enum AuditList: Method {
 
     public static let summary = "Lists who asked for what and what came of it, newest first."
     public static let details =
-        "For operators, of the tenants that they may look after; events of no tenant are shown to operators of all tenants."
+        """
+        For operators, of the tenants that they may look after; events of no tenant are shown to operators of all tenants. Denials are \
+        counted by user and reason: the first is an event at once, those that follow are one event a minute.
+        """
     public static let errors: [ErrorKind] = [.permissionDenied, .unavailable]
     public static let examples = [
         Example<Self>(

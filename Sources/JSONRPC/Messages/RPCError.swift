@@ -83,8 +83,10 @@ extension RPCError {
             "There is no method of the name \(excerpt(method)). rpc.discover tells which there are.")
     }
 
-    package static func invalidParams(_ param: String, _ message: String) -> RPCError {
-        RPCError(-32602, "invalid-params", message, details: [("param", .text(excerpt(param, 128)))])
+    package static func invalidParams(
+        _ param: String, _ message: String, details: [(name: String, value: Detail)] = []
+    ) -> RPCError {
+        RPCError(-32602, "invalid-params", message, details: [("param", .text(excerpt(param, 128)))] + details)
     }
 
     package static let positionalParams = invalidParams(
