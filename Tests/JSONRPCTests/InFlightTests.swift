@@ -20,7 +20,7 @@ import Testing
         #expect(admissions == [.start(0), .start(1), .park, .park, .refuse])
         #expect(table.count == (4, 4))
         let third = table.finish(0)
-        #expect(third?.number == 2 && third?.content == "unit of 3")
+        #expect(third == 2 && table.take(2) == "unit of 3" && table.take(2) == nil)
         guard case .dropped = table.cancel(try id("4")) else { return #expect(Bool(false), "4 is not parked") }
         guard case .unknown = table.cancel(try id("4")) else { return #expect(Bool(false), "4 is still known") }
         #expect(table.finish(1) == nil && !table.isIdle)
@@ -34,7 +34,7 @@ import Testing
         #expect(try admit(&table, 1) == .start(0))
         let admissions = try (2...7).map { try admit(&table, $0, isControl: true) }
         #expect(admissions == [.start(1), .start(2), .start(3), .start(4), .park, .refuse])
-        #expect(table.finish(1)?.content == "unit of 6")
+        #expect(table.finish(1) == 5 && table.take(5) == "unit of 6")
         #expect(try admit(&table, 8) == .park)
     }
 
@@ -129,7 +129,7 @@ import Testing
 
         mutating func finish(_ unit: Int) {
             started[unit] = nil
-            if let next = table.finish(unit) { started[next.number] = [] }
+            if let next = table.finish(unit) { started[next] = [] }
         }
     }
 

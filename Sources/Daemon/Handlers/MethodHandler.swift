@@ -37,14 +37,16 @@ extension MethodHandler {
     /// The method as the dispatcher calls it.
     var method: ServiceDispatcher.Method {
         let traits = Called.isTakenInBatch ? Self.traits : Self.traits.union(.alone)
-        return ServiceDispatcher.Method(name: Called.name, traits: traits) { params, session, subscriptions in
-            let params = try WireCoding.params(Called.self, params)
-            do {
-                return try await PostgresPool.withParty(session.number) {
-                    try await outcome(params, session, subscriptions)
+        return ServiceDispatcher.Method(name: Called.name, traits: traits) { node in
+            let params = try WireCoding.params(Called.self, node)
+            return ServiceDispatcher.Prepared(decoded: node) { session, subscriptions in
+                do {
+                    return try await PostgresPool.withParty(session.number) {
+                        try await outcome(params, session, subscriptions)
+                    }
+                } catch {
+                    throw DeniedRequest(error, params) ?? error
                 }
-            } catch {
-                throw DeniedRequest(error, params) ?? error
             }
         }
     }

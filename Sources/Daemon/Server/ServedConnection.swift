@@ -15,17 +15,21 @@ final class ServedConnection: Sendable {
     let peer: PeerIdentity
     let rights: Rights
     private let limits: ServiceInfo.Limits
+    /// Its user's.
+    private let account: ByteAccount
     private let metrics: ServerMetrics
     private let logger: Logger
     private let stopping = Mutex<(reason: RPCError, since: ContinuousClock.Instant)?>(nil)
 
     init(
-        number: Int, peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits, metrics: ServerMetrics, logger: Logger
+        number: Int, peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits, account: ByteAccount,
+        metrics: ServerMetrics, logger: Logger
     ) {
         self.number = number
         self.peer = peer
         self.rights = rights
         self.limits = limits
+        self.account = account
         self.metrics = metrics
         self.logger = logger
     }
@@ -53,7 +57,8 @@ final class ServedConnection: Sendable {
                 let connection = Connection(
                     transport: SocketTransport(inbound: inbound, channel: channel.channel, socket: socket),
                     dispatcher: dispatcher, session: Session(number: number, peer: peer, rights: rights, limits: limits),
-                    limits: connectionLimits)
+                    limits: connectionLimits,
+                    account: ByteAccount(.connection, within: account) { [limits] in limits.bytesPerConnection })
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask { await connection.run() }
                     group.addTask {

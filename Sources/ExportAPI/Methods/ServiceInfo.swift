@@ -44,6 +44,9 @@ public enum ServiceInfo: Method {
         public var batchReplyBytes = 1_048_576
         public var connections = 128
         public var connectionsPerUser = 32
+        public var bytes = 134_217_728
+        public var bytesPerUser = 50_331_648
+        public var bytesPerConnection = 8_388_608
         public var inFlight = 32
         public var parked = 32
         public var subscriptions = 16
@@ -65,6 +68,9 @@ public enum ServiceInfo: Method {
             .init("batchReplyBytes", .count, "Bytes of a batch's replies, after which what is left of it is not run."),
             .init("connections", .count, "Connections of all callers."),
             .init("connectionsPerUser", .count, "Connections of one user."),
+            .init("bytes", .count, "Bytes of requests without an answer and of replies that are not read, of all callers."),
+            .init("bytesPerUser", .count, "Those of one user."),
+            .init("bytesPerConnection", .count, "Those of a connection."),
             .init("inFlight", .count, "Requests of a connection that run at a time."),
             .init("parked", .count, "Requests of a connection that wait for those; one more is refused."),
             .init("subscriptions", .count, "Subscriptions of a connection."),

@@ -1,10 +1,10 @@
 private import Synchronization
 
 extension Connection {
-    /// Runs a batch in order and answers it in one line (JSON-RPC 2.0, section 6).
+    /// Runs a batch in order and gives its answer, one line (JSON-RPC 2.0, section 6); nil where it wants none.
     ///
-    /// Its replies are counted, errors too: past the limit what is left is not run.
-    func answer(_ elements: [Element], of unit: Int) async {
+    /// Its replies are counted, errors too: past the limit, or without room for more, what is left is not run.
+    func answer(_ elements: [Element], of unit: Int, _ work: Work<Session, Attachment>) async -> [UInt8]? {
         var replies: [[UInt8]] = []
         var bytes = 0
         for element in elements {
@@ -17,35 +17,29 @@ extension Connection {
             case .error(let id, let error):
                 reply = Reply.error(id, error)
             case .call(let call):
-                reply = await self.reply(call, of: unit, isWithinLimit: bytes <= limits.batchReplies)
+                reply = await self.reply(call, of: unit, refusal(afterReplies: bytes, work))
             }
             guard let reply else { continue }
             bytes += reply.count
+            // Twice: for a moment they are there apart and in one line.
+            if !work.isLarge { work.held.set(work.bytes + 2 * bytes) }
             replies.append(reply)
         }
-        guard !replies.isEmpty else { return }
-        await output.send(Reply.batch(replies))
+        return replies.isEmpty ? nil : Reply.batch(replies)
     }
 
-    private func reply(_ call: Call, of unit: Int, isWithinLimit: Bool) async -> [UInt8] {
-        let refusal: RPCError?
-        if call.method.traits.contains(.alone) {
-            refusal = .invalidRequest("\(call.method.name) is not taken in a batch. Send it on a line of its own.")
-        } else if !isWithinLimit {
-            refusal = .batchReplies(limit: limits.batchReplies)
-        } else {
-            refusal = state.withLock { $0.stopping }
-        }
+    private func refusal(afterReplies bytes: Int, _ work: Work<Session, Attachment>) -> RPCError? {
+        if bytes > limits.batchReplies { return .batchReplies(limit: limits.batchReplies) }
+        return state.withLock { $0.stopping } ?? work.held.fault(isControl: work.isControl)
+    }
+
+    private func reply(_ call: Call, of unit: Int, _ refusal: RPCError?) async -> [UInt8] {
         if let refusal {
             state.withLock { $0.inFlight.answered(call.id, of: unit) }
             return Reply.error(call.id, refusal)
         }
-        switch await run(call, of: unit) {
-        case .success(let outcome):
-            outcome.afterwards?()
-            return Reply.result(call.id, outcome.json)
-        case .failure(let error):
-            return Reply.error(call.id, error)
-        }
+        let answer = await answer(call, of: unit)
+        answer.afterwards?()
+        return answer.line
     }
 }

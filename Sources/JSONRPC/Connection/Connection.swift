@@ -17,6 +17,8 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     private static var lineEffort: Int { 512 }
     /// Bytes that are given to the transport at once: each that is taken shows that the peer still reads.
     private static var chunk: Int { 64 * 1024 }
+    /// Bytes of a line that has not ended which are not counted: who has no room left can still cancel.
+    private static var freeLine: Int { 4 * 1024 }
 
     private let transport: Channel
     let dispatcher: Dispatcher<Session, Attachment>
@@ -24,6 +26,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     let limits: ConnectionLimits
     let output: OutputQueue<Attachment>
     let subscriptions: Subscriptions
+    let account: ByteAccount
     let state: Mutex<State>
     /// One large reply at a time is made.
     let largeReply = AsyncLock()
@@ -38,14 +41,17 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         var partialSince: ContinuousClock.Instant?
     }
 
+    /// - Parameter account: what the connection's requests and replies are counted in.
     package init(
-        transport: Channel, dispatcher: Dispatcher<Session, Channel.Attachment>, session: Session, limits: ConnectionLimits
+        transport: Channel, dispatcher: Dispatcher<Session, Channel.Attachment>, session: Session, limits: ConnectionLimits,
+        account: ByteAccount = ByteAccount(.connection) { .max }
     ) {
         self.transport = transport
         self.dispatcher = dispatcher
         self.session = session
         self.limits = limits
-        let output = OutputQueue<Attachment>(budget: limits.output, chunk: Self.chunk)
+        self.account = account
+        let output = OutputQueue<Attachment>(budget: limits.output, chunk: Self.chunk, held: HeldBytes(account))
         self.output = output
         subscriptions = Subscriptions(
             limit: limits.subscriptions, post: { output.post($0, replacing: $1) }, discard: { output.discard(key: $0) })
@@ -114,6 +120,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
 
     private func read(_ group: inout DiscardingTaskGroup) async {
         var framer = LineFramer(limit: limits.line)
+        let held = HeldBytes(account)
         do {
             for try await bytes in transport.inbound {
                 framer.feed(bytes)
@@ -129,6 +136,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
                         await Task.yield()
                     }
                 }
+                keep(&framer, held)
                 let isWithinLine = framer.isWithinLine
                 state.withLock { state in
                     let began = isComplete ? nil : state.partialSince
@@ -138,6 +146,17 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         } catch {
             // The peer is gone: nobody wants the answers.
             cancelAll()
+        }
+    }
+
+    /// Counts what has come of a line; one for which there is no room is dropped to its end.
+    private func keep(_ framer: inout LineFramer, _ held: HeldBytes) {
+        do throws(RPCError) {
+            try held.change(to: max(0, framer.partialBytes - Self.freeLine))
+        } catch {
+            framer.dropLine()
+            held.set(0)
+            output.post(Reply.error(nil, error))
         }
     }
 
@@ -176,7 +195,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     private func take(_ message: JSONNode, _ group: inout DiscardingTaskGroup) {
         if message.kind == .array { return takeBatch(message, &group) }
         var ids: Set<RequestID> = []
-        switch element(message, &ids) {
+        switch element(message, &ids, isInBatch: false) {
         case .error(let id, let error):
             output.post(Reply.error(id, error))
         case .cancellation(let id):
@@ -194,13 +213,13 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
             return output.post(Reply.error(nil, .invalidRequest("A batch has 1 to \(limits.batch) requests.")))
         }
         var ids: Set<RequestID> = []
-        admit(.batch(messages.map { element($0, &ids) }), &group)
+        admit(.batch(messages.map { element($0, &ids, isInBatch: true) }), &group)
     }
 
     /// What a message asks for.
     ///
     /// - Parameter ids: those of the message's calls so far. Nobody else admits requests, so what is free stays so.
-    private func element(_ message: JSONNode, _ ids: inout Set<RequestID>) -> Element {
+    private func element(_ message: JSONNode, _ ids: inout Set<RequestID>, isInBatch: Bool) -> Element {
         let request: Request
         do {
             request = try Request.parse(message)
@@ -214,6 +233,13 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         guard ids.insert(id).inserted, !state.withLock({ $0.inFlight.isTaken(id) }) else {
             return .error(nil, .duplicateID)
         }
-        return .call(Call(request: request, id: id, method: method))
+        if isInBatch, method.traits.contains(.alone) {
+            return .error(id, .invalidRequest("\(method.name) is not taken in a batch. Send it on a line of its own."))
+        }
+        do throws(RPCError) {
+            return .call(Call(id: id, method: method, prepared: try dispatcher.prepare(method, request, session: session)))
+        } catch {
+            return .error(id, error)
+        }
     }
 }

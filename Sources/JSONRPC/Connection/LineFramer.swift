@@ -21,6 +21,16 @@ package struct LineFramer {
     /// Whether a line has begun and not ended.
     package var isWithinLine: Bool { isDiscarding || !partial.isEmpty }
 
+    /// How many bytes of a line that has not ended are kept.
+    package var partialBytes: Int { partial.count }
+
+    /// Drops the line that has begun, to its end.
+    package mutating func dropLine() {
+        guard isWithinLine else { return }
+        partial = []
+        isDiscarding = true
+    }
+
     /// Takes the next bytes and gives the lines that they complete.
     package mutating func append(_ bytes: [UInt8]) -> [Event] {
         feed(bytes)

@@ -37,7 +37,8 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
         let ids: [RequestID]
         let isControl: Bool
         let isBatch: Bool
-        /// Only while it waits.
+        var isParked: Bool
+        /// Until it begins.
         var content: Content?
     }
 
@@ -83,13 +84,12 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
     ///
     /// - Parameters:
     ///   - ids: those of its requests; each is free.
-    ///   - content: kept while the unit waits.
+    ///   - content: kept until ``take(_:)``.
     mutating func admit(_ ids: [RequestID], isControl: Bool, isBatch: Bool, _ content: Content) -> Admission {
         guard hasRoom(isControl: isControl) else { return .refuse }
         let number = nextUnit
         nextUnit += 1
         for id in ids where requests[id] == nil { requests[id] = Request(unit: number) }
-        var unit = Unit(ids: ids, isControl: isControl, isBatch: isBatch)
         let starts = withLane(isControl) { lane in
             if lane.running < lane.window {
                 lane.running += 1
@@ -98,13 +98,15 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
             lane.parked.append(number)
             return false
         }
-        if !starts { unit.content = content }
-        units[number] = unit
+        units[number] = Unit(ids: ids, isControl: isControl, isBatch: isBatch, isParked: !starts, content: content)
         return starts ? .start(number) : .park
     }
 
+    /// The content of a unit that is to begin, once.
+    mutating func take(_ number: Int) -> Content? { units[number]?.content.take() }
+
     /// A unit's reply has gone: gives the one that takes its place. Nothing of the unit is kept; one that is unknown is nothing.
-    mutating func finish(_ number: Int) -> (number: Int, content: Content)? {
+    mutating func finish(_ number: Int) -> Int? {
         guard let unit = forget(number) else { return nil }
         let next: Int? = withLane(unit.isControl) { lane in
             lane.running -= 1
@@ -112,8 +114,8 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
             lane.running += 1
             return lane.parked.removeFirst()
         }
-        guard let next, let content = units[next]?.content.take() else { return nil }
-        return (next, content)
+        if let next { units[next]?.isParked = false }
+        return next
     }
 
     /// Forgets all that wait.
@@ -155,7 +157,7 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
     mutating func cancel(_ id: RequestID) -> Cancellation {
         guard let request = requests[id], let unit = units[request.unit] else { return .unknown }
         if let running = request.running { return .running(running) }
-        if unit.content != nil, !unit.isBatch {
+        if unit.isParked, !unit.isBatch {
             withLane(unit.isControl) { $0.parked.removeAll { $0 == request.unit } }
             _ = forget(request.unit)
             return .dropped(unit.ids[0])
