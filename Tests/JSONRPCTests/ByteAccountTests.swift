@@ -64,7 +64,9 @@ import Testing
             "{\(spaces)}": 2, "{\"a\":\(spaces)1\n\t\r,\"b\"\(spaces):2}": 13, "{\"a\":\"\(spaces)\"}": 2_008,
             "{\"a\\\"\(spaces)\":\(spaces)1}": 2_009, "{\"a\\\\\"\(spaces):\"\(spaces)\"}": 2_010,
         ]
-        for (text, length) in texts { #expect(JSONText.compactLength(Array(text.utf8)[...]) == length, "\(text.prefix(20))") }
+        for (text, length) in texts {
+            #expect(JSONText.compactLength(Array(text.utf8)[...]) == length, "\(text.prefix(20))")
+        }
     }
 }
 
@@ -72,7 +74,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct ConnectionBytesTests {
     private static let mebibyte = 1024 * 1024
 
-    /// `hold` waits for its cancellation, keeping its parameters; `lazy` too, keeping none of them; `fat` and `large` give 100,000
+    /// `hold` waits for its cancellation, with its parameters; `lazy` too, without them; `fat` and `large` give 100,000
     /// bytes; `ping` is control.
     private static let dispatcher = Dispatcher<Int, String>(
         [

@@ -37,6 +37,8 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         var stopping: RPCError?
         /// The reader waits until the peer has taken some of what is on its way.
         var isReaderWaiting = false
+        /// What the peer has been told about lines.
+        var advice = FramingAdvice()
         /// Since when a line has begun and not ended.
         var partialSince: ContinuousClock.Instant?
     }
@@ -143,10 +145,16 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
                     state.partialSince = isWithinLine ? began ?? .now : nil
                 }
             }
+            if framer.isUnfinished { refuseUnfinishedLine() }
         } catch {
             // The peer is gone: nobody wants the answers.
             cancelAll()
         }
+    }
+
+    /// Tells the peer that its line has no end, unless it has been told so much.
+    package func refuseUnfinishedLine() {
+        if state.withLock({ $0.advice.misframed() }) { output.post(Reply.error(nil, .noLineEnd)) }
     }
 
     /// Counts what has come of a line; one for which there is no room is dropped to its end.
@@ -176,20 +184,43 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         case .tooLong:
             output.post(Reply.error(nil, .lineTooLong(limit: limits.line)))
             return Self.lineEffort
+        case .misframed(let framing):
+            if state.withLock({ $0.advice.misframed() }) { output.post(Reply.error(nil, .misframed(framing))) }
+            return Self.lineEffort
         case .line(let line):
-            // A long one is scanned beside the threads that serve everybody, and takes none of their time.
-            let isLong = line.count > Self.turn
-            do {
-                let document =
-                    isLong
-                    ? try await LongLines.shared.scan(line, depth: limits.nesting)
-                    : try JSONDocument(scanning: line, depth: limits.nesting)
-                take(document.root, &group)
-            } catch {
-                output.post(Reply.error(nil, .parse(error)))
-            }
-            return Self.lineEffort + (isLong ? 0 : line.count)
+            return await take(line, &group)
         }
+    }
+
+    /// - Returns: the effort that it took on the threads that serve everybody.
+    private func take(_ line: [UInt8], _ group: inout DiscardingTaskGroup) async -> Int {
+        // A long one is scanned beside those threads, and takes none of their time.
+        let isLong = line.count > Self.turn
+        let scanned: Result<JSONDocument, JSONFault>
+        do throws(JSONFault) {
+            scanned = .success(
+                isLong
+                    ? try await LongLines.shared.scan(line, depth: limits.nesting)
+                    : try JSONDocument(scanning: line, depth: limits.nesting))
+        } catch {
+            scanned = .failure(error)
+        }
+        let isRequest = state.withLock { $0.advice.isGiven } && isRequest(scanned)
+        switch (state.withLock { $0.advice.line(line, isRequest: isRequest) }, scanned) {
+        case (.ignore, _): break
+        case (.tell, _): output.post(Reply.error(nil, .severalLines(offset: line.count)))
+        case (.serve, .success(let document)): take(document.root, &group)
+        case (.serve, .failure(let fault)): output.post(Reply.error(nil, .parse(fault)))
+        }
+        return Self.lineEffort + (isLong ? 0 : line.count)
+    }
+
+    /// Whether a line is a message with a request in it, whatever that asks for.
+    private func isRequest(_ scanned: Result<JSONDocument, JSONFault>) -> Bool {
+        guard case .success(let document) = scanned else { return false }
+        let message = document.root
+        guard message.kind == .array else { return (try? Request.parse(message)) != nil }
+        return message.elements.prefix(limits.batch).contains { (try? Request.parse($0)) != nil }
     }
 
     private func take(_ message: JSONNode, _ group: inout DiscardingTaskGroup) {
