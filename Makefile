@@ -12,7 +12,7 @@
 # make test-isal  the writer with Intel's ISA-L
 # make check    format, warnings as errors, the arrows between modules
 # make bench    speed and memory beside psql, other writers and pgbench; BENCH_ARGUMENTS='--rounds 5 exports' for a part
-# make bench-protocol  honest callers beside hostile ones, files by descriptor and in parts, leaks, starts beside claims
+# make bench-protocol  honest callers beside hostile ones, files by descriptor and in parts, leaks, memory, starts beside claims
 # make release  optimised programs in .build/release; with ISAL=yes large exports are faster, and libisal2 is needed
 # make install  programs, units, man pages, completions and examples, below DESTDIR and PREFIX
 # make deb      a package in dist/, with Swift's runtime in its programs

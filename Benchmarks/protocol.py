@@ -3,7 +3,7 @@
 
 Called through Scripts/postgres.sh, which starts a private PostgreSQL.
 
-usage: Scripts/postgres.sh Benchmarks/protocol.py [crowd | files [ADMINISTRATORS] | soak]…
+usage: Scripts/postgres.sh Benchmarks/protocol.py [crowd | files [ADMINISTRATORS] | soak | memory [SHAPE]…]…
 
 crowd  32 honest callers ask for a job 20 times a second each; first alone, then beside 32 that read slowly, 32 that never
        finish a line and 32 that send as fast as they can. Printed are the latencies' medians and 99th percentiles, side by
@@ -11,6 +11,8 @@ crowd  32 honest callers ask for a job 20 times a second each; first alone, then
 files  the workbook of a million administrators is fetched by the command-line program through a descriptor and in parts, in
        turn: seconds, and processor time of client and service.
 soak   100,000 requests and 10,000 connections: the daemon's descriptors and resident memory before and after.
+memory 31 connections of a user that each try to have the service hold as much as can be, in one way after the other, and, for root,
+       five users at a time: the daemon's resident memory before and at the most, beside that of the programs in BEFORE_DIR.
 """
 import contextlib
 import json
@@ -26,6 +28,7 @@ import sys
 import time
 
 from benchmarks import environment, exports
+from benchmarks.memory import memory
 
 ACTOR = {"tenant": "acme", "administrator": "owner@acme.example"}
 PAGE = os.sysconf("SC_CLK_TCK")
@@ -281,11 +284,14 @@ def soak(requests=100_000, connections=10_000):
 
 
 def main(*names):
-    names = list(names) or ["crowd", "files", "soak"]
+    names = list(names) or ["crowd", "files", "soak", "memory"]
     while names:
         name = names.pop(0)
         if name == "files" and names and names[0].isdigit():
             files(int(names.pop(0)))
+        elif name == "memory":
+            memory(names=names)
+            names = []
         else:
             {"crowd": crowd, "files": files, "soak": soak}[name]()
 
