@@ -170,12 +170,25 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
 
     private func waitForRoom() async {
         guard output.isOverBudget else { return }
-        state.withLock { $0.isReaderWaiting = true }
+        noteWaiting(true)
         await output.waitForRoom()
+        noteWaiting(false)
+    }
+
+    /// While the reader waits for somebody else, the peer is not to blame for a line that does not end.
+    private func noteWaiting(_ isReaderWaiting: Bool) {
         state.withLock { state in
-            state.isReaderWaiting = false
-            if state.partialSince != nil { state.partialSince = .now }
+            state.isReaderWaiting = isReaderWaiting
+            if !isReaderWaiting, state.partialSince != nil { state.partialSince = .now }
         }
+    }
+
+    /// A long line is scanned beside the threads that serve everybody, and takes none of their time.
+    private func scan(_ line: [UInt8]) async throws(JSONFault) -> JSONDocument {
+        guard line.count > Self.turn else { return try JSONDocument(scanning: line, depth: limits.nesting) }
+        noteWaiting(true)
+        defer { noteWaiting(false) }
+        return try await LongLines.shared.scan(line, depth: limits.nesting)
     }
 
     /// - Returns: the effort that it took, about in bytes.
@@ -194,14 +207,9 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
 
     /// - Returns: the effort that it took on the threads that serve everybody.
     private func take(_ line: [UInt8], _ group: inout DiscardingTaskGroup) async -> Int {
-        // A long one is scanned beside those threads, and takes none of their time.
-        let isLong = line.count > Self.turn
         let scanned: Result<JSONDocument, JSONFault>
         do throws(JSONFault) {
-            scanned = .success(
-                isLong
-                    ? try await LongLines.shared.scan(line, depth: limits.nesting)
-                    : try JSONDocument(scanning: line, depth: limits.nesting))
+            scanned = .success(try await scan(line))
         } catch {
             scanned = .failure(error)
         }
@@ -212,7 +220,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         case (.serve, .success(let document)): take(document.root, &group)
         case (.serve, .failure(let fault)): output.post(Reply.error(nil, .parse(fault)))
         }
-        return Self.lineEffort + (isLong ? 0 : line.count)
+        return Self.lineEffort + (line.count > Self.turn ? 0 : line.count)
     }
 
     /// Whether a line is a message with a request in it, whatever that asks for.

@@ -1,3 +1,5 @@
+private import Glibc
+
 /// Cuts a stream of bytes into lines, of which no more than one is kept.
 ///
 /// A pure value. `\n` ends a line, a `\r` before it is dropped, and lines of spaces are skipped. A line over the limit is
@@ -55,7 +57,7 @@ package struct LineFramer {
     /// The next line that is complete, or why there is none.
     package mutating func next() -> Event? {
         while !rest.isEmpty {
-            let end = rest.firstIndex(of: UInt8(ascii: "\n"))
+            let end = Self.lineEnd(in: rest)
             let part = rest[..<(end ?? rest.endIndex)]
             if !isDiscarding, let fault = take(part) {
                 // Freed, not kept: one long line must not cost its size for ever.
@@ -74,6 +76,16 @@ package struct LineFramer {
         }
         rest = []
         return nil
+    }
+
+    /// The next line feed. Each byte of each caller goes through here.
+    private static func lineEnd(in bytes: ArraySlice<UInt8>) -> Int? {
+        bytes.withUnsafeBytes { buffer in
+            guard let base = buffer.baseAddress, let end = memchr(base, CInt(UInt8(ascii: "\n")), buffer.count) else {
+                return nil
+            }
+            return bytes.startIndex + (UnsafeRawPointer(end) - base)
+        }
     }
 
     /// Adds to the line, up to the limit. However the bytes are cut, what comes first in them is told of.

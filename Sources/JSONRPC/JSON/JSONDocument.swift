@@ -87,71 +87,24 @@ package struct JSONNode: Sendable {
         kind == .array ? children : Children(document: document, index: 0, end: 0)
     }
 
-    /// The scalars of a string, unescaped; none of another value.
-    package var scalars: some Sequence<Unicode.Scalar> {
-        JSONStringScalars(kind == .string ? bytes.dropFirst().dropLast() : [])
-    }
-
     /// The beginning of a string: so many scalars, unescaped. nil for another value.
     package func text(upTo count: Int) -> String? {
-        guard kind == .string else { return nil }
-        var text = String.UnicodeScalarView()
-        text.append(contentsOf: scalars.prefix(count))
-        return String(text)
+        kind == .string ? String(decoding: JSONScanner.unescaped(inside.span, upTo: count), as: UTF8.self) : nil
     }
 
     /// Whether it is a string of exactly these scalars: `String` would also take for equal what only looks equal.
     package func isString(_ text: String) -> Bool {
         guard kind == .string else { return false }
-        guard token.isEscaped else { return bytes.dropFirst().dropLast().elementsEqual(text.utf8) }
-        return scalars.elementsEqual(text.unicodeScalars)
+        guard token.isEscaped else { return inside.elementsEqual(text.utf8) }
+        return JSONScanner.unescaped(inside.span, upTo: text.unicodeScalars.count + 1).elementsEqual(text.utf8)
     }
+
+    /// A string without its quotes, as it was sent.
+    private var inside: ArraySlice<UInt8> { document.bytes[(token.start + 1)..<(token.end - 1)] }
 
     /// The value of a number that is an integer up to ±(2^53 − 1), however it is written: 5, 5.0 and 5e0 are one. nil for any
     /// other value.
     package var integer: Int? {
-        kind == .number ? JSONNumber(bytes).integer : nil
-    }
-}
-
-/// Goes through the inside of a string that the scanner has passed.
-struct JSONStringScalars: Sequence, IteratorProtocol {
-    private var rest: ArraySlice<UInt8>
-
-    /// - Parameter inside: without the quotes.
-    init(_ inside: ArraySlice<UInt8>) {
-        rest = inside
-    }
-
-    mutating func next() -> Unicode.Scalar? {
-        guard let byte = rest.popFirst() else { return nil }
-        if byte == UInt8(ascii: "\\") { return escape() }
-        let length = byte < 0x80 ? 0 : byte < 0xE0 ? 1 : byte < 0xF0 ? 2 : 3
-        var value = length == 0 ? UInt32(byte) : UInt32(byte) & (0x3F >> UInt32(length))
-        for _ in 0..<length { value = value << 6 | UInt32(rest.popFirst() ?? 0) & 0x3F }
-        return Unicode.Scalar(value)
-    }
-
-    private mutating func escape() -> Unicode.Scalar? {
-        switch rest.popFirst() {
-        case UInt8(ascii: "b"): return "\u{8}"
-        case UInt8(ascii: "f"): return "\u{C}"
-        case UInt8(ascii: "n"): return "\n"
-        case UInt8(ascii: "r"): return "\r"
-        case UInt8(ascii: "t"): return "\t"
-        case UInt8(ascii: "u"):
-            let first = hexadecimal()
-            if let scalar = Unicode.Scalar(first) { return scalar }
-            rest = rest.dropFirst(2)
-            return Unicode.Scalar(0x10000 + (first & 0x3FF) << 10 + hexadecimal() & 0x3FF)
-        case let byte?: return Unicode.Scalar(byte)
-        case nil: return nil
-        }
-    }
-
-    private mutating func hexadecimal() -> UInt32 {
-        var value: UInt32 = 0
-        for _ in 0..<4 { value = value << 4 | UInt32(JSONScanner.digit(rest.popFirst() ?? 0) ?? 0) }
-        return value
+        kind == .number ? JSONNumber(bytes.span).integer : nil
     }
 }

@@ -8,44 +8,58 @@ struct JSONNumber {
         59622842914819860834936475292719074168444365510704342711559699508093042880177904174497792
         """.utf8)
     private static let largestInteger: UInt64 = 9_007_199_254_740_991
+    /// Of the largest integer.
+    private static let mostDigits = 16
     /// More than any exponent that matters, and so little that no sum with the length of a text overflows.
     private static let mostExponent = 1_000_000_000
 
-    private let mantissa: ArraySlice<UInt8>
-    private let isNegative: Bool
-    /// Places of the digits that are not 0, counted from the first digit of all; nil where there is none.
+    private var isNegative = false
+    /// Places of the first and the last digit that is not 0, counted from the first digit of all; nil where there is none.
     private var places: (first: Int, last: Int)?
+    /// Digits before the exponent.
+    private var count = 0
     /// Digits before the point.
     private var whole = 0
     private var exponent = 0
+    /// Of the first digits from the first that is not 0.
+    private var leading: UInt64 = 0
+    /// Whether the digits from the first that is not 0 are below those of ``tooLarge`` or above; nil while they are the same.
+    private var isBelow: Bool?
 
-    init(_ text: ArraySlice<UInt8>) {
-        isNegative = text.first == UInt8(ascii: "-")
-        let end = text.firstIndex { $0 | 0x20 == UInt8(ascii: "e") } ?? text.endIndex
-        mantissa = text[..<end].dropFirst(isNegative ? 1 : 0)
-        var count = 0
+    init(_ text: Span<UInt8>) {
+        var here = 0
+        if text[0] == UInt8(ascii: "-") {
+            isNegative = true
+            here = 1
+        }
         var point: Int?
-        for byte in mantissa {
-            if byte == UInt8(ascii: ".") {
-                point = count
-                continue
-            }
-            if byte != UInt8(ascii: "0") { places = (places?.first ?? count, count) }
-            count += 1
+        while here < text.count, text[here] | 0x20 != UInt8(ascii: "e") {
+            let byte = text[here]
+            here += 1
+            if byte == UInt8(ascii: ".") { point = count } else { add(byte) }
         }
         whole = point ?? count
-        var digits = text[end...].dropFirst()
-        let isBelow = digits.first == UInt8(ascii: "-")
-        if let sign = digits.first, sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { digits = digits.dropFirst() }
-        for digit in digits {
-            exponent = min(Self.mostExponent, exponent * 10 + Int(digit & 0x0F))
-        }
-        if isBelow { exponent = -exponent }
+        if here < text.count { exponent = Self.exponent(text, here + 1) }
     }
 
-    /// The digits from the first that is not 0.
-    private var significant: some Sequence<UInt8> {
-        mantissa.lazy.filter { $0 != UInt8(ascii: ".") }.dropFirst(places?.first ?? 0)
+    private mutating func add(_ digit: UInt8) {
+        if digit != UInt8(ascii: "0") { places = (places?.first ?? count, count) }
+        if let first = places?.first {
+            let place = count - first
+            if place < Self.mostDigits { leading = leading * 10 + UInt64(digit & 0x0F) }
+            if isBelow == nil, place < Self.tooLarge.count, digit != Self.tooLarge[place] {
+                isBelow = digit < Self.tooLarge[place]
+            }
+        }
+        count += 1
+    }
+
+    private static func exponent(_ text: Span<UInt8>, _ start: Int) -> Int {
+        var value = 0
+        for here in start..<text.count where text[here] & 0xF0 == 0x30 {
+            value = min(mostExponent, value * 10 + Int(text[here] & 0x0F))
+        }
+        return text[start] == UInt8(ascii: "-") ? -value : value
     }
 
     /// Its value where that is an integer up to ±(2^53 − 1).
@@ -54,9 +68,9 @@ struct JSONNumber {
         // Zeros that follow the last other digit; where there are fewer than none, it has a fraction.
         let zeros = whole - 1 - places.last + exponent
         let digits = places.last - places.first + 1
-        guard zeros >= 0, digits + zeros <= 16 else { return nil }
-        var value: UInt64 = 0
-        for digit in significant.prefix(digits) { value = value * 10 + UInt64(digit & 0x0F) }
+        guard zeros >= 0, digits + zeros <= Self.mostDigits else { return nil }
+        var value = leading
+        for _ in digits..<max(digits, min(Self.mostDigits, count - places.first)) { value /= 10 }
         for _ in 0..<zeros { value *= 10 }
         guard value <= Self.largestInteger else { return nil }
         return isNegative ? -Int(value) : Int(value)
@@ -67,11 +81,7 @@ struct JSONNumber {
         guard let places else { return true }
         let magnitude = whole - 1 - places.first + exponent
         guard magnitude == Self.tooLarge.count - 1 else { return magnitude < Self.tooLarge.count - 1 }
-        var digits = significant.makeIterator()
-        for bound in Self.tooLarge {
-            let digit = digits.next() ?? UInt8(ascii: "0")
-            if digit != bound { return digit < bound }
-        }
-        return false
+        // What has fewer digits than the bound, and the same, is below it: the bound's last is no 0.
+        return isBelow ?? (count - places.first < Self.tooLarge.count)
     }
 }

@@ -183,23 +183,80 @@ package struct JSONScanner {
     private static func hash(_ text: Span<UInt8>, _ inside: Range<Int>, _ isEscaped: Bool) -> Int {
         var hasher = Hasher()
         if isEscaped {
-            unescaped(text, inside).withUnsafeBytes { hasher.combine(bytes: $0) }
+            unescaped(text.extracting(inside)).withUnsafeBytes { hasher.combine(bytes: $0) }
         } else {
             text.extracting(inside).withUnsafeBytes { hasher.combine(bytes: $0) }
         }
         return hasher.finalize()
     }
 
-    /// UTF-8: `String` would take names for equal that other programs tell apart.
-    private static func unescaped(_ text: Span<UInt8>, _ inside: Range<Int>) -> [UInt8] {
-        let bytes = text.extracting(inside).withUnsafeBufferPointer { ArraySlice($0) }
+    /// The beginning of a string that has been scanned, in UTF-8.
+    ///
+    /// - Parameters:
+    ///   - inside: without the quotes.
+    ///   - count: scalars, at most; no more is read.
+    static func unescaped(_ inside: Span<UInt8>, upTo count: Int = .max) -> [UInt8] {
         var result: [UInt8] = []
-        for scalar in JSONStringScalars(bytes) { result.append(contentsOf: String(scalar).utf8) }
+        result.reserveCapacity(count < inside.count ? min(inside.count, 4 * count) : inside.count)
+        var left = count
+        var here = 0
+        while here < inside.count {
+            let byte = inside[here]
+            // Each scalar is counted at its first byte.
+            if byte & 0xC0 != 0x80 {
+                guard left > 0 else { break }
+                left -= 1
+            }
+            if byte == UInt8(ascii: "\\") {
+                append(escaped(inside, &here), to: &result)
+            } else {
+                result.append(byte)
+                here += 1
+            }
+        }
         return result
     }
 
+    /// The value of an escape that has been scanned, which is gone past.
+    private static func escaped(_ text: Span<UInt8>, _ here: inout Int) -> UInt32 {
+        let byte = text[here + 1]
+        guard byte == UInt8(ascii: "u") else {
+            here += 2
+            switch byte {
+            case UInt8(ascii: "b"): return 0x08
+            case UInt8(ascii: "f"): return 0x0C
+            case UInt8(ascii: "n"): return 0x0A
+            case UInt8(ascii: "r"): return 0x0D
+            case UInt8(ascii: "t"): return 0x09
+            default: return UInt32(byte)
+            }
+        }
+        let first = hexadecimal(text, here + 2) ?? 0
+        here += 6
+        guard first & 0xF800 == 0xD800 else { return first }
+        defer { here += 6 }
+        return 0x10000 + (first & 0x3FF) << 10 + (hexadecimal(text, here + 2) ?? 0) & 0x3FF
+    }
+
+    private static func append(_ scalar: UInt32, to utf8: inout [UInt8]) {
+        if scalar < 0x80 { return utf8.append(UInt8(truncatingIfNeeded: scalar)) }
+        var lead: UInt32 = 0xC0
+        if scalar >= 0x10000 {
+            lead = 0xF0
+        } else if scalar >= 0x800 {
+            lead = 0xE0
+        }
+        var shift: UInt32 = lead == 0xF0 ? 18 : lead == 0xE0 ? 12 : 6
+        utf8.append(UInt8(truncatingIfNeeded: lead | scalar >> shift))
+        while shift > 0 {
+            shift -= 6
+            utf8.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> shift & 0x3F))
+        }
+    }
+
+    /// UTF-8: `String` would take names for equal that other programs tell apart.
     private static func areEqual(_ text: Span<UInt8>, _ first: Range<Int>, _ second: Range<Int>) -> Bool {
-        unescaped(text, first) == unescaped(text, second)
+        unescaped(text.extracting(first)) == unescaped(text.extracting(second))
     }
 
     // MARK: Strings
@@ -282,17 +339,25 @@ package struct JSONScanner {
 
     /// `\uXXXX`
     private mutating func hexadecimal(_ text: Span<UInt8>) throws(JSONFault) -> UInt32 {
-        guard at + 6 <= text.count else { throw fault("an escape has not four digits") }
-        var value: UInt32 = 0
-        for index in (at + 2)..<(at + 6) {
-            guard let digit = Self.digit(text[index]) else { throw fault("an escape has not four digits") }
-            value = value << 4 | UInt32(digit)
-        }
+        guard let value = Self.hexadecimal(text, at + 2) else { throw fault("an escape has not four digits") }
         at += 6
         return value
     }
 
-    static func digit(_ byte: UInt8) -> UInt8? {
+    /// Four digits.
+    private static func hexadecimal(_ text: Span<UInt8>, _ start: Int) -> UInt32? {
+        guard start + 4 <= text.count else { return nil }
+        var value: UInt32 = 0
+        var here = start
+        while here < start + 4 {
+            guard let digit = digit(text[here]) else { return nil }
+            value = value << 4 | UInt32(digit)
+            here += 1
+        }
+        return value
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
         case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
@@ -329,7 +394,7 @@ package struct JSONScanner {
         }
         // Most are within bounds by their length alone.
         guard whole > (isWhole ? 15 : 200) || exponent > 2 else { return }
-        let number = JSONNumber(text.extracting(start..<at).withUnsafeBufferPointer { ArraySlice($0) })
+        let number = JSONNumber(text.extracting(start..<at))
         if isWhole, number.integer == nil {
             at = start
             throw fault("an integer is beyond 2^53 - 1; send it as a string")

@@ -20,7 +20,7 @@ package struct RequestID: Hashable, Sendable {
         switch node.kind {
         case .string:
             guard json.count <= Self.longest + 2 else { return nil }
-            value = .string(node.scalars.flatMap { Array(String($0).utf8) })
+            value = .string(Array((node.text(upTo: Self.longest) ?? "").utf8))
         case .number:
             // Not 1.0 or 1e2: two ways to write one number would be two ids to most programs.
             guard json.count <= Self.longest, let integer = Int(String(decoding: json, as: UTF8.self)) else { return nil }
