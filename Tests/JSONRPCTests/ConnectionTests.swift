@@ -26,7 +26,7 @@ import Testing
                 .init(name: "file") { _, _, _ in Outcome(Array("{}".utf8), attachments: ["file"]) },
                 .init(name: "watch") { _, _, subscriptions in
                     let subscription = try subscriptions.open()
-                    return Outcome(Array("{\"id\":\"\(subscription.id)\"}".utf8)) {
+                    return Outcome(Array("{\"id\":\"\(subscription.id)\"}".utf8)) { _ in
                         for number in 1...3 { subscription.notify("told", Array("{\"n\":\(number)}".utf8)) }
                         subscription.end()
                     }

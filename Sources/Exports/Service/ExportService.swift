@@ -190,6 +190,8 @@ package struct ExportService: Sendable {
         package let bytes: [UInt8]
         /// Of the whole workbook.
         package let size: Int
+        /// Of what was written to the audit trail as downloaded.
+        package internal(set) var delivery: Delivery?
     }
 
     /// Reads a part of the workbook for an actor who may have it now.
@@ -202,9 +204,11 @@ package struct ExportService: Sendable {
     ) async throws -> Part {
         let found = try await permitted(caller, id, isAudited: isFirst)
         // A file of another installation, or none because nothing is mounted, is not given out as this one's.
-        return try await Self.reading(found) {
+        var part = try await Self.reading(found) {
             try await disk.read(found.name, offset: offset, length: length, facts: found.facts)
         }
+        part.delivery = found.delivery
+        return part
     }
 
     /// What ``open(_:job:as:)`` gives.

@@ -68,27 +68,25 @@ extension Connection {
     private func perform(_ work: Work<Session, Attachment>, of unit: Int) async {
         // Nobody would have the answer.
         guard !output.hasFailed else { return }
+        var answer: Answer?
         switch work.content {
-        case .single(let call):
-            var answer = await answer(call, of: unit)
-            // From here on it is among the bytes that wait for the peer.
-            work.held.set(work.bytes)
-            await output.send(answer.takeLine(), answer.attachments)
-            answer.afterwards?()
-        case .batch(let elements):
-            let line = await answer(elements, of: unit, work)
-            work.held.set(work.bytes)
-            if let line { await output.send(line) }
+        case .single(let call): answer = await self.answer(call, of: unit)
+        case .batch(let elements): answer = await self.answer(elements, of: unit, work)
         }
+        // From here on it is among the bytes that wait for the peer.
+        work.held.set(work.bytes)
+        guard let line = answer?.takeLine() else { return }
+        await output.send(line, answer?.attachments ?? [])
+        answer?.afterwards?(!output.hasFailed)
     }
 
     /// What a call has come to, ready to be sent.
     struct Answer: Sendable {
         private(set) var line: [UInt8]
         let attachments: [Attachment]
-        let afterwards: (@Sendable () -> Void)?
+        let afterwards: (@Sendable (_ isSent: Bool) -> Void)?
 
-        init(_ line: [UInt8], _ attachments: [Attachment] = [], afterwards: (@Sendable () -> Void)? = nil) {
+        init(_ line: [UInt8], _ attachments: [Attachment] = [], afterwards: (@Sendable (_ isSent: Bool) -> Void)? = nil) {
             self.line = line
             self.attachments = attachments
             self.afterwards = afterwards

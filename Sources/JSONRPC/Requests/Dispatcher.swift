@@ -149,10 +149,10 @@ package struct Outcome<Attachment: Sendable>: Sendable {
     /// The result, a JSON object.
     package let json: [UInt8]
     package let attachments: [Attachment]
-    /// Done when the reply is on its way, or nobody is there any more to take it.
-    package let afterwards: (@Sendable () -> Void)?
+    /// Done when the reply is on its way, or nobody is there any more to take it: then it is not sent.
+    package let afterwards: (@Sendable (_ isSent: Bool) -> Void)?
 
-    package init(_ json: [UInt8], attachments: [Attachment] = [], afterwards: (@Sendable () -> Void)? = nil) {
+    package init(_ json: [UInt8], attachments: [Attachment] = [], afterwards: (@Sendable (_ isSent: Bool) -> Void)? = nil) {
         self.json = json
         self.attachments = attachments
         self.afterwards = afterwards
