@@ -34,9 +34,14 @@ package struct Job: Sendable {
     /// Year and month of `createdAt` in UTC.
     package let createdMonth: (year: Int, month: Int)
 
+    /// Whether a job's time is up. From then on it is shown as expired and its file is not given out, whether or not a worker has
+    /// changed the row yet.
+    static let isOverdue = "(j.state = 'succeeded' AND NOT j.hold AND j.expires_at < clock_timestamp())"
+
     /// The select list that ``init(_:)`` reads, for `adminexport.job j LEFT JOIN adminexport.lease l`.
     package static let columns = """
-        j.id, j.tenant_key, j.actor_key, j.tenant_slug, j.actor_email, j.options::text AS options, j.state, j.epoch, j.attempt, j.crashes, j.hold,
+        j.id, j.tenant_key, j.actor_key, j.tenant_slug, j.actor_email, j.options::text AS options,
+        CASE WHEN \(isOverdue) THEN 'expired' ELSE j.state END AS state, j.epoch, j.attempt, j.crashes, j.hold,
         j.revision + coalesce(l.seq, 0) AS revision, j.cancel_requested_at IS NOT NULL AS cancel_requested,
         j.created_at, j.started_at, j.finished_at, j.expires_at, coalesce(l.rows_done, j.rows, 0) AS rows_done,
         coalesce(l.rows_total, j.rows) AS rows_total, j.rows, j.sheets, j.size, encode(j.sha256, 'hex') AS sha256,

@@ -226,7 +226,11 @@ package struct JobStore: Sendable {
         if !states.isEmpty {
             // The program's own words, so that the planner sees which of the partial indexes serves.
             let words = Set(states).map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
-            conditions.append("j.state IN (\(words))")
+            switch (states.contains(.succeeded), states.contains(.expired)) {
+            case (true, false): conditions.append("j.state IN (\(words)) AND NOT \(Job.isOverdue)")
+            case (false, true): conditions.append("(j.state IN (\(words)) OR \(Job.isOverdue))")
+            default: conditions.append("j.state IN (\(words))")
+            }
         }
         let rows = try await connection.query(
             Query(
