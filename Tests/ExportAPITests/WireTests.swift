@@ -16,7 +16,8 @@ import Testing
         #expect(
             Set(object.keys) == [
                 "id", "tenant", "requestedBy", "includeDisabled", "includeReferences", "state", "revision", "progress",
-                "queuePosition", "cancelRequested", "createdAt", "startedAt", "finishedAt", "expiresAt", "fileName", "size",
+                "queuePosition", "cancelRequested", "createdAt", "startedAt", "attemptStartedAt", "finishedAt", "expiresAt",
+                "fileName", "size",
                 "sha256", "rows", "sheets", "warnings", "error",
             ])
         #expect(object["startedAt"] is NSNull)

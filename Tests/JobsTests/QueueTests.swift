@@ -81,6 +81,35 @@ import Testing
         }
     }
 
+    @Test("A job tells when its first attempt was started and when its last, as far as that was written down")
+    func attempts() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let leases = leases()
+            let started = try await start(pool)
+            func times() async throws -> (first: Int64?, last: Int64?) {
+                let job = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
+                return (job.startedAt?.microseconds, job.attemptStartedAt?.microseconds)
+            }
+            #expect(try await times() == (nil, nil))
+            let claimed = try #require(try await claim(pool, leases))
+            let one = try await times()
+            #expect(one.first != nil && one.first == one.last)
+            // As a program has left it that did not know the column: there was one attempt only.
+            try await database.execute("UPDATE adminexport.job SET attempt_started_at = NULL")
+            #expect(try await times() == one)
+            let end = LeaseStore.End.retried(
+                JobFailure(kind: "k", message: "m"), delay: .zero, giveUpAfter: .seconds(3_600))
+            #expect(try await worker(pool) { try await leases.end(claimed, end, on: $0) } == .queued)
+            #expect(try await times() == one)
+            _ = try #require(try await claim(pool, leases))
+            let two = try await times()
+            #expect(two.first == one.first && two.last ?? 0 > one.last ?? 0)
+            try await database.execute("UPDATE adminexport.job SET attempt_started_at = NULL")
+            #expect(try await times() == (one.first, nil))
+        }
+    }
+
     @Test("Many workers take each job once, and never more of a tenant than it may run")
     func claims() async throws {
         try await TestDatabase.with { database in

@@ -70,6 +70,8 @@ enum Output {
         if let name = job.fileName { lines.append(("File", name)) }
         if let size = job.size { lines.append(("Size", "\(ProgressBar.grouped(size)) bytes")) }
         if let sha256 = job.sha256 { lines.append(("SHA-256", sha256)) }
+        if let started = job.startedAt { lines.append(("Started", started)) }
+        if let attempt = job.attemptStartedAt, attempt != job.startedAt { lines.append(("Last attempt", attempt)) }
         if let finished = job.finishedAt { lines.append(("Finished", finished)) }
         if let expires = job.expiresAt { lines.append((job.state == .expired ? "Expired" : "Kept until", expires)) }
         for warning in job.warnings { lines.append(("Warning", describe(warning))) }

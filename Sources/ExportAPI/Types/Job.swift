@@ -55,7 +55,10 @@ public struct Job: Codable, Hashable, Sendable {
     public let queuePosition: Int?
     public let cancelRequested: Bool
     public let createdAt: String
+    /// Of the first attempt.
     public let startedAt: String?
+    /// Of the attempt that runs, or ran last.
+    public let attemptStartedAt: String?
     public let finishedAt: String?
     public let expiresAt: String?
     /// `administrators-<tenant>-<yyyy-mm-dd>.xlsx`, the day being the data's in the tenant's time zone.
@@ -72,8 +75,8 @@ public struct Job: Codable, Hashable, Sendable {
     public init(
         id: String, tenant: String, requestedBy: String, includeDisabled: Bool, includeReferences: Bool, state: State,
         revision: Int, progress: Progress, queuePosition: Int?, cancelRequested: Bool, createdAt: String,
-        startedAt: String?, finishedAt: String?, expiresAt: String?, fileName: String?, size: Int?, sha256: String?,
-        rows: Int?, sheets: Int?, warnings: [Warning], error: Failure?
+        startedAt: String?, attemptStartedAt: String? = nil, finishedAt: String?, expiresAt: String?, fileName: String?,
+        size: Int?, sha256: String?, rows: Int?, sheets: Int?, warnings: [Warning], error: Failure?
     ) {
         self.id = id
         self.tenant = tenant
@@ -87,6 +90,7 @@ public struct Job: Codable, Hashable, Sendable {
         self.cancelRequested = cancelRequested
         self.createdAt = createdAt
         self.startedAt = startedAt
+        self.attemptStartedAt = attemptStartedAt
         self.finishedAt = finishedAt
         self.expiresAt = expiresAt
         self.fileName = fileName
@@ -113,6 +117,7 @@ public struct Job: Codable, Hashable, Sendable {
         try container.encode(cancelRequested, forKey: .cancelRequested)
         try container.encode(createdAt, forKey: .createdAt)
         try container.encode(startedAt, forKey: .startedAt)
+        try container.encode(attemptStartedAt, forKey: .attemptStartedAt)
         try container.encode(finishedAt, forKey: .finishedAt)
         try container.encode(expiresAt, forKey: .expiresAt)
         try container.encode(fileName, forKey: .fileName)
@@ -156,9 +161,14 @@ extension Job {
         .init("queuePosition", .optional(.count), "1 for the tenant's next job; null unless it is queued."),
         .init("cancelRequested", .boolean, "Whether somebody wants it to end."),
         .init("createdAt", .time, "When it was asked for."),
-        .init("startedAt", .optional(.time), "When its last attempt began."),
+        .init("startedAt", .optional(.time), "When its first attempt began."),
+        .init(
+            "attemptStartedAt", .optional(.time),
+            "When the attempt began that runs, or ran last; null also where an older version did not write it down."),
         .init("finishedAt", .optional(.time), "When it became final."),
-        .init("expiresAt", .optional(.time), "Until when the file is kept."),
+        .init(
+            "expiresAt", .optional(.time), "Until when the file is kept, unless it is held; from then on the job is expired."
+        ),
         .init(
             "fileName", .optional(.text(upTo: 255)),
             "administrators-<tenant>-<yyyy-mm-dd>.xlsx, the day being the data's in the tenant's time zone."),
