@@ -50,6 +50,14 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         return text
     }
 
+    /// Whether the server refused the statement for what its relations, columns, types or privileges are: a fault of the schema that it
+    /// reads, not of the values. Classes 42 syntax error or access rule violation and 3F invalid schema name; 0A000 and 55000, which a
+    /// view gives that cannot be read as it is.
+    package var isRefusal: Bool {
+        guard code == .statement, let sqlState else { return false }
+        return sqlState.hasPrefix("42") || sqlState.hasPrefix("3F") || ["0A000", "55000"].contains(sqlState)
+    }
+
     package var debugDescription: String {
         [description, serverMessage, hint.map { "hint: \($0)" }].compactMap(\.self).joined(separator: "; ")
     }
@@ -74,6 +82,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
 
 /// The SQLSTATEs that the code asks for by name.
 package enum SQLState {
+    package static let invalidTextRepresentation = "22P02"
     package static let invalidParameterValue = "22023"
     package static let uniqueViolation = "23505"
     package static let duplicateObject = "42710"

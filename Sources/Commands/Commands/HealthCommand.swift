@@ -21,6 +21,7 @@ struct HealthCommand: AsyncParsableCommand {
                     Status:   \(health.status.rawValue)
                     Database: \(health.database)
                     Storage:  \(health.storage)
+                    Directory: \(health.directory ?? "unknown")
                     Queued:   \(number(health.queued))\(health.paused == true ? ", and the queue is paused" : "")
                     Running:  \(number(health.running))
                     Workers:  \(number(health.workers))

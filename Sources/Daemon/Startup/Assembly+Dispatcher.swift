@@ -1,3 +1,4 @@
+internal import Directory
 internal import ExportAPI
 internal import Exports
 internal import JSONRPC
@@ -10,7 +11,7 @@ extension Assembly {
         _ exports: ExportService, _ metrics: ServerMetrics, _ transfers: Transfers, _ trail: AuditWriter,
         _ pool: PostgresPool
     ) -> ServiceDispatcher {
-        let translation = ErrorTranslation(logger: logger)
+        let translation = ErrorTranslation(logger: logger) { [contract] in contract.lookAgain() }
         let observer = RequestObserver(metrics: metrics, logger: logger)
         let reporting = ServiceMetricsHandler(exports: exports) { queue, disk in
             MetricsReport(
@@ -26,7 +27,7 @@ extension Assembly {
                 ExportReadHandler(exports: exports, metrics: metrics).method,
                 ExportStartHandler(exports: exports).method, ExportUnwatchHandler().method,
                 ExportWaitHandler(exports: exports).method, ExportWatchHandler(exports: exports).method,
-                RPCDiscoverHandler().method, ServiceHealthHandler(exports: exports).method,
+                RPCDiscoverHandler().method, ServiceHealthHandler(exports: exports, contract: contract).method,
                 ServiceDrainHandler(exports: exports).method, ServiceHoldHandler(exports: exports).method,
                 ServiceInfoHandler(settings: settings).method, reporting.method,
                 ServicePauseHandler(exports: exports).method, ServiceResumeHandler(exports: exports).method,

@@ -30,7 +30,7 @@ struct Assembly {
     private let level: LogLevel
     let settings: LiveSettings
     private let disk: ArchiveDisk
-    private let contract = DirectoryContract()
+    let contract = DirectoryContract()
 
     init(_ loaded: CommonOptions.Loaded) {
         (configuration, logger, level) = loaded
@@ -103,9 +103,10 @@ struct Assembly {
             policy: policy,
             settings: settings, metrics: metrics, logger: logger)
         let crew = workers > 0 ? crew(pools.queue, pools.directory, slots: workers, watch: watch) : nil
-        let status = ServiceStatus("Serving") {
+        let status = ServiceStatus("Serving") { [contract] in
             [ServiceStatus.count(metrics.figures.connections, "caller"), ServiceStatus.count(transfers.count, "download")]
                 + (crew.map { Self.figures(of: $0.worker) } ?? []) + Self.figures(of: pools.api)
+                + Self.figures(of: contract)
         }
         manager.ready(status: status.text)
         logger.notice("Serving", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
@@ -120,9 +121,10 @@ struct Assembly {
         services.append(
             ConfigurationReload(
                 manager: manager, status: status, load: reload, started: configuration,
-                apply: { [settings, level] configuration in
+                apply: { [settings, level, contract] configuration in
                     let policy = try CallerPolicy(configuration.callers)
                     settings.apply(configuration)
+                    contract.lookAgain()
                     level.level = configuration.logLevel
                     server.apply(policy)
                 }, logger: logger))
@@ -142,14 +144,17 @@ struct Assembly {
             jobs: pools.queue, directory: pools.directory, contract: contract, roles: [DatabaseRole.worker], logger: logger)
         _ = try await gate.tryOnce()
         let crew = crew(pools.queue, pools.directory, slots: workers, watch: nil)
-        let status = ServiceStatus("Working") { Self.figures(of: crew.worker) + Self.figures(of: pools.queue) }
+        let status = ServiceStatus("Working") { [contract] in
+            Self.figures(of: crew.worker) + Self.figures(of: pools.queue) + Self.figures(of: contract)
+        }
         manager.ready(status: status.text)
         logger.notice("Working", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
         let report = ManagerReport(manager: manager, status: status, loop: nil, sincePulse: { crew.worker.pulse.age })
         let reload = ConfigurationReload(
             manager: manager, status: status, load: reload, started: configuration,
-            apply: { [settings, level] configuration in
+            apply: { [settings, level, contract] configuration in
                 settings.apply(configuration)
+                contract.lookAgain()
                 level.level = configuration.logLevel
             }, logger: logger)
         try await run([report, gate] + crew.services + [reload, StopNotice(manager: manager, status: status)])
@@ -174,10 +179,21 @@ struct Assembly {
         pool.figures.isAnswering ? [] : ["the database cannot be reached"]
     }
 
+    private static func figures(of contract: DirectoryContract) -> [String] {
+        switch contract.standing {
+        case .seen(let faults) where faults.isEmpty: []
+        case .seen(let faults):
+            ["the directory has \(ServiceStatus.count(faults.count, "fault")): adminexportd check-config"]
+        case .unreachable: contract.hasBeenReached ? ["the directory cannot be reached"] : []
+        }
+    }
+
     /// What `check-config` has found: the commands that this login can run, and why not the other.
     struct Ability {
         var commands: [String] = []
         var faults: [String] = []
+        /// What cannot be proven of the directory.
+        var notes: [String] = []
     }
 
     /// The checks of `check-config`; throws what is wrong. An installation keeps the logins of the two commands apart, so one is
@@ -191,9 +207,16 @@ struct Assembly {
                 jobs: pools.api, directory: pools.directory, contract: contract, roles: [role], logger: logger)
         }
         var ability = Ability()
+        var directory = DirectoryInspection()
+        var gateOfRows: DatabaseGate?
+        var schema: [ContractFault] = []
         for (role, command) in [(DatabaseRole.api, "serve"), (DatabaseRole.worker, "work")] {
             do {
-                try await gate(role).check()
+                let look = try await gate(role).check()
+                directory.add(look.inspection)
+                schema += look.schema
+                // Whoever makes exports reads more; one of the two reads it all.
+                gateOfRows = gate(role)
                 if role == DatabaseRole.worker {
                     try FileSystem.checkArchives(configuration.archives, writing: true)
                 }
@@ -213,6 +236,11 @@ struct Assembly {
                     + "which making exports takes: run adminexportd migrate with --api-login or --worker-login, or grant it one"
             )
         }
+        let rows = try await gateOfRows?.wrongRows() ?? WrongRows.Found()
+        let faults = (schema + directory.faults + rows.faults).map(\.description)
+        guard faults.isEmpty else { throw ConfigurationFault(faults.joined(separator: "\n")) }
+        ability.notes =
+            directory.notes + rows.unread.map { "\($0) has too many rows to be looked at for doubled keys in time" }
         return ability
     }
 

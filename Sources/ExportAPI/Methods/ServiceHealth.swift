@@ -8,14 +8,14 @@ public enum ServiceHealth: Method {
         public enum Status: String, Codable, Sendable {
             /// Everything works.
             case ok
-            /// Exports are taken but not made, or files are not given out.
+            /// Exports are not taken or not made, or files are not given out.
             case degraded
             /// The database does not answer.
             case unavailable
         }
 
         public let status: Status
-        /// `ok` or `unavailable`.
+        /// `ok`, `unavailable`, or what the service's roles lack in it.
         public let database: String
         public let queued: Int?
         public let running: Int?
@@ -34,11 +34,18 @@ public enum ServiceHealth: Method {
         public let freeBytes: Int?
         /// `ok`, or what is wrong with the directory of archives.
         public let storage: String
+        /// `ok`, or what is wrong first with the directory of administrators; nil from a service that does not look.
+        public let directory: String?
+        /// All that is wrong with it.
+        public let directoryFaults: [DirectoryFault]?
 
         public init(
             status: Status, database: String, queued: Int?, running: Int?, oldestQueuedMs: Int?, workers: Int?,
-            slots: Int?, draining: Int?, paused: Bool?, schemaVersion: Int?, freeBytes: Int?, storage: String
+            slots: Int?, draining: Int?, paused: Bool?, schemaVersion: Int?, freeBytes: Int?, storage: String,
+            directory: String? = nil, directoryFaults: [DirectoryFault]? = nil
         ) {
+            self.directory = directory
+            self.directoryFaults = directoryFaults
             self.status = status
             self.database = database
             self.queued = queued
@@ -56,8 +63,8 @@ public enum ServiceHealth: Method {
         public static let schema = ObjectSchema(
             .init(
                 "status", .oneOf(["ok", "degraded", "unavailable"]),
-                "degraded: exports are taken but not made, or files are not given out. unavailable: no database."),
-            .init("database", .text, "ok or unavailable."),
+                "degraded: exports are not taken or not made, or files are not given out. unavailable: no database."),
+            .init("database", .text, "ok, unavailable, or what the service's roles lack in it."),
             .init("queued", .count, "Jobs that wait; absent without a database, as are the next eight.", required: false),
             .init("running", .count, "Jobs that run.", required: false),
             .init("oldestQueuedMs", .count, "How long the oldest job has waited; absent where none does.", required: false),
@@ -69,7 +76,28 @@ public enum ServiceHealth: Method {
                 required: false),
             .init("schemaVersion", .count, "Of the database.", required: false),
             .init("freeBytes", .count, "Bytes that may still be written on the archives' disk.", required: false),
-            .init("storage", .text, "ok, or what is wrong with the archives."))
+            .init("storage", .text, "ok, or what is wrong with the archives."),
+            .init(
+                "directory", .text, "ok, or what is wrong with the directory of administrators; absent without a database.",
+                required: false),
+            .init(
+                "directoryFaults", .array(of: .object(DirectoryFault.schema)),
+                "All that is wrong with it; absent where nothing is.", required: false))
+    }
+
+    /// Where the directory of administrators does not hold to its contract.
+    public struct DirectoryFault: WireObject, Hashable {
+        public let problem: String
+        public let remedy: String
+
+        public init(problem: String, remedy: String) {
+            self.problem = problem
+            self.remedy = remedy
+        }
+
+        public static let schema = ObjectSchema(
+            .init("problem", .text, "What is wrong; names the relation and the column."),
+            .init("remedy", .text, "What to do: a statement, where one does it."))
     }
 
     public static let summary = "Tells whether exports can be asked for and made."
@@ -79,6 +107,6 @@ public enum ServiceHealth: Method {
             .init(
                 status: .ok, database: "ok", queued: 0, running: 0, oldestQueuedMs: nil, workers: 1, slots: 1, draining: 0,
                 paused: false,
-                schemaVersion: 4, freeBytes: 41_000_000_000, storage: "ok"))
+                schemaVersion: 4, freeBytes: 41_000_000_000, storage: "ok", directory: "ok"))
     ]
 }

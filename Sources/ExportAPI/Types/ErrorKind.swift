@@ -66,7 +66,8 @@ public enum ErrorKind: String, Sendable, CaseIterable {
             "The idempotency key was used with other options, or the file is under legal hold (`reason` is held)."
         case .quotaExceeded: "The tenant has `limit` jobs in the queue; try again after `retryAfterMs`."
         case .expired: "The file is not kept any more."
-        case .unavailable: "The database or the archives (`reason` is storage) cannot be used now."
+        case .unavailable:
+            "The database, the archives (`reason` is storage) or the directory of administrators (`reason` is directory) cannot be used now."
         }
     }
 

@@ -23,6 +23,9 @@ package struct Migrator: Sendable {
         Step(version: 4, oldestBinary: 3, sql: PackageResources._004_audit_sql),
     ]
 
+    /// The migrations, in their order.
+    static var statements: [String] { steps.map { String(decoding: $0.sql, as: UTF8.self) } }
+
     package init() {}
 
     /// What was done, for people.

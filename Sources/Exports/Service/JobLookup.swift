@@ -112,7 +112,7 @@ final class JobLookup: Sendable {
     }
 
     /// Uses the indexes that ``NamedAdministrators`` needs and the primary keys of jobs and leases.
-    private static let sql = """
+    static let sql = """
         SELECT asked.place, t.id IS NOT NULL AS has_tenant, actor.count AS actors, \(Job.columns)
         FROM unnest($1::text[], $2::text[], $3::uuid[]) WITH ORDINALITY AS asked (slug, email, job, place)
         LEFT JOIN directory.tenant t ON \(NamedAdministrators.isExactly("t.slug", "asked.slug"))
