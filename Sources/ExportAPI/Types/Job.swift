@@ -61,7 +61,8 @@ public struct Job: Codable, Hashable, Sendable {
     public let attemptStartedAt: String?
     public let finishedAt: String?
     public let expiresAt: String?
-    /// `administrators-<tenant>-<yyyy-mm-dd>.xlsx`, the day being the data's in the tenant's time zone.
+    /// `administrators-<tenant>-<yyyy-mm-dd>.xlsx`, the day being the data's in the tenant's time zone. Whoever writes a file under a name
+    /// that came over the wire holds it to ``WorkbookName/safe(_:)`` first.
     public let fileName: String?
     public let size: Int?
     /// Hexadecimal, of the workbook.
@@ -171,7 +172,8 @@ extension Job {
         ),
         .init(
             "fileName", .optional(.text(upTo: 255)),
-            "administrators-<tenant>-<yyyy-mm-dd>.xlsx, the day being the data's in the tenant's time zone."),
+            "administrators-<tenant>-<yyyy-mm-dd>.xlsx, the day being the data's in the tenant's time zone. What cannot stand in a file's name is _; at most 255 bytes of UTF-8."
+        ),
         .init("size", .optional(.count), "Bytes of the workbook."),
         .init("sha256", .optional(.sha256), "Of the workbook, in hexadecimal."),
         .init("rows", .optional(.count), "Rows of the workbook, its header not counted."),
