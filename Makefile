@@ -68,6 +68,7 @@ chaos: build-requirements
 	@Scripts/install-requirements.sh $(test_packages)
 	-@Scripts/install-requirements.sh pgbouncer
 	swift build --product adminexportd
+	swift build --product adminexport
 	@BIN_DIR=.build/debug Scripts/postgres.sh python3 Tests/Chaos/chaos.py $(CHAOS_ARGUMENTS)
 
 chaos-upgrade: build-requirements

@@ -42,7 +42,7 @@ struct AuditCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            let client = try service.connect()
+            let client = try await service.connect(waiting: nil)
             var left = limit
             var cursor: String?
             var table = Table(header: ["TIME", "EVENT", "TENANT", "ADMINISTRATOR", "EXPORT", "UID", "REASON", "DETAILS"])

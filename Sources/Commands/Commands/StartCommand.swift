@@ -11,11 +11,12 @@ struct StartCommand: AsyncParsableCommand {
     @OptionGroup var service: ServiceOptions
     @OptionGroup var asActor: ActorOptions
     @OptionGroup var choices: ExportChoices
+    @OptionGroup var waiting: WaitOptions
 
     func run() async throws {
         let actor = try asActor.actor()
         try await reportingFailures {
-            let job = try await service.connect().call(ExportStart.self, choices.params(actor)).job
+            let job = try await service.connect(waiting: waiting.wait).call(ExportStart.self, choices.params(actor)).job
             if service.json { try Output.json(job) } else { try Output.result("\(job.id)") }
         }
     }

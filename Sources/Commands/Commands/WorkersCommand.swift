@@ -12,7 +12,7 @@ struct WorkersCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            let list = try await service.connect().call(ServiceWorkers.self, NoMembers())
+            let list = try await service.connect(waiting: nil).call(ServiceWorkers.self, NoMembers())
             if service.json { return try Output.json(list) }
             try Output.result(Self.table(list.workers))
         }

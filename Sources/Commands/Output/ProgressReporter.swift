@@ -45,12 +45,22 @@ final class ProgressReporter: Sendable {
         }
     }
 
+    /// Says something on a line of its own; the bar comes again below it.
+    func say(_ text: TerminalText) {
+        state.withLock { state in
+            Self.end(&state)
+            Output.message(text)
+        }
+    }
+
     /// Leaves the bar as it stands and goes to the next line.
     func end() {
-        state.withLock { state in
-            if state.hasBar { Output.diagnostic("\n") }
-            state.hasBar = false
-        }
+        state.withLock { Self.end(&$0) }
+    }
+
+    private static func end(_ state: inout State) {
+        if state.hasBar { Output.diagnostic("\n") }
+        state.hasBar = false
     }
 
     private static func label(_ job: Job) -> TerminalText {
@@ -66,5 +76,4 @@ final class ProgressReporter: Sendable {
         case .expired: "Expired"
         }
     }
-
 }
