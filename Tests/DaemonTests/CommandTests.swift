@@ -64,7 +64,8 @@ import Testing
             let today = "administrators-münchen.example-\(Date().formatted(.iso8601.year().month().day())).xlsx"
             _ = FileManager.default.createFile(atPath: service.folder + "/" + today, contents: nil)
             let run = try await service.run(["run", "-q"], as: actor)
-            let job = try await service.client().call(ExportList.self, .init(actor: actor)).jobs[0]
+            let jobs = try await service.client().call(ExportList.self, .init(actor: actor)).jobs
+            let job = try #require(jobs.first, "\(run)")
             let name = try #require(job.fileName)
             #expect(run.status == 0 && run.output == name + "\n", "\(run)")
             #expect(name.wholeMatch(of: /administrators-münchen\.example-\d{4}-\d\d-\d\d\.xlsx/) != nil)

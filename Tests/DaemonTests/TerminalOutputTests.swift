@@ -36,7 +36,8 @@ import Testing
         try await ServiceProcess.with(sql: Self.sql) { service in
             let run = try await service.run(["run"], as: Self.actor)
             #expect(run.status == 0, "\(run)")
-            let id = try await service.client().call(ExportList.self, .init(actor: Self.actor)).jobs[0].id
+            let jobs = try await service.client().call(ExportList.self, .init(actor: Self.actor)).jobs
+            let id = try #require(jobs.first).id
             var lines: [String: Int] = [:]
             let unknown = Actor(tenant: Self.slug + "\u{1B}c", administrator: Self.email)
             for (name, arguments, actor) in [
