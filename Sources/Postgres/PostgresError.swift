@@ -12,6 +12,9 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         case refused
         /// The connection string makes no sense.
         case invalidConnectionString
+        /// The server, the database or the login is set up so that statements would not do what they say. Somebody has to change
+        /// that; the message says what.
+        case unsuitable
         /// The server answered a statement with an error; ``sqlState`` tells which.
         case statement
         /// A statement, a connection attempt or the wait for a free connection took longer than it may.
@@ -70,7 +73,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         switch code {
         case .unreachable, .connectionLost, .timedOut:
             return true
-        case .refused, .invalidConnectionString, .unexpectedResult:
+        case .refused, .invalidConnectionString, .unsuitable, .unexpectedResult:
             return false
         case .statement:
             guard let sqlState else { return false }
@@ -92,6 +95,8 @@ package enum SQLState {
     package static let invalidSchemaName = "3F000"
     package static let lockNotAvailable = "55P03"
     package static let queryCanceled = "57014"
+    static let featureNotSupported = "0A000"
+    static let readOnlyTransaction = "25006"
     /// Of a prepared statement: its result has another type now; it is not there; another one has its name.
     static let stalePlans: Set<String> = ["0A000", "26000", "42P05"]
 }

@@ -25,7 +25,7 @@ struct ErrorTranslation: Sendable {
             return directory(error, logger)
         case let error as JobsError:
             return Self.jobs(error)
-        case let error as PostgresError where error.isTransient || error.code == .refused:
+        case let error as PostgresError where error.isTransient || [.refused, .unsuitable].contains(error.code):
             logger.warning("The database is not available", metadata: ["error": "\(error)"])
             return RPCError(
                 .unavailable, "The database is not available now. Try again in a moment.",

@@ -242,6 +242,7 @@ struct DatabaseGate: Service {
     private static func sentence(_ error: PostgresError) -> String {
         switch error.code {
         case .refused, .invalidConnectionString: "the database refused the connection: \(error.message)\(hint(error))"
+        case .unsuitable: "the database cannot be used: \(error.message)"
         default: "the database cannot be used: \(error.debugDescription)"
         }
     }

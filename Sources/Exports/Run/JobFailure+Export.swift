@@ -9,7 +9,7 @@ extension JobFailure {
         switch error {
         case let error as DirectoryError:
             self.init(error)
-        case let error as PostgresError where error.isTransient || error.code == .refused:
+        case let error as PostgresError where error.isTransient || [.refused, .unsuitable].contains(error.code):
             self.init(
                 kind: "database-unavailable", message: "The database was not available. The export is tried again.",
                 isTransient: true)
