@@ -37,7 +37,7 @@ import Testing
             ConfigurationKey.allCases.map(\.variable) == [
                 "SOCKET", "DATABASE_URL", "DATABASE_LISTEN", "DATABASE_KEEP_SESSIONS", "DIRECTORY_URL", "ARCHIVES",
                 "WORKERS", "RETENTION", "HISTORY",
-                "LEASE", "DEADLINE", "DRAIN",
+                "IDEMPOTENCY", "LEASE", "DEADLINE", "DRAIN",
                 "LOG_LEVEL", "WORKBOOK_CELL_REFERENCES", "WORKBOOK_COMPRESSION_LEVEL", "LIMITS_CONNECTIONS",
                 "LIMITS_CONNECTIONS_PER_USER", "LIMITS_LINE_BYTES", "LIMITS_BYTES", "LIMITS_BYTES_PER_USER",
                 "LIMITS_BYTES_PER_CONNECTION", "LIMITS_IN_FLIGHT", "LIMITS_PARTIAL_LINE_MS",
@@ -69,7 +69,7 @@ import Testing
             ("- a\n", "line 1"), ("workers: [1]\n", "line 1: workers is one value"),
             ("workers: many\n", "workers is \"many\""),
             ("workers: -1\n", "workers is \"-1\""), ("retention: 7\n", "retention is \"7\""),
-            ("lease: 1s\n", "lease is \"1s\""),
+            ("lease: 1s\n", "lease is \"1s\""), ("idempotency: 0s\n", "idempotency is \"0s\""),
             ("workbook:\n  cellReferences: maybe\n", "workbook.cellReferences is \"maybe\""),
             ("workbook:\n  compressionLevel: 10\n", "workbook.compressionLevel is \"10\", but has to be auto"),
             ("workbook:\n  compressionLevel: fast\n", "workbook.compressionLevel is \"fast\""),

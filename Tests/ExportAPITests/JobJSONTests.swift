@@ -30,6 +30,9 @@ import Testing
         let ours = try #require(try JSONSerialization.jsonObject(with: json) as? NSDictionary)
         let theirs = try #require(try JSONSerialization.jsonObject(with: JSONEncoder().encode(reply)) as? NSDictionary)
         #expect(ours == theirs)
+        let started = ExportStart.Result(job: reply.job, replayed: isFull)
+        let decoded = try JSONDecoder().decode(ExportStart.Result.self, from: Data(started.json))
+        #expect(decoded.job == reply.job && decoded.replayed == isFull)
         // Every member is there, with null where there is nothing.
         #expect((ours["job"] as? NSDictionary)?.count == 22)
     }

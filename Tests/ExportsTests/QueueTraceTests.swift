@@ -42,6 +42,8 @@ import Testing
                     machine = next
                     let row = try await self.row(job, admin)
                     try #require(row == machine, "trace \(trace): \(names.joined(separator: ", "))")
+                    #expect(
+                        try await keepsKey(job, pool) == machine.keepsKey, "trace \(trace): \(names.joined(separator: ", "))")
                     let slot = try await admin.query(
                         Query("slot", "SELECT running FROM adminexport.tenant_slot")
                     ).first?.decode("running", as: Int.self)
@@ -122,7 +124,11 @@ import Testing
             try await admin.script(
                 "test",
                 "UPDATE adminexport.job SET expires_at = now() - interval '1 d' WHERE state = 'succeeded'")
-            return try await worker(pool) { try await Retention.expire(on: $0) } == 1
+            let isRetired = try await worker(pool) { try await Retention.expire(on: $0) } == 1
+            // The rules know of no time: what a hold has kept is not to be a file whose time is up.
+            try await admin.script(
+                "test", "UPDATE adminexport.job SET expires_at = now() + interval '1 d' WHERE state = 'succeeded'")
+            return isRetired
         case .fileRemoved(let epoch):
             let file = try await worker(pool) { try await Retention.expired(after: nil, on: $0) }.first { $0.epoch == epoch }
             guard let file else { return false }
@@ -151,11 +157,26 @@ import Testing
     // MARK: Database
 
     private func start(_ pool: PostgresPool) async throws -> Job {
-        try await api(pool) { connection in
-            try await jobs.enqueue(
-                JobStore.Request(
-                    tenantKey: "1", tenantSlug: "acme", actorKey: "a", actorEmail: "a@x", options: "{}", idempotency: nil),
-                limit: 10, peer: Self.peer, on: connection)
+        try await api(pool) { try await enqueue(on: $0).job }
+    }
+
+    /// With one idempotency key, each time the same.
+    private func enqueue(on connection: isolated PostgresConnection) async throws -> JobStore.Started {
+        try await jobs.enqueue(
+            JobStore.Request(
+                tenantKey: "1", tenantSlug: "acme", actorKey: "a", actorEmail: "a@x", options: "{}",
+                idempotency: ("k", String(repeating: "00", count: 32))),
+            JobStore.Bounds(queued: 10), peer: Self.peer, on: connection)
+    }
+
+    /// Whether a start with the job's key would give the job. The start is taken back.
+    private func keepsKey(_ job: Job, _ pool: PostgresPool) async throws -> Bool {
+        struct Asked: Error { let started: JobStore.Started }
+        do {
+            return try await api(pool) { connection in throw Asked(started: try await enqueue(on: connection)) }
+        } catch let asked as Asked {
+            #expect((asked.started.job.id == job.id) == asked.started.isReplayed)
+            return asked.started.isReplayed
         }
     }
 

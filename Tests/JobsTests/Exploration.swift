@@ -89,6 +89,7 @@ struct Exploration {
         }
         if job.state == .queued, job.isCancelRequested { return "a cancelled job is in the queue" }
         if job.archiveEpoch != nil, job.state != .succeeded, job.state != .expired { return "a file without a success" }
+        if job.keepsKey, !before.job.keepsKey { return "a key that was given up stands again" }
         if job.attempt < 0 || job.attempt > job.epoch { return "attempts that were not made" }
         return nil
     }

@@ -27,15 +27,15 @@ import Testing
         _ pool: PostgresPool, tenant: String = "1", key: String? = nil, hash: String = String(repeating: "00", count: 32),
         limit: Int = 1_000
     ) async throws -> Job {
-        try await api(pool) { try await enqueue(tenant, key: key, hash: hash, limit: limit, on: $0) }
+        try await api(pool) { try await enqueue(tenant, key: key, hash: hash, limit: limit, on: $0).job }
     }
 
     private func enqueue(
         _ tenant: String, key: String?, hash: String = String(repeating: "00", count: 32), limit: Int,
         on connection: isolated PostgresConnection
-    ) async throws -> Job {
+    ) async throws -> JobStore.Started {
         try await jobs.enqueue(
-            Self.request(tenant, key: key, hash: hash), limit: limit, peer: Self.peer, on: connection)
+            Self.request(tenant, key: key, hash: hash), JobStore.Bounds(queued: limit), peer: Self.peer, on: connection)
     }
 
     private static func request(
@@ -310,7 +310,7 @@ import Testing
                     await #expect(throws: JobsError.quotaExceeded(limit: 1, retryAfter: .seconds(5))) {
                         _ = try await enqueue("1", key: nil, limit: 1, on: connection)
                     }
-                case "repeat": #expect(try await enqueue("1", key: "k", limit: 1, on: connection).id == waiting.id)
+                case "repeat": #expect(try await enqueue("1", key: "k", limit: 1, on: connection).job.id == waiting.id)
                 case "conflict":
                     await #expect(throws: JobsError.conflict) {
                         _ = try await enqueue(
@@ -344,7 +344,7 @@ import Testing
                 await #expect(throws: JobsError.busy) {
                     _ = try await api(pool) { connection in
                         try await JobStore(turnTimeout: .milliseconds(20)).enqueue(
-                            Self.request("1", key: nil), limit: 10, peer: Self.peer, on: connection)
+                            Self.request("1", key: nil), JobStore.Bounds(queued: 10), peer: Self.peer, on: connection)
                     }
                 }
                 _ = try await start(pool, tenant: "2")
@@ -415,6 +415,80 @@ import Testing
             await #expect(throws: JobsError.conflict) {
                 _ = try await start(pool, key: "k", hash: String(repeating: "11", count: 32))
             }
+        }
+    }
+
+    /// What can have become of a job that was started with a key, and whether the key stands for it.
+    private static let fates: [(fate: String, stands: Bool)] = [
+        ("queued", true), ("running", true), ("cancel requested", true), ("succeeded", true), ("held past its time", true),
+        ("cancelled", false), ("failed", false), ("deleted", false), ("expired", false), ("past its time", false),
+        ("queued for two days", false), ("made two days ago", false),
+    ]
+
+    @Test(
+        "A key stands for a job that waits, runs or has its workbook, for two days; else it starts a new one",
+        arguments: fates)
+    func keyLifetime(_ fate: String, _ stands: Bool) async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let leases = leases()
+            let first = try await start(pool, key: "k")
+            let owner = JobStore.Owner.anyone(ofTenants: nil)
+            if !fate.hasPrefix("queued"), fate != "cancelled" {
+                let claimed = try #require(try await claim(pool, leases))
+                let end: LeaseStore.End? =
+                    switch fate {
+                    case "running", "cancel requested": nil
+                    case "failed": .failed(JobFailure(kind: "k", message: "m"))
+                    default: .succeeded(Self.result)
+                    }
+                if let end { #expect(try await worker(pool) { try await leases.end(claimed, end, on: $0) } != nil) }
+            }
+            switch fate {
+            case "cancelled", "cancel requested":
+                _ = try await api(pool) { try await jobs.cancel(first.id, owner: owner, peer: Self.peer, on: $0) }
+            case "deleted": _ = try await api(pool) { try await jobs.delete(first.id, owner: owner, peer: Self.peer, on: $0) }
+            case "expired": try await database.execute("UPDATE adminexport.job SET state = 'expired'")
+            case "past its time": try await database.execute("UPDATE adminexport.job SET expires_at = now()")
+            case "held past its time":
+                try await database.execute("UPDATE adminexport.job SET expires_at = now(), hold = true")
+            case "queued for two days", "made two days ago":
+                try await database.execute("UPDATE adminexport.job SET created_at = now() - interval '48 h 1 s'")
+            default: break
+            }
+            let other = String(repeating: "11", count: 32)
+            if stands {
+                await #expect(throws: JobsError.conflict) { _ = try await start(pool, key: "k", hash: other) }
+                let again = try await api(pool) { try await enqueue("1", key: "k", limit: 10, on: $0) }
+                #expect(again.isReplayed && again.job.id == first.id)
+            } else {
+                let new = try await api(pool) { try await enqueue("1", key: "k", hash: other, limit: 10, on: $0) }
+                #expect(!new.isReplayed && new.job.id != first.id)
+                let again = try await api(pool) { try await enqueue("1", key: "k", hash: other, limit: 10, on: $0) }
+                #expect(again.isReplayed && again.job.id == new.job.id)
+                #expect(
+                    try await database.text("SELECT id FROM adminexport.job WHERE idempotency_key = 'k'")
+                        == new.job.id.description)
+            }
+        }
+    }
+
+    @Test("Of many starts with a key whose job is over one makes a new job, and the others are told that it is another's")
+    func keyOfMany() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool(size: 8)
+            let first = try await start(pool, key: "k")
+            _ = try await api(pool) {
+                try await jobs.cancel(first.id, owner: .anyone(ofTenants: nil), peer: Self.peer, on: $0)
+            }
+            let started = try await withThrowingTaskGroup(of: JobStore.Started.self) { group in
+                for _ in 0..<50 {
+                    group.addTask { try await api(pool) { try await enqueue("1", key: "k", limit: 1, on: $0) } }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            #expect(Set(started.map(\.job.id)).count == 1 && started.first?.job.id != first.id)
+            #expect(started.count { !$0.isReplayed } == 1)
         }
     }
 

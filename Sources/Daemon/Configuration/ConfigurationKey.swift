@@ -10,6 +10,7 @@ enum ConfigurationKey: String, CaseIterable {
     case workers
     case retention
     case history
+    case idempotency
     case lease
     case deadline
     case drain
@@ -49,7 +50,7 @@ enum ConfigurationKey: String, CaseIterable {
     }
 
     /// Whether a reload puts it in force.
-    var isReloaded: Bool { self == .logLevel || rawValue.hasPrefix("limits.") }
+    var isReloaded: Bool { self == .logLevel || self == .idempotency || rawValue.hasPrefix("limits.") }
 
     var isSecret: Bool { [.databaseURL, .listenURL, .directoryURL].contains(self) }
 }

@@ -1,5 +1,6 @@
 internal import ExportAPI
 internal import Exports
+internal import Jobs
 private import Synchronization
 
 /// What a reload may change while the process runs.
@@ -8,6 +9,8 @@ final class LiveSettings: Sendable {
         var limits: ServiceInfo.Limits
         /// Bytes that have to be free on the archives' disk for an export to begin.
         var leastFreeBytes: Int
+        /// How long an idempotency key stands.
+        var idempotency: Duration
     }
 
     private let state: Mutex<Values>
@@ -21,7 +24,8 @@ final class LiveSettings: Sendable {
     }
 
     private static func values(_ configuration: ServiceConfiguration) -> Values {
-        Values(limits: configuration.limits, leastFreeBytes: configuration.leastFreeBytes)
+        Values(
+            limits: configuration.limits, leastFreeBytes: configuration.leastFreeBytes, idempotency: configuration.idempotency)
     }
 
     var values: Values { state.withLock { $0 } }
@@ -37,9 +41,8 @@ final class LiveSettings: Sendable {
         return limits
     }
 
-    var exportLimits: ExportService.Limits {
-        var limits = ExportService.Limits()
-        limits.queuedPerTenant = self.limits.queuedPerTenant
-        return limits
+    var startBounds: JobStore.Bounds {
+        let values = self.values
+        return JobStore.Bounds(queued: values.limits.queuedPerTenant, keyLifetime: values.idempotency)
     }
 }

@@ -30,6 +30,8 @@ struct ServiceConfiguration {
     var retention: Duration = .seconds(7 * 86_400)
     /// How long the row of a finished job is kept.
     var history: Duration = .seconds(400 * 86_400)
+    /// How long an idempotency key stands for the export that it has started.
+    var idempotency: Duration = .seconds(48 * 3_600)
     /// How long a worker may be silent before its job is given to another.
     var lease: Duration = .seconds(12)
     /// How long one attempt may take.
@@ -144,7 +146,7 @@ extension ServiceConfiguration {
     ///
     /// ## Configuration keys
     /// `socket`, `database.url` (secret, required), `database.keepSessions` (`true`, `false`), `database.listen` and `directory.url` (secret), `archives`, `workers` (0–64), `retention`,
-    /// `history`, `lease` (2s–10m), `deadline`, `drain` (0s–1h), `log.level`, `workbook.cellReferences` (`true`, `false`),
+    /// `history`, `idempotency`, `lease` (2s–10m), `deadline`, `drain` (0s–1h), `log.level`, `workbook.cellReferences` (`true`, `false`),
     /// `workbook.compressionLevel` (`auto`, 1–9), and `limits.…` (whole numbers, from 1 unless they are bytes). Durations are a whole number and `ms`,
     /// `s`, `m`, `h` or `d`.
     init(reader: ConfigReader) throws {
@@ -202,6 +204,7 @@ extension ServiceConfiguration {
         let century: Duration = .seconds(36_500 * 86_400)
         try duration(.retention, .seconds(1)...century, &retention)
         try duration(.history, .seconds(1)...century, &history)
+        try duration(.idempotency, .seconds(1)...century, &idempotency)
         try duration(.lease, .seconds(2)...Duration.seconds(600), &lease)
         try duration(.deadline, .seconds(1)...Duration.seconds(7 * 86_400), &deadline)
         try duration(.drain, .zero...Duration.seconds(3_600), &drain)

@@ -1,15 +1,17 @@
 internal import ExportAPI
 internal import Exports
+private import Jobs
 
 struct ExportStartHandler: ResultHandler {
     typealias Called = ExportStart
 
     let exports: ExportService
 
-    func handle(_ params: ExportStart.Params, _ session: Session) async throws -> JobReply {
+    func handle(_ params: ExportStart.Params, _ session: Session) async throws -> ExportStart.Result {
         let options = ExportOptions(
             includeDisabled: params.includeDisabled ?? false, includeReferences: params.includeReferences ?? false)
-        return try JobReply(
-            await exports.start(session.caller(params.actor), options: options, idempotencyKey: params.idempotencyKey))
+        let started = try await exports.start(
+            session.caller(params.actor), options: options, idempotencyKey: params.idempotencyKey)
+        return ExportStart.Result(job: try ExportAPI.Job(started.job), replayed: started.isReplayed)
     }
 }

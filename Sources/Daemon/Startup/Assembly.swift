@@ -97,7 +97,7 @@ struct Assembly {
         let trail = AuditWriter(pool: trailPool, logger: logger)
         let exports = ExportService(
             pool: pools.api, contract: contract, disk: disk, transfers: transfers, watch: watch, trail: trail,
-            limits: { [settings] in settings.exportLimits })
+            bounds: { [settings] in settings.startBounds })
         let server = SocketServer(
             socket: listening, group: group, dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api),
             policy: policy,

@@ -14,6 +14,17 @@ extension JobReply: DirectlyEncoded {
     }
 }
 
+extension ExportStart.Result: DirectlyEncoded {
+    public var json: [UInt8] {
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.member("job") { writer in job.write(to: &writer) }
+            writer.member("replayed", replayed)
+        }
+        return writer.bytes
+    }
+}
+
 extension Job {
     func write(to writer: inout JSONWriter) {
         writer.object { writer in

@@ -11,12 +11,6 @@ private import Synchronization
 package struct ExportService: Sendable {
     package static let productName = "adminexport"
 
-    package struct Limits: Sendable {
-        /// Jobs of a tenant in the queue.
-        package var queuedPerTenant = 16
-
-        package init() {}
-    }
 
     package let pool: PostgresPool
     let contract: DirectoryContract
@@ -24,7 +18,7 @@ package struct ExportService: Sendable {
     private let transfers: Transfers
     private let watch: JobWatch
     private let trail: AuditWriter
-    private let limits: @Sendable () -> Limits
+    private let bounds: @Sendable () -> JobStore.Bounds
     let jobs = JobStore()
     private let storeQuestion = PatientQuestion<Void>()
     let spaceQuestion = PatientQuestion<(free: Int, size: Int)>()
@@ -32,14 +26,14 @@ package struct ExportService: Sendable {
 
     package init(
         pool: PostgresPool, contract: DirectoryContract, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
-        trail: AuditWriter, limits: @escaping @Sendable () -> Limits
+        trail: AuditWriter, bounds: @escaping @Sendable () -> JobStore.Bounds
     ) {
         self.pool = pool
         self.transfers = transfers
         self.watch = watch
         self.trail = trail
         self.contract = contract
-        self.limits = limits
+        self.bounds = bounds
         self.disk = disk
         lookup = JobLookup(pool: pool, role: DatabaseRole.api)
     }
@@ -82,10 +76,12 @@ package struct ExportService: Sendable {
 
     // MARK: Jobs
 
-    /// Puts an export in the queue, or gives the one that the idempotency key made before.
+    /// Puts an export in the queue, or gives the one for which the idempotency key stands.
     ///
     /// - Throws: ``DirectoryError/denied(_:)``; ``JobsError``; ``PostgresError``.
-    package func start(_ caller: Caller, options: ExportOptions, idempotencyKey: String?) async throws -> Job {
+    package func start(_ caller: Caller, options: ExportOptions, idempotencyKey: String?) async throws
+        -> JobStore.Started
+    {
         let json = try options.json
         let hash = Array(SHA256.hash(data: Array(json.utf8))).hexadecimal
         return try await transaction { connection in
@@ -94,7 +90,7 @@ package struct ExportService: Sendable {
                 tenantKey: access.identity.tenantKey, tenantSlug: access.identity.tenantSlug,
                 actorKey: access.identity.actorKey, actorEmail: access.identity.actorEmail, options: json,
                 idempotency: idempotencyKey.map { ($0, hash) })
-            return try await jobs.enqueue(request, limit: limits().queuedPerTenant, peer: caller.peer, on: connection)
+            return try await jobs.enqueue(request, bounds(), peer: caller.peer, on: connection)
         }
     }
 

@@ -142,6 +142,15 @@ package struct JobMachine: Hashable, Sendable {
         return true
     }
 
+    /// Whether an idempotency key stands for the job: while there is, or may yet be, a workbook. A file whose time is up counts as
+    /// gone before a worker says so, unless it is held.
+    package var keepsKey: Bool {
+        switch state {
+        case .queued, .running, .succeeded: true
+        case .failed, .cancelled, .expired: false
+        }
+    }
+
     private func isHolder(_ epoch: Int, needsLease: Bool, _ guards: Guards) -> Bool {
         (!guards.contains(.epoch) || epoch == self.epoch) && (!guards.contains(.state) || state == .running)
             && (!needsLease || !guards.contains(.lease) || lease == .lasting)

@@ -33,7 +33,30 @@ package struct JobStore: Sendable {
         }
     }
 
-    /// Puts a job in the queue, with its audit event; or gives the job that the same idempotency key made before.
+    /// What bounds a start.
+    package struct Bounds: Sendable {
+        /// Jobs of a tenant in the queue.
+        package var queued: Int
+        /// How long an idempotency key stands, from the start that brought it.
+        package var keyLifetime: Duration
+
+        package init(queued: Int, keyLifetime: Duration = .seconds(48 * 3_600)) {
+            self.queued = queued
+            self.keyLifetime = keyLifetime
+        }
+    }
+
+    /// A job that was asked for.
+    package struct Started: Sendable {
+        package let job: Job
+        /// An earlier start with the same idempotency key has made it.
+        package let isReplayed: Bool
+    }
+
+    /// Puts a job in the queue, with its audit event; or gives the job for which the idempotency key stands.
+    ///
+    /// A key stands for a job that waits, runs or has its workbook, see ``JobMachine/keepsKey``, and for a bounded time. Otherwise
+    /// the earlier job gives the key up, in the same transaction in which the new one takes it.
     ///
     /// Starts of one tenant take turns at an advisory lock of their own, which makes the limit exact and lets one key make one
     /// job. A claim takes the tenant's slot row and passes over it where somebody holds it, so that a start may never hold it:
@@ -41,16 +64,18 @@ package struct JobStore: Sendable {
     ///
     /// - Throws: ``JobsError/conflict``, ``JobsError/quotaExceeded(limit:retryAfter:)``, ``JobsError/busy``, ``PostgresError``.
     package func enqueue(
-        _ request: Request, limit: Int, peer: Peer, on connection: isolated PostgresConnection
-    ) async throws -> Job {
-        if let job = try await repeated(request, on: connection) { return job }
-        if try await takeTurn(request.tenantKey, limit: limit, on: connection),
-            let row = try await insert(request, limit: limit, peer: peer, on: connection)
-        {
-            return try Job(row)
+        _ request: Request, _ bounds: Bounds, peer: Peer, on connection: isolated PostgresConnection
+    ) async throws -> Started {
+        let limit = bounds.queued
+        if let job = try await repeated(request, bounds, on: connection) { return Started(job: job, isReplayed: true) }
+        if try await takeTurn(request.tenantKey, limit: limit, on: connection) {
+            try await freeKey(of: request, bounds, on: connection)
+            if let row = try await insert(request, limit: limit, peer: peer, on: connection) {
+                return Started(job: try Job(row), isReplayed: false)
+            }
         }
         // There is no room, or somebody else with the same key was first.
-        if let job = try await repeated(request, on: connection) { return job }
+        if let job = try await repeated(request, bounds, on: connection) { return Started(job: job, isReplayed: true) }
         throw JobsError.quotaExceeded(limit: limit, retryAfter: try await usualRun(on: connection))
     }
 
@@ -148,9 +173,32 @@ package struct JobStore: Sendable {
               ORDER BY expires_at DESC LIMIT 20) AS last
         """
 
-    /// The job that the request's idempotency key has made.
+    /// Whether the key of `adminexport.job j` stands; the parameter says how long. Held to ``JobMachine/keepsKey`` by a test.
+    private static func keepsKey(_ parameter: Int) -> String {
+        """
+        j.created_at > clock_timestamp() - $\(parameter)::interval AND (j.state IN ('queued', 'running')
+            OR j.state = 'succeeded' AND (j.hold OR j.expires_at > clock_timestamp()))
+        """
+    }
+
+    /// Takes the request's key from a job for which it does not stand any more.
+    private func freeKey(
+        of request: Request, _ bounds: Bounds, on connection: isolated PostgresConnection
+    ) async throws {
+        guard let key = request.idempotency?.key else { return }
+        try await connection.query(
+            Query(
+                "free-key",
+                """
+                UPDATE adminexport.job j SET idempotency_key = NULL, idempotency_hash = NULL
+                WHERE j.tenant_key = $1 AND j.actor_key = $2 AND j.idempotency_key = $3 AND NOT (\(Self.keepsKey(4)))
+                """,
+                [.text(request.tenantKey), .text(request.actorKey), .text(key), .interval(bounds.keyLifetime)]))
+    }
+
+    /// The job for which the request's idempotency key stands.
     private func repeated(
-        _ request: Request, on connection: isolated PostgresConnection
+        _ request: Request, _ bounds: Bounds, on connection: isolated PostgresConnection
     ) async throws -> Job? {
         guard let idempotency = request.idempotency else { return nil }
         let rows = try await connection.query(
@@ -158,9 +206,12 @@ package struct JobStore: Sendable {
                 "find-repeated",
                 """
                 SELECT \(Job.columns), encode(j.idempotency_hash, 'hex') AS hash FROM \(Job.source)
-                WHERE j.tenant_key = $1 AND j.actor_key = $2 AND j.idempotency_key = $3
+                WHERE j.tenant_key = $1 AND j.actor_key = $2 AND j.idempotency_key = $3 AND \(Self.keepsKey(4))
                 """,
-                [.text(request.tenantKey), .text(request.actorKey), .text(idempotency.key)]))
+                [
+                    .text(request.tenantKey), .text(request.actorKey), .text(idempotency.key),
+                    .interval(bounds.keyLifetime),
+                ]))
         guard let row = rows.first else { return nil }
         guard try row.decode("hash") == idempotency.hash else { throw JobsError.conflict }
         return try Job(row)

@@ -2,7 +2,7 @@
 package enum JobsError: Error, Equatable, Sendable {
     /// There is no such job for this actor.
     case notFound
-    /// The idempotency key was used with other parameters.
+    /// The idempotency key stands for a job with other parameters.
     case conflict
     /// The tenant has as many jobs in the queue as it may.
     ///

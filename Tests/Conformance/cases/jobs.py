@@ -50,11 +50,23 @@ def _(service):
     key = f"key-{service.done()['id']}"
     with service.peer() as peer:
         job = service.start(peer, idempotencyKey=key)
-        again = peer.result("export.start", {"actor": service.actor, "idempotencyKey": key})["job"]
-        assert again["id"] == job["id"]
+        again = peer.result("export.start", {"actor": service.actor, "idempotencyKey": key})
+        assert again["job"]["id"] == job["id"] and again["replayed"] is True
         reply = peer.ask("export.start", {"actor": service.actor, "idempotencyKey": key, "includeDisabled": True})
         is_error(reply, 1004, "conflict", id=1, retryable=False)
         service.finish(peer, job)
+
+
+@case("jobs: a key whose job is over without a workbook starts a new one, with any options")
+def _(service):
+    key = f"over-{service.done()['id']}"
+    with service.peer() as peer:
+        job = service.start(peer, idempotencyKey=key)
+        service.finish(peer, job)
+        peer.result("export.delete", {"actor": service.actor, "job": job["id"]})
+        new = peer.result("export.start", {"actor": service.actor, "idempotencyKey": key, "includeDisabled": True})
+        assert new["job"]["id"] != job["id"] and new["replayed"] is False
+        service.finish(peer, new["job"])
 
 
 @case("jobs: a key belongs to the actor")
