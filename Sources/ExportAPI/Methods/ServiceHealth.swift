@@ -81,7 +81,7 @@ public enum ServiceHealth: Method {
                 "directory", .text, "ok, or what is wrong with the directory of administrators; absent without a database.",
                 required: false),
             .init(
-                "directoryFaults", .array(of: .object(DirectoryFault.schema)),
+                "directoryFaults", .array(of: .object(DirectoryFault.schema), upTo: 1_024),
                 "All that is wrong with it; absent where nothing is.", required: false))
     }
 
