@@ -83,6 +83,12 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
     }
 }
 
+extension PostgresError {
+    /// Whether a text that was sent has a character that the database's encoding does not have, or NUL. So it is the text of nothing
+    /// that is stored there.
+    package var isUnstorableText: Bool { sqlState.map(SQLState.unstorableText.contains) ?? false }
+}
+
 /// The SQLSTATEs that the code asks for by name.
 package enum SQLState {
     package static let invalidTextRepresentation = "22P02"
@@ -95,8 +101,12 @@ package enum SQLState {
     package static let invalidSchemaName = "3F000"
     package static let lockNotAvailable = "55P03"
     package static let queryCanceled = "57014"
+    /// Of the login, the database or the server.
+    package static let tooManyConnections = "53300"
     static let featureNotSupported = "0A000"
     static let readOnlyTransaction = "25006"
+    /// untranslatable_character, character_not_in_repertoire.
+    static let unstorableText: Set<String> = ["22P05", "22021"]
     /// Of a prepared statement: its result has another type now; it is not there; another one has its name.
     static let stalePlans: Set<String> = ["0A000", "26000", "42P05"]
 }

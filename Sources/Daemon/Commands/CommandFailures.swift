@@ -15,6 +15,8 @@ func reportingFaults(_ body: () async throws -> Void) async throws {
         fail("\(error)", ConfigurationFault.exitStatus)
     } catch let error as PostgresError {
         switch error.code {
+        case _ where error.sqlState == SQLState.tooManyConnections:
+            fail("the database gives this login no connection now: \(error.message). \(DatabaseGate.connectionsHint)", 69)
         case .statement where error.isTransient:
             fail("the database does not answer now: \(error.debugDescription)", 69)
         case .refused, .invalidConnectionString:

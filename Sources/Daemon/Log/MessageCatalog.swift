@@ -10,6 +10,7 @@ enum MessageCatalog {
         "Working": "7244d50fbf6349f7af7d44b93f782365",
         "The database cannot be reached": "8b3a7ed9409f4e6aab800ec4289bd706",
         "The database is there": "5b0c4fc28e7742e781f7f8fa20d811d1",
+        "The database allows fewer connections than the pools may open": "b7f0c2d94e6a4b0f9f3f5b7a1c8e2d60",
         "The database is not available": "735d426b9360412ebb96a74739e1e565",
         "The configuration was not taken": "b57b9bbae6794fdfb879c7725eebde55",
         "The configuration is in force": "a18c88c249e74109aabfae451f45dd7b",

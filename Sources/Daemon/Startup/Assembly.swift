@@ -31,10 +31,14 @@ struct Assembly {
     let settings: LiveSettings
     private let disk: ArchiveDisk
     let contract = DirectoryContract()
+    private let share: ConnectionShare
 
     init(_ loaded: CommonOptions.Loaded) {
         (configuration, logger, level) = loaded
         settings = LiveSettings(configuration)
+        share = ConnectionShare { [logger] error in
+            logger.warning("The database allows fewer connections than the pools may open", metadata: ["error": "\(error)"])
+        }
         #if DEBUG
             let calls: any FileSystemCalls = StepCalls()
         #else
@@ -53,7 +57,10 @@ struct Assembly {
         options.idleInTransactionTimeout =
             timeout > Self.queueStatementTimeout ? configuration.deadline : Self.idleInTransaction
         if timeout == Self.leaseStatementTimeout { options.cancelGrace = .seconds(1) }
-        return PostgresPool(options, size: size)
+        // Where the login has few connections an export may wait for another's end; its lease is kept meanwhile.
+        return PostgresPool(
+            options, size: size, acquisitionTimeout: timeout == Self.directoryStatementTimeout ? .seconds(60) : .seconds(5),
+            share: share)
     }
 
     /// The pools of a process: for callers, for the queue, and for the exports themselves, so that none holds up another. A large
@@ -271,6 +278,7 @@ struct Assembly {
     private func listener(work: [Bell], watch: JobWatch?) -> QueueListener {
         QueueListener(
             configuration.options(for: .listening, as: "listen"), work: work, ends: watch.map { [$0.bell] } ?? [],
+            share: share,
             logger: logger)
     }
 

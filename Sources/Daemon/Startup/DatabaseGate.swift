@@ -226,6 +226,11 @@ struct DatabaseGate: Service {
         }
     }
 
+    /// For a login, a database or a server whose connections are used up.
+    static let connectionsHint =
+        "Its connections are used up, by a running service perhaps: stop what uses them, or allow more with ALTER ROLE … CONNECTION "
+        + "LIMIT, ALTER DATABASE … CONNECTION LIMIT or max_connections"
+
     /// What to do about it.
     static func hint(_ error: PostgresError) -> String {
         switch error.sqlState {

@@ -10,7 +10,11 @@ package struct QueueListener: Service {
     /// them and passes nothing on.
     private static let pulse: Duration = .seconds(600)
 
+    /// How often the listener looks whether a pool needs its connection more.
+    private static let look: Duration = .seconds(1)
+
     private let options: ConnectionOptions
+    private let share: ConnectionShare?
     private let work: [Bell]
     private let ends: [Bell]
     private let logger: Logger
@@ -18,8 +22,12 @@ package struct QueueListener: Service {
     /// - Parameters:
     ///   - work: rung when there is something to do.
     ///   - ends: rung when a job is over.
-    package init(_ options: ConnectionOptions, work: [Bell], ends: [Bell], logger: Logger) {
+    ///   - share: of the pools with the same login. One without a connection needs it more than the listener does.
+    package init(
+        _ options: ConnectionOptions, work: [Bell], ends: [Bell], share: ConnectionShare? = nil, logger: Logger
+    ) {
         self.options = options
+        self.share = share
         self.work = work
         self.ends = ends
         self.logger = logger
@@ -41,8 +49,10 @@ package struct QueueListener: Service {
                         self.logger.notice("Not listening; looking every few seconds", metadata: ["error": "\(error)"])
                     }
                     isSilent = true
-                    let isPooled = (error as? PostgresError)?.code == .unexpectedResult
-                    try? await Task.sleep(for: isPooled ? .seconds(60) : backoff.next())
+                    let error = error as? PostgresError
+                    // Behind a pooler, or where the login has no connection to spare.
+                    let isLasting = error?.code == .unexpectedResult || error?.sqlState == SQLState.tooManyConnections
+                    try? await Task.sleep(for: isLasting ? .seconds(60) : backoff.next())
                 }
             }
         }
@@ -54,8 +64,16 @@ package struct QueueListener: Service {
         started()
         // What was said before nobody heard.
         (work + ends).forEach { $0.ring() }
+        var heard = ContinuousClock.now
         while !Task.isCancelled {
-            let words = try await connection.notifications(within: Self.pulse)
+            if share?.isStarving ?? false {
+                throw PostgresError(
+                    .unreachable, "the login has too few connections for one that listens",
+                    sqlState: SQLState.tooManyConnections)
+            }
+            let words = try await connection.notifications(within: share == nil ? Self.pulse : Self.look)
+            if words.isEmpty, heard.duration(to: .now) < Self.pulse { continue }
+            heard = .now
             if words.isEmpty { try await connection.query(Query("pulse", "SELECT 1 AS one")) }
             if words.contains(QueueSignal.ended) { ends.forEach { $0.ring() } }
             // Whatever else is said, by other versions too, is a reason to look.

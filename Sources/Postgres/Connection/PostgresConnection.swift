@@ -64,7 +64,7 @@ package actor PostgresConnection {
         // An SQL_ASCII database does not know what its bytes mean. Asked for UTF-8 the server would refuse every row with a byte
         // that is none; as they are, they can be read and mended here.
         let isBytes = PQparameterStatus(handle.raw, "server_encoding").map { String(cString: $0) } == "SQL_ASCII"
-        let rows = try runScript("inspect-session", SessionSettings.inspection(options))
+        let rows = try runScript("inspect-session", SessionSettings.inspection(options, version: version))
         var found: [String: SessionSettings.Found] = [:]
         for row in rows {
             found[try row.decode("name")] = .init(

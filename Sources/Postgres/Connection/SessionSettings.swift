@@ -27,9 +27,9 @@ struct SessionSettings: Sendable {
     static func pins(_ options: ConnectionOptions, encoding: String) -> [Pin] {
         let statement = options.statementTimeout.map(milliseconds) ?? 0
         return [
+            Pin(name: "transaction_timeout", value: "0"),
             Pin(name: "statement_timeout", value: "\(statement)"),
             Pin(name: "lock_timeout", value: "0"),
-            Pin(name: "transaction_timeout", value: "0"),
             Pin(name: "idle_in_transaction_session_timeout", value: "\(milliseconds(options.idleInTransactionTimeout))"),
             Pin(name: "idle_session_timeout", value: "0", place: .session),
             // What values and literals mean.
@@ -110,11 +110,13 @@ struct SessionSettings: Sendable {
 
     /// Asks for what ``init(_:encoding:found:)`` has to know, in a transaction that is safe from the login's settings. All values are
     /// text.
-    static func inspection(_ options: ConnectionOptions) -> String {
+    ///
+    /// - Parameter version: the server's major version: `transaction_timeout` is an error before 17.
+    static func inspection(_ options: ConnectionOptions, version: Int) -> String {
         let names = (pins(options, encoding: "").map(\.name) + ["search_path"]).map { "'\($0)'" }.joined(separator: ", ")
         let limit = milliseconds(options.statementTimeout ?? .seconds(30))
         return """
-            BEGIN; SET LOCAL statement_timeout = \(limit); SET LOCAL search_path = pg_catalog, pg_temp;
+            BEGIN; \(version >= 17 ? "SET LOCAL transaction_timeout = 0; " : "")SET LOCAL statement_timeout = \(limit); SET LOCAL search_path = pg_catalog, pg_temp;
             SELECT name, reset_val AS value, has_parameter_privilege(name, 'SET')::text AS may_set,
                 pg_backend_pid()::text AS process
             FROM pg_settings WHERE name IN (\(names)); COMMIT

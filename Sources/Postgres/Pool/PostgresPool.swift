@@ -9,6 +9,7 @@ package final class PostgresPool: Sendable {
     package let options: ConnectionOptions
     private let size: Int
     private let acquisitionTimeout: Duration
+    private let share: ConnectionShare?
     private let state = Mutex(State())
 
     private struct State {
@@ -18,6 +19,22 @@ package final class PostgresPool: Sendable {
         var nextWaiter: UInt64 = 0
         var isClosed = false
         var figures = Figures()
+        /// The server refused the last attempt because the login, the database or the server has too many connections.
+        var shortage: Shortage?
+        /// Before which no connection is opened.
+        var nextTry: ContinuousClock.Instant?
+        /// Somebody waits until then while the pool has no connection and is refused one.
+        var starvesUntil: ContinuousClock.Instant?
+    }
+
+    /// How long the pool does with what it has before it tries to open another connection.
+    private struct Shortage {
+        static let first: Duration = .milliseconds(25)
+        /// For a pool without a connection, which depends on the next attempt; and for one with others.
+        static let longest = (starving: Duration.seconds(1), working: Duration.seconds(15))
+
+        let error: PostgresError
+        let delay: Duration
     }
 
     /// What has become of connections since the pool was made.
@@ -37,16 +54,38 @@ package final class PostgresPool: Sendable {
         let continuation: CheckedContinuation<Turn, any Error>
     }
 
-    /// What a waiter is given: a connection, or the right to open one.
+    /// What a waiter is given: a connection, the right to open one, or the time to ask again.
     private enum Turn {
         case connection(PostgresConnection)
         case openOne
+        case again
     }
 
-    package init(_ options: ConnectionOptions, size: Int, acquisitionTimeout: Duration = .seconds(5)) {
+    /// - Parameter share: of the pools with the same login.
+    package init(
+        _ options: ConnectionOptions, size: Int, acquisitionTimeout: Duration = .seconds(5), share: ConnectionShare? = nil
+    ) {
         self.options = options
         self.size = size
         self.acquisitionTimeout = acquisitionTimeout
+        self.share = share
+        share?.join(self)
+    }
+
+    var openCount: Int { state.withLock { $0.open } }
+
+    var isStarving: Bool {
+        state.withLock { state in state.open == 0 && state.starvesUntil.map { $0 > .now } ?? false }
+    }
+
+    /// Closes an idle connection, for another pool.
+    func closeIdle() -> Bool {
+        let idle: PostgresConnection? = state.withLock { state in
+            guard !state.idle.isEmpty else { return nil }
+            state.open -= 1
+            return state.idle.removeFirst()
+        }
+        return idle != nil
     }
 
     @TaskLocal private static var party = 0
@@ -100,16 +139,17 @@ package final class PostgresPool: Sendable {
 
     private func spare() async -> PostgresConnection? {
         while true {
+            let isShort = share?.isStarving(besides: self) ?? false
             let turn: Turn? = state.withLock { state in
-                state.isClosed ? nil : Self.free(&state, size)
+                state.isClosed || isShort || state.shortage != nil ? nil : Self.free(&state, size)
             }
             switch turn {
-            case nil: return nil
+            case nil, .again: return nil
             case .connection(let connection):
                 if await connection.isUsable { return connection }
                 lose()
                 giveBack(nil)
-            case .openOne: return try? await open()
+            case .openOne: return try? await open(until: .now)
             }
         }
     }
@@ -128,11 +168,15 @@ package final class PostgresPool: Sendable {
     private func withLent<Result: Sendable>(
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
+        let deadline = ContinuousClock.now + acquisitionTimeout
         while true {
             let connection: PostgresConnection
-            switch try await turn() {
+            switch try await turn(until: deadline) {
             case .connection(let idle): connection = idle
-            case .openOne: connection = try await open()
+            case .openOne:
+                guard let new = try await open(until: deadline) else { continue }
+                connection = new
+            case .again: continue
             }
             let lent = await connection.lend(body)
             if let result = lent.result {
@@ -150,14 +194,44 @@ package final class PostgresPool: Sendable {
     }
 
     /// Opens a connection, for which there is a place, or gives the place back.
-    private func open() async throws -> PostgresConnection {
+    ///
+    /// - Returns: nil where the server has too many connections, and one of the pool's own may become free before the deadline.
+    private func open(until deadline: ContinuousClock.Instant) async throws -> PostgresConnection? {
         do {
             let connection = try await PostgresConnection.connect(options)
-            state.withLock { state in
+            let next: Waiter? = state.withLock { state in
                 state.figures.opened += 1
                 state.figures.isAnswering = true
+                state.starvesUntil = nil
+                guard state.shortage != nil else { return nil }
+                (state.shortage, state.nextTry) = (nil, nil)
+                // There may be room for more.
+                guard state.open < size, let waiter = state.waiters.popFirst() else { return nil }
+                return waiter
             }
+            next?.continuation.resume(returning: .again)
             return connection
+        } catch let error as PostgresError where error.sqlState == SQLState.tooManyConnections {
+            share?.refused(error)
+            let isAlone = state.withLock { state in
+                state.open -= 1
+                state.figures.failed += 1
+                if state.open == 0 {
+                    state.figures.isAnswering = false
+                    state.starvesUntil = max(deadline, state.starvesUntil ?? deadline)
+                }
+                return state.open == 0
+            }
+            // The server takes a moment to forget a connection that was closed.
+            let hasRoom = isAlone && share?.makeRoom(for: self) ?? false
+            state.withLock { state in
+                let longest = isAlone ? Shortage.longest.starving : Shortage.longest.working
+                let delay = hasRoom ? Shortage.first : min(state.shortage?.delay ?? Shortage.first, longest)
+                state.shortage = Shortage(error: error, delay: delay * 2)
+                state.nextTry = .now + delay
+            }
+            guard ContinuousClock.now < deadline else { throw error }
+            return nil
         } catch {
             // Whoever goes away while a connection is made says nothing about the database.
             if error is PostgresError {
@@ -189,30 +263,40 @@ package final class PostgresPool: Sendable {
     }
 
     private func acquire() async throws -> PostgresConnection {
+        let deadline = ContinuousClock.now + acquisitionTimeout
         while true {
-            switch try await turn() {
+            switch try await turn(until: deadline) {
             case .connection(let connection):
                 if await connection.isUsable { return connection }
                 lose()
                 giveBack(nil)
-            case .openOne: return try await open()
+            case .openOne:
+                if let connection = try await open(until: deadline) { return connection }
+            case .again: break
             }
         }
     }
 
-    private func turn() async throws -> Turn {
+    private func turn(until deadline: ContinuousClock.Instant) async throws -> Turn {
         try Task.checkCancellation()
+        let isOthersTurn = share?.isStarving(besides: self) ?? false
         // Nearly always there is one, and nobody has to wait.
-        let (turn, id): (Turn?, UInt64) = state.withLock { state in
-            if !state.isClosed, let turn = Self.free(&state, size) { return (turn, 0) }
+        let (turn, id, nextTry): (Turn?, UInt64, ContinuousClock.Instant?) = state.withLock { state in
+            if !state.isClosed, let turn = Self.free(&state, size, isOthersTurn) { return (turn, 0, nil) }
             state.nextWaiter += 1
-            return (nil, state.nextWaiter)
+            let pause = ContinuousClock.now + Shortage.first
+            return (nil, state.nextWaiter, state.nextTry.map { max($0, pause) } ?? (isOthersTurn ? pause : nil))
         }
         if let turn { return turn }
         // The timer ends with this function; its sleep is cancelled when the turn comes first.
         let timer = Task {
-            try await Task.sleep(for: acquisitionTimeout)
-            self.fail(id, PostgresError(.timedOut, "no database connection became free within \(acquisitionTimeout)"))
+            if let nextTry, nextTry < deadline {
+                try await Task.sleep(until: nextTry)
+                self.end(id, .success(.again))
+            } else {
+                try await Task.sleep(until: deadline)
+                self.end(id, .failure(self.tooLate))
+            }
         }
         defer { timer.cancel() }
         return try await withTaskCancellationHandler {
@@ -221,30 +305,47 @@ package final class PostgresPool: Sendable {
                     if state.isClosed {
                         return .failure(PostgresError(.unreachable, "the connection pool is closed"))
                     }
-                    if let turn = Self.free(&state, size) { return .success(turn) }
+                    if let turn = Self.free(&state, size, isOthersTurn) { return .success(turn) }
                     state.waiters.append(Waiter(continuation: continuation), id: id, of: Self.party)
                     return nil
                 }
                 if let turn { continuation.resume(with: turn) }
                 // A task that was cancelled before the waiter stood in the queue is not told again.
-                if Task.isCancelled { fail(id, CancellationError()) }
+                if Task.isCancelled { end(id, .failure(CancellationError())) }
             }
         } onCancel: {
-            fail(id, CancellationError())
+            end(id, .failure(CancellationError()))
         }
     }
 
+    private var tooLate: PostgresError {
+        let shortage = state.withLock { $0.shortage?.error }
+        return PostgresError(
+            .timedOut,
+            "no database connection became free within \(acquisitionTimeout)"
+                + (shortage.map { ", and the server allows no more: \($0.message)" } ?? ""),
+            sqlState: shortage?.sqlState, serverMessage: shortage?.serverMessage)
+    }
+
     /// What can be had without waiting. Those who wait are given what is given back, so nothing is free while somebody waits.
-    private static func free(_ state: inout State, _ size: Int) -> Turn? {
+    ///
+    /// - Parameter isOthersTurn: another pool of the login has no connection, and the next is for that one.
+    private static func free(_ state: inout State, _ size: Int, _ isOthersTurn: Bool = false) -> Turn? {
         if let connection = state.idle.popLast() { return .connection(connection) }
-        guard state.open < size else { return nil }
+        guard state.open < size, !isOthersTurn || state.open == 0 else { return nil }
+        if let nextTry = state.nextTry {
+            let now = ContinuousClock.now
+            guard now >= nextTry else { return nil }
+            // One attempt at a time.
+            state.nextTry = state.shortage.map { now + $0.delay }
+        }
         state.open += 1
         return .openOne
     }
 
-    private func fail(_ id: UInt64, _ error: any Error) {
+    private func end(_ id: UInt64, _ result: Result<Turn, any Error>) {
         let waiter = state.withLock { $0.waiters.remove(id) }
-        waiter?.continuation.resume(throwing: error)
+        waiter?.continuation.resume(with: result)
     }
 
     private func release(_ connection: PostgresConnection) async {
@@ -271,6 +372,7 @@ package final class PostgresPool: Sendable {
 
     /// Passes a connection on, or the place of one that is gone.
     private func giveBack(_ connection: PostgresConnection?) {
+        if let connection, share?.isStarving(besides: self) ?? false { return cede(connection) }
         let waiter: Waiter? = state.withLock { state in
             if connection != nil { state.figures.isAnswering = true }
             if let waiter = state.waiters.popFirst() { return waiter }
@@ -282,5 +384,17 @@ package final class PostgresPool: Sendable {
             return nil
         }
         waiter?.continuation.resume(returning: connection.map(Turn.connection) ?? .openOne)
+    }
+
+    /// Closes a connection that another pool needs more. Whoever waits for it here tries again a little later.
+    private func cede(_ connection: consuming PostgresConnection) {
+        let waiter: Waiter? = state.withLock { state in
+            state.open -= 1
+            let pause = ContinuousClock.now + Shortage.first * 2
+            state.nextTry = max(state.nextTry ?? pause, pause)
+            return state.waiters.popFirst()
+        }
+        _ = consume connection
+        waiter?.continuation.resume(returning: .again)
     }
 }
