@@ -104,7 +104,7 @@ import Testing
             }
             try await database.execute(
                 "UPDATE directory.tenant SET time_zone = 'a' || repeat(U&'\\0301', 500000) || E'\\n'")
-            await #expect(throws: DirectoryError.unknownTimeZone("a" + String(repeating: "\u{301}", count: 63) + "…")) {
+            await #expect(throws: DirectoryError.unknownTimeZone("a" + String(repeating: "\u{301}", count: 63) + "...")) {
                 _ = try await rows(in: database)
             }
             try await database.execute("UPDATE directory.tenant SET time_zone = U&'Mars\\009b31m' || E'\\n'")

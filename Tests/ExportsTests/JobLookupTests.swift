@@ -120,7 +120,9 @@ import Testing
                         #expect(job.id == id)
                     }
                     group.addTask {
-                        await #expect(throws: PostgresError.self) { try await lookup.job(question(id, email: "a\0b")) }
+                        await #expect(throws: DirectoryError.denied(.unknownAdministrator)) {
+                            try await lookup.job(question(id, email: "a\0b"))
+                        }
                     }
                 }
                 try await group.waitForAll()

@@ -45,6 +45,11 @@ struct DemoDataCommand: AsyncParsableCommand {
                         "demo-data", String(decoding: PackageResources.demo_data_sql, as: UTF8.self))
                 } catch let error as PostgresError where error.sqlState == SQLState.uniqueViolation {
                     throw ConfigurationFault("there is a tenant \(tenant) already: choose another --tenant")
+                } catch let error as PostgresError where error.isUnstorableText {
+                    throw ConfigurationFault(
+                        "the database's encoding does not have the letters of the made-up names, which are of many languages: create "
+                            + "a database with ENCODING 'UTF8' for demo-data; exports of a database in another encoding work"
+                    )
                 } catch let error as PostgresError
                     where [SQLState.undefinedTable, SQLState.invalidSchemaName].contains(error.sqlState)
                 {

@@ -30,6 +30,12 @@ struct ErrorTranslation: Sendable {
             return RPCError(
                 .unavailable, "The database is not available now. Try again in a moment.",
                 retryable: true)
+        case let error as UnstorableText:
+            return .invalidParams(
+                error.parameter, "\(error.parameter) has a character that the database's encoding does not have.")
+        case let error as PostgresError where error.isUnstorableText:
+            return RPCError(
+                -32602, "invalid-params", "A parameter has a character that the database's encoding does not have.")
         case let error as PostgresError
         where error.isRefusal || error.code == .unexpectedResult
             || error.sqlState == SQLState.invalidTextRepresentation:

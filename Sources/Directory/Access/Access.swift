@@ -26,6 +26,16 @@ package enum ActorReference: Sendable {
     case keys(tenant: String, actor: String)
 }
 
+extension ActorReference {
+    /// What is wrong with a name that the database's encoding cannot hold: nobody there has it. Every encoding of a server has ASCII.
+    package var unstorable: DirectoryError? {
+        guard case .labels(let tenant, let email) = self else { return nil }
+        func isSafe(_ text: String) -> Bool { text.utf8.allSatisfy { (1...127).contains($0) } }
+        if !isSafe(tenant) { return .denied(.unknownTenant) }
+        return isSafe(email) ? nil : .denied(.unknownAdministrator)
+    }
+}
+
 extension Identity {
     /// Looks the actor up.
     ///
@@ -60,7 +70,12 @@ extension Access {
     fileprivate static func row(
         _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
     ) async throws -> (row: Row, identity: Identity) {
-        let rows = try await connection.query(query(actor, keys: keys))
+        let rows: [Row]
+        do {
+            rows = try await connection.query(query(actor, keys: keys))
+        } catch let error as PostgresError where error.isUnstorableText {
+            throw actor.unstorable ?? error
+        }
         guard let row = rows.first else { throw DirectoryError.denied(.unknownTenant) }
         guard rows.count == 1 else { throw try await severalRows(rows, keys: keys, on: connection) }
         guard let actorKey = try row.decodeIfPresent("actor_key", as: String.self) else {

@@ -253,7 +253,7 @@ extension Snapshot {
             default: String(scalar)
             }
         }
-        return .unknownTimeZone(shown.joined() + (name.unicodeScalars.count > 64 ? "…" : ""))
+        return .unknownTimeZone(shown.joined() + (name.unicodeScalars.count > 64 ? "..." : ""))
     }
 
     private static func names(

@@ -36,6 +36,13 @@ extension ExportService {
     package func audit(_ filter: AuditLog.Filter, after cursor: AuditLog.Cursor?, limit: Int) async throws -> [AuditLog
         .Entry]
     {
-        try await transaction { try await AuditLog().list(filter, after: cursor, limit: limit, on: $0) }
+        do {
+            return try await transaction { try await AuditLog().list(filter, after: cursor, limit: limit, on: $0) }
+        } catch let error as PostgresError
+            where error.isUnstorableText && filter.actorEmail?.utf8.allSatisfy({ $0 < 128 }) == false
+        {
+            // Nobody of that name can be in the trail.
+            return []
+        }
     }
 }

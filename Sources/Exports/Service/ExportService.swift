@@ -90,7 +90,12 @@ package struct ExportService: Sendable {
                 tenantKey: access.identity.tenantKey, tenantSlug: access.identity.tenantSlug,
                 actorKey: access.identity.actorKey, actorEmail: access.identity.actorEmail, options: json,
                 idempotency: idempotencyKey.map { ($0, hash) })
-            return try await jobs.enqueue(request, bounds(), peer: caller.peer, on: connection)
+            do {
+                return try await jobs.enqueue(request, bounds(), peer: caller.peer, on: connection)
+            } catch let error as PostgresError where error.isUnstorableText {
+                // All else comes from the database itself.
+                throw UnstorableText(parameter: "idempotencyKey")
+            }
         }
     }
 
@@ -301,6 +306,11 @@ package struct ExportService: Sendable {
                     details: details))
         }
     }
+}
+
+/// A caller's text that the database's encoding cannot hold.
+package struct UnstorableText: Error, Sendable {
+    package let parameter: String
 }
 
 /// A finished job's archive cannot be read.

@@ -106,6 +106,10 @@ final class JobLookup: Sendable {
             var answers: [Result<Job, any Error>] = []
             for question in questions { answers += await self.answers(to: [question]) }
             return answers
+        } catch let error as PostgresError where error.isUnstorableText {
+            return questions.map { question in
+                .failure(ActorReference.labels(tenant: question.tenant, email: question.email).unstorable ?? error)
+            }
         } catch {
             return questions.map { _ in .failure(error) }
         }

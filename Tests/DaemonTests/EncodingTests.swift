@@ -1,0 +1,80 @@
+import Client
+import ExportAPI
+import Foundation
+import TestSupport
+import Testing
+
+/// A database whose encoding does not have every character.
+@Suite(.timeLimit(.minutes(5)), .serialized) struct EncodingTests {
+    /// The small tenant, with names that every encoding has.
+    private static let sql = String(
+        String.UnicodeScalarView(SmallTenant.sql.unicodeScalars.map { $0.isASCII ? $0 : "?" }))
+
+    /// In none of the encodings.
+    private static let strange = "ow𝓃er👩‍💻@acme.example"
+
+    @Test(
+        "A caller's text that the database cannot hold names nobody, or is a fault of its parameter; exports go on",
+        arguments: ["LATIN1", "WIN1252", "KOI8R", "EUC_JP", "SQL_ASCII"])
+    func encodings(_ encoding: String) async throws {
+        try await ServiceProcess.with(sql: Self.sql, encoding: encoding) { service in
+            if ["LATIN1", "WIN1252"].contains(encoding) {
+                try await service.database.execute("UPDATE directory.administrator SET name = 'Zoë Müller' WHERE id = 2")
+            }
+            let client = try service.client()
+            let job = try await service.export()
+            #expect(job.state == .succeeded && job.rows == 6, "\(job)")
+            let strangers = [
+                Actor(tenant: "acme", administrator: Self.strange),
+                Actor(tenant: "日本👩‍💻", administrator: "owner@acme.example"),
+                Actor(tenant: "日本👩‍💻", administrator: Self.strange),
+            ]
+            for actor in strangers {
+                let errors = [
+                    await failure { _ = try await client.call(ExportStart.self, .init(actor: actor)) },
+                    await failure { _ = try await client.call(ExportGet.self, .init(actor: actor, job: job.id)) },
+                    await failure { _ = try await client.call(ExportList.self, .init(actor: actor)) },
+                    await failure { _ = try await client.call(ExportCancel.self, .init(actor: actor, job: job.id)) },
+                    await failure { _ = try await client.call(ExportDelete.self, .init(actor: actor, job: job.id)) },
+                    await failure {
+                        _ = try await client.call(ExportRead.self, .init(actor: actor, job: job.id, offset: 0, length: 1))
+                    },
+                ]
+                for error in errors {
+                    #expect(error?.code == .service(code: 1001, kind: "permission-denied"), "\(String(describing: error))")
+                }
+            }
+            let reasons = try await service.database.text(
+                "SELECT string_agg(DISTINCT reason, ' ' ORDER BY reason) FROM adminexport.audit_event WHERE event = 'denied'"
+            )
+            #expect(reasons == "unknown-administrator unknown-tenant")
+            if encoding != "SQL_ASCII" {
+                let key = await failure {
+                    _ = try await client.call(
+                        ExportStart.self, .init(actor: ServiceProcess.owner, idempotencyKey: "key 👩‍💻"))
+                }
+                #expect(key?.code == .service(code: -32602, kind: "invalid-params"), "\(String(describing: key))")
+                #expect(key?.message.contains("idempotencyKey") == true)
+            }
+            let run = try await service.run(["run", "-o", "out.xlsx", "-q"])
+            #expect(run.status == 0, "\(run.errors)")
+            if ["LATIN1", "WIN1252"].contains(encoding) {
+                let read = try await Programs.run(
+                    "/bin/sh", ["-c", "unzip -p '\(service.folder)/out.xlsx' | grep -c 'Zoë Müller'"])
+                #expect(read.output == "1\n", "\(read)")
+            }
+            #expect(!service.log.contains("A request failed"))
+        }
+    }
+
+    @Test("demo-data says why a database in another encoding cannot hold its names")
+    func demoData() async throws {
+        try await TestDatabase.with(encoding: "LATIN1") { database in
+            let result = try await Programs.run(
+                "adminexportd", ["demo-data", "--tenant", "t", "--administrators", "3"],
+                environment: ["ADMINEXPORT_DATABASE_URL": database.url(user: TestDatabase.superuser)])
+            #expect(result.status == 78 && result.errors.contains("ENCODING 'UTF8'"), "\(result)")
+            #expect(try await database.text("SELECT count(*) FROM directory.tenant") == "0")
+        }
+    }
+}
