@@ -57,7 +57,7 @@ package struct LineFramer {
     /// The next line that is complete, or why there is none.
     package mutating func next() -> Event? {
         while !rest.isEmpty {
-            let end = Self.lineEnd(in: rest)
+            let end = Self.first(UInt8(ascii: "\n"), in: rest)
             let part = rest[..<(end ?? rest.endIndex)]
             if !isDiscarding, let fault = take(part) {
                 // Freed, not kept: one long line must not cost its size for ever.
@@ -78,13 +78,11 @@ package struct LineFramer {
         return nil
     }
 
-    /// The next line feed. Each byte of each caller goes through here.
-    private static func lineEnd(in bytes: ArraySlice<UInt8>) -> Int? {
+    /// The first byte of a kind. Each byte of each caller goes through here.
+    private static func first(_ byte: UInt8, in bytes: ArraySlice<UInt8>) -> Int? {
         bytes.withUnsafeBytes { buffer in
-            guard let base = buffer.baseAddress, let end = memchr(base, CInt(UInt8(ascii: "\n")), buffer.count) else {
-                return nil
-            }
-            return bytes.startIndex + (UnsafeRawPointer(end) - base)
+            guard let base = buffer.baseAddress, let place = memchr(base, CInt(byte), buffer.count) else { return nil }
+            return bytes.startIndex + (UnsafeRawPointer(place) - base)
         }
     }
 
@@ -92,7 +90,7 @@ package struct LineFramer {
     private mutating func take(_ part: ArraySlice<UInt8>) -> Event? {
         let seen = partial.count
         partial.append(contentsOf: part.prefix(limit - seen))
-        if zero == nil { zero = partial[seen...].firstIndex(of: 0) }
+        if zero == nil { zero = Self.first(0, in: partial[seen...]) }
         if let framing = Framing(of: partial, from: seen, zero: zero) { return .misframed(framing) }
         return seen + part.count > limit ? .tooLong : nil
     }
