@@ -145,6 +145,7 @@ bench-protocol: release
 	@Scripts/install-requirements.sh $(run_packages)
 	@Scripts/postgres.sh Benchmarks/protocol.py
 	@Scripts/postgres.sh Benchmarks/starts.py
+	@Scripts/postgres.sh Benchmarks/prune.py
 
 # Programs that carry Swift's runtime, for a package.
 static: build-requirements

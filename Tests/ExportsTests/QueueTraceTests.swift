@@ -43,7 +43,8 @@ import Testing
                     let row = try await self.row(job, admin)
                     try #require(row == machine, "trace \(trace): \(names.joined(separator: ", "))")
                     #expect(
-                        try await keepsKey(job, pool) == machine.keepsKey, "trace \(trace): \(names.joined(separator: ", "))")
+                        try await keepsKey(job, pool) == machine.keepsKey, "trace \(trace): \(names.joined(separator: ", "))"
+                    )
                     let slot = try await admin.query(
                         Query("slot", "SELECT running FROM adminexport.tenant_slot")
                     ).first?.decode("running", as: Int.self)

@@ -447,7 +447,8 @@ import Testing
             switch fate {
             case "cancelled", "cancel requested":
                 _ = try await api(pool) { try await jobs.cancel(first.id, owner: owner, peer: Self.peer, on: $0) }
-            case "deleted": _ = try await api(pool) { try await jobs.delete(first.id, owner: owner, peer: Self.peer, on: $0) }
+            case "deleted":
+                _ = try await api(pool) { try await jobs.delete(first.id, owner: owner, peer: Self.peer, on: $0) }
             case "expired": try await database.execute("UPDATE adminexport.job SET state = 'expired'")
             case "past its time": try await database.execute("UPDATE adminexport.job SET expires_at = now()")
             case "held past its time":

@@ -1,4 +1,5 @@
 private import Glibc
+private import Synchronization
 package import SystemPackage
 
 /// The content of an archive, from an offset to its end, as a pipe that somebody else reads.
@@ -33,6 +34,10 @@ package final class ContentPipe {
 
     /// Bytes that the pipe has taken.
     package private(set) var written = 0
+    private let reading = Mutex<ContinuousClock.Instant?>(nil)
+
+    /// Since when the disk is being waited for; nil while it is not. May be asked for from any thread.
+    package var readingSince: ContinuousClock.Instant? { reading.withLock { $0 } }
 
     /// Bytes that its reader has taken, and those that there are for it.
     package var taken: (taken: Int, all: Int) { (written - unread, reader.size - offset) }
@@ -79,7 +84,7 @@ package final class ContentPipe {
     package func feed(while isWanted: () -> Bool) throws -> End {
         var at = offset
         while at < reader.size {
-            let part = try reader.part(at: at)
+            let part = try part(at: at)
             if let end = try write(part, isWanted) { return end }
             at += part.count
         }
@@ -103,6 +108,12 @@ package final class ContentPipe {
             if poll(&entry, 1, Int32(wait / .milliseconds(1))) > 0 { return unread > 0 }
         }
         return false
+    }
+
+    private func part(at offset: Int) throws -> ArraySlice<UInt8> {
+        reading.withLock { $0 = .now }
+        defer { reading.withLock { $0 = nil } }
+        return try reader.part(at: offset)
     }
 
     /// - Returns: why there is no use in going on.

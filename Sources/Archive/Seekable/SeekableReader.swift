@@ -20,6 +20,7 @@ package final class SeekableReader {
     private static let largestFrame = 4 * SeekableWriter.frameSize
 
     private let file: FileDescriptor
+    private let calls: any FileSystemCalls
     private let context: OpaquePointer
     private let places: [Place]
     private let manifestPlace: Place?
@@ -34,17 +35,14 @@ package final class SeekableReader {
     /// Opens the file and reads its seek table.
     ///
     /// - Throws: ``ArchiveError``: `missing`, `damaged`, `storageFailed`.
-    package convenience init(path: FilePath) throws {
-        let file = try storage("opening an archive") {
-            try FileDescriptor.open(path, .readOnly, options: [.closeOnExec, .noFollow])
-        }
-        try self.init(adopting: file)
+    package convenience init(path: FilePath, calls: any FileSystemCalls = SystemCalls()) throws {
+        try self.init(adopting: try calls.openFile(path, "opening an archive"), calls)
     }
 
-    private init(adopting file: FileDescriptor) throws {
+    private init(adopting file: FileDescriptor, _ calls: any FileSystemCalls) throws {
         do {
             let length = try storage("reading an archive") { try file.seek(offset: 0, from: .end) }
-            let table = try Self.table(of: file, length: length)
+            let table = try Self.table(of: file, length: length, calls)
             var fileOffset: Int64 = 0
             var contentOffset = 0
             var places: [Place] = []
@@ -59,7 +57,7 @@ package final class SeekableReader {
             guard manifest?.frame.size == 0, fileOffset + Int64(SeekTable.encodedSize(frames: table.frames.count)) == length,
                 table.frames.allSatisfy({ $0.compressed <= Self.largestFrame && $0.size <= SeekableWriter.frameSize }),
                 places.dropLast().allSatisfy({ $0.frame.size == SeekableWriter.frameSize }),
-                try places.last.map({ try Self.contentSize(of: $0, in: file) == $0.frame.size }) ?? false
+                try places.last.map({ try Self.contentSize(of: $0, in: file, calls) == $0.frame.size }) ?? false
             else {
                 throw ArchiveError(.damaged, "the archive's seek table does not fit the file")
             }
@@ -67,6 +65,7 @@ package final class SeekableReader {
                 throw ArchiveError(.storageFailed, "there is no memory for the decompressor")
             }
             self.file = file
+            self.calls = calls
             self.context = context
             self.places = places
             manifestPlace = manifest
@@ -83,30 +82,33 @@ package final class SeekableReader {
         try? file.close()
     }
 
-    private static func table(of file: FileDescriptor, length: Int64) throws -> SeekTable {
-        let footer = try read(file, at: length - Int64(SeekTable.footerSize), count: SeekTable.footerSize)
+    private static func table(
+        of file: FileDescriptor, length: Int64, _ calls: any FileSystemCalls
+    ) throws -> SeekTable {
+        let footer = try read(file, at: length - Int64(SeekTable.footerSize), count: SeekTable.footerSize, calls)
         let size = SeekTable.encodedSize(frames: try SeekTable.frameCount(footer: footer))
-        return try SeekTable(encoded: read(file, at: length - Int64(size), count: size))
+        return try SeekTable(encoded: read(file, at: length - Int64(size), count: size, calls))
     }
 
     /// What a frame's header says that it holds; nil where it says nothing that can be.
-    private static func contentSize(of place: Place, in file: FileDescriptor) throws -> UInt32? {
-        let header = try read(file, at: place.fileOffset, count: min(Int(place.frame.compressed), largestHeader))
+    private static func contentSize(
+        of place: Place, in file: FileDescriptor, _ calls: any FileSystemCalls
+    ) throws -> UInt32? {
+        let header = try read(file, at: place.fileOffset, count: min(Int(place.frame.compressed), largestHeader), calls)
         let size = ZSTD_getFrameContentSize(header, header.count)
         return size <= UInt64(SeekableWriter.frameSize) ? UInt32(size) : nil
     }
 
-    private static func read(_ file: FileDescriptor, at offset: Int64, count: Int) throws -> [UInt8] {
+    private static func read(
+        _ file: FileDescriptor, at offset: Int64, count: Int, _ calls: any FileSystemCalls
+    ) throws -> [UInt8] {
         guard offset >= 0 else { throw ArchiveError(.damaged, "the archive is too short") }
         return try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            while initialized < count {
-                let rest = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[initialized...])
-                let got = try storage("reading an archive") {
-                    try file.read(fromAbsoluteOffset: offset + Int64(initialized), into: rest)
-                }
-                guard got > 0 else { throw ArchiveError(.damaged, "the archive is too short") }
-                initialized += got
+            let got = try storage("reading an archive") {
+                try calls.read(file, at: offset, into: UnsafeMutableRawBufferPointer(buffer))
             }
+            guard got == count else { throw ArchiveError(.damaged, "the archive is too short") }
+            initialized = got
         }
     }
 
@@ -149,7 +151,7 @@ package final class SeekableReader {
     /// The manifest's bytes.
     package func manifest() throws -> [UInt8] {
         guard let place = manifestPlace else { throw ArchiveError(.damaged, "the archive has no manifest") }
-        let bytes = try Self.read(file, at: place.fileOffset, count: Int(place.frame.compressed))
+        let bytes = try Self.read(file, at: place.fileOffset, count: Int(place.frame.compressed), calls)
         guard bytes.count >= 8, bytes.littleEndian(at: 0) == SeekableWriter.manifestMagic,
             Int(bytes.littleEndian(at: 4)) == bytes.count - 8
         else { throw ArchiveError(.damaged, "the archive's manifest is damaged") }
@@ -170,7 +172,7 @@ package final class SeekableReader {
     private func frame(_ index: Int) throws -> [UInt8] {
         if cachedIndex == index { return cached }
         let place = places[index]
-        let compressed = try Self.read(file, at: place.fileOffset, count: Int(place.frame.compressed))
+        let compressed = try Self.read(file, at: place.fileOffset, count: Int(place.frame.compressed), calls)
         let expected = Int(place.frame.size)
         cachedIndex = nil
         cached = try [UInt8](unsafeUninitializedCapacity: expected) { [context] buffer, initialized in

@@ -7,6 +7,8 @@ package struct StoredFile: Hashable, Sendable {
     let components: [String]
     package let job: String
     package let epoch: Int
+    /// Of the file, without its directories.
+    package var name: String { components[components.count - 1] }
 
     /// Nil for a name that no archive has.
     init?(_ components: [String]) {

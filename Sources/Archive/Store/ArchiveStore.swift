@@ -39,13 +39,17 @@ package struct ArchiveStore: Sendable {
         let path = root.appending(Self.idFile)
         let found: String?
         do {
-            let file = try storage("reading the archives' .store-id") { try FileDescriptor.open(path, .readOnly) }
+            let file = try calls.openFile(path, "reading the archives' .store-id")
             defer { try? file.close() }
             found = try storage("reading the archives' .store-id") {
-                try String(unsafeUninitializedCapacity: 256) { try file.read(into: UnsafeMutableRawBufferPointer($0)) }
+                try String(unsafeUninitializedCapacity: 256) {
+                    try calls.read(file, at: 0, into: UnsafeMutableRawBufferPointer($0))
+                }
             }
         } catch let error as ArchiveError where error.code == .missing {
             found = nil
+        } catch let error as ArchiveError where error.code == .damaged {
+            throw ArchiveError(.wrongStore, "the archives' .store-id is not a regular file")
         }
         if let found {
             guard found.split(whereSeparator: \.isWhitespace).first.map(String.init) == storeID else {
@@ -81,10 +85,7 @@ package struct ArchiveStore: Sendable {
 
     /// Bytes that may still be written, 0 where no file can be made any more, for want of inodes; and those of the file system.
     package func space() throws -> (free: Int, size: Int) {
-        var status = statvfs()
-        guard statvfs(root.string, &status) == 0 else {
-            throw ArchiveError(Errno(rawValue: errno), "asking for the space that is left for archives")
-        }
+        let status = try storage("asking for the space that is left for archives") { try calls.space(root) }
         // A file system that makes inodes as it needs them says that it has none at all.
         let hasRoom = status.f_files == 0 || status.f_favail > 0
         func bytes(_ blocks: fsblkcnt_t) -> Int {
@@ -153,6 +154,7 @@ package struct ArchiveStore: Sendable {
             let file = try calls.create(partial, mode: Self.fileMode)
             // From here on the file is closed, and removed, by its owner's end.
             let archive = PartialArchive(store: self, file: file, partial: partial, path: path)
+            try file.requireRegular("creating an archive")
             try calls.changeMode(file, mode: Self.fileMode)
             return archive
         }
@@ -170,7 +172,7 @@ package struct ArchiveStore: Sendable {
 
     /// Opens an archive for reading.
     package func open(_ name: ArchiveName) throws -> SeekableReader {
-        try SeekableReader(path: path(name))
+        try SeekableReader(path: path(name), calls: calls)
     }
 
     /// Removes an archive. One that is gone already is no error.

@@ -1,17 +1,40 @@
-private import Glibc
+package import Glibc
 package import SystemPackage
 
-/// The system calls that write, so that a test can let the n-th of them fail.
+/// The system calls on files, so that a test can let the n-th that writes fail, and one that reads hang.
 package protocol FileSystemCalls: Sendable {
     func makeDirectory(_ path: FilePath, mode: CInterop.Mode) throws(Errno)
     func changeMode(_ path: FilePath, mode: CInterop.Mode) throws(Errno)
     func changeMode(_ file: FileDescriptor, mode: CInterop.Mode) throws(Errno)
-    /// Opens a file to write it from its beginning; it is created where there is none, and no link is followed.
+    /// Opens a file to read it. No link is followed, and what is no file keeps nobody waiting: a FIFO is opened at once.
+    func open(_ path: FilePath) throws(Errno) -> FileDescriptor
+    /// Reads at an offset, fewer bytes than fit at the end only.
+    func read(_ file: FileDescriptor, at offset: Int64, into bytes: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
+    /// The figures of the file system (statvfs(3)).
+    func space(_ path: FilePath) throws(Errno) -> statvfs
+    /// Opens a file to write it from its beginning; it is created where there is none. No link is followed, and what is no file
+    /// keeps nobody waiting.
     func create(_ path: FilePath, mode: CInterop.Mode) throws(Errno) -> FileDescriptor
     func write(_ bytes: UnsafeRawBufferPointer, to file: FileDescriptor) throws(Errno)
     func sync(_ file: FileDescriptor) throws(Errno)
     func rename(_ path: FilePath, to target: FilePath) throws(Errno)
     func unlink(_ path: FilePath) throws(Errno)
+}
+
+extension FileSystemCalls {
+    package func open(_ path: FilePath) throws(Errno) -> FileDescriptor {
+        try SystemCalls().open(path)
+    }
+
+    package func read(
+        _ file: FileDescriptor, at offset: Int64, into bytes: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int {
+        try SystemCalls().read(file, at: offset, into: bytes)
+    }
+
+    package func space(_ path: FilePath) throws(Errno) -> statvfs {
+        try SystemCalls().space(path)
+    }
 }
 
 /// The system's own.
@@ -30,13 +53,44 @@ package struct SystemCalls: FileSystemCalls {
         try Self.check(fchmod(file.rawValue, mode))
     }
 
+    package func open(_ path: FilePath) throws(Errno) -> FileDescriptor {
+        try Self.open(path, O_RDONLY, mode: 0)
+    }
+
     package func create(_ path: FilePath, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {
+        try Self.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
+    }
+
+    /// A FIFO is opened without anybody at its other end, or refused, since nothing waits (O_NONBLOCK); a regular file knows no
+    /// such thing.
+    private static func open(_ path: FilePath, _ flags: Int32, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {
         while true {
-            let file = open(path.string, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode)
+            let file = Glibc.open(path.string, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode)
             if file < 0, errno == EINTR { continue }
             try Self.check(file)
             return FileDescriptor(rawValue: file)
         }
+    }
+
+    package func read(
+        _ file: FileDescriptor, at offset: Int64, into bytes: UnsafeMutableRawBufferPointer
+    ) throws(Errno) -> Int {
+        var got = 0
+        while got < bytes.count {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[got...])
+            let count = pread(file.rawValue, rest.baseAddress, rest.count, off_t(offset) + off_t(got))
+            if count < 0, errno == EINTR { continue }
+            try Self.check(count < 0 ? -1 : 0)
+            if count == 0 { break }
+            got += count
+        }
+        return got
+    }
+
+    package func space(_ path: FilePath) throws(Errno) -> statvfs {
+        var status = statvfs()
+        try Self.check(statvfs(path.string, &status))
+        return status
     }
 
     package func write(_ bytes: UnsafeRawBufferPointer, to file: FileDescriptor) throws(Errno) {
@@ -65,5 +119,43 @@ package struct SystemCalls: FileSystemCalls {
 
     private static func check(_ result: Int32) throws(Errno) {
         if result < 0 { throw Errno(rawValue: errno) }
+    }
+}
+
+extension FileSystemCalls {
+    /// Opens a regular file to read it.
+    ///
+    /// - Throws: ``ArchiveError/Code/damaged`` where something else has its name: a link, a FIFO, a device, a socket, a directory.
+    func openFile(_ path: FilePath, _ doing: StaticString) throws -> FileDescriptor {
+        let file: FileDescriptor
+        do {
+            file = try open(path)
+        } catch  where [.tooManySymbolicLinkLevels, .noSuchAddressOrDevice].contains(error) {
+            // A link, which is not followed, and a socket, which cannot be opened.
+            throw FileDescriptor.notRegular(doing)
+        } catch {
+            throw ArchiveError(error, doing)
+        }
+        do {
+            try file.requireRegular(doing)
+        } catch {
+            try? file.close()
+            throw error
+        }
+        return file
+    }
+}
+
+extension FileDescriptor {
+    fileprivate static func notRegular(_ doing: StaticString) -> ArchiveError {
+        ArchiveError(.damaged, "\(doing): what has its name is not a regular file")
+    }
+
+    /// Holds what was opened to be a regular file, and lets it block from here on as whoever it is given to expects.
+    func requireRegular(_ doing: StaticString) throws {
+        var status = Glibc.stat()
+        guard fstat(rawValue, &status) == 0 else { throw ArchiveError(Errno(rawValue: errno), doing) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw Self.notRegular(doing) }
+        _ = fcntl(rawValue, F_SETFL, fcntl(rawValue, F_GETFL) & ~O_NONBLOCK)
     }
 }

@@ -25,7 +25,8 @@ final class LiveSettings: Sendable {
 
     private static func values(_ configuration: ServiceConfiguration) -> Values {
         Values(
-            limits: configuration.limits, leastFreeBytes: configuration.leastFreeBytes, idempotency: configuration.idempotency)
+            limits: configuration.limits, leastFreeBytes: configuration.leastFreeBytes,
+            idempotency: configuration.idempotency)
     }
 
     var values: Values { state.withLock { $0 } }

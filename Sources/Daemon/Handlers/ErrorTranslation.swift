@@ -46,6 +46,9 @@ struct ErrorTranslation: Sendable {
             return RPCError(
                 .overloaded, "Too many workbooks are being fetched now. Try again in a moment, or use export.read.",
                 retryable: true)
+        case is TooManyFileOperations:
+            return RPCError(
+                .overloaded, "Too many files are being read for this user now. Try again in a moment.", retryable: true)
         case let error as UnreadableArchive:
             return archive(error, logger)
         default:

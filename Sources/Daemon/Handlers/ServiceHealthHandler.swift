@@ -23,14 +23,17 @@ struct ServiceHealthHandler: ResultHandler {
         let depth: QueueControl.Depth
         let storage: String
         let free: Int?
+        let stuck = exports.stuckFileOperations
         do {
             depth = try await exports.depth()
             free = await exports.space()?.free
-            storage = try await exports.storageFault() ?? depth.storage.map(Self.sentence) ?? "ok"
+            storage =
+                try await exports.storageFault() ?? depth.storage.map(Self.sentence) ?? (stuck > 0 ? Self.hangs : "ok")
         } catch {
             return ServiceHealth.Result(
                 status: .unavailable, database: "unavailable", queued: nil, running: nil, oldestQueuedMs: nil, workers: nil,
-                slots: nil, draining: nil, paused: nil, schemaVersion: nil, freeBytes: nil, storage: "unknown")
+                slots: nil, draining: nil, paused: nil, schemaVersion: nil, freeBytes: nil, storage: "unknown",
+                stuckFileOperations: stuck)
         }
         let database = contract.schemaFaults.first.map { "\($0)" } ?? "ok"
         let (directory, faults) = Self.directory(contract.standing)
@@ -41,7 +44,7 @@ struct ServiceHealthHandler: ResultHandler {
             oldestQueuedMs: depth.oldestQueuedMilliseconds, workers: depth.workers, slots: depth.slots,
             draining: depth.draining, paused: depth.isPaused,
             schemaVersion: depth.schemaVersion, freeBytes: free, storage: storage, directory: directory,
-            directoryFaults: faults.isEmpty ? nil : faults)
+            directoryFaults: faults.isEmpty ? nil : faults, stuckFileOperations: stuck)
     }
 
     /// Faults that are shown: one is enough to begin with, and a long list hides it.
@@ -59,6 +62,8 @@ struct ServiceHealthHandler: ResultHandler {
             )
         }
     }
+
+    private static let hangs = "hangs in places: operations on archives do not come back"
 
     /// What a worker says of its disk.
     private static func sentence(_ word: String) -> String {

@@ -97,6 +97,9 @@ struct MetricsReport {
             text.gauge(
                 "adminexport_archives_size_bytes", unit: "bytes", "Bytes of the archives' file system.", space.size)
         }
+        text.gauge(
+            "adminexport_stuck_file_operations", "Operations on archives that have not come back for ten seconds.",
+            disk.stuck)
         if let isOurs = disk.isOurs {
             text.gauge(
                 "adminexport_archives_ok",

@@ -258,7 +258,8 @@ struct Assembly {
         defer { pool.close() }
         try await DatabaseGate.check(pool, roles: [DatabaseRole.worker])
         let retention = Retention(
-            database: JobDatabase(pool: pool, role: DatabaseRole.worker), disk: disk, history: configuration.history,
+            database: JobDatabase(pool: pool, role: DatabaseRole.worker), disk: disk.on(.sweep),
+            history: configuration.history,
             logger: logger)
         var swept = Retention.Swept()
         do {
@@ -292,18 +293,13 @@ struct Assembly {
             tenantLimit: { [settings] in settings.limits.runningPerTenant }, lease: configuration.lease,
             deadline: configuration.deadline,
             retention: configuration.retention)
-        // A thread each: whoever lists all archives, or waits for a slow one, holds up nobody else.
-        let store = disk.store
-        let (disk, guardDisk, retentionDisk) = (
-            ArchiveDisk(store: store), ArchiveDisk(store: store), ArchiveDisk(store: store)
-        )
         let runner = ExportRunner(
             directory: directory,
             storage: StorageGuard(
-                database: database, disk: guardDisk, leastFree: { [settings] in settings.values.leastFreeBytes }),
-            contract: contract, disk: disk, settings: configuration.workbook)
+                database: database, disk: disk, leastFree: { [settings] in settings.values.leastFreeBytes }),
+            contract: contract, disk: disk.on(.work), settings: configuration.workbook)
         let retention = Retention(
-            database: database, disk: retentionDisk, history: configuration.history, logger: logger)
+            database: database, disk: disk.on(.sweep), history: configuration.history, logger: logger)
         var crew = Worker.Configuration(
             slots: slots, host: ProcessInfo.processInfo.hostName, version: AdminExportDaemon.version)
         crew.history = configuration.history

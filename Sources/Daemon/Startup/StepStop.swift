@@ -16,6 +16,12 @@
             // To this very thread: sent to the process, another thread might take it while this one goes on.
             raise(SIGSTOP)
         }
+
+        /// Keeps this thread for as long as the directory holds a file `hang-` and the name: a disk that does not answer.
+        static func hang(_ name: String?) {
+            guard let directory, let name else { return }
+            while access("\(directory)/hang-\(name)", F_OK) == 0 { usleep(10_000) }
+        }
     }
 
     /// The system's calls, with the steps among them.
@@ -32,6 +38,11 @@
 
         func changeMode(_ file: FileDescriptor, mode: CInterop.Mode) throws(Errno) {
             try calls.changeMode(file, mode: mode)
+        }
+
+        func open(_ path: FilePath) throws(Errno) -> FileDescriptor {
+            StepStop.hang(path.lastComponent?.string)
+            return try calls.open(path)
         }
 
         func create(_ path: FilePath, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {

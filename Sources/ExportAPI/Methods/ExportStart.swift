@@ -65,7 +65,8 @@ public enum ExportStart: Method {
     public static let errors: [ErrorKind] = [.permissionDenied, .conflict, .quotaExceeded, .unavailable]
     public static let examples = [
         Example<Self>(
-            "An export with nothing special", .init(actor: ExampleValues.actor), .init(job: ExampleValues.queued, replayed: false)),
+            "An export with nothing special", .init(actor: ExampleValues.actor),
+            .init(job: ExampleValues.queued, replayed: false)),
         Example<Self>(
             "One that may safely be sent twice", .init(actor: ExampleValues.actor, idempotencyKey: "report-2026-11-25"),
             .init(job: ExampleValues.queued, replayed: true)),

@@ -38,11 +38,13 @@ public enum ServiceHealth: Method {
         public let directory: String?
         /// All that is wrong with it.
         public let directoryFaults: [DirectoryFault]?
+        /// Operations on archives that have not come back for longer than anybody waits for them: a disk that hangs.
+        public let stuckFileOperations: Int?
 
         public init(
             status: Status, database: String, queued: Int?, running: Int?, oldestQueuedMs: Int?, workers: Int?,
             slots: Int?, draining: Int?, paused: Bool?, schemaVersion: Int?, freeBytes: Int?, storage: String,
-            directory: String? = nil, directoryFaults: [DirectoryFault]? = nil
+            directory: String? = nil, directoryFaults: [DirectoryFault]? = nil, stuckFileOperations: Int? = nil
         ) {
             self.directory = directory
             self.directoryFaults = directoryFaults
@@ -58,6 +60,7 @@ public enum ServiceHealth: Method {
             self.schemaVersion = schemaVersion
             self.freeBytes = freeBytes
             self.storage = storage
+            self.stuckFileOperations = stuckFileOperations
         }
 
         public static let schema = ObjectSchema(
@@ -81,8 +84,12 @@ public enum ServiceHealth: Method {
                 "directory", .text, "ok, or what is wrong with the directory of administrators; absent without a database.",
                 required: false),
             .init(
-                "directoryFaults", .array(of: .object(DirectoryFault.schema), upTo: 1_024),
-                "All that is wrong with it; absent where nothing is.", required: false))
+                "directoryFaults", .array(of: .object(DirectoryFault.schema), upTo: 20),
+                "All that is wrong with it; absent where nothing is.", required: false),
+            .init(
+                "stuckFileOperations", .count,
+                "Operations on archives that have not come back for ten seconds; each is waited for by nobody.",
+                required: false))
     }
 
     /// Where the directory of administrators does not hold to its contract.
@@ -107,6 +114,6 @@ public enum ServiceHealth: Method {
             .init(
                 status: .ok, database: "ok", queued: 0, running: 0, oldestQueuedMs: nil, workers: 1, slots: 1, draining: 0,
                 paused: false,
-                schemaVersion: 4, freeBytes: 41_000_000_000, storage: "ok", directory: "ok"))
+                schemaVersion: 4, freeBytes: 41_000_000_000, storage: "ok", directory: "ok", stuckFileOperations: 0))
     ]
 }

@@ -29,10 +29,12 @@ extension ExportService {
         package var space: (free: Int, size: Int)?
         /// Whether it is the one of this database, or may become it; nil where nothing is known of the database's.
         package var isOurs: Bool?
+        /// Operations that do not come back.
+        package var stuck = 0
     }
 
     package func diskFigures(_ facts: StoreFacts?) async -> DiskFigures {
-        var figures = DiskFigures(space: await space())
+        var figures = DiskFigures(space: await space(), stuck: stuckFileOperations)
         guard let facts else { return figures }
         let isWell = (try? await storageFault(facts) == nil) ?? false
         figures.isOurs = figures.space != nil && isWell

@@ -11,7 +11,6 @@ private import Synchronization
 package struct ExportService: Sendable {
     package static let productName = "adminexport"
 
-
     package let pool: PostgresPool
     let contract: DirectoryContract
     let disk: ArchiveDisk
@@ -164,6 +163,9 @@ package struct ExportService: Sendable {
         return { [watch] in watch.cancel(id) }
     }
 
+    /// Operations on archives that do not come back.
+    package var stuckFileOperations: Int { disk.stuck + transfers.stuck }
+
     /// What is wrong with the archives' directory; nil where nothing is.
     ///
     /// - Throws: faults of the database.
@@ -204,9 +206,8 @@ package struct ExportService: Sendable {
         _ caller: Caller, job id: JobID, offset: Int, length: Int, isFirst: Bool
     ) async throws -> Part {
         let found = try await permitted(caller, id, isAudited: isFirst)
-        // A file of another installation, or none because nothing is mounted, is not given out as this one's.
         var part = try await Self.reading(found) {
-            try await disk.read(found.name, offset: offset, length: length, facts: found.facts)
+            try await disk.on(.user(caller.peer.uid)).read(found.name, offset: offset, length: length, facts: found.facts)
         }
         part.delivery = found.delivery
         return part
@@ -223,12 +224,13 @@ package struct ExportService: Sendable {
     /// Opens the workbook for an actor who may have it now, and writes that to the audit trail. A file that is removed later
     /// is read to its end all the same.
     ///
-    /// - Throws: as ``read(_:job:offset:length:isFirst:)``; ``OffsetBeyondEnd``; ``TooManyTransfers``.
+    /// - Throws: as ``read(_:job:offset:length:isFirst:)``; ``OffsetBeyondEnd``; ``TooManyTransfers``; ``TooManyFileOperations``.
     package func open(_ caller: Caller, job id: JobID, as form: Form) async throws -> (job: Job, file: OpenedFile) {
         let offset = if case .content(let offset) = form { offset } else { 0 }
         let found = try await permitted(caller, id, from: offset, isAudited: true)
         let file = try await Self.reading(found) {
-            switch form {
+            let disk = disk.on(.user(caller.peer.uid))
+            return switch form {
             case .content(let offset):
                 try await disk.pipe(
                     found.name, from: offset, for: caller.peer.uid, facts: found.facts, transfers: transfers,

@@ -29,6 +29,7 @@ package final class Transfers: Sendable {
         var running = Places()
         /// Those that are written whole, and whose readers have not taken all of it yet.
         var watched = Places()
+        var pipes: [ObjectIdentifier: ContentPipe] = [:]
         var isStopped = false
     }
 
@@ -68,6 +69,12 @@ package final class Transfers: Sendable {
 
     package var isIdle: Bool { state.withLock { $0.running.count == 0 } }
 
+    /// How many wait for the disk for longer than anybody waits for it elsewhere.
+    package var stuck: Int {
+        let limit = ContinuousClock.now - DiskThreads.Limits().patience
+        return state.withLock { $0.pipes.values.count { $0.readingSince.map { $0 < limit } ?? false } }
+    }
+
     /// How many run.
     package var count: Int { state.withLock { $0.running.count } }
 
@@ -83,10 +90,12 @@ package final class Transfers: Sendable {
         do {
             let pipe = try ContentPipe(reader, from: offset, patience: limits.patience)
             guard let readEnd = pipe.takeReadEnd() else { preconditionFailure("a new pipe has both ends") }
+            state.withLock { $0.pipes[ObjectIdentifier(pipe)] = pipe }
             let thread = Thread { [self] in
                 let isWhole = feed(pipe, delivery)
                 // One that only waits for its reader takes no place from others.
                 let isWatched = state.withLock { state in
+                    state.pipes[ObjectIdentifier(pipe)] = nil
                     state.running.giveBack(user)
                     return isWhole && state.watched.take(user, limits)
                 }

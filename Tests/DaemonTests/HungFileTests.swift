@@ -1,0 +1,96 @@
+import Client
+import ExportAPI
+import Foundation
+import TestSupport
+import Testing
+
+/// A file that does not answer, seen from the socket.
+@Suite(.timeLimit(.minutes(3)), .serialized) struct HungFileTests {
+    private static let owner = ServiceProcess.owner
+
+    private func archive(of job: Job, _ service: ServiceProcess) throws -> String {
+        let files = FileManager.default.enumerator(atPath: service.archives)?.allObjects as? [String] ?? []
+        return try service.archives + "/" + #require(files.first { $0.contains(job.id) && $0.hasSuffix(".zst") })
+    }
+
+    @Test("A FIFO in the place of an archive is answered at once, by reading and by opening, and held against nobody")
+    func fifo() async throws {
+        try await ServiceProcess.with { service in
+            let job = try await service.export()
+            let other = try await service.export(ServiceProcess.europe)
+            let path = try archive(of: job, service)
+            try FileManager.default.removeItem(atPath: path)
+            #expect(mkfifo(path, 0o640) == 0)
+            let client = try service.client()
+            for _ in 0..<20 {
+                let read = await failure {
+                    _ = try await client.call(ExportRead.self, .init(actor: Self.owner, job: job.id, offset: 0, length: 1))
+                }
+                #expect(read?.code == .service(code: 1007, kind: "unavailable") && read?.isRetryable == false)
+                let opened = await failure { _ = try await client.open(Self.owner, job: job.id, encoding: .zstd) }
+                #expect(opened?.code == .service(code: 1007, kind: "unavailable"))
+            }
+            let part = try await client.call(
+                ExportRead.self, .init(actor: ServiceProcess.europe, job: other.id, offset: 0, length: 10))
+            #expect(part.size == other.size)
+            let health = try await client.call(ServiceHealth.self, NoMembers())
+            #expect(health.status == .ok && health.stuckFileOperations == 0)
+        }
+    }
+
+    /// Asks for a part of a workbook, cancels that when the service has been busy with it for a while, and prints the code of the
+    /// answer.
+    private static let cancelling = """
+        import json, socket, sys, time
+        peer = socket.socket(socket.AF_UNIX); peer.connect(sys.argv[1]); peer.settimeout(8)
+        lines = peer.makefile("rw")
+        def send(**message): lines.write(json.dumps({"jsonrpc": "2.0", **message}) + "\\n"); lines.flush()
+        actor = {"tenant": "acme", "administrator": "owner@acme.example"}
+        send(id=1, method="export.read", params={"actor": actor, "job": sys.argv[2], "offset": 0, "length": 1})
+        # What is asked for after it is answered before it: it hangs.
+        for number in range(2, 12):
+            send(id=number, method="export.get", params={"actor": actor, "job": sys.argv[2]})
+            assert json.loads(lines.readline())["id"] == number
+        send(method="$/cancelRequest", params={"id": 1})
+        reply = json.loads(lines.readline())
+        assert reply["id"] == 1
+        print(reply["error"]["code"])
+        """
+
+    @Test("While a file hangs, whoever cancels the request is answered at once, and others read on")
+    func hangs() async throws {
+        try await TemporaryFolder.with { stops in
+            try await ServiceProcess.with(environment: ["TEST_STOPS": stops]) { service in
+                let job = try await service.export()
+                let other = try await service.export(ServiceProcess.europe)
+                let name = try #require(archive(of: job, service).split(separator: "/").last)
+                let marker = "\(stops)/hang-\(name)"
+                _ = FileManager.default.createFile(atPath: marker, contents: nil)
+                defer { try? FileManager.default.removeItem(atPath: marker) }
+                let client = try service.client()
+                // While the file hangs: the answer can be to the cancellation only.
+                let cancelled = try await Programs.run(
+                    "/usr/bin/env", ["python3", "-c", Self.cancelling, service.socket, job.id])
+                #expect(cancelled.status == 0 && cancelled.output == "-32800\n", "\(cancelled.errors)")
+                let part = try await client.call(
+                    ExportRead.self, .init(actor: ServiceProcess.europe, job: other.id, offset: 0, length: 10))
+                #expect(part.size == other.size)
+                // Nobody goes away: the answer is that the file does not.
+                let late = await failure {
+                    _ = try await client.call(ExportRead.self, .init(actor: Self.owner, job: job.id, offset: 0, length: 1))
+                }
+                #expect(late?.code == .service(code: 1007, kind: "unavailable") && late?.isRetryable == true)
+                try await eventually("health tells of it") {
+                    let health = try await client.call(ServiceHealth.self, NoMembers())
+                    return health.status == .degraded && (health.stuckFileOperations ?? 0) > 0
+                        && health.storage.contains("come back")
+                }
+                try FileManager.default.removeItem(atPath: marker)
+                try await eventually("all is well again") {
+                    let health = try await client.call(ServiceHealth.self, NoMembers())
+                    return health.status == .ok && health.stuckFileOperations == 0
+                }
+            }
+        }
+    }
+}
