@@ -5,7 +5,7 @@ package struct ArchiveError: Error, Equatable, Sendable, CustomStringConvertible
     package enum Code: Sendable {
         /// No space, or the quota is used up. Worth another try when there is space again.
         case storageFull
-        /// Another fault of the file system; ``errno`` tells which.
+        /// Another fault of the file system; ``errno`` tells which, and ``fault`` what that means.
         case storageFailed
         /// There is no such file.
         case missing
@@ -28,10 +28,10 @@ package struct ArchiveError: Error, Equatable, Sendable, CustomStringConvertible
     /// Sorts an error of the system.
     init(_ errno: Errno, _ doing: StaticString) {
         let code: Code =
-            switch errno {
-            case .noSpace, .diskQuotaExceeded: .storageFull
-            case .noSuchFileOrDirectory: .missing
-            default: .storageFailed
+            switch StorageFault(errno) {
+            case .full: .storageFull
+            case .passing where errno == .noSuchFileOrDirectory: .missing
+            case .passing, .permanent, .ours: .storageFailed
             }
         self.init(code, "\(doing): \(errno)", errno: errno)
     }

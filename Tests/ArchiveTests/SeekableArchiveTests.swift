@@ -194,6 +194,60 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         #expect(ArchiveName.component(slug) == component)
     }
 
+    @Test("Whatever a slug holds, its component is one that a file system takes, and no other slug's")
+    func boundedComponents() throws {
+        let long = [
+            String(repeating: "é", count: 43), String(repeating: "é", count: 42) + "abc", String(repeating: "a", count: 256),
+            String(repeating: "a", count: 257), String(repeating: "ab%", count: 300), String(repeating: "👩‍💻", count: 100),
+            String(repeating: "a", count: 189) + "é" + String(repeating: "b", count: 80),
+            String(repeating: "a", count: 188) + "é" + String(repeating: "b", count: 80),
+            String(repeating: "a", count: 190) + "é" + String(repeating: "b", count: 80),
+        ]
+        // What a long slug is cut to can be had by no slug that is not.
+        let short =
+            long.map { ArchiveName.component($0) } + [String(repeating: "é", count: 42), String(repeating: "a", count: 255)]
+        let components = (long + short).map { ArchiveName.component($0) }
+        #expect(Set(components).count == Set(long + short).count)
+        for component in components {
+            #expect(component.utf8.count <= 255)
+            #expect(component.wholeMatch(of: /(?:[A-Za-z0-9_-]|%[0-9A-F]{2})+(?:~[0-9A-F]{64})?/) != nil, "\(component)")
+        }
+        // Names that were possible before stay what they were.
+        #expect(ArchiveName.component(short[short.count - 1]) == short[short.count - 1])
+        #expect(ArchiveName.component(short[short.count - 2]) == String(repeating: "%C3%A9", count: 42))
+        // And the file system takes them.
+        try withStore { store, _ in
+            for slug in long {
+                let name = ArchiveName(tenant: slug, year: 2026, month: 3, job: "job", epoch: 2)
+                let partial = try store.create(name)
+                let writer = try SeekableWriter(to: partial)
+                _ = try writer.finish { _ in [] }
+                try partial.publish()
+                #expect(try store.open(name).size == 0)
+            }
+        }
+    }
+
+    @Test("Every error of the system has one meaning, and none that stays is taken for one that passes")
+    func storageFaults() {
+        for number in CInt(1)...133 where number != 41 && number != 58 {
+            #expect(StorageFault.table[number] != nil, "\(number)")
+        }
+        #expect(StorageFault(Errno(rawValue: 9_999)) == .permanent)
+        let examples: [(Errno, StorageFault)] = [
+            (.fileNameTooLong, .permanent), (.tooManySymbolicLinkLevels, .permanent), (.notDirectory, .permanent),
+            (.isDirectory, .permanent), (.fileTooLarge, .permanent), (.invalidArgument, .permanent),
+            (.notSupported, .permanent),
+            (.noSpace, .full), (.diskQuotaExceeded, .full), (.ioError, .passing), (.readOnlyFileSystem, .passing),
+            (.permissionDenied, .passing), (.tooManyOpenFiles, .passing), (.staleNFSFileHandle, .passing),
+            (.badFileDescriptor, .ours), (.badAddress, .ours), (.illegalSeek, .ours),
+        ]
+        for (errno, fault) in examples {
+            #expect(StorageFault(errno) == fault, "\(errno)")
+            #expect(ArchiveError(errno, "testing").fault == fault)
+        }
+    }
+
     @Test("A directory of another installation is refused, and a missing one is not made up")
     func storeID() throws {
         try withStore { store, _ in

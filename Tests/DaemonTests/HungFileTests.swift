@@ -38,6 +38,20 @@ import Testing
         }
     }
 
+    @Test("A tenant whose slug makes no name of a directory gets its workbook all the same")
+    func longSlug() async throws {
+        let slug = String(repeating: "é", count: 43)
+        let sql = SmallTenant.sql + "; UPDATE directory.tenant SET slug = '\(slug)' WHERE slug = 'acme'"
+        try await ServiceProcess.with(sql: sql) { service in
+            let actor = Actor(tenant: slug, administrator: Self.owner.administrator)
+            let job = try await service.export(actor)
+            #expect(job.state == .succeeded, "\(String(describing: job.error))")
+            let part = try await service.client().call(
+                ExportRead.self, .init(actor: actor, job: job.id, offset: 0, length: 10))
+            #expect(part.size == job.size)
+        }
+    }
+
     /// Asks for a part of a workbook, cancels that when the service has been busy with it for a while, and prints the code of the
     /// answer.
     private static let cancelling = """

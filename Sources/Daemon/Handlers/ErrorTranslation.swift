@@ -70,7 +70,7 @@ struct ErrorTranslation: Sendable {
             isLost
                 ? "The file is lost or damaged. Start a new export, and tell the operators."
                 : "The file cannot be read now. Ask the operators.",
-            retryable: !isLost, details: [("reason", .text("storage"))])
+            retryable: !isLost && [.passing, .full].contains(error.fault.fault), details: [("reason", .text("storage"))])
     }
 
     /// A statement that the database does not run, or whose rows are not what the program expects.

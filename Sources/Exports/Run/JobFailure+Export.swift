@@ -17,7 +17,11 @@ extension JobFailure {
             self.init(
                 kind: "storage-full", message: "The disk for archives is full. The export is tried again.",
                 isTransient: true)
-        case is ArchiveError:
+        case let error as ArchiveError where error.fault == .permanent:
+            self.init(
+                kind: "storage-failed",
+                message: "The archive cannot be kept on this disk under its name or at its size. Ask the operators.")
+        case let error as ArchiveError where error.fault == .passing:
             self.init(
                 kind: "storage-failed", message: "The archive could not be written. The export is tried again.",
                 isTransient: true)

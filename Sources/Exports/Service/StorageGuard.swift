@@ -76,9 +76,10 @@ package actor StorageGuard {
         try await check.verify()
     }
 
-    /// An attempt has ended with this error.
+    /// An attempt has ended with this error. One that is the export's own says nothing about the disk, which may take the next.
     func note(_ error: any Error) {
-        if let error = error as? ArchiveError { condition = Condition(error) }
+        guard let error = error as? ArchiveError, [.passing, .full].contains(error.fault) else { return }
+        condition = Condition(error)
     }
 
     /// `ok`, `full`, `failed` or `wrong-store`.
