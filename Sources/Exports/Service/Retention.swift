@@ -146,9 +146,11 @@ package struct Retention: Service {
         ).count
     }
 
+    /// Uses the index on `id` of files to remove.
     static func expired(
         after last: String?, on connection: isolated PostgresConnection
     ) async throws -> [ExpiredFile] {
+        let further = last == nil ? "" : " AND id > $1::uuid"
         let rows = try await connection.query(
             Query(
                 "files-to-remove",
@@ -156,9 +158,9 @@ package struct Retention: Service {
                 SELECT id, archive_epoch, tenant_slug, extract(year FROM created_at AT TIME ZONE 'UTC')::int AS year,
                     extract(month FROM created_at AT TIME ZONE 'UTC')::int AS month
                 FROM adminexport.job
-                WHERE state = 'expired' AND archive_epoch IS NOT NULL AND ($1::uuid IS NULL OR id > $1::uuid)
+                WHERE state = 'expired' AND archive_epoch IS NOT NULL\(further)
                 ORDER BY id LIMIT 100
-                """, [.text(last)]))
+                """, last.map { [.text($0)] } ?? []))
         return try rows.map { row in
             let job: String = try row.decode("id")
             let epoch: Int = try row.decode("archive_epoch")
