@@ -12,8 +12,20 @@ final class HangingCalls: FileSystemCalls {
     nonisolated(unsafe) private var isOpen = false
     private let waiting = Mutex(0)
 
-    init(_ names: Set<String>) {
+    private let deniedDirectory: String?
+    private let deniedRemoval: String?
+
+    /// - Parameters:
+    ///   - names: those on which calls hang.
+    ///   - deniedDirectory: the name of a directory that may not be read.
+    ///   - deniedRemoval: the name of a directory from which nothing may be removed.
+    init(
+        _ names: Set<String>, denyingDirectory deniedDirectory: String? = nil,
+        denyingRemovalBelow deniedRemoval: String? = nil
+    ) {
         self.names = names
+        self.deniedDirectory = deniedDirectory
+        self.deniedRemoval = deniedRemoval
     }
 
     deinit {
@@ -49,7 +61,13 @@ final class HangingCalls: FileSystemCalls {
         return try system.space(path)
     }
 
+    func openDirectory(_ path: FilePath, isRoot: Bool) throws(Errno) -> FileDescriptor {
+        if let name = path.lastComponent?.string, name == deniedDirectory { throw .permissionDenied }
+        return try system.openDirectory(path, isRoot: isRoot)
+    }
+
     func unlink(_ path: FilePath) throws(Errno) {
+        if path.components.contains(where: { $0.string == deniedRemoval }) { throw .permissionDenied }
         pass(path)
         try system.unlink(path)
     }

@@ -8,6 +8,8 @@ package protocol FileSystemCalls: Sendable {
     func changeMode(_ file: FileDescriptor, mode: CInterop.Mode) throws(Errno)
     /// Opens a file to read it. No link is followed, and what is no file keeps nobody waiting: a FIFO is opened at once.
     func open(_ path: FilePath) throws(Errno) -> FileDescriptor
+    /// Opens a directory to list it; below the root no link is followed.
+    func openDirectory(_ path: FilePath, isRoot: Bool) throws(Errno) -> FileDescriptor
     /// Reads at an offset, fewer bytes than fit at the end only.
     func read(_ file: FileDescriptor, at offset: Int64, into bytes: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
     /// The figures of the file system (statvfs(3)).
@@ -24,6 +26,10 @@ package protocol FileSystemCalls: Sendable {
 extension FileSystemCalls {
     package func open(_ path: FilePath) throws(Errno) -> FileDescriptor {
         try SystemCalls().open(path)
+    }
+
+    package func openDirectory(_ path: FilePath, isRoot: Bool) throws(Errno) -> FileDescriptor {
+        try SystemCalls().openDirectory(path, isRoot: isRoot)
     }
 
     package func read(
@@ -55,6 +61,12 @@ package struct SystemCalls: FileSystemCalls {
 
     package func open(_ path: FilePath) throws(Errno) -> FileDescriptor {
         try Self.open(path, O_RDONLY, mode: 0)
+    }
+
+    package func openDirectory(_ path: FilePath, isRoot: Bool) throws(Errno) -> FileDescriptor {
+        let directory = Glibc.open(path.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (isRoot ? 0 : O_NOFOLLOW))
+        try Self.check(directory)
+        return FileDescriptor(rawValue: directory)
     }
 
     package func create(_ path: FilePath, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {

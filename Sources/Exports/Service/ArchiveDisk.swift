@@ -82,13 +82,14 @@ package struct ArchiveDisk: Sendable {
         }
     }
 
-    /// What lies in the store, a list for each month of each tenant.
-    func files() async throws -> [[StoredFile]] {
-        try await run(on: "the list") { store in
-            var months: [[StoredFile]] = []
-            try store.forEachMonth { months.append($0) }
-            return months
-        }
+    /// Begins to list what lies in the store.
+    func walk() async throws -> StoreWalk {
+        try await run(on: "the list") { try StoreWalk($0) }
+    }
+
+    /// Goes on with it. A walk whose step has failed is over.
+    func step(of walk: StoreWalk, files most: Int) async throws -> StoreWalk.Step {
+        try await run(on: "the list") { _ in try walk.step(files: most) }
     }
 
     /// - Returns: whether it is gone.

@@ -12,32 +12,38 @@ struct OrphanSweep: Sendable {
     let database: JobDatabase
     let disk: ArchiveDisk
 
-    /// - Returns: how many files were removed, and how many could not be.
-    func run() async throws -> (removed: Int, stuck: Int) {
-        var (removed, stuck) = (0, 0)
-        for files in try await disk.files() {
-            for start in stride(from: 0, to: files.count, by: Self.batch) {
-                let batch = Array(files[start..<min(files.count, start + Self.batch)])
-                for orphan in try await orphans(among: batch) {
-                    // One that stays must not keep the others.
-                    if await disk.remove(quietly: orphan) { removed += 1 } else { stuck += 1 }
-                }
+    /// What a sweep has found.
+    struct Outcome: Sendable {
+        var removed = 0
+        /// Orphans that could not be removed.
+        var stuck = 0
+        var strays = StoreWalk.Strays()
+    }
+
+    /// Some files at a time, in memory that does not depend on how many there are.
+    func run() async throws -> Outcome {
+        var outcome = Outcome()
+        let walk = try await disk.walk()
+        while case .files(let batch) = try await disk.step(of: walk, files: Self.batch) {
+            guard !batch.isEmpty else { continue }
+            for orphan in try await orphans(among: batch) {
+                // One that stays must not keep the others.
+                if await disk.remove(quietly: orphan) { outcome.removed += 1 } else { outcome.stuck += 1 }
             }
         }
-        return (removed, stuck)
+        outcome.strays = walk.strays
+        return outcome
     }
 
     private func orphans(among files: [StoredFile]) async throws -> [StoredFile] {
-        // What does not even look like an id is nobody's job, and compares as text.
         let rows = try await database.statement { connection in
             try await connection.query(
                 Query(
                     "orphans",
                     """
                     SELECT f.place - 1 AS place
-                    FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS f (job, epoch, place)
-                    LEFT JOIN adminexport.job j ON j.id = CASE WHEN f.job ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-                                                              THEN f.job::uuid END
+                    FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY AS f (job, epoch, place)
+                    LEFT JOIN adminexport.job j ON j.id = f.job
                     WHERE j.id IS NULL
                         OR j.archive_epoch IS DISTINCT FROM f.epoch
                             AND (f.epoch <> j.epoch OR j.state IN ('succeeded', 'failed', 'cancelled', 'expired'))

@@ -3,6 +3,7 @@ package import Jobs
 package import Logging
 internal import Postgres
 internal import ServiceLifecycle
+private import Synchronization
 
 /// Ends the life of files: says so in the row first, then removes the file, so that no row promises a missing file.
 package struct Retention: Service {
@@ -13,6 +14,7 @@ package struct Retention: Service {
     private let check: StoreCheck
     private let history: Duration
     private let logger: Logger
+    private let reported = Reported()
     private static let orphanInterval: Duration = .seconds(60)
 
     package init(database: JobDatabase, disk: ArchiveDisk, history: Duration, logger: Logger) {
@@ -102,10 +104,32 @@ package struct Retention: Service {
     /// - Returns: how many files.
     package func sweepOrphans() async throws -> Int {
         try await check.verify()
-        let (removed, stuck) = try await OrphanSweep(database: database, disk: disk).run()
-        if removed > 0 { logger.notice("Removed files that no job names", metadata: ["files": "\(removed)"]) }
-        if stuck > 0 { logger.warning("Files that no job names cannot be removed", metadata: ["files": "\(stuck)"]) }
-        return removed
+        let found = try await OrphanSweep(database: database, disk: disk).run()
+        if found.removed > 0 { logger.notice("Removed files that no job names", metadata: ["files": "\(found.removed)"]) }
+        let news = reported.news(strays: found.strays, stuck: found.stuck)
+        if news.stuck {
+            logger.warning("Files that no job names cannot be removed", metadata: ["files": "\(found.stuck)"])
+        }
+        if news.strays, found.strays.count > 0 {
+            logger.warning("Something else lies among the archives", metadata: ["files": "\(found.strays.count)"])
+        }
+        if news.strays, found.strays.unreadable > 0 {
+            logger.warning(
+                "Directories of archives cannot be read", metadata: ["directories": "\(found.strays.unreadable)"])
+        }
+        return found.removed
+    }
+
+    /// What was said of the last sweep: the next, a minute later, is not to say the same once more.
+    private final class Reported: Sendable {
+        private let last = Mutex((strays: StoreWalk.Strays(), stuck: 0))
+
+        func news(strays: StoreWalk.Strays, stuck: Int) -> (strays: Bool, stuck: Bool) {
+            last.withLock { last in
+                defer { last = (strays, stuck) }
+                return (strays != last.strays, stuck > 0 && stuck != last.stuck)
+            }
+        }
     }
 
     /// One file that cannot be removed must not keep the others.

@@ -1,0 +1,237 @@
+private import Glibc
+internal import SystemPackage
+
+/// A file of an archive that lies in the store, finished or partial.
+package struct StoredFile: Hashable, Sendable {
+    /// Below the root: `<tenant>/<yyyy>/<mm>/<name>`.
+    let components: [String]
+    package let job: String
+    package let epoch: Int
+    /// Of the file, without its directories.
+    package var name: String { components[components.count - 1] }
+
+    /// Nil for a name that no archive of this service has: `<uuid>.<epoch>.xlsx.zst`, with `.partial` while it is written, the
+    /// id in lower case and the epoch from 1 to the largest of the database's type, as they are printed.
+    init?(_ components: [String]) {
+        guard components.count == 4, let name = components.last else { return nil }
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 4 || parts.count == 5 && parts[4] == "partial", parts[2] == "xlsx", parts[3] == "zst",
+            Self.isID(parts[0]), let epoch = Int32(parts[1]), epoch > 0, String(epoch) == parts[1]
+        else { return nil }
+        self.components = components
+        job = String(parts[0])
+        self.epoch = Int(epoch)
+    }
+
+    private static func isID(_ text: Substring) -> Bool {
+        let bytes = Array(text.utf8)
+        return bytes.count == 36
+            && bytes.indices.allSatisfy { index in
+                [8, 13, 18, 23].contains(index)
+                    ? bytes[index] == UInt8(ascii: "-")
+                    : StoreWalk.digits.contains(bytes[index])
+                        || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(bytes[index])
+            }
+    }
+}
+
+extension ArchiveStore {
+    /// Removes a file that was found; one that is gone already is no error.
+    package func remove(_ file: StoredFile) throws {
+        do {
+            try calls.unlink(path(file.components))
+        } catch .noSuchFileOrDirectory {
+            return
+        } catch {
+            throw ArchiveError(error, "removing an archive")
+        }
+    }
+
+    fileprivate func path(_ components: [String]) -> FilePath {
+        components.reduce(root) { $0.appending($1) }
+    }
+}
+
+/// A walk through the store, some files at a time, with one directory open on each level: its memory does not depend on how much
+/// lies there.
+///
+/// What cannot be an archive of this service is left alone and counted. A symbolic link below the root is such a thing: behind it
+/// may lie another installation's archives, which would all be taken for orphans, or the store itself once more.
+package final class StoreWalk {
+    /// What was passed over.
+    package struct Strays: Equatable, Sendable {
+        /// Names that no archive has, and things that are neither a directory nor a file where one would be.
+        package fileprivate(set) var count = 0
+        /// Directories that may not be read, or cannot be.
+        package fileprivate(set) var unreadable = 0
+        /// The same for the same names in any order, so that a later walk can be told to have found nothing new.
+        private var digest: UInt64 = 0
+
+        package init() {}
+
+        fileprivate mutating func add(_ directory: [String], _ name: [UInt8], isUnreadable: Bool) {
+            if isUnreadable { unreadable += 1 } else { count += 1 }
+            // FNV-1a: for equality of honest names; nothing depends on a collision but a line in a log.
+            var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+            for byte in directory.joined(separator: "/").utf8 + [UInt8(ascii: "/")] + name {
+                hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
+            }
+            digest ^= hash
+        }
+    }
+
+    private final class Level {
+        let components: [String]
+        // SAFETY: closed once, when the level goes, and used by the walk alone.
+        let directory: OpaquePointer
+
+        init(_ components: [String], adopting file: FileDescriptor) throws {
+            self.components = components
+            guard let directory = fdopendir(file.rawValue) else {
+                let error = Errno(rawValue: errno)
+                try? file.close()
+                throw ArchiveError(error, "listing archives")
+            }
+            self.directory = directory
+        }
+
+        deinit {
+            closedir(directory)
+        }
+
+        private static let nameOffset = MemoryLayout<dirent>.offset(of: \.d_name) ?? 19
+
+        enum Kind {
+            case directory, file, unknown, other
+        }
+
+        /// The next name, as bytes: it may be no UTF-8. Without those that begin with a point, which are not the archives' affair.
+        func next() throws -> (name: [UInt8], kind: Kind)? {
+            while true {
+                errno = 0
+                guard let entry = readdir(directory) else {
+                    if errno != 0 { throw ArchiveError(Errno(rawValue: errno), "listing archives") }
+                    return nil
+                }
+                // An entry is as long as its name is, not as its type says.
+                let start = UnsafeRawPointer(entry).advanced(by: Self.nameOffset).assumingMemoryBound(to: UInt8.self)
+                let name = Array(
+                    UnsafeBufferPointer(
+                        start: start,
+                        count: strnlen(UnsafeRawPointer(start).assumingMemoryBound(to: CChar.self), Int(NAME_MAX) + 1)))
+                guard name.first != UInt8(ascii: ".") else { continue }
+                let kind: Kind =
+                    switch Int(entry.pointee.d_type) {
+                    case Int(DT_DIR): .directory
+                    case Int(DT_REG): .file
+                    case Int(DT_UNKNOWN): .unknown
+                    default: .other
+                    }
+                return (name, kind)
+            }
+        }
+    }
+
+    fileprivate static let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+    /// What a file system makes at the top of a disk.
+    private static let lostAndFound = Array("lost+found".utf8)
+    /// Names that one step looks at, so that a step has a bound also where nothing is found.
+    private static let mostNames = 10_000
+
+    private let store: ArchiveStore
+    private var levels: [Level] = []
+    package private(set) var strays = Strays()
+
+    /// - Throws: ``ArchiveError`` where the store's own directory cannot be read.
+    package init(_ store: ArchiveStore) throws {
+        self.store = store
+        levels = [
+            try Level([], adopting: storage("listing archives") { try store.calls.openDirectory(store.root, isRoot: true) })
+        ]
+    }
+
+    package enum Step: Sendable {
+        case files([StoredFile])
+        case end
+    }
+
+    /// Goes on for so many files at most. What is removed meanwhile may be seen or not, as may what comes.
+    package func step(files most: Int) throws -> Step {
+        var files: [StoredFile] = []
+        var names = 0
+        while let level = levels.last {
+            guard files.count < most, names < Self.mostNames else { return .files(files) }
+            names += 1
+            let entry: (name: [UInt8], kind: Level.Kind)?
+            do {
+                entry = try level.next()
+            } catch {
+                // What can be read of the others is.
+                if levels.count == 1 { throw error }
+                strays.add(level.components, [], isUnreadable: true)
+                entry = nil
+            }
+            guard let (name, kind) = entry else {
+                levels.removeLast()
+                continue
+            }
+            if levels.count == 1, name == Self.lostAndFound { continue }
+            guard Self.isOurs(name, at: levels.count) else {
+                strays.add(level.components, name, isUnreadable: false)
+                continue
+            }
+            let path = level.components + [String(decoding: name, as: UTF8.self)]
+            if levels.count < 4 {
+                enter(path, name, kind)
+            } else if let file = StoredFile(path), kind == .file || kind == .unknown && isFile(path) {
+                files.append(file)
+            } else {
+                strays.add(level.components, name, isUnreadable: false)
+            }
+        }
+        return files.isEmpty ? .end : .files(files)
+    }
+
+    private func enter(_ path: [String], _ name: [UInt8], _ kind: Level.Kind) {
+        let parent = Array(path.dropLast())
+        guard kind == .directory || kind == .unknown else {
+            return strays.add(parent, name, isUnreadable: false)
+        }
+        do throws(Errno) {
+            let file = try store.calls.openDirectory(store.path(path), isRoot: false)
+            if let level = try? Level(path, adopting: file) {
+                levels.append(level)
+            } else {
+                strays.add(parent, name, isUnreadable: true)
+            }
+        } catch .noSuchFileOrDirectory {
+            return
+        } catch {
+            let isStray = error == .notDirectory || error == .tooManySymbolicLinkLevels
+            strays.add(parent, name, isUnreadable: !isStray)
+        }
+    }
+
+    /// Where the file system does not say what an entry is.
+    private func isFile(_ path: [String]) -> Bool {
+        var status = stat()
+        return lstat(store.path(path).string, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
+    /// Whether a name may stand on a level: a tenant's component, a year, a month; of a file it is asked later.
+    private static func isOurs(_ name: [UInt8], at level: Int) -> Bool {
+        switch level {
+        case 1:
+            name.allSatisfy { byte in
+                digits.contains(byte) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+                    || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || "_-%~".utf8.contains(byte)
+            }
+        case 2: name.count == 4 && name.allSatisfy(digits.contains)
+        case 3: name.count == 2 && name.allSatisfy(digits.contains)
+        default: name.allSatisfy { $0 < 0x80 }
+        }
+    }
+}
+
+// SAFETY: a step of the walk is made by one thread at a time, and one that did not end in time is the last.
+extension StoreWalk: @unchecked Sendable {}
