@@ -261,6 +261,7 @@ targets.append(
             .embedInCode("Schema/0001-jobs.sql"),
             .embedInCode("Schema/0002-queue.sql"),
             .embedInCode("Schema/0003-counters.sql"),
+            .embedInCode("Schema/0004-audit.sql"),
             .embedInCode("Schema/directory-grants.sql"),
             .embedInCode("Schema/directory.sql"),
         ]

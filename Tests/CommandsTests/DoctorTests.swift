@@ -12,7 +12,7 @@ import Testing
         .init(
             status: .ok, database: database, queued: 3, running: 1, oldestQueuedMs: oldest, workers: workers, slots: slots,
             draining: draining, paused: paused,
-            schemaVersion: 3, freeBytes: free, storage: storage)
+            schemaVersion: 4, freeBytes: free, storage: storage)
     }
 
     private func worst(_ findings: [Finding]) -> (Finding.Level?, String) {

@@ -71,7 +71,7 @@ import Testing
             #expect((value("process_resident_memory_bytes", text) ?? 0) > 1_000_000)
             #expect(!text.contains("acme") && !text.contains(service.folder))
             let health = try await client.call(ServiceHealth.self, NoMembers())
-            #expect(health.schemaVersion == 3 && (health.freeBytes ?? 0) > 0)
+            #expect(health.schemaVersion == 4 && (health.freeBytes ?? 0) > 0)
         }
     }
 

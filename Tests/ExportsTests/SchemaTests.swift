@@ -69,6 +69,7 @@ import Testing
             ("adminexport_api", "SELECT password_hash FROM directory.administrator"),
             ("adminexport_api", "SELECT phone FROM directory.administrator"),
             ("adminexport_api", "UPDATE adminexport.audit_event SET reason = 'x'"),
+            ("adminexport_api", "UPDATE adminexport.audit_event SET tenant_key = 'x'"),
             ("adminexport_api", "DELETE FROM adminexport.audit_event"),
             ("adminexport_worker", "UPDATE adminexport.audit_event SET reason = 'x'"),
             ("adminexport_worker", "DELETE FROM adminexport.audit_event"),

@@ -48,6 +48,7 @@ struct MigrateCommand: AsyncParsableCommand {
                 outcome.applied.isEmpty
                     ? "The schema is up to date (version \(Migrator.version))."
                     : "Applied schema version \(outcome.applied.map(String.init).joined(separator: ", ")).")
+            if outcome.keyedEvents > 0 { print("Gave \(outcome.keyedEvents) older audit events their tenant's key.") }
             if withDirectory {
                 print(outcome.createdDirectory ? "Created the directory's tables." : "The directory is there already.")
             }

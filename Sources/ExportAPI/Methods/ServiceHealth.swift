@@ -79,6 +79,6 @@ public enum ServiceHealth: Method {
             .init(
                 status: .ok, database: "ok", queued: 0, running: 0, oldestQueuedMs: nil, workers: 1, slots: 1, draining: 0,
                 paused: false,
-                schemaVersion: 3, freeBytes: 41_000_000_000, storage: "ok"))
+                schemaVersion: 4, freeBytes: 41_000_000_000, storage: "ok"))
     ]
 }

@@ -4,7 +4,7 @@ package import Postgres
 /// Brings the database to this version's schema; safe to run again, and by several at once.
 package struct Migrator: Sendable {
     /// The schema that this binary is made for. It works with the next one too, where that one allows it.
-    package static let version = 3
+    package static let version = 4
 
     /// Any number, the same in all versions: whoever migrates a database holds this lock.
     private static let lock = 7_160_823_410
@@ -20,6 +20,7 @@ package struct Migrator: Sendable {
         Step(version: 1, oldestBinary: 1, sql: PackageResources._001_jobs_sql),
         Step(version: 2, oldestBinary: 1, sql: PackageResources._002_queue_sql),
         Step(version: 3, oldestBinary: 2, sql: PackageResources._003_counters_sql),
+        Step(version: 4, oldestBinary: 3, sql: PackageResources._004_audit_sql),
     ]
 
     package init() {}
@@ -30,6 +31,8 @@ package struct Migrator: Sendable {
         package var createdDirectory = false
         package var grantedDirectory = false
         package var createdLogins: [String] = []
+        /// Older audit events that were given their tenant's key.
+        package var keyedEvents = 0
     }
 
     /// What is done beside the schema itself.
@@ -41,6 +44,8 @@ package struct Migrator: Sendable {
         /// Logins that are to be there and may assume a role.
         package var apiLogin: String?
         package var workerLogin: String?
+        /// Stops at this version: for tests of what an older program has left.
+        var target = Migrator.version
 
         package init() {}
 
@@ -74,7 +79,7 @@ package struct Migrator: Sendable {
             }
         }
         // Roles are seen by all databases; the rest is this database's, and one migration at a time.
-        return try await connection.withTransaction { [created] connection in
+        var outcome = try await connection.withTransaction { [created] connection in
             try await connection.query(
                 Query("migration-lock", "SELECT pg_advisory_xact_lock($1::bigint) IS NULL AS done", [.integer(Self.lock)]))
             let installed = try await Self.installed(on: connection)
@@ -94,7 +99,7 @@ package struct Migrator: Sendable {
                     RESET ROLE
                     """)
             }
-            for step in Self.steps where step.version > installed?.version ?? 0 {
+            for step in Self.steps where step.version > installed?.version ?? 0 && step.version <= request.target {
                 try await connection.script(
                     "migration-\(step.version)",
                     """
@@ -109,6 +114,43 @@ package struct Migrator: Sendable {
             if request.createsDirectory { outcome.createdDirectory = try await createDirectory(on: connection) }
             if request.grantsDirectory { outcome.grantedDirectory = try await grantDirectory(on: connection) }
             return outcome
+        }
+        while let keyed = try await Self.keyEvents(on: connection) { outcome.keyedEvents += keyed }
+        return outcome
+    }
+
+    /// Gives the events of some hundred jobs, written before version 4, their tenant's key. In a transaction of its own each
+    /// time, so that the service goes on beside it however long the trail is; what is interrupted goes on with the next
+    /// migration. Uses the primary key of jobs and the index `audit_event_of_job`.
+    ///
+    /// - Returns: how many; nil when nothing is left to do.
+    private static func keyEvents(on connection: isolated PostgresConnection) async throws -> Int? {
+        try await connection.withTransaction(role: DatabaseRole.owner) { connection in
+            // The row's lock keeps two migrations from doing the same.
+            let progress = try await connection.query(
+                Query(
+                    "events-to-key", "SELECT value FROM adminexport.setting WHERE key = 'audit_tenant_key_after' FOR UPDATE")
+            )
+            guard let last: String = try progress.first?.decode("value") else { return nil }
+            let rows = try await connection.query(
+                Query(
+                    "key-events",
+                    """
+                    WITH page AS MATERIALIZED (
+                        SELECT id, tenant_key FROM adminexport.job WHERE id > $1::uuid ORDER BY id LIMIT 500
+                    ), keyed AS (
+                        UPDATE adminexport.audit_event e SET tenant_key = page.tenant_key FROM page
+                        WHERE e.job = page.id AND e.tenant_key IS NULL RETURNING 1
+                    ), moved AS (
+                        UPDATE adminexport.setting SET value = (SELECT id::text FROM page ORDER BY id DESC LIMIT 1)
+                        WHERE key = 'audit_tenant_key_after' AND EXISTS (SELECT FROM page)
+                    ), ended AS (
+                        DELETE FROM adminexport.setting
+                        WHERE key = 'audit_tenant_key_after' AND NOT EXISTS (SELECT FROM page)
+                    )
+                    SELECT count(*) AS count FROM keyed
+                    """, [.text(last)]))
+            return try rows.first?.decode("count") ?? 0
         }
     }
 

@@ -265,8 +265,8 @@ package struct ExportService: Sendable {
                 guard offset <= result.size else { throw OffsetBeyondEnd(size: result.size) }
                 if isAudited {
                     try await Audit.record(
-                        .downloaded, job: id, tenant: identity.tenantSlug, actorKey: identity.actorKey,
-                        actorEmail: identity.actorEmail, peer: caller.peer, on: connection)
+                        .downloaded, job: id, tenantKey: identity.tenantKey, tenant: identity.tenantSlug,
+                        actorKey: identity.actorKey, actorEmail: identity.actorEmail, peer: caller.peer, on: connection)
                 }
                 return (job, name, try await StoreFacts.load(on: connection))
             }
@@ -283,7 +283,8 @@ package struct ExportService: Sendable {
             if case .denied(let denial) = error {
                 try await transaction { connection in
                     try await Audit.record(
-                        .denied, job: job, tenant: caller.tenant, actorKey: nil, actorEmail: caller.email, peer: caller.peer,
+                        .denied, job: job, tenantKey: nil, tenant: caller.tenant, actorKey: nil, actorEmail: caller.email,
+                        peer: caller.peer,
                         reason: denial.rawValue, on: connection)
                 }
             }

@@ -140,8 +140,8 @@ package struct Retention: Service {
                     UPDATE adminexport.job j SET state = 'expired', revision = j.revision + 1 FROM due
                     WHERE j.id = due.id AND j.state = 'succeeded' AND NOT j.hold RETURNING j.*
                 )
-                INSERT INTO adminexport.audit_event (event, job, tenant_slug, actor_key, actor_email)
-                SELECT 'expired', id, tenant_slug, actor_key, actor_email FROM changed RETURNING 1 AS one
+                INSERT INTO adminexport.audit_event (event, job, tenant_key, tenant_slug, actor_key, actor_email)
+                SELECT 'expired', id, tenant_key, tenant_slug, actor_key, actor_email FROM changed RETURNING 1 AS one
                 """)
         ).count
     }

@@ -16,28 +16,32 @@ package struct Peer: Sendable, Hashable {
 /// The trail of who asked for what, and what came of it: rows are only ever added.
 package enum Audit {
     package enum Event: String, Sendable, CaseIterable {
-        case requested, denied, started, finished, downloaded, cancelled, failed, expired, deleted, held
+        case requested, denied, started, finished, downloaded, undelivered, cancelled, failed, expired, deleted, held
         case paused, resumed, drained
     }
 
     /// Adds an event within the transaction that runs.
     ///
-    /// - Parameter details: a JSON object; what is in it depends on the event.
+    /// - Parameters:
+    ///   - tenantKey: whose event it is; that of the job where it is nil and there is a job.
+    ///   - tenant: what the tenant is called, for people.
+    ///   - details: a JSON object; what is in it depends on the event.
     package static func record(
-        _ event: Event, job: JobID?, tenant: String?, actorKey: String?, actorEmail: String?, peer: Peer?,
-        reason: String? = nil, details: String = "{}", on connection: isolated PostgresConnection
+        _ event: Event, job: JobID?, tenantKey: String?, tenant: String?, actorKey: String?, actorEmail: String?,
+        peer: Peer?, reason: String? = nil, details: String = "{}", on connection: isolated PostgresConnection
     ) async throws {
         try await connection.query(
             Query(
                 "audit",
                 """
                 INSERT INTO adminexport.audit_event
-                    (event, job, tenant_slug, actor_key, actor_email, peer_uid, peer_gid, peer_pid, reason, details)
-                VALUES ($1, $2::uuid, $3, $4, $5, $6::bigint, $7::bigint, $8::bigint, $9, $10::jsonb)
+                    (event, job, tenant_key, tenant_slug, actor_key, actor_email, peer_uid, peer_gid, peer_pid, reason, details)
+                VALUES ($1, $2::uuid, $3, $4, $5, $6, $7::bigint, $8::bigint, $9::bigint, $10, $11::jsonb)
                 """,
                 [
-                    .text(event.rawValue), .text(job?.description), .text(tenant), .text(actorKey), .text(actorEmail),
-                    .text(peer.map { "\($0.uid)" }), .text(peer.map { "\($0.gid)" }), .text(peer.map { "\($0.pid)" }),
+                    .text(event.rawValue), .text(job?.description), .text(tenantKey), .text(tenant), .text(actorKey),
+                    .text(actorEmail), .text(peer.map { "\($0.uid)" }), .text(peer.map { "\($0.gid)" }),
+                    .text(peer.map { "\($0.pid)" }),
                     .text(reason), .text(details),
                 ]))
     }

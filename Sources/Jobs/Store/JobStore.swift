@@ -62,8 +62,8 @@ package struct JobStore: Sendable {
                     RETURNING *
                 ), audited AS (
                     INSERT INTO adminexport.audit_event
-                        (event, job, tenant_slug, actor_key, actor_email, peer_uid, peer_gid, peer_pid, details)
-                    SELECT 'requested', id, tenant_slug, actor_key, actor_email, $10::bigint, $11::bigint, $12::bigint, $6::jsonb
+                        (event, job, tenant_key, tenant_slug, actor_key, actor_email, peer_uid, peer_gid, peer_pid, details)
+                    SELECT 'requested', id, tenant_key, tenant_slug, actor_key, actor_email, $10::bigint, $11::bigint, $12::bigint, $6::jsonb
                     FROM j
                 )
                 SELECT \(Job.columns), \(QueueSignal.sql) FROM j LEFT JOIN adminexport.lease l ON l.job = j.id
@@ -207,8 +207,8 @@ package struct JobStore: Sendable {
                     """, [.text(id.description)]))
         // Who wanted it is known here only; the worker writes another event when it has stopped.
         try await Audit.record(
-            .cancelled, job: id, tenant: job.tenantSlug, actorKey: job.actorKey, actorEmail: job.actorEmail, peer: peer,
-            reason: machine.state == .cancelled ? nil : "requested", on: connection)
+            .cancelled, job: id, tenantKey: job.tenantKey, tenant: job.tenantSlug, actorKey: job.actorKey,
+            actorEmail: job.actorEmail, peer: peer, reason: machine.state == .cancelled ? nil : "requested", on: connection)
         return try await get(id, owner: owner, on: connection)
     }
 
@@ -231,8 +231,8 @@ package struct JobStore: Sendable {
                 WHERE id = $1::uuid AND state = 'succeeded' AND NOT hold RETURNING \(QueueSignal.sql)
                 """, [.text(id.description)]))
         try await Audit.record(
-            .deleted, job: id, tenant: job.tenantSlug, actorKey: job.actorKey, actorEmail: job.actorEmail, peer: peer,
-            on: connection)
+            .deleted, job: id, tenantKey: job.tenantKey, tenant: job.tenantSlug, actorKey: job.actorKey,
+            actorEmail: job.actorEmail, peer: peer, on: connection)
         return try await get(id, owner: owner, on: connection)
     }
 
@@ -251,8 +251,8 @@ package struct JobStore: Sendable {
                 "hold", "UPDATE adminexport.job SET hold = $2::boolean, revision = revision + 1 WHERE id = $1::uuid",
                 [.text(id.description), .bool(isHeld)]))
         try await Audit.record(
-            .held, job: id, tenant: job.tenantSlug, actorKey: job.actorKey, actorEmail: job.actorEmail, peer: peer,
-            reason: isHeld ? "on" : "off", on: connection)
+            .held, job: id, tenantKey: job.tenantKey, tenant: job.tenantSlug, actorKey: job.actorKey,
+            actorEmail: job.actorEmail, peer: peer, reason: isHeld ? "on" : "off", on: connection)
         return try await get(id, owner: owner, on: connection)
     }
 

@@ -136,10 +136,10 @@ extension LeaseStore {
     ) -> String {
         """
         audited AS (
-            INSERT INTO adminexport.audit_event (event, job, tenant_slug, actor_key, actor_email, reason, details)
-            SELECT event, id, tenant_slug, actor_key, actor_email, reason, details
-            FROM (SELECT \(event) AS event, id, tenant_slug, actor_key, actor_email, \(reason) AS reason, \(details) AS details
-                  FROM \(source)) e
+            INSERT INTO adminexport.audit_event (event, job, tenant_key, tenant_slug, actor_key, actor_email, reason, details)
+            SELECT event, id, tenant_key, tenant_slug, actor_key, actor_email, reason, details
+            FROM (SELECT \(event) AS event, id, tenant_key, tenant_slug, actor_key, actor_email, \(reason) AS reason,
+                      \(details) AS details FROM \(source)) e
             WHERE event IS NOT NULL
         )
         """

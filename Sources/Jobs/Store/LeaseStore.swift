@@ -57,13 +57,13 @@ package struct LeaseStore: Sendable {
             SELECT s.tenant_key \(openSlots)
             ORDER BY s.turn, s.tenant_key LIMIT 1 FOR UPDATE OF s SKIP LOCKED
         ), picked AS MATERIALIZED (
-            SELECT q.id FROM adminexport.job q JOIN slot USING (tenant_key)
+            SELECT q.id, clock_timestamp() AS at FROM adminexport.job q JOIN slot USING (tenant_key)
             WHERE q.state = 'queued' AND q.run_after <= clock_timestamp()
             ORDER BY q.priority DESC, q.id LIMIT 1 FOR UPDATE OF q SKIP LOCKED
         ), claimed AS (
             UPDATE adminexport.job j SET state = 'running', worker = $1::uuid, epoch = j.epoch + 1,
-                attempt = j.attempt + 1, started_at = coalesce(j.started_at, clock_timestamp()),
-                deadline_at = clock_timestamp() + $4::interval, revision = j.revision + 1,
+                attempt = j.attempt + 1, started_at = coalesce(j.started_at, picked.at), attempt_started_at = picked.at,
+                deadline_at = picked.at + $4::interval, revision = j.revision + 1,
                 error_kind = NULL, error_message = NULL
             FROM picked WHERE j.id = picked.id AND j.state = 'queued' RETURNING j.*
         ), leased AS (

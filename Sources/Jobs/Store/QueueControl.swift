@@ -126,7 +126,8 @@ package struct QueueControl: Sendable {
                 """, [.text(isPaused ? "true" : "false")]))
         guard !rows.isEmpty else { return false }
         try await Audit.record(
-            isPaused ? .paused : .resumed, job: nil, tenant: nil, actorKey: nil, actorEmail: nil, peer: peer, on: connection)
+            isPaused ? .paused : .resumed, job: nil, tenantKey: nil, tenant: nil, actorKey: nil, actorEmail: nil, peer: peer,
+            on: connection)
         return true
     }
 
@@ -145,7 +146,8 @@ package struct QueueControl: Sendable {
                 """, [.text(worker.description), .bool(isDraining)]))
         guard !changed.isEmpty else { throw JobsError.noWorker }
         try await Audit.record(
-            .drained, job: nil, tenant: nil, actorKey: nil, actorEmail: nil, peer: peer, reason: isDraining ? "on" : "off",
+            .drained, job: nil, tenantKey: nil, tenant: nil, actorKey: nil, actorEmail: nil, peer: peer,
+            reason: isDraining ? "on" : "off",
             details: #"{"worker": "\#(worker)"}"#, on: connection)
         let rows = try await connection.query(
             Query(
