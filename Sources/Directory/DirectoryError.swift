@@ -20,7 +20,7 @@ package enum DirectoryError: Error, Equatable, Sendable, CustomStringConvertible
 package enum Denial: String, Sendable {
     case unknownTenant = "unknown-tenant"
     case unknownAdministrator = "unknown-administrator"
-    /// Two administrators of the tenant have this e-mail: nobody can say who asks.
+    /// Two enabled accounts of the tenant have this e-mail, or several disabled ones and no enabled one: nobody can say who asks.
     case ambiguousActor = "ambiguous-actor"
     case disabled = "administrator-disabled"
     case noPermission = "no-permission"

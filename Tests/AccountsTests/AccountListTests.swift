@@ -36,6 +36,22 @@ import Testing
         }
     }
 
+    @Test("Who asks is the only enabled account of the address, beside a disabled one; two that are enabled are nobody")
+    func twins() async throws {
+        try await TestDatabase.with { database in
+            let list = try await list(database)
+            try await database.execute(
+                "INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id, status) VALUES (0, 1, 'Before', 'owner@acme.example', 1, 'disabled')"
+            )
+            #expect(try await list.standing(of: Self.owner)?.name == "John Smith")
+            #expect(try await list.page(of: Self.owner, AccountQuery()).standing.name == "John Smith")
+            try await database.execute("UPDATE directory.administrator SET status = 'enabled', profile_id = 3 WHERE id = 0")
+            #expect(try await list.standing(of: Self.owner) == nil)
+            let error = await #expect(throws: AccountsError.self) { _ = try await list.page(of: Self.owner, AccountQuery()) }
+            #expect(error?.code == .denied)
+        }
+    }
+
     @Test("An account has what an export says of it, its days in the tenant's time zone")
     func columns() async throws {
         try await TestDatabase.with { database in

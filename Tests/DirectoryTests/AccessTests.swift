@@ -40,6 +40,99 @@ import Testing
         }
     }
 
+    /// Accounts of one address, each with its status and whether its profile has the permission.
+    struct Twins: Sendable, CustomTestStringConvertible {
+        let accounts: [(status: String, mayExport: Bool)]
+        /// Which of them is named; nil where the answer is a denial to whatever is asked.
+        let named: Int?
+        /// Why an export is denied.
+        let denial: Denial?
+
+        var testDescription: String { "\(accounts)" }
+
+        init(_ accounts: (String, Bool)..., named: Int?, denial: Denial? = nil) {
+            self.accounts = accounts.map { (status: $0.0, mayExport: $0.1) }
+            self.named = named
+            self.denial = denial
+        }
+    }
+
+    @Test(
+        "Of the accounts of an address the only enabled one is named, in whatever order they stand; permission chooses between no two",
+        arguments: [
+            Twins(("disabled", true), ("enabled", true), named: 1),
+            Twins(("enabled", true), ("disabled", true), named: 0),
+            Twins(("disabled", true), ("enabled", false), named: 1, denial: .noPermission),
+            Twins(("enabled", false), ("disabled", true), named: 0, denial: .noPermission),
+            Twins(("disabled", true), ("disabled", true), ("enabled", true), ("disabled", false), named: 2),
+            Twins(("enabled", true), ("enabled", false), named: nil, denial: .ambiguousActor),
+            Twins(("enabled", false), ("enabled", true), named: nil, denial: .ambiguousActor),
+            Twins(("enabled", true), ("disabled", true), ("enabled", true), named: nil, denial: .ambiguousActor),
+            Twins(("disabled", true), named: 0, denial: .disabled),
+            Twins(("locked", true), ("enabled", true), named: 1),
+            Twins(("disabled", true), ("disabled", true), named: nil, denial: .ambiguousActor),
+            Twins(("disabled", true), ("disabled", false), named: nil, denial: .ambiguousActor),
+            Twins(named: nil, denial: .unknownAdministrator),
+        ])
+    func twins(_ twins: Twins) async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute("ALTER TABLE directory.administrator DROP CONSTRAINT administrator_status_check")
+            for (index, account) in twins.accounts.enumerated() {
+                try await database.execute(
+                    """
+                    INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id, status) VALUES
+                        (\(100 + index), 1, 'Twin', 'twin@acme.example', \(account.mayExport ? 1 : 3), '\(account.status)'),
+                        (\(200 + index), 2, 'Elsewhere', 'twin@acme.example', 4, 'enabled')
+                    """)
+            }
+            func identity() async throws -> String {
+                let connection = try await database.connect(user: TestDatabase.serviceUser)
+                let keys = try await KeyTypes.load(connection)
+                return try await connection.withTransaction(readOnly: true, role: "adminexport_api") { connection in
+                    try await Identity.find(
+                        .labels(tenant: "acme", email: "twin@acme.example"), keys: keys, on: connection
+                    ).actorKey
+                }
+            }
+            if let named = twins.named {
+                #expect(try await identity() == "\(100 + named)")
+            } else {
+                let denial = try #require(twins.denial)
+                await #expect(throws: DirectoryError.denied(denial)) { _ = try await identity() }
+            }
+            if let denial = twins.denial {
+                await #expect(throws: DirectoryError.denied(denial)) {
+                    _ = try await access("acme", "twin@acme.example", in: database)
+                }
+            } else {
+                let access = try await access("acme", "twin@acme.example", in: database)
+                #expect(access.identity.actorKey == twins.named.map { "\(100 + $0)" })
+            }
+        }
+    }
+
+    @Test("An address is another when its case is another, also where the column's collation says that it is the same")
+    func exactBytes() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute(
+                """
+                CREATE COLLATION directory.careless (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+                ALTER TABLE directory.administrator ALTER COLUMN email TYPE text COLLATE directory.careless;
+                ALTER TABLE directory.tenant ALTER COLUMN slug TYPE text COLLATE directory.careless;
+                INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id) VALUES (100, 1, 'Twin', 'Owner@acme.example', 1)
+                """)
+            #expect(try await access("acme", "owner@acme.example", in: database).identity.actorKey == "1")
+            #expect(try await access("acme", "Owner@acme.example", in: database).identity.actorKey == "100")
+            for (tenant, email, denial) in [
+                ("acme", "OWNER@acme.example", Denial.unknownAdministrator), ("Acme", "owner@acme.example", .unknownTenant),
+            ] {
+                await #expect(throws: DirectoryError.denied(denial)) { _ = try await access(tenant, email, in: database) }
+            }
+        }
+    }
+
     @Test("A profile of another tenant gives nothing")
     func foreignProfile() async throws {
         try await TestDatabase.with { database in

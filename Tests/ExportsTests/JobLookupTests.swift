@@ -65,6 +65,45 @@ import Testing
         }
     }
 
+    @Test("An address names its only enabled account; whose account is another does not see the job of the one before")
+    func twins() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute(
+                "INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id, status) VALUES (500, 1, 'Twin', 'owner@acme.example', 1, 'disabled')"
+            )
+            let pool = database.pool(size: 2)
+            let lookup = JobLookup(pool: pool, role: DatabaseRole.api)
+            let first = try await start(pool).id
+            let second = try await start(pool, actor: "500").id
+            func enable(_ ids: String) async throws {
+                try await database.execute(
+                    """
+                    UPDATE directory.administrator SET status = CASE WHEN id IN (\(ids)) THEN 'enabled' ELSE 'disabled' END
+                    WHERE id IN (1, 500)
+                    """)
+            }
+            #expect(try await lookup.job(question(first)).id == first)
+            await #expect(throws: JobsError.notFound) { try await lookup.job(question(second)) }
+            try await enable("500")
+            #expect(try await lookup.job(question(second)).id == second)
+            await #expect(throws: JobsError.notFound) { try await lookup.job(question(first)) }
+            for ids in ["1, 500", "NULL"] {
+                try await enable(ids)
+                await #expect(throws: DirectoryError.denied(.ambiguousActor)) { try await lookup.job(question(first)) }
+            }
+            // A view that shows an account twice shows one account.
+            try await database.execute(
+                """
+                DELETE FROM directory.administrator WHERE id = 500;
+                ALTER TABLE directory.administrator RENAME TO account;
+                CREATE VIEW directory.administrator AS SELECT * FROM directory.account UNION ALL SELECT * FROM directory.account;
+                GRANT SELECT ON directory.administrator TO adminexport_api
+                """)
+            #expect(try await lookup.job(question(first)).id == first)
+        }
+    }
+
     @Test("A question that the database refuses takes no other with it")
     func poison() async throws {
         try await TestDatabase.with { database in

@@ -20,7 +20,7 @@ package struct Access: Sendable, Equatable {
 
 /// How an actor is named.
 package enum ActorReference: Sendable {
-    /// By tenant slug and exact e-mail, as a caller does.
+    /// By tenant slug and exact e-mail, as a caller does; see ``NamedAdministrators``.
     case labels(tenant: String, email: String)
     /// By keys, as a job does: these stay when somebody is renamed.
     case keys(tenant: String, actor: String)
@@ -29,7 +29,7 @@ package enum ActorReference: Sendable {
 extension Identity {
     /// Looks the actor up.
     ///
-    /// - Throws: ``DirectoryError/denied(_:)`` for a tenant or an administrator that is not there, or is there twice;
+    /// - Throws: ``DirectoryError/denied(_:)`` for a tenant or an administrator that is not there, or a name that several have;
     ///   ``PostgresError``.
     package static func find(
         _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
@@ -62,10 +62,10 @@ extension Access {
     ) async throws -> (row: Row, identity: Identity) {
         let rows = try await connection.query(query(actor, keys: keys))
         guard let row = rows.first else { throw DirectoryError.denied(.unknownTenant) }
+        guard rows.count == 1 else { throw DirectoryError.denied(.ambiguousActor) }
         guard let actorKey = try row.decodeIfPresent("actor_key", as: String.self) else {
             throw DirectoryError.denied(.unknownAdministrator)
         }
-        guard rows.count == 1 else { throw DirectoryError.denied(.ambiguousActor) }
         return (
             row,
             Identity(
@@ -74,17 +74,23 @@ extension Access {
         )
     }
 
-    /// Uses the index on `administrator (tenant_id, email)`, or the primary keys. Two rows are enough to see that a name
-    /// is ambiguous.
+    /// Uses the indexes that ``NamedAdministrators`` needs, or the primary keys. Two rows are enough to see that a name is ambiguous.
     private static func query(_ actor: ActorReference, keys: KeyTypes) -> Query {
-        let conditions: (tenant: String, administrator: String)
+        let columns = "id, email, status, profile_id, main_group_id"
+        let tenantCondition: String
+        let administrator: String
         let values: [Query.Parameter]
         switch actor {
         case .labels(let tenant, let email):
-            conditions = ("t.slug = $2", "a.email = $3")
+            tenantCondition = NamedAdministrators.isExactly("t.slug", "$2")
+            administrator = NamedAdministrators.sql(columns, tenant: "t.id", email: "$3")
             values = [.text(tenant), .text(email)]
         case .keys(let tenant, let actor):
-            conditions = ("t.id = $2::\(keys.tenant.rawValue)", "a.id = $3::\(keys.administrator.rawValue)")
+            tenantCondition = "t.id = $2::\(keys.tenant.rawValue)"
+            administrator = """
+                (SELECT \(columns) FROM directory.administrator
+                 WHERE tenant_id = t.id AND id = $3::\(keys.administrator.rawValue))
+                """
             values = [.text(tenant), .text(actor)]
         }
         return Query(
@@ -99,9 +105,9 @@ extension Access {
                     SELECT s.group_id::text FROM directory.administrator_secondary_group s WHERE s.administrator_id = a.id
                 ) g ORDER BY key COLLATE "C") AS roots
             FROM directory.tenant t
-            LEFT JOIN directory.administrator a ON a.tenant_id = t.id AND \(conditions.administrator)
+            LEFT JOIN LATERAL \(administrator) AS a ON true
             LEFT JOIN directory.profile p ON p.id = a.profile_id AND p.tenant_id = t.id
-            WHERE \(conditions.tenant)
+            WHERE \(tenantCondition)
             LIMIT 2
             """, [.text(permission)] + values)
     }

@@ -57,7 +57,7 @@ extension Denial {
         switch self {
         case .unknownTenant: "There is no such tenant."
         case .unknownAdministrator: "There is no such administrator in the tenant."
-        case .ambiguousActor: "Two administrators of the tenant have this e-mail address."
+        case .ambiguousActor: "Several administrators of the tenant have this e-mail address, and not exactly one of them is enabled."
         case .disabled: "The administrator's account is disabled."
         case .noPermission: "The administrator's profile has no permission to view administrators."
         case .scopeChanged: "The administrator no longer sees what the export holds. Start a new export."

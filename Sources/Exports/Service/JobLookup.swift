@@ -111,16 +111,14 @@ final class JobLookup: Sendable {
         }
     }
 
-    /// Uses the indexes on `tenant (slug)`, `administrator (tenant_id, email)` and the primary keys of jobs and leases. Two
-    /// administrators are enough to see that a name is ambiguous.
+    /// Uses the indexes that ``NamedAdministrators`` needs and the primary keys of jobs and leases.
     private static let sql = """
         SELECT asked.place, t.id IS NOT NULL AS has_tenant, actor.count AS actors, \(Job.columns)
         FROM unnest($1::text[], $2::text[], $3::uuid[]) WITH ORDINALITY AS asked (slug, email, job, place)
-        LEFT JOIN directory.tenant t ON t.slug = asked.slug
+        LEFT JOIN directory.tenant t ON \(NamedAdministrators.isExactly("t.slug", "asked.slug"))
         LEFT JOIN LATERAL (
-            SELECT count(*) AS count, min(found.key) AS key
-            FROM (SELECT a.id::text AS key FROM directory.administrator a
-                  WHERE a.tenant_id = t.id AND a.email = asked.email LIMIT 2) AS found
+            SELECT count(DISTINCT named.id) AS count, min(named.id::text) AS key
+            FROM \(NamedAdministrators.sql("id", tenant: "t.id", email: "asked.email")) AS named
         ) AS actor ON true
         LEFT JOIN (\(Job.source))
             ON j.id = asked.job AND j.tenant_key = t.id::text AND j.actor_key = actor.key
