@@ -191,6 +191,7 @@ targets.append(
         dependencies: [
             "Client",
             "Daemon",
+            "Directory",
             "ExportAPI",
             "Postgres",
             "Systemd",

@@ -18,6 +18,18 @@ import Testing
     private static var statements: [(name: String, sql: String, parameters: [String: String])] {
         [("claim", LeaseStore.claimSQL, parameters), ("look", LeaseStore.lookSQL, parameters)]
             + LeaseStore.Fault.allCases.map { ("sweep \($0)", LeaseStore.sweepSQL($0), sweepParameters) }
+            + [
+                (
+                    "list of an operator",
+                    JobStore.listQuery(owner: .anyone(ofTenants: ["t1"]), states: [], before: nil, limit: 20).sql,
+                    ["$1": "'20'", "$2": "'{t1,none}'"]
+                ),
+                (
+                    "next page of an operator",
+                    JobStore.listQuery(owner: .anyone(ofTenants: ["t1"]), states: [.queued], before: JobID(), limit: 20).sql,
+                    ["$1": "'20'", "$2": "'ffffffff-0000-7000-8000-000000000001'", "$3": "'{t1,none}'"]
+                ),
+            ]
     }
 
     /// With literals: a plan for parameters can only be asked for from PostgreSQL 16 on.

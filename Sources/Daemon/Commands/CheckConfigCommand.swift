@@ -20,6 +20,7 @@ struct CheckConfigCommand: AsyncParsableCommand {
             let ability = try await Assembly(common.load([.archives: archives])).check()
             print("The configuration works. This login can \(ability.commands.joined(separator: " and ")).")
             for fault in ability.faults { print("It cannot \(fault).") }
+            for note in ability.notes { print("Note: \(note).") }
         }
     }
 }

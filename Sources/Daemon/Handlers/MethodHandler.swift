@@ -1,3 +1,4 @@
+private import Directory
 package import ExportAPI
 private import Foundation
 internal import JSONRPC
@@ -40,7 +41,11 @@ extension MethodHandler {
         return ServiceDispatcher.Method(name: Called.name, traits: traits) { bytes, session, subscriptions in
             let params = try WireCoding.params(Called.self, bytes)
             return try await PostgresPool.withParty(session.number) {
-                try await outcome(params, session, subscriptions)
+                do {
+                    return try await outcome(params, session, subscriptions)
+                } catch let error as TenantNotGranted {
+                    throw session.denial(error.grant, error.tenant)
+                }
             }
         }
     }

@@ -57,10 +57,13 @@ struct Assembly {
     }
 
     /// The pools of a process: for callers, for the queue, and for the exports themselves, so that none holds up another. A large
-    /// export reads on two connections.
-    private func pools(workers: Int) -> (api: PostgresPool, queue: PostgresPool, directory: PostgresPool) {
+    /// export reads on two connections. What callers ask of a directory that is apart has a pool too.
+    private func pools(
+        workers: Int
+    ) -> (api: PostgresPool, access: PostgresPool?, queue: PostgresPool, directory: PostgresPool) {
         (
             pool(.jobs, "api", size: 8, timeout: Self.queueStatementTimeout),
+            configuration.isDirectoryApart ? pool(.directory, "access", size: 4, timeout: Self.queueStatementTimeout) : nil,
             pool(.jobs, "worker", size: workers + 3, timeout: Self.leaseStatementTimeout),
             pool(.directory, "export", size: 2 * max(1, workers), timeout: Self.directoryStatementTimeout)
         )
@@ -83,8 +86,9 @@ struct Assembly {
         try FileSystem.checkArchives(configuration.archives, writing: workers > 0)
         let policy = try CallerPolicy(configuration.callers)
         let pools = pools(workers: workers)
+        let directory = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
         let gate = DatabaseGate(
-            jobs: pools.api, directory: pools.directory, contract: contract,
+            jobs: pools.api, directory: pools.directory, contract: contract, access: directory,
             roles: [DatabaseRole.api] + (workers > 0 ? [DatabaseRole.worker] : []), logger: logger)
         _ = try await gate.tryOnce()
         let listening = try socket.listen(path: configuration.socket)
@@ -93,7 +97,7 @@ struct Assembly {
         let metrics = ServerMetrics()
         let transfers = Transfers(limits: { [settings] in settings.transferLimits }, logger: logger) { metrics.sent($0) }
         let exports = ExportService(
-            pool: pools.api, contract: contract, disk: disk, transfers: transfers, watch: watch,
+            pool: pools.api, directory: directory, disk: disk, transfers: transfers, watch: watch,
             limits: { [settings] in settings.exportLimits })
         let server = SocketServer(
             socket: listening, group: group, dispatcher: dispatcher(exports, metrics, transfers, pools.api), policy: policy,
@@ -102,6 +106,7 @@ struct Assembly {
         let status = ServiceStatus("Serving") {
             [ServiceStatus.count(metrics.figures.connections, "caller"), ServiceStatus.count(transfers.count, "download")]
                 + (crew.map { Self.figures(of: $0.worker) } ?? []) + Self.figures(of: pools.api)
+                + (pools.access.map { Self.figures(of: $0, "the directory") } ?? [])
         }
         manager.ready(status: status.text)
         logger.notice("Serving", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
@@ -125,7 +130,7 @@ struct Assembly {
         services.append(StopNotice(manager: manager, status: status))
         try await run(services)
         try await group.shutdownGracefully()
-        for pool in [pools.api, pools.queue, pools.directory] { pool.close() }
+        for pool in [pools.api, pools.access, pools.queue, pools.directory] { pool?.close() }
     }
 
     /// Runs `work`: workers, and no socket.
@@ -135,7 +140,8 @@ struct Assembly {
         try FileSystem.checkArchives(configuration.archives, writing: true)
         let pools = pools(workers: workers)
         let gate = DatabaseGate(
-            jobs: pools.queue, directory: pools.directory, contract: contract, roles: [DatabaseRole.worker], logger: logger)
+            jobs: pools.queue, directory: pools.directory, contract: contract, access: nil, roles: [DatabaseRole.worker],
+            logger: logger)
         _ = try await gate.tryOnce()
         let crew = crew(pools.queue, pools.directory, slots: workers, watch: nil)
         let status = ServiceStatus("Working") { Self.figures(of: crew.worker) + Self.figures(of: pools.queue) }
@@ -166,25 +172,40 @@ struct Assembly {
         ]
     }
 
-    private static func figures(of pool: PostgresPool) -> [String] {
-        pool.figures.isAnswering ? [] : ["the database cannot be reached"]
+    private static func figures(of pool: PostgresPool, _ name: String = "the database") -> [String] {
+        pool.figures.isAnswering ? [] : ["\(name) cannot be reached"]
     }
 
     /// What `check-config` has found: the commands that this login can run, and why not the other.
     struct Ability {
         var commands: [String] = []
         var faults: [String] = []
+        /// What is no fault, and may not be what was meant.
+        var notes: [String] = []
+    }
+
+    /// Tenants of `callers` that are not there now.
+    private func notes(_ policy: CallerPolicy, _ directory: DirectoryDatabase) async throws -> [String] {
+        try await directory.missing(policy.tenants).map { name in
+            switch name {
+            case .slug(let slug):
+                "callers names the tenant \(slug), and none, or more than one, is called so now: the entry grants nothing for it"
+            case .key(let key): "callers names the tenant with the key \(key), which the directory does not have now"
+            }
+        }
     }
 
     /// The checks of `check-config`; throws what is wrong. An installation keeps the logins of the two commands apart, so one is
     /// enough.
     func check() async throws -> Ability {
         try FileSystem.checkArchives(configuration.archives, writing: false)
-        _ = try CallerPolicy(configuration.callers)
+        let policy = try CallerPolicy(configuration.callers)
         let pools = pools(workers: 1)
+        let directory = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
         func gate(_ role: String) -> DatabaseGate {
             DatabaseGate(
-                jobs: pools.api, directory: pools.directory, contract: contract, roles: [role], logger: logger)
+                jobs: pools.api, directory: pools.directory, contract: contract,
+                access: role == DatabaseRole.api ? directory : nil, roles: [role], logger: logger)
         }
         var ability = Ability()
         for (role, command) in [(DatabaseRole.api, "serve"), (DatabaseRole.worker, "work")] {
@@ -194,6 +215,7 @@ struct Assembly {
                     try FileSystem.checkArchives(configuration.archives, writing: true)
                 }
                 ability.commands.append(command)
+                if role == DatabaseRole.api { ability.notes += try await notes(policy, directory) }
             } catch let fault as ConfigurationFault {
                 // Whoever serves without workers needs no right to write archives either.
                 guard fault.isAboutRole || role == DatabaseRole.worker && !ability.commands.isEmpty else { throw fault }

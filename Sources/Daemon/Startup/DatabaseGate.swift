@@ -12,6 +12,8 @@ struct DatabaseGate: Service {
     let jobs: PostgresPool
     let directory: PostgresPool
     let contract: DirectoryContract
+    /// How callers' questions reach the directory; nil where none are served.
+    let access: DirectoryDatabase?
     let roles: [String]
     let logger: Logger
 
@@ -61,9 +63,13 @@ struct DatabaseGate: Service {
     /// - Throws: ``ConfigurationFault`` for what somebody has to change; a transient ``PostgresError``.
     func check() async throws {
         try await Self.check(jobs, roles: roles)
-        try await Self.translating {
-            try await directory.withConnection { [contract, roles] connection in
-                try await Migrator.checkRoles(roles.filter { $0 == DatabaseRole.worker }, on: connection)
+        let isApart = directory.options.connectionString != jobs.options.connectionString
+        try await Self.translating(isApart ? .directory : .jobs) {
+            try await directory.withConnection { [contract, roles, access] connection in
+                // Callers' questions are asked there where it is a database of its own.
+                let isApart = try await access?.locate(from: connection) ?? false
+                try await Migrator.checkRoles(
+                    roles.filter { $0 == DatabaseRole.worker || isApart && $0 == DatabaseRole.api }, on: connection)
                 try await contract.load(on: connection)
             }
         }
@@ -81,16 +87,22 @@ struct DatabaseGate: Service {
         }
     }
 
-    private static func translating(_ body: () async throws -> Void) async throws {
+    /// - Parameter database: which is asked, for the words of a fault.
+    private static func translating(
+        _ database: ServiceConfiguration.Database = .jobs, _ body: () async throws -> Void
+    ) async throws {
         do {
             try await body()
         } catch let error as SchemaError {
-            throw ConfigurationFault("\(error)", mayPass: error.isOfAMigration, isAboutRole: error.isAboutRole)
+            throw ConfigurationFault(
+                database == .jobs ? "\(error)" : Self.sentence(error), mayPass: error.isOfAMigration,
+                isAboutRole: error.isAboutRole)
         } catch let error as DirectoryError {
             guard case .sourceInvalid(let fault) = error else { throw error }
             throw ConfigurationFault(fault)
         } catch let error as PostgresError where !error.isTransient {
-            throw ConfigurationFault(Self.sentence(error), mayPass: error.sqlState.map(Self.notThereYet.contains) ?? false)
+            throw ConfigurationFault(
+                Self.sentence(error, database), mayPass: error.sqlState.map(Self.notThereYet.contains) ?? false)
         }
     }
 
@@ -101,23 +113,37 @@ struct DatabaseGate: Service {
         }
     }
 
+    /// The same of a directory that has a URL of its own.
+    private static func sentence(_ error: SchemaError) -> String {
+        if case .missing = error {
+            return
+                "directory.url leads to a server without the service's roles: run adminexportd migrate --grant-directory with "
+                + "--api-login and --worker-login, and a directory.url whose login may create roles"
+        }
+        return "directory.url: \(error)"
+    }
+
     /// What to do about it.
-    static func hint(_ error: PostgresError) -> String {
-        switch error.sqlState {
-        case "3D000": ". Create it, or name another in database.url"
+    static func hint(_ error: PostgresError, _ database: ServiceConfiguration.Database = .jobs) -> String {
+        let key = database == .directory ? "directory.url" : "database.url"
+        return switch error.sqlState {
+        case "3D000": ". Create it, or name another in \(key)"
         case "28000":
-            ". The login is that of the system's user where database.url names none; adminexportd migrate creates it with "
+            ". The login is that of the system's user where \(key) names none; adminexportd migrate creates it with "
                 + "--api-login and --worker-login, as adminexport-migrate.service does"
-        case "28P01": ". Check the password: the credential database-password, or database.url"
+        case "28P01":
+            ". Check the password: the credential \(database == .directory ? "directory-password" : "database-password"), or \(key)"
         default: ""
         }
     }
 
     /// What PostgreSQL said when it refused the connection names users and databases, which the operator needs.
-    private static func sentence(_ error: PostgresError) -> String {
-        switch error.code {
-        case .refused, .invalidConnectionString: "the database refused the connection: \(error.message)\(hint(error))"
-        default: "the database cannot be used: \(error.debugDescription)"
+    private static func sentence(_ error: PostgresError, _ database: ServiceConfiguration.Database) -> String {
+        let name = database == .directory ? "the directory's database" : "the database"
+        return switch error.code {
+        case .refused, .invalidConnectionString:
+            "\(name) refused the connection: \(error.message)\(hint(error, database))"
+        default: "\(name) cannot be used: \(error.debugDescription)"
         }
     }
 }

@@ -21,7 +21,9 @@ package struct Access: Sendable, Equatable {
 /// How an actor is named.
 package enum ActorReference: Sendable {
     /// By tenant slug and exact e-mail, as a caller does; see ``NamedAdministrators``.
-    case labels(tenant: String, email: String)
+    ///
+    /// - Parameter within: what the caller is granted; nil where that is not for the directory to say.
+    case labels(tenant: String, email: String, within: TenantGrant? = nil)
     /// By keys, as a job does: these stay when somebody is renamed.
     case keys(tenant: String, actor: String)
 }
@@ -30,7 +32,7 @@ extension Identity {
     /// Looks the actor up.
     ///
     /// - Throws: ``DirectoryError/denied(_:)`` for a tenant or an administrator that is not there, or a name that several have;
-    ///   ``PostgresError``.
+    ///   ``TenantNotGranted``; ``PostgresError``.
     package static func find(
         _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
     ) async throws -> Identity {
@@ -41,7 +43,7 @@ extension Identity {
 extension Access {
     /// Looks the actor up and decides, in one statement, so that one snapshot is asked.
     ///
-    /// - Throws: ``DirectoryError/denied(_:)``; ``PostgresError``.
+    /// - Throws: ``DirectoryError/denied(_:)``; ``TenantNotGranted``; ``PostgresError``.
     package static func check(
         _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
     ) async throws -> Access {
@@ -61,6 +63,13 @@ extension Access {
         _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
     ) async throws -> (row: Row, identity: Identity) {
         let rows = try await connection.query(query(actor, keys: keys))
+        if case .labels(let tenant, _, let grant?) = actor {
+            // Before anything is told about the tenant, even that there is none.
+            guard !rows.isEmpty || grant.covers(slug: tenant, key: "", keys) else {
+                throw TenantNotGranted(tenant: tenant, grant: grant.name)
+            }
+            for row in rows { try grant.check(slug: tenant, key: row.decode("tenant_key"), keys) }
+        }
         guard let row = rows.first else { throw DirectoryError.denied(.unknownTenant) }
         guard rows.count == 1 else { throw DirectoryError.denied(.ambiguousActor) }
         guard let actorKey = try row.decodeIfPresent("actor_key", as: String.self) else {
@@ -81,7 +90,7 @@ extension Access {
         let administrator: String
         let values: [Query.Parameter]
         switch actor {
-        case .labels(let tenant, let email):
+        case .labels(let tenant, let email, _):
             tenantCondition = NamedAdministrators.isExactly("t.slug", "$2")
             administrator = NamedAdministrators.sql(columns, tenant: "t.id", email: "$3")
             values = [.text(tenant), .text(email)]

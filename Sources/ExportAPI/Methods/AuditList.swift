@@ -55,7 +55,7 @@ public enum AuditList: Method {
 
     public static let summary = "Lists who asked for what and what came of it, newest first."
     public static let details =
-        "For operators, of the tenants that they may look after; events of no tenant are shown to operators of all tenants."
+        "For operators, of the tenants that they may look after; events without a tenant's key are shown to operators of all tenants only."
     public static let errors: [ErrorKind] = [.permissionDenied, .unavailable]
     public static let examples = [
         Example<Self>(
