@@ -31,12 +31,15 @@ struct ServiceHealthHandler: ResultHandler {
                 status: .unavailable, database: "unavailable", queued: nil, running: nil, oldestQueuedMs: nil, workers: nil,
                 slots: nil, draining: nil, paused: nil, schemaVersion: nil, freeBytes: nil, storage: "unknown")
         }
-        let isWorking = depth.workers > depth.draining && storage == "ok" && !depth.isPaused
+        let directory = await exports.directoryFault() ?? "ok"
+        let isWorking =
+            depth.workers > depth.draining && storage == "ok" && !depth.isPaused && directory == "ok"
         return ServiceHealth.Result(
             status: isWorking ? .ok : .degraded, database: "ok", queued: depth.queued, running: depth.running,
             oldestQueuedMs: depth.oldestQueuedMilliseconds, workers: depth.workers, slots: depth.slots,
             draining: depth.draining, paused: depth.isPaused,
-            schemaVersion: depth.schemaVersion, freeBytes: free, storage: storage)
+            schemaVersion: depth.schemaVersion, freeBytes: free, storage: storage,
+            directory: directory)
     }
 
     /// What a worker says of its disk.

@@ -8,7 +8,7 @@ public enum ServiceHealth: Method {
         public enum Status: String, Codable, Sendable {
             /// Everything works.
             case ok
-            /// Exports are taken but not made, or files are not given out.
+            /// Exports are not taken or not made, or files are not given out.
             case degraded
             /// The database does not answer.
             case unavailable
@@ -34,11 +34,15 @@ public enum ServiceHealth: Method {
         public let freeBytes: Int?
         /// `ok`, or what is wrong with the directory of archives.
         public let storage: String
+        /// `ok`, or what is wrong with the directory of administrators; absent without a database.
+        public let directory: String?
 
         public init(
             status: Status, database: String, queued: Int?, running: Int?, oldestQueuedMs: Int?, workers: Int?,
-            slots: Int?, draining: Int?, paused: Bool?, schemaVersion: Int?, freeBytes: Int?, storage: String
+            slots: Int?, draining: Int?, paused: Bool?, schemaVersion: Int?, freeBytes: Int?, storage: String,
+            directory: String? = nil
         ) {
+            self.directory = directory
             self.status = status
             self.database = database
             self.queued = queued
@@ -56,7 +60,7 @@ public enum ServiceHealth: Method {
         public static let schema = ObjectSchema(
             .init(
                 "status", .oneOf(["ok", "degraded", "unavailable"]),
-                "degraded: exports are taken but not made, or files are not given out. unavailable: no database."),
+                "degraded: exports are not taken or not made, or files are not given out. unavailable: no database."),
             .init("database", .text, "ok or unavailable."),
             .init("queued", .count, "Jobs that wait; absent without a database, as are the next eight.", required: false),
             .init("running", .count, "Jobs that run.", required: false),
@@ -69,7 +73,10 @@ public enum ServiceHealth: Method {
                 required: false),
             .init("schemaVersion", .count, "Of the database.", required: false),
             .init("freeBytes", .count, "Bytes that may still be written on the archives' disk.", required: false),
-            .init("storage", .text, "ok, or what is wrong with the archives."))
+            .init("storage", .text, "ok, or what is wrong with the archives."),
+            .init(
+                "directory", .text, "ok, or what is wrong with the directory of administrators; absent without a database.",
+                required: false))
     }
 
     public static let summary = "Tells whether exports can be asked for and made."
@@ -79,6 +86,6 @@ public enum ServiceHealth: Method {
             .init(
                 status: .ok, database: "ok", queued: 0, running: 0, oldestQueuedMs: nil, workers: 1, slots: 1, draining: 0,
                 paused: false,
-                schemaVersion: 4, freeBytes: 41_000_000_000, storage: "ok"))
+                schemaVersion: 4, freeBytes: 41_000_000_000, storage: "ok", directory: "ok"))
     ]
 }

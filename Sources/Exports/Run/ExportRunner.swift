@@ -44,7 +44,9 @@ package struct ExportRunner: JobRunner {
         } catch {
             await guardian.note(error)
             await disk.remove(quietly: job.archiveName)
-            throw error
+            guard let error = error as? DirectoryError else { throw error }
+            throw await DirectoryBehind.judge(
+                error, of: job, keys: try contract.keys, pool: directory, role: DatabaseRole.worker)
         }
     }
 
