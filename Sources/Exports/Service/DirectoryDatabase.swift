@@ -96,6 +96,11 @@ package final class DirectoryDatabase: Sendable {
         }
     }
 
+    /// Where permissions are asked: the jobs' database, unless the directory is known to be in one of its own.
+    package var pool: PostgresPool {
+        if let own, (try? isApart) == true { own } else { jobs }
+    }
+
     /// Asks the directory one statement's question, and acts on the answer in a transaction on the jobs' database: the same one where
     /// that has the directory.
     ///
@@ -117,7 +122,7 @@ package final class DirectoryDatabase: Sendable {
     /// Those of the grant's tenants that are not there now.
     package func missing(_ grant: TenantGrant) async throws -> [TenantName] {
         let keys = try keys
-        return try await (isApart ? own ?? jobs : jobs).withTransaction(readOnly: true, role: DatabaseRole.api) {
+        return try await pool.withTransaction(readOnly: true, role: DatabaseRole.api) {
             try await grant.missing(keys, on: $0)
         }
     }
@@ -129,7 +134,7 @@ package final class DirectoryDatabase: Sendable {
         _ question: @Sendable (isolated PostgresConnection) async throws -> Answer
     ) async throws -> Answer {
         do {
-            return try await (own ?? jobs).withStatement(role: DatabaseRole.api, question)
+            return try await pool.withStatement(role: DatabaseRole.api, question)
         } catch let error as PostgresError where own != nil && (error.isTransient || error.code == .refused) {
             throw DirectoryUnavailable(reason: error)
         }

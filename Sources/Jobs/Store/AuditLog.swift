@@ -63,6 +63,10 @@ package struct AuditLog: Sendable {
         _ owner: JobStore.Owner, _ filter: Filter, after cursor: Cursor?, limit: Int,
         on connection: isolated PostgresConnection
     ) async throws -> [Entry] {
+        try await connection.query(Self.listQuery(owner, filter, after: cursor, limit: limit)).map { try Entry($0) }
+    }
+
+    static func listQuery(_ owner: JobStore.Owner, _ filter: Filter, after cursor: Cursor?, limit: Int) -> Query {
         var values: [Query.Parameter] = [.integer(limit)]
         var conditions: [String] = []
         func bind(_ value: Query.Parameter) -> String {
@@ -105,7 +109,6 @@ package struct AuditLog: Sendable {
                 ORDER BY at DESC, id DESC LIMIT $1::int
                 """
             } ?? page
-        let rows = try await connection.query(Query("audit-list", sql, values))
-        return try rows.map { try Entry($0) }
+        return Query("audit-list", sql, values)
     }
 }
