@@ -8,10 +8,11 @@
 # make chaos    workers killed, databases restarted, disks filled, under load: what is lost or doubled; CHAOS_ARGUMENTS="--only TEXT"
 # make chaos-upgrade  the release before on this schema, beside this one
 # make fuzz     what takes bytes from outside under libFuzzer, for FUZZ_SECONDS each
+# make fuzz-methods  a daemon asked what its own description allows, nearly allows and does not, for 600 s or FUZZ_SECONDS; FUZZ_ARGUMENTS="--seed N"
 # make test-isal  the writer with Intel's ISA-L
 # make check    format, warnings as errors, the arrows between modules
 # make bench    speed and memory beside psql, other writers and pgbench; BENCH_ARGUMENTS='--rounds 5 exports' for a part
-# make bench-protocol  honest callers beside hostile ones, files by descriptor and in parts, leaks
+# make bench-protocol  honest callers beside hostile ones, files by descriptor and in parts, leaks, memory, starts beside claims
 # make release  optimised programs in .build/release; with ISAL=yes large exports are faster, and libisal2 is needed
 # make install  programs, units, man pages, completions and examples, below DESTDIR and PREFIX
 # make deb      a package in dist/, with Swift's runtime in its programs
@@ -27,6 +28,7 @@ FUZZ_SECONDS ?= 60
 # What check-readers takes besides; CI runs it on the programs that the tests have built.
 READERS_ARGUMENTS ?=
 CHAOS_ARGUMENTS ?=
+FUZZ_ARGUMENTS ?=
 BENCH_ARGUMENTS ?=
 DEB_ARGUMENTS ?=
 SYSTEMD_ARGUMENTS ?=
@@ -42,7 +44,7 @@ build_packages := libpq-dev libzstd-dev zlib1g-dev
 run_packages := postgresql python3
 test_packages := $(run_packages) python3-venv zstd netcat-openbsd
 
-.PHONY: demo console-release console-demo console-requirements console-test console-bench test test-isal check check-readers traps chaos chaos-upgrade fuzz bench bench-protocol release static install deb systemd-test build-requirements
+.PHONY: demo console-release console-demo console-requirements console-test console-bench test test-isal check check-readers traps chaos chaos-upgrade fuzz fuzz-methods bench bench-protocol release static install deb systemd-test build-requirements
 
 build-requirements:
 	@Scripts/install-requirements.sh $(build_packages)
@@ -66,6 +68,7 @@ chaos: build-requirements
 	@Scripts/install-requirements.sh $(test_packages)
 	-@Scripts/install-requirements.sh pgbouncer
 	swift build --product adminexportd
+	swift build --product adminexport
 	@BIN_DIR=.build/debug Scripts/postgres.sh python3 Tests/Chaos/chaos.py $(CHAOS_ARGUMENTS)
 
 chaos-upgrade: build-requirements
@@ -121,6 +124,12 @@ traps: build-requirements
 fuzz: build-requirements
 	@Scripts/fuzz.sh $(FUZZ_SECONDS)
 
+fuzz-methods: build-requirements
+	@Scripts/install-requirements.sh $(run_packages)
+	swift build --product adminexportd
+	@BIN_DIR=.build/debug Scripts/postgres.sh python3 Tests/Fuzz/methods.py \
+	    --seconds $(if $(filter file,$(origin FUZZ_SECONDS)),600,$(FUZZ_SECONDS)) $(FUZZ_ARGUMENTS)
+
 # With programs that use ISA-L beside the others, where it is there, and the peers that can be had.
 bench: build-requirements
 	@Scripts/install-requirements.sh $(run_packages) gcc libc6-dev pkg-config python3-venv
@@ -135,6 +144,7 @@ bench: build-requirements
 bench-protocol: release
 	@Scripts/install-requirements.sh $(run_packages)
 	@Scripts/postgres.sh Benchmarks/protocol.py
+	@Scripts/postgres.sh Benchmarks/starts.py
 
 # Programs that carry Swift's runtime, for a package.
 static: build-requirements

@@ -108,6 +108,11 @@ targets.append(
 )
 targets.append(
     .systemLibrary(
+        name: "CXattr"
+    )
+)
+targets.append(
+    .systemLibrary(
         name: "CZlib",
         pkgConfig: "zlib",
         providers: [.apt(["zlib1g-dev"])]
@@ -134,12 +139,23 @@ targets.append(
     )
 )
 
+targets.append(
+    .testTarget(
+        name: "ClientTests",
+        dependencies: [
+            "Client",
+            "ExportAPI",
+        ]
+    )
+)
+
 // MARK: - Commands
 
 targets.append(
     .target(
         name: "Commands",
         dependencies: [
+            "CXattr",
             "Client",
             "Terminal",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -151,8 +167,12 @@ targets.append(
     .testTarget(
         name: "CommandsTests",
         dependencies: [
+            "Client",
             "Commands",
+            "ExportAPI",
+            "Terminal",
             .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            .product(name: "Crypto", package: "swift-crypto"),
         ]
     )
 )

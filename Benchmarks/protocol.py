@@ -3,7 +3,7 @@
 
 Called through Scripts/postgres.sh, which starts a private PostgreSQL.
 
-usage: Scripts/postgres.sh Benchmarks/protocol.py [crowd | files [ADMINISTRATORS] | soak]…
+usage: Scripts/postgres.sh Benchmarks/protocol.py [crowd | files [ADMINISTRATORS] | soak | content | memory [SHAPE]…]…
 
 crowd  32 honest callers ask for a job 20 times a second each; first alone, then beside 32 that read slowly, 32 that never
        finish a line and 32 that send as fast as they can. Printed are the latencies' medians and 99th percentiles, side by
@@ -11,6 +11,11 @@ crowd  32 honest callers ask for a job 20 times a second each; first alone, then
 files  the workbook of a million administrators is fetched by the command-line program through a descriptor and in parts, in
        turn: seconds, and processor time of client and service.
 soak   100,000 requests and 10,000 connections: the daemon's descriptors and resident memory before and after.
+memory 31 connections of a user that each try to have the service hold as much as can be, in one way after the other, and, for root,
+       five users at a time: the daemon's resident memory before and at the most, beside that of the programs in BEFORE_DIR.
+content  lines of one length and of every content that is dear to read: the daemon's processor time for each, beside a line of plain
+       text of that length; then the 99th percentile of service.info alone, and beside 31 connections that send such lines without
+       end. Of other programs with BIN_DIR=FOLDER.
 """
 import contextlib
 import json
@@ -26,6 +31,7 @@ import sys
 import time
 
 from benchmarks import environment, exports
+from benchmarks.memory import memory
 
 ACTOR = {"tenant": "acme", "administrator": "owner@acme.example"}
 PAGE = os.sysconf("SC_CLK_TCK")
@@ -280,14 +286,167 @@ def soak(requests=100_000, connections=10_000):
         print(f"after {connections:,} connections      {figures()}", flush=True)
 
 
+# What a line holds
+
+
+def contents(length):
+    """Lines of about so many bytes, without their ends: the plain one first."""
+    def params(inner, unit=b"", end=b"", method=b"export.list"):
+        start = b'{"jsonrpc":"2.0","id":1,"method":"' + method + b'","params":{' + inner
+        return start + unit * ((length - len(start) - len(end) - 2) // max(1, len(unit))) + end + b"}}"
+
+    def names(prefix):
+        text, number = b"", 0
+        while len(text) < length - 200:
+            text += b'"%s%06d":1,' % (prefix, number)
+            number += 1
+        return params(text + b'"x":1')
+
+    info = b'{"jsonrpc":"2.0","id":%d,"method":"service.info","params":{"' + b"n" * max(1, length // 32 - 70) + b'":1}}'
+    return {
+        "plain text": params(b'"tenant":"', b"x", b'"'),
+        "escapes of letters": params(b'"tenant":"', b"\\u0041", b'"'),
+        "escapes of one letter": params(b'"tenant":"', b"\\n", b'"'),
+        "escaped surrogates": params(b'"tenant":"', b"\\ud83d\\ude00", b'"'),
+        "two-byte characters": params(b'"tenant":"', "é".encode(), b'"'),
+        "combining marks": params(b'"tenant":"', "\u0301\u0316".encode(), b'"'),
+        "invalid at the end": params(b'"tenant":"', b"x", b'\xff"'),
+        "an escaped name": params(b'"', b"\\u0041", b'":1'),
+        "spaces": params(b"", b" "),
+        "a list of states": params(b'"states":["queued"', b',"queued"', b"]"),
+        "a list of digits": params(b'"states":[1', b",1", b"]"),
+        "lists in lists": params(b'"states":[1', b"," + b"[" * 29 + b"]" * 29, b"]"),
+        "objects in objects": params(b'"states":[1', b',{"a":{"a":{"a":{"a":{}}}}}', b"]"),
+        "names": names(b"n"),
+        "names alike at the start": names(b"n" * 100),
+        "numbers at a double's end": params(b'"states":[1', b",1.7976931348623157e308", b"]"),
+        "a long fraction": params(b'"limit":0.', b"0", b"1"),
+        "a long exponent": params(b'"limit":1e', b"0", b"1"),
+        "a long method": params(b"", b" ", b"", b"m" * (length // 2)),
+        "a long id": b'{"jsonrpc":"2.0","id":"' + b"x" * (length - 80) + b'","method":"service.info"}',
+        "an unknown member": b'{"jsonrpc":"2.0","id":1,"method":"service.info","' + b"x" * (length - 80) + b'":1}',
+        # Held to each other: 32 requests are 32 requests, however short.
+        "an honest batch of 32": b"[" + b",".join(
+            b'{"jsonrpc":"2.0","id":%d,"method":"service.info","params":{%s}}' % (number, b" " * max(1, length // 32 - 70))
+            for number in range(32)) + b"]",
+        "a batch of 32": b"[" + b",".join(info % number for number in range(32)) + b"]",
+        "a notification": params(b'"x":"', b"x", b'"', b"x").replace(b'"id":1,', b""),
+        "marks as a method": params(b"", b" ", b"", "\u0301\u0316".encode() * (length // 8)),
+    }
+
+
+def nanoseconds(process):
+    """Processor time of all threads of a process (clock_getcpuclockid(3))."""
+    return time.clock_gettime_ns(~process.pid << 3 | 2)
+
+
+def cost(process, path, line, seconds):
+    """Milliseconds of the daemon's processor time for one such line, the median of several rounds."""
+    peer, rounds, end = Line(path), [], time.monotonic() + seconds
+    probe = message(2, "service.info")
+    while len(rounds) < 3 or time.monotonic() < end and len(rounds) < 50:
+        start = nanoseconds(process)
+        peer.peer.sendall(line + b"\n")
+        # A notification has no reply.
+        if b'"method":"x"' in line:
+            peer.peer.sendall(probe)
+        peer.read()
+        rounds.append((nanoseconds(process) - start) / 1e6)
+    peer.peer.close()
+    return statistics.median(rounds)
+
+
+def senders(path, line, stop):
+    """31 connections that send the same line as fast as it is taken, and read whatever comes; those that are dropped come again."""
+    selector, places, data = selectors.DefaultSelector(), {}, line + b"\n"
+    while not stop.is_set():
+        for _ in range(31 - len(places)):
+            peer = connect(path)
+            peer.setblocking(False)
+            selector.register(peer, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            places[peer] = 0
+        for key, events in selector.select(0.1):
+            peer = key.fileobj
+            try:
+                if events & selectors.EVENT_READ:
+                    peer.recv(1 << 20)
+                if events & selectors.EVENT_WRITE:
+                    places[peer] = (places[peer] + peer.send(data[places[peer]:places[peer] + (1 << 18)])) % len(data)
+            except BlockingIOError:
+                pass
+            except OSError:
+                selector.unregister(peer)
+                places.pop(peer)
+                peer.close()
+
+
+def latencies(path, seconds):
+    """Median and 99th percentile of service.info on one connection, every 5 ms, in milliseconds; how often it was asked."""
+    line, taken, end = Line(path), [], time.monotonic() + seconds
+    while time.monotonic() < end or len(taken) < 100:
+        start = time.monotonic()
+        assert "result" in line.ask("service.info")
+        taken.append((time.monotonic() - start) * 1_000)
+        if len(taken) >= 20 and time.monotonic() > end + seconds:
+            break
+        time.sleep(max(0, start + 0.005 - time.monotonic()))
+    line.peer.close()
+    taken.sort()
+    return statistics.median(taken), taken[min(len(taken) - 1, int(len(taken) * 0.99))], len(taken)
+
+
+def content(lengths=(8_192, 65_536, 1_000_000), seconds=0.5, beside=("plain text", "a list of states", "escapes of letters", "names")):
+    stack = contextlib.ExitStack()
+    url = stack.enter_context(environment.filled("bench_content", 100))
+    with stack, served("bench_content", url) as (process, client):
+        path = client["ADMINEXPORT_SOCKET"]
+        Line(path).ask("service.info")
+        median, alone, count = latencies(path, 5)
+        print(f"service.info alone                             median {median:7.2f} ms   p99 {alone:7.2f} ms   {count} requests", flush=True)
+        for name in beside:
+            stop = multiprocessing.Event()
+            hostile = multiprocessing.Process(target=senders, args=(path, contents(650_000 if name != "names" else 65_536)[name], stop))
+            hostile.start()
+            time.sleep(1)
+            median, p99, count = latencies(path, 8)
+            stop.set()
+            hostile.join(10)
+            hostile.terminate()
+            print(f"service.info beside 31 of {name:20} median {median:7.2f} ms   p99 {p99:7.2f} ms   {count} requests   p99 beside / alone {p99 / alone:.1f}",
+                  flush=True)
+            time.sleep(2)
+        print("processor time of the service for a line, in ms, and beside plain text (of a batch: an honest batch) of the same length")
+        print(f"{'':26}" + "".join(f"{length:>15,} B" for length in lengths))
+        costs, ratios = {length: {} for length in lengths}, {length: {} for length in lengths}
+        for name in contents(8_192):
+            row = ""
+            for length in lengths:
+                try:
+                    taken = cost(process, path, contents(length)[name], seconds)
+                except (EOFError, OSError) as error:
+                    row += f"   no answer: {error}"
+                    continue
+                costs[length][name] = taken
+                ratio = taken / costs[length]["an honest batch of 32" if name == "a batch of 32" else "plain text"]
+                ratios[length][name] = 0 if name == "an honest batch of 32" else ratio
+                row += f"{taken:10.2f} {ratio:5.1f}×"
+            print(f"{name:26}{row}", flush=True)
+        for length in lengths:
+            dearest = max(ratios[length], key=ratios[length].get)
+            print(f"the dearest of {length:,} B: {dearest}, {ratios[length][dearest]:.1f} times an honest one", flush=True)
+
+
 def main(*names):
-    names = list(names) or ["crowd", "files", "soak"]
+    names = list(names) or ["crowd", "files", "soak", "content", "memory"]
     while names:
         name = names.pop(0)
         if name == "files" and names and names[0].isdigit():
             files(int(names.pop(0)))
+        elif name == "memory":
+            memory(names=names)
+            names = []
         else:
-            {"crowd": crowd, "files": files, "soak": soak}[name]()
+            {"crowd": crowd, "files": files, "soak": soak, "content": content}[name]()
 
 
 if __name__ == "__main__":

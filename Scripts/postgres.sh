@@ -7,12 +7,13 @@
 # The command finds in its environment:
 #   PG_SOCKET_DIR  the folder of the socket
 #   PG_SUPERUSER   the cluster's superuser, who needs no password; members of the role with_password do
-#   PG_BIN         the folder of PostgreSQL's programs
+#   PG_BIN         the folder of PostgreSQL's programs; set before, it chooses them
 #   PG_DATA        the cluster's data folder
 #   SCRATCH        a folder for whatever it likes, removed too
 set -euo pipefail
 
 find_programs() {
+    if [ -n "${PG_BIN:-}" ]; then return; fi
     local candidate
     for candidate in "$(dirname "$(command -v initdb || true)")" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin; do
         if [ -x "$candidate/initdb" ]; then PG_BIN=$candidate; fi

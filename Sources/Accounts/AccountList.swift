@@ -25,11 +25,34 @@ public final class AccountList: Sendable {
     ///
     /// - Throws: ``AccountsError``.
     public func page(of actor: Actor, _ query: AccountQuery) async throws -> AccountPage {
+        do {
+            return try await page(of: actor, query, mayMatch: true)
+        } catch is ForeignText where !query.search.isEmpty {
+            // What no text of the database can hold is in none of them.
+            do {
+                return try await page(of: actor, query, mayMatch: false)
+            } catch is ForeignText {
+                throw Self.fault(of: query)
+            }
+        } catch is ForeignText {
+            throw Self.fault(of: query)
+        }
+    }
+
+    /// Of a text that the database cannot hold and that nobody has looked for: there is no such account, to begin at or to ask.
+    private static func fault(of query: AccountQuery) -> AccountsError {
+        if case .first = query.position {
+            return AccountsError(code: .denied, message: Denial.unknownAdministrator.rawValue)
+        }
+        return AccountsError(code: .invalidPosition, message: "there is no such page")
+    }
+
+    private func page(of actor: Actor, _ query: AccountQuery, mayMatch: Bool) async throws -> AccountPage {
         let isElsewhere = if case .first = query.position { false } else { true }
         return try await reading(for: actor, takesPosition: isElsewhere) { connection, keys in
             let visible = try await VisibleAdministrators.prepare(
                 for: actor.reference, includeDisabled: query.status != .enabled, keys: keys, on: connection)
-            let queries = AccountQueries(visible: visible, query: query)
+            let queries = AccountQueries(visible: visible, query: query, mayMatch: mayMatch)
             var rows = try await connection.query(queries.page)
             let isCut = rows.count > query.limit
             if isCut { rows.removeLast() }
@@ -59,6 +82,14 @@ public final class AccountList: Sendable {
     ///
     /// - Throws: ``AccountsError``.
     public func standing(of actor: Actor) async throws -> Standing? {
+        do {
+            return try await knownStanding(of: actor)
+        } catch is ForeignText {
+            return nil
+        }
+    }
+
+    private func knownStanding(of actor: Actor) async throws -> Standing? {
         try await reading(for: actor) { connection, keys in
             let identity: Identity
             do {
@@ -126,6 +157,8 @@ public final class AccountList: Sendable {
             keys.withLock { $0 = nil }
             throw AccountsError(code: .sourceInvalid, message: error.description)
         } catch let error as PostgresError {
+            // character_not_in_repertoire, also for NUL, and untranslatable_character: the caller's text, and nothing of the directory's.
+            if actor != nil, error.sqlState == "22021" || error.sqlState == "22P05" { throw ForeignText() }
             keys.withLock { $0 = nil }
             // Class 22, data exception.
             if takesPosition, error.sqlState?.hasPrefix("22") == true {
@@ -135,6 +168,9 @@ public final class AccountList: Sendable {
         }
     }
 }
+
+/// A text was given that the database's encoding cannot hold.
+private struct ForeignText: Error {}
 
 extension Actor {
     fileprivate var reference: ActorReference { .labels(tenant: tenant, email: administrator) }

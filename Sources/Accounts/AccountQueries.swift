@@ -10,6 +10,8 @@ struct AccountQueries {
 
     let visible: VisibleAdministrators
     let query: AccountQuery
+    /// False for a search that no text of the database can hold.
+    let mayMatch: Bool
 
     var isBackwards: Bool {
         if case .before = query.position { true } else { false }
@@ -19,6 +21,7 @@ struct AccountQueries {
     private var matching: (condition: String, parameters: [Query.Parameter]) {
         var condition = visible.condition
         if query.status == .disabled { condition += " AND a.status <> 'enabled'" }
+        guard mayMatch else { return (condition + " AND false", []) }
         guard !query.search.isEmpty else { return (condition, []) }
         let columns = ["name", "email", "phone"]
         condition +=

@@ -265,11 +265,12 @@ public final class Client: Sendable {
             }
             let error: Body
         }
-        let bytes = [UInt8](reply)
-        guard case .object(let members)? = try? JSONScanner.scan(bytes[...], depth: 64) else {
+        guard let root = (try? JSONDocument(scanning: [UInt8](reply), depth: 64, values: 1_000_000))?.root,
+            root.kind == .object
+        else {
             throw ClientError(.protocolViolation, "the service sent a line that is no JSON object")
         }
-        if let result = members.first(where: { $0.name == "result" }) { return Data(bytes[result.value]) }
+        if let result = root.members.first(where: { $0.name.isString("result") }) { return Data(result.value.bytes) }
         guard let error = (try? JSONDecoder().decode(Failure.self, from: reply))?.error else {
             throw ClientError(.protocolViolation, "the service sent a reply with neither result nor error")
         }

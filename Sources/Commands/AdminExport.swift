@@ -1,4 +1,6 @@
 package import ArgumentParser
+private import Foundation
+private import Terminal
 
 /// `adminexport`: asks the service for workbooks of administrator accounts.
 package struct AdminExport: AsyncParsableCommand {
@@ -38,4 +40,24 @@ package struct AdminExport: AsyncParsableCommand {
         ])
 
     package init() {}
+
+    /// Runs the command line and ends the process.
+    package static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            let status = exitCode(for: error)
+            // Help and the like are this program's own words. What is wrong with a command line repeats it, and whatever a script has
+            // put into it.
+            guard !status.isSuccess else { exit(withError: error) }
+            let message = fullMessage(for: error)
+            if !message.isEmpty { Output.diagnostic("\(TerminalText(lines: message))\n") }
+            Foundation.exit(status.rawValue)
+        }
+    }
 }

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Client
 private import ExportAPI
-private import Foundation
+internal import Terminal
 
 /// What the process ends with, after sysexits.h.
 enum ExitStatus: Int32 {
@@ -38,7 +38,7 @@ enum ExitStatus: Int32 {
 /// Ends the command with a sentence and a status.
 struct CommandFailure: Error {
     let status: ExitStatus
-    let message: String
+    let message: TerminalText
 }
 
 /// Runs a command's body; every error becomes a line on standard error and an exit status.
@@ -49,7 +49,7 @@ func reportingFailures(_ body: () async throws -> Void) async throws {
         Output.message(failure.message)
         throw ExitCode(failure.status.rawValue)
     } catch let error as ClientError {
-        Output.message(error.message)
+        Output.message("\(error.message)")
         throw ExitCode(ExitStatus(error).rawValue)
     }
 }

@@ -6,13 +6,22 @@ package enum DirectoryError: Error, Equatable, Sendable, CustomStringConvertible
     case unknownTimeZone(String)
     /// The relations do not hold to the source contract; the text says where and holds no data.
     case sourceInvalid(String)
+    /// The same, for what may be over in a moment, such as views that are made anew.
+    case unsettled(String)
 
     package var description: String {
         switch self {
         case .denied(let denial): "denied: \(denial.rawValue)"
         case .unknownTimeZone: "the tenant's time zone is none that PostgreSQL lists"
-        case .sourceInvalid(let fault): fault
+        case .sourceInvalid(let fault), .unsettled(let fault): fault
         }
+    }
+}
+
+extension DirectoryError {
+    /// A key that two rows have.
+    static func doubled(_ relation: String, _ key: String) -> DirectoryError {
+        .sourceInvalid(ContractFault.doubled(relation, "id", key).description)
     }
 }
 

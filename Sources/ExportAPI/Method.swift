@@ -16,6 +16,8 @@ public protocol Method: Sendable {
     static var isTakenInBatch: Bool { get }
     /// Descriptors that come with the result.
     static var descriptors: Int { get }
+    /// Whether a call whose answer was lost may be made again: it does what it did already, and does it once.
+    static func isRepeatable(_ params: Params) -> Bool
 }
 
 extension Method {
@@ -23,6 +25,7 @@ extension Method {
     public static var errors: [ErrorKind] { [] }
     public static var isTakenInBatch: Bool { true }
     public static var descriptors: Int { 0 }
+    public static func isRepeatable(_ params: Params) -> Bool { true }
 }
 
 /// A JSON object whose members are known.

@@ -12,6 +12,9 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         case refused
         /// The connection string makes no sense.
         case invalidConnectionString
+        /// The server, the database or the login is set up so that statements would not do what they say. Somebody has to change
+        /// that; the message says what.
+        case unsuitable
         /// The server answered a statement with an error; ``sqlState`` tells which.
         case statement
         /// A statement, a connection attempt or the wait for a free connection took longer than it may.
@@ -50,6 +53,14 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         return text
     }
 
+    /// Whether the server refused the statement for what its relations, columns, types or privileges are: a fault of the schema that it
+    /// reads, not of the values. Classes 42 syntax error or access rule violation and 3F invalid schema name; 0A000 and 55000, which a
+    /// view gives that cannot be read as it is.
+    package var isRefusal: Bool {
+        guard code == .statement, let sqlState else { return false }
+        return sqlState.hasPrefix("42") || sqlState.hasPrefix("3F") || ["0A000", "55000"].contains(sqlState)
+    }
+
     package var debugDescription: String {
         [description, serverMessage, hint.map { "hint: \($0)" }].compactMap(\.self).joined(separator: "; ")
     }
@@ -62,7 +73,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         switch code {
         case .unreachable, .connectionLost, .timedOut:
             return true
-        case .refused, .invalidConnectionString, .unexpectedResult:
+        case .refused, .invalidConnectionString, .unsuitable, .unexpectedResult:
             return false
         case .statement:
             guard let sqlState else { return false }
@@ -74,6 +85,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
 
 /// The SQLSTATEs that the code asks for by name.
 package enum SQLState {
+    package static let invalidTextRepresentation = "22P02"
     package static let invalidParameterValue = "22023"
     package static let uniqueViolation = "23505"
     package static let duplicateObject = "42710"
@@ -83,6 +95,8 @@ package enum SQLState {
     package static let invalidSchemaName = "3F000"
     package static let lockNotAvailable = "55P03"
     package static let queryCanceled = "57014"
+    static let featureNotSupported = "0A000"
+    static let readOnlyTransaction = "25006"
     /// Of a prepared statement: its result has another type now; it is not there; another one has its name.
     static let stalePlans: Set<String> = ["0A000", "26000", "42P05"]
 }

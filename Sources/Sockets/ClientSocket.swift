@@ -101,7 +101,7 @@ package final class ClientSocket: Sendable {
 
     private func wait(_ events: Int32, _ timeout: Duration) throws(SocketError) {
         var entry = pollfd(fd: raw, events: Int16(events), revents: 0)
-        let ready = poll(&entry, 1, Int32(timeout.components.seconds * 1_000))
+        let ready = poll(&entry, 1, Int32(clamping: min(timeout.components.seconds, 1_000_000) * 1_000))
         guard ready != 0 else { throw SocketError(.closed, "the service did not read for \(timeout)") }
     }
 }

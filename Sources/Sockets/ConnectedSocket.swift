@@ -19,7 +19,10 @@ package final class ConnectedSocket: Sendable {
     /// - Throws: ``SocketError/Code/closed`` where the peer is gone.
     package func send(_ bytes: ArraySlice<UInt8>, _ passed: PassedDescriptor) throws(SocketError) -> Int? {
         let count = bytes.withUnsafeBytes { csockets_send_descriptor(descriptor.raw, $0.baseAddress, $0.count, passed.raw) }
-        if count > 0 { return count }
+        if count > 0 {
+            passed.wasPassed()
+            return count
+        }
         switch errno {
         // ETOOMANYREFS: this user has too many descriptors on their way, which others have to take first.
         case EAGAIN, EINTR, ENOBUFS, ENOMEM, ETOOMANYREFS: return nil

@@ -6,6 +6,7 @@ private import SystemPackage
 package final class PassedDescriptor: Sendable {
     private let owner: any AnyObject & Sendable
     package let raw: Int32
+    private let passed: (@Sendable () -> Void)?
 
     private final class Owned: Sendable {
         let descriptor: OwnedDescriptor
@@ -19,12 +20,20 @@ package final class PassedDescriptor: Sendable {
     package init(adopting raw: Int32) {
         owner = Owned(OwnedDescriptor(adopting: raw))
         self.raw = raw
+        passed = nil
     }
 
     /// Keeps the object that owns the descriptor for as long as it is on its way.
-    package init(_ raw: Int32, of owner: some AnyObject & Sendable) {
+    ///
+    /// - Parameter passed: called when the system has taken it for the peer.
+    package init(_ raw: Int32, of owner: some AnyObject & Sendable, passed: (@Sendable () -> Void)? = nil) {
         self.owner = owner
         self.raw = raw
+        self.passed = passed
+    }
+
+    func wasPassed() {
+        passed?()
     }
 
     /// A descriptor of the caller's own for the same open file.

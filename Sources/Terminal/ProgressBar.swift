@@ -10,6 +10,7 @@ package struct ProgressBar: Sendable {
 
     /// Notes that so many rows were done at a time, counted from any fixed start.
     package mutating func record(done: Int, at time: Duration) {
+        let done = max(0, done)
         // A run that starts anew begins at 0 again; what was measured of the old one is of no use.
         if let last = samples.last, done < last.done { samples.removeAll() }
         samples.append((time, done))
@@ -25,25 +26,27 @@ package struct ProgressBar: Sendable {
     }
 
     /// One line without its end, no wider than `columns`: bar, rows, rate and time left, the least important cut first.
-    package func line(label: String, total: Int?, columns: Int) -> String {
+    package func line(label: TerminalText, total: Int?, columns: Int) -> TerminalText {
         let done = samples.last?.done ?? 0
-        var parts: [String] = [label]
+        var parts: [TerminalText] = [label]
         if let total, total > 0 {
             let share = min(1, Double(done) / Double(total))
-            let filled = Int(share * Double(Self.barWidth))
+            let filled = Int(saturating: share * Double(Self.barWidth))
             parts.append(
-                "[" + String(repeating: "#", count: filled) + String(repeating: "-", count: Self.barWidth - filled) + "]")
-            parts.append("\(Int(share * 100)) %")
+                "[" + TerminalText(repeating: "#", count: filled)
+                    + TerminalText(repeating: "-", count: Self.barWidth - filled)
+                    + "]")
+            parts.append("\(Int(saturating: share * 100)) %")
             parts.append("\(Self.grouped(done)) of \(Self.grouped(total)) rows")
         } else if done > 0 {
             parts.append("\(Self.grouped(done)) rows")
         }
         if let rate {
-            parts.append("\(Self.grouped(Int(rate))) rows/s")
+            parts.append("\(Self.grouped(Int(saturating: rate))) rows/s")
             if let total, total > done { parts.append("\(Self.time(Double(total - done) / rate)) left") }
         }
-        while parts.count > 1, parts.joined(separator: "  ").count > columns { parts.removeLast() }
-        return String(parts.joined(separator: "  ").prefix(columns))
+        while parts.count > 1, parts.joined(separator: "  ").width > columns { parts.removeLast() }
+        return parts.joined(separator: "  ").prefix(columns: columns)
     }
 
     /// `1,234,567`
@@ -58,7 +61,7 @@ package struct ProgressBar: Sendable {
     }
 
     private static func time(_ seconds: Double) -> String {
-        let whole = Int(seconds.rounded(.up))
+        let whole = Int(saturating: seconds.rounded(.up))
         return whole < 60 ? "\(whole) s" : "\(whole / 60) min \(whole % 60) s"
     }
 }

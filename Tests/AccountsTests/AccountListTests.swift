@@ -9,8 +9,8 @@ import Testing
     private static let europe = Actor(tenant: "acme", administrator: "europe@acme.example")
 
     /// A list with the login that a console is told to use: it may read the columns of the contract and nothing else.
-    private func list(_ database: TestDatabase) async throws -> AccountList {
-        try await database.execute(SmallTenant.sql)
+    private func list(_ database: TestDatabase, sql: String = SmallTenant.sql) async throws -> AccountList {
+        try await database.execute(sql)
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         try await database.execute(
@@ -97,7 +97,8 @@ import Testing
         "A text is looked for in name, e-mail and phone, in whatever case, and no character of it is special",
         arguments: [
             ("john", ["1"]), ("EUROPE@", ["2"]), ("12 34", ["1"]), ("zOË", ["2"]), ("=1+", ["3"]), ("%", []), ("_", []),
-            ("' OR true --", []), ("acme.example", ["1", "2", "3", "4", "5", "6", "7", "8"]),
+            ("' OR true --", []), ("\0", []), ("john\0", []), ("\u{FFFF}", []),
+            ("acme.example", ["1", "2", "3", "4", "5", "6", "7", "8"]),
         ])
     func search(_ text: String, _ keys: [String]) async throws {
         try await TestDatabase.with { database in
@@ -134,6 +135,35 @@ import Testing
                 #expect(error?.code == .invalidPosition)
             }
             #expect(try await list.page(of: Self.owner, AccountQuery()).matches == 8)
+        }
+    }
+
+    @Test(
+        "A text that the database cannot hold is in no account, names nobody, and is no fault of the directory's",
+        arguments: [
+            ("UTF8", "\0"), ("UTF8", "a\0b"), ("LATIN1", "\0"), ("LATIN1", "株式会社"), ("LATIN1", "👍"), ("LATIN1", "\u{202E}"),
+        ])
+    func foreign(_ encoding: String, _ text: String) async throws {
+        try await TestDatabase.with(encoding: encoding) { database in
+            var sql = SmallTenant.sql
+            for name in ["伟 王", "محمد", "👩‍💻"] { sql = sql.replacing(name, with: "x") }
+            let list = try await list(database, sql: sql)
+            let page = try await list.page(of: Self.owner, AccountQuery(search: text))
+            #expect(page.accounts.isEmpty && page.matches == 0 && page.standing.mayView)
+            #expect(try await list.page(of: Self.owner, AccountQuery(search: "ë")).accounts.map(\.key) == ["2"])
+            for actor in [
+                Actor(tenant: text, administrator: "owner@acme.example"), Actor(tenant: "acme", administrator: text),
+            ] {
+                #expect(try await list.standing(of: actor) == nil)
+                let denied = await #expect(throws: AccountsError.self) {
+                    try await list.page(of: actor, AccountQuery(search: text))
+                }
+                #expect(denied?.code == .denied)
+            }
+            for query in [AccountQuery(position: .after(text)), AccountQuery(search: text, position: .before(text))] {
+                let error = await #expect(throws: AccountsError.self) { try await list.page(of: Self.owner, query) }
+                #expect(error?.code == .invalidPosition)
+            }
         }
     }
 

@@ -124,6 +124,29 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         }
     }
 
+    @Test(
+        "A file that only says that it is immense is refused, and no memory is taken for it",
+        arguments: [(1 << 20) + 1, 1 << 27, UInt32.max] as [UInt32])
+    func immenseTable(_ frames: UInt32) throws {
+        try withStore { store, folder in
+            _ = try write(noise(10), to: store)
+            let path = folder.appending("acme/2026/03/job.2.xlsx.zst").string
+            let size = UInt64(SeekTable.encodedSize(frames: Int(frames)))
+            var footer: [UInt8] = []
+            footer.append(littleEndian: frames)
+            footer.append(0)
+            footer.append(littleEndian: SeekTable.footerMagic)
+            // Nearly all of it is a hole.
+            #expect(truncate(path, 0) == 0 && truncate(path, off_t(size)) == 0)
+            let file = try #require(FileHandle(forUpdatingAtPath: path))
+            try file.seek(toOffset: size - UInt64(footer.count))
+            try file.write(contentsOf: footer)
+            try file.close()
+            let error = #expect(throws: ArchiveError.self) { _ = try store.open(Self.name) }
+            #expect(error?.code == .damaged)
+        }
+    }
+
     @Test("A file that was cut is no archive", arguments: [0, 8, 1_000])
     func truncation(_ left: Int) throws {
         try withStore { store, folder in

@@ -102,11 +102,15 @@ class Caller:
 class Process:
     """A program of the service, with its log."""
 
-    def __init__(self, arguments, environment, log, program=None):
+    def __init__(self, arguments, environment, log, program=None, listening=None):
+        """With `listening` the program gets that socket as systemd passes one (sd_listen_fds(3))."""
         self.log_path = log
+        command = [str(program or BIN / "adminexportd"), *arguments]
+        if listening:
+            command = ["bash", "-c", 'exec 3<&"$0"; LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', str(listening.fileno()), *command]
         self.process = subprocess.Popen(
-            [str(program or BIN / "adminexportd"), *arguments], env=environment, stderr=open(log, "ab"),
-            stdout=subprocess.DEVNULL)
+            command, env=environment, stderr=open(log, "ab"), stdout=subprocess.DEVNULL,
+            pass_fds=(listening.fileno(),) if listening else ())
 
     @property
     def pid(self):
@@ -186,10 +190,10 @@ class System:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def start(self, *arguments, program=None, host=None, **environment):
+    def start(self, *arguments, program=None, host=None, listening=None, **environment):
         process = Process(
             [*arguments, "--archives", str(self.archives)], self.environment(self.url(host=host), **environment),
-            self.folder / f"{arguments[0]}-{len(self.processes)}.log", program)
+            self.folder / f"{arguments[0]}-{len(self.processes)}.log", program, listening)
         self.processes.append(process)
         return process
 

@@ -8,7 +8,9 @@ import Testing
         arguments: [
             ["run"], ["run", "--include-disabled", "-o", "x.xlsx", "--force", "-q"], ["start", "--idempotency-key", "k"],
             ["list", "--state", "failed", "--limit", "5"], ["call", "service.info", "{}"], ["health", "--json"],
-            ["download", "id", "-o", "-"],
+            ["download", "id", "-o", "-"], ["run", "--wait", "90"], ["get", "id", "--wait", "0s"],
+            ["wait", "id", "--wait", "5m"],
+            ["start", "--wait", "1h"],
         ])
     func valid(_ arguments: [String]) throws {
         _ = try AdminExport.parseAsRoot(arguments)
@@ -18,6 +20,7 @@ import Testing
         "Others are a usage error, 64",
         arguments: [
             ["run", "--json", "-o", "-"], ["get"], ["list", "--state", "none"], ["nonsense"], ["run", "--no-such-flag"],
+            ["run", "--wait", "soon"], ["run", "--wait", "-1"], ["run", "--wait", "25h"], ["run", "--wait", "9999999"],
         ])
     func invalid(_ arguments: [String]) {
         let error = #expect(throws: (any Error).self) { _ = try AdminExport.parseAsRoot(arguments) }

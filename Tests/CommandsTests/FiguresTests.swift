@@ -1,4 +1,5 @@
 @testable import Commands
+import Terminal
 import Testing
 
 @Suite struct FiguresTests {
@@ -34,6 +35,27 @@ import Testing
         #expect(figures.count("x_jobs") == 5 && figures.count("x_jobs", ["state": "running"]) == 3)
         #expect(figures.sum("x_jobs", ["state": "none"]) == nil && figures.sum("x_none") == nil)
         #expect(figures.sum("x_took_seconds_sum") == 12.5)
+    }
+
+    @Test(
+        "Figures beyond any number are shown, and end nothing",
+        arguments: ["1e300", "-1e300", "inf", "-inf", "nan", "9.3e18"])
+    func extremes(_ value: String) {
+        let names = [
+            "adminexport_jobs", "adminexport_workers", "adminexport_worker_slots", "adminexport_queue_paused",
+            "adminexport_attempts_total", "adminexport_rows_total", "adminexport_oldest_queued_seconds",
+            "adminexport_archives_free_bytes", "adminexport_archives_size_bytes", "adminexport_workbook_bytes_total",
+            "adminexport_connections", "adminexport_rescues_total", "adminexport_rejected_writes_total",
+        ]
+        var lines = ["adminexport_database_up 1", "adminexport_jobs{state=\"queued\"} \(value)"]
+        lines += names.map { "\($0) \(value)" }
+        lines += [
+            "adminexport_requests_total{outcome=\"ok\"} -\(value)", "adminexport_requests_total{outcome=\"x\"} \(value)",
+            "adminexport_queue_wait_seconds_bucket{le=\"\(value)\"} 5",
+            "adminexport_queue_wait_seconds_bucket{le=\"+Inf\"} \(value)",
+        ]
+        let text = StatsCommand.text(Figures(openMetrics: lines.joined(separator: "\n")))
+        #expect(text.string.split(separator: "\n").count >= 8, "\(text.string)")
     }
 
     @Test("A share of a histogram lies below a bound of its buckets")
@@ -82,8 +104,28 @@ import Testing
         let text = StatsCommand.text(
             Figures(
                 openMetrics:
-                    "adminexport_database_up 0\nadminexport_connections 2\nadminexport_requests_total{outcome=\"ok\"} 4\n"))
+                    "adminexport_database_up 0\nadminexport_connections 2\nadminexport_requests_total{outcome=\"ok\"} 4\n")
+        ).string
         #expect(text.contains("cannot be reached") && text.contains("2 connected") && !text.contains("Rows"))
         #expect(StatsCommand.bytes(999) == "999 bytes" && StatsCommand.bytes(1_500_000) == "1.5 MB")
+    }
+
+    @Test(
+        "Figures that make no sense end nothing", arguments: ["NaN", "+Inf", "-Inf", "1e300", "-1", "9223372036854775808"])
+    func nonsense(_ value: String) {
+        let names = [
+            "adminexport_database_up", "adminexport_jobs{state=\"queued\"}", "adminexport_oldest_queued_seconds",
+            "adminexport_workers",
+            "adminexport_workbook_bytes_total", "adminexport_archives_free_bytes", "adminexport_archives_size_bytes",
+            "adminexport_requests_total", "adminexport_queue_wait_seconds_bucket{le=\"1\"}",
+            "adminexport_queue_wait_seconds_bucket{le=\"+Inf\"}",
+        ]
+        for name in names {
+            let text = StatsCommand.text(
+                Figures(
+                    openMetrics: "adminexport_database_up 1\n"
+                        + names.map { "\($0) \($0 == name ? value : "1")" }.joined(separator: "\n")))
+            #expect(text.width > 0)
+        }
     }
 }

@@ -15,7 +15,7 @@ import Testing
             #expect(try await status(["run", "-q", "-o", "x"]) == 73)
             #expect(try await status(["run", "-q", "-o", "x", "--force"]) == 0)
             #expect(try await status(["run", "-q", "-o", "none/x.xlsx"]) == 73)
-            #expect(try await status(["run", "-q", "-o", "."]) == 73)
+            #expect(try await status(["run", "-q", "-o", "none/"]) == 73)
             #expect(try await status(["get", "nonsense"]) == 64)
             #expect(try await status(["get", "018f0000-0000-7000-8000-000000000000"]) == 1)
             #expect(try await status(["list"], Actor(tenant: "none", administrator: "x")) == 77)
@@ -47,6 +47,87 @@ import Testing
             #expect(waited.status == 0 && waited.output.contains("\"succeeded\""))
             let deleted = try await service.run(["delete", started.output.trimmingCharacters(in: .newlines)])
             #expect(deleted.output.contains("State:         expired"))
+        }
+    }
+
+    @Test("The file has the export's own name, in the folder that is named; what is not to be written is in nobody's way")
+    func names() async throws {
+        // A zone whose day is not the one of UTC, in which these programs run.
+        var calendar = Calendar(identifier: .gregorian)
+        calendar.timeZone = .gmt
+        let zone = calendar.component(.hour, from: Date()) < 11 ? "Etc/GMT+12" : "Pacific/Kiritimati"
+        let sql =
+            SmallTenant.sql
+            + "; UPDATE directory.tenant SET slug = 'münchen.example', time_zone = '\(zone)' WHERE id = 1; UPDATE directory.tenant SET slug = '../a/b' WHERE id = 2"
+        try await ServiceProcess.with(sql: sql) { service in
+            let actor = Actor(tenant: "münchen.example", administrator: "owner@acme.example")
+            let today = "administrators-münchen.example-\(Date().formatted(.iso8601.year().month().day())).xlsx"
+            _ = FileManager.default.createFile(atPath: service.folder + "/" + today, contents: nil)
+            let run = try await service.run(["run", "-q"], as: actor)
+            let jobs = try await service.client().call(ExportList.self, .init(actor: actor)).jobs
+            let job = try #require(jobs.first, "\(run)")
+            let name = try #require(job.fileName)
+            #expect(run.status == 0 && run.output == name + "\n", "\(run)")
+            #expect(name.wholeMatch(of: /administrators-münchen\.example-\d{4}-\d\d-\d\d\.xlsx/) != nil)
+            try FileManager.default.createDirectory(atPath: service.folder + "/folder", withIntermediateDirectories: true)
+            for destination in ["folder", "folder/"] {
+                let again = try await service.run(["download", job.id, "-o", destination, "--force"], as: actor)
+                #expect(again.status == 0 && again.output == "folder/\(name)\n", "\(again)")
+            }
+            let taken = try await service.run(["download", job.id], as: actor)
+            #expect(taken.status == 73 && taken.errors.contains("\(name) is there already"))
+            let slashes = try await service.run(
+                ["run", "-q"], as: Actor(tenant: "../a/b", administrator: "owner@globex.example"))
+            #expect(slashes.status == 0 && slashes.output.hasPrefix("administrators-.._a_b-"), "\(slashes)")
+        }
+    }
+
+    @Test("A place that takes no file is told of before an export begins")
+    func places() async throws {
+        try await ServiceProcess.with { service in
+            for output in [
+                "none/", "none/x.xlsx", "/proc/x.xlsx", "/proc/", "log/x", String(repeating: "n", count: 256), "",
+            ] {
+                let run = try await service.run(["run", "-q", "-o", output])
+                #expect(run.status == (output.isEmpty ? 64 : 73), "\(output): \(run)")
+            }
+            #expect(try await service.client().call(ExportList.self, .init(actor: ServiceProcess.owner)).jobs.isEmpty)
+        }
+    }
+
+    @Test("Why an export does not begin is told once on standard error, and not to who wants to hear nothing")
+    func notice() async throws {
+        try await ServiceProcess.with(environment: ["ADMINEXPORT_WORKERS": "0"]) { service in
+            let client = try service.client()
+            func jobs() async throws -> [Job] {
+                try await client.call(ExportList.self, .init(actor: ServiceProcess.owner)).jobs
+            }
+            async let quiet = service.run(["run", "--json", "-q", "-o", "quiet.xlsx"])
+            try await eventually("the quiet export waits") { try await jobs().count == 1 }
+            let told = try Programs.make(
+                "adminexport", ["run", "--json"],
+                environment: [
+                    "ADMINEXPORT_SOCKET": service.socket, "ADMINEXPORT_TENANT": "acme",
+                    "ADMINEXPORT_AS": "owner@acme.example",
+                ], folder: service.folder)
+            _ = FileManager.default.createFile(atPath: service.folder + "/told", contents: nil)
+            let output = Pipe()
+            told.standardOutput = output
+            told.standardError = FileHandle(forWritingAtPath: service.folder + "/told")
+            try told.run()
+            func errors() throws -> String { try String(contentsOfFile: service.folder + "/told", encoding: .utf8) }
+            try await eventually("it is told that there is no worker") { try errors().contains("no worker is running") }
+            // The quiet one has waited for longer.
+            for job in try await jobs() {
+                _ = try await client.call(ExportCancel.self, .init(actor: ServiceProcess.owner, job: job.id))
+            }
+            await told.end()
+            let words = try errors()
+            #expect(
+                told.terminationStatus == 2 && words.components(separatedBy: "no worker is running").count == 2, "\(words)")
+            #expect(output.fileHandleForReading.readDataToEndOfFile().isEmpty)
+            let silent = try await quiet
+            #expect(silent.status == 2 && !silent.errors.contains("worker"), "\(silent)")
         }
     }
 }

@@ -1,5 +1,6 @@
 @testable import Daemon
-import Directory
+private import Directory
+private import ExportAPI
 import Foundation
 import Testing
 
@@ -39,11 +40,26 @@ import Testing
                 "WORKERS", "RETENTION", "HISTORY",
                 "LEASE", "DEADLINE", "DRAIN",
                 "LOG_LEVEL", "WORKBOOK_CELL_REFERENCES", "WORKBOOK_COMPRESSION_LEVEL", "LIMITS_CONNECTIONS",
-                "LIMITS_CONNECTIONS_PER_USER", "LIMITS_LINE_BYTES", "LIMITS_IN_FLIGHT", "LIMITS_PARTIAL_LINE_MS",
+                "LIMITS_CONNECTIONS_PER_USER", "LIMITS_LINE_BYTES", "LIMITS_BYTES", "LIMITS_BYTES_PER_USER",
+                "LIMITS_BYTES_PER_CONNECTION", "LIMITS_IN_FLIGHT", "LIMITS_PARTIAL_LINE_MS",
                 "LIMITS_UNREAD_OUTPUT_MS", "LIMITS_SUBSCRIPTIONS", "LIMITS_TRANSFERS", "LIMITS_TRANSFERS_PER_USER",
                 "LIMITS_RUNNING_PER_TENANT", "LIMITS_QUEUED_PER_TENANT",
                 "LIMITS_LEAST_FREE_BYTES",
             ])
+    }
+
+    @Test("No account of bytes is smaller than what is in it: what is not set is raised")
+    func bytes() throws {
+        let limits: [(String, [Int])] = [
+            ("", [8 << 20, 48 << 20, 128 << 20]),
+            ("limits:\n  lineBytes: 16777216\n", [35 << 20, 48 << 20, 128 << 20]),
+            ("limits:\n  bytesPerConnection: 200000000\n", [200_000_000, 200_000_000, 200_000_000]),
+        ]
+        for (yaml, expected) in limits {
+            let limits = try load(yaml).limits
+            let found: [Int] = [limits.bytesPerConnection, limits.bytesPerUser, limits.bytes]
+            #expect(found.elementsEqual(expected), "\(yaml)")
+        }
     }
 
     @Test(
@@ -58,6 +74,12 @@ import Testing
             ("workbook:\n  cellReferences: maybe\n", "workbook.cellReferences is \"maybe\""),
             ("workbook:\n  compressionLevel: 10\n", "workbook.compressionLevel is \"10\", but has to be auto"),
             ("workbook:\n  compressionLevel: fast\n", "workbook.compressionLevel is \"fast\""),
+            (
+                "limits:\n  bytesPerConnection: 5242879\n",
+                "bytesPerConnection is \"5242879\", but has to be a whole number from 5242880"
+            ),
+            ("limits:\n  bytesPerConnection: 60000000\n  bytesPerUser: 50000000\n", "bytesPerUser is \"50000000\""),
+            ("limits:\n  bytes: 9000000\n", "limits.bytes is \"9000000\""),
             ("log:\n  level: loud\n", "log.level is \"loud\""), ("database.url: x\n", "nest the words"),
             ("socket:\n", "socket is one value"),
             ("callers:\n- {group: g, tenants: all, grants: [export]}\n", "line 2: a caller is"),

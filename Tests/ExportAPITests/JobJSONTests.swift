@@ -15,7 +15,8 @@ import Testing
             includeReferences: !isFull, state: isFull ? .succeeded : .queued, revision: .max,
             progress: Job.Progress(rowsDone: 0, rowsTotal: isFull ? 5 : nil), queuePosition: isFull ? nil : 1,
             cancelRequested: !isFull, createdAt: "2026-01-02T03:04:05.678Z", startedAt: isFull ? "s" : nil,
-            finishedAt: isFull ? "f" : nil, expiresAt: isFull ? "e" : nil, fileName: isFull ? text : nil,
+            attemptStartedAt: isFull ? "a" : nil, finishedAt: isFull ? "f" : nil, expiresAt: isFull ? "e" : nil,
+            fileName: isFull ? text : nil,
             size: isFull ? 1 : nil, sha256: isFull ? "ab" : nil, rows: isFull ? 0 : nil, sheets: isFull ? 1 : nil,
             warnings: isFull ? [.init(kind: text, count: 1), .init(kind: "b", count: 2)] : [],
             error: isFull ? nil : .init(kind: "k", message: text))
@@ -30,6 +31,6 @@ import Testing
         let theirs = try #require(try JSONSerialization.jsonObject(with: JSONEncoder().encode(reply)) as? NSDictionary)
         #expect(ours == theirs)
         // Every member is there, with null where there is nothing.
-        #expect((ours["job"] as? NSDictionary)?.count == 21)
+        #expect((ours["job"] as? NSDictionary)?.count == 22)
     }
 }

@@ -16,7 +16,8 @@ import Testing
         #expect(
             Set(object.keys) == [
                 "id", "tenant", "requestedBy", "includeDisabled", "includeReferences", "state", "revision", "progress",
-                "queuePosition", "cancelRequested", "createdAt", "startedAt", "finishedAt", "expiresAt", "fileName", "size",
+                "queuePosition", "cancelRequested", "createdAt", "startedAt", "attemptStartedAt", "finishedAt", "expiresAt",
+                "fileName", "size",
                 "sha256", "rows", "sheets", "warnings", "error",
             ])
         #expect(object["startedAt"] is NSNull)
@@ -43,6 +44,65 @@ import Testing
         try check(ExportRead.Params(actor: actor, job: job, offset: 0, length: 1))
         try check(ExportOpen.Params(actor: actor, job: job, offset: 1, encoding: .zstd))
         try check(ExportUnwatch.Params(subscription: "s1"))
+        try check(
+            AuditList.Params(
+                tenant: "t", administrator: "a", job: job, events: ["denied"], from: "2026-01-01T00:00:00.000Z",
+                before: "2026-01-01T00:00:00.000Z", limit: 1, cursor: "1-1"))
+    }
+
+    @Test("Every array and every string in the document has a bound")
+    func bounds() {
+        var faults: [String] = []
+        var count = 0
+        func look(_ value: JSONValue, _ path: String) {
+            guard case .object(let members) = value else {
+                if case .array(let elements) = value {
+                    for (index, element) in elements.enumerated() { look(element, "\(path).\(index)") }
+                }
+                return
+            }
+            if members["type"] == "array", members["maxItems"] == nil { faults.append(path) }
+            if members["type"] == "string", members["maxLength"] == nil { faults.append(path) }
+            if members["type"] == "array" || members["type"] == "string" { count += 1 }
+            for (name, member) in members where name != "examples" { look(member, "\(path).\(name)") }
+        }
+        look(OpenRPC.document(version: "1"), "$")
+        #expect(faults.isEmpty, "\(faults.sorted())")
+        #expect(count > 80)
+    }
+
+    @Test(
+        "Times are RFC 3339's, to the microsecond, of the years 0001 to 9999",
+        arguments: [
+            ("1970-01-01T00:00:00Z", 0), ("1970-01-01t00:00:00z", 0), ("1969-12-31T23:59:59.999999Z", -1),
+            ("2026-11-25T09:30:00Z", 1_795_599_000_000_000), ("2026-11-25T09:30:00.5+05:30", 1_795_579_200_500_000),
+            ("2026-11-25T09:30:00.1234567-00:30", 1_795_600_800_123_456), ("2024-02-29T00:00:00Z", 1_709_164_800_000_000),
+            ("2016-12-31T23:59:60Z", 1_483_228_800_000_000), ("0001-01-01T00:00:00Z", -62_135_596_800_000_000),
+            ("9999-12-31T23:59:59.999999999Z", 253_402_300_799_999_999), ("2000-02-29T12:00:00+23:59", 951_739_260_000_000),
+            ("0001-01-01T00:00:00+23:59", -62_135_683_140_000_000), ("9999-12-31T23:59:59-23:59", 253_402_387_139_000_000),
+        ])
+    func time(_ text: String, _ microseconds: Int) throws {
+        #expect(RFC3339.microseconds(text) == microseconds, "\(text)")
+        // What is published is what is taken.
+        let pattern = try Regex(RFC3339.pattern)
+        #expect(try pattern.wholeMatch(in: text) != nil && RFC3339.length.contains(text.utf8.count), "\(text)")
+    }
+
+    @Test(
+        "What is no time of RFC 3339 is none",
+        arguments: [
+            "", "x", "300000-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "-001-01-01T00:00:00Z", "+2026-01-01T00:00:00Z",
+            "2026-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2026-00-01T00:00:00Z", "2026-13-01T00:00:00Z",
+            "2026-01-00T00:00:00Z", "2026-04-31T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z",
+            "2026-01-01T00:00:61Z", "2026-01-01 00:00:00Z", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T00:00Z",
+            "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00,5Z", "2026-01-01T00:00:00.1234567890Z",
+            "2026-01-01T00:00:00+24:00",
+            "2026-01-01T00:00:00+0100", "2026-01-01T00:00:00+01:60", "2026-01-01T00:00:00ZZ", "2026-1-01T00:00:00Z",
+            "２０２６-01-01T00:00:00Z", "2026-01-01T00:00:00Z\0", "infinity", "now", "1767225600", "1e300",
+            "9999999999999999999-01-01T00:00:00Z", "2026-01-01T00:00:00.999999999999999999999Z",
+        ])
+    func noTime(_ text: String) {
+        #expect(RFC3339.microseconds(text) == nil, "\(text)")
     }
 
     @Test("Examples fit the schemas", arguments: MethodDescription.all.filter { $0.name != RPCDiscover.name }.map(\.name))

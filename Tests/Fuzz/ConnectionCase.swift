@@ -21,12 +21,16 @@ enum ConnectionCase {
 
     private static let dispatcher = Dispatcher<Int, Int>(
         [
-            .init(name: "echo") { params, _, _ in Outcome(Array(params)) },
+            .init(name: "echo") { params, _, _ in Outcome(text(params)) },
             .init(name: "ping", traits: .control) { _, _, _ in Outcome(Array("{}".utf8)) },
-            .init(name: "alone", traits: [.alone, .large]) { params, _, _ in Outcome(Array(params), attachments: [1]) },
+            .init(name: "alone", traits: [.alone, .large]) { params, _, _ in Outcome(text(params), attachments: [1]) },
             .init(name: "fail") { _, _, _ in throw RPCError.internalError },
         ]
     ) { _, _ in .internalError }
+
+    private static func text(_ params: JSONNode?) -> [UInt8] {
+        params.map { Array($0.bytes) } ?? Array("{}".utf8)
+    }
 
     /// The replies in order of their text: they come in any order.
     private static func replies(to parts: some Sequence<[UInt8]>) -> [[UInt8]] {
@@ -56,7 +60,7 @@ enum ConnectionCase {
         let whole = replies(to: CollectionOfOne(bytes))
         let isAlive = whole.contains { String(decoding: $0, as: UTF8.self) == #"{"jsonrpc":"2.0","id":"last","result":{}}"# }
         if !isAlive, !input.contains(sequence: "last") { fail("the next request is not answered") }
-        for reply in whole where (try? JSONScanner.scan(reply[...], depth: 64)) == nil { fail("a reply is no JSON") }
+        for reply in whole where (try? JSONDocument(scanning: reply, depth: 64)) == nil { fail("a reply is no JSON") }
         let cut = replies(to: Cuts(bytes, seed: seed))
         let mayDiffer =
             (whole + cut).contains { $0.contains(sequence: "duplicate-id") }

@@ -5,25 +5,27 @@ private import JSONRPC
 
 /// Parameters of each method: refused with the name of what is wrong, or taken, and then they are what the schema says.
 enum DispatcherCase {
-    private typealias Case = @Sendable (ArraySlice<UInt8>) throws -> Void
+    private typealias Case = @Sendable (JSONNode) throws -> Void
 
     private static let cases: [Case] = [
         make(ExportStart.self), make(ExportGet.self), make(ExportList.self), make(ExportWait.self), make(ExportWatch.self),
         make(ExportUnwatch.self), make(ExportCancel.self), make(ExportOpen.self), make(ExportRead.self),
-        make(ExportDelete.self), make(ServiceInfo.self), make(ServiceHealth.self), make(RPCDiscover.self),
+        make(ExportDelete.self), make(ServiceInfo.self), make(ServiceHealth.self), make(ServiceMetrics.self),
+        make(RPCDiscover.self), make(ServicePause.self), make(ServiceResume.self), make(ServiceWorkers.self),
+        make(ServiceDrain.self), make(ServiceHold.self), make(AuditList.self),
     ]
 
     private static func make<Called: ExportAPI.Method>(_ method: Called.Type) -> Case {
-        { bytes in
+        { given in
             let params: Called.Params
             do {
-                params = try WireCoding.params(Called.self, bytes)
+                params = try WireCoding.params(Called.self, given)
             } catch let error as RPCError {
                 // The schema names what is wrong. Where it passed something, the decoder has to take it.
                 if error.code != -32602 || error.message.hasPrefix("The parameters are not") { fail(error.message) }
                 return
             }
-            let again = try WireCoding.params(Called.self, WireCoding.encode(params)[...])
+            let again = try WireCoding.params(Called.self, JSONDocument(scanning: WireCoding.encode(params)).root)
             if try WireCoding.encode(again) != WireCoding.encode(params) { fail("parameters change on their way") }
         }
     }
@@ -33,12 +35,13 @@ enum DispatcherCase {
         guard let choice = input.first else { return }
         precondition(cases.count == MethodDescription.all.count)
         let index = Int(choice) % cases.count
-        let bytes = input.dropFirst()
-        guard let shape = try? JSONScanner.scan(bytes) else { return }
+        let bytes = Array(input.dropFirst())
+        guard let root = try? JSONDocument(scanning: bytes).root else { return }
         do {
-            if case .object = shape { try cases[index](bytes) }
+            try cases[index](root)
             for property in MethodDescription.all[index].params.properties {
-                try cases[index]((Array("{\"\(property.name)\":".utf8) + bytes + [UInt8(ascii: "}")])[...])
+                let member = Array("{\"\(property.name)\":".utf8) + bytes + [UInt8(ascii: "}")]
+                if let root = try? JSONDocument(scanning: member).root { try cases[index](root) }
             }
         } catch {
             fail("an error that nobody expected: \(error)")

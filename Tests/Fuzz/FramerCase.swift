@@ -14,7 +14,9 @@ enum FramerCase {
         var events: [LineFramer.Event] = []
         for part in Cuts(bytes, seed: seed) { events += framer.append(part) }
         if events != expected { fail("a cut stream gives other lines") }
-        if framer.isWithinLine != whole.isWithinLine { fail("a cut stream ends otherwise") }
+        if framer.isWithinLine != whole.isWithinLine || framer.isUnfinished != whole.isUnfinished {
+            fail("a cut stream ends otherwise")
+        }
         for case .line(let line) in events where line.contains(UInt8(ascii: "\n")) || line.isEmpty || line.count > limit {
             fail("a line is none")
         }

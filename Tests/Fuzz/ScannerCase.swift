@@ -4,9 +4,9 @@ private import JSONRPC
 /// What the scanner passes, Foundation's reader takes; and the places that it names hold values.
 enum ScannerCase {
     static func run(_ input: [UInt8]) {
-        let shape: JSONScanner.Shape
+        let root: JSONNode
         do {
-            shape = try JSONScanner.scan(input[...])
+            root = try JSONDocument(scanning: input).root
         } catch {
             if !(0...input.count).contains(error.offset) { fail("a fault is outside of the text") }
             return
@@ -16,14 +16,15 @@ enum ScannerCase {
         } catch {
             fail("the scanner passed what is no JSON: \(error)")
         }
-        let values: [Range<Int>] =
-            switch shape {
-            case .object(let members): members.map(\.value)
-            case .array(let elements): elements
-            case .string, .number, .literal: []
+        for value in root.elements + root.members.map(\.value) {
+            guard (try? JSONDocument(scanning: Array(value.bytes))) != nil else { fail("a part is no value") }
+            if let text = value.text(upTo: .max - 1) {
+                let other = try? JSONSerialization.jsonObject(with: Data(value.bytes), options: .fragmentsAllowed) as? String
+                if other.map({ $0.utf8.elementsEqual(text.utf8) }) != true { fail("a text is read otherwise") }
             }
-        for value in values {
-            guard (try? JSONScanner.scan(input[value])) != nil else { fail("a part is no value") }
+            if let integer = value.integer, Double(integer) != Double(String(decoding: value.bytes, as: UTF8.self)) {
+                fail("a number is read otherwise")
+            }
         }
     }
 }

@@ -8,7 +8,10 @@ import Testing
     private static func dispatcher() -> Dispatcher<Int, String> {
         Dispatcher(
             [
-                .init(name: "echo") { params, _, _ in Outcome(Array(params)) },
+                .init(name: "echo") { params, _, _ in
+                    guard params?.kind != .array else { throw RPCError.positionalParams }
+                    return Outcome(params.map { Array($0.bytes) } ?? Array("{}".utf8))
+                },
                 .init(name: "fail") { _, _, _ in throw JSONFault(offset: 7, reason: "secret") },
                 .init(name: "hold", traits: [.long, .alone]) { _, _, _ in
                     try await Task.sleep(for: .seconds(3_600))
@@ -23,7 +26,7 @@ import Testing
                 .init(name: "file") { _, _, _ in Outcome(Array("{}".utf8), attachments: ["file"]) },
                 .init(name: "watch") { _, _, subscriptions in
                     let subscription = try subscriptions.open()
-                    return Outcome(Array("{\"id\":\"\(subscription.id)\"}".utf8)) {
+                    return Outcome(Array("{\"id\":\"\(subscription.id)\"}".utf8)) { _ in
                         for number in 1...3 { subscription.notify("told", Array("{\"n\":\(number)}".utf8)) }
                         subscription.end()
                     }
@@ -34,7 +37,7 @@ import Testing
                 },
                 .init(name: "unfeed", traits: .control) { params, _, subscriptions in
                     subscriptions.end("s1")
-                    return Outcome(Array(params))
+                    return Outcome(params.map { Array($0.bytes) } ?? [])
                 },
             ]
         ) { _, _ in .internalError }
@@ -281,6 +284,60 @@ import Testing
         await running.value
     }
 
+    private static let ping = #"{"jsonrpc":"2.0","id":1,"method":"ping"}"#
+    private static let pretty = "{\r\n  \"jsonrpc\": \"2.0\",\n  \"id\": 1,\n  \"method\": \"ping\"\n}\r\n"
+
+    /// What a peer sends up to its end, and what the lines that go back hold, in any order.
+    private static let endings: [(String, [String])] = [
+        (ping, ["ends with a newline"]), (ping + "\n" + ping, [#""result""#, "ends with a newline"]),
+        (ping + "\n \t\r", [#""result""#]), ("Content-Length: 40\r\n\r\n" + ping, [#""framing":"headers""#]),
+        ("Content-Length: 40\r\n\r\n\(ping)Content-Length: 40\r\n\r\n" + ping, [#""framing":"headers""#]),
+        (ping + "\0" + ping + "\0", [#""framing":"nul""#]), ("40:\(ping),40:\(ping),", [#""framing":"netstring""#]),
+        (
+            "40:\(ping),\n40:\(ping),\n" + ping + "\n40:\(ping),",
+            [#""framing":"netstring""#, #""result""#, #""framing":"netstring""#]
+        ),
+        (pretty, ["bracket alone"]), (pretty + ping + "\n", ["bracket alone", #""result""#]),
+        (pretty + pretty, ["bracket alone", "bracket alone"]), ("{\n\"jsonrpc\": \"2.0\"", ["bracket alone"]),
+        ("[\n" + ping + "\n]\n", ["bracket alone", #""result""#, "-32700"]),
+        ("[\n[" + ping + "]\n", ["bracket alone", #""result""#]), ("[\n[1]\n]\n", ["bracket alone"]),
+    ]
+
+    @Test(
+        "Who does not send lines is told so once, and a whole request is served", arguments: endings.indices, [1, 5, 1_000])
+    func lastLine(_ index: Int, _ step: Int) async {
+        let (text, expected) = Self.endings[index]
+        let transport = PipeTransport()
+        let connection = Connection(
+            transport: transport, dispatcher: Self.dispatcher(), session: 42, limits: ConnectionLimits())
+        let bytes = Array(text.utf8)
+        for start in stride(from: 0, to: bytes.count, by: step) {
+            transport.send(bytes: Array(bytes[start..<min(bytes.count, start + step)]))
+        }
+        transport.end()
+        await connection.run()
+        var replies = await transport.allReplies()
+        #expect(replies.count == expected.count, "\(replies)")
+        for part in expected {
+            let found = replies.firstIndex { $0.contains(part) }
+            #expect(found != nil, "\(part) is not among \(replies)")
+            if let found { replies.remove(at: found) }
+        }
+    }
+
+    @Test("A line that is kept unfinished is told of when the connection is to end, once")
+    func unfinished() async throws {
+        try await serve { transport, connection, replies in
+            transport.send("{\"jsonrpc\":")
+            while connection.stalls.reading == .zero { await Task.yield() }
+            connection.refuseUnfinishedLine()
+            connection.refuseUnfinishedLine()
+            #expect(await replies.next()?.contains("ends with a newline") == true)
+            transport.send("1\n" + Self.ping + "\n")
+            #expect(await replies.next()?.contains(#""result""#) == true)
+        }
+    }
+
     @Test("The same bytes, cut anywhere, give the same replies", arguments: [1, 2, 3, 7, 64])
     func anyCut(_ step: Int) async throws {
         let lines = [
@@ -301,7 +358,8 @@ import Testing
             return await transport.allReplies().sorted()
         }
         let whole = await replies(bytes.count)
-        #expect(whole.count == 6)
+        // The last line has no end, and is told so.
+        #expect(whole.count == 7 && whole.contains { $0.contains("ends with a newline") })
         #expect(await replies(step) == whole)
     }
 }

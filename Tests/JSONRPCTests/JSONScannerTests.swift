@@ -2,14 +2,21 @@
 import Testing
 
 @Suite struct JSONScannerTests {
+    private func root(_ text: String, values: Int = JSONScanner.mostValues) throws(JSONFault) -> JSONNode {
+        try JSONDocument(scanning: Array(text.utf8), values: values).root
+    }
+
     @Test(
         "JSON is taken",
         arguments: [
             "{}", "[]", "null", "0", "-0", "1.5e+3", "\"\"", "\"\\u00e9\\ud83d\\ude00\"", " [1 , {\"a\":[true,false]}] ",
             "9007199254740991", "-9007199254740991", "\"é中😀\"", "1e-400", "[[[[[[[[]]]]]]]]", "{\"é\":1,\"e\u{301}\":2}",
+            "1.7976931348623157e308", "-1.7976931348623158e308", "0e999", "0.0e999999999999999999999",
+            "1e-99999999999999999999",
+            "0.00001e312", "{\"a\":{\"a\":1},\"b\":{\"a\":1}}", "{\"K\":1,\"\u{212A}\":2}",
         ])
     func valid(_ text: String) throws {
-        _ = try JSONScanner.scan(Array(text.utf8)[...])
+        _ = try root(text)
     }
 
     @Test(
@@ -21,21 +28,24 @@ import Testing
             ("\"\\u12\"", 1), ("\"\\ud800\"", 1), ("\"\\udc00\"", 1), ("\"\\ud800\\u0041\"", 1), ("\"\t\"", 1), ("{} {}", 3),
             ("1e400", 0), ("[-1e999]", 1), ("\"\\u00g0\"", 1), ("\"\\u\u{FF11}111\"", 1),
             ("{\"a\":1,\"a\":2}", 7), ("{\"a\":1,\"\\u0061\":2}", 7), ("{\"b\":{\"a\":1,\"a\":2}}", 12),
-            ("9007199254740992", 0),
-            ("'a'", 0), ("\u{FEFF}{}", 0), ("[1]]", 3), ("/**/1", 0),
+            ("9007199254740992", 0), ("1.7976931348623159e308", 0), ("1797693134862315.9e293", 0),
+            ("1e99999999999999999999", 0),
+            ("'a'", 0), ("\u{FEFF}{}", 0), ("[1]]", 3), ("/**/1", 0), ("{\"\":1,\"\":2}", 6),
         ])
     func invalid(_ text: String, _ offset: Int) {
-        let fault = #expect(throws: JSONFault.self) { try JSONScanner.scan(Array(text.utf8)[...]) }
+        let fault = #expect(throws: JSONFault.self) { try root(text) }
         #expect(fault?.offset == offset, "\(fault.map(\.description) ?? "")")
     }
 
     @Test(
         "Bytes that are no UTF-8 are refused",
         arguments: [
-            [0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82], [0x80],
+            [0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82], [0x80], [0xC3],
+            [0xF0, 0x9F, 0x98],
         ] as [[UInt8]])
     func encoding(_ bytes: [UInt8]) {
-        #expect(throws: JSONFault.self) { try JSONScanner.scan(([0x22] + bytes + [0x22])[...]) }
+        #expect(throws: JSONFault.self) { try JSONDocument(scanning: [0x22] + bytes + [0x22]) }
+        #expect(throws: JSONFault.self) { try JSONDocument(scanning: [0x22] + bytes) }
     }
 
     @Test("Nesting is limited, and a million brackets cost no stack")
@@ -43,23 +53,58 @@ import Testing
         func nested(_ depth: Int) -> [UInt8] {
             [UInt8](repeating: UInt8(ascii: "["), count: depth) + [UInt8](repeating: UInt8(ascii: "]"), count: depth)
         }
-        _ = try JSONScanner.scan(nested(32)[...])
-        #expect(throws: JSONFault.self) { try JSONScanner.scan(nested(33)[...]) }
-        #expect(throws: JSONFault.self) { try JSONScanner.scan(nested(1_000_000)[...]) }
+        _ = try JSONDocument(scanning: nested(32))
+        #expect(throws: JSONFault.self) { try JSONDocument(scanning: nested(33)) }
+        #expect(throws: JSONFault.self) { try JSONDocument(scanning: nested(1_000_000)) }
     }
 
     @Test("The number of values is limited")
     func values() throws {
-        func list(_ count: Int) -> [UInt8] { Array("[\(Array(repeating: "1", count: count).joined(separator: ","))]".utf8) }
-        _ = try JSONScanner.scan(list(65_535)[...])
-        #expect(throws: JSONFault.self) { try JSONScanner.scan(list(65_536)[...]) }
+        func list(_ count: Int) -> String { "[\(Array(repeating: "1", count: count).joined(separator: ","))]" }
+        _ = try root(list(4_095))
+        #expect(throws: JSONFault.self) { try root(list(4_096)) }
+        #expect(try root(list(5_000), values: 10_000).elements.map(\.integer).count == 5_000)
     }
 
-    @Test("The members of the top are given with their places")
+    @Test("Members and elements are given in their order, with what is within them")
     func members() throws {
-        let text = Array("{\"a\\u0062\": [1, {\"x\":2}], \"c\":\"d\"}".utf8)
-        guard case .object(let members) = try JSONScanner.scan(text[...]) else { throw JSONFault(offset: 0, reason: "") }
-        #expect(members.map(\.name) == ["ab", "c"])
-        #expect(members.map { String(decoding: text[$0.value], as: UTF8.self) } == ["[1, {\"x\":2}]", "\"d\""])
+        let root = try root("{\"a\\u0062\": [1, {\"x\":2}], \"c\":\"d\", \"e\": {}}")
+        #expect(root.members.map { $0.name.text(upTo: 9) } == ["ab", "c", "e"])
+        #expect(root.members.map { String(decoding: $0.value.bytes, as: UTF8.self) } == ["[1, {\"x\":2}]", "\"d\"", "{}"])
+        let list = try #require(root.members.first { $0.name.isString("ab") }?.value)
+        #expect(list.elements.map(\.kind) == [.number, .object] && list.members.map(\.name.kind).isEmpty)
+        #expect(root.elements.map(\.kind).isEmpty)
+    }
+
+    @Test("A text is read to its bound, and compared by scalars")
+    func texts() throws {
+        let text = try root("\"\\u0041\\\"\\\\\\/\\b\\f\\n\\r\\té中\\ud83d\\ude00😀\"")
+        #expect(text.text(upTo: 100) == "A\"\\/\u{8}\u{C}\n\r\té中😀😀")
+        #expect(text.text(upTo: 2) == "A\"")
+        #expect(try root("\"\\u006bey\"").isString("key") && root("\"key\"").isString("key"))
+        // KELVIN SIGN is K to `String`.
+        #expect(
+            try !root("\"\u{212A}\"").isString("K") && !root("\"\\u212a\"").isString("K")
+                && !root("\"e\u{301}\"").isString("é"))
+        #expect(try !root("1").isString("1") && root("1").text(upTo: 1) == nil)
+    }
+
+    @Test(
+        "An integer is one however it is written, and nothing else is",
+        arguments: [
+            ("5", 5), ("5.0", 5), ("5e0", 5), ("50e-1", 5), ("0.5e1", 5), ("500.000E-2", 5), ("-0", 0), ("-0.0", 0),
+            ("0e5", 0),
+            ("-5.0", -5), ("1e2", 100), ("1E+2", 100), ("9007199254740991", 9_007_199_254_740_991),
+            ("9.007199254740991e15", 9_007_199_254_740_991), ("-90071992547409910.0e-1", -9_007_199_254_740_991),
+            ("0.0000000000000000000001e22", 1), ("10000000000000000000000e-22", 1), ("1e15", 1_000_000_000_000_000),
+            ("0e99999999999999999999", 0), ("5.\(String(repeating: "0", count: 10_000))", 5),
+            ("5.5", nil), ("5e-1", nil), ("1e-400", nil), ("0.1", nil), ("9007199254740992.0", nil), ("1e16", nil),
+            ("1e300", nil),
+            ("-9.007199254740992e15", nil), ("5.\(String(repeating: "0", count: 10_000))1", nil),
+            ("4.9999999999999999999999", nil),
+            ("\"5\"", nil), ("true", nil), ("null", nil), ("[5]", nil),
+        ] as [(String, Int?)])
+    func integers(_ text: String, _ value: Int?) throws {
+        #expect(try root(text).integer == value)
     }
 }

@@ -30,7 +30,7 @@ struct JSONTestSuiteTests {
             let bytes = [UInt8](try Data(contentsOf: URL(filePath: "\(folder)/\(file)")))
             var fault: JSONFault?
             do {
-                _ = try JSONScanner.scan(bytes[...])
+                _ = try JSONDocument(scanning: bytes)
             } catch let error {
                 fault = error
             }

@@ -27,10 +27,55 @@ import Testing
         var framer = LineFramer(limit: 3)
         #expect(!framer.isWithinLine)
         _ = framer.append(Array("ab".utf8))
-        #expect(framer.isWithinLine)
+        #expect(framer.isWithinLine && framer.isUnfinished && framer.partialBytes == 2)
         _ = framer.append(Array("cd".utf8))
-        #expect(framer.isWithinLine)
+        #expect(framer.isWithinLine && !framer.isUnfinished && framer.partialBytes == 0)
         _ = framer.append(Array("\n".utf8))
         #expect(!framer.isWithinLine)
+        _ = framer.append(Array(" \r\t".utf8))
+        #expect(framer.isWithinLine && !framer.isUnfinished)
+        framer.dropLine()
+        let behind = framer.append(Array("ab\nc\n".utf8))
+        // There is none that has begun.
+        framer.dropLine()
+        let next = framer.append(Array("d\n".utf8))
+        #expect(behind == [.line(Array("c".utf8))] && next == [.line(Array("d".utf8))])
+    }
+
+    /// What a peer sends, and what is told of it; `m` stands for a message that is one line.
+    private static let framings: [(String, [Framing?])] = [
+        ("Content-Length: 12\r\n\r\n{\"a\":\"b\"}", [.headers]),
+        ("content-length:12\n\nm\n", [.headers, nil]),
+        ("CONTENT-TYPE: x\r\nContent-Length: 12\r\n\r\nm\n", [.headers, .headers, nil]),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}\n", [.headers, nil, .headers, nil]),
+        ("GET /rpc HTTP/1.1\r\n\r\n", [.headers]),
+        ("12:{\"a\":\"b\"},", [.netstring]), ("1234567890:[", [.netstring]),
+        ("12:{\"a\":\"b\"},\n13:[],\nm\n", [.netstring, .netstring, nil]),
+        ("{\"a\":1}\0{\"a\":2}\0", [.nul]), ("[1] \t\r\0", [.nul]), ("\0{\"a\":1}", [.nul]),
+        (" \0ab\n\0mn\nm\n", [.nul, .nul, nil]),
+        ("\u{1E}{\"a\":1}\n\u{1E}m\nm\n", [.recordSeparator, .recordSeparator, nil]),
+        ("\u{7}\0\0\0{\"a\":1}", [.lengthPrefix]), ("\0\0\0\u{7}{\"a\":1}", [.nul]), (" \0\u{7}\0{", [.lengthPrefix]),
+        ("   \0{a", [.nul]),
+        ("}\0\0\0{", [.nul]),
+        // JSON, good or bad, and what only looks like the others.
+        ("m\nContent-Length: 5\nm\n", [nil, .headers, nil]), ("\"Content-Length: 5\"\n", [nil]), ("12\n", [nil]),
+        ("12:3\n", [nil]),
+        ("[\"a\0b\"]\n", [nil]), ("[\0]\n", [nil]), ("Content: 1\n", [nil]), ("x{}\0\n", [.nul]), ("x\0{}\0\n", [nil]),
+        ("\0{\0}\0\n", [nil]), ("{\0}\0\n", [nil]), (" \0\n\0\n", [nil, nil]), ("postscript\n", [nil]),
+    ]
+
+    @Test("Messages that are divided otherwise are told of, wherever the stream is cut", arguments: framings.indices, 1...20)
+    func misframed(_ index: Int, _ step: Int) {
+        let (text, expected) = Self.framings[index]
+        let events = frame(text, limit: 64, step: step).map { event -> Framing? in
+            if case .misframed(let framing) = event { framing } else { nil }
+        }
+        #expect(events == expected, "\(text.debugDescription)")
+    }
+
+    @Test("A line over the limit is one whatever stands behind that", arguments: 1...40)
+    func tooLongFirst(_ step: Int) {
+        #expect(frame("{\"a\":\"0123456789\"}\0\nb\n", step: step) == [.tooLong, .line(Array("b".utf8))])
+        #expect(frame("{}\0\"0123456789\"}\nb\n", step: step) == [.misframed(.nul), .line(Array("b".utf8))])
     }
 }

@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-/// Holds what workers ask again and again to a few pages, however long the history is and whatever the planner believes.
+/// Holds what workers and callers ask again and again to a few pages, however long the history is and whatever the planner believes.
 @Suite(.timeLimit(.minutes(4)), .serialized) struct PlanTests {
     /// Pages that a statement may touch, with jobs of twenty tenants in the queue; a plan that reads the history touches a hundred
     /// times as many.
@@ -34,6 +34,9 @@ import Testing
                     AuditLog.listQuery(.anyone(ofTenants: ["t1"]), AuditLog.Filter(), after: nil, limit: 20).sql,
                     ["$1": "'20'", "$2": "'{t1,none}'"]
                 ),
+                ("turn of a start", JobStore.turnSQL, ["$1": "'t7'", "$2": "'16'", "$3": "'5s'"]),
+                ("refusal of a start", JobStore.turnSQL, ["$1": "'t7'", "$2": "'1'", "$3": "'5s'"]),
+                ("usual run", JobStore.usualRunSQL, [:]),
             ]
     }
 
@@ -43,9 +46,9 @@ import Testing
     }
 
     @Test(
-        "Claim, look and sweep touch a few pages at any length of the history, also with statistics that are out of date",
-        arguments: [0, 10_000, 1_000_000])
-    func pages(_ history: Int) async throws {
+        "Claim, look, sweep and start touch a few pages at any length of the history, also with statistics that are out of date",
+        arguments: [(0, "succeeded"), (10_000, "succeeded"), (1_000_000, "succeeded"), (1_000_000, "expired")])
+    func pages(_ history: Int, _ state: String) async throws {
         try await TestDatabase.with { database in
             let admin = try await database.connect()
             // Statistics of a table that was small, and stays so for the planner.
@@ -55,10 +58,11 @@ import Testing
                 ALTER TABLE adminexport.job SET (autovacuum_enabled = false);
                 SET statement_timeout = 0;
                 \(Self.insert(20, state: "succeeded"));
+                \(Self.insert(20, state: "expired"));
                 ANALYZE adminexport.job
                 """)
             // Most of a million rows takes seconds; the tables' rules are not what is tried here.
-            try await database.bulk("SET session_replication_role = replica; \(Self.insert(history, state: "succeeded"))")
+            try await database.bulk("SET session_replication_role = replica; \(Self.insert(history, state: state))")
             try await database.bulk(
                 """
                 INSERT INTO adminexport.audit_event (at, event, tenant_key, tenant_slug)
@@ -76,7 +80,7 @@ import Testing
             for isFresh in [false, true] {
                 if isFresh { try await admin.script("analyze", "ANALYZE adminexport.job") }
                 for (name, sql, parameters) in Self.statements {
-                    let said = "\(history) finished jobs, statistics \(isFresh ? "fresh" : "stale")"
+                    let said = "\(history) jobs that have \(state), statistics \(isFresh ? "fresh" : "stale")"
                     let pages = try await Self.pages(of: Self.fill(sql, parameters), on: admin)
                     #expect(pages <= Self.mostPages, "\(name) touches \(pages) pages with \(said)")
                     let prepared = try await Self.preparedPages(of: sql, parameters, on: admin)
@@ -87,13 +91,13 @@ import Testing
     }
 
     private static func insert(_ count: Int, state: String) -> String {
-        let isDone = state == "succeeded"
+        let isDone = state == "succeeded" || state == "expired"
         let isRunning = state == "running"
         return """
             INSERT INTO adminexport.job (id, tenant_key, actor_key, tenant_slug, actor_email, options, state, epoch, archive_epoch,
                 started_at, finished_at, rows, sheets, size, sha256, file_date, expires_at, scope_digest, worker, deadline_at)
             SELECT gen_random_uuid(), 't' || (1 + i % 20), 'a', 't', 'e', '{}', '\(state)', \(isDone || isRunning ? 1 : 0),
-                \(isDone ? "1" : "NULL"), \(isDone || isRunning ? "now()" : "NULL"), \(isDone ? "now()" : "NULL"),
+                \(state == "succeeded" ? "1" : "NULL"), \(isDone || isRunning ? "now()" : "NULL"), \(isDone ? "now()" : "NULL"),
                 \(isDone ? "1, 1, 1, sha256('x'), now(), now() + interval '7 d', 'x'" : "NULL, NULL, NULL, NULL, NULL, NULL, NULL"),
                 \(isRunning ? "gen_random_uuid(), now() + interval '1 h'" : "NULL, NULL")
             FROM generate_series(1, \(count)) i
@@ -105,10 +109,10 @@ import Testing
         of sql: String, _ values: [String: String], on connection: PostgresConnection
     ) async throws -> Int {
         // A statement may use fewer than the last one that has a value.
-        let used = (1...values.count).last { sql.contains("$\($0)") } ?? 0
-        let arguments = (1...max(1, used)).compactMap { values["$\($0)"] }.joined(separator: ", ")
+        let used = (0...values.count).last { $0 > 0 && sql.contains("$\($0)") } ?? 0
+        let arguments = (0...used).compactMap { values["$\($0)"] }.joined(separator: ", ")
         try await connection.script("prepare", "SET plan_cache_mode = force_generic_plan; PREPARE planned AS \(sql)")
-        let pages = try await pages(of: "EXECUTE planned (\(arguments))", on: connection)
+        let pages = try await pages(of: "EXECUTE planned\(arguments.isEmpty ? "" : " (\(arguments))")", on: connection)
         try await connection.script("deallocate", "DEALLOCATE planned")
         return pages
     }

@@ -27,12 +27,23 @@ import Testing
         _ pool: PostgresPool, tenant: String = "1", key: String? = nil, hash: String = String(repeating: "00", count: 32),
         limit: Int = 1_000
     ) async throws -> Job {
-        try await api(pool) { connection in
-            try await jobs.enqueue(
-                JobStore.Request(
-                    tenantKey: tenant, tenantSlug: "t\(tenant)", actorKey: "a", actorEmail: "a@x", options: "{}",
-                    idempotency: key.map { ($0, hash) }), limit: limit, peer: Self.peer, on: connection)
-        }
+        try await api(pool) { try await enqueue(tenant, key: key, hash: hash, limit: limit, on: $0) }
+    }
+
+    private func enqueue(
+        _ tenant: String, key: String?, hash: String = String(repeating: "00", count: 32), limit: Int,
+        on connection: isolated PostgresConnection
+    ) async throws -> Job {
+        try await jobs.enqueue(
+            Self.request(tenant, key: key, hash: hash), limit: limit, peer: Self.peer, on: connection)
+    }
+
+    private static func request(
+        _ tenant: String, key: String?, hash: String = String(repeating: "00", count: 32)
+    ) -> JobStore.Request {
+        JobStore.Request(
+            tenantKey: tenant, tenantSlug: "t\(tenant)", actorKey: "a", actorEmail: "a@x", options: "{}",
+            idempotency: key.map { ($0, hash) })
     }
 
     private func claim(_ pool: PostgresPool, _ leases: LeaseStore, worker id: String = JobID().description) async throws
@@ -67,6 +78,35 @@ import Testing
                     == "requested started finished")
             #expect(try await database.text("SELECT running FROM adminexport.tenant_slot") == "0")
             #expect(try await database.text("SELECT count(*) FROM adminexport.lease") == "0")
+        }
+    }
+
+    @Test("A job tells when its first attempt was started and when its last, as far as that was written down")
+    func attempts() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let leases = leases()
+            let started = try await start(pool)
+            func times() async throws -> (first: Int64?, last: Int64?) {
+                let job = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
+                return (job.startedAt?.microseconds, job.attemptStartedAt?.microseconds)
+            }
+            #expect(try await times() == (nil, nil))
+            let claimed = try #require(try await claim(pool, leases))
+            let one = try await times()
+            #expect(one.first != nil && one.first == one.last)
+            // As a program has left it that did not know the column: there was one attempt only.
+            try await database.execute("UPDATE adminexport.job SET attempt_started_at = NULL")
+            #expect(try await times() == one)
+            let end = LeaseStore.End.retried(
+                JobFailure(kind: "k", message: "m"), delay: .zero, giveUpAfter: .seconds(3_600))
+            #expect(try await worker(pool) { try await leases.end(claimed, end, on: $0) } == .queued)
+            #expect(try await times() == one)
+            _ = try #require(try await claim(pool, leases))
+            let two = try await times()
+            #expect(two.first == one.first && two.last ?? 0 > one.last ?? 0)
+            try await database.execute("UPDATE adminexport.job SET attempt_started_at = NULL")
+            #expect(try await times() == (one.first, nil))
         }
     }
 
@@ -252,6 +292,79 @@ import Testing
                 #expect(claimed == [second.id])
             }
             #expect(try await claim(pool, leases)?.id == first.id)
+        }
+    }
+
+    @Test(
+        "What a caller asks for holds nothing that a claim needs while its transaction lasts, whether it is done or refused",
+        arguments: ["start", "full queue", "repeat", "conflict", "delete", "release", "somebody else's"])
+    func claimsBesideCallers(_ request: String) async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let waiting = try await start(pool, key: "k")
+            let owner = JobStore.Owner.anyone(ofTenants: nil)
+            try await api(pool) { connection in
+                switch request {
+                case "start": _ = try await enqueue("1", key: nil, limit: 10, on: connection)
+                case "full queue":
+                    await #expect(throws: JobsError.quotaExceeded(limit: 1, retryAfter: .seconds(5))) {
+                        _ = try await enqueue("1", key: nil, limit: 1, on: connection)
+                    }
+                case "repeat": #expect(try await enqueue("1", key: "k", limit: 1, on: connection).id == waiting.id)
+                case "conflict":
+                    await #expect(throws: JobsError.conflict) {
+                        _ = try await enqueue(
+                            "1", key: "k", hash: String(repeating: "11", count: 32), limit: 1, on: connection)
+                    }
+                case "delete":
+                    await #expect(throws: JobsError.notReady(.queued)) {
+                        _ = try await jobs.delete(waiting.id, owner: owner, peer: Self.peer, on: connection)
+                    }
+                case "release":
+                    _ = try await jobs.hold(waiting.id, false, owner: owner, peer: Self.peer, on: connection)
+                default:
+                    await #expect(throws: JobsError.notFound) {
+                        let stranger = JobStore.Owner.actor(tenantKey: "2", actorKey: "b")
+                        _ = try await jobs.cancel(waiting.id, owner: stranger, peer: Self.peer, on: connection)
+                    }
+                }
+                // The transaction is still under way.
+                #expect(try await claim(pool, leases())?.id == waiting.id)
+            }
+        }
+    }
+
+    @Test("A start whose turn does not come in time is refused with a word, and another tenant's does not wait for it")
+    func busy() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            try await database.connect().withTransaction { connection in
+                try await connection.script(
+                    "turn", "SELECT pg_advisory_xact_lock(\(JobStore.turnClass), hashtext('1'))")
+                await #expect(throws: JobsError.busy) {
+                    _ = try await api(pool) { connection in
+                        try await JobStore(turnTimeout: .milliseconds(20)).enqueue(
+                            Self.request("1", key: nil), limit: 10, peer: Self.peer, on: connection)
+                    }
+                }
+                _ = try await start(pool, tenant: "2")
+            }
+            _ = try await start(pool)
+        }
+    }
+
+    @Test("The limit of a tenant's queue is exact however many ask at once, with keys and without")
+    func quotaOfMany() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool(size: 8)
+            let taken = await withTaskGroup(of: Bool.self) { group in
+                for number in 0..<40 {
+                    group.addTask { (try? await start(pool, key: number % 2 == 0 ? "k\(number)" : nil, limit: 7)) != nil }
+                }
+                return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+            let queued = try await database.text("SELECT count(*) FROM adminexport.job WHERE state = 'queued'")
+            #expect(taken == 7 && queued == "7")
         }
     }
 

@@ -12,6 +12,11 @@ import Testing
         try await connection.query(Query("login", "SELECT current_user::text AS name")).first?.decode("name")
     }
 
+    /// What the session itself holds.
+    private func left(_ query: Query, in connection: isolated PostgresConnection) throws -> String? {
+        try connection.run(query).rows.first?.decode("s")
+    }
+
     private func connect(_ database: TestDatabase, keepsSession: Bool) async throws -> PostgresConnection {
         var options = ConnectionOptions(connectionString: database.url(user: TestDatabase.superuser))
         options.keepsSession = keepsSession
@@ -46,8 +51,9 @@ import Testing
             let setting = Query("s", "SELECT current_setting('statement_timeout') AS s")
             let inside: String? = try await connection.withTransaction { try await $0.query(setting).first?.decode("s") }
             #expect(inside == "30s")
-            let outside: String? = try await connection.query(setting).first?.decode("s")
-            #expect(outside == (keepsSession ? "30s" : "0"))
+            let alone: String? = try await connection.query(setting).first?.decode("s")
+            #expect(alone == "30s")
+            #expect(try await left(setting, in: connection) == (keepsSession ? "30s" : "0"))
         }
     }
 
@@ -88,7 +94,8 @@ import Testing
             let pool = database.pool(user: TestDatabase.superuser)
             let query = Query("all", "SELECT * FROM altered")
             try await pool.withConnection {
-                try await $0.script("make", "CREATE TABLE altered AS SELECT 1 AS one; GRANT ALL ON altered TO PUBLIC")
+                try await $0.script(
+                    "make", "CREATE TABLE public.altered AS SELECT 1 AS one; GRANT ALL ON public.altered TO PUBLIC")
             }
             #expect(try await pool.withConnection { try await $0.query(query).count } == 1)
             try await database.execute("ALTER TABLE altered ADD COLUMN two int DEFAULT 2")

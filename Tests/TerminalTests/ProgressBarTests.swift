@@ -10,12 +10,27 @@ import Testing
         bar.record(done: 0, at: .seconds(0))
         bar.record(done: 250_000, at: .seconds(2))
         let line = bar.line(label: "Exporting", total: 1_000_000, columns: columns)
-        #expect(line.count <= columns)
-        #expect(line.hasPrefix("Exporting".prefix(columns)))
+        #expect(line.width <= columns)
+        #expect(line.string.hasPrefix("Exporting".prefix(columns)))
         if columns == 200 {
             #expect(
-                line == "Exporting  [######------------------]  25 %  250,000 of 1,000,000 rows  125,000 rows/s  6 s left")
+                line.string
+                    == "Exporting  [######------------------]  25 %  250,000 of 1,000,000 rows  125,000 rows/s  6 s left")
         }
+    }
+
+    @Test(
+        "Whatever a service says that it has done, there is a line",
+        arguments: [(0, Int.max), (Int.min, Int.max), (Int.max, 1), (5, -5), (Int.max, Int.max), (-1, 10), (Int.min, Int.min)])
+    func extremes(_ done: Int, _ total: Int) {
+        var bar = ProgressBar()
+        bar.record(done: Int.min, at: .seconds(0))
+        bar.record(done: done, at: .nanoseconds(1))
+        #expect(bar.line(label: "Exporting", total: total, columns: 80).string.hasPrefix("Exporting"))
+        var slow = ProgressBar()
+        slow.record(done: 1, at: .seconds(0))
+        slow.record(done: 2, at: .seconds(1_000_000_000))
+        #expect(slow.line(label: "Exporting", total: total, columns: 200).string.hasPrefix("Exporting"))
     }
 
     @Test("A run that starts anew is measured anew")
@@ -35,10 +50,8 @@ import Testing
         #expect(ProgressBar.grouped(number) == text)
     }
 
-    @Test("Columns line up")
-    func table() {
-        var table = Table(header: ["A", "LONG"])
-        table.append(["value", "x"])
-        #expect(table.text == "A      LONG\nvalue  x")
+    @Test("A label of wide letters is cut to the terminal's columns")
+    func wide() {
+        #expect(ProgressBar().line(label: "\("輸出中")", total: nil, columns: 5).string == "輸出")
     }
 }

@@ -10,7 +10,9 @@ extension Schema {
         case (.integer(let range), .integer(let number)):
             return range.contains(number) ? [] : ["\(path): \(number) is not in \(range)"]
         case (.boolean, .boolean): return []
-        case (.array(let element), .array(let values)):
+        case (.array(let element, let most, let isSet), .array(let values)):
+            if values.count > most { return ["\(path): has more than \(most) elements"] }
+            if isSet, Set(values).count < values.count { return ["\(path): has an element twice"] }
             return values.enumerated().flatMap { element.faults($1, at: "\(path)[\($0)]") }
         case (.object(let schema), _): return schema.faults(value, at: path)
         case (.component(let component), _): return component.schema.faults(value, at: path)
@@ -31,6 +33,8 @@ extension Schema.StringRule {
             case .text: !text.contains("\0")
             case .uuid: UUID(uuidString: text) != nil
             case .time: text.wholeMatch(of: /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/) != nil
+            case .auditCursor: text.wholeMatch(of: /\d{1,18}-\d{1,18}/) != nil
+            case .hexadecimal: text.wholeMatch(of: /[0-9a-f]*/) != nil
             case .base64: Data(base64Encoded: text) != nil
             case .oneOf(let values): values.contains(text)
             }

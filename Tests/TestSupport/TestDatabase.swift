@@ -105,16 +105,21 @@ package struct TestDatabase: Sendable {
         PostgresPool(Self.options(database: name, user: user), size: size, acquisitionTimeout: .seconds(60))
     }
 
-    /// Runs SQL as the superuser.
+    /// Runs SQL as the superuser, with the search path that psql has.
     package func execute(_ sql: String) async throws {
-        try await connect().script("test", sql)
+        try await Self.run(sql, on: connect())
+    }
+
+    private static func run(_ sql: String, on connection: PostgresConnection) async throws {
+        try await connection.script("search-path", "RESET search_path")
+        try await connection.script("test", sql)
     }
 
     /// Runs SQL that takes long, as the superuser.
     package func bulk(_ sql: String) async throws {
         var options = Self.options(database: name, user: Self.superuser)
         options.statementTimeout = .seconds(120)
-        try await PostgresConnection.connect(options).script("test", sql)
+        try await Self.run(sql, on: PostgresConnection.connect(options))
     }
 
     /// The first column of the first row, as text.

@@ -28,8 +28,20 @@ package final class ContentPipe {
     private let patience: Duration
     private let writeEnd: FileDescriptor
     private var readEnd: FileDescriptor?
+    /// FIONREAD (ioctl_tty(2)), which Swift does not see on every system.
+    private static let unreadBytes: UInt = 0x541B
+
     /// Bytes that the pipe has taken.
     package private(set) var written = 0
+
+    /// Bytes that its reader has taken, and those that there are for it.
+    package var taken: (taken: Int, all: Int) { (written - unread, reader.size - offset) }
+
+    /// Bytes that lie in the pipe.
+    private var unread: Int {
+        var count: Int32 = 0
+        return ioctl(writeEnd.rawValue, Self.unreadBytes, &count) == 0 ? Int(count) : 0
+    }
 
     /// - Parameters:
     ///   - offset: bytes from the start of the content, at most its size.
@@ -72,6 +84,25 @@ package final class ContentPipe {
             at += part.count
         }
         return .complete
+    }
+
+    /// Waits, after all has been written, until the reader has read it or is gone. Blocks, as ``feed(while:)`` does.
+    ///
+    /// The pipe's reader sees the end when this is over. So it is looked at often at first, and less so the longer it takes.
+    ///
+    /// - Parameter isWanted: asked now and then; false ends it.
+    /// - Returns: whether the reader is gone and has not read all of it; false also where that is not known.
+    package func isLeft(within limit: Duration, while isWanted: () -> Bool) -> Bool {
+        let start = ContinuousClock.now
+        while unread > 0, isWanted() {
+            let elapsed = start.duration(to: .now)
+            guard elapsed < limit else { return false }
+            let wait = min(max(elapsed / 4, .milliseconds(1)), .milliseconds(50))
+            // Only what is always told: that the reading end is closed.
+            var entry = pollfd(fd: writeEnd.rawValue, events: 0, revents: 0)
+            if poll(&entry, 1, Int32(wait / .milliseconds(1))) > 0 { return unread > 0 }
+        }
+        return false
     }
 
     /// - Returns: why there is no use in going on.

@@ -13,6 +13,8 @@ struct SeekTable: Equatable {
     static let skippableMagic: UInt32 = 0x184D_2A5E
     static let footerMagic: UInt32 = 0x8F92_EAB1
     static let footerSize = 9
+    /// 1 TiB of content: what tells of more is no archive, and is not read to find that out.
+    static let mostFrames = 1 << 20
     private static let headerSize = 8
     private static let entrySize = 8
 
@@ -48,7 +50,9 @@ struct SeekTable: Equatable {
         guard footer.count == footerSize, footer.littleEndian(at: 5) == footerMagic, footer[4] == 0 else {
             throw ArchiveError(.damaged, "the archive has no seek table")
         }
-        return Int(footer.littleEndian(at: 0))
+        let count = Int(footer.littleEndian(at: 0))
+        guard count <= mostFrames else { throw ArchiveError(.damaged, "the archive's seek table is damaged") }
+        return count
     }
 
     /// - Parameter encoded: the table's skippable frame, from its magic number to the end of the file.

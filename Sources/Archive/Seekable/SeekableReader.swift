@@ -16,6 +16,9 @@ package final class SeekableReader {
     /// RFC 8878, 3.1.1.1: magic number and frame header.
     private static let largestHeader = 18
 
+    /// No compressed frame and no manifest is larger: what a table says beyond it is not read to find that out.
+    private static let largestFrame = 4 * SeekableWriter.frameSize
+
     private let file: FileDescriptor
     private let context: OpaquePointer
     private let places: [Place]
@@ -54,6 +57,7 @@ package final class SeekableReader {
             // The table has no checksum. A size in it that is wrong would shift all that follows, and the frames themselves
             // would not tell: but all of them are of one size, the last says its own, and the manifest behind it has none.
             guard manifest?.frame.size == 0, fileOffset + Int64(SeekTable.encodedSize(frames: table.frames.count)) == length,
+                table.frames.allSatisfy({ $0.compressed <= Self.largestFrame && $0.size <= SeekableWriter.frameSize }),
                 places.dropLast().allSatisfy({ $0.frame.size == SeekableWriter.frameSize }),
                 try places.last.map({ try Self.contentSize(of: $0, in: file) == $0.frame.size }) ?? false
             else {

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Client
 internal import ExportAPI
 private import Foundation
-private import Terminal
+internal import Terminal
 
 /// Shows the audit trail.
 struct AuditCommand: AsyncParsableCommand {
@@ -42,7 +42,7 @@ struct AuditCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            let client = try service.connect()
+            let client = try await service.connect(waiting: nil)
             var left = limit
             var cursor: String?
             var table = Table(header: ["TIME", "EVENT", "TENANT", "ADMINISTRATOR", "EXPORT", "UID", "REASON", "DETAILS"])
@@ -53,7 +53,7 @@ struct AuditCommand: AsyncParsableCommand {
                         tenant: tenant, administrator: administrator, job: export, events: event.isEmpty ? nil : event,
                         from: from, before: before, limit: min(left, 500), cursor: cursor))
                 for event in page.events {
-                    if service.json { try Output.result(try Output.line(event)) } else { table.append(try Self.row(event)) }
+                    if service.json { try Output.result(Output.line(event)) } else { table.append(try Self.row(event)) }
                 }
                 left -= page.events.count
                 cursor = page.nextCursor
@@ -63,10 +63,10 @@ struct AuditCommand: AsyncParsableCommand {
         }
     }
 
-    private static func row(_ event: AuditEvent) throws -> [String] {
+    private static func row(_ event: AuditEvent) throws -> [TerminalText] {
         [
-            event.at, event.event, event.tenant ?? "-", event.administrator ?? "-", event.job ?? "-",
-            event.peer.map { "\($0.uid)" } ?? "-", event.reason ?? "-",
+            "\(event.at)", "\(event.event)", "\(event.tenant ?? "-")", "\(event.administrator ?? "-")",
+            "\(event.job ?? "-")", event.peer.map { "\($0.uid)" } ?? "-", "\(event.reason ?? "-")",
             event.details == .object([:]) ? "" : try Output.line(event.details),
         ]
     }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Client
 private import Foundation
+private import Terminal
 
 /// Calls any method with JSON.
 struct CallCommand: AsyncParsableCommand {
@@ -31,7 +32,7 @@ struct CallCommand: AsyncParsableCommand {
             // One line: the protocol ends a message at a line feed.
             let line = Data(text.filter { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })
             let result = try await service.connect().call(method, params: line, timeout: .seconds(timeout))
-            try Output.result(String(decoding: result, as: UTF8.self))
+            try Output.result(TerminalText(json: String(decoding: result, as: UTF8.self)))
         }
     }
 }

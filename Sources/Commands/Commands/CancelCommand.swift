@@ -10,11 +10,12 @@ struct CancelCommand: AsyncParsableCommand {
     @OptionGroup var service: ServiceOptions
     @OptionGroup var asActor: ActorOptions
     @OptionGroup var job: JobArgument
+    @OptionGroup var waiting: WaitOptions
 
     func run() async throws {
         let actor = try asActor.actorOrOperator()
         try await reportingFailures {
-            let client = try service.connect()
+            let client = try await service.connect(waiting: waiting.wait)
             try Output.job(
                 try await client.call(ExportCancel.self, .init(actor: actor, job: job.id)).job, json: service.json)
         }

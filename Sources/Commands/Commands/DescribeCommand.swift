@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Client
+private import Terminal
 
 /// Tells all about one method.
 struct DescribeCommand: AsyncParsableCommand {
@@ -19,7 +20,8 @@ struct DescribeCommand: AsyncParsableCommand {
                     status: .usage, message: "there is no method \(method); adminexport methods lists those there are")
             }
             if service.json { return try Output.json(found) }
-            try Output.result(discovery.lines(describing: found).joined(separator: "\n"))
+            let lines = try discovery.lines(describing: found)
+            try Output.result(lines.map { TerminalText(escaping: $0) }.joined(separator: "\n"))
         }
     }
 }

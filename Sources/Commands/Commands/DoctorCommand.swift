@@ -1,4 +1,5 @@
 internal import ArgumentParser
+private import Terminal
 
 /// Looks at all that has to be right for this user to get a workbook here, and says what to do about what is not.
 struct DoctorCommand: AsyncParsableCommand {

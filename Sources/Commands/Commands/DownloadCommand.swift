@@ -11,15 +11,16 @@ struct DownloadCommand: AsyncParsableCommand {
     @OptionGroup var asActor: ActorOptions
     @OptionGroup var job: JobArgument
     @OptionGroup var destination: OutputOptions
+    @OptionGroup var waiting: WaitOptions
 
     func run() async throws {
         let actor = try asActor.actor()
         try await reportingFailures {
-            let client = try service.connect()
+            try Download.check(destination)
+            let client = try await service.connect(waiting: waiting.wait)
             let download = Download(client: client, actor: actor, options: destination)
-            try download.checkDestination()
             let job = try await client.call(ExportGet.self, .init(actor: actor, job: job.id)).job
-            if let path = try await download.run(job) { try Output.result(path) }
+            if let path = try await download.run(job) { try Output.path(path) }
         }
     }
 }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Client
 internal import ExportAPI
+private import Terminal
 
 /// Has a worker take no more jobs.
 struct DrainCommand: AsyncParsableCommand {
@@ -18,7 +19,7 @@ struct DrainCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            let drained = try await service.connect().call(ServiceDrain.self, .init(worker: worker, on: !undo))
+            let drained = try await service.connect(waiting: nil).call(ServiceDrain.self, .init(worker: worker, on: !undo))
             if service.json { return try Output.json(drained) }
             try Output.result(WorkersCommand.table([drained.worker]))
         }

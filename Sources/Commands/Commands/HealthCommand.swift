@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Client
 internal import ExportAPI
+private import Terminal
 
 /// Shows whether the service works; the exit status says so too.
 struct HealthCommand: AsyncParsableCommand {
@@ -20,6 +21,7 @@ struct HealthCommand: AsyncParsableCommand {
                     Status:   \(health.status.rawValue)
                     Database: \(health.database)
                     Storage:  \(health.storage)
+                    Directory: \(health.directory ?? "unknown")
                     Queued:   \(number(health.queued))\(health.paused == true ? ", and the queue is paused" : "")
                     Running:  \(number(health.running))
                     Workers:  \(number(health.workers))

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Client
 internal import ExportAPI
+private import Terminal
 
 /// Begins or ends a legal hold.
 struct HoldCommand: AsyncParsableCommand {
@@ -15,7 +16,7 @@ struct HoldCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            let reply = try await service.connect().call(ServiceHold.self, .init(job: job.id, on: !release))
+            let reply = try await service.connect(waiting: nil).call(ServiceHold.self, .init(job: job.id, on: !release))
             if service.json { return try Output.json(reply) }
             try Output.job(reply.job, json: false)
             Output.message(reply.held ? "it is under a legal hold" : "it is under no legal hold")

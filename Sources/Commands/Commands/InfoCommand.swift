@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Client
 internal import ExportAPI
+private import Terminal
 
 /// Shows what the service is.
 struct InfoCommand: AsyncParsableCommand {

@@ -9,6 +9,7 @@ struct ListCommand: AsyncParsableCommand {
 
     @OptionGroup var service: ServiceOptions
     @OptionGroup var asActor: ActorOptions
+    @OptionGroup var waiting: WaitOptions
 
     @Option(
         help: "Only exports in this state: \(Job.State.allCases.map(\.rawValue).joined(separator: ", ")). May be repeated.",
@@ -31,7 +32,7 @@ struct ListCommand: AsyncParsableCommand {
         // An operator names a tenant, or none.
         let actor = asActor.administratorName == nil ? nil : try asActor.actor()
         try await reportingFailures {
-            let list = try await service.connect().call(
+            let list = try await service.connect(waiting: waiting.wait).call(
                 ExportList.self,
                 .init(
                     actor: actor, tenant: actor == nil ? asActor.tenantName : nil,
@@ -41,9 +42,9 @@ struct ListCommand: AsyncParsableCommand {
             var table = Table(header: ["EXPORT", "STATE", "CREATED", "ROWS", "FILE"])
             for job in list.jobs {
                 table.append([
-                    job.id, Output.state(job), job.createdAt,
-                    job.state == .failed ? "-" : ProgressBar.grouped(job.progress.rowsDone),
-                    job.fileName ?? "-",
+                    "\(job.id)", "\(Output.state(job))", "\(job.createdAt)",
+                    job.state == .failed ? "-" : "\(ProgressBar.grouped(job.progress.rowsDone))",
+                    "\(job.fileName ?? "-")",
                 ])
             }
             try Output.result(table.text)

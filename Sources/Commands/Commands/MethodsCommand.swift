@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Client
+private import Terminal
 
 /// Lists what can be called.
 struct MethodsCommand: AsyncParsableCommand {
@@ -14,10 +15,9 @@ struct MethodsCommand: AsyncParsableCommand {
             if service.json {
                 return try Output.json(Dictionary(methods.map { ($0.name, $0.summary) }) { first, _ in first })
             }
-            let width = methods.map(\.name.count).max() ?? 0
-            try Output.result(
-                methods.map { $0.name + String(repeating: " ", count: width + 2 - $0.name.count) + $0.summary }
-                    .joined(separator: "\n"))
+            let lines = methods.map { (name: TerminalText(escaping: $0.name), summary: $0.summary) }
+            let width = lines.map(\.name.width).max() ?? 0
+            try Output.result(lines.map { "\($0.name.padded(to: width + 2))\($0.summary)" }.joined(separator: "\n"))
         }
     }
 }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Client
 internal import ExportAPI
 private import Foundation
+private import Terminal
 
 /// Prints the service's figures, or keeps a file of them for node_exporter.
 struct MetricsCommand: AsyncParsableCommand {
@@ -28,7 +29,7 @@ struct MetricsCommand: AsyncParsableCommand {
             if service.json {
                 try Output.json(metrics)
             } else {
-                try Output.result(String(metrics.body.dropLast()))
+                try Output.result(TerminalText(lines: String(metrics.body.dropLast())))
             }
         }
     }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Client
 internal import ExportAPI
+private import Terminal
 
 /// Stops the queue.
 struct PauseCommand: AsyncParsableCommand {
@@ -12,7 +13,7 @@ struct PauseCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            _ = try await service.connect().call(ServicePause.self, NoMembers())
+            _ = try await service.connect(waiting: nil).call(ServicePause.self, NoMembers())
             if service.json { try Output.json(NoMembers()) } else { Output.message("the queue stands still") }
         }
     }

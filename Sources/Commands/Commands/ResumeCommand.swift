@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Client
 internal import ExportAPI
+private import Terminal
 
 /// Lets the queue go on.
 struct ResumeCommand: AsyncParsableCommand {
@@ -11,7 +12,7 @@ struct ResumeCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            _ = try await service.connect().call(ServiceResume.self, NoMembers())
+            _ = try await service.connect(waiting: nil).call(ServiceResume.self, NoMembers())
             if service.json { try Output.json(NoMembers()) } else { Output.message("the queue goes on") }
         }
     }

@@ -2,19 +2,26 @@ internal import ArgumentParser
 internal import Client
 internal import ExportAPI
 private import Foundation
+private import Terminal
 
 /// Starts an export, waits for it, and fetches the workbook.
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Export and download, in one go.",
-        discussion: "^C cancels the export; a second ^C does not wait for that and ends this program.")
+        discussion: """
+            ^C cancels the export; a second ^C does not wait for that and ends this program.
+
+            A restart of the service ends neither the export nor this program: it calls again, for a minute or as --wait says, and \
+            fetches the file from where it had got to.
+            """)
 
     @OptionGroup var service: ServiceOptions
     @OptionGroup var asActor: ActorOptions
     @OptionGroup var choices: ExportChoices
     @OptionGroup var destination: OutputOptions
+    @OptionGroup var waiting: WaitOptions
 
-    @Flag(name: [.customShort("q"), .long], help: "Show no progress.")
+    @Flag(name: [.customShort("q"), .long], help: "Show no progress, and not why the export waits.")
     var quiet = false
 
     func validate() throws {
@@ -26,11 +33,12 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         let actor = try asActor.actor()
         try await reportingFailures {
-            let client = try service.connect()
+            try Download.check(destination)
+            let progress = ProgressReporter(quiet: quiet)
+            let client = try await service.connect(waiting: waiting.wait) { [quiet] in if !quiet { progress.say($0) } }
             let download = Download(client: client, actor: actor, options: destination)
-            try download.checkDestination()
             let started = try await client.call(ExportStart.self, choices.params(actor)).job
-            let job = try await remembering(started) { try await finish(started, actor, client) }
+            let job = try await remembering(started) { try await finish(started, actor, client, progress) }
             switch job.state {
             case .succeeded: break
             case .cancelled: throw CommandFailure(status: .cancelled, message: "the export was cancelled")
@@ -38,14 +46,14 @@ struct RunCommand: AsyncParsableCommand {
                 throw CommandFailure(
                     status: job.error?.kind == FailureKind.permissionDenied.rawValue ? .denied : .failed,
                     message: job.error.map { "the export failed: \($0.message) (\($0.kind))" }
-                        ?? "the export is \(job.state)")
+                        ?? "the export is \(job.state.rawValue)")
             }
             for warning in job.warnings { Output.message("warning: \(Output.describe(warning))") }
             let path = try await remembering(job) { try await download.run(job) }
             if service.json {
                 try Output.json(Finished(job: job, file: path))
             } else if let path {
-                try Output.result(path)
+                try Output.path(path)
             }
         }
     }
@@ -63,8 +71,9 @@ struct RunCommand: AsyncParsableCommand {
         }
     }
 
-    private func finish(_ job: Job, _ actor: Actor, _ client: Client) async throws -> Job {
-        let progress = ProgressReporter(quiet: quiet)
+    private func finish(
+        _ job: Job, _ actor: Actor, _ client: ReconnectingClient, _ progress: ProgressReporter
+    ) async throws -> Job {
         let interrupt = Interrupt {
             progress.end()
             Output.message("cancelling; press ^C again to stop waiting for it")
@@ -78,11 +87,8 @@ struct RunCommand: AsyncParsableCommand {
                 }
             }
         }
-        defer {
-            progress.end()
-            withExtendedLifetime(interrupt) {}
-        }
-        return try await client.finish(actor, job: job.id) { progress.show($0) }
+        defer { withExtendedLifetime(interrupt) {} }
+        return try await FollowedExport(client: client, actor: actor, progress: progress, quiet: quiet).finish(job.id)
     }
 
     private struct Finished: Encodable {
@@ -95,6 +101,7 @@ extension ExportChoices {
     func params(_ actor: Actor) -> ExportStart.Params {
         ExportStart.Params(
             actor: actor, includeDisabled: includeDisabled, includeReferences: includeReferences,
-            idempotencyKey: idempotencyKey)
+            // A start whose answer is lost is made again, and is to be one all the same.
+            idempotencyKey: idempotencyKey ?? "adminexport-\(UUID().uuidString.lowercased())")
     }
 }

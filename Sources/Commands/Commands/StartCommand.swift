@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Client
 internal import ExportAPI
+private import Terminal
 
 /// Puts an export in the queue and does not wait for it.
 struct StartCommand: AsyncParsableCommand {
@@ -10,12 +11,13 @@ struct StartCommand: AsyncParsableCommand {
     @OptionGroup var service: ServiceOptions
     @OptionGroup var asActor: ActorOptions
     @OptionGroup var choices: ExportChoices
+    @OptionGroup var waiting: WaitOptions
 
     func run() async throws {
         let actor = try asActor.actor()
         try await reportingFailures {
-            let job = try await service.connect().call(ExportStart.self, choices.params(actor)).job
-            if service.json { try Output.json(job) } else { try Output.result(job.id) }
+            let job = try await service.connect(waiting: waiting.wait).call(ExportStart.self, choices.params(actor)).job
+            if service.json { try Output.json(job) } else { try Output.result("\(job.id)") }
         }
     }
 }

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Client
 internal import ExportAPI
 private import Foundation
-private import Terminal
+internal import Terminal
 
 /// Shows the service's figures to a person.
 struct StatsCommand: AsyncParsableCommand {
@@ -23,11 +23,12 @@ struct StatsCommand: AsyncParsableCommand {
         }
     }
 
-    static func text(_ figures: Figures) -> String {
+    static func text(_ figures: Figures) -> TerminalText {
         let lines =
             (figures.count("adminexport_database_up") == 1
                 ? queue(figures) + work(figures) : [("Database", "cannot be reached")]) + process(figures)
-        return lines.map { ($0.0 + ":").padding(toLength: 11, withPad: " ", startingAt: 0) + $0.1 }.joined(separator: "\n")
+        return lines.map { TerminalText(escaping: $0.0 + ":").padded(to: 11) + TerminalText(escaping: $0.1) }
+            .joined(separator: "\n")
     }
 
     private static func queue(_ figures: Figures) -> [(String, String)] {
@@ -104,10 +105,10 @@ struct StatsCommand: AsyncParsableCommand {
 
     static func time(_ seconds: Double) -> String {
         switch seconds {
-        case ..<1: "\(Int((seconds * 1_000).rounded())) ms"
-        case ..<120: "\(Int(seconds.rounded())) s"
-        case ..<7_200: "\(Int((seconds / 60).rounded())) min"
-        default: "\(Int((seconds / 3_600).rounded())) h"
+        case ..<1: "\(Int(saturating: (seconds * 1_000).rounded())) ms"
+        case ..<120: "\(Int(saturating: seconds.rounded())) s"
+        case ..<7_200: "\(Int(saturating: (seconds / 60).rounded())) min"
+        default: "\(Int(saturating: (seconds / 3_600).rounded())) h"
         }
     }
 
@@ -119,6 +120,6 @@ struct StatsCommand: AsyncParsableCommand {
             value /= 1_000
             unit += 1
         }
-        return unit == 0 ? "\(Int(value)) bytes" : String(format: "%.1f", value) + " " + units[unit]
+        return unit == 0 ? "\(Int(saturating: value)) bytes" : String(format: "%.1f", value) + " " + units[unit]
     }
 }

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Client
 internal import ExportAPI
-private import Terminal
+internal import Terminal
 
 /// Lists the workers.
 struct WorkersCommand: AsyncParsableCommand {
@@ -12,18 +12,18 @@ struct WorkersCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFailures {
-            let list = try await service.connect().call(ServiceWorkers.self, NoMembers())
+            let list = try await service.connect(waiting: nil).call(ServiceWorkers.self, NoMembers())
             if service.json { return try Output.json(list) }
             try Output.result(Self.table(list.workers))
         }
     }
 
-    static func table(_ workers: [WorkerStatus]) -> String {
+    static func table(_ workers: [WorkerStatus]) -> TerminalText {
         var table = Table(header: ["WORKER", "HOST", "VERSION", "RUNS", "STORAGE", "SEEN", ""])
         for worker in workers {
             table.append([
-                worker.id, worker.host, worker.version, "\(worker.running) of \(worker.slots)", worker.storage,
-                worker.seenAt,
+                "\(worker.id)", "\(worker.host)", "\(worker.version)", "\(worker.running) of \(worker.slots)",
+                "\(worker.storage)", "\(worker.seenAt)",
                 worker.draining ? "draining" : "",
             ])
         }

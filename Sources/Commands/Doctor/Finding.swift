@@ -1,3 +1,5 @@
+internal import Terminal
+
 /// What one of the doctor's looks has shown.
 struct Finding: Encodable {
     enum Level: String, Encodable {
@@ -26,20 +28,14 @@ struct Finding: Encodable {
         Finding(level: .failure, about: about, found: found, remedy: remedy)
     }
 
-    var lines: String {
-        let mark =
+    var lines: TerminalText {
+        let mark: TerminalText =
             switch level {
             case .ok: "ok  "
             case .warning: "look"
             case .failure: "BAD "
             }
-        let name = about.padding(to: 10)
-        return "\(mark)  \(name)\(found)" + (remedy.map { "\n      " + String(repeating: " ", count: 10) + "→ \($0)" } ?? "")
-    }
-}
-
-extension String {
-    fileprivate func padding(to width: Int) -> String {
-        count < width ? self + String(repeating: " ", count: width - count) : self + " "
+        let name = TerminalText(escaping: about).padded(to: 9)
+        return "\(mark)  \(name) \(found)" + (remedy.map { "\n                → \($0)" } ?? "")
     }
 }

@@ -51,16 +51,37 @@ struct ServiceExamination {
 
     static func findings(_ health: ServiceHealth.Result) -> [Finding] {
         guard health.database == "ok" else {
-            return [
-                .failure(
-                    "database", "cannot be used by the service",
-                    "Is PostgreSQL running? More says: sudo -u adminexport adminexportd check-config")
-            ]
+            return health.database == "unavailable"
+                ? [
+                    .failure(
+                        "database", "cannot be used by the service",
+                        "Is PostgreSQL running? More says: sudo -u adminexport adminexportd check-config")
+                ]
+                : [
+                    .failure(
+                        "database", health.database,
+                        "Run that as the database's owner. All of it lists: sudo -u adminexport adminexportd check-config")
+                ]
         }
         return [
             .ok("database", "answers; schema version \(health.schemaVersion.map(String.init) ?? "unknown")"), queue(health),
             storage(health),
-        ]
+        ] + directory(health)
+    }
+
+    /// A service of an older version says nothing of it.
+    private static func directory(_ health: ServiceHealth.Result) -> [Finding] {
+        let faults = health.directoryFaults ?? []
+        guard faults.isEmpty else { return faults.map { .failure("directory", $0.problem, $0.remedy) } }
+        guard let directory = health.directory else { return [] }
+        guard directory == "ok" else {
+            return [
+                .failure(
+                    "directory", directory,
+                    "Is its server running (directory.url)? More says: sudo -u adminexport-worker adminexportd check-config")
+            ]
+        }
+        return [.ok("directory", "holds to its contract")]
     }
 
     private static func queue(_ health: ServiceHealth.Result) -> Finding {

@@ -1,5 +1,6 @@
 internal import Client
 internal import ExportAPI
+private import Terminal
 
 /// What the service says of its methods (`rpc.discover`, an OpenRPC document).
 struct Discovery {
@@ -52,7 +53,7 @@ struct Discovery {
             for param in list(example["params"]) { params[text(param["name"])] = param["value"] }
             lines += [
                 "", "Example: \(text(example["name"]))",
-                "  adminexport call \(text(method["name"])) '\(try Output.line(JSONValue.object(params)))'",
+                "  adminexport call \(text(method["name"])) '\(try Output.line(JSONValue.object(params)).string)'",
             ]
         }
         return lines
@@ -64,8 +65,11 @@ struct Discovery {
 
     private func param(_ param: JSONValue) -> String {
         let schema = resolved(param["schema"])
+        // Null stands for what is left out: "optional" says it already.
+        let kind = alternatives(schema).filter { $0["type"] != "null" }.map { self.kind(resolved($0)) }.joined(
+            separator: " or ")
         let need = param["required"] == true ? "required" : defaultValue(param["schema"]) ?? "optional"
-        return "\(text(param["name"])) (\(kind(schema)), \(need)): \(text(param["description"]))"
+        return "\(text(param["name"])) (\(kind), \(need)): \(text(param["description"]))"
     }
 
     private func defaultValue(_ schema: JSONValue?) -> String? {
@@ -84,10 +88,14 @@ struct Discovery {
         }
     }
 
+    /// The schemas of which a value fits one.
+    private func alternatives(_ schema: JSONValue?) -> [JSONValue] {
+        schema?["oneOf"] != nil ? list(schema?["oneOf"]) : [schema ?? .null]
+    }
+
     /// What a schema is, in a few words.
     private func kind(_ schema: JSONValue?) -> String {
-        let alternatives = list(schema?["oneOf"])
-        if !alternatives.isEmpty { return alternatives.map { kind(resolved($0)) }.joined(separator: " or ") }
+        if schema?["oneOf"] != nil { return alternatives(schema).map { kind(resolved($0)) }.joined(separator: " or ") }
         let values = list(schema?["enum"])
         if !values.isEmpty { return values.map { text($0) }.joined(separator: ", ") }
         switch schema?["type"] {

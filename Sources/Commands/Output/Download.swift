@@ -6,33 +6,21 @@ private import Terminal
 
 /// Fetches a finished workbook to where the options say.
 struct Download {
-    let client: Client
+    let client: ReconnectingClient
     let actor: Actor
     let options: OutputOptions
 
     /// Refuses what can be refused before anything is asked of the service.
-    func checkDestination() throws {
-        if options.output == "-" {
-            guard !TerminalOutput.isTerminal(FileHandle.standardOutput.fileDescriptor) else {
-                throw CommandFailure(
-                    status: .usage, message: "a workbook is not for a terminal: redirect standard output, or name a file")
-            }
-        } else {
-            // The export's own name has the day in the tenant's time zone, most likely today's here: a file that is in the way
-            // is better found before the export than after it.
-            let today = Date().formatted(.iso8601.year().month().day())
-            let path = options.output ?? "administrators-\(actor.tenant)-\(today).xlsx"
-            try WorkbookFile.checkFree(path, replacing: options.force)
-        }
+    static func check(_ options: OutputOptions) throws {
+        try Destination(options.output).check(replacing: options.force)
     }
 
     /// - Returns: the file's path; nil where it went to standard output.
     func run(_ job: Job) async throws -> String? {
-        guard options.output != "-" else {
+        guard let path = Destination(options.output).path(named: job.fileName) else {
             try await toStandardOutput(job)
             return nil
         }
-        let path = options.output ?? job.fileName ?? "administrators.xlsx"
         var file = try WorkbookFile(path: path, replacing: options.force)
         try await fetch(job) { try file.append($0) }
         try file.keep(sha256: job.sha256)
@@ -40,22 +28,14 @@ struct Download {
     }
 
     private func fetch(_ job: Job, _ body: (Data) async throws -> Void) async throws {
-        if options.inParts {
-            try await client.downloadInParts(actor, job: job.id, body)
-        } else {
-            try await client.download(actor, job: job.id, body)
-        }
+        try await client.download(actor, job: job.id, inParts: options.inParts, body)
     }
 
     private func toStandardOutput(_ job: Job) async throws {
         var hash = SHA256()
         try await fetch(job) { data in
             hash.update(data: data)
-            do {
-                try FileHandle.standardOutput.write(contentsOf: data)
-            } catch {
-                throw CommandFailure(status: .cannotCreate, message: "standard output cannot be written")
-            }
+            try Output.bytes(data)
         }
         let digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         guard digest == job.sha256 else {

@@ -1,4 +1,5 @@
 private import Foundation
+private import Terminal
 
 /// The service's figures, read from its OpenMetrics text.
 struct Figures {
@@ -27,7 +28,7 @@ struct Figures {
 
     /// The same as a whole number; 0 where there is none.
     func count(_ name: String, _ labels: [String: String] = [:]) -> Int {
-        Int(clamping: Int64(sum(name, labels) ?? 0))
+        Int(saturating: sum(name, labels) ?? 0)
     }
 
     /// The bound of a histogram's bucket below which a share of what was observed lies, in seconds; infinite above the last.

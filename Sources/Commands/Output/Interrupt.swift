@@ -1,6 +1,7 @@
 private import Dispatch
 private import Foundation
 private import Synchronization
+private import Terminal
 
 /// ^C while an export runs: the first asks for its cancellation, the second does not wait for that and ends this program.
 final class Interrupt {

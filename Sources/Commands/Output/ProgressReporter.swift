@@ -1,7 +1,7 @@
 internal import ExportAPI
 internal import Foundation
 private import Synchronization
-private import Terminal
+internal import Terminal
 
 /// Shows on standard error how far an export is: a bar on a terminal, a line now and then elsewhere.
 final class ProgressReporter: Sendable {
@@ -38,22 +38,32 @@ final class ProgressReporter: Sendable {
             } else {
                 let isDue = state.lastLine.map { now - $0 >= Self.lineInterval } ?? true
                 guard state.lastState != job.state || isDue else { return }
-                Output.diagnostic(line + "\n")
+                Output.diagnostic("\(line)\n")
                 state.lastLine = now
             }
             state.lastState = job.state
         }
     }
 
-    /// Leaves the bar as it stands and goes to the next line.
-    func end() {
+    /// Says something on a line of its own; the bar comes again below it.
+    func say(_ text: TerminalText) {
         state.withLock { state in
-            if state.hasBar { Output.diagnostic("\n") }
-            state.hasBar = false
+            Self.end(&state)
+            Output.message(text)
         }
     }
 
-    private static func label(_ job: Job) -> String {
+    /// Leaves the bar as it stands and goes to the next line.
+    func end() {
+        state.withLock { Self.end(&$0) }
+    }
+
+    private static func end(_ state: inout State) {
+        if state.hasBar { Output.diagnostic("\n") }
+        state.hasBar = false
+    }
+
+    private static func label(_ job: Job) -> TerminalText {
         if job.cancelRequested, !job.state.isFinal { return "Cancelling" }
         return switch job.state {
         case .queued:
@@ -66,5 +76,4 @@ final class ProgressReporter: Sendable {
         case .expired: "Expired"
         }
     }
-
 }

@@ -8,6 +8,9 @@ struct CheckConfigCommand: AsyncParsableCommand {
         discussion: """
             Run it as the user whose process it is about: the one that serves callers and the one that makes exports have roles of \
             their own in the database, and each is checked for what it has.
+
+            Every statement that reads the directory is explained under the role that runs it, and its columns, types, privileges and \
+            row-level security are looked at. Where no index proves that keys are unique, all rows are read to see whether they are.
             """)
 
     @OptionGroup var common: CommonOptions

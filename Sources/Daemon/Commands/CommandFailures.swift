@@ -21,6 +21,8 @@ func reportingFaults(_ body: () async throws -> Void) async throws {
             fail(
                 "the database refused the connection: \(error.message)\(DatabaseGate.hint(error))",
                 ConfigurationFault.exitStatus)
+        case .unsuitable:
+            fail("the database cannot be used: \(error.message)", ConfigurationFault.exitStatus)
         case .unreachable, .connectionLost, .timedOut:
             fail("the database cannot be reached: \(error.message)", 69)
         case .statement, .unexpectedResult:

@@ -41,6 +41,8 @@ struct ServiceConfiguration {
     var logLevel = Logger.Level.info
     var workbook = WorkbookSettings(version: AdminExportDaemon.version)
     var limits = ServiceInfo.Limits()
+    /// A large reply, while it is made.
+    private static let mostReplyBytes = 1_572_864
     var callers: [ConfigurationFile.CallerEntry] = []
     /// Every value that is set, by key, wherever it was set.
     private var values: [ConfigurationKey: String] = [:]
@@ -174,6 +176,19 @@ extension ServiceConfiguration {
             }
             return url
         }
+        /// What is not set is as large as it has to be beside what is.
+        func budgets() throws {
+            let widest = 1 << 40
+            var least = 2 * (limits.lineBytes + Self.mostReplyBytes)
+            for (key, path) in [
+                (ConfigurationKey.bytesPerConnection, \ServiceInfo.Limits.bytesPerConnection),
+                (.bytesPerUser, \.bytesPerUser), (.bytes, \.bytes),
+            ] {
+                limits[keyPath: path] = max(limits[keyPath: path], least)
+                try number(key, least...widest, &limits[keyPath: path])
+                least = limits[keyPath: path]
+            }
+        }
         guard let url = try database(.databaseURL) else {
             throw ConfigurationFault(
                 "no database is configured: set database.url in \(Self.defaultFile), or ADMINEXPORT_DATABASE_URL")
@@ -216,6 +231,7 @@ extension ServiceConfiguration {
         try number(.connections, 1...10_000, &limits.connections)
         try number(.connectionsPerUser, 1...10_000, &limits.connectionsPerUser)
         try number(.lineBytes, 4_096...16_777_216, &limits.lineBytes)
+        try budgets()
         try number(.inFlight, 1...1_000, &limits.inFlight)
         try number(.partialLineMs, 100...3_600_000, &limits.partialLineMs)
         try number(.unreadOutputMs, 100...3_600_000, &limits.unreadOutputMs)

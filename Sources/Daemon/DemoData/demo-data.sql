@@ -15,7 +15,7 @@ SELECT id AS tenant_id FROM directory.tenant WHERE slug = current_setting('demo.
 
 INSERT INTO directory.profile (tenant_id, name, permissions, scope)
 SELECT tenant_id, name, permissions, scope
-FROM demo, (VALUES
+FROM pg_temp.demo, (VALUES
     (1, 'Super Administrator', ARRAY['administrators.view', 'administrators.edit', 'settings.edit'], 'tenant'),
     (2, 'Account Manager',     ARRAY['administrators.view', 'administrators.edit'], 'tenant'),
     (3, 'Regional Manager',    ARRAY['administrators.view', 'administrators.edit'], 'groups'),
@@ -26,13 +26,13 @@ ORDER BY number;
 -- 8 regions, 48 countries, 144 sites: a tree of three levels.
 INSERT INTO directory.administrator_group (tenant_id, name)
 SELECT tenant_id, name
-FROM demo, unnest(ARRAY['Europe', 'North America', 'Latin America', 'Africa', 'Middle East, Gulf', 'South Asia',
+FROM pg_temp.demo, unnest(ARRAY['Europe', 'North America', 'Latin America', 'Africa', 'Middle East, Gulf', 'South Asia',
                         'East Asia', 'Oceania']) WITH ORDINALITY AS r (name, number)
 ORDER BY number;
 
 INSERT INTO directory.administrator_group (tenant_id, name, parent_id)
 SELECT demo.tenant_id, names[(row_number() OVER (ORDER BY parent.id, k))::int], parent.id
-FROM demo, generate_series(1, 6) k, directory.administrator_group parent,
+FROM pg_temp.demo, generate_series(1, 6) k, directory.administrator_group parent,
     (SELECT ARRAY['France', 'Spain', 'Germany', 'Italy', 'Poland', 'United Kingdom',
                   'Canada', 'United States', 'México', 'Greenland', 'Bermuda', 'Québec',
                   'Brasil', 'Argentina', 'Chile', 'Colombia', 'Perú', 'Uruguay',
@@ -46,13 +46,13 @@ ORDER BY parent.id, k;
 
 INSERT INTO directory.administrator_group (tenant_id, name, parent_id)
 SELECT demo.tenant_id, parent.name || suffix, parent.id
-FROM demo, directory.administrator_group parent, unnest(ARRAY[' North', ' South', ', Overseas']) WITH ORDINALITY AS s (suffix, k)
+FROM pg_temp.demo, directory.administrator_group parent, unnest(ARRAY[' North', ' South', ', Overseas']) WITH ORDINALITY AS s (suffix, k)
 WHERE parent.tenant_id = demo.tenant_id AND parent.parent_id IS NOT NULL
 ORDER BY parent.id, k;
 
 INSERT INTO directory.team (tenant_id, name)
 SELECT tenant_id, area || ' ' || unit
-FROM demo,
+FROM pg_temp.demo,
     unnest(ARRAY['EMEA', 'APAC', 'Americas', 'Core', 'Cloud', 'Edge', 'Data', 'Field', 'R&D', 'Partner, Channel'])
         WITH ORDINALITY AS a (area, i),
     unnest(ARRAY['Support', 'Operations', 'Security', 'Network', 'Identity', 'Billing', 'Sales', 'Logistics', 'Training',
@@ -77,7 +77,7 @@ SELECT demo.tenant_id,
     ARRAY['Smith & Sons <ops>', 'Robert "Bob" Tables', '=HYPERLINK("https://example.com","click")', '+33 Hotline',
           '-1+2', '@oncall', '  Outer Spaces  ', E'Line\nBreak', 'Grace 👩‍💻 Hopper', 'Comma, Inc.', '_x0041_ Escape',
           E'Tab\there'] AS odd_names
-FROM demo;
+FROM pg_temp.demo;
 
 -- The first three are the ones to try the service with; the others follow their number's hashes.
 INSERT INTO directory.administrator (tenant_id, name, email, phone, profile_id, main_group_id, status, created_at, updated_at,
@@ -97,7 +97,7 @@ SELECT c.tenant_id,
     CASE WHEN i > 3 AND pg_temp.pick(i, 11, 10) = 0 THEN 'disabled' ELSE 'enabled' END,
     created, created + make_interval(secs => pg_temp.pick(i, 13, 15552000)),
     'argon2id$demo$' || i, 'TOTP-DEMO-' || i, 'KEY-DEMO-' || i, NULL
-FROM demo_choice c, generate_series(1, current_setting('demo.administrators')::bigint) i,
+FROM pg_temp.demo_choice c, generate_series(1, current_setting('demo.administrators')::bigint) i,
     LATERAL (SELECT pg_temp.pick(i, 3, 24)::int AS f, pg_temp.pick(i, 4, 32)::int AS l,
                     timestamptz '2019-01-01 00:00+00' + make_interval(secs => pg_temp.pick(i, 12, 220000000)) AS created) h
 ORDER BY i;
@@ -105,14 +105,14 @@ ORDER BY i;
 -- None to three each; the steps are prime to the number of choices, so that none comes twice.
 INSERT INTO directory.administrator_secondary_group (administrator_id, group_id)
 SELECT a.id, c.groups[1 + mod(a.start + 67 * k, 200)]
-FROM demo_choice c,
+FROM pg_temp.demo_choice c,
     LATERAL (SELECT id, pg_temp.pick(id, 20, 4) AS links, pg_temp.pick(id, 21, 200) AS start
              FROM directory.administrator WHERE tenant_id = c.tenant_id ORDER BY id OFFSET 0) a,
     generate_series(1, a.links) k;
 
 INSERT INTO directory.administrator_team (administrator_id, team_id)
 SELECT a.id, c.teams[1 + mod(a.start + 33 * k, 100)]
-FROM demo_choice c,
+FROM pg_temp.demo_choice c,
     LATERAL (SELECT id, pg_temp.pick(id, 30, 4) AS links, pg_temp.pick(id, 31, 100) AS start
              FROM directory.administrator WHERE tenant_id = c.tenant_id ORDER BY id OFFSET 0) a,
     generate_series(1, a.links) k;

@@ -11,12 +11,16 @@ private import SystemPackage
 /// Errors of the service as callers are told of them: no path, no secret, nobody else's data.
 struct ErrorTranslation: Sendable {
     let logger: Logger
+    /// A statement was refused: has somebody look why.
+    let lookAgain: @Sendable () -> Void
 
     func callAsFunction(_ error: any Error, in method: String, uid: UInt32) -> RPCError {
         var logger = logger
         logger[metadataKey: "method"] = "\(method)"
         logger[metadataKey: "uid"] = "\(uid)"
         switch error {
+        case let error as RPCError:
+            return error
         case let error as DirectoryUnavailable:
             logger.warning("The directory is not available", metadata: ["error": "\(error)"])
             return RPCError(
@@ -24,14 +28,18 @@ struct ErrorTranslation: Sendable {
                 retryable: true,
                 details: [("reason", .text("directory"))])
         case let error as DirectoryError:
-            return Self.directory(error, logger)
+            return directory(error, logger)
         case let error as JobsError:
             return Self.jobs(error)
-        case let error as PostgresError where error.isTransient || error.code == .refused:
+        case let error as PostgresError where error.isTransient || [.refused, .unsuitable].contains(error.code):
             logger.warning("The database is not available", metadata: ["error": "\(error)"])
             return RPCError(
                 .unavailable, "The database is not available now. Try again in a moment.",
                 retryable: true)
+        case let error as PostgresError
+        where error.isRefusal || error.code == .unexpectedResult
+            || error.sqlState == SQLState.invalidTextRepresentation:
+            return refusal(error, logger)
         case let error as OffsetBeyondEnd:
             return .invalidParams("offset", "The workbook has \(error.size) bytes; offset is past its end.")
         case is TooManyTransfers:
@@ -62,11 +70,32 @@ struct ErrorTranslation: Sendable {
             retryable: !isLost, details: [("reason", .text("storage"))])
     }
 
-    private static func directory(_ error: DirectoryError, _ logger: Logger) -> RPCError {
-        guard case .denied(let denial) = error else {
-            logger.error("The directory cannot be used", metadata: ["error": "\(error)"])
-            return .internalError
+    /// A statement that the database does not run, or whose rows are not what the program expects.
+    private func refusal(_ error: PostgresError, _ logger: Logger) -> RPCError {
+        guard let query = error.query, ServiceStatements.names.contains(query) else {
+            logger.error("A request failed", metadata: ["error": "\(error)"])
+            guard error.sqlState == SQLState.insufficientPrivilege else { return .internalError }
+            lookAgain()
+            return RPCError(
+                .unavailable,
+                "The database does not let the service do this now. Try again in a moment, or tell the operators.",
+                retryable: true)
         }
+        return unavailableDirectory(error, logger)
+    }
+
+    /// What is wrong with the directory is for its operators: they find it in the log, in `service.health` and by `check-config`.
+    private func unavailableDirectory(_ error: any Error, _ logger: Logger) -> RPCError {
+        logger.error("The directory cannot be used", metadata: ["error": "\(error)"])
+        lookAgain()
+        return RPCError(
+            .unavailable,
+            "The directory of administrators cannot be read now. Try again in a moment, or tell the operators.",
+            retryable: true, details: [("reason", .text("directory"))])
+    }
+
+    private func directory(_ error: DirectoryError, _ logger: Logger) -> RPCError {
+        guard case .denied(let denial) = error else { return unavailableDirectory(error, logger) }
         return RPCError(
             .permissionDenied, denial.sentence,
             details: [("reason", .text(denial.rawValue))])
@@ -85,6 +114,9 @@ struct ErrorTranslation: Sendable {
                 "The tenant has \(limit) exports in the queue, and may have no more. Try again when one is done.",
                 retryable: true,
                 details: [("limit", .number(limit)), ("retryAfterMs", .number(Int(retryAfter / .milliseconds(1))))])
+        case .busy:
+            RPCError(
+                .overloaded, "Too many exports of the tenant are being started now. Try again in a moment.", retryable: true)
         case .notReady(.expired):
             RPCError(.expired, "The file is not kept any more. Start a new export.")
         case .notReady(let state):
@@ -99,10 +131,6 @@ struct ErrorTranslation: Sendable {
                 details: [("reason", .text("held"))])
         }
     }
-}
-
-extension ArchiveError {
-    fileprivate var isOutOfDescriptors: Bool { errno == .tooManyOpenFiles || errno == .tooManyOpenFilesInSystem }
 }
 
 extension RPCError {

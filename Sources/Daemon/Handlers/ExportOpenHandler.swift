@@ -32,7 +32,7 @@ struct ExportOpenHandler: MethodHandler {
         let reply = try ExportAPI.Job(job)
         let result = ExportOpen.Result(
             size: file.size, sha256: reply.sha256 ?? "", archiveSize: file.archiveSize, fileName: reply.fileName ?? "")
-        return Outcome(
-            try WireCoding.encode(result), attachments: [PassedDescriptor(file.descriptor.rawValue, of: file)])
+        let descriptor = PassedDescriptor(file.descriptor.rawValue, of: file) { file.wasPassed() }
+        return Outcome(try WireCoding.encode(result), attachments: [descriptor])
     }
 }

@@ -4,14 +4,16 @@ private import Foundation
 internal import Jobs
 internal import JSONRPC
 
-struct ExportReadHandler: ResultHandler {
+struct ExportReadHandler: MethodHandler {
     typealias Called = ExportRead
     static let traits: MethodTraits = [.long, .large]
 
     let exports: ExportService
     let metrics: ServerMetrics
 
-    func handle(_ params: ExportRead.Params, _ session: Session) async throws -> ExportRead.Result {
+    func outcome(
+        _ params: ExportRead.Params, _ session: Session, _ subscriptions: Subscriptions
+    ) async throws -> ServiceOutcome {
         let caller = try session.caller(params.actor)
         let job = try JobID(param: params.job)
         let isFirst = session.isFirstRead(of: job)
@@ -23,8 +25,11 @@ struct ExportReadHandler: ResultHandler {
             throw error
         }
         metrics.sent(part.bytes.count)
-        return ExportRead.Result(
+        let result = ExportRead.Result(
             offset: params.offset, data: Data(part.bytes).base64EncodedString(), size: part.size,
             eof: params.offset + part.bytes.count >= part.size)
+        return Outcome(try WireCoding.encode(result)) { [delivery = part.delivery] isSent in
+            if !isSent { delivery?.failed(.notSent) }
+        }
     }
 }

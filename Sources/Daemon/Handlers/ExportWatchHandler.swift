@@ -17,7 +17,7 @@ struct ExportWatchHandler: MethodHandler {
         do {
             let json = try WireCoding.encode(ExportWatch.Result(subscription: subscription.id, job: reply))
             // Not before the reply: the caller has to know the subscription when the first notification comes.
-            return Outcome(json) { [exports] in
+            return Outcome(json) { [exports] _ in
                 guard !job.state.isFinal else { return subscription.end() }
                 subscription.onEnd(exports.watch(job) { Self.tell($0, subscription) })
             }

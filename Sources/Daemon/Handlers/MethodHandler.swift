@@ -1,7 +1,7 @@
 private import Directory
 package import ExportAPI
 private import Foundation
-internal import JSONRPC
+package import JSONRPC
 private import Postgres
 internal import Sockets
 
@@ -38,13 +38,19 @@ extension MethodHandler {
     /// The method as the dispatcher calls it.
     var method: ServiceDispatcher.Method {
         let traits = Called.isTakenInBatch ? Self.traits : Self.traits.union(.alone)
-        return ServiceDispatcher.Method(name: Called.name, traits: traits) { bytes, session, subscriptions in
-            let params = try WireCoding.params(Called.self, bytes)
-            return try await PostgresPool.withParty(session.number) {
+        return ServiceDispatcher.Method(name: Called.name, traits: traits) { node in
+            let params = try WireCoding.params(Called.self, node)
+            return ServiceDispatcher.Prepared(decoded: node) { session, subscriptions in
                 do {
-                    return try await outcome(params, session, subscriptions)
-                } catch let error as TenantNotGranted {
-                    throw session.denial(error.grant, error.tenant)
+                    return try await PostgresPool.withParty(session.number) {
+                        do {
+                            return try await outcome(params, session, subscriptions)
+                        } catch let error as TenantNotGranted {
+                            throw session.denial(error.grant, error.tenant)
+                        }
+                    }
+                } catch {
+                    throw DeniedRequest(error, params) ?? error
                 }
             }
         }
@@ -55,11 +61,11 @@ extension MethodHandler {
 package enum WireCoding {
     /// - Throws: ``RPCError`` −32602 for what the method's schema does not allow.
     package static func params<Called: ExportAPI.Method>(
-        _ method: Called.Type, _ bytes: ArraySlice<UInt8>
+        _ method: Called.Type, _ params: JSONNode?
     ) throws -> Called.Params {
-        try ParamCheck.check(bytes, Called.Params.schema)
+        let canonical = try ParamCheck.canonical(params, Called.Params.schema)
         do {
-            return try JSONDecoder().decode(Called.Params.self, from: Data(bytes))
+            return try JSONDecoder().decode(Called.Params.self, from: Data(canonical))
         } catch is DecodingError {
             throw RPCError.invalidParams("", "The parameters are not what \(Called.name) takes.")
         }

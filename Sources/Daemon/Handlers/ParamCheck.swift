@@ -2,68 +2,126 @@ internal import ExportAPI
 internal import JSONRPC
 
 /// Holds parameters to their schema before anything is done, and names the first that does not fit.
+///
+/// What fits is written anew in one form, which the decoder takes: an integer is digits, a member that is null is left out, an
+/// empty array in the place of no parameters is an object. Nothing is read beyond the bounds of the schema, so that a check costs
+/// what a request may have, and not what was sent.
 enum ParamCheck {
-    /// - Parameter bytes: an object that the scanner has passed.
+    /// - Parameter params: nil where none came.
+    /// - Returns: a JSON object.
     /// - Throws: ``RPCError`` −32602 for a member that is not known, missing or wrong, at any depth.
-    static func check(_ bytes: ArraySlice<UInt8>, _ schema: ObjectSchema, path: String = "") throws(RPCError) {
-        guard case .object(let members) = try shape(bytes) else { throw wrong(path, "an object") }
+    static func canonical(_ params: JSONNode?, _ schema: ObjectSchema) throws(RPCError) -> [UInt8] {
+        var json: [UInt8] = []
+        if params?.kind == .array {
+            let isEmpty = params?.elements.first { _ in true } == nil
+            guard isEmpty, !schema.properties.contains(where: \.isRequired) else { throw .positionalParams }
+            try object([], schema, "", &json)
+        } else {
+            try object(params.map { Array($0.members.prefix(schema.properties.count + 1)) } ?? [], schema, "", &json)
+        }
+        return json
+    }
+
+    private typealias Member = (name: JSONNode, value: JSONNode)
+
+    /// - Parameter members: more than the schema has, if there are; one of them is none of its own.
+    private static func object(
+        _ members: [Member], _ schema: ObjectSchema, _ path: String, _ json: inout [UInt8]
+    ) throws(RPCError) {
+        func place(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+        var found: Set<String> = []
+        json.append(UInt8(ascii: "{"))
         for member in members {
-            let name = path.isEmpty ? member.name : "\(path).\(member.name)"
-            guard let property = schema[member.name] else {
+            guard let property = schema.properties.first(where: { member.name.isString($0.name) }) else {
+                let name = place(RPCError.excerpt(member.name, 128))
                 throw .invalidParams(name, "There is no parameter \(RPCError.excerpt(name)).")
             }
-            try check(bytes[member.value], property.schema, name)
+            if !property.isRequired, member.value.isLiteral("null") { continue }
+            if !found.isEmpty { json.append(UInt8(ascii: ",")) }
+            found.insert(property.name)
+            json.append(contentsOf: "\"\(property.name)\":".utf8)
+            try value(member.value, property.schema, place(property.name), &json)
         }
-        for property in schema.properties where property.isRequired {
-            guard !members.contains(where: { $0.name == property.name }) else { continue }
-            let name = path.isEmpty ? property.name : "\(path).\(property.name)"
-            throw .invalidParams(name, "The parameter \(name) is missing.")
+        json.append(UInt8(ascii: "}"))
+        for property in schema.properties where property.isRequired && !found.contains(property.name) {
+            throw .invalidParams(place(property.name), "The parameter \(place(property.name)) is missing.")
         }
     }
 
-    private static func check(_ bytes: ArraySlice<UInt8>, _ schema: Schema, _ path: String) throws(RPCError) {
+    private static func value(
+        _ node: JSONNode, _ schema: Schema, _ path: String, _ json: inout [UInt8]
+    ) throws(RPCError) {
         switch schema {
         case .string(let rule):
-            guard let text = JSONScanner.string(bytes) else { throw wrong(path, "a string") }
-            try check(text, rule, path)
+            json.append(contentsOf: JSONText.quoted(try text(node, rule, path)).utf8)
         case .integer(let range):
-            guard let value = Int(String(decoding: bytes, as: UTF8.self)), range.contains(value) else {
+            guard let value = node.integer, range.contains(value) else {
                 throw wrong(
                     path,
                     range.upperBound < Schema.largestInteger
                         ? "an integer from \(range.lowerBound) to \(range.upperBound)"
                         : "an integer from \(range.lowerBound) on, below 2^53")
             }
+            json.append(contentsOf: String(value).utf8)
         case .boolean:
-            guard bytes.elementsEqual("true".utf8) || bytes.elementsEqual("false".utf8) else {
-                throw wrong(path, "true or false")
+            guard node.isLiteral("true") || node.isLiteral("false") else { throw wrong(path, "true or false") }
+            json.append(contentsOf: node.bytes)
+        case .array(let element, let most, let isSet):
+            guard node.kind == .array else { throw wrong(path, "an array") }
+            var before: Set<[UInt8]> = []
+            json.append(UInt8(ascii: "["))
+            for (index, each) in node.elements.prefix(most + 1).enumerated() {
+                guard index < most else { throw wrong(path, "an array of up to \(most) elements") }
+                if index > 0 { json.append(UInt8(ascii: ",")) }
+                var own: [UInt8] = []
+                try value(each, element, "\(path).\(index)", &own)
+                guard before.insert(own).inserted || !isSet else {
+                    throw wrong("\(path).\(index)", "another than those before it")
+                }
+                json.append(contentsOf: own)
             }
-        case .array(let element):
-            guard case .array(let elements) = try shape(bytes) else { throw wrong(path, "an array") }
-            for (index, range) in elements.enumerated() { try check(bytes[range], element, "\(path).\(index)") }
+            json.append(UInt8(ascii: "]"))
         case .object(let object):
-            try check(bytes, object, path: path)
+            try members(node, object, path, &json)
         case .component(let component):
-            try check(bytes, component.schema, path: path)
+            try members(node, component.schema, path, &json)
         case .optional(let wrapped):
-            if !bytes.elementsEqual("null".utf8) { try check(bytes, wrapped, path) }
+            if node.isLiteral("null") { json.append(contentsOf: node.bytes) } else { try value(node, wrapped, path, &json) }
         }
     }
 
-    private static func check(_ text: String, _ rule: Schema.StringRule, _ path: String) throws(RPCError) {
+    private static func members(
+        _ node: JSONNode, _ schema: ObjectSchema, _ path: String, _ json: inout [UInt8]
+    ) throws(RPCError) {
+        guard node.kind == .object else { throw wrong(path, "an object") }
+        try object(Array(node.members.prefix(schema.properties.count + 1)), schema, path, &json)
+    }
+
+    private static func text(_ node: JSONNode, _ rule: Schema.StringRule, _ path: String) throws(RPCError) -> String {
         // In scalars: characters as people count them have no limit of their own.
-        guard rule.length.contains(text.unicodeScalars.count) else {
-            throw wrong(path, "a string of \(rule.length.lowerBound) to \(rule.length.upperBound) characters")
-        }
+        guard let text = node.text(upTo: rule.length.upperBound + 1) else { throw wrong(path, "a string") }
+        let isOfLength = rule.length.contains(text.unicodeScalars.count)
         switch rule.content {
-        case .any, .time, .base64: break
-        case .text:
-            if text.unicodeScalars.contains("\0") { throw wrong(path, "a string without NUL") }
         case .uuid:
-            guard isUUID(text) else { throw wrong(path, "an id that the service gave, a UUID") }
+            guard isOfLength, isUUID(text) else { throw wrong(path, "an id that the service gave, a UUID") }
+        case .time:
+            guard isOfLength, RFC3339.microseconds(text) != nil else {
+                throw wrong(path, "a time as in RFC 3339, of the years 0001 to 9999, such as 2026-11-25T09:30:00Z")
+            }
+        case .auditCursor:
+            guard isOfLength, isAuditCursor(text) else { throw wrong(path, "what nextCursor of a page was") }
         case .oneOf(let values):
-            guard values.contains(text) else { throw wrong(path, "one of \(values.joined(separator: ", "))") }
+            // By bytes: what a string compares as equal may be another.
+            guard values.contains(where: { $0.utf8.elementsEqual(text.utf8) }) else {
+                throw wrong(path, "one of \(values.joined(separator: ", "))")
+            }
+        case .any, .text, .base64, .hexadecimal:
+            guard isOfLength else {
+                throw wrong(path, "a string of \(rule.length.lowerBound) to \(rule.length.upperBound) characters")
+            }
+            if rule.content != .any, text.unicodeScalars.contains("\0") { throw wrong(path, "a string without NUL") }
         }
+        return text
     }
 
     private static func isUUID(_ text: String) -> Bool {
@@ -79,12 +137,12 @@ enum ParamCheck {
             }
     }
 
-    private static func shape(_ bytes: ArraySlice<UInt8>) throws(RPCError) -> JSONScanner.Shape {
-        do {
-            return try JSONScanner.scan(bytes, depth: .max)
-        } catch {
-            throw .parse(error)
-        }
+    private static func isAuditCursor(_ text: String) -> Bool {
+        let parts = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        return parts.count == 2
+            && parts.allSatisfy { part in
+                (1...18).contains(part.count) && part.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            }
     }
 
     private static func wrong(_ path: String, _ expected: String) -> RPCError {

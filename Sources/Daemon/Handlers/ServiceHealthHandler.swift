@@ -1,4 +1,5 @@
 internal import Archive
+internal import Directory
 internal import ExportAPI
 internal import Exports
 internal import Jobs
@@ -10,15 +11,15 @@ struct ServiceHealthHandler: ResultHandler {
 
     private let look: SharedLook<ServiceHealth.Result>
 
-    init(exports: ExportService) {
-        look = SharedLook(freshFor: .milliseconds(250)) { await Self.look(at: exports) }
+    init(exports: ExportService, contract: DirectoryContract) {
+        look = SharedLook(freshFor: .milliseconds(250)) { await Self.look(at: exports, contract) }
     }
 
     func handle(_ params: NoMembers, _ session: Session) async throws -> ServiceHealth.Result {
         await look.answer()
     }
 
-    private static func look(at exports: ExportService) async -> ServiceHealth.Result {
+    private static func look(at exports: ExportService, _ contract: DirectoryContract) async -> ServiceHealth.Result {
         let depth: QueueControl.Depth
         let storage: String
         let free: Int?
@@ -31,15 +32,34 @@ struct ServiceHealthHandler: ResultHandler {
                 status: .unavailable, database: "unavailable", queued: nil, running: nil, oldestQueuedMs: nil, workers: nil,
                 slots: nil, draining: nil, paused: nil, schemaVersion: nil, freeBytes: nil, storage: "unknown")
         }
-        let directory = await exports.directoryFault() ?? "ok"
+        let database = contract.schemaFaults.first.map { "\($0)" } ?? "ok"
+        let (found, faults) = Self.directory(contract.standing)
+        // The last look may be seconds old; whether the server answers is asked now.
+        let directory = await exports.directoryFault() ?? found
         let isWorking =
-            depth.workers > depth.draining && storage == "ok" && !depth.isPaused && directory == "ok"
+            depth.workers > depth.draining && storage == "ok" && !depth.isPaused && directory == "ok" && database == "ok"
         return ServiceHealth.Result(
-            status: isWorking ? .ok : .degraded, database: "ok", queued: depth.queued, running: depth.running,
+            status: isWorking ? .ok : .degraded, database: database, queued: depth.queued, running: depth.running,
             oldestQueuedMs: depth.oldestQueuedMilliseconds, workers: depth.workers, slots: depth.slots,
             draining: depth.draining, paused: depth.isPaused,
-            schemaVersion: depth.schemaVersion, freeBytes: free, storage: storage,
-            directory: directory)
+            schemaVersion: depth.schemaVersion, freeBytes: free, storage: storage, directory: directory,
+            directoryFaults: faults.isEmpty ? nil : faults)
+    }
+
+    /// Faults that are shown: one is enough to begin with, and a long list hides it.
+    private static let mostFaults = 20
+
+    private static func directory(
+        _ standing: DirectoryContract.Standing
+    ) -> (word: String, faults: [ServiceHealth.DirectoryFault]) {
+        switch standing {
+        case .unreachable: ("the database with the directory cannot be reached", [])
+        case .seen(let faults):
+            (
+                faults.first?.description ?? "ok",
+                faults.prefix(mostFaults).map { .init(problem: $0.problem, remedy: $0.remedy) }
+            )
+        }
     }
 
     /// What a worker says of its disk.

@@ -24,6 +24,8 @@ struct ServiceInfoHandler: MethodHandler {
         var limits = session.limits
         limits.connections = now.connections
         limits.connectionsPerUser = now.connectionsPerUser
+        limits.bytes = now.bytes
+        limits.bytesPerUser = now.bytesPerUser
         limits.transfers = now.transfers
         limits.transfersPerUser = now.transfersPerUser
         limits.runningPerTenant = now.runningPerTenant

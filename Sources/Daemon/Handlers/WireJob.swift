@@ -1,4 +1,3 @@
-internal import Archive
 internal import ExportAPI
 internal import Exports
 private import Foundation
@@ -18,10 +17,10 @@ extension ExportAPI.Job {
             includeDisabled: options.includeDisabled, includeReferences: options.includeReferences, state: state,
             revision: job.revision, progress: Progress(rowsDone: job.rowsDone, rowsTotal: job.rowsTotal),
             queuePosition: job.queuePosition, cancelRequested: job.isCancelRequested, createdAt: job.createdAt.rfc3339,
-            startedAt: job.startedAt?.rfc3339, finishedAt: job.finishedAt?.rfc3339, expiresAt: job.expiresAt?.rfc3339,
-            fileName: job.result.map {
-                "administrators-\(ArchiveName.component(job.tenantSlug))-\($0.day).xlsx"
-            }, size: job.result?.size, sha256: job.result?.sha256, rows: job.result?.rows, sheets: job.result?.sheets,
+            startedAt: job.startedAt?.rfc3339, attemptStartedAt: job.attemptStartedAt?.rfc3339,
+            finishedAt: job.finishedAt?.rfc3339, expiresAt: job.expiresAt?.rfc3339,
+            fileName: job.result.map { WorkbookName.name(tenant: job.tenantSlug, day: $0.day) }, size: job.result?.size,
+            sha256: job.result?.sha256, rows: job.result?.rows, sheets: job.result?.sheets,
             warnings: try Exports.Warning.list(json: job.warnings).map { Warning(kind: $0.kind, count: $0.count) },
             error: job.failure.map { Failure(kind: $0.kind, message: $0.message) })
     }

@@ -27,6 +27,13 @@ enum MessageCatalog {
         "Dropped a connection that stalled": "3453bac4cb1c4858839610ee016bac35",
         "A request failed": "f48c3effeff543a9b7169d9781a87d55",
         "A request was refused": "f26874d4c6c747998bb09d037f64b05b",
+        "Cannot write to the audit trail": "1b43670d720c4996af758bf21ea5d6e3",
+        "Events are missing from the audit trail": "379b48eae14d4ef3b26fad9ba6d10392",
+        "The directory does not hold to its contract": "e00e335baf514754ba544accb45f0842",
+        "The database does not let the service do its work": "f3b79d8ea57046bab617328c97e32cde",
+        "The directory may show less than it has": "b7ea1658b38e417a9f7da6139bf9f616",
+        "The directory holds to its contract": "ff837336be6d4be89985fc8bf1e4deed",
+        "The directory cannot be used": "261926dbc7514f109cf5312cb8312d85",
         "The schema is not there yet": "e7d3bb32fd14495183d8972abf0be008",
     ]
 

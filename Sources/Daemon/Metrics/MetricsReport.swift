@@ -8,6 +8,7 @@ struct MetricsReport {
     let server: ServerMetrics.Figures
     let process = ProcessFigures()
     let transfers: Int
+    let trail: AuditWriter.Figures
     let pools: PostgresPool.Figures
     /// nil where the database does not answer.
     let queue: ExportService.QueueFigures?
@@ -119,6 +120,12 @@ struct MetricsReport {
             "adminexport_sent_bytes", unit: "bytes", "Bytes of workbooks given out through pipes and in parts.",
             server.sentBytes)
         text.gauge("adminexport_transfers", "Workbooks on their way through pipes.", transfers)
+        text.gauge(
+            "adminexport_audit_events_waiting", "Denials and failed deliveries that are not in the audit trail yet.",
+            trail.waiting)
+        text.counter(
+            "adminexport_audit_events_lost", "Failed deliveries that are not in the audit trail and will not be.", trail.lost
+        )
     }
 
     private func connections(_ text: inout OpenMetricsText) {

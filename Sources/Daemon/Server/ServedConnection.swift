@@ -10,22 +10,28 @@ final class ServedConnection: Sendable {
     /// How long requests in flight may take after the connection was told to stop.
     private static let stopGrace: Duration = .seconds(8)
     private static let glance: Duration = .milliseconds(200)
+    /// How long a peer that is dropped has to take why.
+    private static let lastWord: Duration = .seconds(1)
 
     private let number: Int
     let peer: PeerIdentity
     let rights: Rights
     private let limits: ServiceInfo.Limits
+    /// Its user's.
+    private let account: ByteAccount
     private let metrics: ServerMetrics
     private let logger: Logger
     private let stopping = Mutex<(reason: RPCError, since: ContinuousClock.Instant)?>(nil)
 
     init(
-        number: Int, peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits, metrics: ServerMetrics, logger: Logger
+        number: Int, peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits, account: ByteAccount,
+        metrics: ServerMetrics, logger: Logger
     ) {
         self.number = number
         self.peer = peer
         self.rights = rights
         self.limits = limits
+        self.account = account
         self.metrics = metrics
         self.logger = logger
     }
@@ -53,7 +59,8 @@ final class ServedConnection: Sendable {
                 let connection = Connection(
                     transport: SocketTransport(inbound: inbound, channel: channel.channel, socket: socket),
                     dispatcher: dispatcher, session: Session(number: number, peer: peer, rights: rights, limits: limits),
-                    limits: connectionLimits)
+                    limits: connectionLimits,
+                    account: ByteAccount(.connection, within: account) { [limits] in limits.bytesPerConnection })
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask { await connection.run() }
                     group.addTask {
@@ -105,7 +112,12 @@ final class ServedConnection: Sendable {
             unread = nowUnread
             if let stall = stall(connection) {
                 metrics.stalledConnection()
-                logger.notice("Dropped a connection that stalled", metadata: ["uid": "\(peer.uid)", "side": "\(stall)"])
+                logger.notice(
+                    "Dropped a connection that stalled", metadata: ["uid": "\(peer.uid)", "side": "\(stall.rawValue)"])
+                if stall == .unfinishedLine {
+                    connection.refuseUnfinishedLine()
+                    await said(connection)
+                }
                 return true
             }
             if socket.isPeerGone { return true }
@@ -119,10 +131,23 @@ final class ServedConnection: Sendable {
         }
     }
 
-    private func stall<Channel: Transport>(_ connection: Connection<Session, Channel>) -> String? {
+    /// Waits until the peer's side has taken what there is to say, for a moment.
+    private func said<Channel: Transport>(_ connection: Connection<Session, Channel>) async {
+        let end = ContinuousClock.now + Self.lastWord
+        while connection.waitingBytes > 0, ContinuousClock.now < end {
+            do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
+        }
+    }
+
+    private enum Stall: String {
+        case notReading = "not reading"
+        case unfinishedLine = "unfinished line"
+    }
+
+    private func stall<Channel: Transport>(_ connection: Connection<Session, Channel>) -> Stall? {
         let stalls = connection.stalls
-        if stalls.writing > .milliseconds(limits.unreadOutputMs) { return "not reading" }
-        if stalls.reading > .milliseconds(limits.partialLineMs) { return "unfinished line" }
+        if stalls.writing > .milliseconds(limits.unreadOutputMs) { return .notReading }
+        if stalls.reading > .milliseconds(limits.partialLineMs) { return .unfinishedLine }
         return nil
     }
 }

@@ -16,8 +16,10 @@ final class Session: Sendable {
     let limits: ServiceInfo.Limits
     /// What ``ServiceInfoHandler`` has answered: nothing in it changes while the connection lasts but the limits.
     let info = Mutex<(limits: ServiceInfo.Limits, json: [UInt8])?>(nil)
-    /// Jobs that this connection has read from: the audit trail names each once.
-    private let downloads = Mutex(Set<JobID>())
+    /// The jobs that this connection has read from of late: the audit trail names each once. Past ``mostReads`` the oldest is
+    /// forgotten, and named again where it is read again.
+    private let downloads = Mutex<[JobID]>([])
+    private static let mostReads = 64
 
     init(number: Int, peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits) {
         self.number = number
@@ -46,8 +48,10 @@ final class Session: Sendable {
     func asker(_ actor: Actor?, tenant: String? = nil) throws(RPCError) -> ExportService.Asker {
         if let actor { return .actor(try caller(actor)) }
         guard rights.grant(.operator) != nil else {
+            // A parameter that is missing, and a grant that is: the audit trail has it as a denial.
             throw .invalidParams(
-                "actor", "The parameter actor is missing; only a caller with the operator grant may leave it out. \(whoami)")
+                "actor", "The parameter actor is missing; only a caller with the operator grant may leave it out. \(whoami)",
+                details: Self.lack(of: Grant.operator.rawValue))
         }
         return try asOperator(of: tenant)
     }
@@ -83,7 +87,11 @@ final class Session: Sendable {
         return RPCError(
             .permissionDenied,
             "You may not act for \(whom): that takes the grant \(grant)\(tenant == "*" ? " for all tenants (\"*\")" : ""). \(whoami) \(remedy)",
-            details: [("reason", .text("caller-not-allowed")), ("grant", .text(grant))])
+            details: Self.lack(of: grant))
+    }
+
+    private static func lack(of grant: String) -> [(name: String, value: RPCError.Detail)] {
+        [("reason", .text(RPCError.callerNotAllowed)), ("grant", .text(grant))]
     }
 
     private var whoami: String {
@@ -94,10 +102,15 @@ final class Session: Sendable {
 
     /// Whether this is the connection's first read of the job. Taken back by ``forgetRead(of:)`` where it fails.
     func isFirstRead(of job: JobID) -> Bool {
-        downloads.withLock { $0.insert(job).inserted }
+        downloads.withLock { jobs in
+            guard !jobs.contains(job) else { return false }
+            if jobs.count == Self.mostReads { jobs.removeFirst() }
+            jobs.append(job)
+            return true
+        }
     }
 
     func forgetRead(of job: JobID) {
-        downloads.withLock { _ = $0.remove(job) }
+        downloads.withLock { jobs in jobs.removeAll { $0 == job } }
     }
 }

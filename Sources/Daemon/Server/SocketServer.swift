@@ -16,15 +16,23 @@ final class SocketServer: Service {
     private let settings: LiveSettings
     private let metrics: ServerMetrics
     private let logger: Logger
+    /// What all callers hold.
+    private let account: ByteAccount
     private let state: Mutex<State>
 
     private struct State {
         var policy: CallerPolicy
         var connections = 0
-        var connectionsPerUser: [UInt32: Int] = [:]
+        var users: [UInt32: User] = [:]
         var served: [Int: ServedConnection] = [:]
         var nextID = 0
         var isStopping = false
+    }
+
+    /// Somebody with connections.
+    private struct User {
+        let account: ByteAccount
+        var connections = 0
     }
 
     init(
@@ -37,6 +45,7 @@ final class SocketServer: Service {
         self.settings = settings
         self.metrics = metrics
         self.logger = logger
+        account = ByteAccount(.service) { settings.limits.bytes }
         state = Mutex(State(policy: policy))
         acceptor.start(socket, exhausted: OneLineReply.error(.noDescriptorLeft)) { [self] in admit($0) }
     }
@@ -57,6 +66,9 @@ final class SocketServer: Service {
 
     /// How many connections there have been that are no more.
     var endedConnections: Int { state.withLock { $0.nextID - $0.served.count } }
+
+    /// The most bytes that callers held since this was last asked.
+    func takeMostHeldBytes() -> Int { account.takePeak() }
 
     /// Puts new rules in force. Connections that they treat otherwise than before are ended when what is in flight has been
     /// answered; others go on.
@@ -88,7 +100,7 @@ final class SocketServer: Service {
     private func admit(_ peer: PeerIdentity) -> [UInt8]? {
         let limits = settings.limits
         let fault: String? = state.withLock { state in
-            let ofUser = state.connectionsPerUser[peer.uid, default: 0]
+            let ofUser = state.users[peer.uid]?.connections ?? 0
             if state.connections >= limits.connections {
                 return "The service has \(limits.connections) connections, and takes no more. Try again in a moment."
             }
@@ -96,10 +108,14 @@ final class SocketServer: Service {
                 return "This user has \(limits.connectionsPerUser) connections, and may have no more. Close some."
             }
             state.connections += 1
-            state.connectionsPerUser[peer.uid] = ofUser + 1
+            state.users[peer.uid, default: newUser()].connections += 1
             return nil
         }
         return fault.map { OneLineReply.error(RPCError(.overloaded, $0, retryable: true)) }
+    }
+
+    private func newUser() -> User {
+        User(account: ByteAccount(.user, within: account) { [settings] in settings.limits.bytesPerUser })
     }
 
     private func serve(_ accepted: Acceptor.Accepted) async {
@@ -109,7 +125,7 @@ final class SocketServer: Service {
             state.nextID += 1
             let connection = ServedConnection(
                 number: state.nextID, peer: peer, rights: state.policy.rights(of: peer), limits: limits,
-                metrics: metrics, logger: logger)
+                account: state.users[peer.uid, default: newUser()].account, metrics: metrics, logger: logger)
             state.served[state.nextID] = connection
             return (state.nextID, connection, state.isStopping)
         }
@@ -120,8 +136,8 @@ final class SocketServer: Service {
         state.withLock { state in
             state.served[id] = nil
             state.connections -= 1
-            let left = state.connectionsPerUser[peer.uid, default: 1] - 1
-            state.connectionsPerUser[peer.uid] = left > 0 ? left : nil
+            state.users[peer.uid]?.connections -= 1
+            if state.users[peer.uid]?.connections == 0 { state.users[peer.uid] = nil }
         }
     }
 }

@@ -20,7 +20,7 @@ struct SocketTransport: Transport {
     private let socket: ConnectedSocket
 
     init(inbound: NIOAsyncChannelInboundStream<ByteBuffer>, channel: any Channel, socket: ConnectedSocket) {
-        self.inbound = inbound.map { Array($0.readableBytesView) }
+        self.inbound = inbound.map { Array(buffer: $0) }
         self.channel = channel
         self.socket = socket
     }

@@ -1,3 +1,4 @@
+internal import Directory
 internal import ExportAPI
 internal import Exports
 internal import JSONRPC
@@ -7,13 +8,15 @@ private import Sockets
 extension Assembly {
     /// What is served: every method that is described.
     func dispatcher(
-        _ exports: ExportService, _ metrics: ServerMetrics, _ transfers: Transfers, _ pool: PostgresPool
+        _ exports: ExportService, _ metrics: ServerMetrics, _ transfers: Transfers, _ trail: AuditWriter,
+        _ pool: PostgresPool
     ) -> ServiceDispatcher {
-        let translation = ErrorTranslation(logger: logger)
+        let translation = ErrorTranslation(logger: logger) { [contract] in contract.lookAgain() }
         let observer = RequestObserver(metrics: metrics, logger: logger)
         let reporting = ServiceMetricsHandler(exports: exports) { queue, disk in
             MetricsReport(
-                server: metrics.figures, transfers: transfers.count, pools: pool.figures, queue: queue, disk: disk)
+                server: metrics.figures, transfers: transfers.count, trail: trail.figures, pools: pool.figures, queue: queue,
+                disk: disk)
         }
         let dispatcher = ServiceDispatcher(
             [
@@ -24,13 +27,21 @@ extension Assembly {
                 ExportReadHandler(exports: exports, metrics: metrics).method,
                 ExportStartHandler(exports: exports).method, ExportUnwatchHandler().method,
                 ExportWaitHandler(exports: exports).method, ExportWatchHandler(exports: exports).method,
-                RPCDiscoverHandler().method, ServiceHealthHandler(exports: exports).method,
+                RPCDiscoverHandler().method, ServiceHealthHandler(exports: exports, contract: contract).method,
                 ServiceDrainHandler(exports: exports).method, ServiceHoldHandler(exports: exports).method,
                 ServiceInfoHandler(settings: settings).method, reporting.method,
                 ServicePauseHandler(exports: exports).method, ServiceResumeHandler(exports: exports).method,
                 ServiceWorkersHandler(exports: exports).method,
             ], answered: { call, error, duration in observer.answered(call, error, after: duration) }
-        ) { error, call in translation(error, in: call.method, uid: call.session.peer.uid) }
+        ) { error, call in
+            guard let denied = error as? DeniedRequest else {
+                return translation(error, in: call.method, uid: call.session.peer.uid)
+            }
+            // Whoever is denied is told so at once: the trail's writer waits for the database.
+            trail.denied(
+                call.session.auditedPeer, reason: denied.reason, method: call.method, subject: denied.subject)
+            return translation(denied.error, in: call.method, uid: call.session.peer.uid)
+        }
         precondition(
             dispatcher.names == MethodDescription.all.map(\.name).sorted(), "what is served is not what is described")
         return dispatcher

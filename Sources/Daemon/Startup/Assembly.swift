@@ -30,7 +30,7 @@ struct Assembly {
     private let level: LogLevel
     let settings: LiveSettings
     private let disk: ArchiveDisk
-    private let contract = DirectoryContract()
+    let contract = DirectoryContract()
 
     init(_ loaded: CommonOptions.Loaded) {
         (configuration, logger, level) = loaded
@@ -96,17 +96,22 @@ struct Assembly {
         let watch = JobWatch(database: JobDatabase(pool: pools.api, role: DatabaseRole.api), logger: logger)
         let metrics = ServerMetrics()
         let transfers = Transfers(limits: { [settings] in settings.transferLimits }, logger: logger) { metrics.sent($0) }
+        // A connection of its own: what is written later neither waits for callers nor takes a connection from them.
+        let trailPool = pool(.jobs, "trail", size: 1, timeout: Self.queueStatementTimeout)
+        let trail = AuditWriter(pool: trailPool, logger: logger)
         let exports = ExportService(
-            pool: pools.api, directory: directory, disk: disk, transfers: transfers, watch: watch,
+            pool: pools.api, directory: directory, disk: disk, transfers: transfers, watch: watch, trail: trail,
             limits: { [settings] in settings.exportLimits })
         let server = SocketServer(
-            socket: listening, group: group, dispatcher: dispatcher(exports, metrics, transfers, pools.api), policy: policy,
+            socket: listening, group: group, dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api),
+            policy: policy,
             settings: settings, metrics: metrics, logger: logger)
         let crew = workers > 0 ? crew(pools.queue, pools.directory, slots: workers, watch: watch) : nil
-        let status = ServiceStatus("Serving") {
+        let status = ServiceStatus("Serving") { [contract] in
             [ServiceStatus.count(metrics.figures.connections, "caller"), ServiceStatus.count(transfers.count, "download")]
                 + (crew.map { Self.figures(of: $0.worker) } ?? []) + Self.figures(of: pools.api)
                 + (pools.access.map { Self.figures(of: $0, "the directory") } ?? [])
+                + Self.figures(of: contract)
         }
         manager.ready(status: status.text)
         logger.notice("Serving", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
@@ -114,23 +119,24 @@ struct Assembly {
         var services: [any Service] = [
             ManagerReport(
                 manager: manager, status: status, loop: group.any(), sincePulse: { crew?.worker.pulse.age }),
-            gate, watch, TransferEnd(transfers: transfers),
+            gate, trail, watch, TransferEnd(transfers: transfers),
         ]
         services += crew?.services ?? [listener(work: [], watch: watch)]
         services += [server, MemoryTrim(server: server)]
         services.append(
             ConfigurationReload(
                 manager: manager, status: status, load: reload, started: configuration,
-                apply: { [settings, level] configuration in
+                apply: { [settings, level, contract] configuration in
                     let policy = try CallerPolicy(configuration.callers)
                     settings.apply(configuration)
+                    contract.lookAgain()
                     level.level = configuration.logLevel
                     server.apply(policy)
                 }, logger: logger))
         services.append(StopNotice(manager: manager, status: status))
         try await run(services)
         try await group.shutdownGracefully()
-        for pool in [pools.api, pools.access, pools.queue, pools.directory] { pool?.close() }
+        for pool in [pools.api, pools.access, pools.queue, pools.directory, trailPool] { pool?.close() }
     }
 
     /// Runs `work`: workers, and no socket.
@@ -144,14 +150,17 @@ struct Assembly {
             logger: logger)
         _ = try await gate.tryOnce()
         let crew = crew(pools.queue, pools.directory, slots: workers, watch: nil)
-        let status = ServiceStatus("Working") { Self.figures(of: crew.worker) + Self.figures(of: pools.queue) }
+        let status = ServiceStatus("Working") { [contract] in
+            Self.figures(of: crew.worker) + Self.figures(of: pools.queue) + Self.figures(of: contract)
+        }
         manager.ready(status: status.text)
         logger.notice("Working", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
         let report = ManagerReport(manager: manager, status: status, loop: nil, sincePulse: { crew.worker.pulse.age })
         let reload = ConfigurationReload(
             manager: manager, status: status, load: reload, started: configuration,
-            apply: { [settings, level] configuration in
+            apply: { [settings, level, contract] configuration in
                 settings.apply(configuration)
+                contract.lookAgain()
                 level.level = configuration.logLevel
             }, logger: logger)
         try await run([report, gate] + crew.services + [reload, StopNotice(manager: manager, status: status)])
@@ -176,11 +185,20 @@ struct Assembly {
         pool.figures.isAnswering ? [] : ["\(name) cannot be reached"]
     }
 
+    private static func figures(of contract: DirectoryContract) -> [String] {
+        switch contract.standing {
+        case .seen(let faults) where faults.isEmpty: []
+        case .seen(let faults):
+            ["the directory has \(ServiceStatus.count(faults.count, "fault")): adminexportd check-config"]
+        case .unreachable: contract.hasBeenReached ? ["the directory cannot be reached"] : []
+        }
+    }
+
     /// What `check-config` has found: the commands that this login can run, and why not the other.
     struct Ability {
         var commands: [String] = []
         var faults: [String] = []
-        /// What is no fault, and may not be what was meant.
+        /// What is no fault, and may not be what was meant; and what cannot be proven of the directory.
         var notes: [String] = []
     }
 
@@ -201,21 +219,27 @@ struct Assembly {
         try FileSystem.checkArchives(configuration.archives, writing: false)
         let policy = try CallerPolicy(configuration.callers)
         let pools = pools(workers: 1)
-        let directory = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
+        let access = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
         func gate(_ role: String) -> DatabaseGate {
             DatabaseGate(
                 jobs: pools.api, directory: pools.directory, contract: contract,
-                access: role == DatabaseRole.api ? directory : nil, roles: [role], logger: logger)
+                access: role == DatabaseRole.api ? access : nil, roles: [role], logger: logger)
         }
         var ability = Ability()
+        var directory = DirectoryInspection()
+        var gateOfRows: DatabaseGate?
+        var schema: [ContractFault] = []
         for (role, command) in [(DatabaseRole.api, "serve"), (DatabaseRole.worker, "work")] {
             do {
-                try await gate(role).check()
+                let look = try await gate(role).check()
+                directory.add(look.inspection)
+                schema += look.schema
+                // Whoever makes exports reads more; one of the two reads it all.
+                gateOfRows = gate(role)
                 if role == DatabaseRole.worker {
                     try FileSystem.checkArchives(configuration.archives, writing: true)
                 }
                 ability.commands.append(command)
-                if role == DatabaseRole.api { ability.notes += try await notes(policy, directory) }
             } catch let fault as ConfigurationFault {
                 // Whoever serves without workers needs no right to write archives either.
                 guard fault.isAboutRole || role == DatabaseRole.worker && !ability.commands.isEmpty else { throw fault }
@@ -231,6 +255,12 @@ struct Assembly {
                     + "which making exports takes: run adminexportd migrate with --api-login or --worker-login, or grant it one"
             )
         }
+        let rows = try await gateOfRows?.wrongRows() ?? WrongRows.Found()
+        let faults = (schema + directory.faults + rows.faults).map(\.description)
+        guard faults.isEmpty else { throw ConfigurationFault(faults.joined(separator: "\n")) }
+        ability.notes =
+            directory.notes + rows.unread.map { "\($0) has too many rows to be looked at for doubled keys in time" }
+        if ability.commands.contains("serve") { ability.notes += try await notes(policy, access) }
         return ability
     }
 

@@ -5,9 +5,11 @@ internal import Logging
 internal import Postgres
 internal import ServiceLifecycle
 
-/// Holds the databases to what this process needs, at start and, while they cannot be reached, again and again.
+/// Holds the databases to what this process needs: at start, and again and again.
 ///
-/// A database that is away is waited for. One that is there and wrong is a ``ConfigurationFault``, which ends the process.
+/// A database that is away is waited for. One without our schema or roles is a ``ConfigurationFault``, which ends the process. A
+/// directory that does not hold to its contract ends nothing: ``DirectoryContract`` knows it, and so do health and exports, until it
+/// is put right.
 struct DatabaseGate: Service {
     let jobs: PostgresPool
     let directory: PostgresPool
@@ -22,7 +24,7 @@ struct DatabaseGate: Service {
     /// - Returns: false where a database cannot be reached now.
     func tryOnce() async throws -> Bool {
         do {
-            try await check()
+            tell(try await check())
             return true
         } catch let error as PostgresError where error.isTransient {
             logger.warning("The database cannot be reached", metadata: ["error": "\(error)"])
@@ -34,11 +36,16 @@ struct DatabaseGate: Service {
     private static let migration: Duration = .seconds(60)
 
     func run() async throws {
+        try await reach()
+        await watch()
+    }
+
+    private func reach() async throws {
         var unmigrated: ContinuousClock.Instant?
         var backoff = Backoff(cap: .seconds(5))
-        while (try? contract.keys) == nil, !Task.isShuttingDownGracefully, !Task.isCancelled {
+        while !contract.hasBeenReached, !Task.isShuttingDownGracefully, !Task.isCancelled {
             do {
-                try await check()
+                tell(try await check())
                 logger.notice("The database is there")
             } catch let error as PostgresError where error.isTransient {
                 unmigrated = nil
@@ -53,25 +60,146 @@ struct DatabaseGate: Service {
                 await pause(.seconds(1))
             }
         }
-        try? await gracefulShutdown()
     }
 
     private func pause(_ time: Duration) async {
         try? await cancelWhenGracefulShutdown { try await Task.sleep(for: time) }
     }
 
-    /// - Throws: ``ConfigurationFault`` for what somebody has to change; a transient ``PostgresError``.
-    func check() async throws {
+    /// - Returns: what the directory is like; the contract knows it now.
+    /// - Throws: ``ConfigurationFault`` for what somebody has to change before anything can run; a transient ``PostgresError``.
+    func check() async throws -> Look {
         try await Self.check(jobs, roles: roles)
-        let isApart = directory.options.connectionString != jobs.options.connectionString
-        try await Self.translating(isApart ? .directory : .jobs) {
-            try await directory.withConnection { [contract, roles, access] connection in
+        var look = Look()
+        let isNamedApart = directory.options.connectionString != jobs.options.connectionString
+        try await Self.translating(isNamedApart ? .directory : .jobs) {
+            try await directory.withConnection { [roles, access] connection in
                 // Callers' questions are asked there where it is a database of its own.
                 let isApart = try await access?.locate(from: connection) ?? false
                 try await Migrator.checkRoles(
                     roles.filter { $0 == DatabaseRole.worker || isApart && $0 == DatabaseRole.api }, on: connection)
-                try await contract.load(on: connection)
             }
+            look = try await self.look(isThorough: true)
+        }
+        return look
+    }
+
+    // MARK: The directory
+
+    struct Look {
+        var inspection = DirectoryInspection()
+        /// What the roles lack in the schema with the jobs.
+        var schema: [ContractFault] = []
+        /// Whether the contract did not know it.
+        var isNews = false
+    }
+
+    /// Where the directory is read, as whom and by what. Each database that is read from has its line.
+    ///
+    /// Whoever serves also says what is wrong for those who make exports, as far as the catalogue knows: callers ask the one about
+    /// the other.
+    private func readings(isThorough: Bool) -> [(pool: PostgresPool, reading: DirectoryInspection.Reading)] {
+        let (isServing, isWorking) = (roles.contains(DatabaseRole.api), roles.contains(DatabaseRole.worker))
+        let permission = DirectoryInspection.Reading(
+            role: DatabaseRole.api, reader: .permission, isExplained: isThorough && isServing,
+            statements: { [access] keys in ServiceStatements.permission(keys, isApart: access?.isKnownApart ?? false) })
+        let snapshot = DirectoryInspection.Reading(
+            role: DatabaseRole.worker, reader: .snapshot, isExplained: isThorough && isWorking,
+            statements: ServiceStatements.snapshot)
+        return (isServing ? [(access?.pool ?? jobs, permission)] : []) + [(directory, snapshot)]
+    }
+
+    /// - Parameter isThorough: has every statement explained; else the catalogue alone is asked.
+    private func look(isThorough: Bool) async throws -> Look {
+        var look = Look()
+        for (pool, reading) in readings(isThorough: isThorough) {
+            look.inspection.add(
+                try await pool.withConnection { try await DirectoryInspection.inspect(reading, on: $0) })
+        }
+        look.isNews = contract.found(look.inspection)
+        let lacking = try await jobs.withConnection { [roles] connection in
+            try await connection.withTransaction(readOnly: true) { try await SchemaGrants.faults(roles: roles, on: $0) }
+        }
+        look.schema = lacking
+        if contract.found(schema: lacking) {
+            for fault in lacking {
+                logger.error("The database does not let the service do its work", metadata: ["fault": "\(fault)"])
+            }
+        }
+        return look
+    }
+
+    private static let interval: Duration = .seconds(5)
+    /// Refused callers may be many: for all of them one look in this time.
+    private static let pauseAfterRequest: Duration = .seconds(1)
+    /// To look for doubled rows is to read them all.
+    private static let doubledInterval: Duration = .seconds(60)
+
+    /// Looks at the directory again every few seconds, and at once when a statement was refused.
+    private func watch() async {
+        let bell = Bell()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [contract] in
+                for await _ in contract.lookRequests { bell.ring() }
+            }
+            await lookForWrongRows()
+            var doubledAt = ContinuousClock.now
+            while !Task.isShuttingDownGracefully, !Task.isCancelled {
+                let isAsked = await bell.sleep(for: Self.interval)
+                guard !Task.isShuttingDownGracefully, !Task.isCancelled else { break }
+                let isNews = await lookAgain(isThorough: isAsked || contract.standing != .seen([]))
+                guard isAsked || isNews || contract.hasWrongRows else { continue }
+                if doubledAt.duration(to: .now) > Self.doubledInterval {
+                    await lookForWrongRows()
+                    doubledAt = .now
+                }
+                await pause(Self.pauseAfterRequest)
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// - Returns: whether it has shown something else than was known.
+    private func lookAgain(isThorough: Bool) async -> Bool {
+        do {
+            let look = try await look(isThorough: isThorough)
+            tell(look)
+            return look.isNews
+        } catch {
+            guard !(error is CancellationError) else { return false }
+            if contract.standing != .unreachable {
+                logger.warning("The database cannot be reached", metadata: ["error": "\(error)"])
+            }
+            contract.unreachable()
+            return false
+        }
+    }
+
+    private func tell(_ look: Look) {
+        guard look.isNews else { return }
+        for fault in look.inspection.faults {
+            logger.error("The directory does not hold to its contract", metadata: ["fault": "\(fault)"])
+        }
+        for note in look.inspection.notes {
+            logger.warning("The directory may show less than it has", metadata: ["note": "\(note)"])
+        }
+        if look.inspection.faults.isEmpty { logger.notice("The directory holds to its contract") }
+    }
+
+    /// What `check-config` and a process in its course look for; refusals are another look's.
+    func wrongRows() async throws -> WrongRows.Found {
+        let isWorking = roles.contains(DatabaseRole.worker)
+        return try await (isWorking ? directory : access?.pool ?? jobs).withConnection { connection in
+            try await WrongRows.find(
+                as: isWorking ? DatabaseRole.worker : DatabaseRole.api, reading: isWorking ? .snapshot : .permission,
+                on: connection)
+        }
+    }
+
+    private func lookForWrongRows() async {
+        guard let found = try? await wrongRows(), contract.found(rows: found.faults) else { return }
+        for fault in found.faults {
+            logger.error("The directory does not hold to its contract", metadata: ["fault": "\(fault)"])
         }
     }
 
@@ -97,9 +225,6 @@ struct DatabaseGate: Service {
             throw ConfigurationFault(
                 database == .jobs ? "\(error)" : Self.sentence(error), mayPass: error.isOfAMigration,
                 isAboutRole: error.isAboutRole)
-        } catch let error as DirectoryError {
-            guard case .sourceInvalid(let fault) = error else { throw error }
-            throw ConfigurationFault(fault)
         } catch let error as PostgresError where !error.isTransient {
             throw ConfigurationFault(
                 Self.sentence(error, database), mayPass: error.sqlState.map(Self.notThereYet.contains) ?? false)
@@ -143,6 +268,7 @@ struct DatabaseGate: Service {
         return switch error.code {
         case .refused, .invalidConnectionString:
             "\(name) refused the connection: \(error.message)\(hint(error, database))"
+        case .unsuitable: "\(name) cannot be used: \(error.message)"
         default: "\(name) cannot be used: \(error.debugDescription)"
         }
     }

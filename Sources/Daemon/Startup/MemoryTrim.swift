@@ -4,6 +4,8 @@ internal import ServiceLifecycle
 /// Gives memory back to the system that a crowd of callers has left: the C library keeps what it once had.
 struct MemoryTrim: Service {
     private static let interval: Duration = .seconds(10)
+    /// What callers have to have held for it to be worth the while, in bytes.
+    private static let much = 4 * 1024 * 1024
 
     let server: SocketServer
 
@@ -30,7 +32,7 @@ struct MemoryTrim: Service {
                 try await Task.sleep(for: Self.interval)
                 let now = server.endedConnections
                 // Walking the heap takes some milliseconds: not for nothing.
-                if now != ended { _ = trim(0) }
+                if now != ended || server.takeMostHeldBytes() > Self.much { _ = trim(0) }
                 ended = now
             }
         }

@@ -71,7 +71,7 @@ extension Access {
             for row in rows { try grant.check(slug: tenant, key: row.decode("tenant_key"), keys) }
         }
         guard let row = rows.first else { throw DirectoryError.denied(.unknownTenant) }
-        guard rows.count == 1 else { throw DirectoryError.denied(.ambiguousActor) }
+        guard rows.count == 1 else { throw try await severalRows(rows, keys: keys, on: connection) }
         guard let actorKey = try row.decodeIfPresent("actor_key", as: String.self) else {
             throw DirectoryError.denied(.unknownAdministrator)
         }
@@ -83,8 +83,42 @@ extension Access {
         )
     }
 
+    /// Why there are two rows: two administrators have the address, or the directory has something twice.
+    private static func severalRows(
+        _ rows: [Row], keys: KeyTypes, on connection: isolated PostgresConnection
+    ) async throws -> DirectoryError {
+        let tenants: Set<String> = try Set(rows.map { try $0.decode("tenant_key") })
+        if tenants.count > 1 {
+            return .sourceInvalid(ContractFault.doubled("tenant", "slug", try rows[0].decode("slug")).description)
+        }
+        let actors = try Set(rows.compactMap { try $0.decodeIfPresent("actor_key", as: String.self) })
+        let tenant: String = try rows[0].decode("tenant_key")
+        guard actors.count == 1, let actor = actors.first else {
+            return actors.isEmpty
+                ? .doubled("tenant", tenant) : .denied(.ambiguousActor)
+        }
+        let counts = try await connection.query(doubledRows(tenant: tenant, actor: actor, keys: keys)).first
+        for relation in ["tenant", "administrator"] where try counts?.decode(relation, as: Int.self) ?? 0 > 1 {
+            return .doubled(relation, relation == "tenant" ? tenant : actor)
+        }
+        let profile: String? = try counts?.decodeIfPresent("profile_key")
+        return .doubled("profile", profile ?? "")
+    }
+
+    /// How often the tenant and the actor are there, for one who is there twice.
+    static func doubledRows(tenant: String, actor: String, keys: KeyTypes) -> Query {
+        let (tenantKey, actorKey) = ("$1::\(keys.tenant.rawValue)", "$2::\(keys.administrator.rawValue)")
+        return Query(
+            "doubled-actor",
+            """
+            SELECT (SELECT count(*) FROM directory.tenant WHERE id = \(tenantKey)) AS tenant, count(*) AS administrator,
+                min(profile_id::text) AS profile_key
+            FROM directory.administrator WHERE tenant_id = \(tenantKey) AND id = \(actorKey)
+            """, [.text(tenant), .text(actor)])
+    }
+
     /// Uses the indexes that ``NamedAdministrators`` needs, or the primary keys. Two rows are enough to see that a name is ambiguous.
-    private static func query(_ actor: ActorReference, keys: KeyTypes) -> Query {
+    static func query(_ actor: ActorReference, keys: KeyTypes) -> Query {
         let columns = "id, email, status, profile_id, main_group_id"
         let tenantCondition: String
         let administrator: String

@@ -156,17 +156,20 @@ extension TenantGrant {
     private static func tenants(
         _ slugs: [String], on connection: isolated PostgresConnection
     ) async throws -> [TenantName: String] {
-        let rows = try await connection.query(
-            Query(
-                "granted-tenants",
-                """
-                SELECT asked.slug, min(t.id::text) AS key FROM unnest($1::text[]) AS asked (slug)
-                JOIN directory.tenant t ON \(NamedAdministrators.isExactly("t.slug", "asked.slug"))
-                GROUP BY asked.slug HAVING count(DISTINCT t.id) = 1
-                """, [.texts(slugs)]))
+        let rows = try await connection.query(tenantsQuery(slugs))
         return Dictionary(
             try rows.map { (TenantName.slug(try $0.decode("slug")), try $0.decode("key")) },
             uniquingKeysWith: { first, _ in first })
+    }
+
+    package static func tenantsQuery(_ slugs: [String]) -> Query {
+        Query(
+            "granted-tenants",
+            """
+            SELECT asked.slug, min(t.id::text) AS key FROM unnest($1::text[]) AS asked (slug)
+            JOIN directory.tenant t ON \(NamedAdministrators.isExactly("t.slug", "asked.slug"))
+            GROUP BY asked.slug HAVING count(DISTINCT t.id) = 1
+            """, [.texts(slugs)])
     }
 }
 

@@ -13,8 +13,10 @@ package struct GroupTree: Sendable {
     private var firstChild: [Int32] = []
     private var nextSibling: [Int32] = []
 
-    /// - Parameter copy: a binary COPY of key, parent's key and name, ordered by name in code point order.
-    init(copy: CopyBuffer) throws {
+    /// - Parameters:
+    ///   - copy: a binary COPY of key, parent's key and name, ordered by name in code point order.
+    ///   - type: of the keys.
+    init(copy: CopyBuffer, keys type: KeyTypes.KeyType) throws {
         var indices: [[UInt8]: Int32] = [:]
         var parents: [[UInt8]?] = []
         let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: 3)
@@ -23,9 +25,12 @@ package struct GroupTree: Sendable {
             var cursor = try CopyCursor(buffer)
             while try cursor.next(fields) {
                 guard let key = fields[0], let name = fields[2] else {
-                    throw DirectoryError.sourceInvalid("a group has no key or no name")
+                    throw DirectoryError.sourceInvalid(
+                        ContractFault.null("administrator_group", fields[0] == nil ? "id" : "name").description)
                 }
-                indices[Array(key)] = Int32(names.count)
+                guard indices.updateValue(Int32(names.count), forKey: Array(key)) == nil else {
+                    throw DirectoryError.doubled("administrator_group", type.text(of: key))
+                }
                 parents.append(fields[1].map { Array($0) })
                 names.append(bytes.count..<(bytes.count + name.count))
                 bytes.append(contentsOf: name)

@@ -46,9 +46,10 @@ struct PageReader {
             queries.administrators(first: after == nil), limit: limit,
             prepared: isSmall ? Self.few : 0,
             into: page.administrators, on: connection)
-        let rows = try page.measure()
+        let rows = try page.measure(queries.keys.administrator)
         guard rows.count > 0, let last = rows.last else {
             guard isWhole else { throw DirectoryError.sourceInvalid("an administrator's row is too long") }
+            guard read == total else { throw try await miscounted(on: connection) }
             return nil
         }
         page.count = rows.count
@@ -56,8 +57,21 @@ struct PageReader {
         page.keys = after == nil && isWhole && rows.count == total ? .all : .keys(after: after, last: last)
         after = last
         read += rows.count
+        guard read <= total else { throw try await miscounted(on: connection) }
         limit = min(Self.mostRows, max(1, Self.usualBytes / max(1, page.administrators.count / rows.count)))
         return page
+    }
+
+    /// Why there are not as many rows as were counted: what has one key at the border of two pages comes once.
+    private func miscounted(on connection: isolated PostgresConnection) async throws -> DirectoryError {
+        if let row = try await connection.query(queries.doubled).first {
+            let key: String? = try row.decodeIfPresent("key")
+            return key.map { .doubled("administrator", $0) }
+                ?? .sourceInvalid(ContractFault.null("administrator", "id").description)
+        }
+        return .sourceInvalid(
+            "\(total) rows of directory.administrator were counted, but \(read) came: its keys compare otherwise than they are "
+                + "ordered")
     }
 
     /// Reads a statement's rows; what comes after `mostBytes` is read and dropped.

@@ -16,8 +16,12 @@ struct ReferenceNames: Sendable {
     private var entries: [Entry] = []
     private var slots: [Int32]
 
-    /// - Parameter copy: a binary COPY of key and name, ordered by name in code point order.
-    init(copy: CopyBuffer) throws {
+    /// - Parameters:
+    ///   - copy: a binary COPY of key and name, ordered by name in code point order.
+    ///   - relation: where they are from.
+    ///   - type: of its keys.
+    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` for a row without a key or a name, or a key that comes twice.
+    init(copy: CopyBuffer, of relation: String, keys type: KeyTypes.KeyType) throws {
         slots = []
         let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: 2)
         defer { fields.deallocate() }
@@ -25,7 +29,9 @@ struct ReferenceNames: Sendable {
             var cursor = try CopyCursor(buffer)
             while try cursor.next(fields) {
                 guard let key = fields[0], let name = fields[1] else {
-                    throw DirectoryError.sourceInvalid("a profile, group or team has no key or no name")
+                    let shown = fields[0].map { type.text(of: $0) }
+                    let fault = ContractFault.null(relation, shown == nil ? "id" : "name", key: shown)
+                    throw DirectoryError.sourceInvalid(fault.description)
                 }
                 add(key: key, name: name)
             }
@@ -33,7 +39,13 @@ struct ReferenceNames: Sendable {
         slots = Array(repeating: -1, count: max(16, (entries.count * 2).nextPowerOf2))
         for (rank, entry) in entries.enumerated() {
             var slot = Int(truncatingIfNeeded: entry.hash) & (slots.count - 1)
-            while slots[slot] >= 0 { slot = (slot + 1) & (slots.count - 1) }
+            while slots[slot] >= 0 {
+                let other = entries[Int(slots[slot])]
+                if other.hash == entry.hash, bytes[other.key] == bytes[entry.key] {
+                    throw DirectoryError.doubled(relation, type.text(of: bytes[entry.key]))
+                }
+                slot = (slot + 1) & (slots.count - 1)
+            }
             slots[slot] = Int32(rank)
         }
     }

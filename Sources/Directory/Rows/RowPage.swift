@@ -56,16 +56,32 @@ package final class RowPage: @unchecked Sendable {
     }
 
     /// Counts the rows and finds the last one's key.
-    func measure() throws -> (count: Int, last: [UInt8]?) {
+    ///
+    /// Rows come in the order of their keys, so that two with one key stand together: within a page they are seen here. Those at the
+    /// border of two pages show in the number of rows (``PageReader``).
+    ///
+    /// - Parameter type: of the keys.
+    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` for a key that comes twice, or is missing.
+    func measure(_ type: KeyTypes.KeyType) throws -> (count: Int, last: [UInt8]?) {
         var count = 0
         var last: UnsafeBufferPointer<UInt8>?
         return try administrators.withBytes { bytes in
             guard !bytes.isEmpty else { return (0, nil) }
             try forEachAdministrator(bytes) { fields, _ in
                 count += 1
-                last = try Self.key(fields)
+                let key = try Self.key(fields)
+                if let last, last.hasSameBytes(as: key) { throw DirectoryError.doubled("administrator", type.text(of: key)) }
+                last = key
             }
             return (count, last.map(Array.init))
+        }
+    }
+
+    private func lastKey() throws -> [UInt8]? {
+        var last: UnsafeBufferPointer<UInt8>?
+        return try administrators.withBytes { bytes in
+            try forEachAdministrator(bytes) { fields, _ in last = try Self.key(fields) }
+            return last.map(Array.init)
         }
     }
 
@@ -73,7 +89,9 @@ package final class RowPage: @unchecked Sendable {
     private static func key(
         _ fields: UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>
     ) throws -> UnsafeBufferPointer<UInt8> {
-        guard let key = fields[0] else { throw DirectoryError.sourceInvalid("an administrator has no key") }
+        guard let key = fields[0] else {
+            throw DirectoryError.sourceInvalid(ContractFault.null("administrator", "id").description)
+        }
         return key
     }
 
@@ -96,7 +114,7 @@ package final class RowPage: @unchecked Sendable {
                 part = RowPage(buffers, hasStatus: hasStatus)
             }
             guard part.count > 0 else { return }
-            part.keys = .keys(after: after, last: try measure().last ?? [])
+            part.keys = .keys(after: after, last: try lastKey() ?? [])
             pages.append(part)
         }
         return pages

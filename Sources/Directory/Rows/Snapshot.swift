@@ -21,6 +21,17 @@ package struct Snapshot: Sendable {
 /// The pages of a snapshot, handed over one at a time: a few are read ahead while one is in use, and no more.
 package struct PageStream: AsyncSequence, Sendable {
     fileprivate let channel = AsyncChannel<RowPage>()
+    private let countElsewhere: @Sendable () async throws -> Int
+
+    fileprivate init(countElsewhere: @escaping @Sendable () async throws -> Int) {
+        self.countElsewhere = countElsewhere
+    }
+
+    /// How many of the links that lead to nothing in the tenant belong to the same person's account in another, and are no fault:
+    /// asked of the same snapshot, after the last page.
+    package func linksElsewhere() async throws -> Int {
+        try await countElsewhere()
+    }
 
     package func makeAsyncIterator() -> Iterator {
         Iterator(pages: channel.makeAsyncIterator())
@@ -51,7 +62,9 @@ extension Snapshot {
             let access = try await Access.check(actor, keys: keys, on: connection)
             let queries = SnapshotQueries(keys: keys, includeDisabled: includeDisabled, scope: access.scope)
             let snapshot = try await open(access, queries, includeGroupTree: includeGroupTree, on: connection)
-            let pages = PageStream()
+            let pages = PageStream {
+                try await linksElsewhere(queries, on: connection)
+            }
             return try await withThrowingTaskGroup(of: Result?.self) { group in
                 group.addTask {
                     try await produce(queries, pages, of: snapshot, pool: pool, role: role, on: connection)
@@ -64,6 +77,17 @@ extension Snapshot {
                 return result
             }
         }
+    }
+
+    private static func linksElsewhere(
+        _ queries: SnapshotQueries, on connection: isolated PostgresConnection
+    ) async throws -> Int {
+        var count = 0
+        for (relation, column, target) in SnapshotQueries.linkRelations {
+            let rows = try await connection.query(queries.linksElsewhere(relation, column, target))
+            count += try rows.first?.decode("links") ?? 0
+        }
+        return count
     }
 
     /// From so many administrators on a second connection is worth its start.
@@ -183,7 +207,8 @@ extension Snapshot {
         let groupTree =
             includeGroupTree
             ? try GroupTree(
-                copy: await copyNames(queries.groupTree, "administrator_group", prepared: few.groups, on: connection))
+                copy: await copyNames(queries.groupTree, "administrator_group", prepared: few.groups, on: connection),
+                keys: queries.keys.group)
             : nil
         return Snapshot(
             access: access, takenAt: try moment.decode("taken_at"), day: try moment.decode("day"),
@@ -197,21 +222,26 @@ extension Snapshot {
     static func setTimeZone(_ access: Access, on connection: isolated PostgresConnection) async throws {
         let name = access.timeZone
         do {
-            try await connection.query(
-                Query(
-                    "set-time-zone",
-                    """
-                    SELECT set_config('TimeZone', $1, true) IS NOT NULL AS zone,
-                        set_config('adminexport.tenant', $2, true) IS NOT NULL AS tenant
-                    """, [.text(name), .text(access.identity.tenantKey)]))
+            try await connection.query(setTimeZoneQuery(name, tenant: access.identity.tenantKey))
         } catch let error as PostgresError where error.sqlState?.hasPrefix("22") == true {
             // Class 22, data exception: no such zone, or no such interval where the name begins like one.
             throw unknownTimeZone(name)
         }
         guard name.isEmpty || name.utf8.contains(where: { (0x30...0x39).contains($0) }) else { return }
-        let listed = try await connection.query(
-            Query("listed-time-zone", "SELECT FROM pg_timezone_names WHERE lower(name) = lower($1)", [.text(name)]))
-        if listed.isEmpty { throw unknownTimeZone(name) }
+        if try await connection.query(listedTimeZone(name)).isEmpty { throw unknownTimeZone(name) }
+    }
+
+    static func setTimeZoneQuery(_ name: String, tenant: String) -> Query {
+        Query(
+            "set-time-zone",
+            """
+            SELECT set_config('TimeZone', $1, true) IS NOT NULL AS zone,
+                set_config('adminexport.tenant', $2, true) IS NOT NULL AS tenant
+            """, [.text(name), .text(tenant)])
+    }
+
+    static func listedTimeZone(_ name: String) -> Query {
+        Query("listed-time-zone", "SELECT FROM pg_timezone_names WHERE lower(name) = lower($1)", [.text(name)])
     }
 
     /// The name as it can be shown in logs and terminals: its first 64 scalars (one character may be of any length), with
@@ -229,7 +259,11 @@ extension Snapshot {
     private static func names(
         _ relation: StaticString, _ queries: SnapshotQueries, prepared most: Int, on connection: isolated PostgresConnection
     ) async throws -> ReferenceNames {
-        try ReferenceNames(copy: await copyNames(queries.names(relation), relation, prepared: most, on: connection))
+        try ReferenceNames(
+            copy: await copyNames(queries.names(relation), relation, prepared: most, on: connection), of: "\(relation)",
+            keys: relation.description == "profile"
+                ? queries.keys.profile
+                : relation.description == "team" ? queries.keys.team : queries.keys.group)
     }
 
     private static func copyNames(

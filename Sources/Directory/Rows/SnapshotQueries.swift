@@ -134,6 +134,52 @@ struct SnapshotQueries {
             """, [after.map { .bytes($0) } ?? .null, .bytes(last)])
     }
 
+    /// An administrator that comes more than once, or has no key. For an export that has found another number of rows than it has counted.
+    var doubled: Query {
+        Query(
+            "doubled-administrator",
+            """
+            SELECT a.id::text AS key FROM directory.administrator a WHERE \(visible)
+            GROUP BY a.id HAVING count(*) > 1 OR a.id IS NULL LIMIT 1
+            """)
+    }
+
+    /// How many links lead to another tenant in which the same person has an account too: there they belong, and are no fault
+    /// here. For an export that has met links which lead to nothing in its tenant.
+    func linksElsewhere(_ relation: StaticString, _ column: StaticString, _ target: StaticString) -> Query {
+        Query(
+            "links-elsewhere-of-\(relation)",
+            """
+            SELECT count(*) AS links
+            FROM directory.administrator a JOIN directory.\(relation) l ON l.administrator_id = a.id
+            WHERE \(visible)
+                AND NOT EXISTS (SELECT FROM directory.\(target) n WHERE n.id = l.\(column) AND n.tenant_id = \(tenant))
+                AND EXISTS (SELECT FROM directory.\(target) n JOIN directory.administrator o ON o.tenant_id = n.tenant_id
+                            WHERE n.id = l.\(column) AND o.id = a.id)
+            """)
+    }
+
+    /// Each of the statements, as its text is for some values.
+    var all: [Query] {
+        let key = [UInt8](keys.administrator.sample.utf8)
+        let border: RowPage.Keys = .keys(after: nil, last: key)
+        let range: RowPage.Keys = .keys(after: key, last: key)
+        var queries = [
+            visibleGroups, moment(few: PageReader.few), names("profile"), names("administrator_group"), names("team"),
+            groupTree, administrators(first: true), administrators(first: false), setLast(key),
+            setRange(after: key, last: key), doubled,
+        ]
+        for (relation, column, target): (StaticString, StaticString, StaticString) in Self.linkRelations {
+            queries += [.all, border, range].map { links(relation, column, $0) }
+            queries.append(linksElsewhere(relation, column, target))
+        }
+        return queries
+    }
+
+    static var linkRelations: [(relation: StaticString, column: StaticString, target: StaticString)] {
+        [("administrator_secondary_group", "group_id", "administrator_group"), ("administrator_team", "team_id", "team")]
+    }
+
     private func spelt(_ parameter: Int) -> String {
         "$\(parameter)::\(keys.administrator.rawValue)::text"
     }

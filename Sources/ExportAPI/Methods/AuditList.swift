@@ -31,11 +31,13 @@ public enum AuditList: Method {
             .init("tenant", Actor.label, "Only of this tenant.", required: false),
             .init("administrator", Actor.label, "Only of the administrator with this e-mail address.", required: false),
             .init("job", .uuid, "Only of this job.", required: false),
-            .init("events", .array(of: .oneOf(AuditEvent.events)), "Only these.", required: false),
+            .init(
+                "events", .array(of: .oneOf(AuditEvent.events), upTo: AuditEvent.events.count, isSet: true), "Only these.",
+                required: false),
             .init("from", .time, "Only from this moment on.", required: false),
             .init("before", .time, "Only before this moment.", required: false),
-            .init("limit", .integer(1...500), "Events on a page.", default: 100),
-            .init("cursor", .text(upTo: 64), "nextCursor of the page before.", required: false))
+            .init("limit", .integer(1...mostEvents), "Events on a page.", default: 100),
+            .init("cursor", .auditCursor, "nextCursor of the page before.", required: false))
     }
 
     public struct Result: WireObject {
@@ -49,13 +51,18 @@ public enum AuditList: Method {
         }
 
         public static let schema = ObjectSchema(
-            .init("events", .array(of: .object(AuditEvent.schema)), "The page."),
-            .init("nextCursor", .text, "Absent on the last page.", required: false))
+            .init("events", .array(of: .object(AuditEvent.schema), upTo: mostEvents), "The page."),
+            .init("nextCursor", .auditCursor, "Absent on the last page.", required: false))
     }
+
+    private static let mostEvents = 500
 
     public static let summary = "Lists who asked for what and what came of it, newest first."
     public static let details =
-        "For operators, of the tenants that they may look after; events without a tenant's key are shown to operators of all tenants only."
+        """
+        For operators, of the tenants that they may look after; events without a tenant's key are shown to operators of all tenants only. Denials are \
+        counted by user and reason: the first is an event at once, those that follow are one event a minute.
+        """
     public static let errors: [ErrorKind] = [.permissionDenied, .unavailable]
     public static let examples = [
         Example<Self>(

@@ -28,8 +28,10 @@ public enum ExportList: Method {
             Actor.property(required: false),
             .init(
                 "tenant", Actor.label, "Only jobs of this tenant; for operators who leave out the actor.", required: false),
-            .init("states", .array(of: Job.stateSchema), "Only jobs in these states.", required: false),
-            .init("limit", .integer(1...100), "Jobs on a page.", default: 20),
+            .init(
+                "states", .array(of: Job.stateSchema, upTo: Job.State.allCases.count, isSet: true),
+                "Only jobs in these states.", required: false),
+            .init("limit", .integer(1...mostJobs), "Jobs on a page.", default: 20),
             .init("cursor", .uuid, "nextCursor of the page before.", required: false))
     }
 
@@ -44,9 +46,11 @@ public enum ExportList: Method {
         }
 
         public static let schema = ObjectSchema(
-            .init("jobs", .array(of: .component(Job.component)), "The page."),
+            .init("jobs", .array(of: .component(Job.component), upTo: mostJobs), "The page."),
             .init("nextCursor", .uuid, "Absent on the last page.", required: false))
     }
+
+    private static let mostJobs = 100
 
     public static let summary = "Lists the actor's jobs, newest first."
     public static let errors: [ErrorKind] = [.permissionDenied, .unavailable]

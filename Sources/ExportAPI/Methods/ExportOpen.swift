@@ -54,9 +54,9 @@ public enum ExportOpen: Method {
 
         public static let schema = ObjectSchema(
             .init("size", .count, "Bytes of the whole workbook."),
-            .init("sha256", .text, "Of the whole workbook, in hexadecimal."),
+            .init("sha256", .sha256, "Of the whole workbook, in hexadecimal."),
             .init("archiveSize", .count, "Bytes of the archive."),
-            .init("fileName", .text, "The name that the workbook should have."),
+            .init("fileName", .text(upTo: 255), "The name that the workbook should have."),
             .init("fd", .integer(0...0), "Which of this reply's descriptors the file is."))
     }
 

@@ -43,7 +43,8 @@ public enum ExportRead: Method {
         public static let schema = ObjectSchema(
             .init("offset", .count, "As asked for."),
             .init(
-                "data", .string(.init(content: .base64)), "Fewer bytes than asked for only at the end of the workbook."),
+                "data", .string(.init(.base64, length: 0...((longest + 2) / 3 * 4))),
+                "Fewer bytes than asked for only at the end of the workbook."),
             .init("size", .count, "Bytes of the whole workbook."),
             .init("eof", .boolean, "Whether the part reaches the end."))
     }

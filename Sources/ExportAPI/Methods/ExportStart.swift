@@ -34,6 +34,8 @@ public enum ExportStart: Method {
 
     public typealias Result = JobReply
 
+    public static func isRepeatable(_ params: Params) -> Bool { params.idempotencyKey != nil }
+
     public static let summary = "Puts an export in the queue."
     public static let errors: [ErrorKind] = [.permissionDenied, .conflict, .quotaExceeded, .unavailable]
     public static let examples = [

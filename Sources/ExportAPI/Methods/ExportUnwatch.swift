@@ -15,6 +15,9 @@ public enum ExportUnwatch: Method {
 
     public typealias Result = NoMembers
 
+    /// A subscription ends with its connection.
+    public static func isRepeatable(_ params: Params) -> Bool { false }
+
     public static let summary = "Ends a subscription: no notification follows the answer."
     public static let details = "One that has ended already, or never was, is no error."
     public static let examples = [

@@ -18,6 +18,9 @@ public enum ExportWatch: Method {
             .init("job", .component(Job.component), "The job as it stands; notifications tell what comes after."))
     }
 
+    /// A subscription ends with its connection.
+    public static func isRepeatable(_ params: Params) -> Bool { false }
+
     static let subscriptionSchema = Schema.text(upTo: 64)
 
     public static let summary = "Tells of a job's changes, in export.changed notifications, until it is final."

@@ -22,9 +22,9 @@ public enum RPCDiscover: Method {
         public static let schema = ObjectSchema(
             .init("openrpc", .text, "The version of OpenRPC."),
             .init("info", .object(ObjectSchema()), "Name and version of the service."),
-            .init("methods", .array(of: .object(ObjectSchema())), "The methods."),
+            .init("methods", .array(of: .object(ObjectSchema()), upTo: 1_000), "The methods."),
             .init("components", .object(ObjectSchema()), "Schemas and errors that are referred to."),
-            .init("x-notifications", .array(of: .object(ObjectSchema())), "The notifications."))
+            .init("x-notifications", .array(of: .object(ObjectSchema()), upTo: 1_000), "The notifications."))
     }
 
     public static let summary = "Describes the methods, their parameters, results, examples and errors (OpenRPC)."

@@ -15,7 +15,7 @@ public enum ServiceHealth: Method {
         }
 
         public let status: Status
-        /// `ok` or `unavailable`.
+        /// `ok`, `unavailable`, or what the service's roles lack in it.
         public let database: String
         public let queued: Int?
         public let running: Int?
@@ -34,15 +34,18 @@ public enum ServiceHealth: Method {
         public let freeBytes: Int?
         /// `ok`, or what is wrong with the directory of archives.
         public let storage: String
-        /// `ok`, or what is wrong with the directory of administrators; absent without a database.
+        /// `ok`, or what is wrong first with the directory of administrators; nil from a service that does not look.
         public let directory: String?
+        /// All that is wrong with it.
+        public let directoryFaults: [DirectoryFault]?
 
         public init(
             status: Status, database: String, queued: Int?, running: Int?, oldestQueuedMs: Int?, workers: Int?,
             slots: Int?, draining: Int?, paused: Bool?, schemaVersion: Int?, freeBytes: Int?, storage: String,
-            directory: String? = nil
+            directory: String? = nil, directoryFaults: [DirectoryFault]? = nil
         ) {
             self.directory = directory
+            self.directoryFaults = directoryFaults
             self.status = status
             self.database = database
             self.queued = queued
@@ -61,7 +64,7 @@ public enum ServiceHealth: Method {
             .init(
                 "status", .oneOf(["ok", "degraded", "unavailable"]),
                 "degraded: exports are not taken or not made, or files are not given out. unavailable: no database."),
-            .init("database", .text, "ok or unavailable."),
+            .init("database", .text, "ok, unavailable, or what the service's roles lack in it."),
             .init("queued", .count, "Jobs that wait; absent without a database, as are the next eight.", required: false),
             .init("running", .count, "Jobs that run.", required: false),
             .init("oldestQueuedMs", .count, "How long the oldest job has waited; absent where none does.", required: false),
@@ -76,7 +79,25 @@ public enum ServiceHealth: Method {
             .init("storage", .text, "ok, or what is wrong with the archives."),
             .init(
                 "directory", .text, "ok, or what is wrong with the directory of administrators; absent without a database.",
-                required: false))
+                required: false),
+            .init(
+                "directoryFaults", .array(of: .object(DirectoryFault.schema), upTo: 20),
+                "All that is wrong with it; absent where nothing is.", required: false))
+    }
+
+    /// Where the directory of administrators does not hold to its contract.
+    public struct DirectoryFault: WireObject, Hashable {
+        public let problem: String
+        public let remedy: String
+
+        public init(problem: String, remedy: String) {
+            self.problem = problem
+            self.remedy = remedy
+        }
+
+        public static let schema = ObjectSchema(
+            .init("problem", .text, "What is wrong; names the relation and the column."),
+            .init("remedy", .text, "What to do: a statement, where one does it."))
     }
 
     public static let summary = "Tells whether exports can be asked for and made."

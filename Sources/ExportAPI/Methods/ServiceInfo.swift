@@ -28,7 +28,7 @@ public enum ServiceInfo: Method {
             .init("name", .text, "adminexport"), .init("version", .text, "The service's version."),
             .init("protocol", .count, "Rises when the wire changes in a way that callers can notice."),
             .init("limits", .object(Limits.schema), "The limits in force."),
-            .init("capabilities", .array(of: .text), "What a caller may count on."),
+            .init("capabilities", .array(of: .text, upTo: 65_536), "What a caller may count on."),
             .init("caller", .object(Caller.schema), "Who the caller is to the service."))
 
         private enum CodingKeys: String, CodingKey {
@@ -44,6 +44,9 @@ public enum ServiceInfo: Method {
         public var batchReplyBytes = 1_048_576
         public var connections = 128
         public var connectionsPerUser = 32
+        public var bytes = 134_217_728
+        public var bytesPerUser = 50_331_648
+        public var bytesPerConnection = 8_388_608
         public var inFlight = 32
         public var parked = 32
         public var subscriptions = 16
@@ -65,6 +68,9 @@ public enum ServiceInfo: Method {
             .init("batchReplyBytes", .count, "Bytes of a batch's replies, after which what is left of it is not run."),
             .init("connections", .count, "Connections of all callers."),
             .init("connectionsPerUser", .count, "Connections of one user."),
+            .init("bytes", .count, "Bytes of requests without an answer and of replies that are not read, of all callers."),
+            .init("bytesPerUser", .count, "Those of one user."),
+            .init("bytesPerConnection", .count, "Those of a connection."),
             .init("inFlight", .count, "Requests of a connection that run at a time."),
             .init("parked", .count, "Requests of a connection that wait for those; one more is refused."),
             .init("subscriptions", .count, "Subscriptions of a connection."),
@@ -101,9 +107,9 @@ public enum ServiceInfo: Method {
 
             public static let schema = ObjectSchema(
                 .init("grant", .oneOf(["export", "operator"]), "What the caller may do."),
-                .init("tenants", .array(of: .text), "For which tenants: slugs, or * for every one."),
+                .init("tenants", .array(of: .text, upTo: 65_536), "For which tenants: slugs, or * for every one."),
                 .init(
-                    "keys", .array(of: .text),
+                    "keys", .array(of: .text, upTo: 65_536),
                     "For which tenants besides: those with these keys; absent where none is named so.", required: false))
         }
 
@@ -116,8 +122,8 @@ public enum ServiceInfo: Method {
 
         public static let schema = ObjectSchema(
             .init("uid", .count, "The user id that the caller's process had when it connected."),
-            .init("gid", .count, "Its group id."), .init("groups", .array(of: .count), "All of its groups."),
-            .init("grants", .array(of: .object(Grant.schema)), "What it may do; nothing where this is empty."))
+            .init("gid", .count, "Its group id."), .init("groups", .array(of: .count, upTo: 65_537), "All of its groups."),
+            .init("grants", .array(of: .object(Grant.schema), upTo: 16), "What it may do; nothing where this is empty."))
     }
 
     public static let summary = "Tells what the service is, what its limits are, and who the caller is to it."

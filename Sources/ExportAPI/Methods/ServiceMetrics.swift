@@ -15,7 +15,7 @@ public enum ServiceMetrics: Method {
 
         public static let schema = ObjectSchema(
             .init("contentType", .text, "The body's media type."),
-            .init("body", .text, "The figures, in the OpenMetrics text format."))
+            .init("body", .string(.init(.any, length: 0...16_777_216)), "The figures, in the OpenMetrics text format."))
     }
 
     public static let summary = "Gives the service's figures in the OpenMetrics text format."

@@ -12,7 +12,8 @@ public enum ServiceWorkers: Method {
 
         public static let schema = ObjectSchema(
             .init(
-                "workers", .array(of: .object(WorkerStatus.schema)), "Those heard of in the last half minute, oldest first.")
+                "workers", .array(of: .object(WorkerStatus.schema), upTo: 1_000),
+                "Those heard of in the last half minute, oldest first.")
         )
     }
 

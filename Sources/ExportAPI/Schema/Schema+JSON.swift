@@ -10,9 +10,14 @@ extension Schema {
             if range.upperBound < Self.largestInteger { members["maximum"] = .integer(range.upperBound) }
             return .object(members)
         case .boolean: return ["type": "boolean"]
-        case .array(let element): return ["type": "array", "items": element.json(closed: closed)]
+        case .array(let element, let most, let isSet):
+            var members: [String: JSONValue] = [
+                "type": "array", "items": element.json(closed: closed), "maxItems": .integer(most),
+            ]
+            if isSet { members["uniqueItems"] = true }
+            return .object(members)
         case .object(let object): return object.json(closed: closed)
-        case .optional(let schema): return ["oneOf": [schema.json(closed: closed), ["type": "null"]]]
+        case .optional(let schema): return schema.json(closed: closed).orNull
         case .component(let component): return ["$ref": .string("#/components/schemas/\(component.name)")]
         }
     }
@@ -20,14 +25,19 @@ extension Schema {
 
 extension Schema.StringRule {
     fileprivate var json: JSONValue {
-        var members: [String: JSONValue] = ["type": "string"]
+        var members: [String: JSONValue] = ["type": "string", "maxLength": .integer(length.upperBound)]
         if length.lowerBound > 0 { members["minLength"] = .integer(length.lowerBound) }
-        if length.upperBound < .max { members["maxLength"] = .integer(length.upperBound) }
         switch content {
         case .any: break
         case .text: members["pattern"] = "^[^\\u0000]*$"
-        case .uuid: members["format"] = "uuid"
-        case .time: members["format"] = "date-time"
+        case .uuid:
+            members["format"] = "uuid"
+            members["pattern"] = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+        case .time:
+            members["format"] = "date-time"
+            members["pattern"] = .string(RFC3339.pattern)
+        case .auditCursor: members["pattern"] = "^[0-9]{1,18}-[0-9]{1,18}$"
+        case .hexadecimal: members["pattern"] = "^[0-9a-f]*$"
         case .base64: members["contentEncoding"] = "base64"
         case .oneOf(let values): members["enum"] = .array(values.map { .string($0) })
         }
@@ -50,9 +60,13 @@ extension ObjectSchema {
 
 extension ObjectSchema.Property {
     /// The schema with the words about it; beside a reference there may be none, so it stands in an `allOf` then.
+    ///
+    /// In what callers send null stands for a member that is left out. What they receive has a null where the schema itself
+    /// says so.
     func json(closed: Bool) -> JSONValue {
         var members: [String: JSONValue]
         switch (schema, schema.json(closed: closed)) {
+        case (_, let value) where closed && !isRequired: members = ["oneOf": [value, ["type": "null"]]]
         case (.component, let reference): members = ["allOf": [reference]]
         case (_, .object(let object)): members = object
         case (_, let other): return other
@@ -61,4 +75,8 @@ extension ObjectSchema.Property {
         if let defaultValue { members["default"] = defaultValue }
         return .object(members)
     }
+}
+
+extension JSONValue {
+    fileprivate var orNull: JSONValue { ["oneOf": [self, ["type": "null"]]] }
 }

@@ -6,7 +6,10 @@ public indirect enum Schema: Sendable, Hashable {
     case string(StringRule)
     case integer(ClosedRange<Int>)
     case boolean
-    case array(of: Schema)
+    /// - Parameters:
+    ///   - upTo: how many elements it may have.
+    ///   - isSet: no element stands in it twice.
+    case array(of: Schema, upTo: Int, isSet: Bool = false)
     case object(ObjectSchema)
     /// A value or null.
     case optional(Schema)
@@ -19,14 +22,24 @@ public indirect enum Schema: Sendable, Hashable {
             /// No NUL in it, which PostgreSQL does not take.
             case text
             case uuid
-            /// RFC 3339, in UTC with milliseconds.
+            /// See ``RFC3339``; what the service writes is in UTC, with milliseconds.
             case time
+            /// Where a page of the audit trail ends: microseconds since 1970, `-`, and a number.
+            case auditCursor
+            /// Lower-case hexadecimal digits.
+            case hexadecimal
             case base64
             case oneOf([String])
         }
 
-        public var content = Content.any
-        public var length = 0...Int.max
+        public var content: Content
+        /// No string is without a bound: it costs memory and time before it can be told whether it is wanted.
+        public var length: ClosedRange<Int>
+
+        public init(_ content: Content, length: ClosedRange<Int>) {
+            self.content = content
+            self.length = length
+        }
     }
 
     public struct Component: Sendable, Hashable {
@@ -38,17 +51,21 @@ public indirect enum Schema: Sendable, Hashable {
     public static let largestInteger = 9_007_199_254_740_991
 
     public static let count = Schema.integer(0...largestInteger)
-    public static let uuid = Schema.string(StringRule(content: .uuid))
-    public static let time = Schema.string(StringRule(content: .time))
-    public static let text = Schema.string(StringRule())
+    public static let uuid = Schema.string(StringRule(.uuid, length: 36...36))
+    public static let time = Schema.string(StringRule(.time, length: RFC3339.length))
+    public static let auditCursor = Schema.string(StringRule(.auditCursor, length: 3...37))
+    public static let sha256 = Schema.string(StringRule(.hexadecimal, length: 64...64))
+    /// Words of the service's own.
+    public static let text = Schema.string(StringRule(.any, length: 0...4_096))
 
     /// What goes into the database: without NUL, and not longer than it has to be.
     public static func text(upTo longest: Int) -> Schema {
-        .string(StringRule(content: .text, length: 1...longest))
+        .string(StringRule(.text, length: 1...longest))
     }
 
     public static func oneOf(_ values: [String]) -> Schema {
-        .string(StringRule(content: .oneOf(values)))
+        let lengths = values.map(\.unicodeScalars.count)
+        return .string(StringRule(.oneOf(values), length: (lengths.min() ?? 0)...(lengths.max() ?? 0)))
     }
 }
 

@@ -5,7 +5,7 @@ public struct AuditEvent: WireObject, Hashable {
     public let tenant: String?
     public let administrator: String?
     public let job: String?
-    /// The process that asked; absent for what workers do of themselves.
+    /// The process that asked; absent for what workers do of themselves, and for denials of more users than are told apart.
     public let peer: Peer?
     public let reason: String?
     public let details: JSONValue
@@ -40,19 +40,29 @@ public struct AuditEvent: WireObject, Hashable {
     }
 
     public static let events = [
-        "requested", "denied", "started", "finished", "downloaded", "cancelled", "failed", "expired", "deleted", "held",
+        "requested", "denied", "started", "finished", "downloaded", "undelivered", "cancelled", "failed", "expired",
+        "deleted", "held",
         "paused", "resumed", "drained",
     ]
 
     public static let schema = ObjectSchema(
         .init("at", .time, "When it was written down."), .init("event", .oneOf(events), "What happened."),
-        .init("tenant", .text, "The tenant's slug, as it was or as it was given.", required: false),
-        .init("administrator", .text, "The administrator's e-mail address, as it was or as it was given.", required: false),
+        .init("tenant", Actor.label, "The tenant's slug, as it was or as it was given.", required: false),
+        .init(
+            "administrator", Actor.label, "The administrator's e-mail address, as it was or as it was given.",
+            required: false),
         .init("job", .uuid, "The job.", required: false),
-        .init("peer", .object(Peer.schema), "The process that asked; absent for what workers do.", required: false),
-        .init("reason", .text, "Why, or in which sense.", required: false),
+        .init(
+            "peer", .object(Peer.schema),
+            "The process that asked, of several denials the first; absent for what workers do, and for denials of many users.",
+            required: false),
+        .init("reason", .text(upTo: 64), "Why, or in which sense.", required: false),
         .init(
             "details", .object(ObjectSchema()),
-            "More of it: the options that were requested, the epoch and attempt that started, what a finished export holds.")
+            """
+            More of it: the options that were requested, the epoch and attempt that started, what a finished export holds; of a denial \
+            how many there were (count), within how many seconds before (seconds), and of which methods (methods); of what was not \
+            delivered, where it is known, how many bytes the reader took (bytes) and how many there were for it (of).
+            """)
     )
 }

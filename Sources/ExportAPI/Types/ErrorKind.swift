@@ -49,7 +49,11 @@ public enum ErrorKind: String, Sendable, CaseIterable {
         case .lineTooLong: "The line has more than `limit` bytes and was dropped to its end."
         case .duplicateID: "A request with this id is still in flight on the connection."
         case .methodNotFound: "There is no such method."
-        case .invalidParams: "A parameter is not known, missing or wrong; `param` names it. Nothing was done."
+        case .invalidParams:
+            """
+            A parameter is not known, missing or wrong; `param` names it. Nothing was done. `reason` is caller-not-allowed where \
+            `actor` is missing and the caller lacks the grant to leave it out.
+            """
         case .internalError: "Something went wrong in the service; its log says what."
         case .shuttingDown: "The service stops, or its rules about the caller have changed. Connect again."
         case .overloaded: "There are too many connections, requests, subscriptions or transfers. Try again in a moment."
@@ -62,7 +66,8 @@ public enum ErrorKind: String, Sendable, CaseIterable {
             "The idempotency key was used with other options, or the file is under legal hold (`reason` is held)."
         case .quotaExceeded: "The tenant has `limit` jobs in the queue; try again after `retryAfterMs`."
         case .expired: "The file is not kept any more."
-        case .unavailable: "The database or the archives (`reason` is storage) cannot be used now."
+        case .unavailable:
+            "The database, the archives (`reason` is storage) or the directory of administrators (`reason` is directory) cannot be used now."
         }
     }
 

@@ -21,6 +21,7 @@ enum ExampleValues {
             progress: Job.Progress(rowsDone: isDone ? 6 : 0, rowsTotal: state == .queued ? nil : 6),
             queuePosition: state == .queued ? 1 : nil, cancelRequested: false, createdAt: "2026-11-25T09:30:00.000Z",
             startedAt: state == .queued ? nil : "2026-11-25T09:30:00.120Z",
+            attemptStartedAt: state == .queued ? nil : "2026-11-25T09:30:00.120Z",
             finishedAt: isDone ? "2026-11-25T09:30:00.480Z" : nil,
             expiresAt: isDone ? "2026-12-02T09:30:00.480Z" : nil,
             fileName: isDone ? "administrators-acme-2026-11-25.xlsx" : nil, size: isDone ? 6_921 : nil,

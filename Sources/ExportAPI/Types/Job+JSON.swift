@@ -34,6 +34,7 @@ extension Job {
             writer.member("cancelRequested", cancelRequested)
             writer.member("createdAt", createdAt)
             writer.member("startedAt", startedAt)
+            writer.member("attemptStartedAt", attemptStartedAt)
             writer.member("finishedAt", finishedAt)
             writer.member("expiresAt", expiresAt)
             writer.member("fileName", fileName)

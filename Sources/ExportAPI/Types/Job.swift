@@ -55,10 +55,14 @@ public struct Job: Codable, Hashable, Sendable {
     public let queuePosition: Int?
     public let cancelRequested: Bool
     public let createdAt: String
+    /// Of the first attempt.
     public let startedAt: String?
+    /// Of the attempt that runs, or ran last.
+    public let attemptStartedAt: String?
     public let finishedAt: String?
     public let expiresAt: String?
-    /// `administrators-<tenant>-<yyyy-mm-dd>.xlsx`, the day being the data's in the tenant's time zone.
+    /// `administrators-<tenant>-<yyyy-mm-dd>.xlsx`, the day being the data's in the tenant's time zone. Whoever writes a file under a name
+    /// that came over the wire holds it to ``WorkbookName/safe(_:)`` first.
     public let fileName: String?
     public let size: Int?
     /// Hexadecimal, of the workbook.
@@ -72,8 +76,8 @@ public struct Job: Codable, Hashable, Sendable {
     public init(
         id: String, tenant: String, requestedBy: String, includeDisabled: Bool, includeReferences: Bool, state: State,
         revision: Int, progress: Progress, queuePosition: Int?, cancelRequested: Bool, createdAt: String,
-        startedAt: String?, finishedAt: String?, expiresAt: String?, fileName: String?, size: Int?, sha256: String?,
-        rows: Int?, sheets: Int?, warnings: [Warning], error: Failure?
+        startedAt: String?, attemptStartedAt: String? = nil, finishedAt: String?, expiresAt: String?, fileName: String?,
+        size: Int?, sha256: String?, rows: Int?, sheets: Int?, warnings: [Warning], error: Failure?
     ) {
         self.id = id
         self.tenant = tenant
@@ -87,6 +91,7 @@ public struct Job: Codable, Hashable, Sendable {
         self.cancelRequested = cancelRequested
         self.createdAt = createdAt
         self.startedAt = startedAt
+        self.attemptStartedAt = attemptStartedAt
         self.finishedAt = finishedAt
         self.expiresAt = expiresAt
         self.fileName = fileName
@@ -113,6 +118,7 @@ public struct Job: Codable, Hashable, Sendable {
         try container.encode(cancelRequested, forKey: .cancelRequested)
         try container.encode(createdAt, forKey: .createdAt)
         try container.encode(startedAt, forKey: .startedAt)
+        try container.encode(attemptStartedAt, forKey: .attemptStartedAt)
         try container.encode(finishedAt, forKey: .finishedAt)
         try container.encode(expiresAt, forKey: .expiresAt)
         try container.encode(fileName, forKey: .fileName)
@@ -140,8 +146,8 @@ extension Job {
 
     static let schema = ObjectSchema(
         .init("id", .uuid, "The job's id, a UUID of version 7."),
-        .init("tenant", .text, "The tenant's slug when the export was asked for."),
-        .init("requestedBy", .text, "The e-mail address of the administrator who asked."),
+        .init("tenant", Actor.label, "The tenant's slug when the export was asked for."),
+        .init("requestedBy", Actor.label, "The e-mail address of the administrator who asked."),
         .init("includeDisabled", .boolean, "Whether disabled administrators are exported too."),
         .init("includeReferences", .boolean, "Whether there are sheets of profiles, groups and teams."),
         .init("state", stateSchema, "A running job may go back to queued; error then says why."),
@@ -156,14 +162,20 @@ extension Job {
         .init("queuePosition", .optional(.count), "1 for the tenant's next job; null unless it is queued."),
         .init("cancelRequested", .boolean, "Whether somebody wants it to end."),
         .init("createdAt", .time, "When it was asked for."),
-        .init("startedAt", .optional(.time), "When its last attempt began."),
-        .init("finishedAt", .optional(.time), "When it became final."),
-        .init("expiresAt", .optional(.time), "Until when the file is kept."),
+        .init("startedAt", .optional(.time), "When its first attempt began."),
         .init(
-            "fileName", .optional(.text),
-            "administrators-<tenant>-<yyyy-mm-dd>.xlsx, the day being the data's in the tenant's time zone."),
+            "attemptStartedAt", .optional(.time),
+            "When the attempt began that runs, or ran last; null also where an older version did not write it down."),
+        .init("finishedAt", .optional(.time), "When it became final."),
+        .init(
+            "expiresAt", .optional(.time), "Until when the file is kept, unless it is held; from then on the job is expired."
+        ),
+        .init(
+            "fileName", .optional(.text(upTo: 255)),
+            "administrators-<tenant>-<yyyy-mm-dd>.xlsx, the day being the data's in the tenant's time zone. What cannot stand in a file's name is _; at most 255 bytes of UTF-8."
+        ),
         .init("size", .optional(.count), "Bytes of the workbook."),
-        .init("sha256", .optional(.text), "Of the workbook, in hexadecimal."),
+        .init("sha256", .optional(.sha256), "Of the workbook, in hexadecimal."),
         .init("rows", .optional(.count), "Rows of the workbook, its header not counted."),
         .init("sheets", .optional(.count), "Sheets of the workbook."),
         .init(
@@ -172,8 +184,8 @@ extension Job {
                 of: .object(
                     ObjectSchema(
                         .init(
-                            "kind", .text, "text-truncated, text-replaced, date-as-text or unresolved-reference."),
-                        .init("count", .count, "How often.")))),
+                            "kind", .text(upTo: 64), "text-truncated, text-replaced, date-as-text or unresolved-reference."),
+                        .init("count", .count, "How often."))), upTo: 16),
             "What the export did not do in silence."),
         .init(
             "error",

@@ -30,8 +30,8 @@ public struct WorkerStatus: WireObject, Hashable {
     }
 
     public static let schema = ObjectSchema(
-        .init("id", .uuid, "New at each start of the process."), .init("host", .text, "The machine's name."),
-        .init("version", .text, "Of the program."), .init("startedAt", .time, "When it started."),
+        .init("id", .uuid, "New at each start of the process."), .init("host", .text(upTo: 255), "The machine's name."),
+        .init("version", .text(upTo: 64), "Of the program."), .init("startedAt", .time, "When it started."),
         .init("seenAt", .time, "When it was last heard of; it says something every ten seconds."),
         .init("slots", .count, "Jobs that it runs at a time, at most."), .init("running", .count, "Jobs that it runs now."),
         .init("draining", .boolean, "It takes no more jobs."),

@@ -74,6 +74,13 @@ actor ExportFile {
         return rows
     }
 
+    var hasUnresolved: Bool { unresolved > 0 }
+
+    /// - Parameter links: so many of those that lead to nothing here belong to the same person's account in another tenant.
+    func resolve(elsewhere links: Int) {
+        unresolved = max(0, unresolved - links)
+    }
+
     /// Writes the sheets behind the data, where they were asked for.
     func writeReferences() throws {
         guard let output, let groups = snapshot.groupTree else { return }

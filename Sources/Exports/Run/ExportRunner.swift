@@ -23,7 +23,7 @@ package struct ExportRunner: JobRunner {
     }
 
     package func checkReadiness() async throws {
-        _ = try contract.keys
+        try contract.checkClaim()
         try await guardian.verify()
     }
 
@@ -33,6 +33,7 @@ package struct ExportRunner: JobRunner {
 
     package func run(_ job: ClaimedJob, progress: Progress, lease: LeaseClock) async throws -> JobResult {
         let options = try ExportOptions(json: job.options)
+        try contract.checkExport()
         // What workers have left that died with this job: no epoch but this one can be published any more.
         for epoch in max(1, job.epoch - 8)..<job.epoch { await disk.remove(quietly: job.archiveName(epoch: epoch)) }
         do {
@@ -44,9 +45,38 @@ package struct ExportRunner: JobRunner {
         } catch {
             await guardian.note(error)
             await disk.remove(quietly: job.archiveName)
-            guard let error = error as? DirectoryError else { throw error }
+            guard case DirectoryError.denied? = error as? DirectoryError, let denial = error as? DirectoryError else {
+                throw judged(error, attempt: job.attempt)
+            }
             throw await DirectoryBehind.judge(
-                error, of: job, keys: try contract.keys, pool: directory, role: DatabaseRole.worker)
+                denial, of: job, keys: try contract.keys, pool: directory, role: DatabaseRole.worker)
+        }
+    }
+
+    /// After so many attempts a refusal that no look at the directory explains is taken for lasting.
+    private static let mostRefusals = 6
+
+    /// A refused statement has another look taken at the directory, and the export tried again: it may have met views that were
+    /// being made anew. What the look finds decides about the next attempt.
+    private func judged(_ error: any Error, attempt: Int) -> any Error {
+        switch error {
+        case let error as PostgresError where error.isRefusal && ServiceStatements.names.contains(error.query ?? ""):
+            contract.lookAgain()
+            // Of these classes the server's words are names of relations and columns.
+            let fault = "PostgreSQL refuses to read it: \(error.serverMessage ?? "SQLSTATE \(error.sqlState ?? "")")"
+            return attempt < Self.mostRefusals ? DirectoryError.unsettled(fault) : DirectoryError.sourceInvalid(fault)
+        case let error as PostgresError
+        where error.sqlState == SQLState.invalidTextRepresentation
+            && ServiceStatements.names.contains(error.query ?? ""):
+            // The keys had another type when they were read last, or when the job was asked for.
+            contract.lookAgain()
+            let fault = "a key is none of the type that the directory's keys have"
+            return attempt < Self.mostRefusals ? DirectoryError.unsettled(fault) : DirectoryError.sourceInvalid(fault)
+        case DirectoryError.sourceInvalid:
+            contract.lookAgain()
+            return error
+        default:
+            return error
         }
     }
 
@@ -75,6 +105,7 @@ package struct ExportRunner: JobRunner {
             guard rows == snapshot.rowsTotal else {
                 throw DirectoryError.sourceInvalid("\(snapshot.rowsTotal) administrators were counted, but \(rows) came")
             }
+            if await file.hasUnresolved { await file.resolve(elsewhere: try await pages.linksElsewhere()) }
             return file
         }
     }

@@ -16,17 +16,10 @@ extension JobFailure {
                     "The standby server that exports are read from does not show yet that the administrator may export. "
                     + "The export is tried again.",
                 isTransient: true, isTriedUntilDeadline: true)
-        case let error as PostgresError where error.isTransient || error.code == .refused:
+        case let error as PostgresError where error.isTransient || [.refused, .unsuitable].contains(error.code):
             self.init(
                 kind: "database-unavailable", message: "The database was not available. The export is tried again.",
                 isTransient: true)
-        case let error as PostgresError where error.sqlState.map { $0.hasPrefix("42") } ?? false:
-            self.init(
-                kind: "source-invalid",
-                // Of this class the server's words are names of relations and columns.
-                message: "The directory cannot be read as the service expects it: "
-                    + "\(error.serverMessage ?? "SQLSTATE \(error.sqlState ?? "")"). "
-                    + "Ask the operators to run adminexportd check-config.")
         case let error as ArchiveError where error.code == .storageFull:
             self.init(
                 kind: "storage-full", message: "The disk for archives is full. The export is tried again.",
@@ -54,6 +47,11 @@ extension JobFailure {
                         + "of those, such as Europe/Paris, and start again.")
         case .sourceInvalid(let fault):
             self.init(kind: "source-invalid", message: "The directory does not hold to its contract: \(fault).")
+        case .unsettled(let fault):
+            self.init(
+                kind: "source-invalid",
+                message: "The directory does not hold to its contract: \(fault). The export is tried again.",
+                isTransient: true)
         }
     }
 }

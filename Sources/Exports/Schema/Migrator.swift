@@ -23,6 +23,9 @@ package struct Migrator: Sendable {
         Step(version: 4, oldestBinary: 3, sql: PackageResources._004_audit_sql),
     ]
 
+    /// The migrations, in their order.
+    static var statements: [String] { steps.map { String(decoding: $0.sql, as: UTF8.self) } }
+
     package init() {}
 
     /// What was done, for people.
@@ -274,7 +277,7 @@ package struct Migrator: Sendable {
                 Query("find-role", "SELECT 1 AS found FROM pg_roles WHERE rolname = $1", [.text(role)]))
             guard !found.isEmpty else { throw SchemaError.missing }
             guard role != DatabaseRole.owner else { throw SchemaError.notOwner }
-            let login: String? = try await connection.query(Query("login", "SELECT current_user::text AS login"))
+            let login: String? = try await connection.query(Query("login", "SELECT session_user::text AS login"))
                 .first?.decode("login")
             throw SchemaError.roleMissing("GRANT \(role) TO \"\(login ?? "the login")\"")
         }

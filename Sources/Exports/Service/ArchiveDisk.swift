@@ -37,22 +37,25 @@ package actor ArchiveDisk {
     }
 
     /// Opens a file's content as a pipe that a thread of its own feeds.
-    func pipe(_ name: ArchiveName, from offset: Int, for user: Int, facts: StoreFacts, transfers: Transfers) throws
-        -> OpenedFile
+    func pipe(
+        _ name: ArchiveName, from offset: Int, for user: Int, facts: StoreFacts, transfers: Transfers, delivery: Delivery?
+    )
+        throws -> OpenedFile
     {
         try verify(facts, mayCreate: false)
         let reader = try store.open(name)
         guard offset <= reader.size else { throw ArchiveError(.damaged, "the archive is shorter than its job says") }
         return OpenedFile(
-            adopting: try transfers.start(reader, from: offset, for: user), size: reader.size,
-            archiveSize: reader.archiveSize)
+            adopting: try transfers.start(reader, from: offset, for: user, delivery), size: reader.size,
+            archiveSize: reader.archiveSize, delivery: delivery)
     }
 
     /// Opens a file as it lies on the disk.
-    func file(_ name: ArchiveName, facts: StoreFacts) throws -> OpenedFile {
+    func file(_ name: ArchiveName, facts: StoreFacts, delivery: Delivery?) throws -> OpenedFile {
         try verify(facts, mayCreate: false)
         let reader = try store.open(name)
-        return OpenedFile(adopting: try reader.duplicateFile(), size: reader.size, archiveSize: reader.archiveSize)
+        return OpenedFile(
+            adopting: try reader.duplicateFile(), size: reader.size, archiveSize: reader.archiveSize, delivery: delivery)
     }
 
     /// What lies in the store, a list for each month of each tenant.

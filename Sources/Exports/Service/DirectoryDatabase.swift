@@ -76,8 +76,8 @@ package final class DirectoryDatabase: Sendable {
     /// Whether the server at `directory.url` answers now; asked at most for three seconds. True where it is the jobs' own.
     func isAnswering() async -> Bool {
         guard let own else { return true }
+        guard contract.hasBeenReached else { return false }
         do {
-            _ = try keys
             try await probe.ask(atMost: .seconds(3)) {
                 _ = try await own.withConnection { try await $0.query(Query("probe", "SELECT 1 AS one")) }
             }
@@ -98,8 +98,11 @@ package final class DirectoryDatabase: Sendable {
 
     /// Where permissions are asked: the jobs' database, unless the directory is known to be in one of its own.
     package var pool: PostgresPool {
-        if let own, (try? isApart) == true { own } else { jobs }
+        if let own, isKnownApart { own } else { jobs }
     }
+
+    /// Whether the directory is known to be in a database of its own.
+    package var isKnownApart: Bool { (try? isApart) == true }
 
     /// Asks the directory one statement's question, and acts on the answer in a transaction on the jobs' database: the same one where
     /// that has the directory.

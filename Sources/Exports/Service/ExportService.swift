@@ -3,6 +3,7 @@ private import Crypto
 package import Directory
 package import Jobs
 package import Postgres
+private import Synchronization
 
 /// What callers can ask for, in the domain's terms. Knows no JSON and no socket.
 ///
@@ -22,6 +23,7 @@ package struct ExportService: Sendable {
     let disk: ArchiveDisk
     private let transfers: Transfers
     private let watch: JobWatch
+    private let trail: AuditWriter
     private let limits: @Sendable () -> Limits
     let jobs = JobStore()
     private let storeQuestion = PatientQuestion<Void>()
@@ -30,11 +32,12 @@ package struct ExportService: Sendable {
 
     package init(
         pool: PostgresPool, directory: DirectoryDatabase, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
-        limits: @escaping @Sendable () -> Limits
+        trail: AuditWriter, limits: @escaping @Sendable () -> Limits
     ) {
         self.pool = pool
         self.transfers = transfers
         self.watch = watch
+        self.trail = trail
         self.directory = directory
         self.limits = limits
         self.disk = disk
@@ -86,21 +89,18 @@ package struct ExportService: Sendable {
 
     /// Puts an export in the queue, or gives the one that the idempotency key made before.
     ///
-    /// - Throws: ``DirectoryError/denied(_:)``, which is written to the audit trail; ``JobsError``; ``PostgresError``.
+    /// - Throws: ``DirectoryError/denied(_:)``; ``JobsError``; ``PostgresError``.
     package func start(_ caller: Caller, options: ExportOptions, idempotencyKey: String?) async throws -> Job {
         let json = try options.json
         let hash = Array(SHA256.hash(data: Array(json.utf8))).hexadecimal
-        return try await recordingDenial(caller, job: nil) {
-            try await directory.ask { connection, keys in
-                try await Access.check(caller.reference, keys: keys, on: connection)
-            } then: { access, connection in
-                let request = JobStore.Request(
-                    tenantKey: access.identity.tenantKey, tenantSlug: access.identity.tenantSlug,
-                    actorKey: access.identity.actorKey, actorEmail: access.identity.actorEmail, options: json,
-                    idempotency: idempotencyKey.map { ($0, hash) })
-                return try await jobs.enqueue(
-                    request, limit: limits().queuedPerTenant, peer: caller.peer, on: connection)
-            }
+        return try await directory.ask { connection, keys in
+            try await Access.check(caller.reference, keys: keys, on: connection)
+        } then: { access, connection in
+            let request = JobStore.Request(
+                tenantKey: access.identity.tenantKey, tenantSlug: access.identity.tenantSlug,
+                actorKey: access.identity.actorKey, actorEmail: access.identity.actorEmail, options: json,
+                idempotency: idempotencyKey.map { ($0, hash) })
+            return try await jobs.enqueue(request, limit: limits().queuedPerTenant, peer: caller.peer, on: connection)
         }
     }
 
@@ -211,21 +211,25 @@ package struct ExportService: Sendable {
         package let bytes: [UInt8]
         /// Of the whole workbook.
         package let size: Int
+        /// Of what was written to the audit trail as downloaded.
+        package internal(set) var delivery: Delivery?
     }
 
     /// Reads a part of the workbook for an actor who may have it now.
     ///
     /// - Parameter isFirst: the first read of this job by the caller's connection, which is written to the audit trail.
-    /// - Throws: ``DirectoryError/denied(_:)`` where the actor may not export any more or sees less than the file holds,
-    ///   which is written to the audit trail; ``JobsError``; ``UnreadableArchive``; ``PostgresError``.
+    /// - Throws: ``DirectoryError/denied(_:)`` where the actor may not export any more or sees less than the file holds;
+    ///   ``JobsError``; ``UnreadableArchive``; ``PostgresError``.
     package func read(
         _ caller: Caller, job id: JobID, offset: Int, length: Int, isFirst: Bool
     ) async throws -> Part {
-        let (_, name, facts) = try await permitted(caller, id, isAudited: isFirst)
+        let found = try await permitted(caller, id, isAudited: isFirst)
         // A file of another installation, or none because nothing is mounted, is not given out as this one's.
-        return try await Self.reading(id) {
-            try await disk.read(name, offset: offset, length: length, facts: facts)
+        var part = try await Self.reading(found) {
+            try await disk.read(found.name, offset: offset, length: length, facts: found.facts)
         }
+        part.delivery = found.delivery
+        return part
     }
 
     /// What ``open(_:job:as:)`` gives.
@@ -242,26 +246,38 @@ package struct ExportService: Sendable {
     /// - Throws: as ``read(_:job:offset:length:isFirst:)``; ``OffsetBeyondEnd``; ``TooManyTransfers``.
     package func open(_ caller: Caller, job id: JobID, as form: Form) async throws -> (job: Job, file: OpenedFile) {
         let offset = if case .content(let offset) = form { offset } else { 0 }
-        let (job, name, facts) = try await permitted(caller, id, from: offset, isAudited: true)
-        let file = try await Self.reading(id) {
+        let found = try await permitted(caller, id, from: offset, isAudited: true)
+        let file = try await Self.reading(found) {
             switch form {
             case .content(let offset):
-                try await disk.pipe(name, from: offset, for: caller.peer.uid, facts: facts, transfers: transfers)
-            case .archive: try await disk.file(name, facts: facts)
+                try await disk.pipe(
+                    found.name, from: offset, for: caller.peer.uid, facts: found.facts, transfers: transfers,
+                    delivery: found.delivery)
+            case .archive: try await disk.file(found.name, facts: found.facts, delivery: found.delivery)
             }
         }
-        return (job, file)
+        return (found.job, file)
     }
 
-    /// Says whose archive it is that cannot be read.
+    /// Says whose archive it is that cannot be read, and that nothing was delivered.
     private static func reading<Result: Sendable>(
-        _ job: JobID, _ body: () async throws -> Result
+        _ found: Permitted, _ body: () async throws -> Result
     ) async throws -> Result {
         do {
             return try await body()
-        } catch let error as ArchiveError {
-            throw UnreadableArchive(job: job, fault: error)
+        } catch {
+            found.delivery?.failed(error)
+            throw (error as? ArchiveError).map { UnreadableArchive(job: found.job.id, fault: $0) } ?? error
         }
+    }
+
+    /// What ``permitted(_:_:from:isAudited:)`` gives.
+    private struct Permitted {
+        let job: Job
+        let name: ArchiveName
+        let facts: StoreFacts
+        /// Of what was written to the audit trail as downloaded.
+        let delivery: Delivery?
     }
 
     /// The actor's finished job, and where its file is, if they may have that now.
@@ -269,9 +285,10 @@ package struct ExportService: Sendable {
     /// - Parameter offset: which the workbook has to reach before anything is written down.
     private func permitted(
         _ caller: Caller, _ id: JobID, from offset: Int = 0, isAudited: Bool
-    ) async throws -> (Job, ArchiveName, StoreFacts) {
-        try await recordingDenial(caller, job: id) {
-            try await directory.ask { connection, keys in
+    ) async throws -> Permitted {
+        let audited = Mutex<Delivery?>(nil)
+        do {
+            return try await directory.ask { connection, keys in
                 try await Access.check(caller.reference, keys: keys, on: connection)
             } then: { access, connection in
                 let identity = access.identity
@@ -285,32 +302,29 @@ package struct ExportService: Sendable {
                     throw DirectoryError.denied(.scopeChanged)
                 }
                 guard offset <= result.size else { throw OffsetBeyondEnd(size: result.size) }
+                let facts = try await StoreFacts.load(on: connection)
                 if isAudited {
                     try await Audit.record(
                         .downloaded, job: id, tenantKey: identity.tenantKey, tenant: identity.tenantSlug,
                         actorKey: identity.actorKey, actorEmail: identity.actorEmail, peer: caller.peer, on: connection)
+                    audited.withLock { $0 = delivery(of: id, to: identity, caller.peer) }
                 }
-                return (job, name, try await StoreFacts.load(on: connection))
+                return Permitted(job: job, name: name, facts: facts, delivery: audited.withLock { $0 })
             }
+        } catch {
+            // Only the commit is left when it has been written down.
+            audited.withLock { $0 }?.failed(.databaseUnavailable)
+            throw error
         }
     }
 
-    /// Passes the body's error on, after a denial has been written down in a transaction of its own.
-    private func recordingDenial<Result: Sendable>(
-        _ caller: Caller, job: JobID?, _ body: () async throws -> Result
-    ) async throws -> Result {
-        do {
-            return try await body()
-        } catch let error as DirectoryError {
-            if case .denied(let denial) = error {
-                try await transaction { connection in
-                    try await Audit.record(
-                        .denied, job: job, tenantKey: nil, tenant: caller.tenant, actorKey: nil, actorEmail: caller.email,
-                        peer: caller.peer,
-                        reason: denial.rawValue, on: connection)
-                }
-            }
-            throw error
+    private func delivery(of job: JobID, to identity: Identity, _ peer: Peer) -> Delivery {
+        Delivery { [trail] failure, details in
+            trail.undelivered(
+                Audit.Entry(
+                    event: .undelivered, job: job, tenantKey: identity.tenantKey, tenant: identity.tenantSlug,
+                    actorKey: identity.actorKey, actorEmail: identity.actorEmail, peer: peer, reason: failure.rawValue,
+                    details: details))
         }
     }
 }

@@ -114,7 +114,7 @@ final class JobLookup: Sendable {
     }
 
     /// Who they are that ask, by place. Uses the indexes that ``NamedAdministrators`` needs.
-    private static let actors = """
+    static let actors = """
         SELECT asked.place, t.id::text AS named_tenant, actor.count AS actors, actor.key AS named_actor
         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (slug, email, place)
         LEFT JOIN directory.tenant t ON \(NamedAdministrators.isExactly("t.slug", "asked.slug"))
@@ -125,7 +125,7 @@ final class JobLookup: Sendable {
         """
 
     /// The same with their jobs, where the jobs' database has the directory. Uses the primary keys of jobs and leases.
-    private static let sql = """
+    static let sql = """
         SELECT actors.place, actors.named_tenant, actors.actors, actors.named_actor, \(Job.columns)
         FROM (\(actors)) AS actors
         JOIN unnest($3::uuid[]) WITH ORDINALITY AS wanted (job, place) ON wanted.place = actors.place

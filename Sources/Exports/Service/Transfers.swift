@@ -17,15 +17,37 @@ package final class Transfers: Sendable {
         package init() {}
     }
 
+    /// How long a reader is waited for that has the rest of its workbook in the pipe.
+    private static let longestWatch: Duration = .seconds(300)
+
     private let limits: @Sendable () -> Limits
     private let logger: Logger
     private let sent: @Sendable (Int) -> Void
     private let state = Mutex(State())
 
     private struct State {
-        /// By user id.
-        var running: [Int: Int] = [:]
+        var running = Places()
+        /// Those that are written whole, and whose readers have not taken all of it yet.
+        var watched = Places()
         var isStopped = false
+    }
+
+    private struct Places {
+        private var ofUser: [Int: Int] = [:]
+
+        var count: Int { ofUser.values.reduce(0, +) }
+
+        mutating func take(_ user: Int, _ limits: Limits) -> Bool {
+            let own = ofUser[user, default: 0]
+            guard own < limits.perUser, count < limits.total else { return false }
+            ofUser[user] = own + 1
+            return true
+        }
+
+        mutating func giveBack(_ user: Int) {
+            let left = ofUser[user, default: 1] - 1
+            ofUser[user] = left > 0 ? left : nil
+        }
     }
 
     /// - Parameters:
@@ -44,59 +66,70 @@ package final class Transfers: Sendable {
         state.withLock { $0.isStopped = true }
     }
 
-    package var isIdle: Bool { state.withLock { $0.running.isEmpty } }
+    package var isIdle: Bool { state.withLock { $0.running.count == 0 } }
 
     /// How many run.
-    package var count: Int { state.withLock { $0.running.values.reduce(0, +) } }
+    package var count: Int { state.withLock { $0.running.count } }
 
     /// Starts to feed a pipe with the reader's content, and gives its reading end, which the caller closes.
     ///
+    /// - Parameter delivery: told where the reader does not get all of it.
     /// - Throws: ``TooManyTransfers``, ``ArchiveError``.
-    package func start(_ reader: SeekableReader, from offset: Int, for user: Int) throws -> FileDescriptor {
-        try admit(user)
+    package func start(
+        _ reader: SeekableReader, from offset: Int, for user: Int, _ delivery: Delivery?
+    ) throws -> FileDescriptor {
+        let limits = limits()
+        guard state.withLock({ $0.running.take(user, limits) }) else { throw TooManyTransfers() }
         do {
-            let pipe = try ContentPipe(reader, from: offset, patience: limits().patience)
+            let pipe = try ContentPipe(reader, from: offset, patience: limits.patience)
             guard let readEnd = pipe.takeReadEnd() else { preconditionFailure("a new pipe has both ends") }
             let thread = Thread { [self] in
-                feed(pipe)
-                release(user)
+                let isWhole = feed(pipe, delivery)
+                // One that only waits for its reader takes no place from others.
+                let isWatched = state.withLock { state in
+                    state.running.giveBack(user)
+                    return isWhole && state.watched.take(user, limits)
+                }
+                if isWatched {
+                    watch(pipe, delivery)
+                    state.withLock { $0.watched.giveBack(user) }
+                }
             }
             thread.name = "transfer"
             thread.start()
             return readEnd
         } catch {
-            release(user)
+            state.withLock { $0.running.giveBack(user) }
             throw error
         }
     }
 
-    private func feed(_ pipe: ContentPipe) {
+    /// - Returns: whether the pipe has taken all of it.
+    private func feed(_ pipe: ContentPipe, _ delivery: Delivery?) -> Bool {
         defer { sent(pipe.written) }
         do {
             let end = try pipe.feed { !state.withLock { $0.isStopped } }
             logger.debug("A transfer ended", metadata: ["end": "\(end)"])
-            if end == .stalled { logger.notice("Dropped a transfer whose reader took nothing") }
+            switch end {
+            case .complete: return true
+            case .abandoned: delivery?.failed(.readerGone, bytes: pipe.taken)
+            case .stopped: delivery?.failed(.serviceStopped, bytes: pipe.taken)
+            case .stalled:
+                delivery?.failed(.readerStalled, bytes: pipe.taken)
+                logger.notice("Dropped a transfer whose reader took nothing")
+            }
         } catch {
+            delivery?.failed(.archiveUnreadable, bytes: pipe.taken)
             logger.error("An archive cannot be read", metadata: ["error": "\(error)"])
         }
+        return false
     }
 
-    private func admit(_ user: Int) throws(TooManyTransfers) {
-        let limits = limits()
-        let isAdmitted = state.withLock { state in
-            let ofUser = state.running[user, default: 0]
-            guard ofUser < limits.perUser, state.running.values.reduce(0, +) < limits.total else { return false }
-            state.running[user] = ofUser + 1
-            return true
-        }
-        guard isAdmitted else { throw TooManyTransfers() }
-    }
-
-    private func release(_ user: Int) {
-        state.withLock { state in
-            let left = state.running[user, default: 1] - 1
-            state.running[user] = left > 0 ? left : nil
-        }
+    /// Waits for the reader of a pipe that holds the rest. Whoever does not read it for long may still do so: only a reader that
+    /// is gone is known to have got less.
+    private func watch(_ pipe: ContentPipe, _ delivery: Delivery?) {
+        guard pipe.isLeft(within: Self.longestWatch, while: { !state.withLock { $0.isStopped } }) else { return }
+        delivery?.failed(.readerGone, bytes: pipe.taken)
     }
 }
 

@@ -1,105 +1,155 @@
 private import Synchronization
 
 extension Connection {
-    func admit(_ work: Work<Session, Attachment>, _ group: inout DiscardingTaskGroup) {
-        let admission = state.withLock { state in
-            guard state.stopping == nil else { return InFlight.Admission.start }
-            let admission = state.inFlight.admit(work.unit, isControl: work.isControl)
-            if admission == .park { state.parked[work.unit] = work }
-            return admission
+    /// What a large reply may take while it is made.
+    private static var largeBytes: Int { 1536 * 1024 }
+
+    /// Begins the work, lets it wait, or refuses it. Decided once: what has been admitted is served, whoever stops the connection
+    /// then.
+    func admit(_ content: Work<Session, Attachment>.Content, _ group: inout DiscardingTaskGroup) {
+        let work = Work(content: content, held: HeldBytes(account))
+        do throws(RPCError) {
+            try work.held.take(work.bytes, isControl: work.isControl)
+            if let unit = try begin(work) { group.addTask { await self.serve(unit) } }
+        } catch {
+            if let line = refusal(of: work, error) { output.post(line) }
+        }
+    }
+
+    /// - Returns: nil where the work waits.
+    private func begin(_ work: Work<Session, Attachment>) throws(RPCError) -> Int? {
+        let (admission, refusal) = state.withLock { state in
+            if let stopping = state.stopping { return (Table.Admission.refuse, stopping) }
+            let admission = state.inFlight.admit(work.ids, isControl: work.isControl, isBatch: work.isBatch, work)
+            return (admission, .overloaded)
         }
         switch admission {
-        case .start where state.withLock({ $0.stopping }) == nil:
-            group.addTask { await self.serve(work) }
-        case .start:
-            refuse(work, state.withLock { $0.stopping } ?? .shuttingDown)
-        case .refuse:
-            refuse(work, .overloaded)
-        case .park:
-            break
+        case .start(let unit): return unit
+        case .park: return nil
+        case .refuse: throw refusal
         }
     }
 
-    /// Serves the work and then, one after the other, what was parked behind it.
-    private func serve(_ first: Work<Session, Attachment>) async {
-        var next: Work<Session, Attachment>? = first
-        while let work = next {
-            if work.isLarge {
-                await largeReply.withLock {
-                    await output.waitForRoom()
-                    await perform(work)
-                }
-            } else {
-                await perform(work)
-            }
-            next = state.withLock { state in
-                state.inFlight.finish(isControl: work.isControl).flatMap { state.parked.removeValue(forKey: $0) }
-            }
+    /// Serves the unit and then, one after the other, those that were parked behind it.
+    private func serve(_ unit: Int) async {
+        var next: Int? = unit
+        while let unit = next {
+            await perform(unit)
+            next = state.withLock { $0.inFlight.finish(unit) }
         }
     }
 
-    private func perform(_ work: Work<Session, Attachment>) async {
+    /// Nothing of the work is left when this returns.
+    private func perform(_ unit: Int) async {
+        guard let work = state.withLock({ $0.inFlight.take(unit) }) else { return }
+        if work.isLarge {
+            await largeReply.withLock {
+                await output.waitForRoom()
+                await performLarge(work, of: unit)
+            }
+        } else {
+            await perform(work, of: unit)
+        }
+    }
+
+    private func performLarge(_ work: Work<Session, Attachment>, of unit: Int) async {
+        do throws(RPCError) {
+            try work.held.take(Self.largeBytes)
+        } catch {
+            state.withLock { state in
+                for id in work.ids { state.inFlight.answered(id, of: unit) }
+            }
+            if let line = refusal(of: work, error) { await output.send(line) }
+            return
+        }
+        await perform(work, of: unit)
+    }
+
+    private func perform(_ work: Work<Session, Attachment>, of unit: Int) async {
+        // Nobody would have the answer.
+        guard !output.hasFailed else { return }
+        var answer: Answer?
         switch work.content {
-        case .single(let call): await answer(call)
-        case .batch(let elements): await answer(elements)
+        case .single(let call): answer = await self.answer(call, of: unit)
+        case .batch(let elements): answer = await self.answer(elements, of: unit, work)
+        }
+        // From here on it is among the bytes that wait for the peer.
+        work.held.set(work.bytes)
+        guard let line = answer?.takeLine() else { return }
+        await output.send(line, answer?.attachments ?? [])
+        answer?.afterwards?(!output.hasFailed)
+    }
+
+    /// What a call has come to, ready to be sent.
+    struct Answer: Sendable {
+        private(set) var line: [UInt8]
+        let attachments: [Attachment]
+        let afterwards: (@Sendable (_ isSent: Bool) -> Void)?
+
+        init(_ line: [UInt8], _ attachments: [Attachment] = [], afterwards: (@Sendable (_ isSent: Bool) -> Void)? = nil) {
+            self.line = line
+            self.attachments = attachments
+            self.afterwards = afterwards
+        }
+
+        /// The line, of which nothing is kept here.
+        mutating func takeLine() -> [UInt8] {
+            defer { line = [] }
+            return line
         }
     }
 
-    private func answer(_ call: Call) async {
-        switch await run(call) {
+    func answer(_ call: Call, of unit: Int) async -> Answer {
+        switch await run(call, of: unit) {
         case .success(let outcome):
-            await output.send(Reply.result(call.id, outcome.json), outcome.attachments)
-            outcome.afterwards?()
+            Answer(Reply.result(call.id, outcome.json), outcome.attachments, afterwards: outcome.afterwards)
         case .failure(let error):
-            await output.send(Reply.error(call.id, error))
+            Answer(Reply.error(call.id, error))
         }
     }
 
     /// Runs the call in a task of its own, which `$/cancelRequest` can reach. Its id is free when this returns.
-    func run(_ call: Call) async -> Result<Outcome<Attachment>, RPCError> {
-        let task = Task {
-            await dispatcher.call(call.method, call.request, session: session, subscriptions: subscriptions)
+    private func run(_ call: Call, of unit: Int) async -> Result<Outcome<Attachment>, RPCError> {
+        let isLong = call.method.traits.contains(.long)
+        let task: Running? = state.withLock { state in
+            // Of what only waits no more is begun.
+            if isLong, state.stopping != nil { return nil }
+            return state.inFlight.begin(call.id, of: unit, isLong: isLong) {
+                Task { await dispatcher.call(call.method, call.prepared, session: session, subscriptions: subscriptions) }
+            }
         }
-        let isUnwanted = state.withLock { state in
-            let isLong = call.method.traits.contains(.long)
-            state.tasks[call.id] = (task, isLong)
-            return state.stopping != nil && isLong || state.cancelled.contains(call.id)
-        }
-        if isUnwanted { task.cancel() }
-        let result = await withTaskCancellationHandler {
-            await task.value
-        } onCancel: {
-            task.cancel()
+        var result: Result<Outcome<Attachment>, RPCError> = .failure(.cancelled)
+        if let task {
+            result = await withTaskCancellationHandler {
+                await task.value
+            } onCancel: {
+                task.cancel()
+            }
         }
         let stopping = state.withLock { state in
-            state.tasks[call.id] = nil
-            state.cancelled.remove(call.id)
-            state.inFlight.release(call.id)
+            state.inFlight.answered(call.id, of: unit)
             return state.stopping
         }
         if case .failure(.cancelled) = result, let stopping { return .failure(stopping) }
         return result
     }
 
-    private func refuse(_ work: Work<Session, Attachment>, _ error: RPCError) {
+    /// The answer to work that is not run; nil where it wants none.
+    private func refusal(of work: Work<Session, Attachment>, _ error: RPCError) -> [UInt8]? {
         switch work.content {
         case .single(let call):
-            state.withLock { $0.inFlight.release(call.id) }
-            output.post(Reply.error(call.id, error))
+            return Reply.error(call.id, error)
         case .batch(let elements):
             var replies: [[UInt8]] = []
             for element in elements {
                 switch element {
-                case .call(let call):
-                    state.withLock { $0.inFlight.release(call.id) }
-                    replies.append(Reply.error(call.id, error))
-                case .error(let id, let error):
-                    replies.append(Reply.error(id, error))
-                case .notification(let request):
-                    notify(request)
+                case .call(let call): replies.append(Reply.error(call.id, error))
+                case .error(let id, let error): replies.append(Reply.error(id, error))
+                case .cancellation(let id): cancel(id)
+                case .nothing: break
                 }
             }
-            if !replies.isEmpty { output.post(Reply.batch(replies)) }
+            return replies.isEmpty ? nil : Reply.batch(replies)
         }
     }
 }

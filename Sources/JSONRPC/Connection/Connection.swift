@@ -8,6 +8,8 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     typealias Attachment = Channel.Attachment
     typealias Call = Work<Session, Attachment>.Call
     typealias Element = Work<Session, Attachment>.Element
+    typealias Table = InFlight<Work<Session, Attachment>, Running>
+    typealias Running = Task<Result<Outcome<Attachment>, RPCError>, Never>
 
     /// Effort after which the reader lets others have a turn.
     private static var turn: Int { 8 * 1024 }
@@ -15,6 +17,8 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     private static var lineEffort: Int { 512 }
     /// Bytes that are given to the transport at once: each that is taken shows that the peer still reads.
     private static var chunk: Int { 64 * 1024 }
+    /// Bytes of a line that has not ended which are not counted: who has no room left can still cancel.
+    private static var freeLine: Int { 4 * 1024 }
 
     private let transport: Channel
     let dispatcher: Dispatcher<Session, Attachment>
@@ -22,33 +26,34 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     let limits: ConnectionLimits
     let output: OutputQueue<Attachment>
     let subscriptions: Subscriptions
+    let account: ByteAccount
     let state: Mutex<State>
     /// One large reply at a time is made.
     let largeReply = AsyncLock()
 
     struct State: Sendable {
-        var inFlight: InFlight
-        var nextUnit = 0
-        var parked: [Int: Work<Session, Attachment>] = [:]
-        var tasks: [RequestID: (task: Task<Result<Outcome<Attachment>, RPCError>, Never>, isLong: Bool)] = [:]
-        /// Requests that were cancelled before their task began.
-        var cancelled: Set<RequestID> = []
+        var inFlight: Table
         /// Why the connection takes no more requests.
         var stopping: RPCError?
         /// The reader waits until the peer has taken some of what is on its way.
         var isReaderWaiting = false
+        /// What the peer has been told about lines.
+        var advice = FramingAdvice()
         /// Since when a line has begun and not ended.
         var partialSince: ContinuousClock.Instant?
     }
 
+    /// - Parameter account: what the connection's requests and replies are counted in.
     package init(
-        transport: Channel, dispatcher: Dispatcher<Session, Channel.Attachment>, session: Session, limits: ConnectionLimits
+        transport: Channel, dispatcher: Dispatcher<Session, Channel.Attachment>, session: Session, limits: ConnectionLimits,
+        account: ByteAccount = ByteAccount(.connection) { .max }
     ) {
         self.transport = transport
         self.dispatcher = dispatcher
         self.session = session
         self.limits = limits
-        let output = OutputQueue<Attachment>(budget: limits.output, chunk: Self.chunk)
+        self.account = account
+        let output = OutputQueue<Attachment>(budget: limits.output, chunk: Self.chunk, held: HeldBytes(account))
         self.output = output
         subscriptions = Subscriptions(
             limit: limits.subscriptions, post: { output.post($0, replacing: $1) }, discard: { output.discard(key: $0) })
@@ -73,7 +78,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     package func stop(_ reason: RPCError = .shuttingDown) {
         let waiting = state.withLock { state in
             state.stopping = reason
-            return state.tasks.values.filter(\.isLong).map(\.task)
+            return state.inFlight.waiting
         }
         subscriptions.endAll()
         for task in waiting { task.cancel() }
@@ -84,8 +89,8 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         let tasks = state.withLock { state in
             state.stopping = state.stopping ?? .shuttingDown
             // Nobody would have the answers.
-            state.parked = [:]
-            return state.tasks.values.map(\.task)
+            state.inFlight.dropParked()
+            return state.inFlight.running
         }
         subscriptions.endAll()
         output.fail()
@@ -117,6 +122,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
 
     private func read(_ group: inout DiscardingTaskGroup) async {
         var framer = LineFramer(limit: limits.line)
+        let held = HeldBytes(account)
         do {
             for try await bytes in transport.inbound {
                 framer.feed(bytes)
@@ -124,7 +130,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
                 var effort = 0
                 while let event = framer.next() {
                     isComplete = true
-                    effort += take(event, &group)
+                    effort += await take(event, &group)
                     await waitForRoom()
                     // Others have a turn: who sends fast must not have the threads for itself.
                     if effort > Self.turn {
@@ -132,97 +138,147 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
                         await Task.yield()
                     }
                 }
+                keep(&framer, held)
                 let isWithinLine = framer.isWithinLine
                 state.withLock { state in
                     let began = isComplete ? nil : state.partialSince
                     state.partialSince = isWithinLine ? began ?? .now : nil
                 }
             }
+            if framer.isUnfinished { refuseUnfinishedLine() }
         } catch {
             // The peer is gone: nobody wants the answers.
             cancelAll()
         }
     }
 
-    private func waitForRoom() async {
-        guard output.isOverBudget else { return }
-        state.withLock { $0.isReaderWaiting = true }
-        await output.waitForRoom()
-        state.withLock { state in
-            state.isReaderWaiting = false
-            if state.partialSince != nil { state.partialSince = .now }
+    /// Tells the peer that its line has no end, unless it has been told so much.
+    package func refuseUnfinishedLine() {
+        if state.withLock({ $0.advice.misframed() }) { output.post(Reply.error(nil, .noLineEnd)) }
+    }
+
+    /// Counts what has come of a line; one for which there is no room is dropped to its end.
+    private func keep(_ framer: inout LineFramer, _ held: HeldBytes) {
+        do throws(RPCError) {
+            try held.change(to: max(0, framer.partialBytes - Self.freeLine))
+        } catch {
+            framer.dropLine()
+            held.set(0)
+            output.post(Reply.error(nil, error))
         }
     }
 
+    private func waitForRoom() async {
+        guard output.isOverBudget else { return }
+        noteWaiting(true)
+        await output.waitForRoom()
+        noteWaiting(false)
+    }
+
+    /// While the reader waits for somebody else, the peer is not to blame for a line that does not end.
+    private func noteWaiting(_ isReaderWaiting: Bool) {
+        state.withLock { state in
+            state.isReaderWaiting = isReaderWaiting
+            if !isReaderWaiting, state.partialSince != nil { state.partialSince = .now }
+        }
+    }
+
+    /// A long line is scanned beside the threads that serve everybody, and takes none of their time.
+    private func scan(_ line: [UInt8]) async throws(JSONFault) -> JSONDocument {
+        guard line.count > Self.turn else { return try JSONDocument(scanning: line, depth: limits.nesting) }
+        noteWaiting(true)
+        defer { noteWaiting(false) }
+        return try await LongLines.shared.scan(line, depth: limits.nesting)
+    }
+
     /// - Returns: the effort that it took, about in bytes.
-    private func take(_ event: LineFramer.Event, _ group: inout DiscardingTaskGroup) -> Int {
+    private func take(_ event: LineFramer.Event, _ group: inout DiscardingTaskGroup) async -> Int {
         switch event {
         case .tooLong:
             output.post(Reply.error(nil, .lineTooLong(limit: limits.line)))
             return Self.lineEffort
+        case .misframed(let framing):
+            if state.withLock({ $0.advice.misframed() }) { output.post(Reply.error(nil, .misframed(framing))) }
+            return Self.lineEffort
         case .line(let line):
-            take(line, &group)
-            return Self.lineEffort + line.count
+            return await take(line, &group)
         }
     }
 
-    private func take(_ line: [UInt8], _ group: inout DiscardingTaskGroup) {
-        do {
-            let shape = try JSONScanner.scan(line[...], depth: limits.nesting)
-            if case .array(let elements) = shape {
-                takeBatch(elements.map { line[$0] }, &group)
-            } else {
-                takeMessage(line[...], shape, &group)
-            }
+    /// - Returns: the effort that it took on the threads that serve everybody.
+    private func take(_ line: [UInt8], _ group: inout DiscardingTaskGroup) async -> Int {
+        let scanned: Result<JSONDocument, JSONFault>
+        do throws(JSONFault) {
+            scanned = .success(try await scan(line))
         } catch {
-            output.post(Reply.error(nil, .parse(error)))
+            scanned = .failure(error)
         }
+        let isRequest = state.withLock { $0.advice.isGiven } && isRequest(scanned)
+        switch (state.withLock { $0.advice.line(line, isRequest: isRequest) }, scanned) {
+        case (.ignore, _): break
+        case (.tell, _): output.post(Reply.error(nil, .severalLines(offset: line.count)))
+        case (.serve, .success(let document)): take(document.root, &group)
+        case (.serve, .failure(let fault)): output.post(Reply.error(nil, .parse(fault)))
+        }
+        return Self.lineEffort + (line.count > Self.turn ? 0 : line.count)
     }
 
-    private func takeMessage(_ bytes: ArraySlice<UInt8>, _ shape: JSONScanner.Shape, _ group: inout DiscardingTaskGroup) {
-        let unit = nextUnit()
-        switch element(bytes, shape, unit) {
+    /// Whether a line is a message with a request in it, whatever that asks for.
+    private func isRequest(_ scanned: Result<JSONDocument, JSONFault>) -> Bool {
+        guard case .success(let document) = scanned else { return false }
+        let message = document.root
+        guard message.kind == .array else { return (try? Request.parse(message)) != nil }
+        return message.elements.prefix(limits.batch).contains { (try? Request.parse($0)) != nil }
+    }
+
+    private func take(_ message: JSONNode, _ group: inout DiscardingTaskGroup) {
+        if message.kind == .array { return takeBatch(message, &group) }
+        var ids: Set<RequestID> = []
+        switch element(message, &ids, isInBatch: false) {
         case .error(let id, let error):
             output.post(Reply.error(id, error))
-        case .notification(let request):
-            notify(request)
+        case .cancellation(let id):
+            cancel(id)
+        case .nothing:
+            break
         case .call(let call):
-            admit(Work(unit: unit, content: .single(call)), &group)
+            admit(.single(call), &group)
         }
     }
 
-    private func takeBatch(_ elements: [ArraySlice<UInt8>], _ group: inout DiscardingTaskGroup) {
-        guard !elements.isEmpty, elements.count <= limits.batch else {
+    private func takeBatch(_ batch: JSONNode, _ group: inout DiscardingTaskGroup) {
+        let messages = Array(batch.elements.prefix(limits.batch + 1))
+        guard !messages.isEmpty, messages.count <= limits.batch else {
             return output.post(Reply.error(nil, .invalidRequest("A batch has 1 to \(limits.batch) requests.")))
         }
-        let unit = nextUnit()
-        let content = elements.map { bytes in
-            // The whole line has been scanned; this tells the element's own members.
-            element(bytes, (try? JSONScanner.scan(bytes, depth: limits.nesting)) ?? .literal, unit)
-        }
-        admit(Work(unit: unit, content: .batch(content)), &group)
+        var ids: Set<RequestID> = []
+        admit(.batch(messages.map { element($0, &ids, isInBatch: true) }), &group)
     }
 
-    private func nextUnit() -> Int {
-        state.withLock { state in
-            defer { state.nextUnit += 1 }
-            return state.nextUnit
-        }
-    }
-
-    /// What a message asks for. The id of a call is taken from now on.
-    private func element(_ bytes: ArraySlice<UInt8>, _ shape: JSONScanner.Shape, _ unit: Int) -> Element {
+    /// What a message asks for.
+    ///
+    /// - Parameter ids: those of the message's calls so far. Nobody else admits requests, so what is free stays so.
+    private func element(_ message: JSONNode, _ ids: inout Set<RequestID>, isInBatch: Bool) -> Element {
         let request: Request
         do {
-            request = try Request.parse(bytes, shape: shape)
+            request = try Request.parse(message)
         } catch {
             return .error(error.id, error.error)
         }
-        guard let id = request.id else { return .notification(request) }
+        guard let id = request.id else { return notification(request) }
         guard let method = dispatcher.method(request.method) else {
             return .error(id, .methodNotFound(request.method))
         }
-        guard state.withLock({ $0.inFlight.reserve(id, for: unit) }) else { return .error(nil, .duplicateID) }
-        return .call(Call(request: request, id: id, method: method))
+        guard ids.insert(id).inserted, !state.withLock({ $0.inFlight.isTaken(id) }) else {
+            return .error(nil, .duplicateID)
+        }
+        if isInBatch, method.traits.contains(.alone) {
+            return .error(id, .invalidRequest("\(method.name) is not taken in a batch. Send it on a line of its own."))
+        }
+        do throws(RPCError) {
+            return .call(Call(id: id, method: method, prepared: try dispatcher.prepare(method, request, session: session)))
+        } catch {
+            return .error(id, error)
+        }
     }
 }

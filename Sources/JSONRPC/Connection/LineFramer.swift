@@ -1,15 +1,21 @@
-/// Cuts a stream of bytes into lines: no byte is looked at twice, and no more than one line is kept.
+private import Glibc
+
+/// Cuts a stream of bytes into lines, of which no more than one is kept.
 ///
 /// A pure value. `\n` ends a line, a `\r` before it is dropped, and lines of spaces are skipped. A line over the limit is
-/// dropped to its end, told of once, and the next one is read as if nothing had been.
+/// dropped to its end, told of once, and the next one is read as if nothing had been. So is a line in which messages are
+/// divided otherwise (``Framing``): told of as soon as that can be seen, since its end may never come.
 package struct LineFramer {
     package enum Event: Equatable, Sendable {
         case line([UInt8])
         case tooLong
+        case misframed(Framing)
     }
 
     private let limit: Int
     private var partial: [UInt8] = []
+    /// The place of the first zero byte in it.
+    private var zero: Int?
     private var isDiscarding = false
     /// What has come and not been looked at.
     private var rest: ArraySlice<UInt8> = []
@@ -20,6 +26,20 @@ package struct LineFramer {
 
     /// Whether a line has begun and not ended.
     package var isWithinLine: Bool { isDiscarding || !partial.isEmpty }
+
+    /// Whether a line has begun and not ended in which there is more than white space, and which is not dropped.
+    package var isUnfinished: Bool { !Self.isBlank(partial) }
+
+    /// How many bytes of a line that has not ended are kept.
+    package var partialBytes: Int { partial.count }
+
+    /// Drops the line that has begun, to its end.
+    package mutating func dropLine() {
+        guard isWithinLine else { return }
+        partial = []
+        zero = nil
+        isDiscarding = true
+    }
 
     /// Takes the next bytes and gives the lines that they complete.
     package mutating func append(_ bytes: [UInt8]) -> [Event] {
@@ -34,22 +54,17 @@ package struct LineFramer {
         rest = bytes[...]
     }
 
-    /// The next line that is complete.
+    /// The next line that is complete, or why there is none.
     package mutating func next() -> Event? {
         while !rest.isEmpty {
-            let end = rest.firstIndex(of: UInt8(ascii: "\n"))
+            let end = Self.lineEnd(in: rest)
             let part = rest[..<(end ?? rest.endIndex)]
-            if !isDiscarding {
-                if partial.count + part.count <= limit {
-                    partial.append(contentsOf: part)
-                } else {
-                    // Freed, not kept: one long line must not cost its size for ever.
-                    partial = []
-                    isDiscarding = true
-                    // What is left of it is dropped by the next call.
-                    rest = rest[(end ?? rest.endIndex)...]
-                    return .tooLong
-                }
+            if !isDiscarding, let fault = take(part) {
+                // Freed, not kept: one long line must not cost its size for ever.
+                dropLine()
+                // What is left of it is dropped by the next call.
+                rest = rest[(end ?? rest.endIndex)...]
+                return fault
             }
             guard let end else { break }
             rest = rest[(end + 1)...]
@@ -63,10 +78,35 @@ package struct LineFramer {
         return nil
     }
 
+    /// The next line feed. Each byte of each caller goes through here.
+    private static func lineEnd(in bytes: ArraySlice<UInt8>) -> Int? {
+        bytes.withUnsafeBytes { buffer in
+            guard let base = buffer.baseAddress, let end = memchr(base, CInt(UInt8(ascii: "\n")), buffer.count) else {
+                return nil
+            }
+            return bytes.startIndex + (UnsafeRawPointer(end) - base)
+        }
+    }
+
+    /// Adds to the line, up to the limit. However the bytes are cut, what comes first in them is told of.
+    private mutating func take(_ part: ArraySlice<UInt8>) -> Event? {
+        let seen = partial.count
+        partial.append(contentsOf: part.prefix(limit - seen))
+        if zero == nil { zero = partial[seen...].firstIndex(of: 0) }
+        if let framing = Framing(of: partial, from: seen, zero: zero) { return .misframed(framing) }
+        return seen + part.count > limit ? .tooLong : nil
+    }
+
     private mutating func takeLine() -> [UInt8]? {
-        defer { partial = [] }
+        defer {
+            partial = []
+            zero = nil
+        }
         if partial.last == UInt8(ascii: "\r") { partial.removeLast() }
-        let isBlank = partial.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
-        return isBlank ? nil : partial
+        return Self.isBlank(partial) ? nil : partial
+    }
+
+    private static func isBlank(_ line: [UInt8]) -> Bool {
+        line.allSatisfy { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }
     }
 }

@@ -1,93 +1,73 @@
-/// Checks that a text is strict JSON (RFC 8259, I-JSON RFC 7493), before any decoder sees it.
+/// Checks that a text is strict JSON (RFC 8259, I-JSON RFC 7493), before any decoder sees it, and notes where its values are.
 ///
 /// Refused beyond the grammar: nesting over the limit, a name twice in one object (after unescaping, by code points), a lone
 /// surrogate, bytes that are no UTF-8, a byte order mark, an integer beyond ±(2^53 − 1), a number that no double comes
-/// near, more than 65,536 values. The scan is a loop with a stack of its own: no text makes it recurse.
+/// near, more values than are allowed. The scan is a loop with a stack of its own: no text makes it recurse. It looks at each byte
+/// once, but for names, which are also hashed, and for numbers, which are read again.
 package struct JSONScanner {
-    /// What stands at the top of a text, with the places of its parts.
-    package enum Shape: Equatable, Sendable {
-        case object([Member])
-        case array([Range<Int>])
-        case string
-        case number
-        case literal
-    }
-
-    package struct Member: Equatable, Sendable {
-        /// Unescaped.
-        package let name: String
-        /// The value's bytes.
-        package let value: Range<Int>
-    }
-
     private enum Expected {
         case value, valueOrEnd, nameOrEnd, name, colon, commaOrEnd, end
     }
 
     private struct Container {
+        let token: Int
         let isObject: Bool
-        /// UTF-8: `String` would take names for equal that other programs tell apart.
-        var names: Set<[UInt8]> = []
-        var name = ""
-        var valueStart = 0
     }
 
-    /// Each value costs memory before it can be told whether it is wanted.
-    private static let mostValues = 65_536
+    /// A name of an object. Which hashes fall together no caller can know: each process has its own seed.
+    private struct NameKey: Hashable {
+        let object: Int
+        let hash: Int
+    }
 
-    let bytes: ArraySlice<UInt8>
+    /// A batch of the largest requests that there are has some 1,500.
+    package static let mostValues = 4_096
+
     private let depth: Int
+    private let mostValues: Int
     private var values = 0
-    var at: Int
+    private var at = 0
     private var stack: [Container] = []
     private var expected = Expected.value
-    private var members: [Member] = []
-    private var elements: [Range<Int>] = []
-    private var shape = Shape.literal
+    private var tokens: [JSONDocument.Token] = []
+    /// The token of each name.
+    private var names: [NameKey: Int] = [:]
 
-    /// - Parameters:
-    ///   - bytes: one whole text; ranges in the result are indices of it.
-    ///   - depth: how deep arrays and objects may nest.
-    package static func scan(_ bytes: ArraySlice<UInt8>, depth: Int = 32) throws(JSONFault) -> Shape {
-        var scanner = JSONScanner(bytes: bytes, depth: depth)
-        return try scanner.run()
+    static func scan(_ text: Span<UInt8>, depth: Int, values: Int) throws(JSONFault) -> [JSONDocument.Token] {
+        var scanner = JSONScanner(depth: depth, values: values)
+        try scanner.run(text)
+        return scanner.tokens
     }
 
-    /// The text of a JSON string that has been scanned; nil for another value.
-    package static func string(_ bytes: ArraySlice<UInt8>) -> String? {
-        guard bytes.first == UInt8(ascii: "\"") else { return nil }
-        var scanner = JSONScanner(bytes: bytes, depth: 1)
-        return (try? scanner.string()).map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    private init(bytes: ArraySlice<UInt8>, depth: Int) {
-        self.bytes = bytes
+    private init(depth: Int, values: Int) {
         self.depth = depth
-        at = bytes.startIndex
+        mostValues = values
     }
 
-    func fault(_ reason: String) -> JSONFault {
-        JSONFault(offset: at - bytes.startIndex, reason: reason)
+    private func fault(_ reason: String) -> JSONFault {
+        JSONFault(offset: at, reason: reason)
     }
 
-    private mutating func run() throws(JSONFault) -> Shape {
-        guard !bytes.starts(with: [0xEF, 0xBB, 0xBF]) else { throw fault("a byte order mark stands before the text") }
+    private mutating func run(_ text: Span<UInt8>) throws(JSONFault) {
+        if text.count >= 3, text[0] == 0xEF, text[1] == 0xBB, text[2] == 0xBF {
+            throw fault("a byte order mark stands before the text")
+        }
         while true {
-            skipSpace()
-            guard at < bytes.endIndex else {
+            skipSpace(text)
+            guard at < text.count else {
                 guard expected == .end else { throw fault("the text ends too early") }
-                return shape
+                return
             }
-            let byte = bytes[at]
+            let byte = text[at]
             switch expected {
             case .value:
-                try value(byte)
+                try value(byte, text)
             case .valueOrEnd:
-                if byte == UInt8(ascii: "]") { try close() } else { try value(byte) }
+                if byte == UInt8(ascii: "]") { close() } else { try value(byte, text) }
             case .nameOrEnd:
-                if byte == UInt8(ascii: "}") { try close() } else { try name(byte) }
+                if byte == UInt8(ascii: "}") { close() } else { try name(byte, text) }
             case .name:
-                try name(byte)
+                try name(byte, text)
             case .colon:
                 guard byte == UInt8(ascii: ":") else { throw fault("a colon is missing") }
                 at += 1
@@ -100,60 +80,64 @@ package struct JSONScanner {
         }
     }
 
-    private mutating func skipSpace() {
-        while at < bytes.endIndex, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[at]) { at += 1 }
+    private mutating func skipSpace(_ text: Span<UInt8>) {
+        var here = at
+        while here < text.count {
+            switch text[here] {
+            case 0x20, 0x09, 0x0A, 0x0D: here += 1
+            default:
+                at = here
+                return
+            }
+        }
+        at = here
     }
 
     // MARK: Structure
 
-    private mutating func value(_ byte: UInt8) throws(JSONFault) {
+    private mutating func value(_ byte: UInt8, _ text: Span<UInt8>) throws(JSONFault) {
         let start = at
         values += 1
-        guard values <= Self.mostValues else { throw fault("there are more than \(Self.mostValues) values") }
-        if !stack.isEmpty { stack[stack.count - 1].valueStart = start }
+        guard values <= mostValues else { throw fault("there are more than \(mostValues) values") }
         switch byte {
         case UInt8(ascii: "{"), UInt8(ascii: "["):
             guard stack.count < depth else { throw fault("arrays and objects nest deeper than \(depth)") }
             let isObject = byte == UInt8(ascii: "{")
-            stack.append(Container(isObject: isObject))
+            stack.append(Container(token: tokens.count, isObject: isObject))
             at += 1
+            append(isObject ? .object : .array, start)
             expected = isObject ? .nameOrEnd : .valueOrEnd
+            return
         case UInt8(ascii: "\""):
-            _ = try string()
-            ended(start, .string)
+            append(.string, start, isEscaped: try string(text))
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-            try number()
-            ended(start, .number)
-        case UInt8(ascii: "t"): try literal("true", start)
-        case UInt8(ascii: "f"): try literal("false", start)
-        case UInt8(ascii: "n"): try literal("null", start)
+            try number(text)
+            append(.number, start)
+        case UInt8(ascii: "t"): try literal("true", text)
+        case UInt8(ascii: "f"): try literal("false", text)
+        case UInt8(ascii: "n"): try literal("null", text)
         default: throw fault("a value is missing")
         }
+        ended()
     }
 
-    private mutating func literal(_ word: StaticString, _ start: Int) throws(JSONFault) {
-        let length = word.utf8CodeUnitCount
-        let matches = (0..<length).allSatisfy { at + $0 < bytes.endIndex && bytes[at + $0] == word.utf8Start[$0] }
-        guard matches else { throw fault("a value is missing") }
-        at += length
-        ended(start, .literal)
+    private mutating func append(_ kind: JSONDocument.Kind, _ start: Int, isEscaped: Bool = false) {
+        tokens.append(.init(kind: kind, isEscaped: isEscaped, start: start, end: at, next: tokens.count + 1))
     }
 
-    /// A value is complete: note its place where it belongs to the top.
-    private mutating func ended(_ start: Int, _ kind: Shape) {
-        switch stack.count {
-        case 0:
-            shape = kind
-            expected = .end
-            return
-        case 1 where stack[0].isObject:
-            members.append(Member(name: stack[0].name, value: start..<at))
-        case 1:
-            elements.append(start..<at)
-        default:
-            break
+    private mutating func literal(_ word: StaticString, _ text: Span<UInt8>) throws(JSONFault) {
+        let start = at
+        for index in 0..<word.utf8CodeUnitCount {
+            guard start + index < text.count, text[start + index] == word.utf8Start[index] else {
+                throw fault("a value is missing")
+            }
         }
-        expected = .commaOrEnd
+        at += word.utf8CodeUnitCount
+        append(.literal, start)
+    }
+
+    private mutating func ended() {
+        expected = stack.isEmpty ? .end : .commaOrEnd
     }
 
     private mutating func commaOrEnd(_ byte: UInt8) throws(JSONFault) {
@@ -163,32 +147,268 @@ package struct JSONScanner {
             at += 1
             expected = isObject ? .name : .value
         case UInt8(ascii: "}") where isObject, UInt8(ascii: "]") where !isObject:
-            try close()
+            close()
         default:
             throw fault("a comma or the end of the \(isObject ? "object" : "array") is missing")
         }
     }
 
-    private mutating func close() throws(JSONFault) {
+    private mutating func close() {
         at += 1
-        let container = stack.removeLast()
-        if stack.isEmpty {
-            shape = container.isObject ? .object(members) : .array(elements)
-            expected = .end
-        } else {
-            ended(stack[stack.count - 1].valueStart, .literal)
-        }
+        let token = stack.removeLast().token
+        tokens[token].end = at
+        tokens[token].next = tokens.count
+        ended()
     }
 
-    private mutating func name(_ byte: UInt8) throws(JSONFault) {
+    private mutating func name(_ byte: UInt8, _ text: Span<UInt8>) throws(JSONFault) {
         guard byte == UInt8(ascii: "\"") else { throw fault("a name in quotes is missing") }
         let start = at
-        let name = try string()
-        guard stack[stack.count - 1].names.insert(name).inserted else {
+        let isEscaped = try string(text)
+        let key = NameKey(object: stack[stack.count - 1].token, hash: Self.hash(text, (start + 1)..<(at - 1), isEscaped))
+        if let other = names.updateValue(tokens.count, forKey: key),
+            Self.areEqual(text, inside(tokens[other]), (start + 1)..<(at - 1))
+        {
             at = start
             throw fault("a name stands twice in one object")
         }
-        stack[stack.count - 1].name = String(decoding: name, as: UTF8.self)
+        append(.string, start, isEscaped: isEscaped)
         expected = .colon
+    }
+
+    private func inside(_ token: JSONDocument.Token) -> Range<Int> {
+        (token.start + 1)..<(token.end - 1)
+    }
+
+    private static func hash(_ text: Span<UInt8>, _ inside: Range<Int>, _ isEscaped: Bool) -> Int {
+        var hasher = Hasher()
+        if isEscaped {
+            unescaped(text.extracting(inside)).withUnsafeBytes { hasher.combine(bytes: $0) }
+        } else {
+            text.extracting(inside).withUnsafeBytes { hasher.combine(bytes: $0) }
+        }
+        return hasher.finalize()
+    }
+
+    /// The beginning of a string that has been scanned, in UTF-8.
+    ///
+    /// - Parameters:
+    ///   - inside: without the quotes.
+    ///   - count: scalars, at most; no more is read.
+    static func unescaped(_ inside: Span<UInt8>, upTo count: Int = .max) -> [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(count < inside.count ? min(inside.count, 4 * count) : inside.count)
+        var left = count
+        var here = 0
+        while here < inside.count {
+            let byte = inside[here]
+            // Each scalar is counted at its first byte.
+            if byte & 0xC0 != 0x80 {
+                guard left > 0 else { break }
+                left -= 1
+            }
+            if byte == UInt8(ascii: "\\") {
+                append(escaped(inside, &here), to: &result)
+            } else {
+                result.append(byte)
+                here += 1
+            }
+        }
+        return result
+    }
+
+    /// The value of an escape that has been scanned, which is gone past.
+    private static func escaped(_ text: Span<UInt8>, _ here: inout Int) -> UInt32 {
+        let byte = text[here + 1]
+        guard byte == UInt8(ascii: "u") else {
+            here += 2
+            switch byte {
+            case UInt8(ascii: "b"): return 0x08
+            case UInt8(ascii: "f"): return 0x0C
+            case UInt8(ascii: "n"): return 0x0A
+            case UInt8(ascii: "r"): return 0x0D
+            case UInt8(ascii: "t"): return 0x09
+            default: return UInt32(byte)
+            }
+        }
+        let first = hexadecimal(text, here + 2) ?? 0
+        here += 6
+        guard first & 0xF800 == 0xD800 else { return first }
+        defer { here += 6 }
+        return 0x10000 + (first & 0x3FF) << 10 + (hexadecimal(text, here + 2) ?? 0) & 0x3FF
+    }
+
+    private static func append(_ scalar: UInt32, to utf8: inout [UInt8]) {
+        if scalar < 0x80 { return utf8.append(UInt8(truncatingIfNeeded: scalar)) }
+        var lead: UInt32 = 0xC0
+        if scalar >= 0x10000 {
+            lead = 0xF0
+        } else if scalar >= 0x800 {
+            lead = 0xE0
+        }
+        var shift: UInt32 = lead == 0xF0 ? 18 : lead == 0xE0 ? 12 : 6
+        utf8.append(UInt8(truncatingIfNeeded: lead | scalar >> shift))
+        while shift > 0 {
+            shift -= 6
+            utf8.append(UInt8(truncatingIfNeeded: 0x80 | scalar >> shift & 0x3F))
+        }
+    }
+
+    /// UTF-8: `String` would take names for equal that other programs tell apart.
+    private static func areEqual(_ text: Span<UInt8>, _ first: Range<Int>, _ second: Range<Int>) -> Bool {
+        unescaped(text.extracting(first)) == unescaped(text.extracting(second))
+    }
+
+    // MARK: Strings
+
+    /// Goes to the end of a string.
+    ///
+    /// - Returns: whether it has escapes.
+    private mutating func string(_ text: Span<UInt8>) throws(JSONFault) -> Bool {
+        var isEscaped = false
+        var here = at + 1
+        while here < text.count {
+            let byte = text[here]
+            switch byte {
+            case UInt8(ascii: "\""):
+                at = here + 1
+                return isEscaped
+            case UInt8(ascii: "\\"):
+                isEscaped = true
+                at = here
+                try escape(text)
+                here = at
+            case 0..<0x20:
+                at = here
+                throw fault("a control character stands in a string; write it as an escape")
+            case 0x20..<0x80:
+                here += 1
+            default:
+                guard let length = Self.sequence(byte, at: here, text) else {
+                    at = here
+                    throw fault("a byte is not UTF-8")
+                }
+                here += length
+            }
+        }
+        at = here
+        throw fault("a string does not end")
+    }
+
+    /// The length of the well-formed UTF-8 sequence here (Unicode, table 3-7).
+    private static func sequence(_ lead: UInt8, at here: Int, _ text: Span<UInt8>) -> Int? {
+        let length: Int
+        var second: ClosedRange<UInt8> = 0x80...0xBF
+        switch lead {
+        case 0xC2...0xDF: length = 2
+        case 0xE0...0xEF:
+            length = 3
+            if lead == 0xE0 { second = 0xA0...0xBF }
+            if lead == 0xED { second = 0x80...0x9F }
+        case 0xF0...0xF4:
+            length = 4
+            if lead == 0xF0 { second = 0x90...0xBF }
+            if lead == 0xF4 { second = 0x80...0x8F }
+        default: return nil
+        }
+        guard here + length <= text.count, second.contains(text[here + 1]),
+            length < 3 || text[here + 2] & 0xC0 == 0x80, length < 4 || text[here + 3] & 0xC0 == 0x80
+        else { return nil }
+        return length
+    }
+
+    private mutating func escape(_ text: Span<UInt8>) throws(JSONFault) {
+        guard at + 1 < text.count else { throw fault("a string does not end") }
+        switch text[at + 1] {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+            UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+            at += 2
+        case UInt8(ascii: "u"):
+            let start = at
+            let first = try hexadecimal(text)
+            guard (0xD800...0xDFFF).contains(first) else { return }
+            let isPair =
+                first < 0xDC00 && at + 1 < text.count && text[at] == UInt8(ascii: "\\") && text[at + 1] == UInt8(ascii: "u")
+            if isPair, (0xDC00...0xDFFF).contains(try hexadecimal(text)) { return }
+            at = start
+            throw fault("a surrogate stands alone")
+        default:
+            throw fault("an escape is unknown")
+        }
+    }
+
+    /// `\uXXXX`
+    private mutating func hexadecimal(_ text: Span<UInt8>) throws(JSONFault) -> UInt32 {
+        guard let value = Self.hexadecimal(text, at + 2) else { throw fault("an escape has not four digits") }
+        at += 6
+        return value
+    }
+
+    /// Four digits.
+    private static func hexadecimal(_ text: Span<UInt8>, _ start: Int) -> UInt32? {
+        guard start + 4 <= text.count else { return nil }
+        var value: UInt32 = 0
+        var here = start
+        while here < start + 4 {
+            guard let digit = digit(text[here]) else { return nil }
+            value = value << 4 | UInt32(digit)
+            here += 1
+        }
+        return value
+    }
+
+    private static func digit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+
+    // MARK: Numbers
+
+    private mutating func number(_ text: Span<UInt8>) throws(JSONFault) {
+        let start = at
+        if text[at] == UInt8(ascii: "-") { at += 1 }
+        let first = at
+        let whole = skipDigits(text)
+        guard whole > 0 else { throw fault("a number has no digits") }
+        guard whole == 1 || text[first] != UInt8(ascii: "0") else {
+            at = start
+            throw fault("a number starts with 0")
+        }
+        var isWhole = true
+        var exponent = 0
+        if at < text.count, text[at] == UInt8(ascii: ".") {
+            isWhole = false
+            at += 1
+            guard skipDigits(text) > 0 else { throw fault("a number has no digits after the point") }
+        }
+        if at < text.count, text[at] | 0x20 == UInt8(ascii: "e") {
+            isWhole = false
+            at += 1
+            if at < text.count, text[at] == UInt8(ascii: "+") || text[at] == UInt8(ascii: "-") { at += 1 }
+            exponent = skipDigits(text)
+            guard exponent > 0 else { throw fault("a number has no digits in its exponent") }
+        }
+        // Most are within bounds by their length alone.
+        guard whole > (isWhole ? 15 : 200) || exponent > 2 else { return }
+        let number = JSONNumber(text.extracting(start..<at))
+        if isWhole, number.integer == nil {
+            at = start
+            throw fault("an integer is beyond 2^53 - 1; send it as a string")
+        }
+        guard number.isFinite else {
+            at = start
+            throw fault("a number is beyond what a double holds")
+        }
+    }
+
+    /// - Returns: how many there were.
+    private mutating func skipDigits(_ text: Span<UInt8>) -> Int {
+        let start = at
+        while at < text.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[at]) { at += 1 }
+        return at - start
     }
 }

@@ -1,7 +1,7 @@
 /// JSON text that is written by hand: error objects and envelopes.
-enum JSONText {
+package enum JSONText {
     /// Escapes what JSON wants escaped, and U+2028 and U+2029, at which some cut lines.
-    static func quoted(_ text: String) -> String {
+    package static func quoted(_ text: String) -> String {
         // Most texts have nothing to escape.
         if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
             return "\"\(text)\""
@@ -21,8 +21,36 @@ enum JSONText {
         return result + "\""
     }
 
-    /// A line of JSON in which U+2028 and U+2029 are escaped; in JSON they stand in strings only.
-    static func withoutLineSeparators(_ json: [UInt8]) -> [UInt8] {
+    /// The bytes of a text without the white space between its values.
+    static func compactLength(_ json: ArraySlice<UInt8>) -> Int {
+        // Nobody gains by a few spaces.
+        guard json.count > 512 else { return json.count }
+        var length = 0
+        var isInString = false
+        var isEscaped = false
+        for byte in json {
+            if isInString {
+                length += 1
+                isInString = isEscaped || byte != UInt8(ascii: "\"")
+                isEscaped = !isEscaped && byte == UInt8(ascii: "\\")
+            } else if byte > 0x20 {
+                length += 1
+                isInString = byte == UInt8(ascii: "\"")
+            }
+        }
+        return length
+    }
+
+    /// A line of JSON with its end, in which U+2028 and U+2029 are escaped; in JSON they stand in strings only.
+    static func line(_ json: consuming [UInt8]) -> [UInt8] {
+        // In place, where nobody else has the array: a large reply is not to be there twice.
+        if let escaped = withoutLineSeparators(json) { json = escaped }
+        json.append(UInt8(ascii: "\n"))
+        return json
+    }
+
+    /// - Returns: nil where there are none.
+    private static func withoutLineSeparators(_ json: [UInt8]) -> [UInt8]? {
         // Both begin with E2 80: most results have neither, and are passed on as they are.
         var result: [UInt8] = []
         var copied = 0
@@ -37,6 +65,6 @@ enum JSONText {
             copied = lead + 3
             at = copied
         }
-        return copied == 0 ? json : result + json[copied...]
+        return copied == 0 ? nil : result + json[copied...]
     }
 }

@@ -50,7 +50,15 @@ extension RPCError {
     /// may have any number of them.
     package static func excerpt(_ text: String, _ count: Int = 64) -> String {
         let scalars = text.unicodeScalars
-        return scalars.count <= count ? text : String(String.UnicodeScalarView(scalars.prefix(count))) + "…"
+        guard let end = scalars.index(scalars.startIndex, offsetBy: count, limitedBy: scalars.endIndex),
+            end < scalars.endIndex
+        else { return text }
+        return String(scalars[..<end]) + "…"
+    }
+
+    /// The same of a string that a caller sent, of which no more is read.
+    package static func excerpt(_ string: JSONNode, _ count: Int = 64) -> String {
+        excerpt(string.text(upTo: count + 1) ?? "", count)
     }
 
     package static func parse(_ fault: JSONFault) -> RPCError {
@@ -75,11 +83,13 @@ extension RPCError {
             "There is no method of the name \(excerpt(method)). rpc.discover tells which there are.")
     }
 
-    package static func invalidParams(_ param: String, _ message: String) -> RPCError {
-        RPCError(-32602, "invalid-params", message, details: [("param", .text(excerpt(param, 128)))])
+    package static func invalidParams(
+        _ param: String, _ message: String, details: [(name: String, value: Detail)] = []
+    ) -> RPCError {
+        RPCError(-32602, "invalid-params", message, details: [("param", .text(excerpt(param, 128)))] + details)
     }
 
-    static let positionalParams = invalidParams(
+    package static let positionalParams = invalidParams(
         "", "Parameters are given by name, in a JSON object, not by position in an array.")
     static let duplicateID = invalidRequest(
         "A request with this id is still in flight on this connection.", kind: "duplicate-id")

@@ -1,7 +1,13 @@
 /// What goes back for a request, and what is sent without one.
 enum Reply {
     static func result(_ id: RequestID, _ json: [UInt8]) -> [UInt8] {
-        envelope(id) + Array("\"result\":".utf8) + json + [UInt8(ascii: "}")]
+        var line = envelope(id)
+        // With room for the line's end: what is large is not to be copied once more.
+        line.reserveCapacity(line.count + json.count + 16)
+        line += "\"result\":".utf8
+        line += json
+        line.append(UInt8(ascii: "}"))
+        return line
     }
 
     static func error(_ id: RequestID?, _ error: RPCError) -> [UInt8] {
@@ -13,7 +19,14 @@ enum Reply {
     }
 
     static func batch(_ replies: [[UInt8]]) -> [UInt8] {
-        [UInt8(ascii: "[")] + Array(replies.joined(separator: [UInt8(ascii: ",")])) + [UInt8(ascii: "]")]
+        var line: [UInt8] = [UInt8(ascii: "[")]
+        line.reserveCapacity(replies.reduce(3) { $0 + $1.count + 1 })
+        for (index, reply) in replies.enumerated() {
+            if index > 0 { line.append(UInt8(ascii: ",")) }
+            line += reply
+        }
+        line.append(UInt8(ascii: "]"))
+        return line
     }
 
     private static func envelope(_ id: RequestID?) -> [UInt8] {

@@ -3,11 +3,8 @@ package struct Request: Sendable {
     /// nil: a notification, which is never answered.
     package let id: RequestID?
     package let method: String
-    /// The JSON object of the parameters; `{}` where none came. An array where they came by position.
-    package let params: ArraySlice<UInt8>
-
-    /// Whether the parameters came by name, as every method here wants them.
-    var isByName: Bool { params.first == UInt8(ascii: "{") }
+    /// The object of the parameters, or an array where they came by position; nil where none came.
+    package let params: JSONNode?
 }
 
 extension Request {
@@ -17,38 +14,47 @@ extension Request {
         let error: RPCError
     }
 
-    private static let members: Set<String> = ["jsonrpc", "id", "method", "params"]
+    /// More than the name of any method has.
+    private static let longestMethod = 128
 
-    /// Reads one message (JSON-RPC 2.0, sections 4 and 6) whose bytes the scanner has passed.
-    static func parse(_ bytes: ArraySlice<UInt8>, shape: JSONScanner.Shape) throws(Fault) -> Request {
-        guard case .object(let members) = shape else {
+    /// Reads one message (JSON-RPC 2.0, sections 4 and 6).
+    static func parse(_ message: JSONNode) throws(Fault) -> Request {
+        guard message.kind == .object else {
             throw Fault(id: nil, error: .invalidRequest("A request is a JSON object."))
         }
-        var values: [String: ArraySlice<UInt8>] = [:]
-        for member in members where Self.members.contains(member.name) { values[member.name] = bytes[member.value] }
-        var id: RequestID?
-        if let value = values["id"] {
-            id = RequestID(json: value)
-            guard id != nil else {
-                throw Fault(
-                    id: nil,
-                    error: .invalidRequest(
-                        "An id is an integer or a string of up to \(RequestID.longest) bytes, and not null."))
+        var version, id, method, params, unknown: JSONNode?
+        for (name, value) in message.members {
+            if name.isString("jsonrpc") {
+                version = value
+            } else if name.isString("id") {
+                id = value
+            } else if name.isString("method") {
+                method = value
+            } else if name.isString("params") {
+                params = value
+            } else if unknown == nil {
+                unknown = name
             }
         }
-        for member in members where !Self.members.contains(member.name) {
-            throw Fault(id: id, error: .invalidRequest("A request has no member \(RPCError.excerpt(member.name))."))
+        let known = id.flatMap { RequestID($0) }
+        if id != nil, known == nil {
+            throw Fault(
+                id: nil,
+                error: .invalidRequest("An id is an integer or a string of up to \(RequestID.longest) bytes, and not null."))
         }
-        guard values["jsonrpc"].flatMap(JSONScanner.string) == "2.0" else {
-            throw Fault(id: id, error: .invalidRequest("A request has the member \"jsonrpc\": \"2.0\"."))
+        if let unknown {
+            throw Fault(id: known, error: .invalidRequest("A request has no member \(RPCError.excerpt(unknown))."))
         }
-        guard let method = values["method"].flatMap(JSONScanner.string) else {
-            throw Fault(id: id, error: .invalidRequest("A request has a method, a string."))
+        guard version?.isString("2.0") == true else {
+            throw Fault(id: known, error: .invalidRequest("A request has the member \"jsonrpc\": \"2.0\"."))
         }
-        let params = values["params"] ?? Array("{}".utf8)[...]
-        guard [UInt8(ascii: "{"), UInt8(ascii: "[")].contains(params.first) else {
-            throw Fault(id: id, error: .invalidRequest("params is an object of parameters by name."))
+        // What is longer is no method's name, whatever follows.
+        guard let method = method?.text(upTo: longestMethod) else {
+            throw Fault(id: known, error: .invalidRequest("A request has a method, a string."))
         }
-        return Request(id: id, method: method, params: params)
+        if let params, params.kind != .object, params.kind != .array {
+            throw Fault(id: known, error: .invalidRequest("params is an object of parameters by name."))
+        }
+        return Request(id: known, method: method, params: params)
     }
 }

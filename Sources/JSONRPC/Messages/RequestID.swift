@@ -14,15 +14,19 @@ package struct RequestID: Hashable, Sendable {
     package let json: [UInt8]
     private let value: Value
 
-    /// - Parameter json: a value that the scanner has passed.
-    /// - Returns: nil where it is neither an integer nor a string of up to ``longest`` bytes.
-    init?(json: ArraySlice<UInt8>) {
-        if let string = JSONScanner.string(json) {
+    /// - Returns: nil where the value is neither an integer nor a string of up to ``longest`` bytes.
+    init?(_ node: JSONNode) {
+        let json = node.bytes
+        switch node.kind {
+        case .string:
             guard json.count <= Self.longest + 2 else { return nil }
-            value = .string(Array(string.utf8))
-        } else {
-            guard let integer = Int(String(decoding: json, as: UTF8.self)) else { return nil }
+            value = .string(Array((node.text(upTo: Self.longest) ?? "").utf8))
+        case .number:
+            // Not 1.0 or 1e2: two ways to write one number would be two ids to most programs.
+            guard json.count <= Self.longest, let integer = Int(String(decoding: json, as: UTF8.self)) else { return nil }
             value = .integer(integer)
+        case .object, .array, .literal:
+            return nil
         }
         self.json = Array(json)
     }

@@ -15,6 +15,8 @@ struct Outbox<Attachment: Sendable> {
     private(set) var bytes = 0
 
     var isEmpty: Bool { entries.isEmpty }
+    /// What the entries take, with what an entry takes beside its line.
+    var footprint: Int { bytes + 128 * entries.count }
 
     mutating func add(_ entry: Entry) {
         bytes += entry.line.count
@@ -55,12 +57,9 @@ struct Outbox<Attachment: Sendable> {
         for entry in sent { bytes -= entry.line.count }
     }
 
-    /// Drops everything; gives the tickets of those who wait.
-    mutating func removeAll() -> [Int] {
-        defer {
-            entries = []
-            bytes = 0
-        }
-        return entries.compactMap(\.ticket)
+    /// Drops everything.
+    mutating func removeAll() {
+        entries = []
+        bytes = 0
     }
 }

@@ -8,6 +8,8 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     private let budget: Int
     /// Bytes that are sent at once.
     private let chunk: Int
+    /// What waits, in the connection's account.
+    private let held: HeldBytes
     private let state = Mutex(State())
 
     private struct State {
@@ -24,9 +26,10 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
         var blockedSince: ContinuousClock.Instant?
     }
 
-    init(budget: Int, chunk: Int) {
+    init(budget: Int, chunk: Int, held: HeldBytes) {
         self.budget = budget
         self.chunk = chunk
+        self.held = held
     }
 
     var blockedSince: ContinuousClock.Instant? { state.withLock { $0.blockedSince } }
@@ -45,14 +48,16 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     // MARK: Those who say something
 
     /// Sends a line; returns when the peer's side has taken it, or nobody is there to take it.
-    func send(_ json: [UInt8], _ attachments: [Attachment] = []) async {
+    func send(_ json: consuming [UInt8], _ attachments: [Attachment] = []) async {
+        let line = JSONText.line(json)
         await withCheckedContinuation { continuation in
             let (writer, isOver) = state.withLock { state in
                 guard !state.hasFailed else { return (CheckedContinuation<Void, Never>?.none, true) }
                 let ticket = state.nextTicket
                 state.nextTicket += 1
                 state.senders[ticket] = continuation
-                state.outbox.add(Self.entry(json, attachments, nil, ticket))
+                state.outbox.add(Outbox.Entry(line: line, attachments: attachments, key: nil, ticket: ticket))
+                held.set(state.outbox.footprint)
                 return (state.writer.take(), false)
             }
             writer?.resume()
@@ -61,17 +66,22 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     }
 
     /// Puts a line in the queue, in the place of one with the same key that still waits.
-    func post(_ json: [UInt8], replacing key: String? = nil) {
+    func post(_ json: consuming [UInt8], replacing key: String? = nil) {
+        let line = JSONText.line(json)
         let writer: CheckedContinuation<Void, Never>? = state.withLock { state in
             guard !state.hasFailed else { return nil }
-            state.outbox.add(Self.entry(json, [], key, nil))
+            state.outbox.add(Outbox.Entry(line: line, attachments: [], key: key, ticket: nil))
+            held.set(state.outbox.footprint)
             return state.writer.take()
         }
         writer?.resume()
     }
 
     func discard(key: String) {
-        state.withLock { $0.outbox.discard(key: key) }
+        state.withLock { state in
+            state.outbox.discard(key: key)
+            held.set(state.outbox.footprint)
+        }
     }
 
     /// Returns when no more than the budget waits.
@@ -100,7 +110,8 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
         let waiting = state.withLock { state in
             state.hasFailed = true
             state.blockedSince = nil
-            _ = state.outbox.removeAll()
+            state.outbox.removeAll()
+            held.set(0)
             defer {
                 state.senders = [:]
                 state.room = []
@@ -108,14 +119,6 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
             return Array(state.senders.values) + state.room + [state.writer.take()].compactMap(\.self)
         }
         for continuation in waiting { continuation.resume() }
-    }
-
-    private static func entry(
-        _ json: [UInt8], _ attachments: [Attachment], _ key: String?, _ ticket: Int?
-    ) -> Outbox<Attachment>.Entry {
-        var line = JSONText.withoutLineSeparators(json)
-        line.append(UInt8(ascii: "\n"))
-        return Outbox.Entry(line: line, attachments: attachments, key: key, ticket: ticket)
     }
 
     // MARK: The one who sends it
@@ -161,8 +164,11 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     }
 
     private func sent(_ entries: [Outbox<Attachment>.Entry]) {
-        let waiting = state.withLock { state in
+        let waiting: [CheckedContinuation<Void, Never>] = state.withLock { state in
+            // Of what was dropped nothing is left to count.
+            guard !state.hasFailed else { return [] }
             state.outbox.sent(entries)
+            held.set(state.outbox.footprint)
             state.blockedSince = nil
             var waiting = entries.compactMap { $0.ticket.flatMap { state.senders.removeValue(forKey: $0) } }
             if state.outbox.bytes <= budget {

@@ -1,17 +1,49 @@
 /// The methods that a connection offers.
 package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
-    /// One method: takes the parameters' JSON object, gives the result's.
+    /// One method: reads the parameters, nil where none came, and gives what is to be run.
     package struct Method: Sendable {
-        package typealias Handle = @Sendable (ArraySlice<UInt8>, Session, Subscriptions) async throws -> Outcome<Attachment>
-
         package let name: String
         package let traits: MethodTraits
-        package let handle: Handle
+        let prepare: @Sendable (JSONNode?) throws -> Prepared
 
-        package init(name: String, traits: MethodTraits = [], handle: @escaping Handle) {
+        /// - Parameter prepare: called when the request comes. What it gives may wait, and keeps nothing of the node.
+        package init(
+            name: String, traits: MethodTraits = [], prepare: @escaping @Sendable (JSONNode?) throws -> Prepared
+        ) {
             self.name = name
             self.traits = traits
-            self.handle = handle
+            self.prepare = prepare
+        }
+
+        /// One that takes the parameters as they came.
+        package init(
+            name: String, traits: MethodTraits = [],
+            handle: @escaping @Sendable (JSONNode?, Session, Subscriptions) async throws -> Outcome<Attachment>
+        ) {
+            self.init(name: name, traits: traits) { params in
+                Prepared(bytes: params?.bytes.count ?? 0) { try await handle(params, $0, $1) }
+            }
+        }
+    }
+
+    /// A call with its parameters decoded.
+    package struct Prepared: Sendable {
+        /// About what the parameters take.
+        let bytes: Int
+        let run: @Sendable (Session, Subscriptions) async throws -> Outcome<Attachment>
+
+        /// - Parameters:
+        ///   - params: as they came; white space between them is not counted, since nothing is left of it.
+        package init(
+            decoded params: JSONNode?,
+            run: @escaping @Sendable (Session, Subscriptions) async throws -> Outcome<Attachment>
+        ) {
+            self.init(bytes: params.map { JSONText.compactLength($0.bytes) } ?? 0, run: run)
+        }
+
+        init(bytes: Int, run: @escaping @Sendable (Session, Subscriptions) async throws -> Outcome<Attachment>) {
+            self.bytes = bytes
+            self.run = run
         }
     }
 
@@ -43,14 +75,34 @@ package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
         methods[name]
     }
 
+    /// Reads a request's parameters.
+    ///
+    /// - Throws: what the peer is told, of which ``init(_:answered:translate:)``'s `answered` knows already.
+    func prepare(_ method: Method, _ request: Request, session: Session) throws(RPCError) -> Prepared {
+        let start = ContinuousClock.now
+        let call = Call(method: method.name, traits: method.traits, session: session)
+        do throws(RPCError) {
+            do {
+                return try method.prepare(request.params)
+            } catch let error as RPCError {
+                throw error
+            } catch {
+                throw translate(error, call)
+            }
+        } catch {
+            answered(call, error, start.duration(to: .now))
+            throw error
+        }
+    }
+
     /// Calls the method; every way out is an outcome or an error for the peer.
     func call(
-        _ method: Method, _ request: Request, session: Session, subscriptions: Subscriptions
+        _ method: Method, _ prepared: Prepared, session: Session, subscriptions: Subscriptions
     ) async -> Result<Outcome<Attachment>, RPCError> {
         let start = ContinuousClock.now
         let call = Call(method: method.name, traits: method.traits, session: session)
         do throws(RPCError) {
-            let outcome = try await outcome(of: call, method, request, subscriptions)
+            let outcome = try await outcome(of: call, prepared, subscriptions)
             answered(call, nil, start.duration(to: .now))
             return .success(outcome)
         } catch {
@@ -60,11 +112,10 @@ package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
     }
 
     private func outcome(
-        of call: Call, _ method: Method, _ request: Request, _ subscriptions: Subscriptions
+        of call: Call, _ prepared: Prepared, _ subscriptions: Subscriptions
     ) async throws(RPCError) -> Outcome<Attachment> {
-        guard request.isByName else { throw .positionalParams }
         do {
-            return try await method.handle(request.params, call.session, subscriptions)
+            return try await prepared.run(call.session, subscriptions)
         } catch let error as RPCError {
             throw error
         } catch is CancellationError {
@@ -98,10 +149,10 @@ package struct Outcome<Attachment: Sendable>: Sendable {
     /// The result, a JSON object.
     package let json: [UInt8]
     package let attachments: [Attachment]
-    /// Done when the reply is on its way, or nobody is there any more to take it.
-    package let afterwards: (@Sendable () -> Void)?
+    /// Done when the reply is on its way, or nobody is there any more to take it: then it is not sent.
+    package let afterwards: (@Sendable (_ isSent: Bool) -> Void)?
 
-    package init(_ json: [UInt8], attachments: [Attachment] = [], afterwards: (@Sendable () -> Void)? = nil) {
+    package init(_ json: [UInt8], attachments: [Attachment] = [], afterwards: (@Sendable (_ isSent: Bool) -> Void)? = nil) {
         self.json = json
         self.attachments = attachments
         self.afterwards = afterwards

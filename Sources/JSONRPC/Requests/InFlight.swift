@@ -1,90 +1,173 @@
-/// Which requests of a connection run, which wait, and which are turned away.
+/// The requests of a connection that have no answer yet: which run, which wait, and which are turned away.
 ///
 /// A pure value: the connection asks, and does what it is told. What is counted is a unit, a request or a whole batch, and
 /// known by a number. There are two lanes, so that a client can cancel what keeps the usual one full. A unit keeps its
 /// place until its reply has gone, but an id is free as soon as the reply is made: whoever uses it again has the reply.
-struct InFlight {
+///
+/// All that is known of a request is one entry of ``requests``. It comes into being with its unit and cannot outlive it:
+/// ``finish(_:)``, ``cancel(_:)`` and ``dropParked()`` take a unit and its entries together, and what is refused has none.
+struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
     enum Admission: Equatable {
-        case start
+        /// With this number.
+        case start(Int)
         case park
         case refuse
     }
 
+    /// What a cancellation has come to.
+    enum Cancellation {
+        /// No such request is in flight.
+        case unknown
+        /// It has not begun, and will not.
+        case noted
+        case running(Running)
+        /// It waited, and is gone: to be answered, with its id as it was sent.
+        case dropped(RequestID)
+    }
+
+    private struct Request: Sendable {
+        let unit: Int
+        var isCancelled = false
+        var running: Running?
+        /// May take as long as its caller likes.
+        var isLong = false
+    }
+
+    private struct Unit: Sendable {
+        let ids: [RequestID]
+        let isControl: Bool
+        let isBatch: Bool
+        var isParked: Bool
+        /// Until it begins.
+        var content: Content?
+    }
+
     /// Some run, some wait in order.
-    private struct Lane {
+    private struct Lane: Sendable {
         let window: Int
         let parkingSpace: Int
         var running = 0
         var parked: [Int] = []
 
-        init(window: Int, parkingSpace: Int) {
-            self.window = window
-            self.parkingSpace = parkingSpace
-        }
-
-        mutating func admit(_ unit: Int) -> Admission {
-            if running < window {
-                running += 1
-                return .start
-            }
-            guard parked.count < parkingSpace else { return .refuse }
-            parked.append(unit)
-            return .park
-        }
-
-        mutating func finish() -> Int? {
-            running -= 1
-            guard !parked.isEmpty, running < window else { return nil }
-            running += 1
-            return parked.removeFirst()
-        }
+        var hasRoom: Bool { running < window || parked.count < parkingSpace }
     }
 
     /// Control requests are short: more at a time would only take the threads from others.
-    private static let controlWindow = 4
+    private static var controlWindow: Int { 4 }
 
     private var usual: Lane
     private var control: Lane
-    /// The unit of each id that is not answered yet.
-    private var units: [RequestID: Int] = [:]
+    private var units: [Int: Unit] = [:]
+    private var requests: [RequestID: Request] = [:]
+    private var nextUnit = 0
 
     init(window: Int, parkingSpace: Int) {
         usual = Lane(window: window, parkingSpace: parkingSpace)
         control = Lane(window: Self.controlWindow, parkingSpace: parkingSpace)
     }
 
-    var isIdle: Bool { usual.running == 0 && control.running == 0 && usual.parked.isEmpty && control.parked.isEmpty }
+    /// Whether nothing runs and nothing waits.
+    var isIdle: Bool { units.isEmpty }
 
-    /// Takes an id for a unit; false where it is taken.
-    mutating func reserve(_ id: RequestID, for unit: Int) -> Bool {
-        guard units[id] == nil else { return false }
-        units[id] = unit
-        return true
-    }
+    /// How many requests and units are known.
+    var count: (requests: Int, units: Int) { (requests.count, units.count) }
 
-    /// The unit that an unanswered request belongs to.
-    func unit(of id: RequestID) -> Int? { units[id] }
+    /// Whether a request with this id has no answer yet.
+    func isTaken(_ id: RequestID) -> Bool { requests[id] != nil }
 
-    mutating func release(_ id: RequestID) { units[id] = nil }
+    /// Whether a unit would be admitted.
+    func hasRoom(isControl: Bool) -> Bool { isControl ? control.hasRoom : usual.hasRoom }
 
-    mutating func admit(_ unit: Int, isControl: Bool) -> Admission {
-        isControl ? control.admit(unit) : usual.admit(unit)
-    }
+    // MARK: Units
 
-    /// A unit's reply has gone: gives the parked unit that takes the place.
-    mutating func finish(isControl: Bool) -> Int? {
-        isControl ? control.finish() : usual.finish()
-    }
-
-    /// Takes a unit out that has not begun. False for one that runs or is unknown.
-    mutating func unpark(_ unit: Int) -> Bool {
-        if let index = usual.parked.firstIndex(of: unit) {
-            usual.parked.remove(at: index)
-        } else if let index = control.parked.firstIndex(of: unit) {
-            control.parked.remove(at: index)
-        } else {
+    /// Takes a unit in, to be begun at once or when another finishes; or turns it away, and keeps nothing of it.
+    ///
+    /// - Parameters:
+    ///   - ids: those of its requests; each is free.
+    ///   - content: kept until ``take(_:)``.
+    mutating func admit(_ ids: [RequestID], isControl: Bool, isBatch: Bool, _ content: Content) -> Admission {
+        guard hasRoom(isControl: isControl) else { return .refuse }
+        let number = nextUnit
+        nextUnit += 1
+        for id in ids where requests[id] == nil { requests[id] = Request(unit: number) }
+        let starts = withLane(isControl) { lane in
+            if lane.running < lane.window {
+                lane.running += 1
+                return true
+            }
+            lane.parked.append(number)
             return false
         }
-        return true
+        units[number] = Unit(ids: ids, isControl: isControl, isBatch: isBatch, isParked: !starts, content: content)
+        return starts ? .start(number) : .park
     }
+
+    /// The content of a unit that is to begin, once.
+    mutating func take(_ number: Int) -> Content? { units[number]?.content.take() }
+
+    /// A unit's reply has gone: gives the one that takes its place. Nothing of the unit is kept; one that is unknown is nothing.
+    mutating func finish(_ number: Int) -> Int? {
+        guard let unit = forget(number) else { return nil }
+        let next: Int? = withLane(unit.isControl) { lane in
+            lane.running -= 1
+            guard !lane.parked.isEmpty, lane.running < lane.window else { return nil }
+            lane.running += 1
+            return lane.parked.removeFirst()
+        }
+        if let next { units[next]?.isParked = false }
+        return next
+    }
+
+    /// Forgets all that wait.
+    mutating func dropParked() {
+        for number in usual.parked + control.parked { _ = forget(number) }
+        usual.parked = []
+        control.parked = []
+    }
+
+    private mutating func forget(_ number: Int) -> Unit? {
+        guard let unit = units.removeValue(forKey: number) else { return nil }
+        // An id that is free already may be another unit's by now.
+        for id in unit.ids { answered(id, of: number) }
+        return unit
+    }
+
+    private mutating func withLane<Result>(_ isControl: Bool, _ body: (inout Lane) -> Result) -> Result {
+        isControl ? body(&control) : body(&usual)
+    }
+
+    // MARK: Requests
+
+    /// Begins a request of a unit that runs.
+    ///
+    /// - Returns: nil where it was cancelled before.
+    mutating func begin(_ id: RequestID, of unit: Int, isLong: Bool, _ start: () -> Running) -> Running? {
+        guard let request = requests[id], request.unit == unit, !request.isCancelled else { return nil }
+        let running = start()
+        requests[id]?.running = running
+        requests[id]?.isLong = isLong
+        return running
+    }
+
+    /// A request's reply has been made: its id is free.
+    mutating func answered(_ id: RequestID, of unit: Int) {
+        if requests[id]?.unit == unit { requests[id] = nil }
+    }
+
+    mutating func cancel(_ id: RequestID) -> Cancellation {
+        guard let request = requests[id], let unit = units[request.unit] else { return .unknown }
+        if let running = request.running { return .running(running) }
+        if unit.isParked, !unit.isBatch {
+            withLane(unit.isControl) { $0.parked.removeAll { $0 == request.unit } }
+            _ = forget(request.unit)
+            return .dropped(unit.ids[0])
+        }
+        requests[id]?.isCancelled = true
+        return .noted
+    }
+
+    var running: [Running] { requests.values.compactMap(\.running) }
+
+    /// Those that may take as long as their callers like.
+    var waiting: [Running] { requests.values.compactMap { $0.isLong ? $0.running : nil } }
 }

@@ -19,7 +19,10 @@ package struct Job: Sendable {
     /// A legal hold keeps the file.
     package let isHeld: Bool
     package let createdAt: Timestamp
+    /// Of the first attempt.
     package let startedAt: Timestamp?
+    /// Of the attempt that runs, or ran last; nil also where that was before it was written down.
+    package let attemptStartedAt: Timestamp?
     package let finishedAt: Timestamp?
     package let expiresAt: Timestamp?
     package let rowsDone: Int
@@ -34,11 +37,17 @@ package struct Job: Sendable {
     /// Year and month of `createdAt` in UTC.
     package let createdMonth: (year: Int, month: Int)
 
+    /// Whether a job's time is up. From then on it is shown as expired and its file is not given out, whether or not a worker has
+    /// changed the row yet.
+    static let isOverdue = "(j.state = 'succeeded' AND NOT j.hold AND j.expires_at < clock_timestamp())"
+
     /// The select list that ``init(_:)`` reads, for `adminexport.job j LEFT JOIN adminexport.lease l`.
     package static let columns = """
-        j.id, j.tenant_key, j.actor_key, j.tenant_slug, j.actor_email, j.options::text AS options, j.state, j.epoch, j.attempt, j.crashes, j.hold,
+        j.id, j.tenant_key, j.actor_key, j.tenant_slug, j.actor_email, j.options::text AS options,
+        CASE WHEN \(isOverdue) THEN 'expired' ELSE j.state END AS state, j.epoch, j.attempt, j.crashes, j.hold,
         j.revision + coalesce(l.seq, 0) AS revision, j.cancel_requested_at IS NOT NULL AS cancel_requested,
-        j.created_at, j.started_at, j.finished_at, j.expires_at, coalesce(l.rows_done, j.rows, 0) AS rows_done,
+        j.created_at, j.started_at, coalesce(j.attempt_started_at, CASE j.epoch WHEN 1 THEN j.started_at END) AS attempt_started_at,
+        j.finished_at, j.expires_at, coalesce(l.rows_done, j.rows, 0) AS rows_done,
         coalesce(l.rows_total, j.rows) AS rows_total, j.rows, j.sheets, j.size, encode(j.sha256, 'hex') AS sha256,
         encode(j.scope_digest, 'hex') AS scope_digest, to_char(j.file_date, 'YYYY-MM-DD') AS file_date, j.archive_epoch,
         j.warnings::text AS warnings, j.error_kind, j.error_message,
@@ -77,6 +86,7 @@ package struct Job: Sendable {
         isCancelRequested = try row.decode("cancel_requested")
         createdAt = try row.decode("created_at")
         startedAt = try row.decodeIfPresent("started_at")
+        attemptStartedAt = try row.decodeIfPresent("attempt_started_at")
         finishedAt = try row.decodeIfPresent("finished_at")
         expiresAt = try row.decodeIfPresent("expires_at")
         rowsDone = try row.decode("rows_done")

@@ -2,7 +2,12 @@ package import Postgres
 
 /// The queue as callers see it. Every statement runs as `adminexport_api`, within a transaction of the caller's.
 package struct JobStore: Sendable {
-    package init() {}
+    /// How long a start waits for its turn among those of its tenant.
+    private let turnTimeout: Duration
+
+    package init(turnTimeout: Duration = .seconds(5)) {
+        self.turnTimeout = turnTimeout
+    }
 
     /// A job that is wanted.
     package struct Request: Sendable {
@@ -30,35 +35,85 @@ package struct JobStore: Sendable {
 
     /// Puts a job in the queue, with its audit event; or gives the job that the same idempotency key made before.
     ///
-    /// The tenant's slot row is locked meanwhile, so that the limit holds and one key makes one job.
+    /// Starts of one tenant take turns at an advisory lock of their own, which makes the limit exact and lets one key make one
+    /// job. A claim takes the tenant's slot row and passes over it where somebody holds it, so that a start may never hold it:
+    /// not one that succeeds, and those that are refused or repeated take no lock at all.
     ///
-    /// - Throws: ``JobsError/conflict``, ``JobsError/quotaExceeded(limit:)``, ``PostgresError``.
+    /// - Throws: ``JobsError/conflict``, ``JobsError/quotaExceeded(limit:retryAfter:)``, ``JobsError/busy``, ``PostgresError``.
     package func enqueue(
         _ request: Request, limit: Int, peer: Peer, on connection: isolated PostgresConnection
     ) async throws -> Job {
-        let slot = Query(
-            "lock-slot", "SELECT running FROM adminexport.tenant_slot WHERE tenant_key = $1 FOR UPDATE",
-            [.text(request.tenantKey)])
-        if try await connection.query(slot).isEmpty {
+        if let job = try await repeated(request, on: connection) { return job }
+        if try await takeTurn(request.tenantKey, limit: limit, on: connection),
+            let row = try await insert(request, limit: limit, peer: peer, on: connection)
+        {
+            return try Job(row)
+        }
+        // There is no room, or somebody else with the same key was first.
+        if let job = try await repeated(request, on: connection) { return job }
+        throw JobsError.quotaExceeded(limit: limit, retryAfter: try await usualRun(on: connection))
+    }
+
+    /// Waits until no other start of the tenant is between its look at the queue and its commit, if there is room in the queue.
+    ///
+    /// - Returns: whether there was room. If not, nothing is locked.
+    private func takeTurn(
+        _ tenant: String, limit: Int, on connection: isolated PostgresConnection
+    ) async throws -> Bool {
+        let rows: [Row]
+        do {
+            rows = try await connection.query(
+                Query(
+                    "take-turn", Self.turnSQL,
+                    [.text(tenant), .integer(limit), .text("\(Int(turnTimeout / .milliseconds(1)))ms")]))
+        } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable {
+            throw JobsError.busy
+        }
+        guard let row = rows.first, try row.decode("is_room") else { return false }
+        if try !row.decode("has_slot") {
+            // What is there already is not locked by this.
             try await connection.query(
                 Query(
                     "make-slot", "INSERT INTO adminexport.tenant_slot (tenant_key) VALUES ($1) ON CONFLICT DO NOTHING",
-                    [.text(request.tenantKey)]))
-            try await connection.query(slot)
+                    [.text(tenant)]))
         }
-        if let idempotency = request.idempotency, let job = try await repeated(request, idempotency, on: connection) {
-            return job
-        }
-        let rows = try await connection.query(
+        return true
+    }
+
+    /// The first of the two numbers of the advisory lock, which sets it apart from locks of others in the database; the second
+    /// is a hash of the tenant's key. Two tenants with one hash take turns together.
+    package static let turnClass = 1_094_995_288
+
+    /// Counts no more than the limit, by the index `job_queued`. CASE sees to the order: the wait has a bound before it begins.
+    static let turnSQL = """
+        WITH room AS MATERIALIZED (
+            SELECT count(*) < $2::bigint AS is_there FROM (
+                SELECT FROM adminexport.job WHERE tenant_key = $1 AND state = 'queued' LIMIT $2::bigint) queued
+        )
+        SELECT is_there AS is_room, EXISTS (SELECT FROM adminexport.tenant_slot WHERE tenant_key = $1) AS has_slot,
+            CASE WHEN is_there THEN CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL
+                THEN pg_advisory_xact_lock(\(turnClass), hashtext($1)) IS NULL END END AS turn
+        FROM room
+        """
+
+    /// - Returns: nil where the queue is full, or the key has a job.
+    private func insert(
+        _ request: Request, limit: Int, peer: Peer, on connection: isolated PostgresConnection
+    ) async throws -> Row? {
+        // A start of the version before this one holds the slot's row instead of the turn: between it and this one the unique
+        // index decides.
+        try await connection.query(
             Query(
                 "enqueue",
                 """
                 WITH waiting AS (
-                    SELECT count(*) AS count FROM adminexport.job WHERE tenant_key = $2 AND state = 'queued'
+                    SELECT count(*) AS count FROM (
+                        SELECT FROM adminexport.job WHERE tenant_key = $2 AND state = 'queued' LIMIT $9::bigint) queued
                 ), j AS (
                     INSERT INTO adminexport.job
                         (id, tenant_key, tenant_slug, actor_key, actor_email, options, idempotency_key, idempotency_hash)
                     SELECT $1::uuid, $2, $3, $4, $5, $6::jsonb, $7, decode($8, 'hex') FROM waiting WHERE count < $9::bigint
+                    ON CONFLICT (tenant_key, actor_key, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
                     RETURNING *
                 ), audited AS (
                     INSERT INTO adminexport.audit_event
@@ -73,31 +128,31 @@ package struct JobStore: Sendable {
                     .text(request.actorEmail), .text(request.options), .text(request.idempotency?.key),
                     .text(request.idempotency?.hash), .integer(limit), .integer(peer.uid), .integer(peer.gid),
                     .integer(peer.pid),
-                ]))
-        guard let row = rows.first else {
-            throw JobsError.quotaExceeded(limit: limit, retryAfter: try await usualRun(on: connection))
-        }
-        return try Job(row)
+                ])
+        ).first
     }
 
     /// How long a place in a full queue may take to become free: the median of the last runs, from 1 s to 60 s.
     private func usualRun(on connection: isolated PostgresConnection) async throws -> Duration {
-        let rows = try await connection.query(
-            Query(
-                "usual-run",
-                """
-                SELECT (1000 * extract(epoch FROM percentile_cont(0.5) WITHIN GROUP (ORDER BY finished_at - started_at)))::bigint
-                    AS median
-                FROM (SELECT started_at, finished_at FROM adminexport.job WHERE state = 'succeeded'
-                      ORDER BY id DESC LIMIT 20) AS last
-                """))
+        let rows = try await connection.query(Query("usual-run", Self.usualRunSQL))
         guard let median = try rows.first?.decodeIfPresent("median", as: Int.self) else { return .seconds(5) }
         return min(max(.milliseconds(median), .seconds(1)), .seconds(60))
     }
 
+    /// Those that will expire last are those that have ended last. Reads twenty entries of the index `job_to_expire`, however
+    /// long the history is.
+    static let usualRunSQL = """
+        SELECT (1000 * extract(epoch FROM percentile_cont(0.5) WITHIN GROUP (ORDER BY finished_at - started_at)))::bigint
+            AS median
+        FROM (SELECT started_at, finished_at FROM adminexport.job WHERE state = 'succeeded' AND NOT hold
+              ORDER BY expires_at DESC LIMIT 20) AS last
+        """
+
+    /// The job that the request's idempotency key has made.
     private func repeated(
-        _ request: Request, _ idempotency: (key: String, hash: String), on connection: isolated PostgresConnection
+        _ request: Request, on connection: isolated PostgresConnection
     ) async throws -> Job? {
+        guard let idempotency = request.idempotency else { return nil }
         let rows = try await connection.query(
             Query(
                 "find-repeated",
@@ -184,7 +239,11 @@ package struct JobStore: Sendable {
         if !states.isEmpty {
             // The program's own words, so that the planner sees which of the partial indexes serves.
             let words = Set(states).map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
-            conditions.append("j.state IN (\(words))")
+            switch (states.contains(.succeeded), states.contains(.expired)) {
+            case (true, false): conditions.append("j.state IN (\(words)) AND NOT \(Job.isOverdue)")
+            case (false, true): conditions.append("(j.state IN (\(words)) OR \(Job.isOverdue))")
+            default: conditions.append("j.state IN (\(words))")
+            }
         }
         if case .anyone(let keys?) = owner {
             values.append(.texts(keys))
@@ -222,9 +281,8 @@ package struct JobStore: Sendable {
     package func cancel(
         _ id: JobID, owner: Owner, peer: Peer, on connection: isolated PostgresConnection
     ) async throws -> Job {
-        let job = try await lock(id, owner: owner, on: connection)
-        var machine = job.machine
-        guard machine.apply(.cancelRequested) else { return job }
+        let (job, changed) = try await lock(id, owner: owner, toApply: .cancelRequested, on: connection)
+        guard let machine = changed else { return job }
         try await connection.query(
             machine.state == .cancelled
                 ? Query(
@@ -253,11 +311,10 @@ package struct JobStore: Sendable {
     package func delete(
         _ id: JobID, owner: Owner, peer: Peer, on connection: isolated PostgresConnection
     ) async throws -> Job {
-        let job = try await lock(id, owner: owner, on: connection)
+        let (job, changed) = try await lock(id, owner: owner, toApply: .deleted, on: connection)
         guard job.state.isFinal else { throw JobsError.notReady(job.state) }
         guard job.state == .succeeded else { return job }
-        var machine = job.machine
-        guard machine.apply(.deleted) else { throw JobsError.held }
+        guard changed != nil else { throw JobsError.held }
         try await connection.query(
             Query(
                 "delete",
@@ -277,10 +334,9 @@ package struct JobStore: Sendable {
     package func hold(
         _ id: JobID, _ isHeld: Bool, owner: Owner, peer: Peer, on connection: isolated PostgresConnection
     ) async throws -> Job {
-        let job = try await lock(id, owner: owner, on: connection)
+        let (job, changed) = try await lock(id, owner: owner, toApply: .held(isHeld), on: connection)
         guard job.isHeld != isHeld else { return job }
-        var machine = job.machine
-        guard machine.apply(.held(isHeld)) else { throw JobsError.notReady(job.state) }
+        guard changed != nil else { throw JobsError.notReady(job.state) }
         try await connection.query(
             Query(
                 "hold", "UPDATE adminexport.job SET hold = $2::boolean, revision = revision + 1 WHERE id = $1::uuid",
@@ -291,12 +347,24 @@ package struct JobStore: Sendable {
         return try await get(id, owner: owner, on: connection)
     }
 
-    /// Reads the job and keeps its row from changing until the transaction ends.
+    /// Reads the job, and keeps its row from changing until the transaction ends if the event changes it.
+    ///
+    /// Looks first: a claim passes over a row that somebody holds, so that what is refused, or is somebody else's, must not
+    /// hold it.
+    ///
+    /// - Returns: the job, and what the event makes of it; nil where the rules refuse it.
     private func lock(
-        _ id: JobID, owner: Owner, on connection: isolated PostgresConnection
-    ) async throws -> Job {
+        _ id: JobID, owner: Owner, toApply event: JobMachine.Event, on connection: isolated PostgresConnection
+    ) async throws -> (job: Job, changed: JobMachine?) {
+        func apply(to job: Job) -> JobMachine? {
+            var machine = job.machine
+            return machine.apply(event) ? machine : nil
+        }
+        let seen = try await get(id, owner: owner, on: connection)
+        guard apply(to: seen) != nil else { return (seen, nil) }
         try await connection.query(
             Query("lock-job", "SELECT id FROM adminexport.job WHERE id = $1::uuid FOR UPDATE", [.text(id.description)]))
-        return try await get(id, owner: owner, on: connection)
+        let job = try await get(id, owner: owner, on: connection)
+        return (job, apply(to: job))
     }
 }

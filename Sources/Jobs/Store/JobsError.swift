@@ -8,6 +8,8 @@ package enum JobsError: Error, Equatable, Sendable {
     ///
     /// - Parameter retryAfter: when there may be room.
     case quotaExceeded(limit: Int, retryAfter: Duration)
+    /// Others start jobs of the tenant, and none of them came to an end in time.
+    case busy
     /// The job is not in a state for this.
     case notReady(JobState)
     /// A legal hold keeps the file.

@@ -133,7 +133,8 @@ package struct LeaseStore: Sendable {
         return outlook
     }
 
-    // Compared with now() where an index is to be used: clock_timestamp() may be another at each row, so none can be.
+    // Compared with now() where an index is to be used: clock_timestamp() may be another at each row, so none can be. What is due
+    // is found as the first of an order, which is the index's: for an EXISTS the planner may read a history that has none of it.
     static let lookSQL = """
         WITH RECURSIVE \(waitingTenants), foreign_lease AS (
             SELECT l.expires_at FROM adminexport.lease l
@@ -145,11 +146,13 @@ package struct LeaseStore: Sendable {
              FROM foreign_lease HAVING count(*) > 0) AS lease_ms,
             (SELECT (extract(epoch FROM run_after - clock_timestamp()) * 1000)::bigint FROM adminexport.job
              WHERE state = 'queued' AND attempt > 0 AND run_after > now() ORDER BY run_after LIMIT 1) AS retry_ms,
-            EXISTS (SELECT FROM adminexport.job WHERE state = 'succeeded' AND NOT hold AND expires_at < now())
-                OR EXISTS (SELECT FROM adminexport.job WHERE state = 'expired' AND archive_epoch IS NOT NULL)
-                OR EXISTS (SELECT FROM adminexport.job
-                           WHERE state IN ('failed', 'cancelled', 'expired') AND archive_epoch IS NULL AND NOT hold
-                               AND finished_at < now() - $4::interval) AS care,
+            coalesce((SELECT expires_at < now() FROM adminexport.job WHERE state = 'succeeded' AND NOT hold
+                      ORDER BY expires_at LIMIT 1), false)
+                OR (SELECT id FROM adminexport.job WHERE state = 'expired' AND archive_epoch IS NOT NULL
+                    ORDER BY id LIMIT 1) IS NOT NULL
+                OR coalesce((SELECT finished_at < now() - $4::interval FROM adminexport.job
+                             WHERE state IN ('failed', 'cancelled', 'expired') AND archive_epoch IS NULL AND NOT hold
+                             ORDER BY finished_at LIMIT 1), false) AS care,
             pg_postmaster_start_time() + $3::interval < clock_timestamp()
                 AND (EXISTS (SELECT FROM foreign_lease WHERE expires_at < clock_timestamp())
                      OR EXISTS (SELECT FROM adminexport.job j WHERE j.state = 'running' AND (j.worker <> $1::uuid OR j.id <> ALL ($5::uuid[]))

@@ -34,6 +34,8 @@ struct PGHandle: ~Copyable {
         let handle = PGHandle(raw: raw)
         // With this the server's refusal comes with its SQLSTATE, which no language setting translates.
         PQsetErrorVerbosity(raw, PQERRORS_VERBOSE)
+        // libpq prints notices, and a setting of the login that has become invalid is one before the first statement.
+        PQsetNoticeReceiver(raw, { _, _ in }, nil)
         guard PQstatus(raw) != CONNECTION_BAD else { throw connectFault(raw, hasStarted: false) }
         var deadline = ContinuousClock.now + options.connectTimeout
         var host = currentHost(raw)
@@ -52,7 +54,6 @@ struct PGHandle: ~Copyable {
             }
         }
         PQsetErrorVerbosity(raw, PQERRORS_DEFAULT)
-        PQsetNoticeReceiver(raw, { _, _ in }, nil)
         return handle
     }
 
@@ -89,7 +90,8 @@ struct PGHandle: ~Copyable {
         let text = String(cString: PQerrorMessage(raw)).trimmedLines
         if let match = text.firstMatch(of: /:  ([0-9A-Z]{5}): ([^;]*)/) {
             let sqlState = String(match.1)
-            let refuses = ["28", "42", "0L"].contains { sqlState.hasPrefix($0) } || sqlState == "3D000"
+            // Class 22: an option of the connection, such as one of PGOPTIONS, has a value that the server does not take.
+            let refuses = ["22", "28", "42", "0L"].contains { sqlState.hasPrefix($0) } || sqlState == "3D000"
             return PostgresError(
                 refuses ? .refused : .unreachable, String(match.2), sqlState: sqlState, serverMessage: text)
         }

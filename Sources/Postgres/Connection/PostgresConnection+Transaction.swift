@@ -9,29 +9,42 @@ extension PostgresConnection {
         isolation: IsolationLevel = .readCommitted, readOnly: Bool = false, role: String? = nil, snapshot: SnapshotID? = nil,
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
-        var begin = "BEGIN ISOLATION LEVEL \(isolation.rawValue)\(readOnly ? " READ ONLY" : "")"
+        // In a session of our own the default is READ WRITE, or READ ONLY on a standby, where the words READ WRITE are refused.
+        let access = readOnly ? " READ ONLY" : session.isOwn ? "" : " READ WRITE"
+        var begin = "BEGIN ISOLATION LEVEL \(isolation.rawValue)\(access)"
         if let snapshot { begin += "; SET TRANSACTION SNAPSHOT '\(snapshot.text)'" }
         if !session.isOwn {
             // In each one anew: the next may run on another session, and what is set for a session would stay there for strangers.
-            begin += settings.map { "; SET LOCAL \($0)" }.joined()
+            begin += transactionSettings
             if let role { begin += "; SET LOCAL ROLE \(role)" }
         }
         do {
             // A role that may not be assumed leaves a transaction behind that has failed.
             try await withCancellation { connection in
                 try connection.assume(role)
-                try connection.runScript("begin", begin)
+                try connection.begin(begin)
             }
             session.use = .transaction
             defer { session.use = .free }
             if let snapshot { try await withCancellation { try $0.checkServer(of: snapshot) } }
             let result = try await body(self)
-            try await withCancellation { try $0.runScript("commit", "COMMIT") }
+            _ = try await withCancellation { try $0.runScript("commit", "COMMIT") }
             return result
         } catch {
             // A rollback that fails leaves a connection that is not idle, and such a one is not used again.
             if !isDead { _ = try? runScript("rollback", "ROLLBACK") }
             throw error
+        }
+    }
+
+    private func begin(_ script: String) throws {
+        do {
+            try runScript("begin", script)
+        } catch let error as PostgresError where error.sqlState == SQLState.featureNotSupported && !session.isOwn {
+            // READ WRITE on a standby, which takes no writes until it is promoted.
+            throw PostgresError(
+                .statement, error.message, sqlState: SQLState.readOnlyTransaction, serverMessage: error.serverMessage,
+                query: error.query)
         }
     }
 

@@ -12,8 +12,8 @@ package actor PostgresConnection {
     let handle: PGHandle
     private let statementTimeout: Duration?
     let cancelGrace: Duration
-    /// What holds in each transaction, as a script; behind a pooler it is a part of each.
-    let settings: [String]
+    /// `SET LOCAL` for what a transaction depends on: behind a pooler it is a part of each.
+    var transactionSettings = ""
     let canceller: Canceller
     var isDead = false
     var isCopying = false
@@ -50,43 +50,44 @@ package actor PostgresConnection {
         self.queue = queue
         statementTimeout = options.statementTimeout
         cancelGrace = options.cancelGrace
-        settings = Self.settings(options)
         handle = try PGHandle.connect(options)
         canceller = Canceller(PQgetCancel(handle.raw))
     }
 
     private func prepare(_ options: ConnectionOptions) throws {
-        // Such a database does not know what its bytes mean. Asked for UTF-8 the server would refuse every row with a byte
+        let version = Int(PQserverVersion(handle.raw)) / 10_000
+        guard version >= Self.oldestServer else {
+            throw PostgresError(
+                .unsuitable,
+                "the server is PostgreSQL \(version), but adminexport needs \(Self.oldestServer) or later: upgrade it")
+        }
+        // An SQL_ASCII database does not know what its bytes mean. Asked for UTF-8 the server would refuse every row with a byte
         // that is none; as they are, they can be read and mended here.
-        if PQparameterStatus(handle.raw, "server_encoding").map({ String(cString: $0) }) == "SQL_ASCII" {
-            try runScript("connection-settings", "SET client_encoding = 'SQL_ASCII'")
+        let isBytes = PQparameterStatus(handle.raw, "server_encoding").map { String(cString: $0) } == "SQL_ASCII"
+        let rows = try runScript("inspect-session", SessionSettings.inspection(options))
+        var found: [String: SessionSettings.Found] = [:]
+        for row in rows {
+            found[try row.decode("name")] = .init(
+                value: try row.decode("value"), maySet: try row.decode("may_set", as: String.self) == "true")
         }
-        session.isOwn = try options.keepsSession && isServer()
-        if session.isOwn {
-            // A statement here has one good plan, whatever its parameters are: made once, not each time.
-            let settings =
-                settings + ["plan_cache_mode = force_generic_plan", "default_transaction_isolation = 'read committed'"]
-            try runScript("connection-settings", settings.map { "SET \($0)" }.joined(separator: "; "))
-        }
+        let settings = try SessionSettings(options, encoding: isBytes ? "SQL_ASCII" : "UTF8", found: found)
+        transactionSettings = settings.transaction
+        let process: String? = try rows.first?.decode("process")
+        session.isOwn = options.keepsSession && isServer(process: process.flatMap { Int($0) })
+        if session.isOwn { try runScript("session-settings", settings.session) }
     }
+
+    /// The oldest major version whose settings and functions are known to do.
+    private static let oldestServer = 15
 
     /// Whether no pooler stands between: it makes up the process number that it tells its clients.
+    private func isServer(process: Int?) -> Bool {
+        process == Int(PQbackendPID(handle.raw))
+    }
+
     func isServer() throws -> Bool {
-        let process: Int? = try run(Query("process", "SELECT pg_backend_pid() AS process")).rows.first?.decode("process")
-        return process == Int(PQbackendPID(handle.raw))
-    }
-
-    private static func settings(_ options: ConnectionOptions) -> [String] {
-        let timeout = options.statementTimeout.map(milliseconds) ?? 0
-        let idle = milliseconds(options.idleInTransactionTimeout)
-        return [
-            "statement_timeout = \(timeout)", "idle_in_transaction_session_timeout = \(idle)", "DateStyle = 'ISO'",
-            "TimeZone = 'UTC'",
-        ]
-    }
-
-    private static func milliseconds(_ duration: Duration) -> Int {
-        Int(duration / .milliseconds(1))
+        let rows = try run(Query("process", "SELECT pg_catalog.pg_backend_pid() AS process")).rows
+        return isServer(process: try rows.first?.decode("process"))
     }
 
     /// What is kept in a session is asked for anew after this time: roles, and what the server caches.
@@ -126,12 +127,27 @@ package actor PostgresConnection {
     package func query(_ query: Query) async throws -> [Row] {
         try await withCancellation { connection in
             switch connection.session.use {
-            case .free: try connection.assume(nil)
+            case .free:
+                guard connection.session.isOwn else { return try connection.runAlone(query) }
+                try connection.assume(nil)
             case .statement: connection.session.use = .over
             case .over: preconditionFailure("two statements where one was announced")
             case .transaction: break
             }
             return try connection.run(query).rows
+        }
+    }
+
+    /// Behind a pooler a single statement too needs a transaction, for the settings that it depends on.
+    private func runAlone(_ query: Query) throws -> [Row] {
+        do {
+            try runScript("begin", "BEGIN ISOLATION LEVEL READ COMMITTED" + transactionSettings)
+            let rows = try run(query).rows
+            try runScript("commit", "COMMIT")
+            return rows
+        } catch {
+            if !isDead { _ = try? runScript("rollback", "ROLLBACK") }
+            throw error
         }
     }
 
@@ -261,12 +277,14 @@ package actor PostgresConnection {
         return name
     }
 
-    func runScript(_ name: String, _ sql: String) throws {
+    /// - Returns: the rows of the last statement that gives some, as text.
+    @discardableResult
+    func runScript(_ name: String, _ sql: String) throws -> [Row] {
         guard PQsendQuery(handle.raw, sql) == 1 else {
             isDead = true
             throw handle.lost(during: name)
         }
-        _ = try finish(name)
+        return try finish(name)
     }
 
     private func finish(_ name: String) throws -> [Row] {

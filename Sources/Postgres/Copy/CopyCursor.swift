@@ -19,6 +19,7 @@ package struct CopyCursor {
         }
         let extra = bytes.loadUnaligned(fromByteOffset: Self.signature.count + 4, as: UInt32.self).bigEndian
         at = header + Int(extra)
+        guard at <= bytes.count else { throw Self.malformed }
     }
 
     /// Where the next row begins, as an offset into the bytes.

@@ -28,19 +28,22 @@ extension FixedWidthInteger {
 
 extension Bool: PostgresDecodable {
     package init?(binary bytes: [UInt8], type: UInt32) {
-        guard type == TypeOID.bool, bytes.count == 1 else { return nil }
-        self = bytes[0] != 0
+        guard type == TypeOID.bool, bytes == [0] || bytes == [1] else { return nil }
+        self = bytes == [1]
     }
 }
 
 extension Int: PostgresDecodable {
     package init?(binary bytes: [UInt8], type: UInt32) {
-        switch type {
-        case TypeOID.int2: self.init(exactly: Int16(bigEndian: bytes) ?? 0)
-        case TypeOID.int4: self.init(exactly: Int32(bigEndian: bytes) ?? 0)
-        case TypeOID.int8: self.init(exactly: Int64(bigEndian: bytes) ?? 0)
-        default: return nil
-        }
+        let value: Int64? =
+            switch type {
+            case TypeOID.int2: Int16(bigEndian: bytes).map { Int64($0) }
+            case TypeOID.int4: Int32(bigEndian: bytes).map { Int64($0) }
+            case TypeOID.int8: Int64(bigEndian: bytes)
+            default: nil
+            }
+        guard let value, let exact = Int(exactly: value) else { return nil }
+        self = exact
     }
 }
 
@@ -80,8 +83,11 @@ extension Array: PostgresDecodable where Element == String {
         }
         guard let dimensions = int32(), let hasNulls = int32(), let element = int32(), hasNulls == 0 else { return nil }
         self = []
-        guard dimensions != 0 else { return }
-        guard dimensions == 1, let count = int32(), int32() != nil else { return nil }
+        guard dimensions != 0 else {
+            guard rest.isEmpty else { return nil }
+            return
+        }
+        guard dimensions == 1, let count = int32(), count >= 0, int32() != nil else { return nil }
         for _ in 0..<count {
             guard let length = int32(), length >= 0, rest.count >= Int(length),
                 let text = String(binary: [UInt8](rest.prefix(Int(length))), type: UInt32(bitPattern: element))
@@ -89,6 +95,7 @@ extension Array: PostgresDecodable where Element == String {
             append(text)
             rest = rest.dropFirst(Int(length))
         }
+        guard rest.isEmpty else { return nil }
     }
 }
 
@@ -104,7 +111,11 @@ package struct Timestamp: PostgresDecodable, Hashable, Comparable, Sendable {
         guard type == TypeOID.timestamptz, let since2000 = Int64(bigEndian: bytes) else { return nil }
         switch since2000 {
         case .max, .min: microseconds = since2000
-        default: microseconds = since2000 + 946_684_800_000_000
+        default:
+            // PostgreSQL's years go to 294276, and what is counted from 1970 ends some days before theirs.
+            let (since1970, isBeyond) = since2000.addingReportingOverflow(946_684_800_000_000)
+            guard !isBeyond else { return nil }
+            microseconds = since1970
         }
     }
 

@@ -1,9 +1,14 @@
 """Many callers at once, while workers are killed; cancellations at every moment; one key asked for a hundred times."""
 import base64
+import hashlib
+import os
+import signal
+import socket
+import subprocess
 import threading
 import time
 
-from system import Caller, RPCFault, System, chance, until
+from system import BIN, Caller, RPCFault, System, chance, until
 
 
 def storm(cluster, short):
@@ -165,4 +170,48 @@ def rounds(cluster, short):
         return {"runs": 3, **system.check(), "deleted file gone after s": seconds}
 
 
-SCENARIOS = [storm, cancel, key, quota, rounds]
+def restarts(cluster, short):
+    """adminexport run delivers ten exports through ten restarts of the service behind a socket that stays, half of them by SIGKILL"""
+    count = 10
+    with System(cluster, administrators=20_000, LEASE="2s") as system, socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(system.socket))
+        listening.listen(128)
+        folder = system.folder / "files"
+        folder.mkdir()
+        environment = {**os.environ, "ADMINEXPORT_SOCKET": str(system.socket), "ADMINEXPORT_TENANT": "acme",
+                       "ADMINEXPORT_AS": "owner@acme.example"}
+
+        def start():
+            return system.start("serve", "--workers", "1", listening=listening)
+
+        service = start()
+        system.call("service.health")
+        pick, longest = chance(11), 0
+        for number in range(count):
+            begin = time.monotonic()
+            run = subprocess.Popen(
+                [str(BIN / "adminexport"), "run", "-q", "-o", f"{number}.xlsx"], cwd=folder, env=environment,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            time.sleep(pick.random() * 1.5)
+            if number % 2:
+                service.kill()
+            else:
+                service.end()
+            system.processes.remove(service)
+            service = start()
+            try:
+                output, errors = run.communicate(timeout=120)
+            except subprocess.TimeoutExpired:
+                run.kill()
+                raise AssertionError(f"run {number} does not end")
+            assert run.returncode == 0 and output == f"{number}.xlsx\n", (number, run.returncode, output, errors)
+            longest = max(longest, time.monotonic() - begin)
+        digests = {hashlib.sha256((folder / f"{number}.xlsx").read_bytes()).hexdigest() for number in range(count)}
+        rows = system.sql("SELECT state, encode(sha256, 'hex') FROM adminexport.job")
+        assert len(rows) == count and all(state == "succeeded" for state, _ in rows), rows
+        assert {digest for _, digest in rows} == digests, "a file is not what its job says"
+        assert len(list(folder.iterdir())) == count, "a part of a file has been left"
+        return {"runs": count, "files": count, "errors": 0, **system.check(retired=True), "longest run s": longest}
+
+
+SCENARIOS = [storm, cancel, key, quota, rounds, restarts]

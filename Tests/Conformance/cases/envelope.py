@@ -30,7 +30,7 @@ WRONG = [
     ("params that are a string", b'{"jsonrpc":"2.0","id":1,"method":"service.info","params":"x"}', -32600, 1),
     ("params that are a number", b'{"jsonrpc":"2.0","id":1,"method":"service.info","params":1}', -32600, 1),
     ("params that are true", b'{"jsonrpc":"2.0","id":1,"method":"service.info","params":true}', -32600, 1),
-    ("params by position", b'{"jsonrpc":"2.0","id":1,"method":"service.info","params":[]}', -32602, 1),
+    ("params by position", b'{"jsonrpc":"2.0","id":1,"method":"service.info","params":[1]}', -32602, 1),
     ("an unknown method", b'{"jsonrpc":"2.0","id":1,"method":"export.none"}', -32601, 1),
     ("an unknown method of rpc", b'{"jsonrpc":"2.0","id":1,"method":"rpc.none"}', -32601, 1),
     ("an empty method", b'{"jsonrpc":"2.0","id":1,"method":""}', -32601, 1),
@@ -38,6 +38,10 @@ WRONG = [
     ("a method with a space", b'{"jsonrpc":"2.0","id":1,"method":"service.info "}', -32601, 1),
     ("a method with a NUL", b'{"jsonrpc":"2.0","id":1,"method":"service.info\\u0000"}', -32601, 1),
     ("a method with a line end", b'{"jsonrpc":"2.0","id":1,"method":"a\\nb\\u2028c"}', -32601, 1),
+    ("a method of half a million marks that combine", '{"jsonrpc":"2.0","id":1,"method":"a'.encode() + "\u0301\u0316".encode() * 125_000 + b'"}', -32601, 1),
+    ("a member of half a million bytes", b'{"jsonrpc":"2.0","id":1,"method":"service.info","' + b"m" * 500_000 + b'":1}', -32600, 1),
+    ("an id of half a million bytes", b'{"jsonrpc":"2.0","id":"' + b"x" * 500_000 + b'","method":"service.info"}', -32600, None),
+    ("an id that is an integer with a point", b'{"jsonrpc":"2.0","id":1.0,"method":"service.info"}', -32600, None),
     ("a method of half a million bytes", b'{"jsonrpc":"2.0","id":1,"method":"' + b"m" * 500_000 + b'"}', -32601, 1),
     ("$/cancelRequest with an id of its own", b'{"jsonrpc":"2.0","id":1,"method":"$/cancelRequest","params":{"id":2}}', -32601, 1),
 ]
@@ -77,6 +81,12 @@ def _(service):
     with service.peer() as peer:
         peer.send(b'{"params":{},"\\u006dethod":"service\\u002einfo","id":1,"jsonrpc":"2.\\u0030"}\n')
         is_result(peer.reply())
+
+
+@case("envelope: an empty array of params is as none")
+def _(service):
+    with service.peer() as peer:
+        is_result(peer.ask("service.info", []))
 
 
 @case("envelope: notifications are not answered, whatever is wrong with them")

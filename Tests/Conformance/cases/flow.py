@@ -126,6 +126,56 @@ def _(service):
         is_error(peer.reply(5), -32800, id=5)
 
 
+def _forgotten(name, ids, lines):
+    """A case in which requests end, and their ids are used again: what was said about the first ones is over with them."""
+    def body(service):
+        with service.peer() as peer:
+            sent = lines(service)
+            peer.send(b"".join(sent))
+            for line in sent:
+                if line.startswith(b"["):
+                    assert isinstance(peer.reply(), list)
+            for id in ids:
+                # The first would be ended by what is remembered, the second not.
+                is_result(peer.ask("export.list", {"actor": service.actor, "limit": 1}, id), id)
+                is_result(peer.ask("service.info", id=id), id)
+    case(f"flow: {name}")(body)
+
+
+def _batch(*lines):
+    return b"[" + b",".join(line.strip() for line in lines) + b"]\n"
+
+
+_forgotten("a request that its batch refuses, cancelled before it, is forgotten", ["a", 7], lambda service: [
+    _batch(cancel(f'"{id}"' if id == "a" else id), wait(service, service.done()["id"], id)) for id in ("a", 7)])
+_forgotten("a request that its batch refuses, cancelled behind it, is forgotten", [7], lambda service: [
+    _batch(wait(service, service.done()["id"], 7), cancel(7), cancel(7))])
+_forgotten("a request with wrong parameters, cancelled in its batch, is forgotten", [7], lambda service: [
+    _batch(cancel(7), request("export.get", {"none": 1}, 7), cancel(7))])
+_forgotten("an unknown method, cancelled in its batch, is forgotten", [7], lambda service: [
+    _batch(cancel(7), request("none", id=7), cancel(7)), cancel(7)])
+_forgotten("an id that its batch has twice, cancelled, is forgotten", [7], lambda service: [
+    _batch(cancel(7), request("none", id=8), request("export.delete", {}, 7), request("export.delete", {}, 7), cancel(7))])
+_forgotten("what a batch leaves over, cancelled before, is forgotten", [30], lambda service: [
+    _batch(cancel(30), *(request("rpc.discover", id=number) for number in range(31)))])
+
+
+@case("flow: a request that is refused for want of room, cancelled in its batch, is forgotten")
+def _(service):
+    window, parked = service.limits["inFlight"], service.limits["parked"]
+    with Held(service) as job, service.peer() as peer:
+        peer.send(b"".join(wait(service, job, number) for number in range(window + parked)))
+        peer.send(_batch(cancel('"x"'), request("export.list", {"actor": service.actor}, "x"), cancel('"x"')))
+        reply = peer.reply(5)
+        if not isinstance(reply, list):
+            raise Skip("the job was finished before the case could be tried")
+        is_error(reply[0], -32001, "overloaded", id="x")
+        for number in range(window + parked):
+            peer.send(cancel(number))
+            peer.reply()
+        is_result(peer.ask("export.list", {"actor": service.actor, "limit": 1}, "x"), "x")
+
+
 @case("flow: the end of sending waits for a request that waits")
 def _(service):
     with Held(service) as job, service.peer() as peer:

@@ -112,13 +112,23 @@ def _(service):
         is_result(peer.ask("service.info"))
 
 
-@case("framing: what stands behind the last line end is dropped at the end")
+@case("framing: what stands behind the last line end is not run, and told of at the end")
 def _(service):
     with service.peer() as peer:
         peer.send(request("service.info", id="whole") + request("service.info", id="part").strip())
         peer.end()
-        replies = peer.replies()
-        assert [reply["id"] for reply in replies] == ["whole"], replies
+        replies = sorted(peer.replies(), key=lambda reply: reply["id"] is None)
+        assert len(replies) == 2, replies
+        is_result(replies[0], "whole")
+        is_error(replies[1], -32600, "invalid-request")
+
+
+@case("framing: white space behind the last line end is nothing")
+def _(service):
+    with service.peer() as peer:
+        peer.send(request("service.info") + b" \t\r")
+        peer.end()
+        assert len(peer.replies()) == 1
 
 
 @case("framing: nothing at all, then the end")
@@ -146,7 +156,8 @@ def _(service):
     with service.peer() as peer:
         peer.send(b'{"jsonrpc":"2.0",')
         start = time.monotonic()
-        assert peer.is_closed(seconds + 5), "the connection is still there"
+        is_error(peer.reply(seconds + 5), -32600, "invalid-request")
+        assert peer.is_closed(5), "the connection is still there"
         assert time.monotonic() - start > seconds * 0.5, "it was closed too early"
 
 
@@ -170,6 +181,76 @@ def _(service):
     with service.peer() as peer:
         time.sleep(seconds + 0.7)
         is_result(peer.ask("service.info"))
+
+
+def _divided(name, framing, stream):
+    """A case of messages that are not lines: one answer at once, none at the end, and a line is served."""
+    def body(service):
+        with service.peer() as peer:
+            peer.send(stream)
+            is_error(peer.reply(), -32600, "invalid-request", framing=framing)
+            peer.end()
+            assert peer.replies() == []
+        with service.peer() as peer:
+            for byte in stream:
+                peer.send(bytes([byte]))
+            peer.send(b"\n" + request("service.info", id="next"))
+            is_error(peer.reply(), -32600, "invalid-request", framing=framing)
+            reply = peer.reply()
+            if reply["id"] == 1:
+                # Behind its header the message was a line.
+                is_result(reply)
+                reply = peer.reply()
+            is_result(reply, "next")
+    case(f"framing: {name} is told of once")(body)
+
+
+_message = request("service.info").strip()
+_header = b"Content-Length: %d\r\n\r\n" % len(_message)
+_divided("a header", "headers", _header + _message)
+_divided("a header before each message", "headers", (_header + _message) * 3)
+_divided("another header first", "headers", b"content-type: application/json\r\n" + _header + _message)
+_divided("HTTP", "headers", b"POST /rpc HTTP/1.1\r\nHost: localhost\r\n" + _header + _message)
+_divided("a NUL behind a message", "nul", _message + b"\0")
+_divided("a NUL behind each message", "nul", (_message + b"\0") * 3)
+_divided("a length of four bytes", "nul", len(_message).to_bytes(4, "big") + _message)
+_divided("a length of four bytes, the least first", "length-prefix", len(_message).to_bytes(4, "little") + _message)
+_divided("a netstring", "netstring", b"%d:%b," % (len(_message), _message))
+_divided("a stream of netstrings", "netstring", b"%d:%b," % (len(_message), _message) * 3)
+_divided("a stream of netstrings in lines", "netstring", b"%d:%b,\n" % (len(_message), _message) * 3)
+_divided("a record separator", "record-separator", b"\x1e" + _message + b"\n\x1e" + _message)
+
+
+@case("framing: a message over several lines is told of once for each, and a whole request is served")
+def _(service):
+    pretty = json.dumps(json.loads(_message), indent=2)
+    for end in ("\n", "\r\n"):
+        stream = pretty.replace("\n", end) + end
+        with service.peer() as peer:
+            peer.send(stream.encode() * 2 + request("service.info", id="next"))
+            is_error(peer.reply(), -32700, "parse-error")
+            is_error(peer.reply(), -32700, "parse-error")
+            is_result(peer.reply(), "next")
+            assert peer.is_silent()
+
+
+@case("framing: a batch over several lines is told of once, and what is a whole request in it is served")
+def _(service):
+    with service.peer() as peer:
+        peer.send(b"[\n" + request("service.info", id="in") + b"]\n" + request("service.info", id="next"))
+        replies = [peer.reply() for _ in range(4)]
+        # The first for the line with the bracket, the second for the one that closes it when the request has ended all that.
+        assert sorted(str(reply["id"]) for reply in replies) == ["None", "None", "in", "next"], replies
+        for reply in replies:
+            is_result(reply, reply["id"]) if reply["id"] else is_error(reply, -32700, "parse-error")
+
+
+@case("framing: a message over several lines that never ends keeps nobody from a whole request")
+def _(service):
+    with service.peer() as peer:
+        peer.send(b"{\n" * 500 + b'"a": [1,\n' * 500 + request("service.info", id="next"))
+        is_error(peer.reply(), -32700, "parse-error")
+        is_result(peer.reply(), "next")
 
 
 for _name, _bytes in [("a TLS hello", bytes.fromhex("16030100a5010000a10303") + bytes(range(200))),

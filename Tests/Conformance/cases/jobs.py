@@ -12,8 +12,8 @@ def _(service):
     with service.peer() as peer:
         job = service.start(peer)
         members = {"id", "tenant", "requestedBy", "includeDisabled", "includeReferences", "state", "revision", "progress",
-                   "queuePosition", "cancelRequested", "createdAt", "startedAt", "finishedAt", "expiresAt", "fileName", "size",
-                   "sha256", "rows", "sheets", "warnings", "error"}
+                   "queuePosition", "cancelRequested", "createdAt", "startedAt", "attemptStartedAt", "finishedAt", "expiresAt",
+                   "fileName", "size", "sha256", "rows", "sheets", "warnings", "error"}
         assert set(job) == members, set(job) ^ members
         assert job["state"] in ("queued", "running") and job["revision"] >= 1
         assert (job["tenant"], job["requestedBy"]) == tuple(service.actor.values())

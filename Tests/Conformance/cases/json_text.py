@@ -32,7 +32,8 @@ REFUSED = [
     ("a name twice, once escaped", b'{"a":1,"\\u0061":2}', 7), ("a name twice, nested", b'[{"b":{"c":1,"c":2}}]', 13),
     ("the empty name twice", b'{"":1,"":2}', 6), ("thirty-three levels of arrays", b"[" * 33 + b"]" * 33, 32),
     ("a hundred thousand brackets", b"[" * 100_000, 32), ("a hundred thousand objects", b'{"a":' * 100_000, None),
-    ("more values than 65,536", b"[" + b"1," * 70_000 + b"1]", None),
+    ("more values than 65,536", b"[" + b"1," * 70_000 + b"1]", None), ("more values than 4,096", b"[" + b"1," * 4_096 + b"1]", None),
+    ("a name twice among a thousand", b"{" + b"".join(b'"%d":1,' % n for n in range(1_000)) + b'"500":1}', None),
 ]
 
 TAKEN = [

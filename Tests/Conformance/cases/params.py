@@ -1,4 +1,6 @@
 """Parameters of each method, as rpc.discover describes them: what does not fit is named, before anything is done."""
+import json
+
 from suite import add
 from wire import is_error
 
@@ -7,6 +9,8 @@ WRONG = {"string": [1, True, {}, [], None], "integer": ["1", 1.5, True, {}, None
 
 
 def _schema(service, document, schema):
+    # Null, which stands for what is left out, is the other one.
+    schema = schema["oneOf"][0] if "oneOf" in schema else schema
     reference = schema.get("$ref") or (schema.get("allOf") or [{}])[0].get("$ref")
     return document[reference.rsplit("/", 1)[1]] if reference else schema
 
@@ -32,14 +36,35 @@ def _refused(method, params, param):
     return body
 
 
+def _taken(method, params, param):
+    """What the schema allows is not refused, whatever comes of it; the parameters as they are to be sent."""
+    def body(service):
+        with service.peer() as peer:
+            peer.send(b'{"jsonrpc":"2.0","id":1,"method":"%s","params":%s}\n' % (method.encode(), params.encode()))
+            reply = peer.reply()
+            assert reply["id"] == 1, reply
+            error = reply.get("error", {"code": 0, "data": {}})
+            # An operator's right to leave out the actor is the caller's, and nothing that the schema says.
+            assert error["code"] != -32602 or error["data"]["param"] != param or param == "actor", error
+            assert error["code"] != -32603, error
+    return body
+
+
 def prepare(service):
     with service.peer() as peer:
         schemas = peer.result("rpc.discover")["components"]["schemas"]
     for name, method in service.methods.items():
         if name == "rpc.discover":
             continue
+        if name == "export.start":
+            # KELVIN SIGN, which many programs take for a K.
+            params = {"actor": service.actor, "idempotency\u212aey": "x"}
+            add(f"params: {name}: a name that only looks like a known one", _refused(name, params, "idempotency\u212aey"))
         required = {param["name"]: _value(service, param["name"]) for param in method["params"] if param["required"]}
         add(f"params: {name}: by position", _refused(name, [1], ""))
+        # An empty array is what some libraries send for no parameters.
+        empty = _refused(name, [], "") if required else _taken(name, "[]", "")
+        add(f"params: {name}: an empty array {'in the place of parameters' if required else 'is no parameters'}", empty)
         add(f"params: {name}: an unknown one is named", _refused(name, {**required, "x-none": 1}, "x-none"))
         for missing in required:
             rest = {key: value for key, value in required.items() if key != missing}
@@ -50,7 +75,21 @@ def prepare(service):
 
 def _prepare(service, method, required, name, schema):
     for value in WRONG[schema["type"]]:
-        add(f"params: {method}: {name} is {value!r}", _refused(method, {**required, name: value}, name))
+        if value is not None or name in required:
+            add(f"params: {method}: {name} is {value!r}", _refused(method, {**required, name: value}, name))
+    if name not in required:
+        add(f"params: {method}: {name} is null, as if left out", _taken(method, json.dumps({**required, name: None}), name))
+    if schema["type"] == "integer":
+        rest = json.dumps({key: value for key, value in required.items() if key != name})[1:-1]
+        for form in ("{0}.0", "{0}e0", "{0}.000E+0", "{0}00.0e-2" if schema["minimum"] else "-0"):
+            value = form.format(schema["minimum"])
+            params = "{" + ",".join(filter(None, [rest, f'"{name}":{value}'])) + "}"
+            add(f"params: {method}: {name} is {value}, an integer", _taken(method, params, name))
+    if schema["type"] == "array":
+        words = schema["items"]["enum"]
+        add(f"params: {method}: {name} has each once", _taken(method, json.dumps({**required, name: words}), name))
+        add(f"params: {method}: {name} has one twice", _refused(method, {**required, name: [words[0], words[1], words[0]]}, f"{name}.2"))
+        add(f"params: {method}: {name} has more than there are", _refused(method, {**required, name: [words[0]] * 2_000}, f"{name}.1"))
     beyond = []
     if "maximum" in schema:
         beyond += [schema["minimum"] - 1, schema["maximum"] + 1]
@@ -63,15 +102,25 @@ def _prepare(service, method, required, name, schema):
     if schema.get("format") == "uuid":
         beyond += ["", "x", "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6", "019ac0de7a5c7b1d9e005a3c1f2e4d6b", "../../../../etc/passwd"]
     if schema.get("format") == "date-time":
-        beyond += ["", "x", "2026-13-01T00:00:00Z", "2026-01-01", "1767225600"]
+        beyond += ["", "x", "2026-13-01T00:00:00Z", "2026-01-01", "1767225600", "300000-01-01T00:00:00Z", "0000-01-01T00:00:00Z",
+                   "2026-02-29T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:61Z", "2026-01-01T00:00:00+24:00",
+                   "2026-01-01T00:00:00.1234567890Z", "-2026-01-01T00:00:00Z", "infinity", "99999999999999999999-01-01T00:00:00Z"]
+        for value in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z", "9999-12-31T23:59:59-23:59", "2016-12-31T23:59:60Z",
+                      "2024-02-29T00:00:00.5+05:30", "2026-01-01t00:00:00z"):
+            add(f"params: {method}: {name} is {value}", _taken(method, json.dumps({**required, name: value}), name))
+    if name == "cursor" and "format" not in schema:
+        beyond += ["x", "-", "1", "1-", "-1", "-1-1", "1-1-1", "1 -1", "+1-1", "1e3-1", "1.0-1", "1234567890123456789-1", "1-1234567890123456789",
+                   "9223372036854775807-9223372036854775807", "\uff11-1"]
+        for value in ("0-0", "999999999999999999-999999999999999999"):
+            add(f"params: {method}: {name} is {value}", _taken(method, json.dumps({**required, name: value}), name))
     if "enum" in schema:
         beyond += ["", "none", schema["enum"][0].upper()]
-    for value in beyond:
+    for value in dict.fromkeys(beyond):
         shown = value if not isinstance(value, str) or len(value) < 60 else f"{len(value)} characters"
         add(f"params: {method}: {name} is out of bounds: {shown!r}", _refused(method, {**required, name: value}, name))
     if name == "actor":
         for label in ("tenant", "administrator"):
-            for value in (1, None, "", "a\0b", "x" * 321):
+            for value in (1, 1.0, None, "", "a\0b", "x" * 321):
                 shown = value if not isinstance(value, str) or len(value) < 60 else f"{len(value)} characters"
                 params = {**required, "actor": {**service.actor, label: value}}
                 add(f"params: {method}: actor.{label} is {shown!r}", _refused(method, params, f"actor.{label}"))

@@ -392,6 +392,35 @@ class Attacks(unittest.TestCase):
                 while peer.recv(65_536):
                     pass
 
+    def test_no_text_of_a_visitor_is_a_fault_of_the_console(self):
+        visitor = Visitor(shared.console).sign_in()
+        nobody = Visitor(shared.console)
+        token = visitor.token("/administrators/accounts").encode()
+        job = "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b"
+        for text in ("%00", "a%00b", "%ff", "%c3%28", "%ed%a0%80", "%f4%90%80%80", "%", "%zz", "%0d%0a", "%1b", "%7f", "%c2%9b", "%e2%80%ae",
+                     "%e2%80%a8", "%ef%bf%bf", "%f0%9f%91%8d", "e" + "%cc%81" * 200, "%25", "%27%3b--", "+", "&", "=", "[]", "a[b]", "..%2f..",
+                     "9223372036854775808", "-1", "1e999", "%D9%A1"):
+            for path in (f"/administrators/accounts?search={text}", f"/administrators/accounts?status={text}",
+                         f"/administrators/accounts?after={text}", f"/administrators/accounts?before={text}",
+                         f"/administrators/accounts?search={text}&before={text}&status=disabled", f"/administrators/accounts?{text}",
+                         f"/administrators/accounts?search=a&search={text}", f"/administrators/exports?{text}={text}", f"/exports/{text}/file",
+                         f"/exports/{text}/delete", f"/exports/{job}/file?{text}", f"/exports/events?job={text}", f"/session?visitor={text}",
+                         f"/language?code={text}&back=/{text}", f"/assets/{text}/{text}", f"/{text}", f"/sign-in?{text}"):
+                answer = visitor.get(path)
+                self.assertLess(answer.status, 500, path)
+            value = text.encode()
+            for path, body in (("/exports", b"token=" + value), (f"/exports/{job}/cancel", b"token=" + token + b"&" + value), (f"/exports/{text}/delete", b"token=" + token),
+                               ("/sign-out", b"token=" + value)):
+                self.assertLess(visitor.post(path, body).status, 500, (path, body))
+            for field in (b"tenant=" + value + b"&administrator=owner@acme.example", b"tenant=acme&administrator=" + value):
+                body = b"token=" + nobody.token("/sign-in").encode() + b"&" + field
+                self.assertLess(nobody.post("/sign-in", body).status, 500, body)
+            for header in ("Cookie", "Accept-Language", "If-None-Match", "Range", "If-Range", "Origin", "Sec-Fetch-Site", "Accept"):
+                asking = nobody if header == "Cookie" else visitor
+                self.assertLess(asking.send("GET", "/administrators/accounts", headers={header: text}).status, 500, (header, text))
+        self.assertEqual(visitor.get("/administrators/accounts?search=%00").status, 200)
+        self.assertIn("owner@acme.example", visitor.get("/administrators/accounts?search=owner").text)
+
     def test_a_text_that_takes_long_to_look_at(self):
         start = time.monotonic()
         for back in ("/" + "a" * 40 + "!", "/" + "a" * 10_000 + "!", "/" + "a-/" * 600 + "!"):

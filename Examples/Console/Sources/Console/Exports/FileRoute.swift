@@ -18,7 +18,8 @@ struct FileRoute: Sendable {
         guard let actor = frame.visitor(of: request, context)?.actor else { throw HTTPError(.unauthorized) }
         let id = try context.parameters.require("id", as: UUID.self).uuidString.lowercased()
         let job = try await connections.call(ExportGet.self, .init(actor: actor, job: id)).job
-        guard job.state == .succeeded, let size = job.size, let sha256 = job.sha256, let name = job.fileName else {
+        guard job.state == .succeeded, let size = job.size, size >= 0, let sha256 = job.sha256, let name = job.fileName
+        else {
             throw HTTPError(job.state == .expired ? .gone : .conflict)
         }
         let tag = "\"\(sha256)\""

@@ -1,0 +1,60 @@
+/// Where the directory does not hold to its contract, and what puts it right. Holds names of relations, columns and roles, and keys;
+/// no other data.
+package struct ContractFault: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong: names the relation and, where it is about one, the column.
+    package let problem: String
+    /// What to do: a statement, where one does it.
+    package let remedy: String
+    /// Whether it is what others see while somebody makes a view anew: it may be over in a moment.
+    package let mayPass: Bool
+
+    package init(_ problem: String, _ remedy: String, mayPass: Bool = false) {
+        self.problem = problem
+        self.remedy = remedy
+        self.mayPass = mayPass
+    }
+
+    package var description: String { "\(problem): \(remedy)" }
+}
+
+extension ContractFault {
+    static let migrateGrants = "adminexportd migrate --grant-directory grants all that the service reads"
+
+    static func missing(relation: String) -> ContractFault {
+        ContractFault(
+            "there is no directory.\(relation)",
+            "make a view of that name, or run adminexportd migrate --with-directory", mayPass: true)
+    }
+
+    static func missing(column: ContractColumn) -> ContractFault {
+        ContractFault(
+            "there is no directory.\(column.label)", "add the column to the view of directory.\(column.relation)",
+            mayPass: true)
+    }
+
+    /// A row without what it must have.
+    ///
+    /// - Parameter key: of the row, where it has one.
+    package static func null(_ relation: String, _ column: String, key: String? = nil) -> ContractFault {
+        let row = key.flatMap { isShown($0) ? "the row \($0)" : nil } ?? "a row"
+        return ContractFault(
+            "\(row) of directory.\(relation) has no \(column)", "give it one, or leave the row out of the view")
+    }
+
+    /// Whether a key may be shown: one that is text may be somebody's e-mail address.
+    private static func isShown(_ key: String) -> Bool {
+        !key.contains("@") && key.unicodeScalars.count <= 64 && key.unicodeScalars.allSatisfy { $0.value > 31 }
+    }
+
+    /// Rows that have one key.
+    ///
+    /// - Parameters:
+    ///   - column: the column that should tell them apart.
+    ///   - key: its value; not shown where it may be an e-mail address.
+    package static func doubled(_ relation: String, _ column: String = "id", _ key: String) -> ContractFault {
+        ContractFault(
+            "two rows of directory.\(relation) have the same \(column)\(isShown(key) ? " \(key)" : "")"
+                + (relation == "tenant" ? "" : " in one tenant"),
+            "let the view give one row for each; a join that finds several rows (two phones of a person) doubles them")
+    }
+}

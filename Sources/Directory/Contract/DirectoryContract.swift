@@ -1,0 +1,129 @@
+package import Postgres
+private import Synchronization
+
+/// How the directory stands and what the roles may in the database with the jobs, as the last look has shown it, and the types of its keys.
+package final class DirectoryContract: Sendable {
+    private struct State {
+        var keys: KeyTypes?
+        var faults: [ContractFault] = []
+        var rows: [ContractFault] = []
+        /// What the schema with the jobs lacks.
+        var schema: [ContractFault] = []
+        /// Since when there has been a fault that may pass.
+        var faultySince: ContinuousClock.Instant?
+        var hasBeenReached = false
+        var isReachable = false
+    }
+
+    /// For so long a fault that may pass is taken for somebody's making views anew: exports wait, and are not ended by it.
+    package static let grace: Duration = .seconds(30)
+
+    private let state = Mutex(State())
+    private let requests: AsyncStream<Void>.Continuation
+    /// Says that somebody has met a refusal, or wants another look; for one task.
+    package let lookRequests: AsyncStream<Void>
+
+    package init() {
+        (lookRequests, requests) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    // MARK: What a look has shown
+
+    /// - Returns: whether that is something else than what was known.
+    package func found(_ inspection: DirectoryInspection, at now: ContinuousClock.Instant = .now) -> Bool {
+        state.withLock { state in
+            let isNews = !state.isReachable || state.faults != inspection.faults
+            state.hasBeenReached = true
+            state.isReachable = true
+            state.keys = inspection.keys
+            state.faults = inspection.faults
+            state.faultySince = inspection.faults.contains(where: \.mayPass) ? state.faultySince ?? now : nil
+            return isNews
+        }
+    }
+
+    /// - Returns: whether that is something else than what was known.
+    package func found(rows faults: [ContractFault]) -> Bool {
+        state.withLock { state in
+            defer { state.rows = faults }
+            return state.rows != faults
+        }
+    }
+
+    /// Reads the catalogue of types alone, and nothing of privileges.
+    package func load(on connection: isolated PostgresConnection) async throws {
+        let types = try await ColumnTypes.load(connection)
+        _ = found(DirectoryInspection(keys: types.keys, faults: types.faults))
+    }
+
+    /// - Returns: whether that is something else than what was known.
+    package func found(schema faults: [ContractFault]) -> Bool {
+        state.withLock { state in
+            defer { state.schema = faults }
+            return state.schema != faults
+        }
+    }
+
+    /// What the schema with the jobs lacks. It does not stop exports by itself: a statement that takes it is refused.
+    package var schemaFaults: [ContractFault] { state.withLock { $0.schema } }
+
+    package func unreachable() {
+        state.withLock { $0.isReachable = false }
+    }
+
+    /// Asks for another look, soon.
+    package func lookAgain() {
+        requests.yield()
+    }
+
+    /// How it stands, for those who watch over the service.
+    package enum Standing: Sendable, Equatable {
+        /// The last look could not be made.
+        case unreachable
+        /// What is wrong; nothing, if all is well.
+        case seen([ContractFault])
+    }
+
+    package var standing: Standing {
+        state.withLock { $0.isReachable ? .seen($0.faults + $0.rows) : .unreachable }
+    }
+
+    package var hasWrongRows: Bool { state.withLock { !$0.rows.isEmpty } }
+
+    package var hasBeenReached: Bool { state.withLock { $0.hasBeenReached } }
+
+    // MARK: What may be done
+
+    /// - Throws: ``PostgresError/Code/unreachable`` as long as the database has not been reached;
+    ///   ``DirectoryError/sourceInvalid(_:)`` where the keys have no types that they can have.
+    package var keys: KeyTypes {
+        get throws {
+            let (keys, fault, hasBeenReached) = state.withLock { ($0.keys, $0.faults.first, $0.hasBeenReached) }
+            if let keys { return keys }
+            guard hasBeenReached else { throw PostgresError(.unreachable, "the database has not been reached yet") }
+            throw DirectoryError.sourceInvalid(fault?.description ?? "its keys have no type")
+        }
+    }
+
+    /// Whether an export that is begun now would end well or ends for good: while a fault may pass, none is begun.
+    ///
+    /// - Throws: ``DirectoryError/unsettled(_:)``; ``PostgresError/Code/unreachable``.
+    package func checkClaim(at now: ContinuousClock.Instant = .now) throws {
+        do {
+            try checkExport(at: now)
+        } catch DirectoryError.sourceInvalid {}
+    }
+
+    /// Whether an export can be made.
+    ///
+    /// - Throws: ``DirectoryError/sourceInvalid(_:)``, or ``DirectoryError/unsettled(_:)`` for a fault that may pass;
+    ///   ``PostgresError/Code/unreachable``.
+    package func checkExport(at now: ContinuousClock.Instant = .now) throws {
+        let (faults, since, hasBeenReached) = state.withLock { ($0.faults, $0.faultySince, $0.hasBeenReached) }
+        guard hasBeenReached else { throw PostgresError(.unreachable, "the database has not been reached yet") }
+        if let lasting = faults.first(where: { !$0.mayPass }) { throw DirectoryError.sourceInvalid(lasting.description) }
+        guard let fault = faults.first, let since else { return }
+        throw since.duration(to: now) < Self.grace
+            ? DirectoryError.unsettled(fault.description) : DirectoryError.sourceInvalid(fault.description)
+    }
+}

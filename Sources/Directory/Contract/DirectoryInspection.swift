@@ -1,0 +1,118 @@
+package import Postgres
+
+/// What a look at the directory has shown, as one role reads it.
+///
+/// Two ways lead to it. The catalogue tells what is wrong in words that somebody can act on. What it cannot tell, `EXPLAIN` of every
+/// statement does, under the role that runs it: PostgreSQL checks privileges when a statement begins, not when it is prepared.
+package struct DirectoryInspection: Sendable {
+    /// nil where a key is missing, or has a type that keys cannot have.
+    package private(set) var keys: KeyTypes?
+    package private(set) var faults: [ContractFault] = []
+    /// What may hide rows and cannot be proven.
+    package private(set) var notes: [String] = []
+
+    package init() {}
+
+    init(keys: KeyTypes? = nil, faults: [ContractFault]) {
+        self.keys = keys
+        self.faults = faults
+    }
+
+    /// Adds what a look as another role, or at another database, has shown.
+    package mutating func add(_ other: DirectoryInspection) {
+        keys = keys ?? other.keys
+        faults += other.faults.filter { !faults.contains($0) }
+        notes += other.notes.filter { !notes.contains($0) }
+    }
+
+    /// Who reads what, and by which statements.
+    package struct Reading: Sendable {
+        package let role: String
+        package let reader: DirectoryReader
+        /// Whether the statements are explained, which takes a login that may assume the role; else the catalogue alone is asked.
+        package let isExplained: Bool
+        package let statements: @Sendable (KeyTypes) -> [Query]
+
+        package init(
+            role: String, reader: DirectoryReader, isExplained: Bool, statements: @escaping @Sendable (KeyTypes) -> [Query]
+        ) {
+            self.role = role
+            self.reader = reader
+            self.isExplained = isExplained
+            self.statements = statements
+        }
+    }
+
+    /// What a look may wait for somebody who alters a relation.
+    private static let longestLock = "2s"
+
+    /// Looks.
+    ///
+    /// - Throws: ``PostgresError``: the database cannot be asked now.
+    package static func inspect(
+        _ reading: Reading, on connection: PostgresConnection
+    ) async throws -> DirectoryInspection {
+        let (types, privileges) = try await connection.withTransaction(readOnly: true) { connection in
+            (
+                try await ColumnTypes.load(connection),
+                try await Privileges.inspect(reading.role, reading: reading.reader, on: connection)
+            )
+        }
+        var inspection = DirectoryInspection()
+        inspection.keys = types.keys
+        inspection.faults = types.faults + privileges.faults
+        inspection.notes = privileges.notes
+        if reading.isExplained, let keys = types.keys {
+            let refused = try await connection.withTransaction(readOnly: true, role: reading.role) { connection in
+                try await connection.script("lock-limit", "SET LOCAL lock_timeout = '\(longestLock)'")
+                try await connection.query(DirectoryStatements.settings(keys))
+                return try await refusal(of: reading.statements(keys), on: connection)
+            }
+            // What is known by name needs no second sentence.
+            if let refused, inspection.faults.isEmpty { inspection.faults.append(refused) }
+        }
+        return inspection
+    }
+
+    /// The first of the statements that PostgreSQL would not run.
+    static func refusal(
+        of statements: [Query], on connection: isolated PostgresConnection
+    ) async throws -> ContractFault? {
+        for statement in statements {
+            do {
+                try await connection.explain(statement)
+            } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable {
+                // Somebody is at it; the next look tells.
+                return nil
+            } catch let error as PostgresError where error.code == .statement && !error.isTransient {
+                // Of statements without data: names of relations, columns, functions.
+                return ContractFault(
+                    "PostgreSQL refuses the statement \(statement.name): \(error.serverMessage ?? error.description)",
+                    "look at the views of the schema directory, and at what the roles of the service may", mayPass: true)
+            }
+        }
+        return nil
+    }
+}
+
+extension PostgresConnection {
+    /// Has the server plan a statement and check what it takes, within the transaction that is under way, and not run it.
+    fileprivate func explain(_ query: Query) async throws {
+        guard !query.parameters.isEmpty else {
+            return try await script(query.name, "EXPLAIN \(query.sql)")
+        }
+        let values = query.parameters.map { _ in "NULL" }.joined(separator: ", ")
+        // A statement stays prepared when what comes after it fails: then its name is freed once that is undone.
+        do {
+            try await script(
+                query.name,
+                """
+                SAVEPOINT explained; PREPARE directory_explained AS \(query.sql);
+                EXPLAIN EXECUTE directory_explained (\(values)); DEALLOCATE directory_explained; RELEASE explained
+                """)
+        } catch {
+            try? await script("explain-undone", "ROLLBACK TO explained; DEALLOCATE directory_explained")
+            throw error
+        }
+    }
+}

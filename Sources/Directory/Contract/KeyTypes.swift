@@ -1,0 +1,63 @@
+package import Postgres
+
+/// The types of the directory's keys. A platform's tables may use `bigint`, `uuid` or `text`, each relation its own.
+///
+/// Data never becomes SQL text; a key type does, and is one of three words written here.
+package struct KeyTypes: Sendable, Equatable {
+    package enum KeyType: String, Sendable {
+        case bigint
+        case uuid
+        case text
+    }
+
+    package let tenant: KeyType
+    package let profile: KeyType
+    package let group: KeyType
+    package let team: KeyType
+    package let administrator: KeyType
+
+    package init(tenant: KeyType, profile: KeyType, group: KeyType, team: KeyType, administrator: KeyType) {
+        self.tenant = tenant
+        self.profile = profile
+        self.group = group
+        self.team = team
+        self.administrator = administrator
+    }
+
+    /// Reads the catalogue and holds the relations' columns and types to the contract.
+    ///
+    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` naming the first column that is missing or has the wrong type;
+    ///   ``PostgresError``.
+    package static func load(_ connection: isolated PostgresConnection) async throws -> KeyTypes {
+        let types = try await ColumnTypes.load(connection)
+        if let fault = types.faults.first { throw DirectoryError.sourceInvalid(fault.description) }
+        guard let keys = types.keys else { throw DirectoryError.sourceInvalid("the directory's keys have no type") }
+        return keys
+    }
+}
+
+extension KeyTypes.KeyType {
+    /// A value of the type, for statements that are only looked at.
+    var sample: String {
+        switch self {
+        case .bigint: "0"
+        case .uuid: "00000000-0000-0000-0000-000000000000"
+        case .text: ""
+        }
+    }
+
+    /// A key as people write it, from PostgreSQL's binary form.
+    func text(of key: some Collection<UInt8>) -> String {
+        let bytes = Array(key)
+        switch self {
+        case .bigint:
+            return "\(bytes.reduce(Int64(0)) { $0 << 8 | Int64($1) })"
+        case .uuid:
+            let digits = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+            return [0..<4, 4..<6, 6..<8, 8..<10, 10..<16].map { digits[$0.clamped(to: 0..<digits.count)].joined() }
+                .joined(separator: "-")
+        case .text:
+            return String(decoding: bytes, as: UTF8.self)
+        }
+    }
+}

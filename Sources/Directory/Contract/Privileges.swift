@@ -1,0 +1,163 @@
+internal import Postgres
+
+/// What stands between a role and the rows of the directory: privileges, views' owners, row-level security.
+///
+/// The catalogue is asked, which tells of any role to anyone: a process that only serves callers can so say what is wrong for
+/// those that make exports.
+enum Privileges {
+    struct Found {
+        var faults: [ContractFault] = []
+        /// What may hide rows and cannot be proven.
+        var notes: [String] = []
+    }
+
+    static func inspect(
+        _ role: String, reading reader: DirectoryReader, on connection: isolated PostgresConnection
+    ) async throws -> Found {
+        var found = Found(faults: try await grants(role, reader, on: connection))
+        for row in try await connection.query(reads(role, reader)) { try judge(row, &found) }
+        return found
+    }
+
+    // MARK: Privileges on the directory's own relations
+
+    private static func grants(
+        _ role: String, _ reader: DirectoryReader, on connection: isolated PostgresConnection
+    ) async throws -> [ContractFault] {
+        let columns = ContractColumn.all.filter { $0.readers.contains(reader) }
+        let rows = try await connection.query(
+            Query(
+                "directory-grants",
+                """
+                SELECT w.relation, w.name, has_schema_privilege(r.oid, c.relnamespace, 'USAGE') AS has_schema,
+                    has_column_privilege(r.oid, c.oid, a.attnum, 'SELECT') AS has_column
+                FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS w (relation, name, place)
+                JOIN pg_roles r ON r.rolname = $1::name
+                JOIN pg_class c ON c.relname = w.relation AND c.relnamespace = to_regnamespace('directory')
+                JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
+                ORDER BY w.place
+                """, [.text(role), .texts(columns.map(\.relation)), .texts(columns.map(\.name))]))
+        var faults: [ContractFault] = []
+        var missing: [(relation: String, columns: [String])] = []
+        for row in rows {
+            if try !row.decode("has_schema"), faults.isEmpty {
+                faults.append(
+                    ContractFault(
+                        "\(role) may not use the schema directory",
+                        "GRANT USAGE ON SCHEMA directory TO \(role); \(ContractFault.migrateGrants)", mayPass: true))
+            }
+            guard try !row.decode("has_column") else { continue }
+            let (relation, column): (String, String) = (try row.decode("relation"), try row.decode("name"))
+            if missing.last?.relation == relation {
+                missing[missing.count - 1].columns.append(column)
+            } else {
+                missing.append((relation, [column]))
+            }
+        }
+        for (relation, columns) in missing {
+            let list = columns.joined(separator: ", ")
+            faults.append(
+                ContractFault(
+                    "\(role) may not read directory.\(relation) (\(list))",
+                    "GRANT SELECT (\(list)) ON directory.\(relation) TO \(role); \(ContractFault.migrateGrants)",
+                    mayPass: true))
+        }
+        return faults
+    }
+
+    // MARK: What the views read
+
+    /// Every relation that the directory's relations read, with the role that PostgreSQL checks there: the view's owner, or whoever
+    /// asks the view where it says `security_invoker`.
+    private static func reads(_ role: String, _ reader: DirectoryReader) -> Query {
+        let relations = ContractColumn.relations.filter { relation in
+            ContractColumn.all.contains { $0.relation == relation && $0.readers.contains(reader) }
+        }
+        return Query(
+            "directory-reads",
+            """
+            WITH RECURSIVE reads (top, via, relation, reader, invoker, stored) AS (
+                SELECT c.relname::text, 0::oid, c.oid, r.oid, false, false
+                FROM pg_class c JOIN pg_roles r ON r.rolname = $1::name
+                WHERE c.relnamespace = to_regnamespace('directory') AND c.relname = ANY ($2::text[])
+                UNION
+                SELECT s.top, s.relation, d.refobjid, CASE WHEN o.invoker THEN s.reader ELSE v.relowner END, o.invoker,
+                    s.stored OR v.relkind = 'm'
+                FROM reads s JOIN pg_class v ON v.oid = s.relation AND v.relkind IN ('v', 'm')
+                CROSS JOIN LATERAL (SELECT coalesce((SELECT option_value::boolean FROM pg_options_to_table(v.reloptions)
+                                    WHERE option_name = 'security_invoker'), false) AS invoker) AS o
+                JOIN pg_rewrite w ON w.ev_class = v.oid
+                JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+                    AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> v.oid)
+            SELECT s.top, c.relkind::text AS kind, format('%I.%I', n.nspname, c.relname) AS relation,
+                format('%I', u.rolname) AS reader, u.rolname = $1::name AS is_ours, s.invoker, s.stored,
+                c.relkind = 'm' AND NOT c.relispopulated AS is_empty,
+                (SELECT format('%I.%I', vn.nspname, v.relname) FROM pg_class v JOIN pg_namespace vn ON vn.oid = v.relnamespace
+                 WHERE v.oid = s.via) AS via,
+                c.relrowsecurity AND NOT u.rolsuper AND NOT u.rolbypassrls
+                    AND (c.relforcerowsecurity OR NOT pg_has_role(u.oid, c.relowner, 'USAGE')) AS is_restricted,
+                c.relforcerowsecurity AND pg_has_role(u.oid, c.relowner, 'USAGE') AS is_forced,
+                ARRAY(SELECT DISTINCT a.attname::text FROM pg_rewrite w
+                      JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
+                          AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.relation AND d.refobjsubid > 0
+                      JOIN pg_attribute a ON a.attrelid = s.relation AND a.attnum = d.refobjsubid
+                      WHERE w.ev_class = s.via AND NOT has_column_privilege(u.oid, s.relation, a.attnum, 'SELECT')
+                      ORDER BY 1) AS lacking
+            FROM reads s JOIN pg_class c ON c.oid = s.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_roles u ON u.oid = s.reader
+            WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p')
+            ORDER BY array_position($2::text[], s.top), relation
+            """, [.text(role), .texts(relations)])
+    }
+
+    private static func judge(_ row: Row, _ found: inout Found) throws {
+        let relation: String = try row.decode("relation")
+        let reader: String = try row.decode("reader")
+        let top = "directory.\(try row.decode("top", as: String.self))"
+        let above = relation == top ? "" : ", which \(top) reads"
+        let through = relation == top ? "" : above + ","
+        let via: String? = try row.decodeIfPresent("via")
+        if try row.decode("is_empty") {
+            found.faults.append(
+                ContractFault(
+                    "the materialized view \(relation)\(through) has not been filled",
+                    "REFRESH MATERIALIZED VIEW \(relation)", mayPass: true))
+        }
+        if try row.decode("kind", as: String.self) == "f" {
+            found.notes.append(
+                "\(relation)\(through) is a foreign table: whether all of its rows are shown there cannot be proven here")
+        }
+        let isRestricted: Bool = try row.decode("is_restricted")
+        guard try !row.decode("stored", as: Bool.self) else {
+            // What it holds was read by its owner, when it was refreshed.
+            if isRestricted {
+                found.notes.append(
+                    "row-level security of \(relation)\(through) applies to \(reader), the owner of a materialized view: "
+                        + "whether that holds all rows cannot be proven here")
+            }
+            return
+        }
+        let lacking: [String] = try row.decode("lacking")
+        if !lacking.isEmpty, let via {
+            let list = lacking.joined(separator: ", ")
+            found.faults.append(
+                try row.decode("invoker")
+                    ? ContractFault(
+                        "\(via) is a view with security_invoker, and \(reader) may not read \(relation) (\(list))\(above)",
+                        "ALTER VIEW \(via) SET (security_invoker = false)", mayPass: true)
+                    : ContractFault(
+                        "\(reader), who owns the view \(via), may not read \(relation) (\(list))\(above)",
+                        "GRANT SELECT ON \(relation) TO \(reader)", mayPass: true))
+        }
+        guard isRestricted else { return }
+        let isForced: Bool = try row.decode("is_forced")
+        let owner = try row.decode("is_ours") ? "" : ", who owns the view \(via ?? top)"
+        found.faults.append(
+            ContractFault(
+                "row-level security of \(relation)\(through) applies to \(reader)\(owner)"
+                    + (isForced ? ", for it is forced" : "") + "; it could hide rows",
+                isForced
+                    ? "ALTER TABLE \(relation) NO FORCE ROW LEVEL SECURITY, or ALTER ROLE \(reader) BYPASSRLS"
+                    : "ALTER ROLE \(reader) BYPASSRLS"))
+    }
+}

@@ -1,0 +1,191 @@
+package import Jobs
+package import Logging
+package import Postgres
+internal import ServiceLifecycle
+private import Synchronization
+
+/// Writes to the audit trail what nobody can wait for: denials and deliveries that failed.
+///
+/// Whoever reports one goes on at once. An event that the database takes and does not confirm is written twice rather than lost.
+package final class AuditWriter: Service {
+    typealias Insert = @Sendable ([Audit.Entry]) async throws -> Void
+
+    /// Deliveries that may wait. Each was written down as downloaded before, so they come no faster than the database takes those.
+    private static let maxWaiting = 4_096
+    /// Events in one statement, besides the denials.
+    private static let batch = 100
+    /// How long a process that stops tries to write what is left.
+    private static let flushTime: Duration = .seconds(3)
+    /// Scalars of what a caller sent.
+    private static let maxLabel = 320
+
+    package struct Figures: Sendable, Equatable {
+        /// Denials and failed deliveries that are not in the trail yet.
+        package var waiting = 0
+        /// Those that will never be.
+        package var lost = 0
+    }
+
+    private struct State {
+        var denials: DenialAggregate
+        var deliveries: [Audit.Entry] = []
+        var lost = 0
+    }
+
+    private let insert: Insert
+    private let tenantKey: @Sendable (String) async -> String?
+    private let logger: Logger
+    private let state: Mutex<State>
+    private let bell = Bell()
+
+    /// - Parameter pool: also the one where a tenant's key is looked up.
+    package convenience init(pool: PostgresPool, logger: Logger) {
+        self.init(
+            logger: logger,
+            insert: { entries in
+                try await pool.withStatement(role: DatabaseRole.api) { try await Audit.record(entries, on: $0) }
+            }, tenantKey: { slug in await Self.tenantKey(of: slug, pool) })
+    }
+
+    init(
+        interval: Duration = .seconds(60), logger: Logger, insert: @escaping Insert,
+        tenantKey: @escaping @Sendable (String) async -> String? = { _ in nil }
+    ) {
+        self.insert = insert
+        self.tenantKey = tenantKey
+        self.logger = logger
+        state = Mutex(State(denials: DenialAggregate(interval: interval)))
+    }
+
+    package var figures: Figures {
+        state.withLock { Figures(waiting: $0.denials.count + $0.deliveries.count, lost: $0.lost) }
+    }
+
+    /// Does not wait.
+    ///
+    /// - Parameters:
+    ///   - reason: one of those that the protocol knows.
+    ///   - method: one of those that are served.
+    ///   - subject: asked where it is the first of its user and reason.
+    package func denied(_ peer: Peer, reason: String, method: String, subject: () -> DeniedSubject) {
+        let isNew = state.withLock { state in
+            state.denials.add(peer, reason: reason, method: method, at: .now, subject: subject)
+        }
+        if isNew { bell.ring() }
+    }
+
+    /// Does not wait.
+    func undelivered(_ entry: Audit.Entry) {
+        state.withLock { state in
+            if state.deliveries.count < Self.maxWaiting { state.deliveries.append(entry) } else { state.lost += 1 }
+        }
+        bell.ring()
+    }
+
+    package func run() async throws {
+        var backoff = Backoff(cap: .seconds(30))
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            if await write(everything: false) {
+                backoff.reset()
+                let next = state.withLock(\.denials.nextDue)
+                await bell.sleep(for: next.map { ContinuousClock.now.duration(to: $0) } ?? .seconds(60))
+            } else {
+                let pause = backoff.next()
+                try? await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }
+            }
+        }
+        await flush()
+    }
+
+    /// Writes what is left, also what is not due yet.
+    private func flush() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { _ = await self.write(everything: true) }
+            group.addTask { try? await Task.sleep(for: Self.flushTime) }
+            await group.next()
+            group.cancelAll()
+        }
+        let figures = figures
+        guard figures.waiting + figures.lost > 0 else { return }
+        logger.error("Events are missing from the audit trail", metadata: ["events": "\(figures.waiting + figures.lost)"])
+    }
+
+    /// - Returns: false where the database takes nothing now; then nothing is lost.
+    private func write(everything: Bool) async -> Bool {
+        while true {
+            let now = ContinuousClock.now
+            let (groups, deliveries) = state.withLock { state in
+                (state.denials.take(at: now, everything: everything), Array(state.deliveries.prefix(Self.batch)))
+            }
+            guard !groups.isEmpty || !deliveries.isEmpty else { return true }
+            do {
+                var entries = deliveries
+                for group in groups { entries.append(await entry(group, now)) }
+                do {
+                    try await insert(entries)
+                } catch let error as PostgresError where error.isAboutData {
+                    // What a caller sent may hold characters that the database's encoding does not have.
+                    try await insert(entries.map(\.inASCII))
+                }
+                state.withLock { $0.deliveries.removeFirst(deliveries.count) }
+            } catch {
+                let waiting = state.withLock { state in
+                    state.denials.putBack(groups)
+                    return state.denials.count + state.deliveries.count
+                }
+                logger.warning(
+                    "Cannot write to the audit trail", metadata: ["events": "\(waiting)", "error": "\(error)"])
+                return false
+            }
+        }
+    }
+
+    private func entry(_ group: DenialAggregate.Group, _ now: ContinuousClock.Instant) async -> Audit.Entry {
+        let tenant = group.subject?.tenant.map(Self.bounded)
+        let methods = group.methods.sorted().map { "\"\($0)\"" }.joined(separator: ", ")
+        let seconds = group.since.duration(to: now).components.seconds
+        return Audit.Entry(
+            event: .denied, job: group.subject?.job, tenantKey: await key(of: tenant), tenant: tenant, actorKey: nil,
+            actorEmail: group.subject?.administrator.map(Self.bounded), peer: group.peer, reason: group.reason,
+            details: #"{"count": \#(group.count), "seconds": \#(seconds), "methods": [\#(methods)]}"#)
+    }
+
+    private func key(of tenant: String?) async -> String? {
+        if let tenant { await tenantKey(tenant) } else { nil }
+    }
+
+    /// The schemas of parameters bound what is sent; this holds it to what the table takes whatever they say.
+    private static func bounded(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.lazy.map { $0 == "\0" ? "\u{FFFD}" : $0 }.prefix(maxLabel)))
+    }
+
+    /// nil where no tenant has the slug, several have it, or that cannot be asked: such an event is for operators of all tenants.
+    private static func tenantKey(of slug: String, _ pool: PostgresPool) async -> String? {
+        let query = Query(
+            "tenant-key", "SELECT id::text AS key FROM directory.tenant WHERE slug = $1 LIMIT 2", [.text(slug)])
+        let rows = try? await pool.withStatement(role: DatabaseRole.api) { try await $0.query(query) }
+        guard let rows, rows.count == 1 else { return nil }
+        return try? rows.first?.decode("key")
+    }
+}
+
+extension PostgresError {
+    /// Class 22, data exceptions: the same statement fails again with the same values.
+    fileprivate var isAboutData: Bool { code == .statement && sqlState?.hasPrefix("22") == true }
+}
+
+extension Audit.Entry {
+    /// The same in characters that every encoding has.
+    fileprivate var inASCII: Self {
+        // The rest is what the database has given.
+        guard event == .denied else { return self }
+        var entry = self
+        entry.tenant = tenant.map(Self.escaped)
+        entry.actorEmail = actorEmail.map(Self.escaped)
+        return entry
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.unicodeScalars.map { $0.isASCII ? String($0) : "\\u{\(String($0.value, radix: 16))}" }.joined()
+    }
+}

@@ -1,0 +1,74 @@
+/// Ways to divide messages that JSON-RPC libraries have, and that are not ours. None of them can begin a line of JSON.
+package enum Framing: String, Sendable {
+    /// Header lines before a message, as the Language Server Protocol and HTTP have them.
+    case headers
+    /// `12:{"a":"b"},`
+    case netstring
+    /// A zero byte before or behind each message.
+    case nul
+    /// The length of each message in four bytes before it.
+    case lengthPrefix = "length-prefix"
+    /// The byte 1E before each message (RFC 7464).
+    case recordSeparator = "record-separator"
+
+    /// As many bytes as tell a framing that is told by how a line begins.
+    private static let longestStart = 16
+    private static let firstWords: [[UInt8]] = [
+        "content-length:", "content-type:", "post /", "get /", "put /", "head /", "delete /", "options ", "connect ",
+    ].map { Array($0.utf8) }
+
+    /// Looks at a line that has not ended.
+    ///
+    /// - Parameters:
+    ///   - seen: so many of its bytes have been looked at before.
+    ///   - zero: the place of the first zero byte in it.
+    init?(of line: [UInt8], from seen: Int, zero: Int?) {
+        let start = line.prefix(Self.longestStart)
+        let isStart = seen < Self.longestStart
+        if isStart, let framing = Self.framing(start: start) {
+            self = framing
+            return
+        }
+        // With two bytes behind it it has been decided: it was none, or nobody would ask again.
+        let isDivided: Bool? =
+            if let zero, zero + 2 >= seen { Self.isDivided(line, at: zero) } else { false }
+        if isDivided == true {
+            self = .nul
+        } else if isStart, isDivided == false, start.count > 4, start.prefix(4).contains(0), Self.isBracket(start[4]) {
+            self = .lengthPrefix
+        } else {
+            return nil
+        }
+    }
+
+    private static func framing(start: ArraySlice<UInt8>) -> Framing? {
+        guard let first = start.first else { return nil }
+        switch first {
+        case 0x1E:
+            return .recordSeparator
+        case UInt8(ascii: "0")...UInt8(ascii: "9"):
+            let rest = start.drop { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            guard rest.first == UInt8(ascii: ":"), isBracket(rest.dropFirst().first) else { break }
+            return .netstring
+        default:
+            // A letter of ASCII with this bit is a small one.
+            let small = start.map { $0 | 0x20 }
+            if firstWords.contains(where: { small.starts(with: $0) }) { return .headers }
+        }
+        return nil
+    }
+
+    private static func isBracket(_ byte: UInt8?) -> Bool { byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") }
+
+    /// Whether a zero byte stands where a message begins, or where one can have ended. Elsewhere it is a fault of JSON, and so is
+    /// UTF-16, in which every other byte is one.
+    ///
+    /// - Returns: nil where that cannot be told yet.
+    private static func isDivided(_ line: [UInt8], at zero: Int) -> Bool? {
+        switch line[..<zero].last(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) {
+        case UInt8(ascii: "}"), UInt8(ascii: "]"): true
+        case nil: zero + 2 < line.count ? line[zero + 1] == 0 || line[zero + 2] != 0 : nil
+        default: false
+        }
+    }
+}

@@ -1,0 +1,70 @@
+private import Foundation
+import Testing
+
+/// A number that somebody else has sent must not end the process: `Int(_:)` of a `Double` does, for what is no number or too
+/// large.
+@Suite struct ConversionTests {
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    /// An integer's initializer without a label that says what becomes of what does not fit.
+    private static var trapping: Regex<Substring> {
+        /\bU?Int(?:8|16|32|64)?\((?!saturating:|exactly:|clamping:|truncatingIfNeeded:|bitPattern:)/
+    }
+    /// What is certainly floating-point: the linter knows no types.
+    private static var floating: Regex<Substring> {
+        /\.rounded\(|\bDouble\(|\bFloat\(|timeInterval|\b[0-9]+\.[0-9]+\b/
+    }
+
+    /// The arguments of each such initializer in a line, to the parenthesis that closes it.
+    static func arguments(in line: Substring) -> [Substring] {
+        line.matches(of: trapping).map { match in
+            var depth = 1
+            let rest = line[match.range.upperBound...]
+            let end = rest.firstIndex { character in
+                if character == "(" { depth += 1 }
+                if character == ")" { depth -= 1 }
+                return depth == 0
+            }
+            return rest[..<(end ?? rest.endIndex)]
+        }
+    }
+
+    static func faults(in text: String) -> [Substring] {
+        text.split(separator: "\n").filter { line in
+            !line.drop { $0 == " " }.hasPrefix("//") && arguments(in: line).contains { $0.contains(floating) }
+        }
+    }
+
+    @Test("No floating-point number becomes an integer by an initializer that traps")
+    func sources() throws {
+        var count = 0
+        for folder in ["Sources", "Examples/Console/Sources"] {
+            let files = FileManager.default.enumerator(
+                at: Self.root.appending(path: folder), includingPropertiesForKeys: nil)
+            while let file = files?.nextObject() as? URL {
+                guard file.pathExtension == "swift" else { continue }
+                count += 1
+                for line in Self.faults(in: try String(contentsOf: file, encoding: .utf8)) {
+                    Issue.record("\(file.lastPathComponent): use Int(exactly:), or Int(saturating:) of Terminal: \(line)")
+                }
+            }
+        }
+        #expect(count > 200)
+    }
+
+    @Test("The rule finds what it is there for, and nothing else")
+    func rule() {
+        let found = [
+            "return Int((date.timeIntervalSince1970 * 1_000_000).rounded())", "let a = Int(Double(text) ?? 0)",
+            "x = UInt8(y * 1.5)",
+            "f(Int64(share.rounded(.up)), 1)",
+        ]
+        let passed = [
+            "Int(exactly: value.rounded())", "Int(saturating: seconds.rounded())", "Double(Int(text) ?? 0)",
+            "Int(frame.size)",
+            "Int(clamping: x) * Double(y)", "print(Int(a), b.rounded())", "// Int(a.rounded())", "Int64(bigEndian: bytes)",
+        ]
+        #expect(found.allSatisfy { Self.faults(in: $0).count == 1 } && passed.allSatisfy { Self.faults(in: $0).isEmpty })
+    }
+}

@@ -1,0 +1,29 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `make fuzz-methods` in short, against the real service.
+@Suite(.timeLimit(.minutes(5))) struct MethodFuzzTests {
+    private static let program = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Fuzz/methods.py")
+
+    @Test("Whatever is asked of any method, the answer is of the protocol, and the service goes on", arguments: [1, 2])
+    func methods(_ seed: Int) async throws {
+        try await TemporaryFolder.with { folder in
+            let file = folder + "/config.yaml"
+            let callers = "callers:\n- {user: \"\(geteuid())\", tenants: \"*\", grants: [export, operator]}\n"
+            try callers.write(toFile: file, atomically: true, encoding: .utf8)
+            try await ServiceProcess.with(environment: ["ADMINEXPORT_CONFIG": file]) { service in
+                let run = try await Programs.run(
+                    TestDatabase.environment("TEST_PYTHON"),
+                    [
+                        Self.program.path, "--socket", service.socket, "--pid", "\(service.process.processIdentifier)",
+                        "--requests",
+                        "1500", "--seed", "\(seed)",
+                    ])
+                #expect(run.status == 0, "\(run.output)\n\(run.errors)")
+                #expect(run.output.contains("1,500 cases"))
+            }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+import Client
+import ExportAPI
+import Foundation
+import Postgres
+import TestSupport
+import Testing
+
+/// What the audit trail says of those who are denied, and of workbooks that do not arrive.
+@Suite(.timeLimit(.minutes(4)), .serialized) struct TrailTests {
+    private static let owner = ServiceProcess.owner
+
+    /// Serves with rules about callers, and gives what the trail has when the service has stopped.
+    private func trail(
+        _ callers: String, sql: String = SmallTenant.sql, environment: [String: String] = [:],
+        _ body: (ServiceProcess) async throws -> Void, then check: (TestDatabase) async throws -> Void
+    ) async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(sql)
+            try await TemporaryFolder.with { folder in
+                try "callers:\n\(callers)\n".write(toFile: folder + "/c.yaml", atomically: true, encoding: .utf8)
+                let service = try ServiceProcess.start(
+                    database, folder, environment: ["ADMINEXPORT_CONFIG": folder + "/c.yaml"].merging(environment) { $1 })
+                defer { service.process.terminate() }
+                try await service.waitUntilServing()
+                try await body(service)
+                service.process.terminate()
+                await service.process.end()
+                #expect(service.process.terminationStatus == 0, "\(service.log)")
+                #expect(!service.log.contains("missing from the audit trail"), "\(service.log)")
+            }
+            try await check(database)
+        }
+    }
+
+    private static var me: String { "- {user: \"\(geteuid())\"" }
+
+    /// All denials, by reason and method.
+    private static func denials(_ database: TestDatabase) async throws -> String? {
+        try await database.text(
+            """
+            SELECT string_agg(line, ' ' ORDER BY line) FROM (
+                SELECT DISTINCT reason || ':' || jsonb_array_elements_text(details->'methods') AS line
+                FROM adminexport.audit_event WHERE event = 'denied') lines
+            """)
+    }
+
+    @Test("Every method that denies a caller without a grant leaves an event with the peer, and only those do")
+    func everyMethod() async throws {
+        // Somebody else may do everything; this process may nothing.
+        var denied: [String] = []
+        try await trail("- {user: \"54321\", tenants: \"*\", grants: [export, operator]}") { service in
+            let client = try service.client()
+            for method in MethodDescription.all {
+                for example in method.examples {
+                    let error = await failure {
+                        _ = try await client.call(method.name, params: JSONEncoder().encode(example.params))
+                    }
+                    if error?.kind == "permission-denied" { denied.append(method.name) }
+                }
+                // Without an actor it is a parameter that is missing, and a grant that is.
+                if method.params["actor"] != nil, ["export.get", "export.list"].contains(method.name) {
+                    let params = method.name == "export.get" ? #"{"job":"018f0000-0000-7000-8000-000000000001"}"# : "{}"
+                    let error = await failure { _ = try await client.call(method.name, params: Data(params.utf8)) }
+                    #expect(error?.code == .service(code: -32602, kind: "invalid-params"))
+                }
+            }
+        } then: { (database: TestDatabase) async throws -> Void in
+            #expect(Set(denied).count >= 13, "\(denied)")
+            #expect(
+                try await Self.denials(database)
+                    == Set(denied).sorted().map { "caller-not-allowed:\($0)" }.joined(separator: " "))
+            // The first of them, and a number at the end.
+            #expect(
+                try await database.text(
+                    """
+                    SELECT concat(count(*), ' ', sum((details->>'count')::int), ' ', string_agg(DISTINCT peer_uid::text, ','), ' ',
+                        string_agg(DISTINCT peer_gid::text, ','), ' ', string_agg(DISTINCT peer_pid::text, ','))
+                    FROM adminexport.audit_event WHERE event = 'denied'
+                    """) == "2 \(denied.count + 2) \(geteuid()) \(getegid()) \(getpid())")
+        }
+    }
+
+    @Test("Whatever is asked for in the name of somebody who may not is in the trail; what is not found is not")
+    func everyQuestion() async throws {
+        let job = "018f0000-0000-7000-8000-000000000001"
+        let reasons = [
+            ("none", "owner@acme.example", "unknown-tenant"), ("acme", "none@acme.example", "unknown-administrator"),
+            ("acme", "gone@acme.example", "administrator-disabled"), ("acme", "nobody@acme.example", "no-permission"),
+        ]
+        try await trail("\(Self.me), tenants: \"*\", grants: [export]}") { service in
+            let client = try service.client()
+            for (tenant, email, _) in reasons {
+                let actor = #""actor":{"tenant":"\#(tenant)","administrator":"\#(email)"}"#
+                for (method, more) in [
+                    ("export.start", ""), ("export.list", ""), ("export.get", #","job":"\#(job)""#),
+                    ("export.wait", #","job":"\#(job)""#), ("export.watch", #","job":"\#(job)""#),
+                    ("export.cancel", #","job":"\#(job)""#), ("export.delete", #","job":"\#(job)""#),
+                    ("export.open", #","job":"\#(job)""#), ("export.read", #","job":"\#(job)","offset":0,"length":1"#),
+                ] {
+                    let error = await failure {
+                        _ = try await client.call(method, params: Data("{\(actor)\(more)}".utf8))
+                    }
+                    #expect(
+                        ["permission-denied", "not-found", nil].contains(error?.kind),
+                        "\(method) \(String(describing: error))")
+                }
+            }
+        } then: { (database: TestDatabase) async throws -> Void in
+            let all = ["cancel", "delete", "get", "list", "open", "read", "start", "wait", "watch"].map { "export.\($0)" }
+            let exporting = ["export.open", "export.read", "export.start"]
+            let expected = reasons.flatMap { reason in
+                (reason.2.hasPrefix("unknown") ? all : exporting).map { "\(reason.2):\($0)" }
+            }
+            #expect(try await Self.denials(database) == expected.sorted().joined(separator: " "))
+            // The first of each says in whose name; whose tenant it is where there is such a tenant.
+            #expect(
+                try await database.text(
+                    """
+                    SELECT string_agg(concat(reason, ' ', tenant_slug, ' ', actor_email, ' ', tenant_key), ', ' ORDER BY id)
+                    FROM adminexport.audit_event WHERE event = 'denied' AND tenant_slug IS NOT NULL
+                    """)
+                    == reasons.map { "\($0.2) \($0.0) \($0.1) \($0.0 == "acme" ? "1" : "")" }.joined(separator: ", "))
+        }
+    }
+
+    @Test("A flood of denials is two events, whatever it sends, and each denial is counted")
+    func flood() async throws {
+        try await trail("\(Self.me), tenants: [globex], grants: [export]}") { service in
+            let client = try service.client()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for part in 0..<8 {
+                    group.addTask {
+                        for number in 0..<100 {
+                            let error = await failure {
+                                _ = try await client.call(
+                                    ExportList.self, .init(actor: Actor(tenant: "t\(part)-\(number)", administrator: "a@x")))
+                            }
+                            #expect(error?.kind == "permission-denied")
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        } then: { (database: TestDatabase) async throws -> Void in
+            #expect(
+                try await database.text(
+                    "SELECT concat(count(*), ' ', sum((details->>'count')::int)) FROM adminexport.audit_event") == "2 800")
+        }
+    }
+
+    @Test("Who is denied is told so while the trail cannot be written, and it is written afterwards")
+    func blockedTrail() async throws {
+        try await ServiceProcess.with { service in
+            let blocker = try await service.database.connect()
+            try await blocker.script("block", "BEGIN; LOCK TABLE adminexport.audit_event IN ACCESS EXCLUSIVE MODE")
+            let client = try service.client()
+            let nobody = Actor(tenant: "acme", administrator: "nobody@acme.example")
+            for _ in 1...3 {
+                let error = await failure { _ = try await client.call(ExportStart.self, .init(actor: nobody)) }
+                #expect(error?.kind == "permission-denied")
+            }
+            let text = try await client.call(ServiceMetrics.self, NoMembers()).body
+            #expect(text.contains("adminexport_audit_events_waiting"))
+            try await blocker.script("go", "COMMIT")
+            try await eventually("the denial is in the trail") {
+                try await service.database.text(
+                    "SELECT count(*) FROM adminexport.audit_event WHERE event = 'denied' AND reason = 'no-permission'")
+                    == "1"
+            }
+        }
+    }
+}
+
+extension TrailTests {
+    private static let undelivered = """
+        SELECT string_agg(reason, ' ' ORDER BY reason) FROM adminexport.audit_event WHERE event = 'undelivered'
+        """
+
+    private func downloaded(_ service: ServiceProcess) async throws -> Int {
+        Int(
+            try await service.database.text("SELECT count(*) FROM adminexport.audit_event WHERE event = 'downloaded'") ?? "")
+            ?? -1
+    }
+
+    private func read(_ workbook: OpenWorkbook) async throws -> Int {
+        var count = 0
+        while let part = try await workbook.read() { count += part.count }
+        return count
+    }
+
+    @Test("Of twenty workbooks that are opened and sixteen that arrive the trail says that four did not, and why")
+    func twenty() async throws {
+        try await ServiceProcess.with(sql: OpenTests.large) { service in
+            let job = try await service.export()
+            let client = try service.client()
+            var open: [OpenWorkbook] = []
+            var refused = 0
+            for _ in 1...20 {
+                do {
+                    open.append(try await client.open(Self.owner, job: job.id))
+                } catch let error as ClientError where error.kind == "overloaded" {
+                    refused += 1
+                }
+            }
+            #expect(open.count == 16 && refused == 4)
+            for workbook in open { #expect(try await read(workbook) == job.size) }
+            try await eventually("four are in the trail") {
+                try await service.database.text(Self.undelivered)
+                    == Array(repeating: "too-many-transfers", count: 4).joined(separator: " ")
+            }
+            #expect(try await downloaded(service) == 20)
+        }
+    }
+
+    @Test("A reader that goes away before it has all of it is in the trail, with what it took, however small the workbook")
+    func readerGone() async throws {
+        for sql in [SmallTenant.sql, OpenTests.large] {
+            try await ServiceProcess.with(sql: sql) { service in
+                let job = try await service.export()
+                let client = try service.client()
+                // All of it, to the end and by its size; none of it; some of it.
+                #expect(try await read(client.open(Self.owner, job: job.id)) == job.size)
+                try await Self.take(job.size ?? 0, of: client, job)
+                try await Self.take(0, of: client, job)
+                try await Self.take(100, of: client, job)
+                try await eventually("two are in the trail") {
+                    try await service.database.text(Self.undelivered) == "reader-gone reader-gone"
+                }
+                #expect(
+                    try await service.database.text(
+                        """
+                        SELECT string_agg(details::text, ' ' ORDER BY details->'bytes') FROM adminexport.audit_event
+                        WHERE event = 'undelivered' AND job = '\(job.id)' AND tenant_key = '1' AND actor_email = 'owner@acme.example'
+                            AND peer_pid = \(getpid())
+                        """) == #"{"of": \#(job.size ?? 0), "bytes": 0} {"of": \#(job.size ?? 0), "bytes": 100}"#)
+                #expect(try await downloaded(service) == 4)
+            }
+        }
+    }
+
+    /// Opens the workbook, reads so many bytes, and closes the pipe.
+    private static func take(_ count: Int, of client: Client, _ job: Job) async throws {
+        let descriptor = try await client.open(owner, job: job.id).duplicateDescriptor()
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                var buffer = [UInt8](repeating: 0, count: max(1, count))
+                var left = count
+                while left > 0 {
+                    let got = Foundation.read(descriptor, &buffer, left)
+                    guard got > 0 else { break }
+                    left -= got
+                }
+                close(descriptor)
+                continuation.resume()
+            }
+        }
+    }
+
+    @Test("A file that is gone, a caller that is gone, and a service that stops are in the trail too")
+    func others() async throws {
+        try await trail("\(Self.me), tenants: \"*\", grants: [export, operator]}", sql: OpenTests.large) { service in
+            let job = try await service.export()
+            let client = try service.client()
+            // The service stops while this one is read.
+            let held = try await client.open(Self.owner, job: job.id)
+            let lost = try await service.export()
+            let files = FileManager.default.enumerator(atPath: service.archives)?.allObjects as? [String] ?? []
+            for file in files where file.contains(lost.id) {
+                try FileManager.default.removeItem(atPath: service.archives + "/" + file)
+            }
+            for encoding in [ExportOpen.Encoding.identity, .zstd] {
+                let error = await failure { _ = try await client.open(Self.owner, job: lost.id, encoding: encoding) }
+                #expect(error?.kind == "unavailable")
+            }
+            for _ in 1...2 {
+                let error = await failure {
+                    _ = try await client.call(ExportRead.self, .init(actor: Self.owner, job: lost.id, offset: 0, length: 1))
+                }
+                #expect(error?.kind == "unavailable")
+            }
+            #expect(try await downloaded(service) == 5)
+            withExtendedLifetime(held) {}
+            service.process.terminate()
+            await service.process.end()
+            _ = try? await read(held)
+        } then: { (database: TestDatabase) async throws -> Void in
+            #expect(
+                try await database.text(Self.undelivered)
+                    == "archive-unreadable archive-unreadable archive-unreadable archive-unreadable service-stopped")
+        }
+    }
+
+    @Test(
+        "A caller that is gone before the reply is sent is in the trail", arguments: [ExportOpen.Encoding.identity, .zstd])
+    func callerGone(_ encoding: ExportOpen.Encoding) async throws {
+        try await ServiceProcess.with(sql: OpenTests.large) { service in
+            let job = try await service.export()
+            let blocker = try await service.database.connect()
+            // The request has begun, and goes on when its caller is gone.
+            try await blocker.script("block", "BEGIN; LOCK TABLE adminexport.audit_event IN ACCESS EXCLUSIVE MODE")
+            let client = try service.client()
+            let request = Task { _ = try await client.open(Self.owner, job: job.id, encoding: encoding) }
+            try await eventually("the request waits for the table") {
+                try await service.database.text(
+                    "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'adminexport.audit_event'::regclass")
+                    == "1"
+            }
+            client.close()
+            _ = await request.result
+            try await blocker.script("go", "COMMIT")
+            try await eventually("what was begun has ended") {
+                try await service.database.text(
+                    """
+                    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = '\(TestDatabase.serviceUser)'
+                        AND state <> 'idle'
+                    """) == "0"
+            }
+            // Whether it was begun at all or not: nothing is down as downloaded that is not down as undelivered too.
+            try await eventually("the trail has both or neither") {
+                let undelivered = try await service.database.text(Self.undelivered)
+                return try await downloaded(service) == (undelivered == nil ? 0 : 1)
+            }
+        }
+    }
+}

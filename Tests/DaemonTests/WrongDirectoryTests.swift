@@ -1,0 +1,280 @@
+import Client
+import ExportAPI
+import Foundation
+import TestSupport
+import Testing
+
+/// Directories as a careless hand maps them, and what the programs say of each.
+@Suite(.timeLimit(.minutes(5))) struct WrongDirectoryTests {
+
+    private static let columns = [
+        "administrator": [
+            "id", "tenant_id", "name", "email", "phone", "profile_id", "main_group_id", "status", "created_at", "updated_at",
+        ],
+        "profile": ["id", "tenant_id", "name", "permissions", "scope"],
+    ]
+
+    /// Moves the table away and puts a view in its place.
+    private static func view(
+        _ relation: String = "administrator", _ changed: [String: String] = [:], from: String? = nil, options: String = ""
+    ) -> String {
+        let list = (columns[relation] ?? []).map { name in changed[name].map { "\($0) AS \(name)" } ?? "t.\(name)" }
+        return """
+            CREATE SCHEMA platform;
+            GRANT USAGE ON SCHEMA platform TO PUBLIC;
+            ALTER TABLE directory.\(relation) SET SCHEMA platform;
+            REVOKE ALL ON platform.\(relation) FROM adminexport_api, adminexport_worker;
+            CREATE VIEW directory.\(relation) \(options) AS
+                SELECT \(list.joined(separator: ", ")) FROM \(from ?? "platform.\(relation) t");
+            GRANT SELECT ON directory.\(relation) TO adminexport_api, adminexport_worker;
+            """
+    }
+
+    struct Wrong: Sendable, CustomTestStringConvertible {
+        let name: String
+        let sql: String
+        /// Relation and column, or relation.
+        let place: String
+        let cure: String
+        var testDescription: String { name }
+    }
+
+    private static let table = "platform.administrator"
+
+    static let all = [
+        Wrong(
+            name: "no grants",
+            sql: view() + "REVOKE SELECT ON directory.administrator FROM adminexport_api, adminexport_worker",
+            place: "adminexport_worker may not read directory.administrator (id, ",
+            cure: "GRANT SELECT (id, "),
+        Wrong(
+            name: "security_invoker", sql: view(options: "WITH (security_invoker = true)"),
+            place: "directory.administrator is a view with security_invoker",
+            cure: "ALTER VIEW directory.administrator SET (security_invoker = false)"),
+        Wrong(
+            name: "forced row-level security",
+            sql: view() + """
+                CREATE ROLE OWNER_ROLE; GRANT OWNER_ROLE TO CURRENT_USER; ALTER TABLE \(table) OWNER TO OWNER_ROLE;
+                ALTER VIEW directory.administrator OWNER TO OWNER_ROLE;
+                CREATE POLICY part ON \(table) USING (id % 2 = 0);
+                ALTER TABLE \(table) ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY
+                """, place: "row-level security of platform.administrator, which directory.administrator reads",
+            cure: "ALTER TABLE platform.administrator NO FORCE ROW LEVEL SECURITY"),
+        Wrong(
+            name: "timestamp", sql: view("administrator", ["created_at": "t.created_at::timestamp"]),
+            place: "directory.administrator.created_at is timestamp without time zone", cure: "created_at AT TIME ZONE 'UTC'"
+        ),
+        Wrong(
+            name: "text dates", sql: view("administrator", ["updated_at": "t.updated_at::text"]),
+            place: "directory.administrator.updated_at is text", cure: "updated_at::timestamptz"),
+        Wrong(
+            name: "boolean status", sql: view("administrator", ["status": "t.status = 'enabled'"]),
+            place: "directory.administrator.status is boolean", cure: "CASE WHEN status THEN 'enabled' ELSE 'disabled' END"),
+        Wrong(
+            name: "jsonb permissions", sql: view("profile", ["permissions": "to_jsonb(t.permissions)"]),
+            place: "directory.profile.permissions is jsonb", cure: "ARRAY(SELECT jsonb_array_elements_text(permissions))"),
+        Wrong(
+            name: "doubled rows",
+            sql: view(from: "\(table) t JOIN (VALUES (1), (2)) AS phone (number) ON t.id = 5 OR phone.number = 1"),
+            place: "two rows of directory.administrator have the same id 5", cure: "one row for each"),
+    ]
+
+    @Test(
+        "check-config, doctor and health say what is wrong, where, and what mends it, and end with a status that says so",
+        arguments: all)
+    func said(_ wrong: Wrong) async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            let owner = "owner_of_\(database.name)"
+            try await database.execute(wrong.sql.replacing("OWNER_ROLE", with: owner))
+            try await TemporaryFolder.with { folder in
+                let environment = ["ADMINEXPORT_DATABASE_URL": database.url(), "ADMINEXPORT_ARCHIVES": folder]
+                let check = try await Programs.run("adminexportd", ["check-config"], environment: environment)
+                #expect(
+                    check.status == 78 && check.errors.contains(wrong.place) && check.errors.contains(wrong.cure), "\(check)"
+                )
+                let service = try ServiceProcess.start(database, folder)
+                defer { service.process.terminate() }
+                // It starts: an upgrade that notices more than the version before is no outage.
+                try await service.waitUntilServing()
+                let client = try service.client()
+                try await eventually("health says it") {
+                    let health = try await client.call(ServiceHealth.self, NoMembers())
+                    return health.status == .degraded && health.directory?.contains("directory.") == true
+                        && health.directoryFaults?.contains {
+                            $0.problem.contains(wrong.place) && $0.remedy.contains(wrong.cure)
+                        }
+                            == true
+                }
+                #expect(try await service.run(["health"]).status == 75)
+                let doctor = try await service.run(["doctor"])
+                #expect(
+                    doctor.status == 1 && doctor.output.contains(wrong.place) && doctor.output.contains(wrong.cure),
+                    "\(doctor)")
+                print("— \(wrong.name), by check-config (status \(check.status)):\n\(check.errors)")
+            }
+            try await database.execute(
+                "DO $$ BEGIN IF to_regrole('\(owner)') IS NOT NULL THEN DROP OWNED BY \(owner) CASCADE; DROP ROLE \(owner); END IF; END $$"
+            )
+        }
+    }
+
+    @Test(
+        "Views that are made anew without their grants are told as that, exports wait a while, and all goes on with the grants"
+    )
+    func recreated() async throws {
+        try await ServiceProcess.with { service in
+            let database = service.database
+            let client = try service.client()
+            #expect(try await service.export().state == .succeeded)
+            try await database.execute(Self.view())
+            #expect(try await service.export().state == .succeeded)
+            let again = """
+                BEGIN; DROP VIEW directory.administrator;
+                CREATE VIEW directory.administrator AS SELECT * FROM platform.administrator; COMMIT
+                """
+            try await database.execute(again)
+            func isRefused(_ call: () async throws -> Void) async -> Bool {
+                guard let error = await failure(call) else { return false }
+                return error.code == .service(code: 1007, kind: "unavailable") && error.isRetryable
+            }
+            #expect(await isRefused { _ = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)) })
+            #expect(await isRefused { _ = try await client.call(ExportList.self, .init(actor: ServiceProcess.owner)) })
+            try await eventually("health says it") {
+                try await client.call(ServiceHealth.self, NoMembers()).directory?.contains("may not read") == true
+            }
+            #expect(try await service.run(["run", "-q"]).status == 75)
+            try await database.execute("GRANT SELECT ON directory.administrator TO adminexport_api, adminexport_worker")
+            // The statement is asked again by each call: nobody waits for the next look.
+            #expect(try await service.export().state == .succeeded)
+            try await eventually("health is well again") {
+                try await client.call(ServiceHealth.self, NoMembers()).status == .ok
+            }
+            // One that is in the queue meanwhile waits for its end.
+            try await database.execute(again + "; GRANT SELECT ON directory.administrator TO adminexport_api")
+            let job = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
+            try await eventually("health says it") {
+                try await client.call(ServiceHealth.self, NoMembers()).status == .degraded
+            }
+            try await database.execute("GRANT SELECT ON directory.administrator TO adminexport_worker")
+            #expect(try await client.finish(ServiceProcess.owner, job: job.id).state == .succeeded)
+        }
+    }
+
+    @Test("Wrong days end the export as source-invalid with the cast, and the service goes on")
+    func sourceInvalid() async throws {
+        try await ServiceProcess.with(
+            sql: SmallTenant.sql + ";" + Self.view("administrator", ["created_at": "t.created_at::timestamp"])
+        ) { service in
+            let job = try await service.export()
+            #expect(job.state == .failed && job.error?.kind == "source-invalid")
+            #expect(job.error?.message.contains("created_at AT TIME ZONE 'UTC'") == true, "\(job)")
+            try await service.database.execute(
+                """
+                DROP VIEW directory.administrator; DROP SCHEMA IF EXISTS none;
+                CREATE VIEW directory.administrator AS SELECT * FROM platform.administrator;
+                GRANT SELECT ON directory.administrator TO adminexport_api, adminexport_worker
+                """)
+            try await eventually("the service has seen it") {
+                try await service.client().call(ServiceHealth.self, NoMembers()).directory == "ok"
+            }
+            #expect(try await service.export().state == .succeeded)
+        }
+    }
+
+    @Test("Keys that become of another type under a running service are noticed")
+    func keyTypes() async throws {
+        try await ServiceProcess.with { service in
+            #expect(try await service.export().state == .succeeded)
+            let tables: [(String, String)] = [
+                (
+                    "administrator_team",
+                    "md5(t.administrator_id::text)::uuid AS administrator_id, md5(t.team_id::text)::uuid AS team_id"
+                ),
+                (
+                    "administrator_secondary_group",
+                    "md5(t.administrator_id::text)::uuid AS administrator_id, md5(t.group_id::text)::uuid AS group_id"
+                ),
+                (
+                    "administrator",
+                    """
+                    md5(t.id::text)::uuid AS id, md5(t.tenant_id::text)::uuid AS tenant_id, t.name, t.email, t.phone,
+                    md5(t.profile_id::text)::uuid AS profile_id, md5(t.main_group_id::text)::uuid AS main_group_id, t.status,
+                    t.created_at, t.updated_at
+                    """
+                ),
+                ("team", "md5(t.id::text)::uuid AS id, md5(t.tenant_id::text)::uuid AS tenant_id, t.name"),
+                (
+                    "administrator_group",
+                    """
+                    md5(t.id::text)::uuid AS id, md5(t.tenant_id::text)::uuid AS tenant_id, t.name,
+                    md5(t.parent_id::text)::uuid AS parent_id
+                    """
+                ),
+                (
+                    "profile",
+                    "md5(t.id::text)::uuid AS id, md5(t.tenant_id::text)::uuid AS tenant_id, t.name, t.permissions, t.scope"
+                ), ("tenant", "md5(t.id::text)::uuid AS id, t.slug, t.name, t.time_zone"),
+            ]
+            let moves = tables.map { table, columns in
+                """
+                ALTER TABLE directory.\(table) SET SCHEMA platform;
+                CREATE VIEW directory.\(table) AS SELECT \(columns) FROM platform.\(table) t;
+                GRANT SELECT ON directory.\(table) TO adminexport_api, adminexport_worker;
+                """
+            }
+            try await service.database.execute("BEGIN; CREATE SCHEMA platform; \(moves.joined(separator: "\n")) COMMIT")
+            // The first may meet it: it is tried again with the types that are there now.
+            #expect(try await service.export().state == .succeeded)
+        }
+    }
+
+    @Test("A policy that shows a part of the administrators ends the export: there is no half of one")
+    func halved() async throws {
+        try await ServiceProcess.with { service in
+            let client = try service.client()
+            _ = try await client.call(ServicePause.self, NoMembers())
+            let job = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
+            try await service.database.execute(
+                """
+                CREATE POLICY half ON directory.administrator USING (id % 2 = 1);
+                ALTER TABLE directory.administrator ENABLE ROW LEVEL SECURITY
+                """)
+            let error = await failure { _ = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)) }
+            #expect(error?.code == .service(code: 1007, kind: "unavailable"))
+            try await eventually("health names the policy's table") {
+                try await client.call(ServiceHealth.self, NoMembers()).directoryFaults?.contains {
+                    $0.problem.contains("row-level security of directory.administrator")
+                } == true
+            }
+            _ = try await client.call(ServiceResume.self, NoMembers())
+            // The caller cannot ask for it either.
+            try await eventually("the export has failed") {
+                try await service.database.text(
+                    "SELECT state || ' ' || error_kind FROM adminexport.job WHERE id = '\(job.id)'")
+                    == "failed source-invalid"
+            }
+        }
+    }
+
+    @Test("One person in two tenants has the groups and teams of each there, and no warning")
+    func twoTenants() async throws {
+        let both = """
+            (SELECT * FROM platform.administrator UNION ALL
+             SELECT id, 2, name, email, phone, 4, 5, status, created_at, updated_at, password_hash, totp_secret, api_key, session_token
+             FROM platform.administrator WHERE id = 1) t
+            """
+        try await ServiceProcess.with(sql: SmallTenant.sql + ";" + Self.view(from: both)) { service in
+            try await service.database.execute(
+                """
+                INSERT INTO directory.administrator_secondary_group VALUES (1, 5);
+                INSERT INTO directory.administrator_team VALUES (1, 3)
+                """)
+            let job = try await service.export()
+            #expect(job.state == .succeeded && job.warnings.isEmpty, "\(job)")
+            try await service.database.execute("INSERT INTO directory.administrator_team VALUES (2, 3)")
+            let warned = try await service.export()
+            #expect(warned.warnings.map(\.count) == [1], "\(warned)")
+        }
+    }
+}
