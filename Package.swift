@@ -211,6 +211,7 @@ targets.append(
         dependencies: [
             "Client",
             "Daemon",
+            "Directory",
             "ExportAPI",
             "Postgres",
             "Systemd",

@@ -1,4 +1,5 @@
 @testable import Daemon
+private import Directory
 private import ExportAPI
 import Foundation
 import Testing
@@ -83,6 +84,11 @@ import Testing
             ("socket:\n", "socket is one value"),
             ("callers:\n- {group: g, tenants: all, grants: [export]}\n", "line 2: a caller is"),
             ("callers:\n- {group: g, tenants: [\"*\"], grants: [export]}\n", "line 2: a caller is"),
+            ("callers:\n- {group: g, tenants: [{key: 1, slug: a}], grants: [export]}\n", "line 2: a caller is"),
+            ("callers:\n- {group: g, tenants: [{slug: a}], grants: [export]}\n", "line 2: a caller is"),
+            ("callers:\n- {group: g, tenants: [{key: [1]}], grants: [export]}\n", "line 2: a caller is"),
+            ("callers:\n- {group: g, tenants: [{key: \"\"}], grants: [export]}\n", "line 2: a caller is"),
+            ("callers:\n- {group: g, tenants: {key: 1}, grants: [export]}\n", "line 2: a caller is"),
             ("callers:\n- {group: g, tenants: \"*\", grants: [export], more: 1}\n", "line 2: there is no key callers.more"),
             ("callers:\n- {tenants: \"*\", grants: [export]}\n", "line 2: a caller is either"),
             ("database:\n  url: \"postgresql://u:s3cret@h/d\n", "not YAML"),
@@ -92,6 +98,17 @@ import Testing
         let fault = #expect(throws: ConfigurationFault.self) { try load(yaml) }
         #expect(fault?.description.contains(expected) == true, "\(fault?.description ?? "")")
         #expect(fault?.description.contains("s3cret") == false)
+    }
+
+    @Test("Tenants of a caller are named by slug, or by key, which may look like a number")
+    func tenants() throws {
+        let yaml =
+            "callers:\n- {group: g, tenants: [acme, 42, {key: 42}, {key: 0190abcd-0000-7000-8000-00000000000f}], grants: [export]}\n"
+        #expect(
+            try load(yaml).callers.map(\.tenants) == [
+                .some([.slug("acme"), .slug("42"), .key("42"), .key("0190abcd-0000-7000-8000-00000000000f")])
+            ])
+        #expect(try load("callers:\n- {group: g, tenants: \"*\", grants: [export]}\n").callers.map(\.tenants) == [.all])
     }
 
     @Test("An unknown variable, a bad URL, a missing one, and a password in a flag are refused")

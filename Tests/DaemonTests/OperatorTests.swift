@@ -47,7 +47,8 @@ import Testing
                 """
                 INSERT INTO adminexport.job (id, tenant_key, actor_key, tenant_slug, actor_email, options, state, finished_at,
                     cancel_requested_at) VALUES ('\(other)', '1', '1', 'acme', 'e', '{}', 'cancelled', now(), now());
-                INSERT INTO adminexport.audit_event (event, job, tenant_slug) VALUES ('cancelled', '\(other)', 'acme'), ('paused', NULL, NULL)
+                INSERT INTO adminexport.audit_event (event, job, tenant_slug) VALUES ('cancelled', '\(other)', 'acme'), ('paused', NULL, NULL),
+                    ('denied', NULL, 'globex')
                 """)
             #expect(try await client.call(ServiceHold.self, .init(job: mine.id, on: true)).held)
             let hold = await failure { _ = try await client.call(ServiceHold.self, .init(job: other, on: true)) }
@@ -59,6 +60,159 @@ import Testing
             #expect(foreign?.code == .service(code: 1001, kind: "permission-denied"))
             let pause = await failure { _ = try await client.call(ServicePause.self, NoMembers()) }
             #expect(pause?.code == .service(code: 1001, kind: "permission-denied"))
+        }
+    }
+
+    /// What becomes of `acme`: it is renamed, and another tenant is called so.
+    private static let renamed = """
+        UPDATE directory.tenant SET slug = 'acme-old' WHERE id = 1;
+        INSERT INTO directory.tenant (id, slug, name) VALUES (3, 'acme', 'Acme');
+        INSERT INTO directory.profile (id, tenant_id, name, permissions, scope) VALUES (30, 3, 'All', '{administrators.view}', 'tenant');
+        INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id) VALUES (30, 3, 'New', 'owner@acme.example', 30)
+        """
+
+    private static let renamedOwner = Actor(tenant: "acme-old", administrator: "owner@acme.example")
+
+    /// Every call of an operator about one job.
+    private static func calls(_ client: Client, _ job: String) -> [(name: String, call: () async throws -> Void)] {
+        [
+            ("get", { _ = try await client.call(ExportGet.self, .init(actor: nil, job: job)) }),
+            ("wait", { _ = try await client.call(ExportWait.self, .init(actor: nil, job: job, timeoutMs: 1)) }),
+            ("watch", { _ = try await client.call(ExportWatch.self, .init(actor: nil, job: job)) }),
+            ("hold", { _ = try await client.call(ServiceHold.self, .init(job: job, on: true)) }),
+            ("release", { _ = try await client.call(ServiceHold.self, .init(job: job, on: false)) }),
+            ("cancel", { _ = try await client.call(ExportCancel.self, .init(actor: nil, job: job)) }),
+            ("delete", { _ = try await client.call(ExportDelete.self, .init(actor: nil, job: job)) }),
+        ]
+    }
+
+    @Test("An operator of a slug looks after the tenant that is called so now, and not after the one that was")
+    func operatorOfASlug() async throws {
+        try await Self.configured("tenants: [acme, nowhere], grants: [export, operator]") { service in
+            let client = try service.client()
+            let before = try await service.export()
+            #expect(try await client.call(ExportList.self, .init(actor: nil)).jobs.map(\.id) == [before.id])
+            try await service.database.execute(Self.renamed)
+            #expect(try await client.call(ExportList.self, .init(actor: nil)).jobs.isEmpty)
+            #expect(try await client.call(ExportList.self, .init(actor: nil, tenant: "acme")).jobs.isEmpty)
+            #expect(try await client.call(AuditList.self, .init()).events.isEmpty)
+            #expect(try await client.call(AuditList.self, .init(tenant: "acme", job: before.id)).events.isEmpty)
+            for (name, call) in Self.calls(client, before.id) {
+                #expect(await failure(call)?.code == .service(code: 1002, kind: "not-found"), "\(name)")
+            }
+            for tenant in ["acme-old", "globex", "nothing"] {
+                let list = await failure { _ = try await client.call(ExportList.self, .init(actor: nil, tenant: tenant)) }
+                #expect(list?.code == .service(code: 1001, kind: "permission-denied"), "\(tenant)")
+                let trail = await failure { _ = try await client.call(AuditList.self, .init(tenant: tenant)) }
+                #expect(trail?.code == .service(code: 1001, kind: "permission-denied"), "\(tenant)")
+            }
+            // A slug that no tenant has grants nothing, and says why.
+            let nowhere = await failure { _ = try await client.call(AuditList.self, .init(tenant: "nowhere")) }
+            #expect(nowhere?.message == "There is no such tenant.")
+            // The one that is called so now is theirs.
+            let after = try await service.export()
+            #expect(try await client.call(ExportList.self, .init(actor: nil)).jobs.map(\.id) == [after.id])
+            let events = try await client.call(AuditList.self, .init()).events
+            #expect(events.map(\.event) == ["finished", "started", "requested"] && events.allSatisfy { $0.job == after.id })
+            for (name, call) in Self.calls(client, after.id) {
+                #expect(await failure(call) == nil, "\(name)")
+            }
+            // The row of the first was not touched.
+            #expect(
+                try await service.database.text(
+                    "SELECT state || hold::text || revision FROM adminexport.job WHERE id = '\(before.id)'")
+                    == "succeededfalse\(before.revision)")
+        }
+    }
+
+    @Test(
+        "An operator of a key keeps its tenant through a new name and a deletion, and does not get the one with the old name"
+    )
+    func operatorOfAKey() async throws {
+        try await Self.configured("tenants: [{key: 1}], grants: [export, operator]") { service in
+            let client = try service.client()
+            let job = try await service.export()
+            let grants = try await client.call(ServiceInfo.self, NoMembers()).caller.grants
+            #expect(grants.map(\.keys) == [["1"], ["1"]] && grants.map(\.tenants) == [[], []])
+            #expect(try await service.run(["info"]).output.contains("the tenant with the key 1"))
+            try await service.database.execute(Self.renamed)
+            for tenant in [nil, "acme-old"] {
+                #expect(
+                    try await client.call(ExportList.self, .init(actor: nil, tenant: tenant)).jobs.map(\.id) == [job.id])
+                #expect(try await client.call(AuditList.self, .init(tenant: tenant)).events.count == 3)
+            }
+            // The tenant with the old name, and one that nobody has, are told alike.
+            for tenant in ["acme", "nothing"] {
+                let actor = Actor(tenant: tenant, administrator: "owner@acme.example")
+                let calls: [(name: String, call: () async throws -> Void)] = [
+                    ("start", { _ = try await client.call(ExportStart.self, .init(actor: actor)) }),
+                    ("get", { _ = try await client.call(ExportGet.self, .init(actor: actor, job: job.id)) }),
+                    ("own list", { _ = try await client.call(ExportList.self, .init(actor: actor)) }),
+                    ("open", { _ = try await client.call(ExportOpen.self, .init(actor: actor, job: job.id)) }),
+                    ("list", { _ = try await client.call(ExportList.self, .init(actor: nil, tenant: tenant)) }),
+                    ("audit", { _ = try await client.call(AuditList.self, .init(tenant: tenant)) }),
+                ]
+                for (name, call) in calls {
+                    let error = await failure(call)
+                    #expect(
+                        error?.code == .service(code: 1001, kind: "permission-denied")
+                            && error?.message.contains("takes the grant") == true, "\(name) \(tenant)")
+                }
+            }
+            // Their own tenant's administrators go on, by the new name.
+            #expect(
+                try await client.call(ExportGet.self, .init(actor: Self.renamedOwner, job: job.id)).job.id == job.id)
+            #expect(try await service.export(Self.renamedOwner).state == .succeeded)
+            try await service.database.execute(
+                """
+                DELETE FROM directory.administrator_team WHERE administrator_id = 1;
+                DELETE FROM directory.administrator_secondary_group WHERE administrator_id IN (1, 6);
+                DELETE FROM directory.administrator WHERE tenant_id = 1; DELETE FROM directory.administrator_group WHERE tenant_id = 1;
+                DELETE FROM directory.team WHERE tenant_id = 1; DELETE FROM directory.profile WHERE tenant_id = 1;
+                DELETE FROM directory.tenant WHERE id = 1
+                """)
+            #expect(try await client.call(ExportList.self, .init(actor: nil)).jobs.count == 2)
+            #expect(try await client.call(AuditList.self, .init(job: job.id)).events.count == 3)
+            for (name, call) in Self.calls(client, job.id) {
+                #expect(await failure(call) == nil, "\(name)")
+            }
+        }
+    }
+
+    @Test("An operator of all tenants sees every event, and finds tenants by what jobs and events show")
+    func operatorOfAll() async throws {
+        try await Self.configured("tenants: \"*\", grants: [export, operator]") { service in
+            let client = try service.client()
+            let before = try await service.export()
+            try await service.database.execute(Self.renamed)
+            let after = try await service.export()
+            try await service.database.execute(
+                "INSERT INTO adminexport.audit_event (event, tenant_slug) VALUES ('denied', 'nothing')")
+            #expect(try await client.call(ExportList.self, .init(actor: nil)).jobs.map(\.id) == [after.id, before.id])
+            #expect(
+                try await client.call(ExportList.self, .init(actor: nil, tenant: "acme")).jobs.map(\.id)
+                    == [after.id, before.id])
+            #expect(try await client.call(AuditList.self, .init()).events.count == 7)
+            #expect(try await client.call(AuditList.self, .init(tenant: "nothing")).events.map(\.event) == ["denied"])
+        }
+    }
+
+    @Test("check-config says which tenants of callers are not there, and takes that for no fault")
+    func missingTenants() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await TemporaryFolder.with { folder in
+                let file = folder + "/config.yaml"
+                try "callers:\n- {user: root, tenants: [acme, nowhere, {key: 02}, {key: 77}], grants: [operator]}\n"
+                    .write(toFile: file, atomically: true, encoding: .utf8)
+                let checked = try await Programs.run(
+                    "adminexportd", ["check-config", "--config", file, "--archives", folder],
+                    environment: ["ADMINEXPORT_DATABASE_URL": database.url()])
+                #expect(checked.status == 0, "\(checked)")
+                let notes = checked.output.split(separator: "\n").filter { $0.hasPrefix("Note: callers") }
+                #expect(notes.count == 2, "\(checked.output)")
+                #expect(checked.output.contains("the tenant nowhere") && checked.output.contains("the key 77"))
+            }
         }
     }
 

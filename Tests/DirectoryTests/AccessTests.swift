@@ -133,6 +133,71 @@ import Testing
         }
     }
 
+    @Test("Granted tenants are resolved when they are asked for: a slug to whoever has it then, a key to what stays")
+    func grants() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            func resolve(_ names: [TenantName], only tenant: String? = nil) async throws -> GrantedTenants {
+                let connection = try await database.connect(user: TestDatabase.serviceUser)
+                let keys = try await KeyTypes.load(connection)
+                return try await connection.withTransaction(readOnly: true, role: "adminexport_api") { connection in
+                    try await TenantGrant(name: "operator", tenants: .some(names)).resolve(
+                        only: tenant, keys, on: connection)
+                }
+            }
+            #expect(try await resolve([.slug("acme")]) == .keys(["1"]))
+            #expect(try await resolve([.slug("globex"), .key("01"), .slug("nowhere")]) == .keys(["2", "1"]))
+            #expect(try await resolve([.slug("nowhere"), .slug("Acme"), .slug("acme ")]) == .keys([]))
+            #expect(try await resolve([.slug("acme"), .slug("globex")], only: "globex") == .keys(["2"]))
+            #expect(try await resolve([.key("2")], only: "globex") == .keys(["2"]))
+            await #expect(throws: TenantNotGranted(tenant: "globex", grant: "operator")) {
+                _ = try await resolve([.slug("acme")], only: "globex")
+            }
+            await #expect(throws: TenantNotGranted(tenant: "nowhere", grant: "operator")) {
+                _ = try await resolve([.key("1")], only: "nowhere")
+            }
+            await #expect(throws: DirectoryError.denied(.unknownTenant)) {
+                _ = try await resolve([.slug("nowhere")], only: "nowhere")
+            }
+            // Renamed, and another has the name.
+            try await database.execute(
+                """
+                UPDATE directory.tenant SET slug = 'acme-old' WHERE id = 1;
+                INSERT INTO directory.tenant (id, slug, name) VALUES (3, 'acme', 'Acme')
+                """)
+            #expect(try await resolve([.slug("acme")]) == .keys(["3"]))
+            #expect(try await resolve([.key("1")]) == .keys(["1"]))
+            await #expect(throws: TenantNotGranted(tenant: "acme", grant: "operator")) {
+                _ = try await resolve([.key("1")], only: "acme")
+            }
+            // A slug that two have, as a view may show it, is nobody's.
+            try await database.execute(
+                """
+                ALTER TABLE directory.tenant DROP CONSTRAINT tenant_slug_key;
+                INSERT INTO directory.tenant (id, slug, name) VALUES (4, 'acme', 'Acme')
+                """)
+            #expect(try await resolve([.slug("acme")]) == .keys([]))
+        }
+    }
+
+    @Test("A key is compared as PostgreSQL spells it")
+    func canonicalKeys() {
+        #expect(KeyTypes.KeyType.bigint.canonical("+042") == "42")
+        #expect(KeyTypes.KeyType.bigint.canonical("x") == "x")
+        #expect(
+            KeyTypes.KeyType.uuid.canonical("0190ABCD-0000-7000-8000-00000000000F") == "0190abcd-0000-7000-8000-00000000000f"
+        )
+        #expect(KeyTypes.KeyType.text.canonical("A") == "A")
+    }
+
+    @Test("Slugs that only look alike are two")
+    func lookAlikes() {
+        let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}")
+        #expect(composed == decomposed)
+        let grant = TenantGrant(name: "export", tenants: .some([.slug(composed)]))
+        #expect(grant.mayCover(slug: composed) && !grant.mayCover(slug: decomposed))
+    }
+
     @Test("A profile of another tenant gives nothing")
     func foreignProfile() async throws {
         try await TestDatabase.with { database in

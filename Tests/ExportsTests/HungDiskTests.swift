@@ -101,10 +101,10 @@ import Testing
                 let task = Task {
                     switch way {
                     case 0: _ = try await read("hung0", disk.on(.user(1)))
-                    case 1: _ = try await disk.on(.user(1)).file(Self.name("hung1"), facts: Self.facts)
+                    case 1: _ = try await disk.on(.user(1)).file(Self.name("hung1"), facts: Self.facts, delivery: nil)
                     default:
                         _ = try await disk.on(.user(1)).pipe(
-                            Self.name("hung2"), from: 0, for: 1, facts: Self.facts, transfers: transfers)
+                            Self.name("hung2"), from: 0, for: 1, facts: Self.facts, transfers: transfers, delivery: nil)
                     }
                 }
                 try await until { calls.count == way + 1 }

@@ -1,5 +1,5 @@
 @testable import Exports
-import Directory
+@testable import Directory
 import Jobs
 import Postgres
 import TestSupport
@@ -22,18 +22,43 @@ import Testing
     private func question(
         _ job: JobID, tenant: String = "acme", email: String = "owner@acme.example"
     ) -> JobLookup.Question {
-        JobLookup.Question(tenant: tenant, email: email, job: job)
+        JobLookup.Question(
+            tenant: tenant, email: email, grant: TenantGrant(name: "export", tenants: .all), job: job)
     }
 
-    @Test("Each of many who ask at once gets their own answer")
-    func crowd() async throws {
+    /// The body with the jobs' database, the directory's, which may be the same, and what looks jobs up in the two.
+    private static func with(
+        apart: Bool, connections: Int = 2,
+        _ body: (_ jobs: PostgresPool, _ directory: TestDatabase, JobLookup) async throws -> Void
+    ) async throws {
         try await TestDatabase.with { database in
-            try await database.execute(SmallTenant.sql)
-            try await database.execute(
+            let pool = database.pool(size: connections)
+            let contract = DirectoryContract()
+            guard apart else {
+                try await database.execute(SmallTenant.sql)
+                try await contract.load(on: database.connect())
+                let directory = DirectoryDatabase(jobs: pool, own: nil, contract: contract)
+                return try await body(pool, database, JobLookup(pool: pool, directory: directory))
+            }
+            // Nothing can be joined across.
+            try await database.execute("DROP SCHEMA directory CASCADE")
+            try await TestDatabase.with { other in
+                try await other.execute(SmallTenant.sql)
+                let connection = try await other.connect()
+                try await contract.load(on: connection)
+                let directory = DirectoryDatabase(jobs: pool, own: other.pool(size: connections), contract: contract)
+                #expect(try await directory.locate(from: connection))
+                try await body(pool, other, JobLookup(pool: pool, directory: directory))
+            }
+        }
+    }
+
+    @Test("Each of many who ask at once gets their own answer, also from two databases", arguments: [false, true])
+    func crowd(apart: Bool) async throws {
+        try await Self.with(apart: apart) { pool, directory, lookup in
+            try await directory.execute(
                 "INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id) VALUES (500, 1, 'Twin', 'asia@acme.example', 3)"
             )
-            let pool = database.pool(size: 2)
-            let lookup = JobLookup(pool: pool, role: DatabaseRole.api)
             var ids: [JobID] = []
             for _ in 0..<12 { ids.append(try await start(pool).id) }
             let others = try await start(pool, actor: "2", email: "europe@acme.example").id
@@ -67,15 +92,14 @@ import Testing
         }
     }
 
-    @Test("An address names its only enabled account; whose account is another does not see the job of the one before")
-    func twins() async throws {
-        try await TestDatabase.with { database in
-            try await database.execute(SmallTenant.sql)
+    @Test(
+        "An address names its only enabled account; whose account is another does not see the job of the one before",
+        arguments: [false, true])
+    func twins(apart: Bool) async throws {
+        try await Self.with(apart: apart) { pool, database, lookup in
             try await database.execute(
                 "INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id, status) VALUES (500, 1, 'Twin', 'owner@acme.example', 1, 'disabled')"
             )
-            let pool = database.pool(size: 2)
-            let lookup = JobLookup(pool: pool, role: DatabaseRole.api)
             let first = try await start(pool).id
             let second = try await start(pool, actor: "500").id
             func enable(_ ids: String) async throws {
@@ -106,12 +130,37 @@ import Testing
         }
     }
 
+    @Test(
+        "A caller with a grant for a tenant's key finds jobs of that tenant, whatever it is called",
+        arguments: [false, true])
+    func keys(apart: Bool) async throws {
+        try await Self.with(apart: apart) { pool, directory, lookup in
+            let id = try await start(pool).id
+            func ask(_ tenant: String, _ tenants: [TenantName]) async throws -> JobID {
+                try await lookup.job(
+                    JobLookup.Question(
+                        tenant: tenant, email: "owner@acme.example",
+                        grant: TenantGrant(name: "export", tenants: .some(tenants)), job: id)
+                ).id
+            }
+            #expect(try await ask("acme", [.key("1")]) == id)
+            #expect(try await ask("acme", [.slug("globex"), .key("001")]) == id)
+            // A tenant that is not there is told no otherwise than one that is not granted.
+            for tenant in ["acme", "nowhere"] {
+                await #expect(throws: TenantNotGranted(tenant: tenant, grant: "export")) {
+                    try await ask(tenant, [.key("2")])
+                }
+            }
+            await #expect(throws: DirectoryError.denied(.unknownTenant)) { try await ask("nowhere", [.slug("nowhere")]) }
+            try await directory.execute("UPDATE directory.tenant SET slug = 'acme-' || id WHERE id = 1")
+            #expect(try await ask("acme-1", [.key("1")]) == id)
+            await #expect(throws: TenantNotGranted(tenant: "acme", grant: "export")) { try await ask("acme", [.key("1")]) }
+        }
+    }
+
     @Test("A question that the database refuses takes no other with it")
     func poison() async throws {
-        try await TestDatabase.with { database in
-            try await database.execute(SmallTenant.sql)
-            let pool = database.pool(size: 2)
-            let lookup = JobLookup(pool: pool, role: DatabaseRole.api)
+        try await Self.with(apart: false) { pool, _, lookup in
             let id = try await start(pool).id
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<50 {
@@ -132,10 +181,7 @@ import Testing
 
     @Test("Those who go away are let go at once, and those who stay are answered")
     func cancellation() async throws {
-        try await TestDatabase.with { database in
-            try await database.execute(SmallTenant.sql)
-            let pool = database.pool(size: 1)
-            let lookup = JobLookup(pool: pool, role: DatabaseRole.api)
+        try await Self.with(apart: false, connections: 1) { pool, _, lookup in
             let id = try await start(pool).id
             let staying = try await pool.withConnection { _ in
                 // The pool's only connection is taken: the first question waits for it, and all others for the first.

@@ -19,6 +19,21 @@ import Testing
         [("claim", LeaseStore.claimSQL, parameters), ("look", LeaseStore.lookSQL, parameters)]
             + LeaseStore.Fault.allCases.map { ("sweep \($0)", LeaseStore.sweepSQL($0), sweepParameters) }
             + [
+                (
+                    "list of an operator",
+                    JobStore.listQuery(owner: .anyone(ofTenants: ["t1"]), states: [], before: nil, limit: 20).sql,
+                    ["$1": "'20'", "$2": "'{t1,none}'"]
+                ),
+                (
+                    "next page of an operator",
+                    JobStore.listQuery(owner: .anyone(ofTenants: ["t1"]), states: [.queued], before: JobID(), limit: 20).sql,
+                    ["$1": "'20'", "$2": "'ffffffff-0000-7000-8000-000000000001'", "$3": "'{t1,none}'"]
+                ),
+                (
+                    "trail of an operator",
+                    AuditLog.listQuery(.anyone(ofTenants: ["t1"]), AuditLog.Filter(), after: nil, limit: 20).sql,
+                    ["$1": "'20'", "$2": "'{t1,none}'"]
+                ),
                 ("turn of a start", JobStore.turnSQL, ["$1": "'t7'", "$2": "'16'", "$3": "'5s'"]),
                 ("refusal of a start", JobStore.turnSQL, ["$1": "'t7'", "$2": "'1'", "$3": "'5s'"]),
                 ("usual run", JobStore.usualRunSQL, [:]),
@@ -48,6 +63,11 @@ import Testing
                 """)
             // Most of a million rows takes seconds; the tables' rules are not what is tried here.
             try await database.bulk("SET session_replication_role = replica; \(Self.insert(history, state: state))")
+            try await database.bulk(
+                """
+                INSERT INTO adminexport.audit_event (at, event, tenant_key, tenant_slug)
+                SELECT now() - i * interval '1 s', 'started', 't' || (1 + i % 20), 't' FROM generate_series(1, \(history / 5)) i
+                """)
             try await admin.script(
                 "queue",
                 """

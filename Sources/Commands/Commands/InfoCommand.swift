@@ -14,9 +14,7 @@ struct InfoCommand: AsyncParsableCommand {
         try await reportingFailures {
             let info = try await service.connect().call(ServiceInfo.self, NoMembers())
             if service.json { return try Output.json(info) }
-            let grants = info.caller.grants.map { grant in
-                "\(grant.grant) for \(grant.tenants == ["*"] ? "every tenant" : grant.tenants.joined(separator: ", "))"
-            }
+            let grants = info.caller.grants.map(\.words)
             try Output.result(
                 """
                 \(info.name) \(info.version), protocol \(info.protocolVersion)
@@ -24,5 +22,13 @@ struct InfoCommand: AsyncParsableCommand {
                 Grants: \(grants.isEmpty ? "none" : grants.joined(separator: "; "))
                 """)
         }
+    }
+}
+
+extension ServiceInfo.Caller.Grant {
+    /// For people.
+    var words: String {
+        let tenants = tenants + (keys ?? []).map { "the tenant with the key \($0)" }
+        return "\(grant) for \(tenants == ["*"] ? "every tenant" : tenants.joined(separator: ", "))"
     }
 }

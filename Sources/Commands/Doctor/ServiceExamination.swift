@@ -39,9 +39,7 @@ struct ServiceExamination {
                     "versions", "the service is \(info.version), this program \(own)",
                     "Restart what is older: systemctl restart adminexport.service 'adminexport-worker@*'")
         ]
-        let grants = info.caller.grants.map { grant in
-            "\(grant.grant) for \(grant.tenants == ["*"] ? "every tenant" : grant.tenants.joined(separator: ", "))"
-        }
+        let grants = info.caller.grants.map(\.words)
         findings.append(
             grants.isEmpty
                 ? .failure(

@@ -33,7 +33,10 @@ struct DemoDataCommand: AsyncParsableCommand {
             let configuration = try common.load().configuration
             var options = configuration.options(for: .jobs, as: "demo-data")
             options.statementTimeout = .seconds(3_600)
-            let connection = try await PostgresConnection.connect(options)
+            let jobs = try await PostgresConnection.connect(options)
+            let directory = try await configuration.connectToOwnDirectory(
+                beside: jobs, as: "demo-data", statementTimeout: .seconds(3_600))
+            let connection = directory ?? jobs
             try await Migrator.checkRoles([DatabaseRole.owner], on: connection)
             try await connection.withTransaction(role: DatabaseRole.owner) { connection in
                 for (name, value) in [("tenant", tenant), ("administrators", "\(administrators)"), ("seed", "\(seed)")] {

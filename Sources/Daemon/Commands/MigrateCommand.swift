@@ -10,6 +10,9 @@ struct MigrateCommand: AsyncParsableCommand {
             Runs as a login that may create roles and schemas, the first time; as a member of adminexport_owner later. The \
             logins of the service need its roles: --api-login and --worker-login make them, or say yourself \
             GRANT adminexport_api, adminexport_worker TO the_login.
+
+            Where directory.url leads to a database of its own, what is about the directory is done there, and the roles and \
+            logins are made on both servers.
             """)
 
     @OptionGroup var common: CommonOptions
@@ -43,7 +46,17 @@ struct MigrateCommand: AsyncParsableCommand {
             request.grantsDirectory = grantDirectory
             request.apiLogin = apiLogin
             request.workerLogin = workerLogin
-            let outcome = try await Migrator().run(request, on: connection)
+            let directory = try await ownDirectory(configuration, beside: connection)
+            if directory != nil { (request.createsDirectory, request.grantsDirectory) = (false, false) }
+            var outcome = try await Migrator().run(request, on: connection)
+            if let directory {
+                request.createsDirectory = withDirectory
+                request.grantsDirectory = grantDirectory
+                let prepared = try await Migrator().prepareDirectory(request, on: directory)
+                outcome.createdDirectory = prepared.createdDirectory
+                outcome.grantedDirectory = prepared.grantedDirectory
+                outcome.createdLogins += prepared.createdLogins.filter { !outcome.createdLogins.contains($0) }
+            }
             print(
                 outcome.applied.isEmpty
                     ? "The schema is up to date (version \(Migrator.version))."
@@ -59,6 +72,23 @@ struct MigrateCommand: AsyncParsableCommand {
                         : "There is no directory yet: make its views, and run this again.")
             }
             for login in outcome.createdLogins { print("Created the login \(login).") }
+        }
+    }
+
+    /// A session in the directory's own database; nil where it is the jobs', or out of reach.
+    private func ownDirectory(
+        _ configuration: ServiceConfiguration, beside jobs: PostgresConnection
+    ) async throws -> PostgresConnection? {
+        guard withDirectory || grantDirectory else { return nil }
+        do {
+            return try await configuration.connectToOwnDirectory(
+                beside: jobs, as: "migrate", statementTimeout: .seconds(600))
+        } catch let error as PostgresError {
+            guard !withDirectory else { throw ConfigurationFault("directory.url cannot be reached: \(error.message)") }
+            // A standby of the jobs' database needs nothing of its own, and the schema is not to wait for the directory.
+            print("directory.url cannot be reached from here: \(error.message).")
+            print("If it is no standby of database.url, run migrate --grant-directory again where it can be reached.")
+            return nil
         }
     }
 }

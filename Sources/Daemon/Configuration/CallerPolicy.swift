@@ -1,3 +1,4 @@
+internal import Directory
 private import Glibc
 internal import Sockets
 
@@ -45,6 +46,15 @@ struct CallerPolicy: Sendable {
         }
     }
 
+    /// Every tenant that some rule names.
+    var tenants: TenantGrant {
+        var names: [TenantName] = []
+        for case .some(let list) in entries.map(\.rule.tenants) {
+            for name in list where !names.contains(name) { names.append(name) }
+        }
+        return TenantGrant(name: "callers", tenants: .some(names))
+    }
+
     private static func resolve(_ caller: ConfigurationFile.CallerEntry, _ name: String) throws -> Entry.Who {
         let id: UInt32?
         if let user = caller.user {
@@ -77,27 +87,21 @@ struct CallerPolicy: Sendable {
 /// What one peer may do.
 struct Rights: Sendable, Equatable {
     struct Rule: Sendable, Equatable {
-        let tenants: ConfigurationFile.CallerEntry.Tenants
+        let tenants: TenantGrant.Tenants
         let grants: Set<Grant>
     }
 
     let rules: [Rule]
 
-    /// For which tenants a grant holds: slugs in order, or `*`. nil where it is not given at all.
-    func tenants(_ grant: Grant) -> [String]? {
-        var slugs: Set<String> = []
+    /// For which tenants a grant holds, as all rules together say it; nil where it is not given at all.
+    func grant(_ grant: Grant) -> TenantGrant? {
         let given = rules.filter { $0.grants.contains(grant) }
         guard !given.isEmpty else { return nil }
+        var names: [TenantName] = []
         for rule in given {
-            guard case .some(let list) = rule.tenants else { return ["*"] }
-            slugs.formUnion(list)
+            guard case .some(let list) = rule.tenants else { return TenantGrant(name: grant.rawValue, tenants: .all) }
+            for name in list where !names.contains(name) { names.append(name) }
         }
-        return slugs.sorted()
-    }
-
-    func allow(_ grant: Grant, tenant: String) -> Bool {
-        guard let tenants = tenants(grant) else { return false }
-        // By bytes: `String` would take for equal what PostgreSQL tells apart.
-        return tenants == ["*"] || tenants.contains { $0.utf8.elementsEqual(tenant.utf8) }
+        return TenantGrant(name: grant.rawValue, tenants: .some(names))
     }
 }

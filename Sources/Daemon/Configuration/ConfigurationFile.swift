@@ -1,3 +1,4 @@
+internal import Directory
 private import Foundation
 internal import Yams
 
@@ -10,39 +11,61 @@ struct ConfigurationFile: Equatable {
     var isReadableByAll = false
 
     /// One item of `callers`.
-    struct CallerEntry: Codable, Equatable {
+    struct CallerEntry: Decodable, Equatable {
         var user: String?
         var group: String?
-        var tenants: Tenants
+        var tenants: TenantGrant.Tenants
         var grants: [Grant]
 
-        enum Tenants: Codable, Equatable {
-            case all
-            case some([String])
+        private enum CodingKeys: String, CodingKey {
+            case user, group, tenants, grants
+        }
 
-            init(from decoder: any Decoder) throws {
-                let container = try decoder.singleValueContainer()
-                if let word = try? container.decode(String.self) {
-                    guard word == "*" else {
-                        throw DecodingError.dataCorruptedError(
-                            in: container, debugDescription: "tenants is a list of slugs, or \"*\"")
-                    }
-                    self = .all
-                } else {
-                    let slugs = try container.decode([String].self)
-                    guard !slugs.contains("*") else {
-                        throw DecodingError.dataCorruptedError(
-                            in: container, debugDescription: "\"*\" stands by itself, not in a list")
-                    }
-                    self = .some(slugs)
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            user = try container.decodeIfPresent(String.self, forKey: .user)
+            group = try container.decodeIfPresent(String.self, forKey: .group)
+            grants = try container.decode([Grant].self, forKey: .grants)
+            if let word = try? container.decode(String.self, forKey: .tenants) {
+                guard word == "*" else {
+                    throw DecodingError.dataCorruptedError(
+                        forKey: .tenants, in: container, debugDescription: "tenants is a list, or \"*\"")
                 }
+                tenants = .all
+            } else {
+                tenants = .some(try container.decode([Tenant].self, forKey: .tenants).map(\.name))
+            }
+        }
+
+        /// An item of `tenants`: a slug, or `{key: …}`.
+        private struct Tenant: Decodable {
+            let name: TenantName
+
+            private enum CodingKeys: String, CodingKey {
+                case key
             }
 
-            func encode(to encoder: any Encoder) throws {
-                var container = encoder.singleValueContainer()
-                switch self {
-                case .all: try container.encode("*")
-                case .some(let slugs): try container.encode(slugs)
+            private struct AnyKey: CodingKey {
+                let stringValue: String
+                var intValue: Int? { nil }
+                init(stringValue: String) { self.stringValue = stringValue }
+                init?(intValue: Int) { nil }
+            }
+
+            init(from decoder: any Decoder) throws {
+                if let slug = try? decoder.singleValueContainer().decode(String.self) {
+                    name = .slug(slug)
+                } else {
+                    guard try decoder.container(keyedBy: AnyKey.self).allKeys.count == 1 else {
+                        throw DecodingError.dataCorrupted(
+                            .init(codingPath: decoder.codingPath, debugDescription: "a tenant has a key and nothing else"))
+                    }
+                    name = .key(try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .key))
+                }
+                // "*" stands by itself, not in a list.
+                guard ![.slug("*"), .slug(""), .key("")].contains(name) else {
+                    throw DecodingError.dataCorrupted(
+                        .init(codingPath: decoder.codingPath, debugDescription: "that names no tenant"))
                 }
             }
         }
@@ -133,7 +156,8 @@ struct ConfigurationFile: Equatable {
                 entry = try YAMLDecoder().decode(CallerEntry.self, from: item)
             } catch {
                 throw ConfigurationFault(
-                    "line \(line(item)): a caller is {user or group, tenants: [slug] or \"*\", grants: [export, operator]}")
+                    "line \(line(item)): a caller is {user or group, tenants: \"*\" or a list of slugs and {key: ...}, grants: [export, operator]}"
+                )
             }
             guard (entry.user == nil) != (entry.group == nil) else {
                 throw ConfigurationFault("line \(line(item)): a caller is either a user or a group")

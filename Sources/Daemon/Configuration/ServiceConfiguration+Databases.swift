@@ -9,6 +9,9 @@ extension ServiceConfiguration {
         case directory
     }
 
+    /// Whether the directory has a URL of its own. Which database that leads to is for the servers to say.
+    var isDirectoryApart: Bool { directoryURL != databaseURL }
+
     /// - Parameter purpose: shown in `pg_stat_activity`.
     func options(for database: Database, as purpose: String) -> ConnectionOptions {
         let (url, password) =

@@ -12,16 +12,16 @@ struct AuditListHandler: ResultHandler {
     let exports: ExportService
 
     func handle(_ params: AuditList.Params, _ session: Session) async throws -> AuditList.Result {
+        let asker = try session.asOperator(of: params.tenant)
         let limit = params.limit ?? 100
         var filter = AuditLog.Filter()
-        filter.tenants = try session.operatorTenants(params.tenant)
         filter.actorEmail = params.administrator
         filter.job = try params.job.map { try JobID(param: $0) }
         filter.events = params.events?.compactMap { Audit.Event(rawValue: $0) }
         filter.from = params.from.flatMap(RFC3339.microseconds)
         filter.before = params.before.flatMap(RFC3339.microseconds)
         // One more than asked for tells whether there is a next page.
-        let entries = try await exports.audit(filter, after: params.cursor.map(Self.cursor), limit: limit + 1)
+        let entries = try await exports.audit(asker, filter, after: params.cursor.map(Self.cursor), limit: limit + 1)
         let page = entries.prefix(limit)
         return AuditList.Result(
             events: try page.map { try AuditEvent($0) },

@@ -21,6 +21,12 @@ struct ErrorTranslation: Sendable {
         switch error {
         case let error as RPCError:
             return error
+        case let error as DirectoryUnavailable:
+            logger.warning("The directory is not available", metadata: ["error": "\(error)"])
+            return RPCError(
+                .unavailable, "The directory of administrators is not available now. Try again in a moment.",
+                retryable: true,
+                details: [("reason", .text("directory"))])
         case let error as DirectoryError:
             return directory(error, logger)
         case let error as JobsError:

@@ -1,3 +1,4 @@
+private import Directory
 package import ExportAPI
 private import Foundation
 package import JSONRPC
@@ -42,7 +43,11 @@ extension MethodHandler {
             return ServiceDispatcher.Prepared(decoded: node) { session, subscriptions in
                 do {
                     return try await PostgresPool.withParty(session.number) {
-                        try await outcome(params, session, subscriptions)
+                        do {
+                            return try await outcome(params, session, subscriptions)
+                        } catch let error as TenantNotGranted {
+                            throw session.denial(error.grant, error.tenant)
+                        }
                     }
                 } catch {
                     throw DeniedRequest(error, params) ?? error

@@ -36,7 +36,9 @@ struct ServiceHealthHandler: ResultHandler {
                 stuckFileOperations: stuck)
         }
         let database = contract.schemaFaults.first.map { "\($0)" } ?? "ok"
-        let (directory, faults) = Self.directory(contract.standing)
+        let (found, faults) = Self.directory(contract.standing)
+        // The last look may be seconds old; whether the server answers is asked now.
+        let directory = await exports.directoryFault() ?? found
         let isWorking =
             depth.workers > depth.draining && storage == "ok" && !depth.isPaused && directory == "ok" && database == "ok"
         return ServiceHealth.Result(

@@ -8,9 +8,7 @@ struct ServiceHoldHandler: ResultHandler {
     let exports: ExportService
 
     func handle(_ params: ServiceHold.Params, _ session: Session) async throws -> ServiceHold.Result {
-        let tenants = try session.operatorTenants()
-        let job = try await exports.hold(
-            .operator(session.auditedPeer, tenants: tenants), job: JobID(param: params.job), params.on)
+        let job = try await exports.hold(session.asOperator(), job: JobID(param: params.job), params.on)
         return ServiceHold.Result(job: try ExportAPI.Job(job), held: job.isHeld)
     }
 }

@@ -1,3 +1,4 @@
+private import Directory
 internal import ExportAPI
 internal import JSONRPC
 private import Sockets
@@ -39,7 +40,24 @@ struct ServiceInfoHandler: MethodHandler {
             caller: ServiceInfo.Caller(
                 uid: Int(session.peer.uid), gid: Int(session.peer.gid), groups: session.peer.groups.sorted().map { Int($0) },
                 grants: Grant.allCases.compactMap { grant in
-                    session.rights.tenants(grant).map { ServiceInfo.Caller.Grant(grant: grant.rawValue, tenants: $0) }
+                    session.rights.grant(grant).map { ServiceInfo.Caller.Grant($0) }
                 }))
+    }
+}
+
+extension ServiceInfo.Caller.Grant {
+    fileprivate init(_ grant: TenantGrant) {
+        var (slugs, keys): ([String], [String]) = ([], [])
+        switch grant.tenants {
+        case .all: slugs = ["*"]
+        case .some(let names):
+            for name in names {
+                switch name {
+                case .slug(let slug): slugs.append(slug)
+                case .key(let key): keys.append(key)
+                }
+            }
+        }
+        self.init(grant: grant.name, tenants: slugs.sorted(), keys: keys.isEmpty ? nil : keys.sorted())
     }
 }

@@ -1,3 +1,4 @@
+private import Directory
 internal import ExportAPI
 internal import Exports
 internal import Jobs
@@ -33,10 +34,12 @@ final class Session: Sendable {
 
     /// The caller as an administrator's agent.
     ///
-    /// - Throws: ``RPCError`` 1001 where the peer may not act for the tenant.
+    /// - Throws: ``RPCError`` 1001 where the peer may certainly not act for the tenant; else the directory says it.
     func caller(_ actor: Actor) throws(RPCError) -> ExportService.Caller {
-        guard rights.allow(.export, tenant: actor.tenant) else { throw denial(.export, actor.tenant) }
-        return ExportService.Caller(tenant: actor.tenant, email: actor.administrator, peer: auditedPeer)
+        guard let grant = rights.grant(.export), grant.mayCover(slug: actor.tenant) else {
+            throw denial(Grant.export.rawValue, actor.tenant)
+        }
+        return ExportService.Caller(tenant: actor.tenant, email: actor.administrator, grant: grant, peer: auditedPeer)
     }
 
     /// The caller as an administrator's agent, or as an operator where no actor is named.
@@ -44,38 +47,38 @@ final class Session: Sendable {
     /// - Parameter tenant: the one that an operator asks about; nil for all that they may.
     func asker(_ actor: Actor?, tenant: String? = nil) throws(RPCError) -> ExportService.Asker {
         if let actor { return .actor(try caller(actor)) }
-        guard let tenants = rights.tenants(.operator) else {
+        guard rights.grant(.operator) != nil else {
             // A parameter that is missing, and a grant that is: the audit trail has it as a denial.
             throw .invalidParams(
                 "actor", "The parameter actor is missing; only a caller with the operator grant may leave it out. \(whoami)",
-                details: Self.lack(of: .operator))
+                details: Self.lack(of: Grant.operator.rawValue))
         }
-        guard let tenant else { return .operator(auditedPeer, tenants: tenants == ["*"] ? nil : tenants) }
-        guard rights.allow(.operator, tenant: tenant) else { throw denial(.operator, tenant) }
-        return .operator(auditedPeer, tenants: [tenant])
+        return try asOperator(of: tenant)
     }
 
     /// The caller as one who looks after the service as a whole.
     ///
     /// - Throws: ``RPCError`` 1001 where the peer is no operator of all tenants.
     func operatorOfAll() throws(RPCError) -> Peer {
-        guard rights.tenants(.operator) == ["*"] else { throw denial(.operator, "*") }
+        guard rights.grant(.operator)?.tenants == .all else { throw denial(Grant.operator.rawValue, "*") }
         return auditedPeer
     }
 
     /// The caller as an operator.
     ///
     /// - Parameter tenant: the one that is asked about; nil for all that they may look after.
-    /// - Returns: slugs; nil for all.
-    /// - Throws: ``RPCError`` 1001 where the peer is no operator, or not of the tenant.
-    func operatorTenants(_ tenant: String? = nil) throws(RPCError) -> [String]? {
-        guard let tenants = rights.tenants(.operator) else { throw denial(.operator, tenant ?? "*") }
-        guard let tenant else { return tenants == ["*"] ? nil : tenants }
-        guard rights.allow(.operator, tenant: tenant) else { throw denial(.operator, tenant) }
-        return [tenant]
+    /// - Throws: ``RPCError`` 1001 where the peer is no operator, or certainly not of the tenant; else the directory says it.
+    func asOperator(of tenant: String? = nil) throws(RPCError) -> ExportService.Asker {
+        guard let grant = rights.grant(.operator), tenant.map(grant.mayCover) ?? true else {
+            throw denial(Grant.operator.rawValue, tenant ?? "*")
+        }
+        return .operator(auditedPeer, grant, tenant: tenant)
     }
 
-    private func denial(_ grant: Grant, _ tenant: String) -> RPCError {
+    /// - Parameters:
+    ///   - grant: what the caller would need.
+    ///   - tenant: a slug, or `*`.
+    func denial(_ grant: String, _ tenant: String) -> RPCError {
         let remedy =
             peer.uid == PeerIdentity.overflowID
             ? "The system cannot tell who you are: a user namespace hides your id. Call from outside of it."
@@ -83,12 +86,12 @@ final class Session: Sendable {
         let whom = tenant == "*" ? "the service as a whole" : "the tenant \(RPCError.excerpt(tenant))"
         return RPCError(
             .permissionDenied,
-            "You may not act for \(whom): that takes the grant \(grant.rawValue)\(tenant == "*" ? " for all tenants (\"*\")" : ""). \(whoami) \(remedy)",
+            "You may not act for \(whom): that takes the grant \(grant)\(tenant == "*" ? " for all tenants (\"*\")" : ""). \(whoami) \(remedy)",
             details: Self.lack(of: grant))
     }
 
-    private static func lack(of grant: Grant) -> [(name: String, value: RPCError.Detail)] {
-        [("reason", .text(RPCError.callerNotAllowed)), ("grant", .text(grant.rawValue))]
+    private static func lack(of grant: String) -> [(name: String, value: RPCError.Detail)] {
+        [("reason", .text(RPCError.callerNotAllowed)), ("grant", .text(grant))]
     }
 
     private var whoami: String {

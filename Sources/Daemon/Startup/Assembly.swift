@@ -64,10 +64,13 @@ struct Assembly {
     }
 
     /// The pools of a process: for callers, for the queue, and for the exports themselves, so that none holds up another. A large
-    /// export reads on two connections.
-    private func pools(workers: Int) -> (api: PostgresPool, queue: PostgresPool, directory: PostgresPool) {
+    /// export reads on two connections. What callers ask of a directory that is apart has a pool too.
+    private func pools(
+        workers: Int
+    ) -> (api: PostgresPool, access: PostgresPool?, queue: PostgresPool, directory: PostgresPool) {
         (
             pool(.jobs, "api", size: 8, timeout: Self.queueStatementTimeout),
+            configuration.isDirectoryApart ? pool(.directory, "access", size: 4, timeout: Self.queueStatementTimeout) : nil,
             pool(.jobs, "worker", size: workers + 3, timeout: Self.leaseStatementTimeout),
             pool(.directory, "export", size: 2 * max(1, workers), timeout: Self.directoryStatementTimeout)
         )
@@ -90,8 +93,9 @@ struct Assembly {
         try FileSystem.checkArchives(configuration.archives, writing: workers > 0)
         let policy = try CallerPolicy(configuration.callers)
         let pools = pools(workers: workers)
+        let directory = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
         let gate = DatabaseGate(
-            jobs: pools.api, directory: pools.directory, contract: contract,
+            jobs: pools.api, directory: pools.directory, contract: contract, access: directory,
             roles: [DatabaseRole.api] + (workers > 0 ? [DatabaseRole.worker] : []), logger: logger)
         _ = try await gate.tryOnce()
         let listening = try socket.listen(path: configuration.socket)
@@ -101,9 +105,10 @@ struct Assembly {
         let transfers = Transfers(limits: { [settings] in settings.transferLimits }, logger: logger) { metrics.sent($0) }
         // A connection of its own: what is written later neither waits for callers nor takes a connection from them.
         let trailPool = pool(.jobs, "trail", size: 1, timeout: Self.queueStatementTimeout)
-        let trail = AuditWriter(pool: trailPool, logger: logger)
+        let trail = AuditWriter(
+            pool: trailPool, directory: { [directory] in directory.isKnownApart ? directory.pool : nil }, logger: logger)
         let exports = ExportService(
-            pool: pools.api, contract: contract, disk: disk, transfers: transfers, watch: watch, trail: trail,
+            pool: pools.api, directory: directory, disk: disk, transfers: transfers, watch: watch, trail: trail,
             bounds: { [settings] in settings.startBounds })
         let server = SocketServer(
             socket: listening, group: group, dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api),
@@ -113,6 +118,7 @@ struct Assembly {
         let status = ServiceStatus("Serving") { [contract] in
             [ServiceStatus.count(metrics.figures.connections, "caller"), ServiceStatus.count(transfers.count, "download")]
                 + (crew.map { Self.figures(of: $0.worker) } ?? []) + Self.figures(of: pools.api)
+                + (pools.access.map { Self.figures(of: $0, "the directory") } ?? [])
                 + Self.figures(of: contract)
         }
         manager.ready(status: status.text)
@@ -138,7 +144,7 @@ struct Assembly {
         services.append(StopNotice(manager: manager, status: status))
         try await run(services)
         try await group.shutdownGracefully()
-        for pool in [pools.api, pools.queue, pools.directory, trailPool] { pool.close() }
+        for pool in [pools.api, pools.access, pools.queue, pools.directory, trailPool] { pool?.close() }
     }
 
     /// Runs `work`: workers, and no socket.
@@ -148,7 +154,8 @@ struct Assembly {
         try FileSystem.checkArchives(configuration.archives, writing: true)
         let pools = pools(workers: workers)
         let gate = DatabaseGate(
-            jobs: pools.queue, directory: pools.directory, contract: contract, roles: [DatabaseRole.worker], logger: logger)
+            jobs: pools.queue, directory: pools.directory, contract: contract, access: nil, roles: [DatabaseRole.worker],
+            logger: logger)
         _ = try await gate.tryOnce()
         let crew = crew(pools.queue, pools.directory, slots: workers, watch: nil)
         let status = ServiceStatus("Working") { [contract] in
@@ -182,8 +189,8 @@ struct Assembly {
         ]
     }
 
-    private static func figures(of pool: PostgresPool) -> [String] {
-        pool.figures.isAnswering ? [] : ["the database cannot be reached"]
+    private static func figures(of pool: PostgresPool, _ name: String = "the database") -> [String] {
+        pool.figures.isAnswering ? [] : ["\(name) cannot be reached"]
     }
 
     private static func figures(of contract: DirectoryContract) -> [String] {
@@ -199,19 +206,32 @@ struct Assembly {
     struct Ability {
         var commands: [String] = []
         var faults: [String] = []
-        /// What cannot be proven of the directory.
+        /// What is no fault, and may not be what was meant; and what cannot be proven of the directory.
         var notes: [String] = []
+    }
+
+    /// Tenants of `callers` that are not there now.
+    private func notes(_ policy: CallerPolicy, _ directory: DirectoryDatabase) async throws -> [String] {
+        try await directory.missing(policy.tenants).map { name in
+            switch name {
+            case .slug(let slug):
+                "callers names the tenant \(slug), and none, or more than one, is called so now: the entry grants nothing for it"
+            case .key(let key): "callers names the tenant with the key \(key), which the directory does not have now"
+            }
+        }
     }
 
     /// The checks of `check-config`; throws what is wrong. An installation keeps the logins of the two commands apart, so one is
     /// enough.
     func check() async throws -> Ability {
         try FileSystem.checkArchives(configuration.archives, writing: false)
-        _ = try CallerPolicy(configuration.callers)
+        let policy = try CallerPolicy(configuration.callers)
         let pools = pools(workers: 1)
+        let access = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
         func gate(_ role: String) -> DatabaseGate {
             DatabaseGate(
-                jobs: pools.api, directory: pools.directory, contract: contract, roles: [role], logger: logger)
+                jobs: pools.api, directory: pools.directory, contract: contract,
+                access: role == DatabaseRole.api ? access : nil, roles: [role], logger: logger)
         }
         var ability = Ability()
         var directory = DirectoryInspection()
@@ -248,6 +268,7 @@ struct Assembly {
         guard faults.isEmpty else { throw ConfigurationFault(faults.joined(separator: "\n")) }
         ability.notes =
             directory.notes + rows.unread.map { "\($0) has too many rows to be looked at for doubled keys in time" }
+        if ability.commands.contains("serve") { ability.notes += try await notes(policy, access) }
         return ability
     }
 

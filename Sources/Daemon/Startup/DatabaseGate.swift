@@ -14,6 +14,8 @@ struct DatabaseGate: Service {
     let jobs: PostgresPool
     let directory: PostgresPool
     let contract: DirectoryContract
+    /// How callers' questions reach the directory; nil where none are served.
+    let access: DirectoryDatabase?
     let roles: [String]
     let logger: Logger
 
@@ -69,9 +71,13 @@ struct DatabaseGate: Service {
     func check() async throws -> Look {
         try await Self.check(jobs, roles: roles)
         var look = Look()
-        try await Self.translating {
-            try await directory.withConnection { [roles] connection in
-                try await Migrator.checkRoles(roles.filter { $0 == DatabaseRole.worker }, on: connection)
+        let isNamedApart = directory.options.connectionString != jobs.options.connectionString
+        try await Self.translating(isNamedApart ? .directory : .jobs) {
+            try await directory.withConnection { [roles, access] connection in
+                // Callers' questions are asked there where it is a database of its own.
+                let isApart = try await access?.locate(from: connection) ?? false
+                try await Migrator.checkRoles(
+                    roles.filter { $0 == DatabaseRole.worker || isApart && $0 == DatabaseRole.api }, on: connection)
             }
             look = try await self.look(isThorough: true)
         }
@@ -96,11 +102,11 @@ struct DatabaseGate: Service {
         let (isServing, isWorking) = (roles.contains(DatabaseRole.api), roles.contains(DatabaseRole.worker))
         let permission = DirectoryInspection.Reading(
             role: DatabaseRole.api, reader: .permission, isExplained: isThorough && isServing,
-            statements: ServiceStatements.permission)
+            statements: { [access] keys in ServiceStatements.permission(keys, isApart: access?.isKnownApart ?? false) })
         let snapshot = DirectoryInspection.Reading(
             role: DatabaseRole.worker, reader: .snapshot, isExplained: isThorough && isWorking,
             statements: ServiceStatements.snapshot)
-        return (isServing ? [(jobs, permission)] : []) + [(directory, snapshot)]
+        return (isServing ? [(access?.pool ?? jobs, permission)] : []) + [(directory, snapshot)]
     }
 
     /// - Parameter isThorough: has every statement explained; else the catalogue alone is asked.
@@ -183,7 +189,7 @@ struct DatabaseGate: Service {
     /// What `check-config` and a process in its course look for; refusals are another look's.
     func wrongRows() async throws -> WrongRows.Found {
         let isWorking = roles.contains(DatabaseRole.worker)
-        return try await (isWorking ? directory : jobs).withConnection { connection in
+        return try await (isWorking ? directory : access?.pool ?? jobs).withConnection { connection in
             try await WrongRows.find(
                 as: isWorking ? DatabaseRole.worker : DatabaseRole.api, reading: isWorking ? .snapshot : .permission,
                 on: connection)
@@ -209,13 +215,19 @@ struct DatabaseGate: Service {
         }
     }
 
-    private static func translating(_ body: () async throws -> Void) async throws {
+    /// - Parameter database: which is asked, for the words of a fault.
+    private static func translating(
+        _ database: ServiceConfiguration.Database = .jobs, _ body: () async throws -> Void
+    ) async throws {
         do {
             try await body()
         } catch let error as SchemaError {
-            throw ConfigurationFault("\(error)", mayPass: error.isOfAMigration, isAboutRole: error.isAboutRole)
+            throw ConfigurationFault(
+                database == .jobs ? "\(error)" : Self.sentence(error), mayPass: error.isOfAMigration,
+                isAboutRole: error.isAboutRole)
         } catch let error as PostgresError where !error.isTransient {
-            throw ConfigurationFault(Self.sentence(error), mayPass: error.sqlState.map(Self.notThereYet.contains) ?? false)
+            throw ConfigurationFault(
+                Self.sentence(error, database), mayPass: error.sqlState.map(Self.notThereYet.contains) ?? false)
         }
     }
 
@@ -231,24 +243,38 @@ struct DatabaseGate: Service {
         "Its connections are used up, by a running service perhaps: stop what uses them, or allow more with ALTER ROLE … CONNECTION "
         + "LIMIT, ALTER DATABASE … CONNECTION LIMIT or max_connections"
 
+    /// The same of a directory that has a URL of its own.
+    private static func sentence(_ error: SchemaError) -> String {
+        if case .missing = error {
+            return
+                "directory.url leads to a server without the service's roles: run adminexportd migrate --grant-directory with "
+                + "--api-login and --worker-login, and a directory.url whose login may create roles"
+        }
+        return "directory.url: \(error)"
+    }
+
     /// What to do about it.
-    static func hint(_ error: PostgresError) -> String {
-        switch error.sqlState {
-        case "3D000": ". Create it, or name another in database.url"
+    static func hint(_ error: PostgresError, _ database: ServiceConfiguration.Database = .jobs) -> String {
+        let key = database == .directory ? "directory.url" : "database.url"
+        return switch error.sqlState {
+        case "3D000": ". Create it, or name another in \(key)"
         case "28000":
-            ". The login is that of the system's user where database.url names none; adminexportd migrate creates it with "
+            ". The login is that of the system's user where \(key) names none; adminexportd migrate creates it with "
                 + "--api-login and --worker-login, as adminexport-migrate.service does"
-        case "28P01": ". Check the password: the credential database-password, or database.url"
+        case "28P01":
+            ". Check the password: the credential \(database == .directory ? "directory-password" : "database-password"), or \(key)"
         default: ""
         }
     }
 
     /// What PostgreSQL said when it refused the connection names users and databases, which the operator needs.
-    private static func sentence(_ error: PostgresError) -> String {
-        switch error.code {
-        case .refused, .invalidConnectionString: "the database refused the connection: \(error.message)\(hint(error))"
-        case .unsuitable: "the database cannot be used: \(error.message)"
-        default: "the database cannot be used: \(error.debugDescription)"
+    private static func sentence(_ error: PostgresError, _ database: ServiceConfiguration.Database) -> String {
+        let name = database == .directory ? "the directory's database" : "the database"
+        return switch error.code {
+        case .refused, .invalidConnectionString:
+            "\(name) refused the connection: \(error.message)\(hint(error, database))"
+        case .unsuitable: "\(name) cannot be used: \(error.message)"
+        default: "\(name) cannot be used: \(error.debugDescription)"
         }
     }
 }

@@ -21,7 +21,9 @@ package struct Access: Sendable, Equatable {
 /// How an actor is named.
 package enum ActorReference: Sendable {
     /// By tenant slug and exact e-mail, as a caller does; see ``NamedAdministrators``.
-    case labels(tenant: String, email: String)
+    ///
+    /// - Parameter within: what the caller is granted; nil where that is not for the directory to say.
+    case labels(tenant: String, email: String, within: TenantGrant? = nil)
     /// By keys, as a job does: these stay when somebody is renamed.
     case keys(tenant: String, actor: String)
 }
@@ -29,7 +31,7 @@ package enum ActorReference: Sendable {
 extension ActorReference {
     /// What is wrong with a name that the database's encoding cannot hold: nobody there has it. Every encoding of a server has ASCII.
     package var unstorable: DirectoryError? {
-        guard case .labels(let tenant, let email) = self else { return nil }
+        guard case .labels(let tenant, let email, _) = self else { return nil }
         func isSafe(_ text: String) -> Bool { text.utf8.allSatisfy { (1...127).contains($0) } }
         if !isSafe(tenant) { return .denied(.unknownTenant) }
         return isSafe(email) ? nil : .denied(.unknownAdministrator)
@@ -40,7 +42,7 @@ extension Identity {
     /// Looks the actor up.
     ///
     /// - Throws: ``DirectoryError/denied(_:)`` for a tenant or an administrator that is not there, or a name that several have;
-    ///   ``PostgresError``.
+    ///   ``TenantNotGranted``; ``PostgresError``.
     package static func find(
         _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
     ) async throws -> Identity {
@@ -51,7 +53,7 @@ extension Identity {
 extension Access {
     /// Looks the actor up and decides, in one statement, so that one snapshot is asked.
     ///
-    /// - Throws: ``DirectoryError/denied(_:)``; ``PostgresError``.
+    /// - Throws: ``DirectoryError/denied(_:)``; ``TenantNotGranted``; ``PostgresError``.
     package static func check(
         _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
     ) async throws -> Access {
@@ -74,7 +76,17 @@ extension Access {
         do {
             rows = try await connection.query(query(actor, keys: keys))
         } catch let error as PostgresError where error.isUnstorableText {
+            // Before anything is told about the tenant, even that there is none.
+            if case .labels(let tenant, _, let grant?) = actor, !grant.covers(slug: tenant, key: "", keys) {
+                throw TenantNotGranted(tenant: tenant, grant: grant.name)
+            }
             throw actor.unstorable ?? error
+        }
+        if case .labels(let tenant, _, let grant?) = actor {
+            guard !rows.isEmpty || grant.covers(slug: tenant, key: "", keys) else {
+                throw TenantNotGranted(tenant: tenant, grant: grant.name)
+            }
+            for row in rows { try grant.check(slug: tenant, key: row.decode("tenant_key"), keys) }
         }
         guard let row = rows.first else { throw DirectoryError.denied(.unknownTenant) }
         guard rows.count == 1 else { throw try await severalRows(rows, keys: keys, on: connection) }
@@ -130,7 +142,7 @@ extension Access {
         let administrator: String
         let values: [Query.Parameter]
         switch actor {
-        case .labels(let tenant, let email):
+        case .labels(let tenant, let email, _):
             tenantCondition = NamedAdministrators.isExactly("t.slug", "$2")
             administrator = NamedAdministrators.sql(columns, tenant: "t.id", email: "$3")
             values = [.text(tenant), .text(email)]

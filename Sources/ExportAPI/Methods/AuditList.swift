@@ -60,7 +60,7 @@ public enum AuditList: Method {
     public static let summary = "Lists who asked for what and what came of it, newest first."
     public static let details =
         """
-        For operators, of the tenants that they may look after; events of no tenant are shown to operators of all tenants. Denials are \
+        For operators, of the tenants that they may look after; events without a tenant's key are shown to operators of all tenants only. Denials are \
         counted by user and reason: the first is an event at once, those that follow are one event a minute.
         """
     public static let errors: [ErrorKind] = [.permissionDenied, .unavailable]

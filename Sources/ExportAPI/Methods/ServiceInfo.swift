@@ -96,15 +96,21 @@ public enum ServiceInfo: Method {
             public let grant: String
             /// Slugs, or `*` for every tenant.
             public let tenants: [String]
+            /// Tenants that the configuration names by key; absent where it names none so.
+            public let keys: [String]?
 
-            public init(grant: String, tenants: [String]) {
+            public init(grant: String, tenants: [String], keys: [String]? = nil) {
                 self.grant = grant
                 self.tenants = tenants
+                self.keys = keys
             }
 
             public static let schema = ObjectSchema(
                 .init("grant", .oneOf(["export", "operator"]), "What the caller may do."),
-                .init("tenants", .array(of: .text, upTo: 65_536), "For which tenants: slugs, or * for every one."))
+                .init("tenants", .array(of: .text, upTo: 65_536), "For which tenants: slugs, or * for every one."),
+                .init(
+                    "keys", .array(of: .text, upTo: 65_536),
+                    "For which tenants besides: those with these keys; absent where none is named so.", required: false))
         }
 
         public init(uid: Int, gid: Int, groups: [Int], grants: [Grant]) {

@@ -45,7 +45,11 @@ package struct ExportRunner: JobRunner {
         } catch {
             await guardian.note(error)
             await disk.remove(quietly: job.archiveName)
-            throw judged(error, attempt: job.attempt)
+            guard case DirectoryError.denied? = error as? DirectoryError, let denial = error as? DirectoryError else {
+                throw judged(error, attempt: job.attempt)
+            }
+            throw await DirectoryBehind.judge(
+                denial, of: job, keys: try contract.keys, pool: directory, role: DatabaseRole.worker)
         }
     }
 

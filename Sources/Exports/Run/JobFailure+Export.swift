@@ -9,6 +9,13 @@ extension JobFailure {
         switch error {
         case let error as DirectoryError:
             self.init(error)
+        case is DirectoryBehind:
+            self.init(
+                kind: "permission-denied",
+                message:
+                    "The standby server that exports are read from does not show yet that the administrator may export. "
+                    + "The export is tried again.",
+                isTransient: true, isTriedUntilDeadline: true)
         case let error as PostgresError where error.isTransient || [.refused, .unsuitable].contains(error.code):
             self.init(
                 kind: "database-unavailable", message: "The database was not available. The export is tried again.",
@@ -59,7 +66,8 @@ extension Denial {
         switch self {
         case .unknownTenant: "There is no such tenant."
         case .unknownAdministrator: "There is no such administrator in the tenant."
-        case .ambiguousActor: "Several administrators of the tenant have this e-mail address, and not exactly one of them is enabled."
+        case .ambiguousActor:
+            "Several administrators of the tenant have this e-mail address, and not exactly one of them is enabled."
         case .disabled: "The administrator's account is disabled."
         case .noPermission: "The administrator's profile has no permission to view administrators."
         case .scopeChanged: "The administrator no longer sees what the export holds. Start a new export."

@@ -66,23 +66,9 @@ package struct Migrator: Sendable {
 
     /// - Throws: ``SchemaError``, ``PostgresError``.
     package func run(_ request: Request = Request(), on connection: isolated PostgresConnection) async throws -> Outcome {
-        try await createRoles(on: connection)
-        var created: [String] = []
-        for (login, role) in [(request.apiLogin, DatabaseRole.api), (request.workerLogin, DatabaseRole.worker)] {
-            guard let login else { continue }
-            precondition(Self.isLogin(login), "the name of a login was not checked")
-            if try await createRole("\"\(login)\"", named: login, "LOGIN", on: connection) { created.append(login) }
-            let member = try await connection.query(
-                Query(
-                    "is-member", "SELECT pg_has_role($1::text, $2::text, 'MEMBER') AS is_member",
-                    [.text(login), .text(role)]))
-            // Whoever only owns the schema may not grant, and need not do so again.
-            if try member.first?.decode("is_member") != true {
-                try await connection.script("grant-role", "GRANT \(role) TO \"\(login)\"")
-            }
-        }
+        let created = try await createRoles(request, on: connection)
         // Roles are seen by all databases; the rest is this database's, and one migration at a time.
-        var outcome = try await connection.withTransaction { [created] connection in
+        var outcome = try await connection.withTransaction { connection in
             try await connection.query(
                 Query("migration-lock", "SELECT pg_advisory_xact_lock($1::bigint) IS NULL AS done", [.integer(Self.lock)]))
             let installed = try await Self.installed(on: connection)
@@ -157,15 +143,50 @@ package struct Migrator: Sendable {
         }
     }
 
+    /// Prepares a directory in a database of its own: the roles, their logins, and what they may read. None of our schema is there.
+    ///
+    /// - Throws: ``SchemaError``, ``PostgresError``.
+    package func prepareDirectory(
+        _ request: Request, on connection: isolated PostgresConnection
+    ) async throws -> Outcome {
+        var outcome = Outcome()
+        outcome.createdLogins = try await createRoles(request, on: connection)
+        return try await connection.withTransaction { [outcome] connection in
+            var outcome = outcome
+            try await connection.query(
+                Query("migration-lock", "SELECT pg_advisory_xact_lock($1::bigint) IS NULL AS done", [.integer(Self.lock)]))
+            if request.createsDirectory { outcome.createdDirectory = try await createDirectory(on: connection) }
+            if request.grantsDirectory { outcome.grantedDirectory = try await grantDirectory(on: connection) }
+            return outcome
+        }
+    }
+
     /// Advisory locks are per database and roles per cluster: two migrations of two databases meet here, and the loser's
     /// error means that the role is there.
-    private func createRoles(on connection: isolated PostgresConnection) async throws {
+    ///
+    /// - Returns: the logins that were not there.
+    private func createRoles(_ request: Request, on connection: isolated PostgresConnection) async throws -> [String] {
         for role in [DatabaseRole.owner, DatabaseRole.api, DatabaseRole.worker] {
             _ = try await createRole(role, named: role, "NOLOGIN", on: connection)
         }
         if try await !Self.mayAssume(DatabaseRole.owner, on: connection) {
             try await connection.script("join-owner", "GRANT \(DatabaseRole.owner) TO CURRENT_USER")
         }
+        var created: [String] = []
+        for (login, role) in [(request.apiLogin, DatabaseRole.api), (request.workerLogin, DatabaseRole.worker)] {
+            guard let login else { continue }
+            precondition(Self.isLogin(login), "the name of a login was not checked")
+            if try await createRole("\"\(login)\"", named: login, "LOGIN", on: connection) { created.append(login) }
+            let member = try await connection.query(
+                Query(
+                    "is-member", "SELECT pg_has_role($1::text, $2::text, 'MEMBER') AS is_member",
+                    [.text(login), .text(role)]))
+            // Whoever only owns the schema may not grant, and need not do so again.
+            if try member.first?.decode("is_member") != true {
+                try await connection.script("grant-role", "GRANT \(role) TO \"\(login)\"")
+            }
+        }
+        return created
     }
 
     /// - Returns: whether it was not there.
@@ -185,7 +206,8 @@ package struct Migrator: Sendable {
         }
     }
 
-    private static func hasDirectory(on connection: isolated PostgresConnection) async throws -> Bool {
+    /// Whether the directory's relations are in this database.
+    package static func hasDirectory(on connection: isolated PostgresConnection) async throws -> Bool {
         let found = try await connection.query(
             Query("find-directory", "SELECT to_regclass('directory.administrator') IS NOT NULL AS found"))
         return try found.first?.decode("found") ?? false

@@ -12,15 +12,20 @@ extension ExportService {
         package let facts: StoreFacts
     }
 
-    /// - Throws: faults of the database; also while it has not been held to what this process needs yet.
+    /// - Throws: faults of the jobs' database; also while it has not been held to what this process needs yet.
     package func queueFigures() async throws -> QueueFigures {
-        _ = try contract.keys
+        try directory.checkJobs()
         return try await transaction { connection in
             QueueFigures(
                 depth: try await QueueControl().depth(on: connection),
                 counters: try await QueueControl().counters(on: connection), facts: try await StoreFacts.load(on: connection)
             )
         }
+    }
+
+    /// What keeps the directory from answering; nil where it does.
+    package func directoryFault() async -> String? {
+        await directory.isAnswering() ? nil : "the database with the directory cannot be reached"
     }
 
     /// What the archives' disk tells.

@@ -4,9 +4,9 @@ private import Postgres
 
 /// What operators can ask for.
 extension ExportService {
-    /// - Throws: faults of the database; also while it has not been held to what this process needs yet.
+    /// - Throws: faults of the jobs' database; also while it has not been held to what this process needs yet.
     package func depth() async throws -> QueueControl.Depth {
-        _ = try contract.keys
+        try directory.checkJobs()
         return try await transaction { try await QueueControl().depth(on: $0) }
     }
 
@@ -28,16 +28,19 @@ extension ExportService {
 
     /// Begins or ends a legal hold of a job of the operator's tenants.
     package func hold(_ asker: Asker, job id: JobID, _ isHeld: Bool) async throws -> Job {
-        try await transaction { connection in
-            try await jobs.hold(id, isHeld, owner: owner(asker, on: connection), peer: asker.peer, on: connection)
+        try await acting(for: asker) { owner, connection in
+            try await jobs.hold(id, isHeld, owner: owner, peer: asker.peer, on: connection)
         }
     }
 
-    package func audit(_ filter: AuditLog.Filter, after cursor: AuditLog.Cursor?, limit: Int) async throws -> [AuditLog
-        .Entry]
-    {
+    /// The trail of the asker's tenants.
+    package func audit(
+        _ asker: Asker, _ filter: AuditLog.Filter, after cursor: AuditLog.Cursor?, limit: Int
+    ) async throws -> [AuditLog.Entry] {
         do {
-            return try await transaction { try await AuditLog().list(filter, after: cursor, limit: limit, on: $0) }
+            return try await acting(for: asker) { owner, connection in
+                try await AuditLog().list(owner, filter, after: cursor, limit: limit, on: connection)
+            }
         } catch let error as PostgresError
             where error.isUnstorableText && filter.actorEmail?.utf8.allSatisfy({ $0 < 128 }) == false
         {

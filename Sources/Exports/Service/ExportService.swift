@@ -12,7 +12,7 @@ package struct ExportService: Sendable {
     package static let productName = "adminexport"
 
     package let pool: PostgresPool
-    let contract: DirectoryContract
+    let directory: DirectoryDatabase
     let disk: ArchiveDisk
     private let transfers: Transfers
     private let watch: JobWatch
@@ -24,45 +24,50 @@ package struct ExportService: Sendable {
     private let lookup: JobLookup
 
     package init(
-        pool: PostgresPool, contract: DirectoryContract, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
+        pool: PostgresPool, directory: DirectoryDatabase, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
         trail: AuditWriter, bounds: @escaping @Sendable () -> JobStore.Bounds
     ) {
         self.pool = pool
         self.transfers = transfers
         self.watch = watch
         self.trail = trail
-        self.contract = contract
+        self.directory = directory
         self.bounds = bounds
         self.disk = disk
-        lookup = JobLookup(pool: pool, role: DatabaseRole.api)
+        lookup = JobLookup(pool: pool, directory: directory)
     }
 
     /// Who asks: an administrator, through a process.
     package struct Caller: Sendable {
         package let tenant: String
         package let email: String
+        /// Which tenants the process may name.
+        package let grant: TenantGrant
         package let peer: Peer
 
-        package init(tenant: String, email: String, peer: Peer) {
+        package init(tenant: String, email: String, grant: TenantGrant, peer: Peer) {
             self.tenant = tenant
             self.email = email
+            self.grant = grant
             self.peer = peer
         }
 
-        fileprivate var reference: ActorReference { .labels(tenant: tenant, email: email) }
+        fileprivate var reference: ActorReference { .labels(tenant: tenant, email: email, within: grant) }
     }
 
     /// Whose jobs are asked for.
     package enum Asker: Sendable {
         /// An administrator's own.
         case actor(Caller)
-        /// Anybody's of these tenants, by slug; of all where there is no list.
-        case `operator`(Peer, tenants: [String]?)
+        /// Anybody's of the tenants of a grant.
+        ///
+        /// - Parameter tenant: the slug of the only one that is wanted; nil for all of them.
+        case `operator`(Peer, TenantGrant, tenant: String?)
 
         var peer: Peer {
             switch self {
             case .actor(let caller): caller.peer
-            case .operator(let peer, _): peer
+            case .operator(let peer, _, _): peer
             }
         }
     }
@@ -83,8 +88,9 @@ package struct ExportService: Sendable {
     {
         let json = try options.json
         let hash = Array(SHA256.hash(data: Array(json.utf8))).hexadecimal
-        return try await transaction { connection in
-            let access = try await Access.check(caller.reference, keys: contract.keys, on: connection)
+        return try await directory.ask { connection, keys in
+            try await Access.check(caller.reference, keys: keys, on: connection)
+        } then: { access, connection in
             let request = JobStore.Request(
                 tenantKey: access.identity.tenantKey, tenantSlug: access.identity.tenantSlug,
                 actorKey: access.identity.actorKey, actorEmail: access.identity.actorEmail, options: json,
@@ -102,42 +108,57 @@ package struct ExportService: Sendable {
     package func get(_ asker: Asker, job id: JobID) async throws -> Job {
         switch asker {
         case .actor(let caller):
-            try await lookup.job(JobLookup.Question(tenant: caller.tenant, email: caller.email, job: id))
-        case .operator(_, let tenants):
-            try await pool.withStatement(role: DatabaseRole.api) { connection in
-                try await jobs.get(id, owner: .anyone(ofTenants: tenants), on: connection)
-            }
+            try await lookup.job(
+                JobLookup.Question(tenant: caller.tenant, email: caller.email, grant: caller.grant, job: id))
+        case .operator:
+            try await acting(for: asker) { try await jobs.get(id, owner: $0, on: $1) }
         }
     }
 
     package func list(_ asker: Asker, states: [JobState], before: JobID?, limit: Int) async throws -> [Job] {
-        try await transaction { connection in
-            try await jobs.list(
-                owner: owner(asker, on: connection), states: states, before: before, limit: limit, on: connection)
+        try await acting(for: asker) { owner, connection in
+            try await jobs.list(owner: owner, states: states, before: before, limit: limit, on: connection)
         }
     }
 
     package func cancel(_ asker: Asker, job id: JobID) async throws -> Job {
-        try await transaction { connection in
-            try await jobs.cancel(id, owner: owner(asker, on: connection), peer: asker.peer, on: connection)
+        try await acting(for: asker) { owner, connection in
+            try await jobs.cancel(id, owner: owner, peer: asker.peer, on: connection)
         }
     }
 
     package func delete(_ asker: Asker, job id: JobID) async throws -> Job {
-        try await transaction { connection in
-            try await jobs.delete(id, owner: owner(asker, on: connection), peer: asker.peer, on: connection)
+        try await acting(for: asker) { owner, connection in
+            try await jobs.delete(id, owner: owner, peer: asker.peer, on: connection)
         }
     }
 
-    func owner(
-        _ asker: Asker, on connection: isolated PostgresConnection
-    ) async throws -> JobStore.Owner {
+    /// Asks the directory whose jobs the asker may see now, and acts on that. Whoever may see those of all tenants, or of tenants that
+    /// are named by key, needs no directory.
+    ///
+    /// - Throws: ``TenantNotGranted``, ``DirectoryError/denied(_:)``, ``DirectoryUnavailable``, or what the body throws.
+    func acting<Result: Sendable>(
+        for asker: Asker, _ body: @Sendable (JobStore.Owner, isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
         switch asker {
-        case .operator(_, let tenants):
-            return .anyone(ofTenants: tenants)
+        case .operator(_, let grant, let tenant):
+            // Who may see everything names a tenant as the jobs and events show it, and finds also one that is gone.
+            if let tenant, grant.tenants == .all { return try await transaction { try await body(.labelled(tenant), $0) } }
+            if tenant == nil, let tenants = grant.resolvedWithoutDirectory(try? directory.keys) {
+                return try await transaction { try await body(JobStore.Owner(tenants), $0) }
+            }
+            return try await directory.ask { connection, keys in
+                JobStore.Owner(try await grant.resolve(only: tenant, keys, on: connection))
+            } then: { owner, connection in
+                try await body(owner, connection)
+            }
         case .actor(let caller):
-            let identity = try await Identity.find(caller.reference, keys: contract.keys, on: connection)
-            return JobStore.Owner.actor(tenantKey: identity.tenantKey, actorKey: identity.actorKey)
+            return try await directory.ask { connection, keys in
+                let identity = try await Identity.find(caller.reference, keys: keys, on: connection)
+                return JobStore.Owner.actor(tenantKey: identity.tenantKey, actorKey: identity.actorKey)
+            } then: { owner, connection in
+                try await body(owner, connection)
+            }
         }
     }
 
@@ -270,8 +291,9 @@ package struct ExportService: Sendable {
     ) async throws -> Permitted {
         let audited = Mutex<Delivery?>(nil)
         do {
-            return try await transaction { connection in
-                let access = try await Access.check(caller.reference, keys: contract.keys, on: connection)
+            return try await directory.ask { connection, keys in
+                try await Access.check(caller.reference, keys: keys, on: connection)
+            } then: { access, connection in
                 let identity = access.identity
                 let job = try await jobs.get(
                     id, owner: JobStore.Owner.actor(tenantKey: identity.tenantKey, actorKey: identity.actorKey),
@@ -313,6 +335,15 @@ package struct ExportService: Sendable {
 /// A caller's text that the database's encoding cannot hold.
 package struct UnstorableText: Error, Sendable {
     package let parameter: String
+}
+
+extension JobStore.Owner {
+    fileprivate init(_ tenants: GrantedTenants) {
+        switch tenants {
+        case .all: self = .anyone(ofTenants: nil)
+        case .keys(let keys): self = .anyone(ofTenants: keys)
+        }
+    }
 }
 
 /// A finished job's archive cannot be read.

@@ -16,6 +16,7 @@ final class JobLookup: Sendable {
     struct Question: Sendable {
         let tenant: String
         let email: String
+        let grant: TenantGrant
         let job: JobID
     }
 
@@ -34,18 +35,19 @@ final class JobLookup: Sendable {
     }
 
     private let pool: PostgresPool
-    private let role: String
+    private let directory: DirectoryDatabase
     private let state = Mutex(State())
 
-    init(pool: PostgresPool, role: String) {
+    /// - Parameter pool: of the jobs' database.
+    init(pool: PostgresPool, directory: DirectoryDatabase) {
         self.pool = pool
-        self.role = role
+        self.directory = directory
     }
 
     /// The job, if it is the actor's own.
     ///
-    /// - Throws: ``DirectoryError/denied(_:)`` for an actor that is not there, or is there twice; ``JobsError/notFound``;
-    ///   ``PostgresError``; `CancellationError`.
+    /// - Throws: ``DirectoryError/denied(_:)`` for an actor that is not there, or is there twice; ``TenantNotGranted``;
+    ///   ``JobsError/notFound``; ``DirectoryUnavailable``; ``PostgresError``; `CancellationError`.
     func job(_ question: Question) async throws -> Job {
         let id = state.withLock { state in
             state.nextID += 1
@@ -115,28 +117,76 @@ final class JobLookup: Sendable {
         }
     }
 
-    /// Uses the indexes that ``NamedAdministrators`` needs and the primary keys of jobs and leases.
-    static let sql = """
-        SELECT asked.place, t.id IS NOT NULL AS has_tenant, actor.count AS actors, \(Job.columns)
-        FROM unnest($1::text[], $2::text[], $3::uuid[]) WITH ORDINALITY AS asked (slug, email, job, place)
+    /// Who they are that ask, by place. Uses the indexes that ``NamedAdministrators`` needs.
+    static let actors = """
+        SELECT asked.place, t.id::text AS named_tenant, actor.count AS actors, actor.key AS named_actor
+        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (slug, email, place)
         LEFT JOIN directory.tenant t ON \(NamedAdministrators.isExactly("t.slug", "asked.slug"))
         LEFT JOIN LATERAL (
             SELECT count(DISTINCT named.id) AS count, min(named.id::text) AS key
             FROM \(NamedAdministrators.sql("id", tenant: "t.id", email: "asked.email")) AS named
         ) AS actor ON true
+        """
+
+    /// The same with their jobs, where the jobs' database has the directory. Uses the primary keys of jobs and leases.
+    static let sql = """
+        SELECT actors.place, actors.named_tenant, actors.actors, actors.named_actor, \(Job.columns)
+        FROM (\(actors)) AS actors
+        JOIN unnest($3::uuid[]) WITH ORDINALITY AS wanted (job, place) ON wanted.place = actors.place
         LEFT JOIN (\(Job.source))
-            ON j.id = asked.job AND j.tenant_key = t.id::text AND j.actor_key = actor.key
+            ON j.id = wanted.job AND j.tenant_key = actors.named_tenant AND j.actor_key = actors.named_actor
+        """
+
+    /// Jobs of those who are known already.
+    private static let jobs = """
+        SELECT wanted.place, \(Job.columns)
+        FROM unnest($1::text[], $2::text[], $3::uuid[]) WITH ORDINALITY AS wanted (tenant, actor, job, place)
+        JOIN (\(Job.source)) ON j.id = wanted.job AND j.tenant_key = wanted.tenant AND j.actor_key = wanted.actor
         """
 
     private func look(for questions: [Question]) async throws -> [Result<Job, any Error>] {
+        let keys = try directory.keys
+        let who: [Query.Parameter] = [.texts(questions.map(\.tenant)), .texts(questions.map(\.email))]
+        guard try directory.isApart else {
+            let query = Query("lookup", Self.sql, who + [.texts(questions.map(\.job.description))])
+            let rows = try await pool.withStatement(role: DatabaseRole.api) { try await $0.query(query) }
+            return try Self.placed(rows, questions) { row, question in
+                _ = try Self.actor(row, question, keys)
+                guard try row.decodeIfPresent("id", as: String.self) != nil else { throw JobsError.notFound }
+                return try Job(row)
+            }
+        }
+        let actors = try await directory.read { try await $0.query(Query("lookup-actors", Self.actors, who)) }
+        let found = try Self.placed(actors, questions) { row, question in try Self.actor(row, question, keys) }
+        return try await jobs(of: found, questions)
+    }
+
+    /// The jobs of those who are known; whoever is not is told what is said of them.
+    private func jobs(
+        of actors: [Result<Actor, any Error>], _ questions: [Question]
+    ) async throws -> [Result<Job, any Error>] {
+        var answers: [Result<Job, any Error>] = actors.map { $0.flatMap { _ in .failure(JobsError.notFound) } }
+        let known = actors.indices.compactMap { index in (try? actors[index].get()).map { (index: index, actor: $0) } }
+        guard !known.isEmpty else { return answers }
         let query = Query(
-            "lookup", Self.sql,
+            "lookup-jobs", Self.jobs,
             [
-                .texts(questions.map(\.tenant)), .texts(questions.map(\.email)),
-                .texts(questions.map(\.job.description)),
+                .texts(known.map(\.actor.tenantKey)), .texts(known.map(\.actor.key)),
+                .texts(known.map { questions[$0.index].job.description }),
             ])
-        let rows = try await pool.withStatement(role: role) { try await $0.query(query) }
-        var answers: [Result<Job, any Error>] = questions.map { _ in .failure(JobsError.notFound) }
+        for row in try await pool.withStatement(role: DatabaseRole.api, { try await $0.query(query) }) {
+            let place: Int = try row.decode("place")
+            guard known.indices.contains(place - 1) else { continue }
+            answers[known[place - 1].index] = Result { try Job(row) }
+        }
+        return answers
+    }
+
+    /// An answer for each question, in their order.
+    private static func placed<Answer>(
+        _ rows: [Row], _ questions: [Question], _ answer: (Row, Question) throws -> Answer
+    ) throws -> [Result<Answer, any Error>] {
+        var answers: [Result<Answer, any Error>] = questions.map { _ in .failure(JobsError.notFound) }
         var places: Set<Int> = []
         for row in rows {
             let place: Int = try row.decode("place")
@@ -144,19 +194,24 @@ final class JobLookup: Sendable {
             // A slug that two tenants have names neither.
             answers[place - 1] =
                 places.insert(place).inserted
-                ? Result { try Self.answer(row) } : .failure(DirectoryError.denied(.ambiguousActor))
+                ? Result { try answer(row, questions[place - 1]) } : .failure(DirectoryError.denied(.ambiguousActor))
         }
         return answers
     }
 
-    private static func answer(_ row: Row) throws -> Job {
-        guard try row.decode("has_tenant") else { throw DirectoryError.denied(.unknownTenant) }
+    private struct Actor {
+        let tenantKey: String
+        let key: String
+    }
+
+    private static func actor(_ row: Row, _ question: Question, _ keys: KeyTypes) throws -> Actor {
+        let tenant: String? = try row.decodeIfPresent("named_tenant")
+        try question.grant.check(slug: question.tenant, key: tenant ?? "", keys)
+        guard let tenant else { throw DirectoryError.denied(.unknownTenant) }
         switch try row.decode("actors", as: Int.self) {
         case 0: throw DirectoryError.denied(.unknownAdministrator)
-        case 1: break
+        case 1: return Actor(tenantKey: tenant, key: try row.decode("named_actor"))
         default: throw DirectoryError.denied(.ambiguousActor)
         }
-        guard try row.decodeIfPresent("id", as: String.self) != nil else { throw JobsError.notFound }
-        return try Job(row)
     }
 }

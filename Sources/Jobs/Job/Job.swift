@@ -144,8 +144,11 @@ package struct JobFailure: Error, Sendable, Equatable {
     package let message: String
     /// Whether the same job may well succeed later.
     package let isTransient: Bool
+    /// Whether it is tried again for no longer than one attempt may take; else for as long as the worker's configuration says.
+    package let isTriedUntilDeadline: Bool
 
-    package init(kind: String, message: String, isTransient: Bool = false) {
+    package init(kind: String, message: String, isTransient: Bool = false, isTriedUntilDeadline: Bool = false) {
+        self.isTriedUntilDeadline = isTriedUntilDeadline
         self.kind = kind
         self.message = message
         self.isTransient = isTransient

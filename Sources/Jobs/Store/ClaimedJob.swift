@@ -1,4 +1,4 @@
-internal import Postgres
+package import Postgres
 
 /// A job that this worker holds.
 package struct ClaimedJob: Sendable {
@@ -10,6 +10,7 @@ package struct ClaimedJob: Sendable {
     package let actorKey: String
     /// JSON.
     package let options: String
+    package let createdAt: Timestamp
     /// Year and month of the job's creation in UTC.
     package let createdMonth: (year: Int, month: Int)
 
@@ -28,6 +29,7 @@ package struct ClaimedJob: Sendable {
         tenantSlug = try row.decode("tenant_slug")
         actorKey = try row.decode("actor_key")
         options = try row.decode("options")
+        createdAt = try row.decode("created_at")
         waited = .milliseconds(try row.decode("waited_ms", as: Int.self))
         createdMonth = (try row.decode("year"), try row.decode("month"))
     }

@@ -220,8 +220,10 @@ package struct JobStore: Sendable {
     /// Whose job it must be.
     package enum Owner: Sendable {
         case actor(tenantKey: String, actorKey: String)
-        /// Whoever's, for operators: of jobs that were asked for under one of these slugs; nil for all.
+        /// Whoever's, for operators: of the tenants with these keys; nil for all.
         case anyone(ofTenants: [String]?)
+        /// Whoever's, for operators of all tenants: of jobs and events that show this slug. A label is for finding, not for deciding.
+        case labelled(String)
 
         /// A condition on `adminexport.job j`, made of the program's own words, and the values of its parameters.
         ///
@@ -230,8 +232,9 @@ package struct JobStore: Sendable {
             switch self {
             case .actor(let tenant, let actor):
                 ("j.tenant_key = $\(first) AND j.actor_key = $\(first + 1)", [.text(tenant), .text(actor)])
-            case .anyone(let slugs?): ("j.tenant_slug = ANY ($\(first)::text[])", [.texts(slugs)])
+            case .anyone(let keys?): ("j.tenant_key = ANY ($\(first)::text[])", [.texts(keys)])
             case .anyone(nil): ("true", [])
+            case .labelled(let slug): ("j.tenant_slug = $\(first)", [.text(slug)])
             }
         }
     }
@@ -265,15 +268,25 @@ package struct JobStore: Sendable {
         return try rows.map { try Job($0) }
     }
 
-    /// Newest first. Uses the index on `(tenant_key, actor_key, id)`, or the primary key for operators.
+    /// Newest first.
     ///
     /// - Parameter before: the id that the page before ended with.
     package func list(
         owner: Owner, states: [JobState], before: JobID?, limit: Int, on connection: isolated PostgresConnection
     ) async throws -> [Job] {
-        let owned = owner.condition(from: before == nil ? 2 : 3)
-        var conditions = [owned.sql]
-        if before != nil { conditions.append("j.id < $2::uuid") }
+        try await connection.query(Self.listQuery(owner: owner, states: states, before: before, limit: limit))
+            .map { try Job($0) }
+    }
+
+    /// Uses the index on `(tenant_key, actor_key, id)` for an actor and for tenants, and the primary key for all tenants and for a
+    /// label.
+    static func listQuery(owner: Owner, states: [JobState], before: JobID?, limit: Int) -> Query {
+        var values: [Query.Parameter] = [.integer(limit)]
+        var conditions: [String] = []
+        if let before {
+            values.append(.text(before.description))
+            conditions.append("j.id < $2::uuid")
+        }
         if !states.isEmpty {
             // The program's own words, so that the planner sees which of the partial indexes serves.
             let words = Set(states).map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
@@ -283,14 +296,36 @@ package struct JobStore: Sendable {
             default: conditions.append("j.state IN (\(words))")
             }
         }
-        let rows = try await connection.query(
-            Query(
-                "list",
-                """
-                SELECT \(Job.columns) FROM \(Job.source) WHERE \(conditions.joined(separator: " AND "))
-                ORDER BY j.id DESC LIMIT $1::int
-                """, [.integer(limit)] + (before.map { [.text($0.description)] } ?? []) + owned.values))
-        return try rows.map { try Job($0) }
+        if case .anyone(let keys?) = owner {
+            values.append(.texts(keys))
+            return Query("list-tenants", tenantsList(conditions, keys: values.count), values)
+        }
+        let owned = owner.condition(from: values.count + 1)
+        let condition = ([owned.sql] + conditions).joined(separator: " AND ")
+        return Query(
+            "list", "SELECT \(Job.columns) FROM \(Job.source) WHERE \(condition) ORDER BY j.id DESC LIMIT $1::int",
+            values + owned.values)
+    }
+
+    /// A loose scan of the index on `(tenant_key, actor_key, id)`: the newest jobs of each actor of the tenants, and the newest of
+    /// those. It touches the tenants' own jobs only, however many others there are.
+    private static func tenantsList(_ conditions: [String], keys parameter: Int) -> String {
+        func next(_ tenant: String, _ condition: String = "") -> String {
+            "(SELECT min(j.actor_key) FROM adminexport.job j WHERE j.tenant_key = \(tenant)\(condition))"
+        }
+        let condition = (["j.tenant_key = a.tenant", "j.actor_key = a.key"] + conditions).joined(separator: " AND ")
+        return """
+            WITH RECURSIVE actor (tenant, key) AS (
+                SELECT mine.key, \(next("mine.key")) FROM (SELECT DISTINCT unnest($\(parameter)::text[])) AS mine (key)
+                UNION ALL
+                SELECT a.tenant, \(next("a.tenant", " AND j.actor_key > a.key")) FROM actor a WHERE a.key IS NOT NULL
+            )
+            SELECT \(Job.columns)
+            FROM actor a CROSS JOIN LATERAL (
+                SELECT j.* FROM adminexport.job j WHERE \(condition) ORDER BY j.id DESC LIMIT $1::int) AS j
+            LEFT JOIN adminexport.lease l ON l.job = j.id
+            ORDER BY j.id DESC LIMIT $1::int
+            """
     }
 
     /// Cancels a queued job at once and asks the worker of a running one; a finished job stays as it is.

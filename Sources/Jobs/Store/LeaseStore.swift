@@ -75,7 +75,7 @@ package struct LeaseStore: Sendable {
                 turn = nextval('adminexport.turn')
             FROM slot WHERE s.tenant_key = slot.tenant_key
         ), \(audit(event: "'started'", "claimed", details: "jsonb_build_object('epoch', epoch, 'attempt', attempt)"))
-        SELECT c.id, c.epoch, c.attempt, c.tenant_key, c.tenant_slug, c.actor_key, c.options::text AS options,
+        SELECT c.id, c.epoch, c.attempt, c.tenant_key, c.tenant_slug, c.actor_key, c.options::text AS options, c.created_at,
             (extract(epoch FROM clock_timestamp() - greatest(c.created_at, c.run_after)) * 1000)::bigint AS waited_ms,
             extract(year FROM c.created_at AT TIME ZONE 'UTC')::int AS year,
             extract(month FROM c.created_at AT TIME ZONE 'UTC')::int AS month

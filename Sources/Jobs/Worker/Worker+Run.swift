@@ -99,7 +99,9 @@ extension Worker {
             "The attempt failed",
             metadata: ["kind": "\(failure.kind)", "transient": "\(failure.isTransient)", "error": "\(error)"])
         guard failure.isTransient else { return .failed(failure) }
-        return .retried(failure, delay: delay(after: job), giveUpAfter: configuration.giveUpAfter)
+        return .retried(
+            failure, delay: delay(after: job),
+            giveUpAfter: failure.isTriedUntilDeadline ? leases.deadline : configuration.giveUpAfter)
     }
 
     private func returned(_ job: ClaimedJob) -> LeaseStore.End {

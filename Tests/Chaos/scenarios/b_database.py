@@ -276,25 +276,58 @@ def pooler(cluster, short):
         return {"runs": 1, **figures, "idle pickup s, worst": max(waits)}
 
 
+def _as_postgres(folder):
+    """What PostgreSQL's programs are run by, who refuse root; the folder is theirs then."""
+    if os.getuid() != 0:
+        return []
+    shutil.chown(folder, "postgres")
+    return ["runuser", "-u", "postgres", "--"]
+
+
+class Server:
+    """A further PostgreSQL, with its socket in a folder of its own."""
+
+    def __init__(self, cluster, folder, options=""):
+        self.folder = folder
+        self.control = [*_as_postgres(folder), f"{cluster.programs}/pg_ctl", "-D", str(folder / "data"), "-w"]
+        self.options = f"-c listen_addresses='' -k '{folder}' {options}"
+
+    def start(self):
+        subprocess.run([*self.control, "-l", str(self.folder / "log"), "-o", self.options, "start"], check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def stop(self):
+        subprocess.run([*self.control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+
+
 @contextlib.contextmanager
-def _standby(system):
-    """A hot standby of the cluster, which waits for no query."""
+def _standby(system, source=None):
+    """A hot standby of the cluster, or of the server with the folder, which waits for no query."""
     cluster, folder = system.cluster, system.folder / "standby"
     folder.mkdir()
-    command = []
-    if os.getuid() == 0:
-        shutil.chown(folder, "postgres")
-        command = ["runuser", "-u", "postgres", "--"]
-    data = folder / "data"
-    subprocess.run([*command, f"{cluster.programs}/pg_basebackup", "-h", cluster.sockets, "-U", SUPERUSER, "-D", str(data), "-R",
-                    "-c", "fast"], check=True, stdout=subprocess.DEVNULL)
-    control = [*command, f"{cluster.programs}/pg_ctl", "-D", str(data), "-w"]
-    subprocess.run([*control, "-l", str(folder / "log"), "-o", f"-c listen_addresses='' -k '{folder}' -c max_standby_streaming_delay=100ms",
-                    "start"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*_as_postgres(folder), f"{cluster.programs}/pg_basebackup", "-h", str(source or cluster.sockets), "-U", SUPERUSER,
+                    "-D", str(folder / "data"), "-R", "-c", "fast"], check=True, stdout=subprocess.DEVNULL)
+    server = Server(cluster, folder, "-c max_standby_streaming_delay=100ms")
+    server.start()
     try:
         yield folder
     finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
+        server.stop()
+
+
+@contextlib.contextmanager
+def _second(system):
+    """A cluster of its own."""
+    cluster, folder = system.cluster, system.folder / "second"
+    folder.mkdir()
+    subprocess.run([*_as_postgres(folder), f"{cluster.programs}/initdb", "-D", str(folder / "data"), "-U", SUPERUSER, "-A", "trust",
+                    "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"], check=True, stdout=subprocess.DEVNULL)
+    server = Server(cluster, folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def replica(cluster, short):
@@ -325,6 +358,101 @@ def replica(cluster, short):
         return {"runs": 1, **figures, "attempts": row["attempt"]}
 
 
+def _is_ahead(system, cluster, standby, sql):
+    """Somebody is made an administrator while the standby stands still: the start sees them, and the processing does not yet."""
+    cluster.sql("SELECT pg_wal_replay_pause()", host=standby)
+    sql("INSERT INTO directory.administrator (tenant_id, name, email, profile_id) SELECT tenant_id, 'New', 'new@acme.example', profile_id"
+        " FROM directory.administrator WHERE email = 'owner@acme.example'")
+    job = system.export(actor={"tenant": "acme", "administrator": "new@acme.example"})
+    until("it is tried again", lambda: int(system.row(job)["attempt"]) >= 2)
+    row = system.row(job)
+    assert row["state"] in ("queued", "running"), row
+    cluster.sql("SELECT pg_wal_replay_resume()", host=standby)
+    system.finish([job])
+    row = system.row(job)
+    assert row["state"] == "succeeded" and row["crashes"] == "0", row
+    return int(row["attempt"])
+
+
+def _is_denied(system, sql):
+    """What is taken back after the start is denied when the standby knows it, and who is unknown at the start is denied at once."""
+    try:
+        system.call("export.start", actor={"tenant": "acme", "administrator": "unknown@acme.example"})
+        raise AssertionError("an unknown administrator may export")
+    except RPCFault as fault:
+        assert fault.data["reason"] == "unknown-administrator", fault.data
+    system.call("service.pause")
+    job = system.export(actor={"tenant": "acme", "administrator": "new@acme.example"})
+    sql("UPDATE directory.administrator SET status = 'disabled' WHERE email = 'new@acme.example'")
+    system.call("service.resume")
+    system.finish([job])
+    row = system.row(job)
+    assert row["state"] == "failed" and row["error_kind"] == "permission-denied", row
+
+
+def lagging(cluster, short):
+    """the directory is a hot standby that lags: whom the start has seen is waited for"""
+    with System(cluster) as system, _standby(system) as standby:
+        url = f"postgresql:///{system.name}?host={standby}&user={system.role}"
+        system.serve(ADMINEXPORT_DIRECTORY_URL=url)
+        system.work(ADMINEXPORT_DIRECTORY_URL=url)
+        attempts = _is_ahead(system, cluster, standby, system.sql)
+        _is_denied(system, system.sql)
+        figures = system.check()
+        for process in system.processes[::-1]:
+            process.end()
+        system.processes.clear()
+        return {"runs": 1, **figures, "attempts": attempts}
+
+
+def own_directory(cluster, short):
+    """the directory is on a server of its own, which goes away, and is exported from a standby, which lags"""
+    with System(cluster) as system, _second(system) as second:
+        def sql(text):
+            return cluster.sql(text, "people", host=second.folder)
+
+        def url(server, user):
+            return f"postgresql:///people?host={server}&user={user}"
+        # As OPERATIONS.md has it; nothing of the directory is left in the jobs' database.
+        system.sql("DROP SCHEMA directory CASCADE")
+        cluster.sql("CREATE DATABASE people", host=second.folder)
+        system.settings["DIRECTORY_URL"] = url(second.folder, SUPERUSER)
+        system.maintain("migrate", "--with-directory", "--api-login", system.role, "--worker-login", system.role)
+        system.maintain("migrate", "--grant-directory", "--api-login", system.role, "--worker-login", system.role)
+        system.maintain("demo-data", "--tenant", "acme", "--administrators", "300")
+        with _standby(system, second.folder) as standby:
+            system.serve(ADMINEXPORT_DIRECTORY_URL=url(second.folder, system.role))
+            system.work(ADMINEXPORT_DIRECTORY_URL=url(standby, system.role))
+
+            def directory():
+                return system.call("service.health")["directory"]
+            until("the directory is found", lambda: directory() == "ok", 10)
+            system.finish([system.export()])
+            attempts = _is_ahead(system, cluster, standby, sql)
+            _is_denied(system, sql)
+            second.stop()
+            start = time.monotonic()
+            until("health says that the directory is away", lambda: directory() != "ok", 10)
+            seen = time.monotonic() - start
+            assert seen <= 5, seen
+            health = system.call("service.health")
+            assert health["status"] == "degraded" and health["database"] == "ok", health
+            try:
+                system.call("export.start", actor=system.actor())
+                raise AssertionError("an export is taken without a directory")
+            except RPCFault as fault:
+                assert fault.kind == "unavailable" and fault.data["reason"] == "directory" and fault.data["retryable"], fault.data
+            assert len(system.call("export.list")["jobs"]) == 3
+            second.start()
+            until("the directory is back", lambda: directory() == "ok", 20)
+            system.finish([system.export()])
+            figures = system.check()
+            for process in system.processes[::-1]:
+                process.end()
+            system.processes.clear()
+        return {"runs": 1, **figures, "attempts": attempts, "seen in health after s": seen}
+
+
 def deaf(cluster, short):
     """every notification is lost"""
     with System(cluster) as system:
@@ -344,4 +472,4 @@ def deaf(cluster, short):
         return {"runs": len(waits), **system.check(), "pickup s, worst": max(waits), "unlinked after s": time.monotonic() - start}
 
 
-SCENARIOS = [restart, crash, away, terminate, half_open, pooler, replica, deaf]
+SCENARIOS = [restart, crash, away, terminate, half_open, pooler, replica, lagging, own_directory, deaf]

@@ -1,3 +1,4 @@
+private import Directory
 package import Jobs
 package import Logging
 package import Postgres
@@ -38,13 +39,15 @@ package final class AuditWriter: Service {
     private let state: Mutex<State>
     private let bell = Bell()
 
-    /// - Parameter pool: also the one where a tenant's key is looked up.
-    package convenience init(pool: PostgresPool, logger: Logger) {
+    /// - Parameter directory: where a tenant's key is looked up, if that is known to be another database than the pool's.
+    package convenience init(
+        pool: PostgresPool, directory: @escaping @Sendable () -> PostgresPool? = { nil }, logger: Logger
+    ) {
         self.init(
             logger: logger,
             insert: { entries in
                 try await pool.withStatement(role: DatabaseRole.api) { try await Audit.record(entries, on: $0) }
-            }, tenantKey: { slug in await Self.tenantKey(of: slug, pool) })
+            }, tenantKey: { slug in await Self.tenantKey(of: slug, directory() ?? pool) })
     }
 
     init(
@@ -162,7 +165,9 @@ package final class AuditWriter: Service {
     /// nil where no tenant has the slug, several have it, or that cannot be asked: such an event is for operators of all tenants.
     private static func tenantKey(of slug: String, _ pool: PostgresPool) async -> String? {
         let query = Query(
-            "tenant-key", "SELECT id::text AS key FROM directory.tenant WHERE slug = $1 LIMIT 2", [.text(slug)])
+            "tenant-key",
+            "SELECT id::text AS key FROM directory.tenant WHERE \(NamedAdministrators.isExactly("slug", "$1")) LIMIT 2",
+            [.text(slug)])
         let rows = try? await pool.withStatement(role: DatabaseRole.api) { try await $0.query(query) }
         guard let rows, rows.count == 1 else { return nil }
         return try? rows.first?.decode("key")

@@ -1,0 +1,204 @@
+import Client
+import ExportAPI
+import Foundation
+import TestSupport
+import Testing
+
+/// A directory in a database of its own: nothing about administrators is in the jobs' database, not even the schema.
+@Suite(.timeLimit(.minutes(4))) struct OwnDirectoryTests {
+    /// - Parameter callers: YAML; nil for the default, which is everything for the user of the tests.
+    private static func with(
+        callers: String? = nil, isAway: Bool = false, _ body: (ServiceProcess, TestDatabase) async throws -> Void
+    ) async throws {
+        try await TestDatabase.with { directory in
+            try await directory.execute("DROP SCHEMA adminexport CASCADE; \(SmallTenant.sql)")
+            if isAway { try await leave(directory) }
+            try await TemporaryFolder.with { folder in
+                var environment = ["ADMINEXPORT_DIRECTORY_URL": directory.url()]
+                if let callers {
+                    let file = folder + "/config.yaml"
+                    try callers.write(toFile: file, atomically: true, encoding: .utf8)
+                    environment["ADMINEXPORT_CONFIG"] = file
+                }
+                try await ServiceProcess.with(environment: environment, sql: "DROP SCHEMA directory CASCADE") { service in
+                    try await body(service, directory)
+                }
+            }
+        }
+    }
+
+    /// Takes the directory away, as a server that is down does.
+    private static func leave(_ directory: TestDatabase) async throws {
+        try await server(
+            directory,
+            """
+            ALTER DATABASE \(directory.name) ALLOW_CONNECTIONS false;
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '\(directory.name)'
+            """)
+    }
+
+    private static func comeBack(_ directory: TestDatabase) async throws {
+        try await server(directory, "ALTER DATABASE \(directory.name) ALLOW_CONNECTIONS true")
+    }
+
+    private static func server(_ directory: TestDatabase, _ sql: String) async throws {
+        let done = try await Programs.run(
+            TestDatabase.environment("PG_BIN") + "/psql",
+            [
+                "-h", TestDatabase.socketDirectory, "-U", TestDatabase.superuser, "-d", "postgres", "-v", "ON_ERROR_STOP=1",
+                "-c", sql,
+            ])
+        try #require(done.status == 0, "\(done.errors)")
+    }
+
+    private static func health(_ service: ServiceProcess) async throws -> ServiceHealth.Result {
+        try await service.client().call(ServiceHealth.self, NoMembers())
+    }
+
+    @Test("An export is asked for, made and fetched, and what the directory takes back is denied at each step")
+    func exports() async throws {
+        try await Self.with { service, directory in
+            let client = try service.client()
+            let job = try await service.export()
+            #expect(job.state == .succeeded && job.rows == 6, "\(job)")
+            let read = ExportRead.Params(actor: ServiceProcess.owner, job: job.id, offset: 0, length: 4)
+            #expect(try await client.call(ExportRead.self, read).size == job.size)
+            #expect(try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.id == job.id)
+            #expect(try await client.call(ExportList.self, .init(actor: ServiceProcess.owner)).jobs.map(\.id) == [job.id])
+            #expect(try await client.call(ExportList.self, .init(actor: nil)).jobs.map(\.id) == [job.id])
+            let foreign = await failure {
+                _ = try await client.call(ExportGet.self, .init(actor: ServiceProcess.europe, job: job.id))
+            }
+            #expect(foreign?.code == .service(code: 1002, kind: "not-found"))
+            for (email, sentence) in [
+                ("gone@acme.example", "disabled"), ("nobody@acme.example", "no permission"),
+                ("none@acme.example", "no such"),
+            ] {
+                let denied = await failure {
+                    _ = try await client.call(ExportStart.self, .init(actor: Actor(tenant: "acme", administrator: email)))
+                }
+                #expect(denied?.code == .service(code: 1001, kind: "permission-denied"))
+                #expect(denied?.message.contains(sentence) == true, "\(denied?.message ?? "")")
+            }
+            // Taken back between the start and the processing, and before a download.
+            _ = try await service.run(["pause"])
+            let second = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
+            try await directory.execute("UPDATE directory.profile SET permissions = '{}' WHERE id = 1")
+            _ = try await service.run(["resume"])
+            let failed = try await client.finish(ServiceProcess.owner, job: second.id)
+            #expect(failed.state == .failed && failed.error?.kind == "permission-denied")
+            let late = await failure { _ = try await client.call(ExportRead.self, read) }
+            #expect(late?.code == .service(code: 1001, kind: "permission-denied"))
+            #expect(try await Self.health(service).directory == "ok")
+        }
+    }
+
+    @Test("A directory that is away is told apart from a database that is, and only those who need it wait for it")
+    func away() async throws {
+        try await Self.with { service, directory in
+            let job = try await service.export()
+            try await Self.leave(directory)
+            let client = try service.client()
+            let calls: [(name: String, call: () async throws -> Void)] = [
+                ("start", { _ = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)) }),
+                ("get", { _ = try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)) }),
+                ("list", { _ = try await client.call(ExportList.self, .init(actor: ServiceProcess.owner)) }),
+                ("open", { _ = try await client.call(ExportOpen.self, .init(actor: ServiceProcess.owner, job: job.id)) }),
+                (
+                    "delete",
+                    { _ = try await client.call(ExportDelete.self, .init(actor: ServiceProcess.owner, job: job.id)) }
+                ),
+            ]
+            for (name, call) in calls {
+                let error = await failure(call)
+                #expect(error?.code == .service(code: 1007, kind: "unavailable"), "\(name)")
+                #expect(error?.isRetryable == true && error?.message.contains("directory") == true, "\(name)")
+            }
+            let raw = try await service.run(
+                ["call", "export.list", #"{"actor": {"tenant": "acme", "administrator": "owner@acme.example"}}"#, "--json"])
+            #expect((raw.output + raw.errors).contains("directory"), "\(raw)")
+            // An operator of all tenants needs no directory.
+            #expect(try await client.call(ExportList.self, .init(actor: nil)).jobs.map(\.id) == [job.id])
+            #expect(try await client.call(ExportList.self, .init(actor: nil, tenant: "acme")).jobs.map(\.id) == [job.id])
+            #expect(try await client.call(AuditList.self, .init(tenant: "acme")).events.count == 3)
+            #expect(try await client.call(ServiceHold.self, .init(job: job.id, on: true)).held)
+            try await eventually("health says which") {
+                let health = try await Self.health(service)
+                return health.status == .degraded && health.database == "ok"
+                    && health.directory?.contains("directory") == true
+            }
+            try await Self.comeBack(directory)
+            try await eventually("health is well") { try await Self.health(service).status == .ok }
+            #expect(try await service.export().state == .succeeded)
+        }
+    }
+
+    @Test("Operators of a tenant are told that the directory is away; of a key they need none")
+    func awayForOperators() async throws {
+        for (tenants, isServed) in [("[acme]", false), ("[{key: 1}]", true), ("[{key: 1}, acme]", false)] {
+            let callers = "callers:\n- {user: \"\(geteuid())\", tenants: \(tenants), grants: [export, operator]}\n"
+            try await Self.with(callers: callers) { service, directory in
+                let job = try await service.export()
+                let client = try service.client()
+                try await Self.leave(directory)
+                let list = await failure { _ = try await client.call(ExportList.self, .init(actor: nil)) }
+                let trail = await failure { _ = try await client.call(AuditList.self, .init()) }
+                let hold = await failure { _ = try await client.call(ServiceHold.self, .init(job: job.id, on: true)) }
+                for error in [list, trail, hold] {
+                    #expect(error?.code == (isServed ? nil : .service(code: 1007, kind: "unavailable")), "\(tenants)")
+                }
+                let named = await failure { _ = try await client.call(AuditList.self, .init(tenant: "acme")) }
+                #expect(named?.code == .service(code: 1007, kind: "unavailable"))
+            }
+        }
+    }
+
+    @Test("A service whose directory is away at its start serves operators, and everybody when it has come")
+    func awayAtTheStart() async throws {
+        try await Self.with(isAway: true) { service, directory in
+            let client = try service.client()
+            #expect(try await client.call(ExportList.self, .init(actor: nil)).jobs.isEmpty)
+            let health = try await Self.health(service)
+            #expect(health.status == .degraded && health.database == "ok" && health.directory != "ok")
+            let start = await failure { _ = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)) }
+            #expect(start?.code == .service(code: 1007, kind: "unavailable") && start?.message.contains("directory") == true)
+            try await Self.comeBack(directory)
+            try await eventually("the directory is found") { try await Self.health(service).directory == "ok" }
+            #expect(try await service.export().state == .succeeded)
+        }
+    }
+
+    /// What is done by hand for a directory on a server of its own.
+    @Test("migrate prepares both databases, and check-config looks at both")
+    func migrate() async throws {
+        try await TestDatabase.with(migrated: false) { jobs in
+            try await TestDatabase.with(migrated: false) { directory in
+                try await TemporaryFolder.with { folder in
+                    func daemon(_ arguments: [String], user: String) async throws -> Finished {
+                        try await Programs.run(
+                            "adminexportd", arguments,
+                            environment: [
+                                "ADMINEXPORT_DATABASE_URL": jobs.url(user: user),
+                                "ADMINEXPORT_DIRECTORY_URL": directory.url(user: user),
+                            ])
+                    }
+                    let owner = TestDatabase.superuser
+                    let migrated = try await daemon(["migrate", "--with-directory"], user: owner)
+                    #expect(
+                        migrated.status == 0 && migrated.output.contains("Created the directory's tables"), "\(migrated)")
+                    #expect(try await jobs.text("SELECT to_regnamespace('directory') IS NULL") == "true")
+                    #expect(try await directory.text("SELECT to_regnamespace('adminexport') IS NULL") == "true")
+                    let demo = try await daemon(["demo-data", "--tenant", "acme", "--administrators", "3"], user: owner)
+                    #expect(demo.status == 0, "\(demo)")
+                    let check = ["check-config", "--archives", folder]
+                    let checked = try await daemon(check, user: TestDatabase.serviceUser)
+                    #expect(checked.status == 0 && checked.output.contains("serve and work"), "\(checked)")
+                    // A login that may use the jobs' database and not the directory's roles.
+                    try await directory.execute("REVOKE CONNECT ON DATABASE \(directory.name) FROM PUBLIC")
+                    let refused = try await daemon(check, user: TestDatabase.serviceUser)
+                    #expect(refused.status == 78 && refused.errors.contains("directory's database"), "\(refused)")
+                }
+            }
+        }
+    }
+}
