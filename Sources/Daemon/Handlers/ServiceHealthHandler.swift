@@ -49,9 +49,6 @@ struct ServiceHealthHandler: ResultHandler {
             directoryFaults: faults.isEmpty ? nil : faults, stuckFileOperations: stuck)
     }
 
-    /// Faults that are shown: one is enough to begin with, and a long list hides it.
-    private static let mostFaults = 20
-
     private static func directory(
         _ standing: DirectoryContract.Standing
     ) -> (word: String, faults: [ServiceHealth.DirectoryFault]) {
@@ -60,7 +57,7 @@ struct ServiceHealthHandler: ResultHandler {
         case .seen(let faults):
             (
                 faults.first?.description ?? "ok",
-                faults.prefix(mostFaults).map { .init(problem: $0.problem, remedy: $0.remedy) }
+                faults.prefix(ServiceHealth.mostFaults).map { .init(problem: $0.problem, remedy: $0.remedy) }
             )
         }
     }

@@ -4,6 +4,9 @@ public enum ServiceHealth: Method {
 
     public typealias Params = NoMembers
 
+    /// Faults that are told: one is enough to begin with, and a long list hides it.
+    public static let mostFaults = 20
+
     public struct Result: WireObject {
         public enum Status: String, Codable, Sendable {
             /// Everything works.
@@ -36,7 +39,7 @@ public enum ServiceHealth: Method {
         public let storage: String
         /// `ok`, or what is wrong first with the directory of administrators; nil from a service that does not look.
         public let directory: String?
-        /// All that is wrong with it.
+        /// What is wrong with it, ``mostFaults`` at most.
         public let directoryFaults: [DirectoryFault]?
         /// Operations on archives that have not come back for longer than anybody waits for them: a disk that hangs.
         public let stuckFileOperations: Int?
@@ -84,8 +87,8 @@ public enum ServiceHealth: Method {
                 "directory", .text, "ok, or what is wrong with the directory of administrators; absent without a database.",
                 required: false),
             .init(
-                "directoryFaults", .array(of: .object(DirectoryFault.schema), upTo: 20),
-                "All that is wrong with it; absent where nothing is.", required: false),
+                "directoryFaults", .array(of: .object(DirectoryFault.schema), upTo: mostFaults),
+                "What is wrong with it; absent where nothing is.", required: false),
             .init(
                 "stuckFileOperations", .count,
                 "Operations on archives that have not come back for ten seconds; each is waited for by nobody.",

@@ -6,7 +6,7 @@ package enum ServiceStatements {
     /// Those of ``DatabaseRole/api``. They run where the jobs are, unless the directory is in a database of its own.
     package static func permission(_ keys: KeyTypes, isApart: Bool = false) -> [Query] {
         DirectoryStatements.permission(keys) + [
-            TenantGrant.tenantsQuery([]),
+            TenantGrant.tenantsQuery([]), AuditWriter.keyQuery(""),
             isApart
                 ? Query("lookup-actors", JobLookup.actors, [.texts([]), .texts([])])
                 : Query("lookup", JobLookup.sql, [.texts([]), .texts([]), .texts([])]),

@@ -162,13 +162,16 @@ package final class AuditWriter: Service {
         String(String.UnicodeScalarView(text.unicodeScalars.lazy.map { $0 == "\0" ? "\u{FFFD}" : $0 }.prefix(maxLabel)))
     }
 
-    /// nil where no tenant has the slug, several have it, or that cannot be asked: such an event is for operators of all tenants.
-    private static func tenantKey(of slug: String, _ pool: PostgresPool) async -> String? {
-        let query = Query(
+    static func keyQuery(_ slug: String) -> Query {
+        Query(
             "tenant-key",
             "SELECT id::text AS key FROM directory.tenant WHERE \(NamedAdministrators.isExactly("slug", "$1")) LIMIT 2",
             [.text(slug)])
-        let rows = try? await pool.withStatement(role: DatabaseRole.api) { try await $0.query(query) }
+    }
+
+    /// nil where no tenant has the slug, several have it, or that cannot be asked: such an event is for operators of all tenants.
+    private static func tenantKey(of slug: String, _ pool: PostgresPool) async -> String? {
+        let rows = try? await pool.withStatement(role: DatabaseRole.api) { try await $0.query(keyQuery(slug)) }
         guard let rows, rows.count == 1 else { return nil }
         return try? rows.first?.decode("key")
     }
