@@ -91,6 +91,31 @@ import Testing
         }
     }
 
+    @Test("More calls than there are threads wait for one in turn; those that have gone away, or find none in time, do not")
+    func turns() async throws {
+        try await withDisk(Self.limits(patience: .seconds(60))) { disk, calls in
+            let held = ["hung0", "hung1"].map { job in Task { try await read(job, disk.on(.user(1))) } }
+            try await until { calls.count == 2 }
+            let waiting = (0..<8).map { _ in Task { try await read("good", disk.on(.user(1))) } }
+            // As many wait as may: one more is refused at once, and another user is not concerned.
+            try await until { disk.waiting == 8 }
+            await #expect(throws: TooManyFileOperations.self) { _ = try await read("good", disk.on(.user(1))) }
+            #expect(try await read("good", disk.on(.user(2))) == Self.content)
+            waiting[3].cancel()
+            await #expect(throws: CancellationError.self) { try await waiting[3].value }
+            calls.release()
+            for (index, task) in waiting.enumerated() where index != 3 { #expect(try await task.value == Self.content) }
+            for task in held { #expect(try await task.value == Self.content) }
+        }
+        try await withDisk(Self.limits(patience: .milliseconds(100))) { disk, calls in
+            let held = ["hung0", "hung1"].map { job in Task { try await read(job, disk.on(.user(1))) } }
+            try await until { calls.count == 2 }
+            await #expect(throws: TooManyFileOperations.self) { _ = try await read("good", disk.on(.user(1))) }
+            calls.release()
+            for task in held { _ = try? await task.value }
+        }
+    }
+
     @Test("Whoever goes away while a file hangs is let go at once, and what is opened after that is closed again")
     func cancelled() async throws {
         // As in the service: a pipe without a reader is an error, not the end of the process.

@@ -15,7 +15,9 @@ import Testing
             // The catalogue, which everyone may read.
             "directory-columns": "", "directory-grants": "", "directory-reads": "", "unproven-keys": "",
             // What it may not read is left out; for checks.
-            "wrong-rows": "",
+            "wrong-rows": "", "tenant-keys": "",
+            // The jobs alone.
+            "lookup-jobs": "",
         ]
         var seen: Set<String> = []
         let files = FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil)

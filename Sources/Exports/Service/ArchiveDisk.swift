@@ -21,6 +21,9 @@ package struct ArchiveDisk: Sendable {
     /// Calls that do not come back.
     package var stuck: Int { threads.stuck }
 
+    /// Calls that wait for a thread.
+    var waiting: Int { threads.waiting }
+
     private func run<Answer: Sendable>(
         on thing: String, _ body: @escaping @Sendable (ArchiveStore) throws -> Answer
     ) async throws -> Answer {

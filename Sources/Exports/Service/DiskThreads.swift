@@ -32,7 +32,9 @@ package final class DiskThreads: Sendable {
         package var users = 48
         /// Calls of each part of the service.
         package var perPart = 4
-        /// How long a caller waits for one, and after which a call counts as stuck.
+        /// Calls that wait for a thread, for each that a lane has.
+        package var waitingPerThread = 4
+        /// How long a caller waits for a thread, and then for its call; after which a call counts as stuck.
         package var patience: Duration = .seconds(10)
         /// How long a part of the service waits: a disk under load may take long for an fsync.
         package var ownPatience: Duration = .seconds(30)
@@ -48,10 +50,21 @@ package final class DiskThreads: Sendable {
         let giveUp: @Sendable () -> Void
     }
 
+    /// A call that waits for a thread of its lane.
+    private struct Waiting {
+        let number: Int
+        let lane: Lane
+        let thing: String
+        let since: ContinuousClock.Instant
+        let giveUp: @Sendable () -> Void
+        let turn: Call<Void>
+    }
+
     private struct State {
         var next = 0
-        /// Since when.
         var running: [Int: Running] = [:]
+        /// In the order in which they came.
+        var waiting: [Waiting] = []
         /// Somebody looks now and then whose time is up.
         var isWatched = false
         var count: [Lane: Int] = [:]
@@ -71,6 +84,9 @@ package final class DiskThreads: Sendable {
         return state.withLock { $0.running.values.count { $0.since < limit } }
     }
 
+    /// Calls that wait for a thread.
+    var waiting: Int { state.withLock { $0.waiting.count } }
+
     /// Runs the body on a thread.
     ///
     /// - Parameter thing: what it may hang on.
@@ -78,14 +94,14 @@ package final class DiskThreads: Sendable {
     /// A caller that goes away is let go at once, a part of the service when the body ends or its time is up. What the body
     /// gives after that is dropped, so it has to close itself.
     ///
-    /// - Throws: ``TooManyFileOperations`` for a caller, an ``ArchiveError`` for the service, where as many calls run as may; an
-    ///   ``ArchiveError`` where time is up; CancellationError; what the body throws.
+    /// - Throws: ``TooManyFileOperations`` for a caller, an ``ArchiveError`` for the service, where no thread of the lane is free in
+    ///   time; an ``ArchiveError`` where the call's time is up; CancellationError; what the body throws.
     package func run<Answer: Sendable>(
         in lane: Lane, on thing: String, _ body: @escaping @Sendable () throws -> Answer
     ) async throws -> Answer {
         if lane.isCaller { try Task.checkCancellation() }
         let call = Call<Answer>()
-        let number = try admit(lane, thing) { call.end(.failure(Self.noAnswer)) }
+        let number = try await admit(lane, thing) { call.end(.failure(Self.noAnswer)) }
         let thread = Thread { [self] in
             let answer = Result { try body() }
             // First the place, so that whoever has the answer finds it free.
@@ -114,54 +130,99 @@ package final class DiskThreads: Sendable {
         let tick = min(limits.patience, limits.ownPatience) / 4
         while true {
             try? await Task.sleep(for: tick)
-            let overdue: [Running]? = state.withLock { state in
+            let overdue: (running: [Running], waiting: [Waiting])? = state.withLock { state in
                 if state.running.isEmpty {
                     state.isWatched = false
                     return nil
                 }
                 let now = ContinuousClock.now
-                return state.running.values.filter { $0.since + patience($0.lane) <= now }
+                let late = state.waiting.filter { $0.since + patience($0.lane) <= now }
+                state.waiting.removeAll { $0.since + patience($0.lane) <= now }
+                return (state.running.values.filter { $0.since + patience($0.lane) <= now }, late)
             }
             guard let overdue else { return }
-            for call in overdue { call.giveUp() }
+            for call in overdue.running { call.giveUp() }
+            for call in overdue.waiting { call.turn.end(.failure(Self.refusal(call.lane))) }
         }
     }
 
-    private func admit(_ lane: Lane, _ thing: String, giveUp: @escaping @Sendable () -> Void) throws -> Int {
-        let number: Int? = try state.withLock { state in
-            let limit = ContinuousClock.now - patience(lane)
+    private static func refusal(_ lane: Lane) -> any Error {
+        if lane.isCaller { TooManyFileOperations() } else { noAnswer }
+    }
+
+    private func most(_ lane: Lane) -> Int { lane.isCaller ? limits.perUser : limits.perPart }
+
+    private func hasRoom(_ lane: Lane, _ state: State) -> Bool {
+        state.count[lane, default: 0] < most(lane) && (!lane.isCaller || state.users < limits.users)
+    }
+
+    /// Takes a thread of the lane, and waits for one while those that it has are in use.
+    private func admit(_ lane: Lane, _ thing: String, giveUp: @escaping @Sendable () -> Void) async throws -> Int {
+        let (number, turn, isFirst): (Int, Call<Void>?, Bool) = try state.withLock { state in
+            let now = ContinuousClock.now
+            func hangs(_ call: Running) -> Bool { call.since + patience(lane) <= now }
             // Callers wait for the same files, the parts of the service each for their own.
             let isHanging = state.running.values.contains {
-                $0.thing == thing && $0.since <= limit && ($0.lane.isCaller && lane.isCaller || $0.lane == lane)
+                $0.thing == thing && hangs($0) && ($0.lane.isCaller && lane.isCaller || $0.lane == lane)
             }
             if isHanging { throw Self.noAnswer }
-            let most = lane.isCaller ? limits.perUser : limits.perPart
-            guard state.count[lane, default: 0] < most, !lane.isCaller || state.users < limits.users else { return nil }
             state.next += 1
-            state.running[state.next] = Running(lane: lane, thing: thing, since: .now, giveUp: giveUp)
-            state.count[lane, default: 0] += 1
-            if lane.isCaller { state.users += 1 }
-            return state.next
-        }
-        if let number {
-            let isFirst = state.withLock { state in
-                defer { state.isWatched = true }
-                return !state.isWatched
+            let number = state.next
+            defer { state.isWatched = true }
+            if hasRoom(lane, state) {
+                Self.start(Running(lane: lane, thing: thing, since: now, giveUp: giveUp), number, &state)
+                return (number, nil, !state.isWatched)
             }
-            if isFirst { Task { await watch() } }
-            return number
+            // Where all of them hang none is going to be free.
+            let own = state.running.values.filter { $0.lane == lane && hangs($0) }.count
+            let users = state.running.values.filter { $0.lane.isCaller && hangs($0) }.count
+            guard own < most(lane), !lane.isCaller || users < limits.users,
+                state.waiting.count(where: { $0.lane == lane }) < limits.waitingPerThread * most(lane)
+            else { throw Self.refusal(lane) }
+            let turn = Call<Void>()
+            state.waiting.append(
+                Waiting(number: number, lane: lane, thing: thing, since: now, giveUp: giveUp, turn: turn))
+            return (number, turn, !state.isWatched)
         }
-        if lane.isCaller { throw TooManyFileOperations() }
-        throw Self.noAnswer
+        if isFirst { Task { await watch() } }
+        guard let turn else { return number }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { turn.wait($0) }
+        } onCancel: {
+            guard lane.isCaller else { return }
+            let left = state.withLock { state in
+                let count = state.waiting.count
+                state.waiting.removeAll { $0.number == number }
+                return state.waiting.count < count
+            }
+            // Whoever takes it out of the list ends it.
+            if left { turn.end(.failure(CancellationError())) }
+        }
+        return number
+    }
+
+    private static func start(_ call: Running, _ number: Int, _ state: inout State) {
+        state.running[number] = call
+        state.count[call.lane, default: 0] += 1
+        if call.lane.isCaller { state.users += 1 }
     }
 
     private func release(_ number: Int) {
-        state.withLock { state in
-            guard let lane = state.running.removeValue(forKey: number)?.lane else { return }
+        let turns: [Call<Void>] = state.withLock { state in
+            guard let lane = state.running.removeValue(forKey: number)?.lane else { return [] }
             let left = state.count[lane, default: 1] - 1
             state.count[lane] = left > 0 ? left : nil
             if lane.isCaller { state.users -= 1 }
+            var turns: [Call<Void>] = []
+            for call in state.waiting where hasRoom(call.lane, state) {
+                Self.start(
+                    Running(lane: call.lane, thing: call.thing, since: .now, giveUp: call.giveUp), call.number, &state)
+                turns.append(call.turn)
+            }
+            state.waiting.removeAll { state.running[$0.number] != nil }
+            return turns
         }
+        for turn in turns { turn.end(.success(())) }
     }
 
     /// Who waits for one body, and what it has come to: the first end counts.
