@@ -1,7 +1,7 @@
 private import Foundation
 import Testing
 
-/// Holds the table of traps to the tests that it names.
+/// Holds the tables of traps and of hostile inputs to the tests that they name.
 @Suite struct TrapTableTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
@@ -15,23 +15,33 @@ import Testing
             let cells = row.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
             let names = (cells.last ?? "").matches(of: /`([A-Za-z]+)\.([A-Za-z0-9]+)`/)
             #expect(!names.isEmpty, "no test: \(row)")
-            for name in names {
-                let source = try #require(try Self.source(of: String(name.1)), "there is no suite \(name.1)")
-                let before = source.range(of: "func \(name.2)(").map { source[..<$0.lowerBound] }
-                // The attribute stands between the end of what comes before and the function.
-                let head = before.map {
-                    $0[($0.range(of: "\n    }\n", options: .backwards)?.upperBound ?? $0.startIndex)...]
-                }
-                #expect(head?.contains("@Test") == true, "there is no test \(name.0)")
-            }
+            for name in names { try Self.expectTest(String(name.2), of: String(name.1)) }
         }
+    }
+
+    @Test("Every test that the table of hostile inputs names is there")
+    func hostile() throws {
+        let text = try String(contentsOf: Self.root.appending(path: "Tests/Hostile.md"), encoding: .utf8)
+        let names = text.matches(of: /([A-Z][A-Za-z]+Tests)\.([a-z][A-Za-z0-9]*)/)
+        #expect(names.count > 60)
+        for name in names { try Self.expectTest(String(name.2), of: String(name.1)) }
+    }
+
+    private static func expectTest(_ test: String, of suite: String) throws {
+        let source = try #require(try source(of: suite), "there is no suite \(suite)")
+        let before = source.range(of: "func \(test)(").map { source[..<$0.lowerBound] }
+        // The attribute stands between the end of what comes before and the function.
+        let head = before.map { $0[($0.range(of: "\n    }\n", options: .backwards)?.upperBound ?? $0.startIndex)...] }
+        #expect(head?.contains("@Test") == true, "there is no test \(suite).\(test)")
     }
 
     /// The text of the file that holds a suite.
     private static func source(of suite: String) throws -> String? {
-        let files = FileManager.default.enumerator(at: root.appending(path: "Tests"), includingPropertiesForKeys: nil)
-        while let file = files?.nextObject() as? URL {
-            if file.lastPathComponent == "\(suite).swift" { return try String(contentsOf: file, encoding: .utf8) }
+        for folder in ["Tests", "Examples/Console/Tests"] {
+            let files = FileManager.default.enumerator(at: root.appending(path: folder), includingPropertiesForKeys: nil)
+            while let file = files?.nextObject() as? URL {
+                if file.lastPathComponent == "\(suite).swift" { return try String(contentsOf: file, encoding: .utf8) }
+            }
         }
         return nil
     }

@@ -21,7 +21,9 @@ import Testing
 
     @Test(
         "Whatever a service says that it has done, there is a line",
-        arguments: [(0, Int.max), (Int.min, Int.max), (Int.max, 1), (5, -5), (Int.max, Int.max), (-1, 10), (Int.min, Int.min)])
+        arguments: [
+            (0, Int.max), (Int.min, Int.max), (Int.max, 1), (5, -5), (Int.max, Int.max), (-1, 10), (Int.min, Int.min),
+        ])
     func extremes(_ done: Int, _ total: Int) {
         var bar = ProgressBar()
         bar.record(done: Int.min, at: .seconds(0))
