@@ -32,7 +32,7 @@ package struct ServiceOptions: ParsableArguments {
 package struct WaitOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "How long to call a service that cannot be reached, such as 30s or 5m. (default: 1m for one that has answered before, 0s else)",
+            "How long to call a service that cannot be reached, such as 30s or 5m. (default: 1m after it has answered once, otherwise 0s)",
             valueName: "duration"),
         transform: WaitOptions.duration)
     var wait: Duration?
@@ -46,7 +46,7 @@ package struct WaitOptions: ParsableArguments {
         }
         let seconds = match.2.map { ["s": 1, "m": 60, "h": 3_600][$0] ?? 1 } ?? 1
         let duration = Duration.seconds(number * seconds)
-        guard duration <= .seconds(86_400) else { throw ValidationError("A service is waited for at most a day.") }
+        guard duration <= .seconds(86_400) else { throw ValidationError("--wait must be at most 24h.") }
         return duration
     }
 }

@@ -11,8 +11,8 @@ struct RunCommand: AsyncParsableCommand {
         discussion: """
             ^C cancels the export; a second ^C does not wait for that and ends this program.
 
-            A restart of the service ends neither the export nor this program: it calls again, for a minute or as --wait says, and \
-            fetches the file from where it had got to.
+            A restart of the service ends neither the export nor this program. The program reconnects for a minute, or as long as --wait \
+            says, and continues the download at the byte that it had reached.
             """)
 
     @OptionGroup var service: ServiceOptions

@@ -55,12 +55,13 @@ struct ServiceExamination {
                 ? [
                     .failure(
                         "database", "cannot be used by the service",
-                        "Is PostgreSQL running? More says: sudo -u adminexport adminexportd check-config")
+                        "Check that PostgreSQL is running. For details, run: sudo -u adminexport adminexportd check-config")
                 ]
                 : [
                     .failure(
                         "database", health.database,
-                        "Run that as the database's owner. All of it lists: sudo -u adminexport adminexportd check-config")
+                        "Run that statement as the database's owner. To list every fault, run: sudo -u adminexport adminexportd check-config"
+                    )
                 ]
         }
         return [
@@ -78,7 +79,8 @@ struct ServiceExamination {
             return [
                 .failure(
                     "directory", directory,
-                    "Is its server running (directory.url)? More says: sudo -u adminexport-worker adminexportd check-config")
+                    "Check that its server (directory.url) is running. For details, run: sudo -u adminexport-worker adminexportd check-config"
+                )
             ]
         }
         return [.ok("directory", "holds to its contract")]

@@ -52,9 +52,9 @@ struct QueueNotice {
             job.queuePosition.map { "it is number \($0) in the queue of its tenant" } ?? "it is in the queue"
         if let running = health.running, let slots = health.slots, running >= slots {
             return
-                "the export waits, because the workers already run \(running) exports, as many as they can; \(place) and starts by itself; more workers make it faster"
+                "the export waits, because the workers already run \(running) exports, which is their limit; \(place) and starts by itself; start more workers to shorten the wait"
         }
         return
-            "the export waits, most likely because its tenant already runs \(limit) exports, as many as it may (limits.runningPerTenant); \(place) and starts by itself when one of them ends"
+            "the export waits, most likely because its tenant already runs \(limit) exports, which is the limit (limits.runningPerTenant); \(place) and starts by itself when one of them ends"
     }
 }

@@ -67,7 +67,9 @@ struct WorkbookFile: ~Copyable {
         guard replacing else { throw taken(path) }
         let resolved = try status.st_mode & S_IFMT == S_IFLNK ? resolved(path) : path
         guard lstat(resolved, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw CommandFailure(status: .cannotCreate, message: "\(path) is not a regular file, and is not replaced")
+            throw CommandFailure(
+                status: .cannotCreate,
+                message: "\(path) is not a regular file and cannot be replaced; name another file with -o")
         }
         return resolved
     }

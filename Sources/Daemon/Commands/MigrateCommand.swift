@@ -87,7 +87,9 @@ struct MigrateCommand: AsyncParsableCommand {
             guard !withDirectory else { throw ConfigurationFault("directory.url cannot be reached: \(error.message)") }
             // A standby of the jobs' database needs nothing of its own, and the schema is not to wait for the directory.
             print("directory.url cannot be reached from here: \(error.message).")
-            print("If it is no standby of database.url, run migrate --grant-directory again where it can be reached.")
+            print(
+                "Unless it is a standby of database.url, run adminexportd migrate --grant-directory on a machine that can reach it."
+            )
             return nil
         }
     }

@@ -54,7 +54,7 @@ struct ErrorTranslation: Sendable {
                 retryable: true)
         case is TooManyFileOperations:
             return RPCError(
-                .overloaded, "Too many files are being read for this user now. Try again in a moment.", retryable: true)
+                .overloaded, "Too many files are being read now. Try again in a moment.", retryable: true)
         case let error as UnreadableArchive:
             return archive(error, logger)
         default:
@@ -87,7 +87,7 @@ struct ErrorTranslation: Sendable {
             lookAgain()
             return RPCError(
                 .unavailable,
-                "The database does not let the service do this now. Try again in a moment, or tell the operators.",
+                "The service lacks a privilege in its database. Try again in a moment; if the error persists, ask the operators to run adminexport doctor.",
                 retryable: true)
         }
         return unavailableDirectory(error, logger)
@@ -99,7 +99,7 @@ struct ErrorTranslation: Sendable {
         lookAgain()
         return RPCError(
             .unavailable,
-            "The directory of administrators cannot be read now. Try again in a moment, or tell the operators.",
+            "The service cannot read the directory of administrators now. Try again in a moment; if the error persists, ask the operators to run adminexport doctor.",
             retryable: true, details: [("reason", .text("directory"))])
     }
 

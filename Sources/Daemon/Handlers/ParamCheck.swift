@@ -76,7 +76,7 @@ enum ParamCheck {
                 var own: [UInt8] = []
                 try value(each, element, "\(path).\(index)", &own)
                 guard before.insert(own).inserted || !isSet else {
-                    throw wrong("\(path).\(index)", "another than those before it")
+                    throw wrong("\(path).\(index)", "an element that does not repeat an earlier one")
                 }
                 json.append(contentsOf: own)
             }
@@ -109,7 +109,7 @@ enum ParamCheck {
                 throw wrong(path, "a time as in RFC 3339, of the years 0001 to 9999, such as 2026-11-25T09:30:00Z")
             }
         case .auditCursor:
-            guard isOfLength, isAuditCursor(text) else { throw wrong(path, "what nextCursor of a page was") }
+            guard isOfLength, isAuditCursor(text) else { throw wrong(path, "the nextCursor of an earlier page") }
         case .oneOf(let values):
             // By bytes: what a string compares as equal may be another.
             guard values.contains(where: { $0.utf8.elementsEqual(text.utf8) }) else {

@@ -11,8 +11,12 @@ struct ServiceHealthHandler: ResultHandler {
 
     private let look: SharedLook<ServiceHealth.Result>
 
-    init(exports: ExportService, contract: DirectoryContract) {
-        look = SharedLook(freshFor: .milliseconds(250)) { await Self.look(at: exports, contract) }
+    /// - Parameter freshen: has the directory looked at, if that was not done in the last seconds.
+    init(exports: ExportService, contract: DirectoryContract, freshen: @escaping @Sendable () async -> Void) {
+        look = SharedLook(freshFor: .milliseconds(250)) {
+            await freshen()
+            return await Self.look(at: exports, contract)
+        }
     }
 
     func handle(_ params: NoMembers, _ session: Session) async throws -> ServiceHealth.Result {
@@ -37,7 +41,7 @@ struct ServiceHealthHandler: ResultHandler {
         }
         let database = contract.schemaFaults.first.map { "\($0)" } ?? "ok"
         let (found, faults) = Self.directory(contract.standing)
-        // The last look may be seconds old; whether the server answers is asked now.
+        // The look may be seconds old; whether the server answers is asked now.
         let directory = await exports.directoryFault() ?? found
         let isWorking =
             depth.workers > depth.draining && storage == "ok" && !depth.isPaused && directory == "ok" && database == "ok"

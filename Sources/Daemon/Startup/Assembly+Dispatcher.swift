@@ -9,7 +9,7 @@ extension Assembly {
     /// What is served: every method that is described.
     func dispatcher(
         _ exports: ExportService, _ metrics: ServerMetrics, _ transfers: Transfers, _ trail: AuditWriter,
-        _ pool: PostgresPool
+        _ pool: PostgresPool, _ gate: DatabaseGate
     ) -> ServiceDispatcher {
         let translation = ErrorTranslation(logger: logger) { [contract] in contract.lookAgain() }
         let observer = RequestObserver(metrics: metrics, logger: logger)
@@ -27,7 +27,8 @@ extension Assembly {
                 ExportReadHandler(exports: exports, metrics: metrics).method,
                 ExportStartHandler(exports: exports).method, ExportUnwatchHandler().method,
                 ExportWaitHandler(exports: exports).method, ExportWatchHandler(exports: exports).method,
-                RPCDiscoverHandler().method, ServiceHealthHandler(exports: exports, contract: contract).method,
+                RPCDiscoverHandler().method,
+                ServiceHealthHandler(exports: exports, contract: contract) { await gate.freshen() }.method,
                 ServiceDrainHandler(exports: exports).method, ServiceHoldHandler(exports: exports).method,
                 ServiceInfoHandler(settings: settings).method, reporting.method,
                 ServicePauseHandler(exports: exports).method, ServiceResumeHandler(exports: exports).method,

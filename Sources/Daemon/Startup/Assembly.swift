@@ -111,7 +111,7 @@ struct Assembly {
             pool: pools.api, directory: directory, disk: disk, transfers: transfers, watch: watch, trail: trail,
             bounds: { [settings] in settings.startBounds })
         let server = SocketServer(
-            socket: listening, group: group, dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api),
+            socket: listening, group: group, dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api, gate),
             policy: policy,
             settings: settings, metrics: metrics, logger: logger)
         let crew = workers > 0 ? crew(pools.queue, pools.directory, slots: workers, watch: watch) : nil
@@ -215,8 +215,9 @@ struct Assembly {
         try await directory.missing(policy.tenants).map { name in
             switch name {
             case .slug(let slug):
-                "callers names the tenant \(slug), and none, or more than one, is called so now: the entry grants nothing for it"
-            case .key(let key): "callers names the tenant with the key \(key), which the directory does not have now"
+                "callers names the tenant \(slug), but no tenant, or more than one, has this slug now: the entry grants nothing for it; correct the slug, write {key: ...}, or remove the entry"
+            case .key(let key):
+                "callers names the tenant with the key \(key), but the directory has no such tenant now: the entry grants nothing for it; correct the key or remove the entry"
             }
         }
     }
@@ -267,7 +268,10 @@ struct Assembly {
         let faults = (schema + directory.faults + rows.faults).map(\.description)
         guard faults.isEmpty else { throw ConfigurationFault(faults.joined(separator: "\n")) }
         ability.notes =
-            directory.notes + rows.unread.map { "\($0) has too many rows to be looked at for doubled keys in time" }
+            directory.notes
+            + rows.unread.map {
+                "\($0) has too many rows to check for duplicate keys in time; make sure that its view returns each key once"
+            }
         if ability.commands.contains("serve") { ability.notes += try await notes(policy, access) }
         return ability
     }

@@ -18,6 +18,19 @@ struct DatabaseGate: Service {
     let access: DirectoryDatabase?
     let roles: [String]
     let logger: Logger
+    private let question = PatientQuestion<Void>()
+
+    init(
+        jobs: PostgresPool, directory: PostgresPool, contract: DirectoryContract, access: DirectoryDatabase?,
+        roles: [String], logger: Logger
+    ) {
+        self.jobs = jobs
+        self.directory = directory
+        self.contract = contract
+        self.access = access
+        self.roles = roles
+        self.logger = logger
+    }
 
     /// One attempt, for the start of the process.
     ///
@@ -129,13 +142,23 @@ struct DatabaseGate: Service {
         return look
     }
 
+    /// How often a directory with a fault is looked at, and how old a look may be that health goes by.
     private static let interval: Duration = .seconds(5)
+    /// How often one without a fault is: whoever meets a refusal, or asks for health, has it looked at before that.
+    private static let soundInterval: Duration = .seconds(60)
     /// Refused callers may be many: for all of them one look in this time.
     private static let pauseAfterRequest: Duration = .seconds(1)
     /// To look for doubled rows is to read them all.
     private static let doubledInterval: Duration = .seconds(60)
 
-    /// Looks at the directory again every few seconds, and at once when a statement was refused.
+    /// Looks at the directory again unless that was done in the last seconds, for those who ask how it stands.
+    func freshen() async {
+        guard contract.hasBeenReached, contract.isOlder(than: Self.interval) else { return }
+        _ = try? await question.ask(atMost: .seconds(3)) { _ = await lookAgain(isThorough: !contract.isSound) }
+    }
+
+    /// Looks at the directory again every few seconds while it has a fault, now and then otherwise, and at once when a statement was
+    /// refused.
     private func watch() async {
         let bell = Bell()
         await withTaskGroup(of: Void.self) { group in
@@ -145,9 +168,9 @@ struct DatabaseGate: Service {
             await lookForWrongRows()
             var doubledAt = ContinuousClock.now
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
-                let isAsked = await bell.sleep(for: Self.interval)
+                let isAsked = await bell.sleep(for: contract.isSound ? Self.soundInterval : Self.interval)
                 guard !Task.isShuttingDownGracefully, !Task.isCancelled else { break }
-                let isNews = await lookAgain(isThorough: isAsked || contract.standing != .seen([]))
+                let isNews = await lookAgain(isThorough: isAsked || !contract.isSound)
                 guard isAsked || isNews || contract.hasWrongRows else { continue }
                 if doubledAt.duration(to: .now) > Self.doubledInterval {
                     await lookForWrongRows()

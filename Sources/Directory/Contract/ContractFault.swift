@@ -55,6 +55,7 @@ extension ContractFault {
         ContractFault(
             "two rows of directory.\(relation) have the same \(column)\(isShown(key) ? " \(key)" : "")"
                 + (relation == "tenant" ? "" : " in one tenant"),
-            "let the view give one row for each; a join that finds several rows (two phones of a person) doubles them")
+            "change the view so that it returns one row for each; a join that matches several rows (two phones of a person) duplicates them"
+        )
     }
 }

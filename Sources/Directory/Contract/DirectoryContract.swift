@@ -13,6 +13,8 @@ package final class DirectoryContract: Sendable {
         var faultySince: ContinuousClock.Instant?
         var hasBeenReached = false
         var isReachable = false
+        /// When the last look ended, whatever it has shown.
+        var lookedAt: ContinuousClock.Instant?
     }
 
     /// For so long a fault that may pass is taken for somebody's making views anew: exports wait, and are not ended by it.
@@ -35,6 +37,7 @@ package final class DirectoryContract: Sendable {
             let isNews = !state.isReachable || state.faults != inspection.faults
             state.hasBeenReached = true
             state.isReachable = true
+            state.lookedAt = now
             state.keys = inspection.keys
             state.faults = inspection.faults
             state.faultySince = inspection.faults.contains(where: \.mayPass) ? state.faultySince ?? now : nil
@@ -67,8 +70,21 @@ package final class DirectoryContract: Sendable {
     /// What the schema with the jobs lacks. It does not stop exports by itself: a statement that takes it is refused.
     package var schemaFaults: [ContractFault] { state.withLock { $0.schema } }
 
-    package func unreachable() {
-        state.withLock { $0.isReachable = false }
+    package func unreachable(at now: ContinuousClock.Instant = .now) {
+        state.withLock { state in
+            state.isReachable = false
+            state.lookedAt = now
+        }
+    }
+
+    /// Whether the last look is older than that.
+    package func isOlder(than age: Duration, at now: ContinuousClock.Instant = .now) -> Bool {
+        state.withLock { state in state.lookedAt.map { $0.duration(to: now) > age } ?? true }
+    }
+
+    /// Whether there is nothing to wait for: the last look was made and has found nothing.
+    package var isSound: Bool {
+        state.withLock { $0.isReachable && $0.faults.isEmpty && $0.rows.isEmpty && $0.schema.isEmpty }
     }
 
     /// Asks for another look, soon.

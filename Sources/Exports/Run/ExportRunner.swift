@@ -70,7 +70,7 @@ package struct ExportRunner: JobRunner {
             && ServiceStatements.names.contains(error.query ?? ""):
             // The keys had another type when they were read last, or when the job was asked for.
             contract.lookAgain()
-            let fault = "a key is none of the type that the directory's keys have"
+            let fault = "a stored key does not have the type of the directory's keys"
             return attempt < Self.mostRefusals ? DirectoryError.unsettled(fault) : DirectoryError.sourceInvalid(fault)
         case DirectoryError.sourceInvalid:
             contract.lookAgain()

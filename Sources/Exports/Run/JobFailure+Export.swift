@@ -67,7 +67,7 @@ extension Denial {
         case .unknownTenant: "There is no such tenant."
         case .unknownAdministrator: "There is no such administrator in the tenant."
         case .ambiguousActor:
-            "Several administrators of the tenant have this e-mail address, and not exactly one of them is enabled."
+            "Several accounts of the tenant have this e-mail address, and it is ambiguous unless exactly one of them is enabled. Correct the addresses or disable the others."
         case .disabled: "The administrator's account is disabled."
         case .noPermission: "The administrator's profile has no permission to view administrators."
         case .scopeChanged: "The administrator no longer sees what the export holds. Start a new export."

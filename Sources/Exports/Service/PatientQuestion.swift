@@ -1,13 +1,15 @@
 /// A question to something that may hang, such as a disk: one at a time, and nobody waits for the answer for ever.
 ///
 /// Whoever asks while an earlier question hangs waits for that one's answer.
-actor PatientQuestion<Answer: Sendable> {
+package actor PatientQuestion<Answer: Sendable> {
     private var isAsking = false
     private var waiters: [Int: CheckedContinuation<Answer, any Error>] = [:]
     private var nextWaiter = 0
 
+    package init() {}
+
     /// - Throws: ``NoAnswer``, or what the body throws.
-    func ask(atMost limit: Duration, _ body: @escaping @Sendable () async throws -> Answer) async throws -> Answer {
+    package func ask(atMost limit: Duration, _ body: @escaping @Sendable () async throws -> Answer) async throws -> Answer {
         if !isAsking {
             isAsking = true
             Task {
@@ -43,4 +45,4 @@ actor PatientQuestion<Answer: Sendable> {
 }
 
 /// The time is up; the question goes on.
-struct NoAnswer: Error {}
+package struct NoAnswer: Error {}

@@ -81,7 +81,8 @@ struct FramingAdvice: Sendable {
 
 extension RPCError {
     static let noLineEnd = invalidRequest(
-        "A message ends with a newline (\\n): this one has none. Send it as one line, and the newline behind it.")
+        "A message ends with a newline (\\n), but this one does not and was not run. Send each message as one line, followed by a newline."
+    )
 
     static func misframed(_ framing: Framing) -> RPCError {
         RPCError(
@@ -93,7 +94,7 @@ extension RPCError {
     static func severalLines(offset: Int) -> RPCError {
         RPCError(
             -32700, "parse-error",
-            "A message is one line of JSON, and this line is a bracket alone. Send the message without line breaks; its other lines are passed over.",
+            "A message is one line of JSON, but this line is a single bracket. The lines up to the end of the message are ignored. Send the message without line breaks.",
             details: [("offset", .number(offset))])
     }
 }

@@ -339,7 +339,9 @@ package struct JSONScanner {
 
     /// `\uXXXX`
     private mutating func hexadecimal(_ text: Span<UInt8>) throws(JSONFault) -> UInt32 {
-        guard let value = Self.hexadecimal(text, at + 2) else { throw fault("an escape has not four digits") }
+        guard let value = Self.hexadecimal(text, at + 2) else {
+            throw fault("a \\u escape does not have four hexadecimal digits")
+        }
         at += 6
         return value
     }

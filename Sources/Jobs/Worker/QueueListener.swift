@@ -68,7 +68,7 @@ package struct QueueListener: Service {
         while !Task.isCancelled {
             if share?.isStarving ?? false {
                 throw PostgresError(
-                    .unreachable, "the login has too few connections for one that listens",
+                    .unreachable, "no connection is left for LISTEN; raise the login's CONNECTION LIMIT or max_connections",
                     sqlState: SQLState.tooManyConnections)
             }
             let words = try await connection.notifications(within: share == nil ? Self.pulse : Self.look)
