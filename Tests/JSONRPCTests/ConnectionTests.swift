@@ -297,10 +297,10 @@ import Testing
             "40:\(ping),\n40:\(ping),\n" + ping + "\n40:\(ping),",
             [#""framing":"netstring""#, #""result""#, #""framing":"netstring""#]
         ),
-        (pretty, ["bracket alone"]), (pretty + ping + "\n", ["bracket alone", #""result""#]),
-        (pretty + pretty, ["bracket alone", "bracket alone"]), ("{\n\"jsonrpc\": \"2.0\"", ["bracket alone"]),
-        ("[\n" + ping + "\n]\n", ["bracket alone", #""result""#, "-32700"]),
-        ("[\n[" + ping + "]\n", ["bracket alone", #""result""#]), ("[\n[1]\n]\n", ["bracket alone"]),
+        (pretty, ["single bracket"]), (pretty + ping + "\n", ["single bracket", #""result""#]),
+        (pretty + pretty, ["single bracket", "single bracket"]), ("{\n\"jsonrpc\": \"2.0\"", ["single bracket"]),
+        ("[\n" + ping + "\n]\n", ["single bracket", #""result""#, "-32700"]),
+        ("[\n[" + ping + "]\n", ["single bracket", #""result""#]), ("[\n[1]\n]\n", ["single bracket"]),
     ]
 
     @Test(
