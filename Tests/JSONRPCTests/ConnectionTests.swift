@@ -73,7 +73,7 @@ import Testing
             (#"{"jsonrpc":"2.0","id":1,"method":5}"#, #""id":1,"error":{"code":-32600"#),
             (#"{"jsonrpc":"2.0","id":1,"method":"echo","params":[1]}"#, #""id":1,"error":{"code":-32602"#),
             (#"{"jsonrpc":"2.0","id":1,"method":"echo","params":1}"#, #""id":1,"error":{"code":-32600"#),
-            (#"{"jsonrpc":"2.0","id":1,"method":"echo","params":null}"#, #""id":1,"error":{"code":-32600"#),
+            (#"{"jsonrpc":"2.0","id":1,"method":"echo","params":null}"#, #""id":1,"result":{}"#),
             (#"{"\u006asonrpc":"2.\u0030","id":-0,"method":"echo"}"#, #""id":-0,"result":{}"#),
             (
                 #"[{"jsonrpc":"2.0","id":"A","method":"echo"},{"jsonrpc":"2.0","id":"\u0041","method":"echo"}]"#,

@@ -76,8 +76,8 @@ extension Connection {
         // From here on it is among the bytes that wait for the peer.
         work.held.set(work.bytes)
         guard let line = answer?.takeLine() else { return }
-        await output.send(line, answer?.attachments ?? [])
-        answer?.afterwards?(!output.hasFailed)
+        let isSent = await output.send(line, answer?.attachments ?? [])
+        answer?.afterwards?(isSent)
     }
 
     /// What a call has come to, ready to be sent.

@@ -31,7 +31,8 @@ extension Request {
             } else if name.isString("method") {
                 method = value
             } else if name.isString("params") {
-                params = value
+                // As if left out.
+                params = value.isLiteral("null") ? nil : value
             } else if unknown == nil {
                 unknown = name
             }

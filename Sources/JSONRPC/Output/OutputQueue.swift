@@ -14,7 +14,8 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
 
     private struct State {
         var outbox = Outbox<Attachment>()
-        var senders: [Int: CheckedContinuation<Void, Never>] = [:]
+        /// Told whether their line was sent.
+        var senders: [Int: CheckedContinuation<Bool, Never>] = [:]
         var room: [CheckedContinuation<Void, Never>] = []
         var writer: CheckedContinuation<Void, Never>?
         var nextTicket = 0
@@ -48,9 +49,12 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     // MARK: Those who say something
 
     /// Sends a line; returns when the peer's side has taken it, or nobody is there to take it.
-    func send(_ json: consuming [UInt8], _ attachments: [Attachment] = []) async {
+    ///
+    /// - Returns: whether it was taken.
+    @discardableResult
+    func send(_ json: consuming [UInt8], _ attachments: [Attachment] = []) async -> Bool {
         let line = JSONText.line(json)
-        await withCheckedContinuation { continuation in
+        return await withCheckedContinuation { continuation in
             let (writer, isOver) = state.withLock { state in
                 guard !state.hasFailed else { return (CheckedContinuation<Void, Never>?.none, true) }
                 let ticket = state.nextTicket
@@ -61,7 +65,7 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
                 return (state.writer.take(), false)
             }
             writer?.resume()
-            if isOver { continuation.resume() }
+            if isOver { continuation.resume(returning: false) }
         }
     }
 
@@ -107,7 +111,7 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
 
     /// Drops what waits, and whatever comes.
     func fail() {
-        let waiting = state.withLock { state in
+        let (senders, waiting) = state.withLock { state in
             state.hasFailed = true
             state.blockedSince = nil
             state.outbox.removeAll()
@@ -116,8 +120,9 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
                 state.senders = [:]
                 state.room = []
             }
-            return Array(state.senders.values) + state.room + [state.writer.take()].compactMap(\.self)
+            return (state.senders.values, state.room + [state.writer.take()].compactMap(\.self))
         }
+        for sender in senders { sender.resume(returning: false) }
         for continuation in waiting { continuation.resume() }
     }
 
@@ -164,19 +169,20 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     }
 
     private func sent(_ entries: [Outbox<Attachment>.Entry]) {
-        let waiting: [CheckedContinuation<Void, Never>] = state.withLock { state in
+        typealias Waiting = (senders: [CheckedContinuation<Bool, Never>], room: [CheckedContinuation<Void, Never>])
+        let waiting: Waiting = state.withLock { state in
             // Of what was dropped nothing is left to count.
-            guard !state.hasFailed else { return [] }
+            guard !state.hasFailed else { return ([], []) }
             state.outbox.sent(entries)
             held.set(state.outbox.footprint)
             state.blockedSince = nil
-            var waiting = entries.compactMap { $0.ticket.flatMap { state.senders.removeValue(forKey: $0) } }
-            if state.outbox.bytes <= budget {
-                waiting += state.room
-                state.room = []
-            }
+            var waiting: Waiting = (
+                entries.compactMap { $0.ticket.flatMap { state.senders.removeValue(forKey: $0) } }, []
+            )
+            if state.outbox.bytes <= budget { swap(&waiting.room, &state.room) }
             return waiting
         }
-        for continuation in waiting { continuation.resume() }
+        for sender in waiting.senders { sender.resume(returning: true) }
+        for continuation in waiting.room { continuation.resume() }
     }
 }

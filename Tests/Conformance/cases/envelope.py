@@ -26,7 +26,6 @@ WRONG = [
     ("a further member", b'{"jsonrpc":"2.0","id":1,"method":"service.info","extra":1}', -32600, 1),
     ("a result", b'{"jsonrpc":"2.0","id":1,"result":{}}', -32600, 1),
     ("an error", b'{"jsonrpc":"2.0","id":1,"error":{}}', -32600, 1),
-    ("params that are null", b'{"jsonrpc":"2.0","id":1,"method":"service.info","params":null}', -32600, 1),
     ("params that are a string", b'{"jsonrpc":"2.0","id":1,"method":"service.info","params":"x"}', -32600, 1),
     ("params that are a number", b'{"jsonrpc":"2.0","id":1,"method":"service.info","params":1}', -32600, 1),
     ("params that are true", b'{"jsonrpc":"2.0","id":1,"method":"service.info","params":true}', -32600, 1),
@@ -87,6 +86,15 @@ def _(service):
 def _(service):
     with service.peer() as peer:
         is_result(peer.ask("service.info", []))
+
+
+@case("envelope: params that are null are as none")
+def _(service):
+    with service.peer() as peer:
+        peer.send(b'{"jsonrpc":"2.0","id":1,"method":"service.info","params":null}\n')
+        is_result(peer.reply())
+        peer.send(b'{"jsonrpc":"2.0","id":2,"method":"export.start","params":null}\n')
+        is_error(peer.reply(), -32602, "invalid-params", id=2, param="actor")
 
 
 @case("envelope: notifications are not answered, whatever is wrong with them")
