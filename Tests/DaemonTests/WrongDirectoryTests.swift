@@ -182,6 +182,37 @@ import Testing
         }
     }
 
+    @Test("A date that loses its time zone under a running service is in no workbook, however soon the export comes")
+    func changedType() async throws {
+        try await ServiceProcess.with { service in
+            #expect(try await service.export().state == .succeeded)
+            try await service.database.execute("ALTER TABLE directory.administrator ALTER created_at TYPE timestamp")
+            let job = try await service.export()
+            #expect(job.state == .failed && job.error?.kind == "source-invalid", "\(job)")
+            #expect(job.error?.message.contains("created_at") == true, "\(job)")
+            try await service.database.execute("ALTER TABLE directory.administrator ALTER created_at TYPE timestamptz")
+            try await eventually("exports are made again") { try await service.export().state == .succeeded }
+        }
+    }
+
+    @Test(
+        "Health names what is gone from the directory, and does not blame the database",
+        arguments: [
+            "ALTER TABLE directory.team RENAME TO crew", "ALTER SCHEMA directory RENAME TO elsewhere",
+            "ALTER TABLE directory.administrator_team ALTER team_id TYPE int",
+        ])
+    func gone(_ change: String) async throws {
+        try await ServiceProcess.with { service in
+            #expect(try await service.export().state == .succeeded)
+            try await service.database.execute(change)
+            let client = try service.client()
+            try await eventually("health says so") {
+                let health = try await client.call(ServiceHealth.self, NoMembers())
+                return health.status == .degraded && health.database == "ok" && health.directory?.contains("directory") == true
+            }
+        }
+    }
+
     @Test("Keys that become of another type under a running service are noticed")
     func keyTypes() async throws {
         try await ServiceProcess.with { service in

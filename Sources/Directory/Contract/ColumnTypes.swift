@@ -18,6 +18,19 @@ struct ColumnTypes {
 
     private var facts: [String: Fact] = [:]
     private var relations: Set<String> = []
+    /// What ``digest`` gave at the same moment.
+    private(set) var digestValue: String?
+
+    /// SQL for a text that is another when a column of the contract's relations is another, or of another type. An export compares it
+    /// with what the last look has found, in its own snapshot: else what became of another type since then would be read wrongly.
+    static var digest: String {
+        let relations = ContractColumn.relations.map { "'\($0)'" }.joined(separator: ", ")
+        return """
+            (SELECT hashtextextended(string_agg(c.relname || '.' || a.attname || ' ' || a.atttypid, ',' ORDER BY c.relname, a.attname), 0)::text
+             FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+             WHERE c.relname IN (\(relations)) AND c.relnamespace = to_regnamespace('directory') AND a.attnum > 0 AND NOT a.attisdropped)
+            """
+    }
 
     static func load(_ connection: isolated PostgresConnection) async throws -> ColumnTypes {
         let rows = try await connection.query(
@@ -43,6 +56,8 @@ struct ColumnTypes {
                 WHERE t.typtype <> 'd'
                 """))
         var types = ColumnTypes()
+        types.digestValue = try await connection.query(Query("directory-types", "SELECT \(digest) AS types")).first?
+            .decodeIfPresent("types")
         for row in rows {
             let relation: String = try row.decode("relation")
             types.relations.insert(relation)

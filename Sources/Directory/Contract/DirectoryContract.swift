@@ -5,6 +5,7 @@ private import Synchronization
 package final class DirectoryContract: Sendable {
     private struct State {
         var keys: KeyTypes?
+        var types: String?
         var faults: [ContractFault] = []
         var rows: [ContractFault] = []
         /// What the schema with the jobs lacks.
@@ -39,6 +40,7 @@ package final class DirectoryContract: Sendable {
             state.isReachable = true
             state.lookedAt = now
             state.keys = inspection.keys
+            state.types = inspection.types
             state.faults = inspection.faults
             state.faultySince = inspection.faults.contains(where: \.mayPass) ? state.faultySince ?? now : nil
             return isNews
@@ -56,7 +58,7 @@ package final class DirectoryContract: Sendable {
     /// Reads the catalogue of types alone, and nothing of privileges.
     package func load(on connection: isolated PostgresConnection) async throws {
         let types = try await ColumnTypes.load(connection)
-        _ = found(DirectoryInspection(keys: types.keys, faults: types.faults))
+        _ = found(DirectoryInspection(keys: types.keys, faults: types.faults, types: types.digestValue))
     }
 
     /// - Returns: whether that is something else than what was known.
@@ -128,6 +130,11 @@ package final class DirectoryContract: Sendable {
         do {
             try checkExport(at: now)
         } catch DirectoryError.sourceInvalid {}
+    }
+
+    /// Whether a snapshot has the columns that the last look has found to hold to the contract. If not, the look is outdated.
+    package func accepts(types: String?) -> Bool {
+        state.withLock { state in state.types == nil || state.types == types }
     }
 
     /// Whether an export can be made.

@@ -8,19 +8,23 @@ package struct DirectoryInspection: Sendable {
     /// nil where a key is missing, or has a type that keys cannot have.
     package private(set) var keys: KeyTypes?
     package private(set) var faults: [ContractFault] = []
+    /// Stands for the types of the columns.
+    private(set) var types: String?
     /// What may hide rows and cannot be proven.
     package private(set) var notes: [String] = []
 
     package init() {}
 
-    init(keys: KeyTypes? = nil, faults: [ContractFault]) {
+    init(keys: KeyTypes? = nil, faults: [ContractFault], types: String? = nil) {
         self.keys = keys
         self.faults = faults
+        self.types = types
     }
 
     /// Adds what a look as another role, or at another database, has shown.
     package mutating func add(_ other: DirectoryInspection) {
         keys = keys ?? other.keys
+        types = types ?? other.types
         faults += other.faults.filter { !faults.contains($0) }
         notes += other.notes.filter { !notes.contains($0) }
     }
@@ -60,6 +64,7 @@ package struct DirectoryInspection: Sendable {
         }
         var inspection = DirectoryInspection()
         inspection.keys = types.keys
+        inspection.types = types.digestValue
         inspection.faults = types.faults + privileges.faults
         inspection.notes = privileges.notes
         if reading.isExplained, let keys = types.keys {

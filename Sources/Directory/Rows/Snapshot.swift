@@ -7,6 +7,8 @@ package struct Snapshot: Sendable {
     package let access: Access
     /// When the snapshot was taken.
     package let takenAt: Timestamp
+    /// Stands for the types of the directory's columns; see ``DirectoryContract/accepts(types:)``.
+    package let types: String?
     /// Its day in the tenant's time zone, `yyyy-mm-dd`.
     package let day: String
     /// The administrators that will come.
@@ -211,7 +213,8 @@ extension Snapshot {
                 keys: queries.keys.group)
             : nil
         return Snapshot(
-            access: access, takenAt: try moment.decode("taken_at"), day: try moment.decode("day"),
+            access: access, takenAt: try moment.decode("taken_at"),
+            types: try moment.decodeIfPresent("types"), day: try moment.decode("day"),
             rowsTotal: total, isSmall: try prepared("bytes") > 0, references: references, groupTree: groupTree)
     }
 

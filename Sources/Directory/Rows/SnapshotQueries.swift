@@ -63,7 +63,7 @@ struct SnapshotQueries {
         return Query(
             "moment",
             """
-            SELECT now() AS taken_at, to_char(now(), 'YYYY-MM-DD') AS day, counted.rows,
+            SELECT now() AS taken_at, to_char(now(), 'YYYY-MM-DD') AS day, counted.rows, \(ColumnTypes.digest) AS types,
                 CASE WHEN counted.rows <= \(few) THEN (
                     SELECT coalesce(sum(octet_length(a.name::text) + octet_length(a.email::text)
                         + coalesce(octet_length(a.phone::text), 0)), 0)::bigint

@@ -87,7 +87,11 @@ package struct ExportRunner: JobRunner {
         try await Snapshot.read(
             actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,
             includeGroupTree: options.includeReferences, keys: try contract.keys, pool: directory, role: DatabaseRole.worker
-        ) { [disk, settings, guardian] snapshot, pages in
+        ) { [disk, settings, guardian, contract] snapshot, pages in
+            guard contract.accepts(types: snapshot.types) else {
+                contract.lookAgain()
+                throw DirectoryError.unsettled("columns of the directory have changed since they were checked")
+            }
             progress.begin(total: snapshot.rowsTotal)
             let file = ExportFile(job: job, options: options, settings: settings, snapshot: snapshot)
             // Not before: the counts may have taken minutes, and the file system may have gone meanwhile.

@@ -70,7 +70,8 @@ package final class DirectoryDatabase: Sendable {
     ///
     /// - Throws: ``PostgresError`` as long as they have not been.
     func checkJobs() throws {
-        if own == nil { _ = try contract.keys }
+        guard own == nil, !contract.hasBeenReached else { return }
+        throw PostgresError(.unreachable, "the database has not been reached yet")
     }
 
     /// Whether the server at `directory.url` answers now; asked at most for three seconds. True where it is the jobs' own.
