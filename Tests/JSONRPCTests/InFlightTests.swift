@@ -70,6 +70,7 @@ import Testing
         var table = Table(window: 2, parkingSpace: 0)
         let one = try id("1")
         _ = table.admit([one], isControl: false, isBatch: false, "first")
+        #expect(table.take(0) == "first")
         guard case .noted = table.cancel(one) else { return #expect(Bool(false), "it is not noted") }
         #expect(table.begin(one, of: 0, isLong: false) { 7 } == nil)
         _ = table.finish(0)
@@ -77,6 +78,26 @@ import Testing
         #expect(table.begin(one, of: 1, isLong: true) { 8 } == 8)
         #expect(table.waiting == [8] && table.running == [8])
         guard case .running(8) = table.cancel(one) else { return #expect(Bool(false), "it does not run") }
+    }
+
+    @Test("A request whose unit has a place and has not begun is answered at once, once, and its unit is empty")
+    func cancelledInItsPlace() throws {
+        var table = Table(window: 2, parkingSpace: 1)
+        for number in 1...3 { _ = try admit(&table, number) }
+        let one = try id("1")
+        guard case .dropped(one) = table.cancel(one) else { return #expect(Bool(false), "it is not dropped") }
+        guard case .unknown = table.cancel(one) else { return #expect(Bool(false), "it is still known") }
+        #expect(!table.isTaken(one) && table.content(of: 0) == nil && table.take(0) == nil && table.count == (2, 3))
+        #expect(table.begin(one, of: 0, isLong: false) { 7 } == nil)
+        // Its place is taken until its unit has finished.
+        let again = table.admit([one], isControl: false, isBatch: false, "again")
+        #expect(again == .refuse && table.content(of: 2) == "unit of 3")
+        #expect(table.finish(0) == 2 && table.admit([one], isControl: false, isBatch: false, "again") == .park)
+        // A batch has one answer, which waits for its turn.
+        var other = Table(window: 1, parkingSpace: 0)
+        _ = other.admit([one], isControl: false, isBatch: true, "batch")
+        guard case .noted = other.cancel(one) else { return #expect(Bool(false), "it is not noted") }
+        #expect(other.take(0) == "batch" && other.begin(one, of: 0, isLong: false) { 7 } == nil)
     }
 
     /// A model of what a connection does with the table: each unit is begun, answered and finished, in any order and mixed with
@@ -115,6 +136,8 @@ import Testing
             case 4...6: _ = table.cancel(id)
             case 7, 8:
                 guard let (unit, ids) = started.randomElement(using: &random), let id = ids.first else { return }
+                // One that was cancelled before is not begun.
+                guard table.take(unit) != nil || Bool.random(using: &random) else { return }
                 _ = table.begin(id, of: unit, isLong: Bool.random(using: &random)) { unit }
                 if Bool.random(using: &random) {
                     table.answered(id, of: unit)

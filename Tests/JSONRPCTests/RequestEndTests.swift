@@ -5,7 +5,7 @@ import Testing
 /// Every way in which a request can end, each held to leave nothing behind.
 @Suite(.timeLimit(.minutes(1))) struct RequestEndTests {
     /// `echo` gives its params back, `hold` waits for its cancellation, `held` too and may stand in a batch, `fat` gives 100,000
-    /// bytes and is large, `fail` throws, `ping` is control.
+    /// bytes and is large, `stuck` is large and waits for its cancellation, `fail` throws, `ping` is control.
     private static let dispatcher = Dispatcher<Int, String>(
         [
             .init(name: "echo") { params, _, _ in Outcome(params.map { Array($0.bytes) } ?? Array("{}".utf8)) },
@@ -14,6 +14,7 @@ import Testing
             .init(name: "fat", traits: .large) { _, _, _ in
                 Outcome(Array("{\"x\":\"\(String(repeating: "x", count: 100_000))\"}".utf8))
             },
+            .init(name: "stuck", traits: .large) { _, _, _ in try await wait() },
             .init(name: "fail") { _, _, _ in throw RPCError.internalError },
             .init(name: "ping", traits: .control) { _, _, _ in Outcome(Array("{}".utf8)) },
         ]
@@ -64,7 +65,41 @@ import Testing
             [call("1", "hold"), call("2", "hold"), "[\(call("3", "held")),\(call("4", "echo"))]"]
                 + [cancel("3"), cancel("1"), cancel("2")], 3
         ),
+        (
+            "large and cancelled behind another",
+            [call("1", "stuck"), call("2", "fat"), cancel("2"), cancel("2"), cancel("1")], 2
+        ),
+        (
+            "large in a batch and cancelled behind another",
+            [call("1", "stuck"), "[\(call("2", "fat")),\(call("3", "fat"))]", cancel("2"), cancel("1")], 2
+        ),
     ]
+
+    @Test("A large request that waits for its turn is cancelled at once, and its id is free for the next")
+    func largeInTurn() async throws {
+        let transport = PipeTransport()
+        let connection = Connection(
+            transport: transport, dispatcher: Self.dispatcher, session: 1, limits: ConnectionLimits())
+        let running = Task { await connection.run() }
+        var replies = transport.replies.makeAsyncIterator()
+        transport.send(Self.call("1", "stuck") + "\n")
+        while connection.state.withLock({ $0.inFlight.running.isEmpty }) { await Task.yield() }
+        for _ in 0..<3 {
+            // The first is not answered: these wait behind it.
+            transport.send(Self.call("2", "fat") + "\n" + Self.cancel("2") + "\n" + Self.cancel("2") + "\n")
+            let reply = await replies.next()
+            #expect(reply?.contains("\"id\":2,\"error\":{\"code\":-32800") == true, "\(reply ?? "none")")
+        }
+        transport.send(Self.call("3", "fat") + "\n" + Self.cancel("1") + "\n")
+        let first = await replies.next()
+        #expect(first?.contains("\"id\":1,\"error\":{\"code\":-32800") == true)
+        // Nothing more of those that were cancelled.
+        #expect(await replies.next()?.hasPrefix("{\"jsonrpc\":\"2.0\",\"id\":3,\"result\"") == true)
+        while !connection.isIdle { await Task.yield() }
+        #expect(connection.state.withLock { $0.inFlight.count } == (0, 0))
+        transport.end()
+        await running.value
+    }
 
     @Test("However a request ends nothing is known of it, and its id is as good as new", arguments: ends.indices)
     func end(_ index: Int) async throws {

@@ -41,16 +41,19 @@ extension Connection {
 
     /// Nothing of the work is left when this returns.
     private func perform(_ unit: Int) async {
-        guard let work = state.withLock({ $0.inFlight.take(unit) }) else { return }
-        if work.isLarge {
+        if state.withLock({ $0.inFlight.content(of: unit)?.isLarge == true }) {
             await largeReply.withLock {
                 await output.waitForRoom()
+                // Not before: until its turn comes a cancellation answers it at once.
+                guard let work = take(unit) else { return }
                 await performLarge(work, of: unit)
             }
-        } else {
+        } else if let work = take(unit) {
             await perform(work, of: unit)
         }
     }
+
+    private func take(_ unit: Int) -> Work<Session, Attachment>? { state.withLock { $0.inFlight.take(unit) } }
 
     private func performLarge(_ work: Work<Session, Attachment>, of unit: Int) async {
         do throws(RPCError) {

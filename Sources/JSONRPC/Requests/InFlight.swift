@@ -18,10 +18,10 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
     enum Cancellation {
         /// No such request is in flight.
         case unknown
-        /// It has not begun, and will not.
+        /// It has not begun, and will not: its unit answers it.
         case noted
         case running(Running)
-        /// It waited, and is gone: to be answered, with its id as it was sent.
+        /// Its unit had not begun, and will not: to be answered, with its id as it was sent.
         case dropped(RequestID)
     }
 
@@ -102,7 +102,10 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
         return starts ? .start(number) : .park
     }
 
-    /// The content of a unit that is to begin, once.
+    /// The content of a unit that has not begun.
+    func content(of number: Int) -> Content? { units[number]?.content }
+
+    /// The content of a unit that is to begin, once; nil also where it was cancelled before.
     mutating func take(_ number: Int) -> Content? { units[number]?.content.take() }
 
     /// A unit's reply has gone: gives the one that takes its place. Nothing of the unit is kept; one that is unknown is nothing.
@@ -157,9 +160,15 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
     mutating func cancel(_ id: RequestID) -> Cancellation {
         guard let request = requests[id], let unit = units[request.unit] else { return .unknown }
         if let running = request.running { return .running(running) }
-        if unit.isParked, !unit.isBatch {
-            withLane(unit.isControl) { $0.parked.removeAll { $0 == request.unit } }
-            _ = forget(request.unit)
+        if unit.content != nil, !unit.isBatch {
+            if unit.isParked {
+                withLane(unit.isControl) { $0.parked.removeAll { $0 == request.unit } }
+                _ = forget(request.unit)
+            } else {
+                // Whoever is about to take it finishes it; until then it keeps its place.
+                units[request.unit]?.content = nil
+                requests[id] = nil
+            }
             return .dropped(unit.ids[0])
         }
         requests[id]?.isCancelled = true
