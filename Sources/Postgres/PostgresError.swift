@@ -17,8 +17,10 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         case unsuitable
         /// The server answered a statement with an error; ``sqlState`` tells which.
         case statement
-        /// A statement, a connection attempt or the wait for a free connection took longer than it may.
+        /// A statement or a connection attempt took longer than it may.
         case timedOut
+        /// No connection of the pool became free in time. That says nothing about the server.
+        case poolExhausted
         /// A result does not have the shape that the code expects.
         case unexpectedResult
     }
@@ -61,6 +63,9 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         return sqlState.hasPrefix("42") || sqlState.hasPrefix("3F") || ["0A000", "55000"].contains(sqlState)
     }
 
+    /// Whether there was no connection to be had: the pool's are in use, or the server gives the login no more.
+    package var isForWantOfConnection: Bool { code == .poolExhausted || sqlState == SQLState.tooManyConnections }
+
     package var debugDescription: String {
         [description, serverMessage, hint.map { "hint: \($0)" }].compactMap(\.self).joined(separator: "; ")
     }
@@ -71,7 +76,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
     /// which the server ends a transaction that stalled; and 25006, which a standby gives for a write until it is promoted.
     package var isTransient: Bool {
         switch code {
-        case .unreachable, .connectionLost, .timedOut:
+        case .unreachable, .connectionLost, .timedOut, .poolExhausted:
             return true
         case .refused, .invalidConnectionString, .unsuitable, .unexpectedResult:
             return false

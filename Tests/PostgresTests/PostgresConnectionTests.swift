@@ -255,7 +255,7 @@ import Testing
             let pool = PostgresPool(options, size: 1, acquisitionTimeout: .milliseconds(100))
             try await pool.withConnection { _ in
                 let error = await #expect(throws: PostgresError.self) { try await pool.withConnection { _ in } }
-                #expect(error?.code == .timedOut)
+                #expect(error?.code == .poolExhausted && error?.isTransient == true)
             }
             let patient = PostgresPool(options, size: 1, acquisitionTimeout: .seconds(60))
             try await patient.withConnection { _ in

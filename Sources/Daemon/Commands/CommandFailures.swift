@@ -25,7 +25,7 @@ func reportingFaults(_ body: () async throws -> Void) async throws {
                 ConfigurationFault.exitStatus)
         case .unsuitable:
             fail("the database cannot be used: \(error.message)", ConfigurationFault.exitStatus)
-        case .unreachable, .connectionLost, .timedOut:
+        case .unreachable, .connectionLost, .timedOut, .poolExhausted:
             fail("the database cannot be reached: \(error.message)", 69)
         case .statement, .unexpectedResult:
             fail("the database cannot be used: \(error.debugDescription)", 1)

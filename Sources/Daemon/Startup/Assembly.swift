@@ -24,6 +24,8 @@ struct Assembly {
     private static let idleInTransaction: Duration = .seconds(5)
     /// A count of many millions, or a page of long rows from a cold disk.
     private static let directoryStatementTimeout: Duration = .seconds(300)
+    /// A look is short; the search for wrong rows has a limit of its own for each relation, which is below this.
+    private static let lookStatementTimeout: Duration = .seconds(25)
 
     let configuration: ServiceConfiguration
     let logger: Logger
@@ -55,7 +57,7 @@ struct Assembly {
         // An export's snapshot idles while its rows are written, and a slow disk is no reason to lose it.
         // Any other transaction is over in a moment: one whose process has stopped must not keep its locks for a lease.
         options.idleInTransactionTimeout =
-            timeout > Self.queueStatementTimeout ? configuration.deadline : Self.idleInTransaction
+            timeout == Self.directoryStatementTimeout ? configuration.deadline : Self.idleInTransaction
         if timeout == Self.leaseStatementTimeout { options.cancelGrace = .seconds(1) }
         // Where the login has few connections an export may wait for another's end; its lease is kept meanwhile.
         return PostgresPool(
@@ -64,15 +66,17 @@ struct Assembly {
     }
 
     /// The pools of a process: for callers, for the queue, and for the exports themselves, so that none holds up another. A large
-    /// export reads on two connections. What callers ask of a directory that is apart has a pool too.
+    /// export reads on two connections. What callers ask of a directory that is apart has a pool too, and so have the looks at the
+    /// directory: one connection for them, and one for the search for wrong rows beside them.
     private func pools(
         workers: Int
-    ) -> (api: PostgresPool, access: PostgresPool?, queue: PostgresPool, directory: PostgresPool) {
+    ) -> (api: PostgresPool, access: PostgresPool?, queue: PostgresPool, directory: PostgresPool, looks: PostgresPool) {
         (
             pool(.jobs, "api", size: 8, timeout: Self.queueStatementTimeout),
             configuration.isDirectoryApart ? pool(.directory, "access", size: 4, timeout: Self.queueStatementTimeout) : nil,
             pool(.jobs, "worker", size: workers + 3, timeout: Self.leaseStatementTimeout),
-            pool(.directory, "export", size: 2 * max(1, workers), timeout: Self.directoryStatementTimeout)
+            pool(.directory, "export", size: 2 * max(1, workers), timeout: Self.directoryStatementTimeout),
+            pool(.directory, "look", size: 2, timeout: Self.lookStatementTimeout)
         )
     }
 
@@ -95,7 +99,7 @@ struct Assembly {
         let pools = pools(workers: workers)
         let directory = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
         let gate = DatabaseGate(
-            jobs: pools.api, directory: pools.directory, contract: contract, access: directory,
+            jobs: pools.api, directory: pools.looks, contract: contract, access: directory,
             roles: [DatabaseRole.api] + (workers > 0 ? [DatabaseRole.worker] : []), logger: logger)
         _ = try await gate.tryOnce()
         let listening = try socket.listen(path: configuration.socket)
@@ -114,7 +118,7 @@ struct Assembly {
             socket: listening, group: group, dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api, gate),
             policy: policy,
             settings: settings, metrics: metrics, logger: logger)
-        let crew = workers > 0 ? crew(pools.queue, pools.directory, slots: workers, watch: watch) : nil
+        let crew = workers > 0 ? crew(pools.queue, pools.directory, pools.looks, slots: workers, watch: watch) : nil
         let status = ServiceStatus("Serving") { [contract] in
             [ServiceStatus.count(metrics.figures.connections, "caller"), ServiceStatus.count(transfers.count, "download")]
                 + (crew.map { Self.figures(of: $0.worker) } ?? []) + Self.figures(of: pools.api)
@@ -144,7 +148,7 @@ struct Assembly {
         services.append(StopNotice(manager: manager, status: status))
         try await run(services)
         try await group.shutdownGracefully()
-        for pool in [pools.api, pools.access, pools.queue, pools.directory, trailPool] { pool?.close() }
+        for pool in [pools.api, pools.access, pools.queue, pools.directory, pools.looks, trailPool] { pool?.close() }
     }
 
     /// Runs `work`: workers, and no socket.
@@ -154,10 +158,10 @@ struct Assembly {
         try FileSystem.checkArchives(configuration.archives, writing: true)
         let pools = pools(workers: workers)
         let gate = DatabaseGate(
-            jobs: pools.queue, directory: pools.directory, contract: contract, access: nil, roles: [DatabaseRole.worker],
+            jobs: pools.queue, directory: pools.looks, contract: contract, access: nil, roles: [DatabaseRole.worker],
             logger: logger)
         _ = try await gate.tryOnce()
-        let crew = crew(pools.queue, pools.directory, slots: workers, watch: nil)
+        let crew = crew(pools.queue, pools.directory, pools.looks, slots: workers, watch: nil)
         let status = ServiceStatus("Working") { [contract] in
             Self.figures(of: crew.worker) + Self.figures(of: pools.queue) + Self.figures(of: contract)
         }
@@ -172,7 +176,7 @@ struct Assembly {
                 level.level = configuration.logLevel
             }, logger: logger)
         try await run([report, gate] + crew.services + [reload, StopNotice(manager: manager, status: status)])
-        for pool in [pools.queue, pools.directory] { pool.close() }
+        for pool in [pools.queue, pools.directory, pools.looks] { pool.close() }
     }
 
     private func prepare() {
@@ -231,7 +235,7 @@ struct Assembly {
         let access = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
         func gate(_ role: String) -> DatabaseGate {
             DatabaseGate(
-                jobs: pools.api, directory: pools.directory, contract: contract,
+                jobs: pools.api, directory: pools.looks, contract: contract,
                 access: role == DatabaseRole.api ? access : nil, roles: [role], logger: logger)
         }
         var ability = Ability()
@@ -311,7 +315,7 @@ struct Assembly {
     /// The services that make exports and look after their files, and what tells them and those who watch that there is something
     /// to see.
     private func crew(
-        _ queue: PostgresPool, _ directory: PostgresPool, slots: Int, watch: JobWatch?
+        _ queue: PostgresPool, _ directory: PostgresPool, _ looks: PostgresPool, slots: Int, watch: JobWatch?
     ) -> (services: [any Service], worker: Worker) {
         let database = JobDatabase(pool: queue, role: DatabaseRole.worker)
         let leases = LeaseStore(
@@ -329,7 +333,7 @@ struct Assembly {
             slots: slots, host: ProcessInfo.processInfo.hostName, version: AdminExportDaemon.version)
         crew.history = configuration.history
         crew.furtherCounters = {
-            let figures = [queue.figures, directory.figures]
+            let figures = [queue.figures, directory.figures, looks.figures]
             return [
                 .connectionsOpened: figures.reduce(0) { $0 + $1.opened },
                 .connectionsLost: figures.reduce(0) { $0 + $1.lost },

@@ -12,6 +12,7 @@ internal import ServiceLifecycle
 /// is put right.
 struct DatabaseGate: Service {
     let jobs: PostgresPool
+    /// For looks alone, which do not wait for exports.
     let directory: PostgresPool
     let contract: DirectoryContract
     /// How callers' questions reach the directory; nil where none are served.
@@ -189,6 +190,11 @@ struct DatabaseGate: Service {
             tell(look)
             return look.isNews
         } catch {
+            guard (error as? PostgresError)?.isForWantOfConnection != true else {
+                logger.info("The directory could not be looked at now", metadata: ["error": "\(error)"])
+                contract.wasNotSeen()
+                return false
+            }
             guard !(error is CancellationError) else { return false }
             if contract.standing != .unreachable {
                 logger.warning("The database cannot be reached", metadata: ["error": "\(error)"])

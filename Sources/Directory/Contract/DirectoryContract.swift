@@ -79,6 +79,11 @@ package final class DirectoryContract: Sendable {
         }
     }
 
+    /// A look could not be made for a reason that says nothing about the directory.
+    package func wasNotSeen(at now: ContinuousClock.Instant = .now) {
+        state.withLock { $0.lookedAt = now }
+    }
+
     /// Whether the last look is older than that.
     package func isOlder(than age: Duration, at now: ContinuousClock.Instant = .now) -> Bool {
         state.withLock { state in state.lookedAt.map { $0.duration(to: now) > age } ?? true }

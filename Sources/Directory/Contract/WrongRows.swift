@@ -38,6 +38,8 @@ package enum WrongRows {
                             ? .doubled(relation, column, key) : .null(relation, "name", key: key)
                     } ?? .null(relation, column))
             } catch let error as PostgresError where error.code == .statement {
+                // Whoever goes away has cancelled the statement.
+                try Task.checkCancellation()
                 // Refused statements are another look's; a relation that is too large for this one is left to exports.
                 if error.sqlState == SQLState.queryCanceled { found.unread.append("directory.\(relation)") }
             }

@@ -78,8 +78,9 @@ package final class PostgresPool: Sendable {
         state.withLock { state in state.open == 0 && state.starvesUntil.map { $0 > .now } ?? false }
     }
 
-    /// Closes an idle connection, for another pool.
-    func closeIdle() -> Bool {
+    /// Closes an idle connection, for another pool or because it is seldom needed.
+    @discardableResult
+    package func closeIdle() -> Bool {
         let idle: PostgresConnection? = state.withLock { state in
             guard !state.idle.isEmpty else { return nil }
             state.open -= 1
@@ -321,7 +322,7 @@ package final class PostgresPool: Sendable {
     private var tooLate: PostgresError {
         let shortage = state.withLock { $0.shortage?.error }
         return PostgresError(
-            .timedOut,
+            .poolExhausted,
             "no database connection became free within \(acquisitionTimeout)"
                 + (shortage.map { ", and the server allows no more: \($0.message)" } ?? ""),
             sqlState: shortage?.sqlState, serverMessage: shortage?.serverMessage)
