@@ -208,7 +208,8 @@ import Testing
             let client = try service.client()
             try await eventually("health says so") {
                 let health = try await client.call(ServiceHealth.self, NoMembers())
-                return health.status == .degraded && health.database == "ok" && health.directory?.contains("directory") == true
+                return health.status == .degraded && health.database == "ok"
+                    && health.directory?.contains("directory") == true
             }
         }
     }

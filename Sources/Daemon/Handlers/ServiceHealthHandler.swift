@@ -35,7 +35,8 @@ struct ServiceHealthHandler: ResultHandler {
                 try await exports.storageFault() ?? depth.storage.map(Self.sentence) ?? (stuck > 0 ? Self.hangs : "ok")
         } catch {
             return ServiceHealth.Result(
-                status: .unavailable, database: contract.schemaFaults.first.map { "\($0)" } ?? "unavailable", queued: nil, running: nil, oldestQueuedMs: nil, workers: nil,
+                status: .unavailable, database: contract.schemaFaults.first.map { "\($0)" } ?? "unavailable", queued: nil,
+                running: nil, oldestQueuedMs: nil, workers: nil,
                 slots: nil, draining: nil, paused: nil, schemaVersion: nil, freeBytes: nil, storage: "unknown",
                 stuckFileOperations: stuck)
         }
