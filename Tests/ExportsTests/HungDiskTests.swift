@@ -116,6 +116,44 @@ import Testing
         }
     }
 
+    @Test("A file that hangs takes few threads, however often a call on it is cancelled, and waits for it take none")
+    func cancelledAgain() async throws {
+        var limits = Self.limits(patience: .seconds(60))
+        limits.perUser = 3
+        try await withDisk(limits) { disk, calls in
+            for round in 0..<20 {
+                // By two users: the threads of both are at stake.
+                let task = Task { try await read("hung0", disk.on(.user(round % 2))) }
+                try await until { calls.count == min(round + 1, 2) && disk.waiting == (round < 2 ? 0 : 1) }
+                task.cancel()
+                await #expect(throws: CancellationError.self) { try await task.value }
+            }
+            #expect(calls.count == 2 && disk.waiting == 0)
+            for user in 0..<3 { #expect(try await read("good", disk.on(.user(user))) == Self.content) }
+            // Those that wait for it, as many as may, take no thread and no turn of what is good.
+            let waiting = (0..<12).map { _ in Task { try await read("hung0", disk.on(.user(1))) } }
+            try await until { disk.waiting == 12 }
+            await #expect(throws: TooManyFileOperations.self) { _ = try await read("hung0", disk.on(.user(1))) }
+            for user in 0..<3 { #expect(try await read("good", disk.on(.user(user))) == Self.content) }
+            let held = ["hung1", "hung2"].map { job in Task { try await read(job, disk.on(.user(1))) } }
+            try await until { calls.count == 4 }
+            let good = Task { try await read("good", disk.on(.user(1))) }
+            try await until { disk.waiting == 13 }
+            calls.release()
+            for task in waiting + held + [good] { #expect(try await task.value == Self.content) }
+        }
+        // Whoever waits for a file is told that it hangs when that is known.
+        try await withDisk(Self.limits(patience: .milliseconds(100))) { disk, calls in
+            let tasks = (0..<4).map { _ in Task { try await read("hung0", disk.on(.user(1))) } }
+            for task in tasks {
+                await #expect(throws: ArchiveError(.storageFailed, "the archives' disk does not answer")) {
+                    try await task.value
+                }
+            }
+            #expect(calls.count <= 2)
+        }
+    }
+
     @Test("Whoever goes away while a file hangs is let go at once, and what is opened after that is closed again")
     func cancelled() async throws {
         // As in the service: a pipe without a reader is an error, not the end of the process.

@@ -6,8 +6,9 @@ private import Synchronization
 /// that does not come back keeps its thread and nothing else.
 ///
 /// No system call on a file can be taken back. What can be bounded is how many hang, and who waits: a lane has so many threads and
-/// no more, so that what one user asks for, or one part of the service, takes none of another's. A thing that is known to hang is
-/// not tried again beside the call that hangs, so that one file does not use a lane up.
+/// no more, so that what one user asks for, or one part of the service, takes none of another's. Callers have few calls on one thing
+/// at a time: whether one hangs is known only after a while, and by then it must not have used a lane up. A thing that is known
+/// to hang is not tried again beside the call that hangs.
 package final class DiskThreads: Sendable {
     /// Who calls, each with threads of its own.
     package enum Lane: Hashable, Sendable {
@@ -30,9 +31,11 @@ package final class DiskThreads: Sendable {
         package var perUser = 8
         /// Calls of all users.
         package var users = 48
+        /// Calls of all users on one thing.
+        package var perThing = 2
         /// Calls of each part of the service.
         package var perPart = 4
-        /// Calls that wait for a thread, for each that a lane has.
+        /// Calls that wait for a thread, for each that a lane has, and as many that wait for others on the same thing.
         package var waitingPerThread = 4
         /// How long a caller waits for a thread, and then for its call; after which a call counts as stuck.
         package var patience: Duration = .seconds(10)
@@ -50,7 +53,7 @@ package final class DiskThreads: Sendable {
         let giveUp: @Sendable () -> Void
     }
 
-    /// A call that waits for a thread of its lane.
+    /// A call that waits for a thread of its lane, or until fewer are under way on its thing.
     private struct Waiting {
         let number: Int
         let lane: Lane
@@ -69,6 +72,8 @@ package final class DiskThreads: Sendable {
         var isWatched = false
         var count: [Lane: Int] = [:]
         var users = 0
+        /// Calls of all users by what they are on.
+        var onThing: [String: Int] = [:]
     }
 
     private let limits: Limits
@@ -130,19 +135,28 @@ package final class DiskThreads: Sendable {
         let tick = min(limits.patience, limits.ownPatience) / 4
         while true {
             try? await Task.sleep(for: tick)
-            let overdue: (running: [Running], waiting: [Waiting])? = state.withLock { state in
+            let overdue: (running: [Running], waiting: [(Waiting, any Error)])? = state.withLock { state in
                 if state.running.isEmpty {
                     state.isWatched = false
                     return nil
                 }
                 let now = ContinuousClock.now
-                let late = state.waiting.filter { $0.since + patience($0.lane) <= now }
-                state.waiting.removeAll { $0.since + patience($0.lane) <= now }
+                var (left, late): ([Waiting], [(Waiting, any Error)]) = ([], [])
+                for call in state.waiting {
+                    if isHanging(call.thing, call.lane, state, now) {
+                        late.append((call, Self.noAnswer))
+                    } else if call.since + patience(call.lane) <= now {
+                        late.append((call, Self.refusal(call.lane)))
+                    } else {
+                        left.append(call)
+                    }
+                }
+                state.waiting = left
                 return (state.running.values.filter { $0.since + patience($0.lane) <= now }, late)
             }
             guard let overdue else { return }
             for call in overdue.running { call.giveUp() }
-            for call in overdue.waiting { call.turn.end(.failure(Self.refusal(call.lane))) }
+            for (call, error) in overdue.waiting { call.turn.end(.failure(error)) }
         }
     }
 
@@ -156,28 +170,42 @@ package final class DiskThreads: Sendable {
         state.count[lane, default: 0] < most(lane) && (!lane.isCaller || state.users < limits.users)
     }
 
-    /// Takes a thread of the lane, and waits for one while those that it has are in use.
+    /// Whether as many calls as may be are on the thing. The parts of the service are not many.
+    private func isBusy(_ thing: String, _ lane: Lane, _ state: State) -> Bool {
+        lane.isCaller && state.onThing[thing, default: 0] >= limits.perThing
+    }
+
+    /// Whether a call on the thing has not come back for longer than this lane waits. Callers wait for the same files, the parts of
+    /// the service each for their own.
+    private func isHanging(_ thing: String, _ lane: Lane, _ state: State, _ now: ContinuousClock.Instant) -> Bool {
+        state.running.values.contains {
+            $0.thing == thing && $0.since + patience(lane) <= now
+                && ($0.lane.isCaller && lane.isCaller || $0.lane == lane)
+        }
+    }
+
+    /// Takes a thread of the lane, and waits for one while those that it has are in use, or others are on the thing.
     private func admit(_ lane: Lane, _ thing: String, giveUp: @escaping @Sendable () -> Void) async throws -> Int {
         let (number, turn, isFirst): (Int, Call<Void>?, Bool) = try state.withLock { state in
             let now = ContinuousClock.now
             func hangs(_ call: Running) -> Bool { call.since + patience(lane) <= now }
-            // Callers wait for the same files, the parts of the service each for their own.
-            let isHanging = state.running.values.contains {
-                $0.thing == thing && hangs($0) && ($0.lane.isCaller && lane.isCaller || $0.lane == lane)
-            }
-            if isHanging { throw Self.noAnswer }
+            if isHanging(thing, lane, state, now) { throw Self.noAnswer }
             state.next += 1
             let number = state.next
             defer { state.isWatched = true }
-            if hasRoom(lane, state) {
+            let isBusy = self.isBusy(thing, lane, state)
+            if hasRoom(lane, state), !isBusy {
                 Self.start(Running(lane: lane, thing: thing, since: now, giveUp: giveUp), number, &state)
                 return (number, nil, !state.isWatched)
             }
             // Where all of them hang none is going to be free.
             let own = state.running.values.filter { $0.lane == lane && hangs($0) }.count
             let users = state.running.values.filter { $0.lane.isCaller && hangs($0) }.count
-            guard own < most(lane), !lane.isCaller || users < limits.users,
-                state.waiting.count(where: { $0.lane == lane }) < limits.waitingPerThread * most(lane)
+            // Those that wait for a thing, which may hang, take no place from those that wait for a thread only.
+            let others = state.waiting.filter { $0.lane == lane }
+            let most = limits.waitingPerThread * self.most(lane)
+            guard own < self.most(lane), !lane.isCaller || users < limits.users, others.count < 2 * most,
+                others.count(where: { self.isBusy($0.thing, lane, state) == isBusy }) < most
             else { throw Self.refusal(lane) }
             let turn = Call<Void>()
             state.waiting.append(
@@ -204,17 +232,25 @@ package final class DiskThreads: Sendable {
     private static func start(_ call: Running, _ number: Int, _ state: inout State) {
         state.running[number] = call
         state.count[call.lane, default: 0] += 1
-        if call.lane.isCaller { state.users += 1 }
+        if call.lane.isCaller {
+            state.users += 1
+            state.onThing[call.thing, default: 0] += 1
+        }
     }
 
     private func release(_ number: Int) {
         let turns: [Call<Void>] = state.withLock { state in
-            guard let lane = state.running.removeValue(forKey: number)?.lane else { return [] }
+            guard let call = state.running.removeValue(forKey: number) else { return [] }
+            let lane = call.lane
             let left = state.count[lane, default: 1] - 1
             state.count[lane] = left > 0 ? left : nil
-            if lane.isCaller { state.users -= 1 }
+            if lane.isCaller {
+                state.users -= 1
+                let left = state.onThing[call.thing, default: 1] - 1
+                state.onThing[call.thing] = left > 0 ? left : nil
+            }
             var turns: [Call<Void>] = []
-            for call in state.waiting where hasRoom(call.lane, state) {
+            for call in state.waiting where hasRoom(call.lane, state) && !isBusy(call.thing, call.lane, state) {
                 Self.start(
                     Running(lane: call.lane, thing: call.thing, since: .now, giveUp: call.giveUp), call.number, &state)
                 turns.append(call.turn)
