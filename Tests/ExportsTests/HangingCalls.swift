@@ -11,19 +11,24 @@ final class HangingCalls: FileSystemCalls {
     // Under the condition's lock.
     nonisolated(unsafe) private var isOpen = false
     private let waiting = Mutex(0)
+    private let contents: Set<String>
+    /// Files whose content hangs, by number, with how often each has been read.
+    private let reads = Mutex<[Int32: Int]>([:])
 
     private let deniedDirectory: String?
     private let deniedRemoval: String?
 
     /// - Parameters:
     ///   - names: those on which calls hang.
+    ///   - contents: those of archives that can be opened, and whose content hangs.
     ///   - deniedDirectory: the name of a directory that may not be read.
     ///   - deniedRemoval: the name of a directory from which nothing may be removed.
     init(
-        _ names: Set<String>, denyingDirectory deniedDirectory: String? = nil,
+        _ names: Set<String>, contents: Set<String> = [], denyingDirectory deniedDirectory: String? = nil,
         denyingRemovalBelow deniedRemoval: String? = nil
     ) {
         self.names = names
+        self.contents = contents
         self.deniedDirectory = deniedDirectory
         self.deniedRemoval = deniedRemoval
     }
@@ -44,6 +49,10 @@ final class HangingCalls: FileSystemCalls {
 
     private func pass(_ path: FilePath) {
         guard let name = path.lastComponent?.string, names.contains(name) else { return }
+        wait()
+    }
+
+    private func wait() {
         waiting.withLock { $0 += 1 }
         gate.lock()
         while !isOpen { gate.wait() }
@@ -53,7 +62,21 @@ final class HangingCalls: FileSystemCalls {
 
     func open(_ path: FilePath) throws(Errno) -> FileDescriptor {
         pass(path)
-        return try system.open(path)
+        let file = try system.open(path)
+        let hangs = path.lastComponent.map { contents.contains($0.string) } ?? false
+        reads.withLock { $0[file.rawValue] = hangs ? 0 : nil }
+        return file
+    }
+
+    func read(_ file: FileDescriptor, at offset: Int64, into bytes: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        let count: Int? = reads.withLock { reads in
+            guard let count = reads[file.rawValue] else { return nil }
+            reads[file.rawValue] = count + 1
+            return count
+        }
+        // Opening an archive reads the footer, the table and a frame's header.
+        if let count, count >= 3 { wait() }
+        return try system.read(file, at: offset, into: bytes)
     }
 
     func space(_ path: FilePath) throws(Errno) -> statvfs {

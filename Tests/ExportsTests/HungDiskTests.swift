@@ -22,7 +22,7 @@ import Testing
     /// A store with archives of which calls on all but `good` hang, or calls on other names.
     private func withDisk(
         hanging: Set<String> = Set(jobs.dropFirst().map { "\($0).1.xlsx.zst" }),
-        _ limits: DiskThreads.Limits = DiskThreads.Limits(),
+        contents: Set<String> = [], _ limits: DiskThreads.Limits = DiskThreads.Limits(),
         _ body: (ArchiveDisk, HangingCalls) async throws -> Void
     ) async throws {
         let folder = "/tmp/adminexport-hung-\(UUID().uuidString.prefix(8))"
@@ -37,7 +37,7 @@ import Testing
             _ = try writer.finish { _ in [] }
             try partial.publish()
         }
-        let calls = HangingCalls(hanging)
+        let calls = HangingCalls(hanging, contents: contents)
         defer { calls.release() }
         let store = ArchiveStore(root: FilePath(folder), calls: calls)
         try await body(ArchiveDisk(store: store, threads: DiskThreads(limits: limits)), calls)
@@ -151,6 +151,39 @@ import Testing
                 }
             }
             #expect(calls.count <= 2)
+        }
+    }
+
+    @Test("An archive whose content hangs takes few of the places of transfers, however many ask for it at once")
+    func hungContent() async throws {
+        signal(SIGPIPE, SIG_IGN)
+        try await withDisk(hanging: [], contents: ["hung0.1.xlsx.zst"]) { disk, calls in
+            let transfers = Transfers(limits: { Transfers.Limits() }, logger: Logger(label: "test"))
+            @Sendable func open(_ job: String) async throws {
+                _ = try await disk.on(.user(1)).pipe(
+                    Self.name(job), from: 0, for: 1, facts: Self.facts, transfers: transfers, delivery: nil)
+            }
+            let opened = try await withThrowingTaskGroup(of: Bool.self) { group in
+                for _ in 0..<20 {
+                    group.addTask {
+                        do {
+                            try await open("hung0")
+                            return true
+                        } catch let error as ArchiveError where error.code == .storageFailed {
+                            return false
+                        }
+                    }
+                }
+                return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            }
+            // Two, and one that two threads began at once.
+            #expect((1...3).contains(opened) && transfers.count == opened)
+            try await until { calls.count == opened }
+            // Not more than there are places, should none of them have ended.
+            for _ in 0..<8 { try await open("good") }
+            calls.release()
+            try await until { transfers.isIdle }
+            try await open("hung0")
         }
     }
 

@@ -34,9 +34,9 @@ package final class ContentPipe {
 
     /// Bytes that the pipe has taken.
     package private(set) var written = 0
-    private let reading = Mutex<ContinuousClock.Instant?>(nil)
+    private let reading = Mutex<ContinuousClock.Instant?>(.now)
 
-    /// Since when the disk is being waited for; nil while it is not. May be asked for from any thread.
+    /// Since when the disk is being waited for, also before the first read; nil while it is not. May be asked for from any thread.
     package var readingSince: ContinuousClock.Instant? { reading.withLock { $0 } }
 
     /// Bytes that its reader has taken, and those that there are for it.

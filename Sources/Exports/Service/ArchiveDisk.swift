@@ -72,7 +72,7 @@ package struct ArchiveDisk: Sendable {
             guard offset <= reader.size else { throw ArchiveError(.damaged, "the archive is shorter than its job says") }
             let (size, archiveSize) = (reader.size, reader.archiveSize)
             return OpenedFile(
-                adopting: try transfers.start(reader, from: offset, for: user, delivery), size: size,
+                adopting: try transfers.start(reader, of: name.file, from: offset, for: user, delivery), size: size,
                 archiveSize: archiveSize, delivery: delivery)
         }
     }

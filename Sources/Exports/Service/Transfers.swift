@@ -17,6 +17,9 @@ package final class Transfers: Sendable {
         package init() {}
     }
 
+    /// Pipes of one archive that may wait for the disk when another one begins, and how long a read that does not hang takes.
+    private static let mostSlow = 2
+    private static let slow: Duration = .seconds(1)
     /// How long a reader is waited for that has the rest of its workbook in the pipe.
     private static let longestWatch: Duration = .seconds(300)
 
@@ -29,7 +32,7 @@ package final class Transfers: Sendable {
         var running = Places()
         /// Those that are written whole, and whose readers have not taken all of it yet.
         var watched = Places()
-        var pipes: [ObjectIdentifier: ContentPipe] = [:]
+        var pipes: [ObjectIdentifier: (pipe: ContentPipe, archive: String)] = [:]
         var isStopped = false
     }
 
@@ -72,25 +75,53 @@ package final class Transfers: Sendable {
     /// How many wait for the disk for longer than anybody waits for it elsewhere.
     package var stuck: Int {
         let limit = ContinuousClock.now - DiskThreads.Limits().patience
-        return state.withLock { $0.pipes.values.count { $0.readingSince.map { $0 < limit } ?? false } }
+        return state.withLock { $0.pipes.values.count { $0.pipe.readingSince.map { $0 < limit } ?? false } }
+    }
+
+    /// Since when which pipes of an archive have waited for the disk.
+    private func waits(_ archive: String) -> [ObjectIdentifier: ContinuousClock.Instant] {
+        state.withLock { state in
+            state.pipes.compactMapValues { $0.archive == archive ? $0.pipe.readingSince : nil }
+        }
+    }
+
+    /// Waits while too many pipes of the archive wait for the disk: one archive that hangs must not use the places up before that is
+    /// known. Ends soon: each of the reads that are under way does, or counts as hanging.
+    private func waitForOthers(_ archive: String) throws {
+        let begun = waits(archive)
+        while true {
+            let now = ContinuousClock.now
+            let left = waits(archive).filter { begun[$0.key] == $0.value }.values.map { $0.duration(to: now) }
+            if left.contains(where: { $0 > DiskThreads.Limits().patience })
+                || left.count(where: { $0 > Self.slow }) >= Self.mostSlow
+            {
+                throw ArchiveError(.storageFailed, "the archives' disk does not answer")
+            }
+            if left.count < Self.mostSlow { return }
+            Thread.sleep(forTimeInterval: 0.005)
+        }
     }
 
     /// How many run.
     package var count: Int { state.withLock { $0.running.count } }
 
-    /// Starts to feed a pipe with the reader's content, and gives its reading end, which the caller closes.
+    /// Starts to feed a pipe with the reader's content, and gives its reading end, which the caller closes. Blocks where others
+    /// wait for the disk.
     ///
-    /// - Parameter delivery: told where the reader does not get all of it.
+    /// - Parameters:
+    ///   - archive: what the reader reads.
+    ///   - delivery: told where the reader does not get all of it.
     /// - Throws: ``TooManyTransfers``, ``ArchiveError``.
     package func start(
-        _ reader: SeekableReader, from offset: Int, for user: Int, _ delivery: Delivery?
+        _ reader: SeekableReader, of archive: String, from offset: Int, for user: Int, _ delivery: Delivery?
     ) throws -> FileDescriptor {
+        try waitForOthers(archive)
         let limits = limits()
         guard state.withLock({ $0.running.take(user, limits) }) else { throw TooManyTransfers() }
         do {
             let pipe = try ContentPipe(reader, from: offset, patience: limits.patience)
             guard let readEnd = pipe.takeReadEnd() else { preconditionFailure("a new pipe has both ends") }
-            state.withLock { $0.pipes[ObjectIdentifier(pipe)] = pipe }
+            state.withLock { $0.pipes[ObjectIdentifier(pipe)] = (pipe, archive) }
             let thread = Thread { [self] in
                 let isWhole = feed(pipe, delivery)
                 // One that only waits for its reader takes no place from others.
