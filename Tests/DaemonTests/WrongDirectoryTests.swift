@@ -12,6 +12,7 @@ import Testing
             "id", "tenant_id", "name", "email", "phone", "profile_id", "main_group_id", "status", "created_at", "updated_at",
         ],
         "profile": ["id", "tenant_id", "name", "permissions", "scope"],
+        "team": ["id", "tenant_id", "name"],
     ]
 
     /// Moves the table away and puts a view in its place.
@@ -285,6 +286,26 @@ import Testing
                 try await service.database.text(
                     "SELECT state || ' ' || error_kind FROM adminexport.job WHERE id = '\(job.id)'")
                     == "failed source-invalid"
+            }
+        }
+    }
+
+    @Test("A search for wrong rows that takes long holds up no look that a refusal asks for")
+    func besideSearch() async throws {
+        // Ended by the search's own limit.
+        let slow = Self.view("team", ["id": "t.id + length(pg_sleep(30)::text)"])
+        try await ServiceProcess.with(sql: "\(SmallTenant.sql); \(slow)") { service in
+            let client = try service.client()
+            let isSearching =
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+                + "AND state = 'active' AND query LIKE '%is_doubled%'"
+            try await eventually("it searches") { try await service.database.text(isSearching) == "1" }
+            try await service.database.execute("REVOKE SELECT ON directory.profile FROM adminexport_api")
+            let refused = await failure { _ = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)) }
+            #expect(refused?.code == .service(code: 1007, kind: "unavailable"))
+            try await eventually("the fault is found while the search goes on") {
+                let isFound = service.log.contains("may not read directory.profile")
+                return try await service.database.text(isSearching) == "1" && isFound
             }
         }
     }

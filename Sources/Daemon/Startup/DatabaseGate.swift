@@ -19,7 +19,8 @@ struct DatabaseGate: Service {
     let access: DirectoryDatabase?
     let roles: [String]
     let logger: Logger
-    private let question = PatientQuestion<Void>()
+    /// One look at a time: none ends later than one that began after it, and takes back what that has shown.
+    private let looks = PatientQuestion<Looked>()
 
     init(
         jobs: PostgresPool, directory: PostgresPool, contract: DirectoryContract, access: DirectoryDatabase?,
@@ -85,7 +86,6 @@ struct DatabaseGate: Service {
     func check() async throws -> Look {
         try await Self.check(jobs, roles: roles)
         var look = Look()
-        let isNamedApart = directory.options.connectionString != jobs.options.connectionString
         try await Self.translating(isNamedApart ? .directory : .jobs) {
             try await directory.withConnection { [roles, access] connection in
                 // Callers' questions are asked there where it is a database of its own.
@@ -113,7 +113,7 @@ struct DatabaseGate: Service {
     /// Whoever serves also says what is wrong for those who make exports, as far as the catalogue knows: callers ask the one about
     /// the other.
     private func readings(isThorough: Bool) -> [(pool: PostgresPool, reading: DirectoryInspection.Reading)] {
-        let (isServing, isWorking) = (roles.contains(DatabaseRole.api), roles.contains(DatabaseRole.worker))
+        let isServing = roles.contains(DatabaseRole.api)
         let permission = DirectoryInspection.Reading(
             role: DatabaseRole.api, reader: .permission, isExplained: isThorough && isServing,
             statements: { [access] keys in ServiceStatements.permission(keys, isApart: access?.isKnownApart ?? false) })
@@ -152,10 +152,17 @@ struct DatabaseGate: Service {
     /// To look for doubled rows is to read them all.
     private static let doubledInterval: Duration = .seconds(60)
 
+    private struct Looked {
+        let begun: ContinuousClock.Instant
+        let isThorough: Bool
+        /// Whether it has shown something else than was known.
+        let isNews: Bool
+    }
+
     /// Looks at the directory again unless that was done in the last seconds, for those who ask how it stands.
     func freshen() async {
         guard contract.hasBeenReached, contract.isOlder(than: Self.interval) else { return }
-        _ = try? await question.ask(atMost: .seconds(3)) { _ = await lookAgain(isThorough: !contract.isSound) }
+        _ = try? await looks.ask(atMost: .seconds(3)) { await lookAgain(isThorough: false) }
     }
 
     /// Looks at the directory again every few seconds while it has a fault, now and then otherwise, and at once when a statement was
@@ -166,25 +173,51 @@ struct DatabaseGate: Service {
             group.addTask { [contract] in
                 for await _ in contract.lookRequests { bell.ring() }
             }
-            await lookForWrongRows()
-            var doubledAt = ContinuousClock.now
+            let rows = Bell()
+            group.addTask { await watchRows(rows) }
             while !Task.isShuttingDownGracefully, !Task.isCancelled {
                 let isAsked = await bell.sleep(for: contract.isSound ? Self.soundInterval : Self.interval)
                 guard !Task.isShuttingDownGracefully, !Task.isCancelled else { break }
-                let isNews = await lookAgain(isThorough: isAsked || !contract.isSound)
+                let isNews = await lookInTurn(isThorough: isAsked || !contract.isSound)
                 guard isAsked || isNews || contract.hasWrongRows else { continue }
-                if doubledAt.duration(to: .now) > Self.doubledInterval {
-                    await lookForWrongRows()
-                    doubledAt = .now
-                }
+                rows.ring()
                 await pause(Self.pauseAfterRequest)
             }
             group.cancelAll()
         }
     }
 
+    /// Searches for wrong rows beside the looks, which do not wait for it: at once, and when it is rung, but not too often.
+    private func watchRows(_ bell: Bell) async {
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            await lookForWrongRows()
+            await pause(Self.doubledInterval)
+            guard !contract.hasWrongRows else { continue }
+            await bell.sleep(for: .seconds(86_400))
+        }
+    }
+
+    /// Looks when the look that is under way has ended. That one is as good if it was asked for by somebody else since.
+    ///
     /// - Returns: whether it has shown something else than was known.
-    private func lookAgain(isThorough: Bool) async -> Bool {
+    private func lookInTurn(isThorough: Bool) async -> Bool {
+        let asked = ContinuousClock.now
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            let looked = try? await looks.ask(atMost: .seconds(3)) { await lookAgain(isThorough: isThorough) }
+            if let looked, looked.begun >= asked, looked.isThorough || !isThorough { return looked.isNews }
+        }
+        return false
+    }
+
+    /// - Parameter isThorough: a directory with a fault is looked at thoroughly in any case: the catalogue alone does not show that
+    ///   what `EXPLAIN` has found is put right.
+    private func lookAgain(isThorough isAsked: Bool) async -> Looked {
+        let isThorough = isAsked || !contract.isSound
+        let begun = ContinuousClock.now
+        return Looked(begun: begun, isThorough: isThorough, isNews: await isNews(isThorough: isThorough))
+    }
+
+    private func isNews(isThorough: Bool) async -> Bool {
         do {
             let look = try await look(isThorough: isThorough)
             tell(look)
@@ -217,16 +250,31 @@ struct DatabaseGate: Service {
 
     /// What `check-config` and a process in its course look for; refusals are another look's.
     func wrongRows() async throws -> WrongRows.Found {
-        let isWorking = roles.contains(DatabaseRole.worker)
-        return try await (isWorking ? directory : access?.pool ?? jobs).withConnection { connection in
-            try await WrongRows.find(
-                as: isWorking ? DatabaseRole.worker : DatabaseRole.api, reading: isWorking ? .snapshot : .permission,
-                on: connection)
-        }
+        try await poolOfRows.withConnection { try await findWrongRows(on: $0) }
     }
 
+    private var isWorking: Bool { roles.contains(DatabaseRole.worker) }
+
+    /// Whoever serves only may have a login at `directory.url` that may not do there what it may at `database.url`.
+    private var poolOfRows: PostgresPool {
+        isWorking || !isNamedApart || access?.isKnownApart == true ? directory : jobs
+    }
+
+    private var isNamedApart: Bool { directory.options.connectionString != jobs.options.connectionString }
+
+    private func findWrongRows(on connection: PostgresConnection) async throws -> WrongRows.Found {
+        try await WrongRows.find(
+            as: isWorking ? DatabaseRole.worker : DatabaseRole.api, reading: isWorking ? .snapshot : .permission,
+            on: connection)
+    }
+
+    /// With a connection that nobody waits for: where the login has few, exports and leases need them more.
     private func lookForWrongRows() async {
-        guard let found = try? await wrongRows(), contract.found(rows: found.faults) else { return }
+        let pool = poolOfRows
+        guard let found = try? await pool.withSpareConnection({ try await findWrongRows(on: $0) }) else { return }
+        // A second one is needed once a minute at most.
+        pool.closeIdle()
+        guard contract.found(rows: found.faults) else { return }
         for fault in found.faults {
             logger.error("The directory does not hold to its contract", metadata: ["fault": "\(fault)"])
         }
