@@ -1,6 +1,7 @@
 import Client
 import ExportAPI
 import Foundation
+import Postgres
 import TestSupport
 import Testing
 
@@ -287,6 +288,36 @@ import Testing
                     "SELECT state || ' ' || error_kind FROM adminexport.job WHERE id = '\(job.id)'")
                     == "failed source-invalid"
             }
+        }
+    }
+
+    @Test("A large export that takes long holds up no look at the directory, which is not said to be away")
+    func besideLargeExport() async throws {
+        let many = """
+            ; INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id, status, created_at, updated_at)
+            OVERRIDING SYSTEM VALUE
+            SELECT 100 + n, 1, 'A', 'a' || n || '@acme.example', 1, 'enabled', now(), now() FROM generate_series(1, 20000) n
+            """
+        try await ServiceProcess.with(environment: ["ADMINEXPORT_WORKERS": "1"], sql: SmallTenant.sql + many) { service in
+            let client = try service.client()
+            let locker = try await service.database.connect()
+            try await locker.script("lock", "BEGIN; LOCK TABLE directory.administrator_team")
+            _ = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner))
+            try await eventually("the export holds both connections of its pool, and waits") {
+                try await service.database.text(
+                    """
+                    SELECT count(*) = 2 AND bool_or(wait_event_type = 'Lock') FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name = 'adminexportd export' AND xact_start IS NOT NULL
+                    """) == "true"
+            }
+            try await service.database.execute("REVOKE SELECT ON directory.profile FROM adminexport_worker")
+            // Asked on and on: it would say that the database cannot be reached before a look that waits for the export.
+            try await eventually("health has seen it") {
+                let word = try await client.call(ServiceHealth.self, NoMembers()).directory
+                #expect(word?.contains("reached") != true)
+                return word?.contains("directory.profile") == true
+            }
+            try await locker.script("go", "COMMIT")
         }
     }
 
