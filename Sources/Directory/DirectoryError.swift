@@ -20,8 +20,11 @@ package enum DirectoryError: Error, Equatable, Sendable, CustomStringConvertible
 
 extension DirectoryError {
     /// A key that two rows have.
-    static func doubled(_ relation: String, _ key: String) -> DirectoryError {
-        .sourceInvalid(ContractFault.doubled(relation, "id", key).description)
+    package static func doubled(_ relation: String, _ key: String) -> DirectoryError { doubled(relation, "id", key) }
+
+    /// A value of the column that two rows have.
+    package static func doubled(_ relation: String, _ column: String, _ value: String) -> DirectoryError {
+        .sourceInvalid(ContractFault.doubled(relation, column, value).description)
     }
 }
 

@@ -158,6 +158,52 @@ import Testing
         }
     }
 
+    @Test(
+        "Tenants that are there twice are a fault of the directory's, told to nobody who is not granted each",
+        arguments: [false, true])
+    func doubledTenants(apart: Bool) async throws {
+        try await Self.with(apart: apart) { pool, directory, lookup in
+            let id = try await start(pool).id
+            func ask(_ tenants: TenantGrant.Tenants, email: String = "owner@acme.example") async throws {
+                _ = try await lookup.job(
+                    JobLookup.Question(
+                        tenant: "acme", email: email, grant: TenantGrant(name: "export", tenants: tenants), job: id))
+            }
+            func show(_ rows: String) async throws {
+                try await directory.execute(
+                    """
+                    DROP VIEW IF EXISTS directory.tenant;
+                    CREATE VIEW directory.tenant AS \(rows);
+                    GRANT SELECT ON directory.tenant TO adminexport_api
+                    """)
+            }
+            try await directory.execute(
+                """
+                CREATE SCHEMA platform;
+                GRANT USAGE ON SCHEMA platform TO PUBLIC;
+                ALTER TABLE directory.tenant SET SCHEMA platform
+                """)
+            try await show("SELECT * FROM platform.tenant UNION ALL SELECT * FROM platform.tenant")
+            for email in ["owner@acme.example", "stranger@acme.example"] {
+                await #expect(throws: DirectoryError.doubled("tenant", "1")) { try await ask(.all, email: email) }
+            }
+            await #expect(throws: DirectoryError.doubled("tenant", "1")) { try await ask(.some([.key("1")])) }
+            await #expect(throws: TenantNotGranted(tenant: "acme", grant: "export")) { try await ask(.some([.key("2")])) }
+            for order in ["ASC", "DESC"] {
+                try await show("SELECT id, 'acme'::text AS slug, name, time_zone FROM platform.tenant ORDER BY id \(order)")
+                await #expect(throws: DirectoryError.doubled("tenant", "slug", "acme")) { try await ask(.all) }
+                await #expect(throws: DirectoryError.doubled("tenant", "slug", "acme")) {
+                    try await ask(.some([.slug("acme")]))
+                }
+                for key in ["1", "2", "3"] {
+                    await #expect(throws: TenantNotGranted(tenant: "acme", grant: "export")) {
+                        try await ask(.some([.key(key)]))
+                    }
+                }
+            }
+        }
+    }
+
     @Test("A question that the database refuses takes no other with it")
     func poison() async throws {
         try await Self.with(apart: false) { pool, _, lookup in

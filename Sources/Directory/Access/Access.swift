@@ -107,7 +107,7 @@ extension Access {
     ) async throws -> DirectoryError {
         let tenants: Set<String> = try Set(rows.map { try $0.decode("tenant_key") })
         if tenants.count > 1 {
-            return .sourceInvalid(ContractFault.doubled("tenant", "slug", try rows[0].decode("slug")).description)
+            return .doubled("tenant", "slug", try rows[0].decode("slug"))
         }
         let actors = try Set(rows.compactMap { try $0.decodeIfPresent("actor_key", as: String.self) })
         let tenant: String = try rows[0].decode("tenant_key")

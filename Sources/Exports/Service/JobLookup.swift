@@ -150,14 +150,14 @@ final class JobLookup: Sendable {
         guard try directory.isApart else {
             let query = Query("lookup", Self.sql, who + [.texts(questions.map(\.job.description))])
             let rows = try await pool.withStatement(role: DatabaseRole.api) { try await $0.query(query) }
-            return try Self.placed(rows, questions) { row, question in
+            return try Self.placed(rows, questions, keys) { row, question in
                 _ = try Self.actor(row, question, keys)
                 guard try row.decodeIfPresent("id", as: String.self) != nil else { throw JobsError.notFound }
                 return try Job(row)
             }
         }
         let actors = try await directory.read { try await $0.query(Query("lookup-actors", Self.actors, who)) }
-        let found = try Self.placed(actors, questions) { row, question in try Self.actor(row, question, keys) }
+        let found = try Self.placed(actors, questions, keys) { row, question in try Self.actor(row, question, keys) }
         return try await jobs(of: found, questions)
     }
 
@@ -184,19 +184,32 @@ final class JobLookup: Sendable {
 
     /// An answer for each question, in their order.
     private static func placed<Answer>(
-        _ rows: [Row], _ questions: [Question], _ answer: (Row, Question) throws -> Answer
+        _ rows: [Row], _ questions: [Question], _ keys: KeyTypes, _ answer: (Row, Question) throws -> Answer
     ) throws -> [Result<Answer, any Error>] {
-        var answers: [Result<Answer, any Error>] = questions.map { _ in .failure(JobsError.notFound) }
-        var places: Set<Int> = []
+        var placed: [[Row]] = questions.map { _ in [] }
         for row in rows {
             let place: Int = try row.decode("place")
-            guard answers.indices.contains(place - 1) else { continue }
-            // A slug that two tenants have names neither.
-            answers[place - 1] =
-                places.insert(place).inserted
-                ? Result { try answer(row, questions[place - 1]) } : .failure(DirectoryError.denied(.ambiguousActor))
+            guard placed.indices.contains(place - 1) else { continue }
+            placed[place - 1].append(row)
         }
-        return answers
+        return zip(placed, questions).map { rows, question in
+            Result {
+                guard let row = rows.first else { throw JobsError.notFound }
+                guard rows.count == 1 else { throw try severalTenants(rows, question, keys) }
+                return try answer(row, question)
+            }
+        }
+    }
+
+    /// Why there are several rows for a question: each is of a tenant with the slug. As ``Access`` has it for all other methods.
+    ///
+    /// - Throws: ``TenantNotGranted``, before anything is told about the tenants.
+    private static func severalTenants(_ rows: [Row], _ question: Question, _ keys: KeyTypes) throws -> DirectoryError {
+        let tenants: [String] = try rows.map { try $0.decodeIfPresent("named_tenant") ?? "" }
+        for tenant in tenants { try question.grant.check(slug: question.tenant, key: tenant, keys) }
+        guard Set(tenants).count == 1 else { return .doubled("tenant", "slug", question.tenant) }
+        let isAmbiguous = try rows.contains { try $0.decode("actors", as: Int.self) > 1 }
+        return isAmbiguous ? .denied(.ambiguousActor) : .doubled("tenant", tenants[0])
     }
 
     private struct Actor {
