@@ -94,14 +94,14 @@ public final class AccountList: Sendable {
             let identity: Identity
             do {
                 identity = try await Identity.find(actor.reference, keys: keys, on: connection)
-            } catch is DirectoryError {
+            } catch DirectoryError.denied {
                 return nil
             }
             let mayView: Bool
             do {
                 _ = try await Access.check(actor.reference, keys: keys, on: connection)
                 mayView = true
-            } catch is DirectoryError {
+            } catch DirectoryError.denied {
                 mayView = false
             }
             return try await Self.standing(of: identity, keys, mayView: mayView, on: connection)

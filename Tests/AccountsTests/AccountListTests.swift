@@ -212,6 +212,43 @@ import Testing
         }
     }
 
+    @Test("What only exports cannot use of a directory is no reason to show no accounts")
+    func exportedTypes() async throws {
+        try await TestDatabase.with { database in
+            let list = try await list(database)
+            try await database.execute(
+                """
+                ALTER TABLE directory.administrator ALTER created_at TYPE timestamp;
+                ALTER TABLE directory.team ALTER name TYPE jsonb USING to_jsonb(name)
+                """)
+            #expect(try await list.page(of: Self.owner, AccountQuery()).accounts.count == 8)
+            #expect(try await list.standing(of: Self.owner)?.mayView == true)
+            // Nobody can be told apart by it.
+            try await database.execute("ALTER TABLE directory.administrator ALTER email TYPE char(60)")
+            let other = AccountList(database: database.url(user: "adminexport_console"))
+            let error = await #expect(throws: AccountsError.self) { try await other.page(of: Self.owner, AccountQuery()) }
+            #expect(error?.code == .sourceInvalid)
+        }
+    }
+
+    @Test("A directory that shows a tenant or an account twice does not make somebody nobody")
+    func doubledRows() async throws {
+        try await TestDatabase.with { database in
+            let list = try await list(database)
+            for relation in ["administrator", "tenant"] {
+                try await database.execute(
+                    """
+                    ALTER TABLE directory.\(relation) RENAME TO \(relation)_once;
+                    CREATE VIEW directory.\(relation) AS
+                        SELECT * FROM directory.\(relation)_once UNION ALL SELECT * FROM directory.\(relation)_once;
+                    GRANT SELECT ON directory.\(relation) TO adminexport_console
+                    """)
+                let error = await #expect(throws: AccountsError.self) { try await list.standing(of: Self.owner) }
+                #expect(error?.code == .sourceInvalid)
+            }
+        }
+    }
+
     @Test("A directory that cannot be reached is unavailable")
     func unreachable() async throws {
         let list = AccountList(database: "postgresql:///none?host=/nonexistent")

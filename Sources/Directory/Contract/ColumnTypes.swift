@@ -72,12 +72,24 @@ struct ColumnTypes {
     // MARK: Faults
 
     /// What is missing or cannot be right, in the contract's order.
-    var faults: [ContractFault] {
+    var faults: [ContractFault] { faults { _ in true } }
+
+    /// What is missing, and keys and compared texts that cannot be right.
+    var fatal: [ContractFault] {
+        faults { column in
+            switch column.content {
+            case .key, .comparedText: true
+            case .text, .status, .scope, .permissions, .moment: facts[column.label] == nil
+            }
+        }
+    }
+
+    private func faults(_ isLookedAt: (ContractColumn) -> Bool) -> [ContractFault] {
         var faults: [ContractFault] = []
         for relation in ContractColumn.relations where !relations.contains(relation) {
             faults.append(.missing(relation: relation))
         }
-        for column in ContractColumn.all where relations.contains(column.relation) {
+        for column in ContractColumn.all where relations.contains(column.relation) && isLookedAt(column) {
             if let fault = fault(of: column) { faults.append(fault) }
         }
         return faults

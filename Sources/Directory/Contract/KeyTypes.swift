@@ -24,13 +24,15 @@ package struct KeyTypes: Sendable, Equatable {
         self.administrator = administrator
     }
 
-    /// Reads the catalogue and holds the relations' columns and types to the contract.
+    /// Reads the catalogue and holds the relations to what statements need to run and to compare as they mean to: that the columns are
+    /// there, and the types of keys, slugs and addresses. What else the contract demands concerns how a value is exported, and is no
+    /// reason to show no accounts.
     ///
     /// - Throws: ``DirectoryError/sourceInvalid(_:)`` naming the first column that is missing or has the wrong type;
     ///   ``PostgresError``.
     package static func load(_ connection: isolated PostgresConnection) async throws -> KeyTypes {
         let types = try await ColumnTypes.load(connection)
-        if let fault = types.faults.first { throw DirectoryError.sourceInvalid(fault.description) }
+        if let fault = types.fatal.first { throw DirectoryError.sourceInvalid(fault.description) }
         guard let keys = types.keys else { throw DirectoryError.sourceInvalid("the directory's keys have no type") }
         return keys
     }
