@@ -33,20 +33,32 @@ struct Assembly {
     let settings: LiveSettings
     private let disk: ArchiveDisk
     let contract = DirectoryContract()
+    /// Of the jobs' server and login.
     private let share: ConnectionShare
+    /// Of the directory's; the same where it is reached with the same login at the same server.
+    private let directoryShare: ConnectionShare
 
     init(_ loaded: CommonOptions.Loaded) {
         (configuration, logger, level) = loaded
         settings = LiveSettings(configuration)
-        share = ConnectionShare { [logger] error in
-            logger.warning("The database allows fewer connections than the pools may open", metadata: ["error": "\(error)"])
-        }
+        share = Self.share("jobs", logger)
+        directoryShare =
+            ConnectionString.haveOneLogin(configuration.databaseURL, configuration.directoryURL)
+            ? share : Self.share("directory", logger)
         #if DEBUG
             let calls: any FileSystemCalls = StepCalls()
         #else
             let calls: any FileSystemCalls = SystemCalls()
         #endif
         disk = ArchiveDisk(store: ArchiveStore(root: FilePath(configuration.archives), calls: calls))
+    }
+
+    private static func share(_ database: String, _ logger: Logger) -> ConnectionShare {
+        ConnectionShare { error in
+            logger.warning(
+                "The database allows fewer connections than the pools may open",
+                metadata: ["database": "\(database)", "error": "\(error)"])
+        }
     }
 
     private func pool(
@@ -62,7 +74,7 @@ struct Assembly {
         // Where the login has few connections an export may wait for another's end; its lease is kept meanwhile.
         return PostgresPool(
             options, size: size, acquisitionTimeout: timeout == Self.directoryStatementTimeout ? .seconds(60) : .seconds(5),
-            share: share)
+            share: database == .directory ? directoryShare : share)
     }
 
     /// The pools of a process: for callers, for the queue, and for the exports themselves, so that none holds up another. A large

@@ -21,14 +21,24 @@ package enum ConnectionString {
     }
 
     /// Whether it holds a password.
-    package static func hasPassword(_ text: String) -> Bool {
-        guard let options = PQconninfoParse(text, nil) else { return false }
+    package static func hasPassword(_ text: String) -> Bool { values(text)["password"] != nil }
+
+    /// Whether the two name the same server and login, whatever the database. Two ways to write one server count as two.
+    package static func haveOneLogin(_ one: String, _ other: String) -> Bool {
+        let (one, other) = (values(one), values(other))
+        return ["service", "host", "hostaddr", "port", "user"].allSatisfy { one[$0] == other[$0] }
+    }
+
+    /// What is given, by keyword.
+    private static func values(_ text: String) -> [String: String] {
+        guard let options = PQconninfoParse(text, nil) else { return [:] }
         defer { PQconninfoFree(options) }
+        var values: [String: String] = [:]
         var option = options
         while let keyword = option.pointee.keyword {
-            if String(cString: keyword) == "password", option.pointee.val != nil { return true }
+            if let value = option.pointee.val { values[String(cString: keyword)] = String(cString: value) }
             option += 1
         }
-        return false
+        return values
     }
 }
