@@ -69,6 +69,43 @@ import Testing
         }
     }
 
+    @Test(
+        "A tenant of callers that the database cannot hold is one that is not there, and takes nothing from the others",
+        arguments: ["acme, 東京", "東京, {key: 1}, {key: 日本}", "\"*\""])
+    func callers(_ tenants: String) async throws {
+        try await TemporaryFolder.with { folder in
+            let file = folder + "/config.yaml"
+            let named = tenants == "\"*\"" ? tenants : "[\(tenants)]"
+            try "callers:\n- {user: \"\(geteuid())\", tenants: \(named), grants: [export, operator]}\n"
+                .write(toFile: file, atomically: true, encoding: .utf8)
+            let environment = ["ADMINEXPORT_CONFIG": file]
+            try await ServiceProcess.with(environment: environment, sql: Self.sql, encoding: "LATIN1") { service in
+                let client = try service.client()
+                let job = try await service.export()
+                #expect(try await client.call(ExportList.self, .init(actor: nil)).jobs.map(\.id) == [job.id])
+                #expect(try await !client.call(AuditList.self, .init()).events.isEmpty)
+                #expect(try await client.call(ServiceHold.self, .init(job: job.id, on: true)).held)
+                for tenant in ["東京", "nowhere"] {
+                    if tenants == "\"*\"" {
+                        #expect(try await client.call(ExportList.self, .init(actor: nil, tenant: tenant)).jobs.isEmpty)
+                        #expect(try await client.call(AuditList.self, .init(tenant: tenant)).events.isEmpty)
+                    } else {
+                        let error = await failure { _ = try await client.call(AuditList.self, .init(tenant: tenant)) }
+                        #expect(error?.code == .service(code: 1001, kind: "permission-denied"))
+                    }
+                }
+                let check = try await Programs.run(
+                    "adminexportd", ["check-config"],
+                    environment: [
+                        "ADMINEXPORT_DATABASE_URL": service.database.url(), "ADMINEXPORT_ARCHIVES": service.archives,
+                        "ADMINEXPORT_CONFIG": file,
+                    ])
+                #expect(check.status == 0, "\(check)")
+                #expect((check.output + check.errors).contains("東京") == tenants.contains("東京"), "\(check)")
+            }
+        }
+    }
+
     @Test("demo-data says why a database in another encoding cannot hold its names")
     func demoData() async throws {
         try await TestDatabase.with(encoding: "LATIN1") { database in

@@ -93,6 +93,67 @@ import Testing
         }
     }
 
+    @Test("An actor who is there twice is a fault of the directory's to each method, and the service goes on")
+    func doubled() async throws {
+        try await Self.with { service, directory in
+            let client = try service.client()
+            let job = try await service.export()
+            try await directory.execute(
+                """
+                ALTER TABLE directory.administrator RENAME TO account;
+                CREATE VIEW directory.administrator AS
+                    SELECT * FROM directory.account UNION ALL SELECT * FROM directory.account WHERE id = 1;
+                GRANT SELECT ON directory.administrator TO adminexport_api, adminexport_worker
+                """)
+            let owner = ServiceProcess.owner
+            let errors = [
+                await failure { _ = try await client.call(ExportStart.self, .init(actor: owner)) },
+                await failure { _ = try await client.call(ExportList.self, .init(actor: owner)) },
+            ]
+            for error in errors {
+                #expect(error?.code == .service(code: 1007, kind: "unavailable"), "\(String(describing: error))")
+            }
+            #expect(try await client.call(ExportGet.self, .init(actor: owner, job: job.id)).job.id == job.id)
+        }
+    }
+
+    @Test("A limit of the directory's login leaves the connections to the jobs alone")
+    func connectionLimit() async throws {
+        try await TestDatabase.with { directory in
+            let user = "few_\(directory.name)"
+            try await directory.execute(
+                """
+                DROP SCHEMA adminexport CASCADE; \(SmallTenant.sql);
+                CREATE ROLE \(user) LOGIN CONNECTION LIMIT 1 IN ROLE adminexport_api, adminexport_worker
+                """)
+            let environment = ["ADMINEXPORT_DIRECTORY_URL": directory.url(user: user)]
+            try await ServiceProcess.with(environment: environment, sql: "DROP SCHEMA directory CASCADE") { service in
+                let jobs = """
+                    FROM pg_stat_activity
+                    WHERE datname = '\(service.database.name)' AND application_name LIKE 'adminexportd %'
+                    """
+                let client = try service.client()
+                for _ in 0..<3 {
+                    let job = try await service.export()
+                    #expect(job.state == .succeeded, "\(job)")
+                }
+                #expect(try await client.call(ServiceHealth.self, NoMembers()).status == .ok)
+                try await eventually("the limit is told of the directory") {
+                    service.log.contains("allows fewer connections") && service.log.contains("database=directory")
+                }
+                #expect(!service.log.contains("database=jobs"))
+                let before = try await service.database.text("SELECT string_agg(pid::text, ' ' ORDER BY pid) \(jobs)")
+                for _ in 0..<3 { _ = try await service.export() }
+                let after = try await service.database.text("SELECT string_agg(pid::text, ' ' ORDER BY pid) \(jobs)")
+                let kept = Set((before ?? "").split(separator: " ")).subtracting((after ?? "").split(separator: " "))
+                #expect(kept.isEmpty, "connections were closed for the directory's sake: \(kept)")
+            }
+            try await directory.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '\(user)'")
+            try await directory.execute("DROP OWNED BY \(user); DROP ROLE \(user)")
+        }
+    }
+
     @Test("A directory that is away is told apart from a database that is, and only those who need it wait for it")
     func away() async throws {
         try await Self.with { service, directory in

@@ -142,7 +142,7 @@ extension TenantGrant {
         let rows = try await connection.query(
             Query(
                 "tenant-keys", "SELECT id::text AS key FROM directory.tenant WHERE id::text = ANY ($1::text[])",
-                [.texts(keys)]))
+                [.texts(try await connection.storable(keys))]))
         let known = Set(try rows.map { TenantName.key(try $0.decode("key")) })
         return names.filter { name in
             switch name {
@@ -156,7 +156,8 @@ extension TenantGrant {
     private static func tenants(
         _ slugs: [String], on connection: isolated PostgresConnection
     ) async throws -> [TenantName: String] {
-        let rows = try await connection.query(tenantsQuery(slugs))
+        // One that the database cannot hold takes no other with it: no tenant has it.
+        let rows = try await connection.query(tenantsQuery(connection.storable(slugs)))
         return Dictionary(
             try rows.map { (TenantName.slug(try $0.decode("slug")), try $0.decode("key")) },
             uniquingKeysWith: { first, _ in first })

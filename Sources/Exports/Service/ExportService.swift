@@ -143,14 +143,16 @@ package struct ExportService: Sendable {
         switch asker {
         case .operator(_, let grant, let tenant):
             // Who may see everything names a tenant as the jobs and events show it, and finds also one that is gone.
-            if let tenant, grant.tenants == .all { return try await transaction { try await body(.labelled(tenant), $0) } }
+            if let tenant, grant.tenants == .all {
+                return try await transaction { try await body(JobStore.Owner.labelled(tenant).storable(on: $0), $0) }
+            }
             if tenant == nil, let tenants = grant.resolvedWithoutDirectory(try? directory.keys) {
-                return try await transaction { try await body(JobStore.Owner(tenants), $0) }
+                return try await transaction { try await body(JobStore.Owner(tenants).storable(on: $0), $0) }
             }
             return try await directory.ask { connection, keys in
                 JobStore.Owner(try await grant.resolve(only: tenant, keys, on: connection))
             } then: { owner, connection in
-                try await body(owner, connection)
+                try await body(owner.storable(on: connection), connection)
             }
         case .actor(let caller):
             return try await directory.ask { connection, keys in
@@ -342,6 +344,15 @@ extension JobStore.Owner {
         switch tenants {
         case .all: self = .anyone(ofTenants: nil)
         case .keys(let keys): self = .anyone(ofTenants: keys)
+        }
+    }
+
+    /// Without what the jobs' database cannot hold: no job and no event there has it.
+    fileprivate func storable(on connection: isolated PostgresConnection) async throws -> JobStore.Owner {
+        switch self {
+        case .actor, .anyone(ofTenants: nil): self
+        case .anyone(ofTenants: let keys?): .anyone(ofTenants: try await connection.storable(keys))
+        case .labelled(let slug): try await connection.storable([slug]).isEmpty ? .anyone(ofTenants: []) : self
         }
     }
 }

@@ -130,9 +130,7 @@ package actor PostgresConnection {
             case .free:
                 guard connection.session.isOwn else { return try connection.runAlone(query) }
                 try connection.assume(nil)
-            case .statement: connection.session.use = .over
-            case .over: preconditionFailure("two statements where one was announced")
-            case .transaction: break
+            case .statement, .transaction: break
             }
             return try connection.run(query).rows
         }
@@ -151,9 +149,10 @@ package actor PostgresConnection {
         }
     }
 
-    /// Has the body run one statement, at most, that is a transaction of its own.
+    /// Has the body run a statement that is a transaction of its own. One that needs a second, to tell why it has failed, has that in
+    /// another transaction.
     ///
-    /// Where no pooler stands between this is one message there and one back: the role stays the session's, and the statement is
+    /// Where no pooler stands between a statement is one message there and one back: the role stays the session's, and the statement is
     /// prepared once. Behind one it is a transaction like others.
     package func withStatement<Result: Sendable>(
         role: String, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
@@ -205,8 +204,8 @@ package actor PostgresConnection {
     enum Use {
         /// Nothing: it runs as the login.
         case free
-        /// It is the one that was announced, or that one has run.
-        case statement, over
+        /// A transaction of its own, with the role that was announced.
+        case statement
         case transaction
     }
 
