@@ -66,6 +66,14 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
     /// Whether there was no connection to be had: the pool's are in use, or the server gives the login no more.
     package var isForWantOfConnection: Bool { code == .poolExhausted || sqlState == SQLState.tooManyConnections }
 
+    /// Whether a statement that the server began ended at a value, or in a function that it called: division by zero, a cast that the
+    /// text does not allow, several rows of a subquery that may give one. Classes 21 cardinality violation, 22 data exception, 2F, 38 and
+    /// 39 of routines, 54 program limit exceeded, P0 PL/pgSQL.
+    package var isEvaluationFault: Bool {
+        guard code == .statement, let sqlState else { return false }
+        return ["21", "22", "2F", "38", "39", "54", "P0"].contains { sqlState.hasPrefix($0) }
+    }
+
     package var debugDescription: String {
         [description, serverMessage, hint.map { "hint: \($0)" }].compactMap(\.self).joined(separator: "; ")
     }

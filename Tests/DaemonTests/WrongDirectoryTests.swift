@@ -216,6 +216,33 @@ import Testing
         }
     }
 
+    @Test(
+        "A view whose values cannot be computed ends the export as source-invalid with the SQLSTATE, and tells nobody's data",
+        arguments: [
+            ("administrator", "name", "(1 / (t.id - t.id))::text", "22012"),
+            ("administrator", "phone", "(t.email::date)::text", "22007"),
+            ("administrator", "phone", "('2026-13-' || t.id || '1')::date::text", "22008"),
+            ("administrator", "phone", "(SELECT x.name FROM platform.administrator x)", "21000"),
+            ("administrator", "status", "left(t.status, 7 / (t.id - t.id)::int)", "1007"),
+        ])
+    func runtime(_ relation: String, _ column: String, _ expression: String, _ state: String) async throws {
+        try await ServiceProcess.with(
+            sql: SmallTenant.sql + ";" + Self.view(relation, [column: expression])
+        ) { service in
+            if state == "1007" {
+                let client = try service.client()
+                let error = try #require(
+                    await failure { _ = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)) })
+                #expect(error.code == .service(code: 1007, kind: "unavailable") && error.isRetryable, "\(error)")
+                return
+            }
+            let job = try await service.export()
+            #expect(job.state == .failed && job.error?.kind == "source-invalid", "\(job)")
+            let message = job.error?.message ?? ""
+            #expect(message.contains("(SQLSTATE \(state))") && !message.contains("@"), "\(message)")
+        }
+    }
+
     @Test("Keys that become of another type under a running service are noticed")
     func keyTypes() async throws {
         try await ServiceProcess.with { service in

@@ -43,8 +43,7 @@ struct ErrorTranslation: Sendable {
             return RPCError(
                 -32602, "invalid-params", "A parameter has a character that the database's encoding does not have.")
         case let error as PostgresError
-        where error.isRefusal || error.code == .unexpectedResult
-            || error.sqlState == SQLState.invalidTextRepresentation:
+        where error.isRefusal || error.isEvaluationFault || error.code == .unexpectedResult:
             return refusal(error, logger)
         case let error as OffsetBeyondEnd:
             return .invalidParams("offset", "The workbook has \(error.size) bytes; offset is past its end.")

@@ -65,13 +65,13 @@ package struct ExportRunner: JobRunner {
             // Of these classes the server's words are names of relations and columns.
             let fault = "PostgreSQL refuses to read it: \(error.serverMessage ?? "SQLSTATE \(error.sqlState ?? "")")"
             return attempt < Self.mostRefusals ? DirectoryError.unsettled(fault) : DirectoryError.sourceInvalid(fault)
-        case let error as PostgresError
-        where error.sqlState == SQLState.invalidTextRepresentation
-            && ServiceStatements.names.contains(error.query ?? ""):
-            // The keys had another type when they were read last, or when the job was asked for.
+        case let error as PostgresError where error.isEvaluationFault && ServiceStatements.names.contains(error.query ?? ""):
             contract.lookAgain()
-            let fault = "a stored key does not have the type of the directory's keys"
-            return attempt < Self.mostRefusals ? DirectoryError.unsettled(fault) : DirectoryError.sourceInvalid(fault)
+            // Of these classes the server's words may quote data.
+            let fault = "PostgreSQL cannot compute its values in \(error.query ?? "") (SQLSTATE \(error.sqlState ?? ""))"
+            // The keys may have had another type when they were read last, or when the job was asked for.
+            return error.sqlState == SQLState.invalidTextRepresentation && attempt < Self.mostRefusals
+                ? DirectoryError.unsettled(fault) : DirectoryError.sourceInvalid(fault)
         case DirectoryError.sourceInvalid:
             contract.lookAgain()
             return error
