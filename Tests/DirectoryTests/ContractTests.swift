@@ -311,6 +311,76 @@ import Testing
         }
     }
 
+    @Test("A function below a view that reads as somebody else, with settings of its own, or that gives the rows, is a note")
+    func functions() async throws {
+        let body =
+            "LANGUAGE plpgsql STABLE SECURITY DEFINER SET row_security = on AS 'BEGIN RETURN QUERY SELECT * FROM platform.team; END'"
+        let shout = "(text) RETURNS text LANGUAGE plpgsql"
+        for (functions, name, from, note) in [
+            (
+                "FUNCTION platform.f() RETURNS SETOF platform.team \(body)", "t.name", "platform.f() t",
+                "directory.team calls platform.f, a function with SECURITY DEFINER"
+            ),
+            (
+                "FUNCTION platform.f() RETURNS SETOF platform.team LANGUAGE sql AS 'SELECT * FROM platform.team'", "t.name",
+                "platform.f() t", "directory.team calls platform.f, a function that returns rows"
+            ),
+            (
+                "VIEW platform.v AS SELECT * FROM platform.f()", "t.name", "platform.v t",
+                "platform.v, which directory.team reads, calls platform.f, a function that returns rows"
+            ),
+            (
+                "FUNCTION platform.g\(shout) SECURITY DEFINER AS 'BEGIN RETURN upper($1); END'", "platform.g(t.name)", nil,
+                "directory.team calls platform.g, a function with SECURITY DEFINER"
+            ),
+            (
+                "FUNCTION platform.h\(shout) SET row_security = on AS 'BEGIN RETURN upper($1); END'", "platform.h(t.name)",
+                nil,
+                "directory.team calls platform.h, a function that sets row_security"
+            ),
+            (
+                "FUNCTION platform.i\(shout) SET search_path = x AS 'BEGIN RETURN upper($1); END'", "platform.i(t.name)",
+                nil,
+                "directory.team calls platform.i, a function that sets search_path"
+            ),
+            (
+                "FUNCTION platform.j(text) RETURNS text BEGIN ATOMIC SELECT platform.g($1); END", "platform.j(t.name)", nil,
+                "directory.team calls platform.g, a function with SECURITY DEFINER"
+            ),
+            (
+                "OPERATOR platform.! (FUNCTION = platform.h, RIGHTARG = text)", "OPERATOR(platform.!) t.name", nil,
+                "directory.team calls platform.h, a function that sets row_security"
+            ),
+            ("FUNCTION platform.k\(shout) AS 'BEGIN RETURN upper($1); END'", "platform.k(t.name)", nil, nil),
+            ("VIEW platform.w AS SELECT * FROM platform.team", "upper(t.name)", "platform.w t", nil),
+        ] as [(String, String, String?, String?)] {
+            try await TestDatabase.with { database in
+                try await database.execute(SmallTenant.sql)
+                try await database.execute(WrongDirectory.view("team"))
+                let before =
+                    functions.contains("VIEW platform.v") || functions.contains("platform.j(")
+                    || functions.contains("OPERATOR")
+                if before {
+                    try await database.execute(
+                        """
+                        CREATE FUNCTION platform.f() RETURNS SETOF platform.team LANGUAGE sql AS 'SELECT * FROM platform.team';
+                        CREATE FUNCTION platform.g\(shout) SECURITY DEFINER AS 'BEGIN RETURN upper($1); END';
+                        CREATE FUNCTION platform.h\(shout) SET row_security = on AS 'BEGIN RETURN upper($1); END'
+                        """)
+                }
+                try await database.execute("CREATE \(functions)")
+                try await database.execute(
+                    "CREATE OR REPLACE VIEW directory.team AS SELECT t.id, t.tenant_id, \(name) AS name FROM \(from ?? "platform.team t")"
+                )
+                let notes = try await WrongDirectory.inspect(database, isExplained: false).notes
+                #expect(notes.count == (note == nil ? 0 : 1), "\(functions): \(notes)")
+                if let note {
+                    #expect(notes.first == "the view \(note): whether that shows all rows cannot be proven here", "\(notes)")
+                }
+            }
+        }
+    }
+
     @Test("What no rule knows is told by the server, for the statement that it would not run")
     func refusals() async throws {
         try await TestDatabase.with { database in

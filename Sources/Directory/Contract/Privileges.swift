@@ -16,7 +16,20 @@ enum Privileges {
     ) async throws -> Found {
         var found = Found(faults: try await grants(role, reader, on: connection))
         for row in try await connection.query(reads(role, reader)) { try judge(row, &found) }
+        for row in try await connection.query(functions(reader)) {
+            let view: String = try row.decode("via")
+            let top = "directory.\(try row.decode("top", as: String.self))"
+            found.notes.append(
+                "the view \(view)\(view == top ? "" : ", which \(top) reads,") calls \(try row.decode("function", as: String.self)), "
+                    + "\(try row.decode("why", as: String.self)): whether that shows all rows cannot be proven here")
+        }
         return found
+    }
+
+    private static func relations(_ reader: DirectoryReader) -> [String] {
+        ContractColumn.relations.filter { relation in
+            ContractColumn.all.contains { $0.relation == relation && $0.readers.contains(reader) }
+        }
     }
 
     // MARK: Privileges on the directory's own relations
@@ -70,10 +83,7 @@ enum Privileges {
     /// Every relation that the directory's relations read, with the role that PostgreSQL checks there: the view's owner, or whoever
     /// asks the view where it says `security_invoker`.
     private static func reads(_ role: String, _ reader: DirectoryReader) -> Query {
-        let relations = ContractColumn.relations.filter { relation in
-            ContractColumn.all.contains { $0.relation == relation && $0.readers.contains(reader) }
-        }
-        return Query(
+        Query(
             "directory-reads",
             """
             WITH RECURSIVE reads (top, via, relation, reader, invoker, stored) AS (
@@ -107,7 +117,42 @@ enum Privileges {
             JOIN pg_roles u ON u.oid = s.reader
             WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p')
             ORDER BY array_position($2::text[], s.top), relation
-            """, [.text(role), .texts(relations)])
+            """, [.text(role), .texts(relations(reader))])
+    }
+
+    /// The functions below the views that read as somebody else, with settings of their own, or whose rows no catalogue tells: called
+    /// there, by an operator or by another function. The server knows what a function calls only if its body is parsed (BEGIN ATOMIC).
+    private static func functions(_ reader: DirectoryReader) -> Query {
+        Query(
+            "directory-functions",
+            """
+            WITH RECURSIVE below (top, via, class, object) AS (
+                SELECT c.relname::text, c.oid, 'pg_class'::regclass::oid, c.oid
+                FROM pg_class c WHERE c.relnamespace = to_regnamespace('directory') AND c.relname = ANY ($1::text[])
+                UNION
+                SELECT b.top, CASE WHEN b.class = 'pg_class'::regclass THEN b.object ELSE b.via END, d.refclassid, d.refobjid
+                FROM below b
+                CROSS JOIN LATERAL (
+                    SELECT 'pg_rewrite'::regclass::oid, w.oid FROM pg_rewrite w
+                    WHERE b.class = 'pg_class'::regclass AND w.ev_class = b.object AND w.ev_type = '1'
+                    UNION ALL
+                    SELECT b.class, b.object WHERE b.class <> 'pg_class'::regclass) AS o (class, object)
+                JOIN pg_depend d ON d.classid = o.class AND d.objid = o.object
+                    AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_operator'::regclass))
+            SELECT DISTINCT array_position($1::text[], b.top) AS place, b.top,
+                (SELECT format('%I.%I', n.nspname, v.relname) FROM pg_class v JOIN pg_namespace n ON n.oid = v.relnamespace
+                 WHERE v.oid = b.via) AS via,
+                format('%I.%I', n.nspname, p.proname) AS function,
+                CASE WHEN p.prosecdef THEN 'a function with SECURITY DEFINER'
+                    WHEN s.name IS NOT NULL THEN 'a function that sets ' || s.name
+                    ELSE 'a function that returns rows' END AS why
+            FROM below b JOIN pg_proc p ON b.class = 'pg_proc'::regclass AND p.oid = b.object
+            JOIN pg_namespace n ON n.oid = p.pronamespace
+            CROSS JOIN LATERAL (SELECT min(split_part(setting, '=', 1)) AS name FROM unnest(p.proconfig) AS setting
+                WHERE split_part(setting, '=', 1) IN ('row_security', 'role', 'search_path')) AS s
+            WHERE n.nspname <> 'pg_catalog' AND (p.prosecdef OR s.name IS NOT NULL OR p.proretset)
+            ORDER BY 1, 3, 4, 5
+            """, [.texts(relations(reader))])
     }
 
     private static func judge(_ row: Row, _ found: inout Found) throws {
