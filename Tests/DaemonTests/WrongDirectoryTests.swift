@@ -243,6 +243,21 @@ import Testing
         }
     }
 
+    @Test(
+        "Nobody is denied for a column that is known to be wrong: the directory is",
+        arguments: [
+            ("profile", "permissions", "ARRAY[to_jsonb(t.permissions)]"), ("profile", "scope", "t.scope = 'tenant'"),
+            ("administrator", "status", "t.status::\"char\""),
+        ])
+    func doubtful(_ relation: String, _ column: String, _ expression: String) async throws {
+        try await ServiceProcess.with(sql: SmallTenant.sql + ";" + Self.view(relation, [column: expression])) { service in
+            let client = try service.client()
+            let error = try #require(
+                await failure { _ = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)) })
+            #expect(error.code == .service(code: 1007, kind: "unavailable") && error.isRetryable, "\(error)")
+        }
+    }
+
     @Test("Keys that become of another type under a running service are noticed")
     func keyTypes() async throws {
         try await ServiceProcess.with { service in

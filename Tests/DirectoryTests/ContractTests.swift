@@ -381,6 +381,38 @@ import Testing
         }
     }
 
+    @Test("A denial is doubtful while a column that it may stem from is wrong, and not while another is")
+    func doubtfulDenials() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            for (relation, column, expression, isDoubtful) in [
+                ("profile", "permissions", "ARRAY[to_jsonb(t.permissions)]", true),
+                ("profile", "scope", "t.scope = 'tenant'", true),
+                ("administrator", "status", "t.status::\"char\"", true),
+                ("administrator", "email", "t.email::char(300)", true),
+                ("administrator", "profile_id", "t.profile_id::numeric", true),
+                ("tenant", "slug", "t.slug::char(60)", true),
+                ("administrator", "created_at", "t.created_at::date", false),
+                ("team", "name", "to_json(t.name)", false), ("administrator_team", "team_id", "t.team_id::text", false),
+                ("administrator", "name", "t.name", false),
+            ] {
+                try await database.execute(WrongDirectory.view(relation, [column: expression]))
+                let contract = DirectoryContract()
+                _ = contract.found(try await WrongDirectory.inspect(database))
+                let fault = contract.fault(behind: DirectoryError.denied(.disabled))
+                #expect((fault != nil) == isDoubtful, "\(relation).\(column): \(fault as Any)")
+                #expect(fault?.description.contains("directory.\(relation).\(column) is ") != false)
+                #expect(contract.fault(behind: DirectoryError.unknownTimeZone("")) == nil)
+                try await database.execute(
+                    """
+                    DROP VIEW directory.\(relation);
+                    ALTER TABLE platform.\(relation) SET SCHEMA directory;
+                    GRANT SELECT ON directory.\(relation) TO adminexport_api, adminexport_worker
+                    """)
+            }
+        }
+    }
+
     @Test("What no rule knows is told by the server, for the statement that it would not run")
     func refusals() async throws {
         try await TestDatabase.with { database in

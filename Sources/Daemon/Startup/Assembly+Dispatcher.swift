@@ -34,7 +34,10 @@ extension Assembly {
                 ServicePauseHandler(exports: exports).method, ServiceResumeHandler(exports: exports).method,
                 ServiceWorkersHandler(exports: exports).method,
             ], answered: { call, error, duration in observer.answered(call, error, after: duration) }
-        ) { error, call in
+        ) { [contract] error, call in
+            if let fault = contract.fault(behind: (error as? DeniedRequest)?.error ?? error) {
+                return translation(fault, in: call.method, uid: call.session.peer.uid)
+            }
             guard let denied = error as? DeniedRequest else {
                 return translation(error, in: call.method, uid: call.session.peer.uid)
             }

@@ -90,7 +90,9 @@ struct ColumnTypes {
             faults.append(.missing(relation: relation))
         }
         for column in ContractColumn.all where relations.contains(column.relation) && isLookedAt(column) {
-            if let fault = fault(of: column) { faults.append(fault) }
+            guard var fault = fault(of: column) else { continue }
+            fault.decidesPermission = column.decidesPermission
+            faults.append(fault)
         }
         return faults
     }

@@ -30,6 +30,9 @@ package struct ContractColumn: Sendable {
     /// `relation.column`.
     package var label: String { "\(relation).\(name)" }
 
+    /// Whether who may export depends on it.
+    var decidesPermission: Bool { readers.contains(.permission) && content != .text }
+
     private static func of(
         _ relation: String, _ columns: [(name: String, content: Content, readers: [DirectoryReader])]
     ) -> [ContractColumn] {

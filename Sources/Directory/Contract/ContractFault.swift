@@ -7,6 +7,8 @@ package struct ContractFault: Error, Hashable, Sendable, CustomStringConvertible
     package let remedy: String
     /// Whether it is what others see while somebody makes a view anew: it may be over in a moment.
     package let mayPass: Bool
+    /// Whether the column decides who may export: as long as it is wrong, a denial may be.
+    package var decidesPermission = false
 
     package init(_ problem: String, _ remedy: String, mayPass: Bool = false) {
         self.problem = problem

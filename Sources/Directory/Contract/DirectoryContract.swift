@@ -117,6 +117,13 @@ package final class DirectoryContract: Sendable {
 
     // MARK: What may be done
 
+    /// What makes a denial doubtful: as long as a column that permissions are read from is known to be wrong, nobody can say who may
+    /// export, and that is what is to be told. Nil for other errors, and where the denial holds.
+    package func fault(behind error: any Error) -> DirectoryError? {
+        guard case DirectoryError.denied? = error as? DirectoryError else { return nil }
+        return state.withLock { $0.faults.first(where: \.decidesPermission) }.map { .sourceInvalid($0.description) }
+    }
+
     /// - Throws: ``PostgresError/Code/unreachable`` as long as the database has not been reached;
     ///   ``DirectoryError/sourceInvalid(_:)`` where the keys have no types that they can have.
     package var keys: KeyTypes {
