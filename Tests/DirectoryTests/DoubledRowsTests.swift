@@ -84,6 +84,26 @@ import Testing
         }
     }
 
+    @Test(
+        "Rows that a table inherits from its children are looked at, and are bound by no index of its own",
+        arguments: [
+            "administrator", "administrator_group", "team", "profile", "tenant",
+        ])
+    func inherited(_ relation: String) async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute("CREATE TABLE directory.extra () INHERITS (directory.\(relation))")
+            func found() async throws -> [ContractFault] {
+                try await WrongRows.find(as: "adminexport_worker", reading: .snapshot, on: database.connect()).faults
+            }
+            #expect(try await found().isEmpty)
+            try await database.execute("INSERT INTO directory.extra SELECT * FROM ONLY directory.\(relation) WHERE id = 1")
+            let faults = try await found()
+            #expect(
+                faults.first?.problem.contains("two rows of directory.\(relation) have the same id 1") == true, "\(faults)")
+        }
+    }
+
     @Test("Two tenants with one slug are said to be that, and two administrators with one address as before")
     func labels() async throws {
         try await TestDatabase.with { database in

@@ -84,6 +84,8 @@ package enum WrongRows {
                     WHERE EXISTS (
                             SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN (w.name, w.other)
                                 AND NOT a.attisdropped AND NOT a.attnotnull)
+                        -- An index binds the rows of a partitioned table's partitions, but not those of tables that inherit.
+                        OR c.relkind <> 'p' AND EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid)
                         OR NOT EXISTS (
                             SELECT FROM pg_index i
                             WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
