@@ -88,6 +88,12 @@ import Testing
             ("callers:\n- {group: g, tenants: [{slug: a}], grants: [export]}\n", "line 2: a caller is"),
             ("callers:\n- {group: g, tenants: [{key: [1]}], grants: [export]}\n", "line 2: a caller is"),
             ("callers:\n- {group: g, tenants: [{key: \"\"}], grants: [export]}\n", "line 2: a caller is"),
+            ("callers:\n- {group: g, tenants: [{key: null}], grants: [export]}\n", "line 2: a tenant is"),
+            ("callers:\n- {group: g, tenants: [{key: }], grants: [export]}\n", "line 2: a tenant is"),
+            ("callers:\n- {group: g, tenants: [{key: true}], grants: [export]}\n", "line 2: a tenant is"),
+            ("callers:\n- {group: g, tenants: [acme, ~], grants: [export]}\n", "line 2: a tenant is"),
+            ("callers:\n- {group: g, tenants: [{key: \"1\\0\"}], grants: [export]}\n", "line 2: a caller is"),
+            ("callers:\n- {group: g, tenants: [\"a\\u0000b\"], grants: [export]}\n", "line 2: a caller is"),
             ("callers:\n- {group: g, tenants: {key: 1}, grants: [export]}\n", "line 2: a caller is"),
             ("callers:\n- {group: g, tenants: \"*\", grants: [export], more: 1}\n", "line 2: there is no key callers.more"),
             ("callers:\n- {tenants: \"*\", grants: [export]}\n", "line 2: a caller is either"),
@@ -108,6 +114,10 @@ import Testing
             try load(yaml).callers.map(\.tenants) == [
                 .some([.slug("acme"), .slug("42"), .key("42"), .key("0190abcd-0000-7000-8000-00000000000f")])
             ])
+        #expect(
+            try load("callers:\n- {group: g, tenants: [no, \"true\", {key: \"null\"}], grants: [export]}\n").callers.map(
+                \.tenants)
+                == [.some([.slug("no"), .slug("true"), .key("null")])])
         #expect(try load("callers:\n- {group: g, tenants: \"*\", grants: [export]}\n").callers.map(\.tenants) == [.all])
     }
 

@@ -62,8 +62,12 @@ struct ConfigurationFile: Equatable {
                     }
                     name = .key(try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .key))
                 }
-                // "*" stands by itself, not in a list.
-                guard ![.slug("*"), .slug(""), .key("")].contains(name) else {
+                // "*" stands by itself, not in a list. NUL is in no text of PostgreSQL's, which refuses the statement that has it.
+                let text =
+                    switch name {
+                    case .slug(let text), .key(let text): text
+                    }
+                guard name != .slug("*"), !text.isEmpty, !text.utf8.contains(0) else {
                     throw DecodingError.dataCorrupted(
                         .init(codingPath: decoder.codingPath, debugDescription: "that names no tenant"))
                 }
@@ -150,6 +154,16 @@ struct ConfigurationFile: Equatable {
         return try sequence.map { item in
             for (key, _) in item.mapping ?? [:] where !["user", "group", "tenants", "grants"].contains(key.string) {
                 throw ConfigurationFault("line \(line(key)): there is no key callers.\(key.string ?? "")")
+            }
+            for tenant in item.mapping?["tenants"]?.sequence ?? [] {
+                // Slugs such as no and on are taken as they stand; a key that YAML takes for null or a truth value is a slip.
+                let key = tenant.mapping?["key"]
+                let tag = (key ?? tenant).tag.description
+                guard tag != "tag:yaml.org,2002:null", key == nil || tag != "tag:yaml.org,2002:bool" else {
+                    throw ConfigurationFault(
+                        "line \(line(key ?? tenant)): a tenant is a slug or {key: ...}; put null, true and the like in quotes where they are meant as text"
+                    )
+                }
             }
             let entry: CallerEntry
             do {
