@@ -110,4 +110,37 @@ import Testing
             }
         }
     }
+
+    @Test("A process that stops waits for no connection that the server refuses, and uses those that it may have")
+    func stopping() async throws {
+        try await with(limit: 1) { database, user in
+            let share = ConnectionShare()
+            let (mine, trail) = (
+                pool(database, user, size: 4, timeout: .seconds(3_600), share: share),
+                pool(database, user, size: 1, timeout: .seconds(3_600), share: share)
+            )
+            let other = pool(database, user, size: 1)
+            try await other.withConnection { _ in
+                try await withThrowingTaskGroup(of: PostgresError?.self) { group in
+                    for pool in [mine, mine, mine, mine, mine, mine, trail] {
+                        group.addTask {
+                            await #expect(throws: PostgresError.self) { try await pool.withTransaction { _ in } }
+                        }
+                    }
+                    // A waiter asks again only after a refusal.
+                    while mine.figures.failed < 2 || trail.figures.failed < 2 { await Task.yield() }
+                    share.stopWaiting()
+                    for try await error in group { #expect(error?.sqlState == SQLState.tooManyConnections) }
+                }
+                for pool in [mine, trail] {
+                    let error = await #expect(throws: PostgresError.self) { try await pool.withConnection { _ in } }
+                    #expect(error?.sqlState == SQLState.tooManyConnections && pool.openCount == 0)
+                }
+            }
+            other.close()
+            while try await database.text("SELECT count(*) FROM pg_stat_activity WHERE usename = '\(user)'") != "0" {}
+            // What one has left idle is room for the other.
+            for pool in [mine, trail, mine] { _ = try await pool.withTransaction { try await $0.query(Self.pause) } }
+        }
+    }
 }

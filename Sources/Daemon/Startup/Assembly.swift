@@ -369,6 +369,8 @@ struct Assembly {
         // A disk that hangs may keep a thread for ever: then the process ends all the same, and says so.
         let budget = configuration.drain + .seconds(20)
         group.services.append(.init(service: ExitDeadline(budget: budget + .seconds(4), logger: logger)))
+        // The first to hear of the stop.
+        group.services.append(.init(service: WaitingStop(share: share)))
         group.maximumGracefulShutdownDuration = budget
         group.maximumCancellationDuration = .seconds(5)
         try await ServiceGroup(configuration: group).run()

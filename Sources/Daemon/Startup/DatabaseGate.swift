@@ -51,8 +51,11 @@ struct DatabaseGate: Service {
     private static let migration: Duration = .seconds(60)
 
     func run() async throws {
-        try await reach()
-        await watch()
+        // All of it only reads, so a stop waits neither for a connection nor for an answer.
+        try await cancelWhenGracefulShutdown {
+            try await reach()
+            await watch()
+        }
     }
 
     private func reach() async throws {
@@ -62,6 +65,8 @@ struct DatabaseGate: Service {
             do {
                 tell(try await check())
                 logger.notice("The database is there")
+            } catch _ where Task.isCancelled {
+                return
             } catch let error as PostgresError where error.isTransient {
                 unmigrated = nil
                 await pause(backoff.next())
@@ -223,12 +228,12 @@ struct DatabaseGate: Service {
             tell(look)
             return look.isNews
         } catch {
+            guard !Task.isCancelled, !(error is CancellationError) else { return false }
             guard (error as? PostgresError)?.isForWantOfConnection != true else {
                 logger.info("The directory could not be looked at now", metadata: ["error": "\(error)"])
                 contract.wasNotSeen()
                 return false
             }
-            guard !(error is CancellationError) else { return false }
             if contract.standing != .unreachable {
                 logger.warning("The database cannot be reached", metadata: ["error": "\(error)"])
             }

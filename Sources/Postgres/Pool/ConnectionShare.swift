@@ -13,6 +13,7 @@ package final class ConnectionShare: Sendable {
     private struct State {
         var members: [Member] = []
         var lastRefusal: ContinuousClock.Instant?
+        var isStopping = false
     }
 
     /// A refusal after so long without one is told again.
@@ -52,6 +53,14 @@ package final class ConnectionShare: Sendable {
     /// Closes an idle connection of another pool.
     func makeRoom(for pool: PostgresPool) -> Bool {
         others(than: pool).sorted { $0.openCount > $1.openCount }.contains { $0.closeIdle() }
+    }
+
+    var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    /// The process stops: whoever waits in a pool that has no connection and is refused one is told so at once, now and later.
+    package func stopWaiting() {
+        state.withLock { $0.isStopping = true }
+        for pool in others(than: nil) { pool.refuseWaiters() }
     }
 
     /// Whether a pool has no connection and is refused one: whoever can do without theirs should close it.

@@ -25,10 +25,13 @@ package final class PostgresPool: Sendable {
         var nextTry: ContinuousClock.Instant?
         /// Somebody waits until then while the pool has no connection and is refused one.
         var starvesUntil: ContinuousClock.Instant?
+        /// Another pool has closed a connection for this one: the server may take until then to forget it.
+        var roomUntil: ContinuousClock.Instant?
     }
 
     /// How long the pool does with what it has before it tries to open another connection.
     private struct Shortage {
+        static let forgetting: Duration = .seconds(1)
         static let first: Duration = .milliseconds(25)
         /// For a pool without a connection, which depends on the next attempt; and for one with others.
         static let longest = (starving: Duration.seconds(1), working: Duration.seconds(15))
@@ -87,6 +90,24 @@ package final class PostgresPool: Sendable {
             return state.idle.removeFirst()
         }
         return idle != nil
+    }
+
+    /// Refuses whoever waits for the server to give the pool a connection, where it has none and nobody has made room.
+    ///
+    /// - Returns: whether that is so.
+    @discardableResult
+    func refuseWaiters() -> Bool {
+        let (error, waiters) = state.withLock { state -> (PostgresError?, [Waiter]) in
+            guard state.open == 0, let shortage = state.shortage, state.roomUntil.map({ $0 < .now }) ?? true else {
+                return (nil, [])
+            }
+            // Whoever asks next finds out at once how things stand.
+            state.nextTry = nil
+            return (shortage.error, state.waiters.removeAll())
+        }
+        guard let error else { return false }
+        for waiter in waiters { waiter.continuation.resume(throwing: error) }
+        return true
     }
 
     @TaskLocal private static var party = 0
@@ -203,7 +224,7 @@ package final class PostgresPool: Sendable {
             let next: Waiter? = state.withLock { state in
                 state.figures.opened += 1
                 state.figures.isAnswering = true
-                state.starvesUntil = nil
+                (state.starvesUntil, state.roomUntil) = (nil, nil)
                 guard state.shortage != nil else { return nil }
                 (state.shortage, state.nextTry) = (nil, nil)
                 // There may be room for more.
@@ -230,7 +251,9 @@ package final class PostgresPool: Sendable {
                 let delay = hasRoom ? Shortage.first : min(state.shortage?.delay ?? Shortage.first, longest)
                 state.shortage = Shortage(error: error, delay: delay * 2)
                 state.nextTry = .now + delay
+                if hasRoom { state.roomUntil = .now + Shortage.forgetting }
             }
+            if share?.isStopping ?? false, refuseWaiters() { throw error }
             guard ContinuousClock.now < deadline else { throw error }
             return nil
         } catch {

@@ -1,0 +1,12 @@
+internal import Postgres
+internal import ServiceLifecycle
+
+/// Ends the waits for connections that the server does not give, so that no service that stops waits for them in turn.
+struct WaitingStop: Service {
+    let share: ConnectionShare
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        share.stopWaiting()
+    }
+}
