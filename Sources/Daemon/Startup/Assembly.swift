@@ -62,7 +62,8 @@ struct Assembly {
     }
 
     private func pool(
-        _ database: ServiceConfiguration.Database, _ purpose: String, size: Int, timeout: Duration
+        _ database: ServiceConfiguration.Database, _ purpose: String, size: Int, timeout: Duration,
+        waiting: Duration = .seconds(5)
     ) -> PostgresPool {
         var options = configuration.options(for: database, as: purpose)
         options.statementTimeout = timeout
@@ -71,23 +72,26 @@ struct Assembly {
         options.idleInTransactionTimeout =
             timeout == Self.directoryStatementTimeout ? configuration.deadline : Self.idleInTransaction
         if timeout == Self.leaseStatementTimeout { options.cancelGrace = .seconds(1) }
-        // Where the login has few connections an export may wait for another's end; its lease is kept meanwhile.
         return PostgresPool(
-            options, size: size, acquisitionTimeout: timeout == Self.directoryStatementTimeout ? .seconds(60) : .seconds(5),
-            share: database == .directory ? directoryShare : share)
+            options, size: size, acquisitionTimeout: waiting, share: database == .directory ? directoryShare : share)
     }
 
     /// The pools of a process: for callers, for the queue, and for the exports themselves, so that none holds up another. A large
     /// export reads on two connections. What callers ask of a directory that is apart has a pool too, and so have the looks at the
     /// directory: one connection for them, and one for the search for wrong rows beside them.
+    ///
+    /// - Parameter exportWaiting: how long an export waits for a connection. Where the login has few it may wait for another's end;
+    ///   its lease is kept meanwhile.
     private func pools(
-        workers: Int
+        workers: Int, exportWaiting: Duration = .seconds(60)
     ) -> (api: PostgresPool, access: PostgresPool?, queue: PostgresPool, directory: PostgresPool, looks: PostgresPool) {
         (
             pool(.jobs, "api", size: 8, timeout: Self.queueStatementTimeout),
             configuration.isDirectoryApart ? pool(.directory, "access", size: 4, timeout: Self.queueStatementTimeout) : nil,
             pool(.jobs, "worker", size: workers + 3, timeout: Self.leaseStatementTimeout),
-            pool(.directory, "export", size: 2 * max(1, workers), timeout: Self.directoryStatementTimeout),
+            pool(
+                .directory, "export", size: 2 * max(1, workers), timeout: Self.directoryStatementTimeout,
+                waiting: exportWaiting),
             pool(.directory, "look", size: 2, timeout: Self.lookStatementTimeout)
         )
     }
@@ -243,7 +247,8 @@ struct Assembly {
     func check() async throws -> Ability {
         try FileSystem.checkArchives(configuration.archives, writing: false)
         let policy = try CallerPolicy(configuration.callers)
-        let pools = pools(workers: 1)
+        // Somebody waits for it, and no export runs.
+        let pools = pools(workers: 1, exportWaiting: .seconds(5))
         let access = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
         func gate(_ role: String) -> DatabaseGate {
             DatabaseGate(
