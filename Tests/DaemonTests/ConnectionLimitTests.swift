@@ -1,6 +1,7 @@
 import Client
 import ExportAPI
 import Foundation
+import Postgres
 import TestSupport
 import Testing
 
@@ -62,6 +63,85 @@ import Testing
             }
             try await database.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '\(user)'")
+            try await database.execute("DROP OWNED BY \(user); DROP ROLE \(user)")
+        }
+    }
+
+    /// Ends the service as the service manager does.
+    private func stop(_ service: ServiceProcess) async {
+        service.process.terminate()
+        await service.process.end()
+        #expect(service.process.terminationStatus == 0, "\(service.log)")
+        #expect(!service.log.contains("Not stopped in time"))
+    }
+
+    @Test("A service whose login gets no connection stops when it is told to, without an error", arguments: [0, 1])
+    func stopWithout(_ workers: Int) async throws {
+        try await TestDatabase.with { database in
+            let user = "none_\(database.name)"
+            try await database.execute(
+                "CREATE ROLE \(user) LOGIN CONNECTION LIMIT 0 IN ROLE adminexport_api, adminexport_worker")
+            try await TemporaryFolder.with { folder in
+                let service = try ServiceProcess.start(
+                    database, folder,
+                    environment: ["ADMINEXPORT_DATABASE_URL": database.url(user: user), "ADMINEXPORT_WORKERS": "\(workers)"])
+                try await service.waitUntilServing()
+                await stop(service)
+            }
+            try await database.execute("DROP OWNED BY \(user); DROP ROLE \(user)")
+        }
+    }
+
+    @Test("So does one that has lost its connections to a limit that was lowered")
+    func stopAfterLoss() async throws {
+        try await TestDatabase.with { database in
+            let user = "lost_\(database.name)"
+            try await database.execute(SmallTenant.sql)
+            try await database.execute(
+                "CREATE ROLE \(user) LOGIN IN ROLE adminexport_api, adminexport_worker")
+            try await TemporaryFolder.with { folder in
+                let service = try ServiceProcess.start(
+                    database, folder, environment: ["ADMINEXPORT_DATABASE_URL": database.url(user: user)])
+                try await service.waitUntilServing()
+                #expect(try await service.export().state == .succeeded)
+                try await database.execute(
+                    """
+                    ALTER ROLE \(user) CONNECTION LIMIT 0;
+                    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '\(user)'
+                    """)
+                try await eventually("it has been refused") { service.log.contains("allows fewer connections") }
+                await stop(service)
+            }
+            try await database.execute("DROP OWNED BY \(user); DROP ROLE \(user)")
+        }
+    }
+
+    @Test("check-config that loses its only connection between two of its questions says so, and does not wait for long")
+    func lost() async throws {
+        try await TestDatabase.with { database in
+            let user = "lost_\(database.name)"
+            try await database.execute(
+                "CREATE ROLE \(user) LOGIN CONNECTION LIMIT 1 IN ROLE adminexport_api, adminexport_worker")
+            try await TemporaryFolder.with { folder in
+                let environment = ["ADMINEXPORT_DATABASE_URL": database.url(user: user), "ADMINEXPORT_ARCHIVES": folder]
+                async let checked = Programs.run("adminexportd", ["check-config"], environment: environment)
+                let holder = try await database.connect()
+                try await holder.withTransaction { connection in
+                    try await connection.query(
+                        Query("lock", "LOCK TABLE adminexport.schema_migration IN ACCESS EXCLUSIVE MODE"))
+                    try await eventually("its first connection waits") {
+                        try await database.text(
+                            "SELECT count(*) FROM pg_stat_activity WHERE usename = '\(user)' AND wait_event_type = 'Lock'")
+                            == "1"
+                    }
+                    try await database.execute("ALTER ROLE \(user) CONNECTION LIMIT 0")
+                }
+                let start = ContinuousClock.now
+                let check = try await checked
+                #expect(check.status == 69 && check.errors.contains("CONNECTION LIMIT"), "\(check)")
+                // A minute is what an export waits.
+                #expect(start.duration(to: .now) < .seconds(40), "\(check)")
+            }
             try await database.execute("DROP OWNED BY \(user); DROP ROLE \(user)")
         }
     }
