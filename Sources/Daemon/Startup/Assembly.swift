@@ -375,7 +375,7 @@ struct Assembly {
         let budget = configuration.drain + .seconds(20)
         group.services.append(.init(service: ExitDeadline(budget: budget + .seconds(4), logger: logger)))
         // The first to hear of the stop.
-        group.services.append(.init(service: WaitingStop(share: share)))
+        group.services.append(.init(service: WaitingStop(shares: [share, directoryShare])))
         group.maximumGracefulShutdownDuration = budget
         group.maximumCancellationDuration = .seconds(5)
         try await ServiceGroup(configuration: group).run()

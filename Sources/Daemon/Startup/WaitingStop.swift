@@ -3,10 +3,10 @@ internal import ServiceLifecycle
 
 /// Ends the waits for connections that the server does not give, so that no service that stops waits for them in turn.
 struct WaitingStop: Service {
-    let share: ConnectionShare
+    let shares: [ConnectionShare]
 
     func run() async throws {
         try? await gracefulShutdown()
-        share.stopWaiting()
+        for share in shares { share.stopWaiting() }
     }
 }
