@@ -13,7 +13,8 @@ import Testing
             // Settings alone.
             "set-\\(name)": "set_config", "sample-settings": "set_config",
             // The catalogue, which everyone may read.
-            "directory-columns": "", "directory-types": "", "directory-grants": "", "directory-reads": "",
+            "directory-columns": "", "directory-types": "", "directory-functions": "", "directory-grants": "",
+            "directory-reads": "",
             "unproven-keys": "",
             // What it may not read is left out; for checks.
             "wrong-rows": "", "tenant-keys": "",
