@@ -167,14 +167,27 @@ def figure(process, key):
 
 
 def ask(path, method, **params):
-    with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(60)
-        peer.connect(path)
-        peer.sendall(request(1, method, json.dumps(params)) + b"\n")
-        reply = b""
-        while not reply.endswith(b"\n"):
-            reply += peer.recv(1 << 16)
-        return json.loads(reply)
+    """The reply to a request; tried again while this user has all the connections that it may have."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.settimeout(60)
+                peer.connect(path)
+                peer.sendall(request(1, method, json.dumps(params)) + b"\n")
+                reply = b""
+                while not reply.endswith(b"\n"):
+                    part = peer.recv(1 << 16)
+                    if not part:
+                        raise ConnectionResetError("the service closed the connection")
+                    reply += part
+                answer = json.loads(reply)
+            if answer["id"] is not None:
+                return answer
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        assert time.monotonic() < deadline, f"{method} was not answered"
+        time.sleep(0.2)
 
 
 def attacked(shape, users, path, process, jobs, seconds):
