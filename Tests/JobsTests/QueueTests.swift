@@ -343,8 +343,16 @@ import Testing
                     "turn", "SELECT pg_advisory_xact_lock(\(JobStore.turnClass), hashtext('1'))")
                 await #expect(throws: JobsError.busy) {
                     _ = try await api(pool) { connection in
-                        try await JobStore(turnTimeout: .milliseconds(20)).enqueue(
-                            Self.request("1", key: nil), JobStore.Bounds(queued: 10), peer: Self.peer, on: connection)
+                        try await jobs.enqueue(
+                            Self.request("1", key: nil), JobStore.Bounds(queued: 10), peer: Self.peer,
+                            turn: .within(.milliseconds(20)), on: connection)
+                    }
+                }
+                await #expect(throws: TurnTaken.self) {
+                    _ = try await api(pool) { connection in
+                        try await jobs.enqueue(
+                            Self.request("1", key: nil), JobStore.Bounds(queued: 10), peer: Self.peer, turn: .now,
+                            on: connection)
                     }
                 }
                 _ = try await start(pool, tenant: "2")

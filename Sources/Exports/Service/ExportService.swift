@@ -22,6 +22,7 @@ package struct ExportService: Sendable {
     private let storeQuestion = PatientQuestion<Void>()
     let spaceQuestion = PatientQuestion<(free: Int, size: Int)>()
     private let lookup: JobLookup
+    private let turns = StartTurns()
 
     package init(
         pool: PostgresPool, directory: DirectoryDatabase, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
@@ -82,10 +83,25 @@ package struct ExportService: Sendable {
 
     /// Puts an export in the queue, or gives the one for which the idempotency key stands.
     ///
+    /// Starts of one tenant take turns. One whose turn it is not gives its connection back, and waits without: however many starts a
+    /// tenant has, and however long they take, the others find connections. What is refused or repeated waits for nobody.
+    ///
     /// - Throws: ``DirectoryError/denied(_:)``; ``JobsError``; ``PostgresError``.
     package func start(_ caller: Caller, options: ExportOptions, idempotencyKey: String?) async throws
         -> JobStore.Started
     {
+        do {
+            return try await start(caller, options, idempotencyKey, turn: .now)
+        } catch let taken as TurnTaken {
+            return try await turns.withPlace(of: taken.tenantKey) { left in
+                try await start(caller, options, idempotencyKey, turn: .within(left))
+            }
+        }
+    }
+
+    private func start(
+        _ caller: Caller, _ options: ExportOptions, _ idempotencyKey: String?, turn: JobStore.Turn
+    ) async throws -> JobStore.Started {
         let json = try options.json
         let hash = Array(SHA256.hash(data: Array(json.utf8))).hexadecimal
         return try await directory.ask { connection, keys in
@@ -96,7 +112,7 @@ package struct ExportService: Sendable {
                 actorKey: access.identity.actorKey, actorEmail: access.identity.actorEmail, options: json,
                 idempotency: idempotencyKey.map { ($0, hash) })
             do {
-                return try await jobs.enqueue(request, bounds(), peer: caller.peer, on: connection)
+                return try await jobs.enqueue(request, bounds(), peer: caller.peer, turn: turn, on: connection)
             } catch let error as PostgresError where error.isUnstorableText {
                 // All else comes from the database itself.
                 throw UnstorableText(parameter: "idempotencyKey")

@@ -2,11 +2,17 @@ package import Postgres
 
 /// The queue as callers see it. Every statement runs as `adminexport_api`, within a transaction of the caller's.
 package struct JobStore: Sendable {
-    /// How long a start waits for its turn among those of its tenant.
-    private let turnTimeout: Duration
+    package init() {}
 
-    package init(turnTimeout: Duration = .seconds(5)) {
-        self.turnTimeout = turnTimeout
+    /// How long a start waits for its turn among those of its tenant.
+    package static let turnTimeout: Duration = .seconds(5)
+
+    /// What a start does while another one of its tenant has the turn.
+    package enum Turn: Sendable {
+        /// Ends with ``TurnTaken``, so that it holds no connection meanwhile.
+        case now
+        /// Waits, in its transaction, at least for a millisecond.
+        case within(Duration)
     }
 
     /// A job that is wanted.
@@ -62,13 +68,15 @@ package struct JobStore: Sendable {
     /// job. A claim takes the tenant's slot row and passes over it where somebody holds it, so that a start may never hold it:
     /// not one that succeeds, and those that are refused or repeated take no lock at all.
     ///
-    /// - Throws: ``JobsError/conflict``, ``JobsError/quotaExceeded(limit:retryAfter:)``, ``JobsError/busy``, ``PostgresError``.
+    /// - Throws: ``JobsError/conflict``, ``JobsError/quotaExceeded(limit:retryAfter:)``, ``JobsError/busy``, ``TurnTaken``,
+    ///   ``PostgresError``.
     package func enqueue(
-        _ request: Request, _ bounds: Bounds, peer: Peer, on connection: isolated PostgresConnection
+        _ request: Request, _ bounds: Bounds, peer: Peer, turn: Turn = .within(JobStore.turnTimeout),
+        on connection: isolated PostgresConnection
     ) async throws -> Started {
         let limit = bounds.queued
         if let job = try await repeated(request, bounds, on: connection) { return Started(job: job, isReplayed: true) }
-        if try await takeTurn(request.tenantKey, limit: limit, on: connection) {
+        if try await takeTurn(turn, request.tenantKey, limit: limit, on: connection) {
             try await freeKey(of: request, bounds, on: connection)
             if let row = try await insert(request, limit: limit, peer: peer, on: connection) {
                 return Started(job: try Job(row), isReplayed: false)
@@ -83,18 +91,26 @@ package struct JobStore: Sendable {
     ///
     /// - Returns: whether there was room. If not, nothing is locked.
     private func takeTurn(
-        _ tenant: String, limit: Int, on connection: isolated PostgresConnection
+        _ turn: Turn, _ tenant: String, limit: Int, on connection: isolated PostgresConnection
     ) async throws -> Bool {
+        let (timeout, waits) =
+            switch turn {
+            case .now: (Self.turnTimeout, false)
+            case .within(let timeout): (timeout, true)
+            }
+        // 0 would be no limit.
+        let limitInMilliseconds = max(Int(timeout / .milliseconds(1)), 1)
         let rows: [Row]
         do {
             rows = try await connection.query(
                 Query(
                     "take-turn", Self.turnSQL,
-                    [.text(tenant), .integer(limit), .text("\(Int(turnTimeout / .milliseconds(1)))ms")]))
+                    [.text(tenant), .integer(limit), .text("\(limitInMilliseconds)ms"), .bool(waits)]))
         } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable {
             throw JobsError.busy
         }
         guard let row = rows.first, try row.decode("is_room") else { return false }
+        guard try row.decode("has_turn") else { throw TurnTaken(tenantKey: tenant) }
         if try !row.decode("has_slot") {
             // What is there already is not locked by this.
             try await connection.query(
@@ -110,14 +126,16 @@ package struct JobStore: Sendable {
     package static let turnClass = 1_094_995_288
 
     /// Counts no more than the limit, by the index `job_queued`. CASE sees to the order: the wait has a bound before it begins.
+    /// Who does not wait is refused the turn also while others wait for it, and so overtakes nobody.
     static let turnSQL = """
         WITH room AS MATERIALIZED (
             SELECT count(*) < $2::bigint AS is_there FROM (
                 SELECT FROM adminexport.job WHERE tenant_key = $1 AND state = 'queued' LIMIT $2::bigint) queued
         )
         SELECT is_there AS is_room, EXISTS (SELECT FROM adminexport.tenant_slot WHERE tenant_key = $1) AS has_slot,
-            CASE WHEN is_there THEN CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL
-                THEN pg_advisory_xact_lock(\(turnClass), hashtext($1)) IS NULL END END AS turn
+            CASE WHEN is_there THEN CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL THEN CASE WHEN $4::boolean
+                THEN pg_advisory_xact_lock(\(turnClass), hashtext($1)) IS NOT NULL
+                ELSE pg_try_advisory_xact_lock(\(turnClass), hashtext($1)) END END END AS has_turn
         FROM room
         """
 
@@ -410,4 +428,9 @@ package struct JobStore: Sendable {
         let job = try await get(id, owner: owner, on: connection)
         return (job, apply(to: job))
     }
+}
+
+/// Another start of the tenant has the turn, and this one was not to wait for it.
+package struct TurnTaken: Error, Sendable {
+    package let tenantKey: String
 }

@@ -1,0 +1,108 @@
+internal import Jobs
+private import Synchronization
+
+/// Lets a few starts of a tenant at a time wait for their turn in the database, each with a connection; the others wait here, in order.
+///
+/// More than one, so that the next is there when a turn ends.
+final class StartTurns: Sendable {
+    private struct Line {
+        var inside = 0
+        var waiting: [(id: UInt64, continuation: CheckedContinuation<Void, any Error>)] = []
+    }
+
+    private struct State {
+        var lines: [String: Line] = [:]
+        var nextWaiter: UInt64 = 0
+    }
+
+    private let places: Int
+    /// Of one tenant.
+    private let maxWaiting: Int
+    private let timeout: Duration
+    private let state = Mutex(State())
+
+    init(places: Int = 2, maxWaiting: Int = 1_000, timeout: Duration = JobStore.turnTimeout) {
+        self.places = places
+        self.maxWaiting = maxWaiting
+        self.timeout = timeout
+    }
+
+    /// How many of the tenant's wait here.
+    func waiting(_ tenant: String) -> Int { state.withLock { $0.lines[tenant]?.waiting.count ?? 0 } }
+
+    /// Tenants of which anything is kept.
+    var count: Int { state.withLock { $0.lines.count } }
+
+    /// - Parameter body: is given what is left of the time for both waits.
+    /// - Throws: ``JobsError/busy`` where too many wait already or the time is up; CancellationError; what the body throws.
+    func withPlace<Result: Sendable>(
+        of tenant: String, _ body: (_ left: Duration) async throws -> Result
+    ) async throws -> Result {
+        let deadline = ContinuousClock.now + timeout
+        try await enter(tenant, until: deadline)
+        defer { leave(tenant) }
+        let left = deadline - .now
+        guard left > .zero else { throw JobsError.busy }
+        return try await body(left)
+    }
+
+    private func enter(_ tenant: String, until deadline: ContinuousClock.Instant) async throws {
+        try Task.checkCancellation()
+        let id: UInt64? = try state.withLock { state in
+            let line = state.lines[tenant, default: Line()]
+            if line.inside < places {
+                state.lines[tenant, default: Line()].inside += 1
+                return nil
+            }
+            guard line.waiting.count < maxWaiting else { throw JobsError.busy }
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        guard let id else { return }
+        // The timer ends with this function.
+        let timer = Task {
+            try await Task.sleep(until: deadline)
+            self.end(id, of: tenant, JobsError.busy)
+        }
+        defer { timer.cancel() }
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let isInside = state.withLock { state in
+                    // A place may have become free since.
+                    if state.lines[tenant, default: Line()].inside < places {
+                        state.lines[tenant, default: Line()].inside += 1
+                        return true
+                    }
+                    state.lines[tenant, default: Line()].waiting.append((id, continuation))
+                    return false
+                }
+                if isInside { continuation.resume() }
+                // Who was cancelled, or late, before they stood in line is not told again.
+                if Task.isCancelled { end(id, of: tenant, CancellationError()) }
+                if ContinuousClock.now >= deadline { end(id, of: tenant, JobsError.busy) }
+            }
+        } onCancel: {
+            end(id, of: tenant, CancellationError())
+        }
+    }
+
+    private func end(_ id: UInt64, of tenant: String, _ error: any Error) {
+        let continuation: CheckedContinuation<Void, any Error>? = state.withLock { state in
+            guard let index = state.lines[tenant]?.waiting.firstIndex(where: { $0.id == id }) else { return nil }
+            return state.lines[tenant]?.waiting.remove(at: index).continuation
+        }
+        continuation?.resume(throwing: error)
+    }
+
+    /// Passes the place on to whoever has waited longest.
+    private func leave(_ tenant: String) {
+        let next: CheckedContinuation<Void, any Error>? = state.withLock { state in
+            guard var line = state.lines[tenant] else { return nil }
+            defer { state.lines[tenant] = line.inside == 0 && line.waiting.isEmpty ? nil : line }
+            if !line.waiting.isEmpty { return line.waiting.removeFirst().continuation }
+            line.inside -= 1
+            return nil
+        }
+        next?.resume()
+    }
+}
