@@ -113,6 +113,7 @@ package enum SQLState {
     package static let undefinedColumn = "42703"
     package static let invalidSchemaName = "3F000"
     package static let lockNotAvailable = "55P03"
+    package static let deadlockDetected = "40P01"
     package static let queryCanceled = "57014"
     /// Of the login, the database or the server.
     package static let tooManyConnections = "53300"

@@ -107,6 +107,37 @@ import Testing
         }
     }
 
+    @Test("A migration beside a long transaction gives up in time and changes nothing, and ends well when that is over")
+    func longReader() async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            var request = Migrator.Request()
+            request.target = 3
+            _ = try await Migrator().run(request, on: database.connect())
+            try await database.execute(Self.enqueue(10, tenant: "7"))
+            let migration = try await database.connect().withTransaction { reader in
+                try await reader.script("read", "SELECT FROM adminexport.audit_event")
+                await #expect(throws: SchemaError.tablesInUse) {
+                    try await Migrator(lockTimeout: .milliseconds(20), attempts: 2).run(on: database.connect())
+                }
+                #expect(try await database.text("SELECT max(version) FROM adminexport.schema_migration") == "3")
+                // The next one tries until the reader has ended.
+                return Task {
+                    try await Migrator(lockTimeout: .milliseconds(200), attempts: 60).run(on: database.connect())
+                }
+            }
+            #expect(try await migration.value.applied == [4])
+            #expect(
+                try await database.text(
+                    "SELECT count(*) FROM pg_constraint WHERE conname = 'audit_event_event_check' AND NOT convalidated")
+                    == "0")
+            #expect(
+                try await database.text(
+                    "SELECT indisvalid FROM pg_index WHERE indexrelid = 'adminexport.audit_event_of_tenant'::regclass")
+                    == "true")
+            #expect(try await Migrator().run(on: database.connect()) == Migrator.Outcome())
+        }
+    }
+
     @Test("Keying that was interrupted goes on with the next migration, also where two run at once")
     func interrupted() async throws {
         try await TestDatabase.with { database in

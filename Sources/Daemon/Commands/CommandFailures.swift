@@ -12,7 +12,7 @@ func reportingFaults(_ body: () async throws -> Void) async throws {
     } catch let error as ConfigurationFault {
         fail("\(error)", ConfigurationFault.exitStatus)
     } catch let error as SchemaError {
-        fail("\(error)", ConfigurationFault.exitStatus)
+        fail("\(error)", error == .tablesInUse ? 69 : ConfigurationFault.exitStatus)
     } catch let error as PostgresError {
         switch error.code {
         case _ where error.sqlState == SQLState.tooManyConnections:

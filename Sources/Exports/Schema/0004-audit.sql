@@ -2,16 +2,8 @@
 -- idempotency key.
 -- Runs once, in one transaction, as adminexport_owner. Programs of version 3 go on working beside it: what they do not write is
 -- filled by the triggers, which a later version drops together with its leave for those programs.
-
-ALTER TABLE adminexport.audit_event
-    ADD COLUMN tenant_key text,                              -- id::text of directory.tenant; null where it is not known
-    DROP CONSTRAINT audit_event_event_check,
-    ADD CONSTRAINT audit_event_event_check CHECK (event IN (
-        'requested', 'denied', 'started', 'finished', 'downloaded', 'undelivered', 'cancelled', 'failed', 'expired', 'deleted',
-        'held', 'paused', 'resumed', 'drained'));
-
--- A tenant's events, newest first.
-CREATE INDEX audit_event_of_tenant ON adminexport.audit_event (tenant_key, at, id);
+--
+-- What takes long comes before the tables are locked for everybody, or after this transaction: see Migrator.finish.
 
 -- A tenant's jobs, newest first, for operators: the index by actor has them apart for each actor.
 CREATE INDEX job_of_tenant ON adminexport.job (tenant_key, id DESC);
@@ -24,9 +16,6 @@ BEGIN
     RETURN NEW;
 END
 $body$;
-CREATE TRIGGER audit_event_tenant_key BEFORE INSERT ON adminexport.audit_event
-    FOR EACH ROW WHEN (NEW.tenant_key IS NULL AND NEW.job IS NOT NULL)
-    EXECUTE FUNCTION adminexport.audit_event_tenant_key();
 
 -- Events that are there already get their key from the job's row in small transactions after this one: how far that has come.
 -- The row is not there when nothing is left to do. Events whose job has been forgotten stay without.
@@ -49,3 +38,15 @@ CREATE TRIGGER job_attempt_started_at BEFORE UPDATE OF epoch ON adminexport.job
     EXECUTE FUNCTION adminexport.job_attempt_started_at();
 
 GRANT UPDATE (idempotency_key, idempotency_hash) ON adminexport.job TO adminexport_api;
+
+-- Last, and without a look at the rows: nobody reads or writes the trail from here to the commit.
+ALTER TABLE adminexport.audit_event
+    ADD COLUMN tenant_key text,                              -- id::text of directory.tenant; null where it is not known
+    DROP CONSTRAINT audit_event_event_check,
+    ADD CONSTRAINT audit_event_event_check CHECK (event IN (
+        'requested', 'denied', 'started', 'finished', 'downloaded', 'undelivered', 'cancelled', 'failed', 'expired', 'deleted',
+        'held', 'paused', 'resumed', 'drained')) NOT VALID;
+
+CREATE TRIGGER audit_event_tenant_key BEFORE INSERT ON adminexport.audit_event
+    FOR EACH ROW WHEN (NEW.tenant_key IS NULL AND NEW.job IS NOT NULL)
+    EXECUTE FUNCTION adminexport.audit_event_tenant_key();

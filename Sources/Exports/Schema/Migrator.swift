@@ -26,7 +26,16 @@ package struct Migrator: Sendable {
     /// The migrations, in their order.
     static var statements: [String] { steps.map { String(decoding: $0.sql, as: UTF8.self) } }
 
-    package init() {}
+    private let lockTimeout: Duration
+    private let attempts: Int
+
+    /// - Parameters:
+    ///   - lockTimeout: how long a migration waits for a table that others use. Whoever comes after it waits for it.
+    ///   - attempts: how often it tries, a second apart, in which others have their turn.
+    package init(lockTimeout: Duration = .seconds(5), attempts: Int = 12) {
+        self.lockTimeout = lockTimeout
+        self.attempts = attempts
+    }
 
     /// What was done, for people.
     package struct Outcome: Sendable, Equatable {
@@ -68,9 +77,7 @@ package struct Migrator: Sendable {
     package func run(_ request: Request = Request(), on connection: isolated PostgresConnection) async throws -> Outcome {
         let created = try await createRoles(request, on: connection)
         // Roles are seen by all databases; the rest is this database's, and one migration at a time.
-        var outcome = try await connection.withTransaction { connection in
-            try await connection.query(
-                Query("migration-lock", "SELECT pg_advisory_xact_lock($1::bigint) IS NULL AS done", [.integer(Self.lock)]))
+        var outcome = try await withTables(on: connection) { connection in
             let installed = try await Self.installed(on: connection)
             if let installed, installed.oldestBinary > Self.version || installed.version > Self.version + 1 {
                 throw SchemaError.tooNew(installed.version)
@@ -105,7 +112,71 @@ package struct Migrator: Sendable {
             return outcome
         }
         while let keyed = try await Self.keyEvents(on: connection) { outcome.keyedEvents += keyed }
+        if request.target >= 4 { try await finish(on: connection) }
         return outcome
+    }
+
+    /// Runs a transaction as the only migration of the database, and tries again where others hold its tables.
+    ///
+    /// - Throws: ``SchemaError/tablesInUse`` when that has not come to an end; what the body throws.
+    private func withTables<Result: Sendable>(
+        on connection: isolated PostgresConnection,
+        _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        let timeout = max(Int(lockTimeout / .milliseconds(1)), 1)
+        for attempt in 1... {
+            do {
+                return try await connection.withTransaction { connection in
+                    // Another migration may take its time.
+                    try await connection.query(
+                        Query(
+                            "migration-lock", "SELECT pg_advisory_xact_lock($1::bigint) IS NULL AS done",
+                            [.integer(Self.lock)]))
+                    try await connection.script("lock-timeout", "SET LOCAL lock_timeout = \(timeout)")
+                    return try await body(connection)
+                }
+            } catch let error as PostgresError
+                where error.sqlState == SQLState.lockNotAvailable || error.sqlState == SQLState.deadlockDetected
+            {
+                guard attempt < attempts else { throw SchemaError.tablesInUse }
+                try await Task.sleep(for: .seconds(1))
+            }
+        }
+        preconditionFailure("the attempts have an end")
+    }
+
+    /// What version 4 needs and takes long on a large trail: reading goes on beside it. What is interrupted is done by the next
+    /// migration.
+    private func finish(on connection: isolated PostgresConnection) async throws {
+        let left = try await connection.query(
+            Query(
+                "left-to-do",
+                """
+                SELECT to_regclass('adminexport.audit_event_of_tenant') IS NULL OR EXISTS (
+                    SELECT FROM pg_constraint WHERE conname = 'audit_event_event_check' AND NOT convalidated
+                        AND conrelid = 'adminexport.audit_event'::regclass) AS is_left
+                """))
+        guard try left.first?.decode("is_left") == true else { return }
+        // A tenant's events, newest first. Writing waits until it is made.
+        try await withTables(on: connection) { connection in
+            try await connection.script(
+                "index-trail",
+                """
+                SET LOCAL ROLE \(DatabaseRole.owner);
+                CREATE INDEX IF NOT EXISTS audit_event_of_tenant ON adminexport.audit_event (tenant_key, at, id);
+                RESET ROLE
+                """)
+        }
+        // Writing goes on.
+        try await withTables(on: connection) { connection in
+            try await connection.script(
+                "validate-trail",
+                """
+                SET LOCAL ROLE \(DatabaseRole.owner);
+                ALTER TABLE adminexport.audit_event VALIDATE CONSTRAINT audit_event_event_check;
+                RESET ROLE
+                """)
+        }
     }
 
     /// Gives the events of some hundred jobs, written before version 4, their tenant's key. In a transaction of its own each
@@ -306,7 +377,7 @@ package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
     package var isOfAMigration: Bool {
         switch self {
         case .missing, .roleMissing: true
-        case .tooNew, .directory, .grantsMissing, .notOwner: false
+        case .tooNew, .directory, .grantsMissing, .notOwner, .tablesInUse: false
         }
     }
 
@@ -317,6 +388,8 @@ package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
     case grantsMissing
     /// What only the schema's owner may do.
     case notOwner
+    /// Others have held tables of the schema for longer than a migration waits.
+    case tablesInUse
     /// What PostgreSQL says: names of relations and columns.
     case directory(String)
 
@@ -330,6 +403,8 @@ package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
             "the service's roles may not read its own schema, as after a restore without the roles: restore it again, now that they are there"
         case .notOwner:
             "that takes a member of \(DatabaseRole.owner): run this as one, such as the user postgres"
+        case .tablesInUse:
+            "a long transaction holds tables of schema adminexport, and nothing was changed that is not whole: end it (pg_stat_activity shows it), then run adminexportd migrate again"
         case .directory(let fault):
             "the service cannot be granted the directory's columns (\(fault)): check the views, and who owns them"
         case .roleMissing(let grant):
