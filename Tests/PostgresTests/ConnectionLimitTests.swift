@@ -93,6 +93,28 @@ import Testing
         }
     }
 
+    @Test("Who waits for a connection gets one also when whoever was refused it has gone away")
+    func goneAway() async throws {
+        try await with(limit: 1) { database, user in
+            let other = pool(database, user, size: 1)
+            for _ in 0..<10 {
+                let mine = pool(database, user, size: 1)
+                let waiting = try await other.withConnection { _ in
+                    let first = Task { try await mine.withConnection { _ in } }
+                    while mine.openCount == 0 && mine.figures.failed == 0 { await Task.yield() }
+                    let waiting = (0..<2).map { _ in Task { try await mine.withConnection { _ in } } }
+                    while mine.figures.failed == 0 { await Task.yield() }
+                    first.cancel()
+                    _ = await first.result
+                    return waiting
+                }
+                _ = other.closeIdle()
+                for task in waiting { try await task.value }
+                mine.close()
+            }
+        }
+    }
+
     @Test("Without a connection of its own a request is told why in time, and a limit that is raised is used at once")
     func raised() async throws {
         try await with(limit: 1) { database, user in

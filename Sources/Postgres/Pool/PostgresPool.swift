@@ -254,7 +254,10 @@ package final class PostgresPool: Sendable {
                 if hasRoom { state.roomUntil = .now + Shortage.forgetting }
             }
             if share?.isStopping ?? false, refuseWaiters() { throw error }
-            guard ContinuousClock.now < deadline else { throw error }
+            guard ContinuousClock.now < deadline else {
+                passTryOn()
+                throw error
+            }
             return nil
         } catch {
             // Whoever goes away while a connection is made says nothing about the database.
@@ -302,6 +305,24 @@ package final class PostgresPool: Sendable {
     }
 
     private func turn(until deadline: ContinuousClock.Instant) async throws -> Turn {
+        do {
+            return try await turnInLine(until: deadline)
+        } catch {
+            passTryOn()
+            throw error
+        }
+    }
+
+    /// Has the next who waits try for a connection, where whoever would have tried goes away: after a refusal there may be no
+    /// connection that could come back and wake anybody.
+    private func passTryOn() {
+        let waiter: Waiter? = state.withLock { state in
+            state.nextTry == nil || state.isClosed ? nil : state.waiters.popFirst()
+        }
+        waiter?.continuation.resume(returning: .again)
+    }
+
+    private func turnInLine(until deadline: ContinuousClock.Instant) async throws -> Turn {
         try Task.checkCancellation()
         let isOthersTurn = share?.isStarving(besides: self) ?? false
         // Nearly always there is one, and nobody has to wait.
