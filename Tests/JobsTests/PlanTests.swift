@@ -34,8 +34,8 @@ import Testing
                     AuditLog.listQuery(.anyone(ofTenants: ["t1"]), AuditLog.Filter(), after: nil, limit: 20).sql,
                     ["$1": "'20'", "$2": "'{t1,none}'"]
                 ),
-                ("turn of a start", JobStore.turnSQL, ["$1": "'t7'", "$2": "'16'", "$3": "'5s'", "$4": "'t'"]),
-                ("refusal of a start", JobStore.turnSQL, ["$1": "'t7'", "$2": "'1'", "$3": "'5s'", "$4": "'f'"]),
+                ("turn of a start", JobStore.turnSQL(waits: true), ["$1": "'t7'", "$2": "'16'", "$3": "'5s'"]),
+                ("refusal of a start", JobStore.turnSQL(waits: false), ["$1": "'t7'", "$2": "'1'", "$3": "'5s'"]),
                 ("usual run", JobStore.usualRunSQL, [:]),
             ]
     }

@@ -76,14 +76,19 @@ package struct JobStore: Sendable {
     ) async throws -> Started {
         let limit = bounds.queued
         if let job = try await repeated(request, bounds, on: connection) { return Started(job: job, isReplayed: true) }
-        if try await takeTurn(turn, request.tenantKey, limit: limit, on: connection) {
-            try await freeKey(of: request, bounds, on: connection)
-            if let row = try await insert(request, limit: limit, peer: peer, on: connection) {
-                return Started(job: try Job(row), isReplayed: false)
+        let hasRoom = try await takeTurn(turn, request.tenantKey, limit: limit, on: connection)
+        // Twice: a start with the same key of a program that takes no turn may come between, and its job may be over by now.
+        for _ in 0..<2 {
+            if hasRoom {
+                try await freeKey(of: request, bounds, on: connection)
+                if let row = try await insert(request, limit: limit, peer: peer, on: connection) {
+                    return Started(job: try Job(row), isReplayed: false)
+                }
             }
+            // There is no room, or somebody else with the same key was first.
+            if let job = try await repeated(request, bounds, on: connection) { return Started(job: job, isReplayed: true) }
+            guard hasRoom else { break }
         }
-        // There is no room, or somebody else with the same key was first.
-        if let job = try await repeated(request, bounds, on: connection) { return Started(job: job, isReplayed: true) }
         throw JobsError.quotaExceeded(limit: limit, retryAfter: try await usualRun(on: connection))
     }
 
@@ -104,8 +109,8 @@ package struct JobStore: Sendable {
         do {
             rows = try await connection.query(
                 Query(
-                    "take-turn", Self.turnSQL,
-                    [.text(tenant), .integer(limit), .text("\(limitInMilliseconds)ms"), .bool(waits)]))
+                    waits ? "take-turn" : "try-turn", Self.turnSQL(waits: waits),
+                    [.text(tenant), .integer(limit), .text("\(limitInMilliseconds)ms")]))
         } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable {
             throw JobsError.busy
         }
@@ -127,17 +132,19 @@ package struct JobStore: Sendable {
 
     /// Counts no more than the limit, by the index `job_queued`. CASE sees to the order: the wait has a bound before it begins.
     /// Who does not wait is refused the turn also while others wait for it, and so overtakes nobody.
-    static let turnSQL = """
-        WITH room AS MATERIALIZED (
-            SELECT count(*) < $2::bigint AS is_there FROM (
-                SELECT FROM adminexport.job WHERE tenant_key = $1 AND state = 'queued' LIMIT $2::bigint) queued
-        )
-        SELECT is_there AS is_room, EXISTS (SELECT FROM adminexport.tenant_slot WHERE tenant_key = $1) AS has_slot,
-            CASE WHEN is_there THEN CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL THEN CASE WHEN $4::boolean
-                THEN pg_advisory_xact_lock(\(turnClass), hashtext($1)) IS NOT NULL
-                ELSE pg_try_advisory_xact_lock(\(turnClass), hashtext($1)) END END END AS has_turn
-        FROM room
-        """
+    static func turnSQL(waits: Bool) -> String {
+        let key = "\(turnClass), hashtext($1)"
+        let turn = waits ? "pg_advisory_xact_lock(\(key)) IS NOT NULL" : "pg_try_advisory_xact_lock(\(key))"
+        return """
+            WITH room AS MATERIALIZED (
+                SELECT count(*) < $2::bigint AS is_there FROM (
+                    SELECT FROM adminexport.job WHERE tenant_key = $1 AND state = 'queued' LIMIT $2::bigint) queued
+            )
+            SELECT is_there AS is_room, EXISTS (SELECT FROM adminexport.tenant_slot WHERE tenant_key = $1) AS has_slot,
+                CASE WHEN is_there THEN CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL THEN \(turn) END END AS has_turn
+            FROM room
+            """
+    }
 
     /// - Returns: nil where the queue is full, or the key has a job.
     private func insert(
