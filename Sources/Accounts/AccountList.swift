@@ -39,7 +39,7 @@ public final class AccountList: Sendable {
         }
     }
 
-    /// Of a text that the database cannot hold and that nobody has looked for: there is no such account, to begin at or to ask.
+    /// The error for an actor's name or a position that the database cannot hold: no account has it.
     private static func fault(of query: AccountQuery) -> AccountsError {
         if case .first = query.position {
             return AccountsError(code: .denied, message: Denial.unknownAdministrator.rawValue)
@@ -157,8 +157,8 @@ public final class AccountList: Sendable {
             keys.withLock { $0 = nil }
             throw AccountsError(code: .sourceInvalid, message: error.description)
         } catch let error as PostgresError {
-            // character_not_in_repertoire, also for NUL, and untranslatable_character: the caller's text, and nothing of the directory's.
-            if actor != nil, error.sqlState == "22021" || error.sqlState == "22P05" { throw ForeignText() }
+            // The text is the caller's, and nothing of the directory's.
+            if actor != nil, error.isUnstorableText { throw ForeignText() }
             keys.withLock { $0 = nil }
             // Class 22, data exception.
             if takesPosition, error.sqlState?.hasPrefix("22") == true {

@@ -1,30 +1,29 @@
 package import SystemPackage
 
-/// What an error of the file system means for whoever has to decide whether to try again.
-package enum StorageFault: Sendable, CaseIterable {
-    /// Goes away without another file and another program: a disk or a network that recovers, a resource that others give back, a
-    /// mount, an owner or a mode that an operator puts right.
+/// Says whether a call that ended with an error of the file system can succeed later.
+package enum StorageFault: Sendable {
+    /// The same call can succeed later: the disk or the network recovers, others free a resource, or an operator corrects a
+    /// mount, an owner or a mode.
     case passing
-    /// There is no room. Goes away when somebody makes some.
+    /// The file system is full. The same call can succeed when somebody frees space.
     case full
-    /// The same call on the same name, or of the same size, fails on this file system again.
+    /// The same call with the same name or size fails again on this file system.
     case permanent
-    /// No call of this program may meet it: a fault of the program.
+    /// Only a defect of this program causes the error.
     case ours
 
-    /// By the number of errno(3). A number that is not known here is taken for permanent, so that nothing is tried for an hour
-    /// for no reason.
+    /// Looks the number up. An unknown number is permanent, so that no export is tried again for an hour without a reason.
     package init(_ errno: Errno) {
         self = Self.table[errno.rawValue] ?? .permanent
     }
 
-    /// Linux's numbers, each once.
+    /// By Linux's numbers (errno(3)).
     package static let table: [CInt: StorageFault] = {
         var table: [CInt: StorageFault] = [:]
         for (fault, numbers) in [(passing, passingNumbers), (full, fullNumbers), (permanent, permanentNumbers)] {
             for number in numbers { table[number] = fault }
         }
-        // What is left of those that there are is about processes, streams, semaphores, terminals and addresses.
+        // The other numbers concern processes, streams, semaphores, terminals and addresses.
         for number in 1...CInt(133) where table[number] == nil { table[number] = ours }
         return table
     }()
@@ -105,11 +104,11 @@ package enum StorageFault: Sendable, CaseIterable {
 }
 
 extension ArchiveError {
-    /// What it means for an export that is being written.
+    /// What the error means for the export that is being written.
     package var fault: StorageFault {
         switch code {
         case .storageFull: .full
-        // What stood in the place of a partial archive is removed with it; a directory that is not mounted may be, later.
+        // A failed attempt removes what has the partial archive's name. A missing directory may be mounted later.
         case .damaged, .missing, .wrongStore: .passing
         case .storageFailed: errno.map { StorageFault($0) } ?? .passing
         }

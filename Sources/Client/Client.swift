@@ -268,7 +268,7 @@ public final class Client: Sendable {
         guard let root = (try? JSONDocument(scanning: [UInt8](reply), depth: 64, values: 1_000_000))?.root,
             root.kind == .object
         else {
-            throw ClientError(.protocolViolation, "the service sent a line that is no JSON object")
+            throw ClientError(.protocolViolation, "the service sent a line that is not a JSON object")
         }
         if let result = root.members.first(where: { $0.name.isString("result") }) { return Data(result.value.bytes) }
         guard let error = (try? JSONDecoder().decode(Failure.self, from: reply))?.error else {

@@ -2,12 +2,12 @@ public import ExportAPI
 public import Foundation
 private import Synchronization
 
-/// Calls that outlive restarts of the service.
+/// A client whose calls survive a restart of the service.
 ///
-/// A call whose connection is lost, or that the service refuses because it stops or has no room for the moment, is made again
-/// on a new connection: for a minute, unless told otherwise, with growing pauses. That is done with calls that may be made twice
-/// (``Method/isRepeatable(_:)``) and with no others; of ``ExportStart`` with those that carry an idempotency key. A file goes on at
-/// the byte that it has reached.
+/// If the connection is lost, or the service refuses a call because it stops or is overloaded, the client repeats the call on a
+/// new connection: for a minute by default, with growing pauses. It repeats only calls that may be made twice
+/// (``Method/isRepeatable(_:)``), and an ``ExportStart`` only with an idempotency key. A download continues at the byte that it
+/// has reached.
 ///
 /// ```swift
 /// let service = try ReconnectingClient(socket: "/run/adminexport/adminexport.sock")
@@ -19,21 +19,21 @@ private import Synchronization
 /// Subscriptions belong to a connection: watch with ``Client``, or use ``finish(_:job:_:)``.
 public final class ReconnectingClient: Sendable {
     public static let defaultPatience: Duration = .seconds(60)
-    /// How long ``finish(_:job:_:)`` bears a service that answers and has no database: its exports wait for it too.
+    /// How long ``finish(_:job:_:)`` tolerates a service that answers but has no database. Exports wait for the database too.
     private static let databasePatience: Duration = .seconds(120)
 
     private let patience: Duration
     private let connect: @Sendable () throws -> Client
     private let failed: @Sendable (_ failure: ClientError, _ failures: Int) -> Void
-    /// Nil where the one before is of no more use.
+    /// Nil if the last connection must not be used again.
     private let current: Mutex<Client?>
 
     /// Connects.
     ///
     /// - Parameters:
-    ///   - patience: for how long a lost service is called again.
-    ///   - failed: told of each failure that is followed by another try, with how many there were since the last success.
-    /// - Throws: ``ClientError`` where the service cannot be reached now: one that was never there is not waited for.
+    ///   - patience: how long a call is repeated after the service is lost.
+    ///   - failed: called for each failure that another attempt follows, with the number of failures since the last success.
+    /// - Throws: ``ClientError`` if the service cannot be reached now; see ``waiting(forSocket:patience:failed:)``.
     public convenience init(
         socket path: String = Client.defaultSocket, patience: Duration = ReconnectingClient.defaultPatience,
         failed: @escaping @Sendable (_ failure: ClientError, _ failures: Int) -> Void = { _, _ in }
@@ -52,7 +52,7 @@ public final class ReconnectingClient: Sendable {
         current = Mutex(try connect())
     }
 
-    /// As ``init(socket:patience:failed:)``, and a service that is not there yet is waited for as one that was lost.
+    /// Connects like ``init(socket:patience:failed:)``, but also waits for a service that does not run yet.
     public static func waiting(
         forSocket path: String = Client.defaultSocket, patience: Duration = ReconnectingClient.defaultPatience,
         failed: @escaping @Sendable (_ failure: ClientError, _ failures: Int) -> Void = { _, _ in }
@@ -69,17 +69,25 @@ public final class ReconnectingClient: Sendable {
 
     // MARK: Calls
 
-    /// Calls a method; again where the connection is lost and the call may be made twice.
+    /// Calls a method. Repeats the call if the connection is lost and the call may be made twice.
     ///
-    /// - Parameter timeout: of one try.
+    /// - Parameter timeout: of one attempt.
     /// - Throws: ``ClientError``; `CancellationError` where the task is cancelled.
     public func call<Called: Method>(
         _ method: Called.Type, _ params: Called.Params, timeout: Duration = .seconds(30)
     ) async throws -> Called.Result {
         var reconnection = Reconnection(patience: patience)
         let mayRepeat = Called.isRepeatable(params)
-        return try await trying(&reconnection, mayRepeat) { client in
-            try await client.call(method, params, timeout: timeout)
+        while true {
+            var client: Client?
+            do {
+                let connected = try connected()
+                client = connected
+                return try await connected.call(method, params, timeout: timeout)
+            } catch let error as ClientError where error.mayPass(reconnection) && (mayRepeat || client == nil) {
+                leave(client, after: error)
+                try await Self.pause(&reconnection, after: error, failed)
+            }
         }
     }
 
@@ -148,58 +156,42 @@ public final class ReconnectingClient: Sendable {
                 throw taken.error
             } catch let error as ClientError where error.mayPass(reconnection) {
                 leave(client, after: error)
-                // Whoever gets on is not lost, however often the connection is.
+                // An attempt that received bytes resets the patience, even if its connection was lost in the end.
                 if offset > start { reconnection.succeed() }
                 try await Self.pause(&reconnection, after: error, failed)
             }
         }
     }
 
-    /// What the caller's own code has thrown: no fault of the connection, even where it is of its type.
+    /// A ``ClientError`` that the caller's own code threw: it is not a failure of the connection.
     private struct Taken: Error {
         let error: ClientError
     }
 
     // MARK: Connections
 
-    private func trying<Result>(
-        _ reconnection: inout Reconnection, _ mayRepeat: Bool, _ body: (Client) async throws -> Result
-    ) async throws -> Result {
-        while true {
-            var client: Client?
-            do {
-                let connected = try connected()
-                client = connected
-                return try await body(connected)
-            } catch let error as ClientError where error.mayPass(reconnection) && (mayRepeat || client == nil) {
-                leave(client, after: error)
-                try await Self.pause(&reconnection, after: error, failed)
-            }
-        }
-    }
-
-    /// The connection that there is, or another where there is none.
+    /// The open connection, or a new one if there is none.
     private func connected() throws -> Client {
         if let client = current.withLock({ $0 }), client.isOpen { return client }
         let new = try connect()
         return current.withLock { current in
-            // Somebody else may have been faster.
+            // Another task may have connected meanwhile.
             if let current, current.isOpen { return current }
             current = new
             return new
         }
     }
 
-    /// Has the next call take another connection. What others have asked on this one is still answered.
+    /// Makes the next call open another connection. Calls that wait for an answer on this one still receive it.
     private func leave(_ client: Client?, after error: ClientError) {
-        // A service that stops goes on refusing on a connection that it has, and one that hangs does not come back on it.
+        // A service that stops refuses all further calls on an open connection, and one that hangs does not recover on it.
         guard let client, error.code == .timedOut || error.kind == ErrorKind.shuttingDown.rawValue else { return }
         current.withLock { current in
             if current === client { current = nil }
         }
     }
 
-    /// - Throws: the failure, where there is no patience left.
+    /// - Throws: the failure, if the patience is used up.
     private static func pause(
         _ reconnection: inout Reconnection, after error: ClientError, _ failed: (ClientError, Int) -> Void
     ) async throws {
@@ -210,8 +202,8 @@ public final class ReconnectingClient: Sendable {
 }
 
 extension ClientError {
-    /// Whether the same call may well succeed in a moment, on another connection. Not so a queue that is full or an export that is not
-    /// done: those take longer, and whoever asks decides.
+    /// Whether the same call may succeed in a moment on another connection. A full queue or an unfinished export takes longer: the
+    /// caller decides whether to repeat the call.
     fileprivate func mayPass(_ reconnection: Reconnection) -> Bool {
         switch code {
         case .unreachable, .connectionLost, .timedOut: true
@@ -219,7 +211,7 @@ extension ClientError {
         case .service(_, let kind):
             switch ErrorKind(rawValue: kind) {
             case .shuttingDown, .overloaded: true
-            // A database that is away is for the caller to decide about too, unless it comes of what the call is surviving.
+            // The caller also decides about an unreachable database, unless the restart that the call survives made it unreachable.
             case .unavailable: reconnection.failures > 0
             default: false
             }

@@ -6,7 +6,7 @@ struct Reconnection {
     private static let first: Duration = .milliseconds(50)
     private static let longest: Duration = .seconds(2)
 
-    /// How long it is tried since the first failure after the last success.
+    /// How long attempts go on, counted from the first failure after the last success.
     let patience: Duration
     private var began: ContinuousClock.Instant?
     private(set) var failures = 0

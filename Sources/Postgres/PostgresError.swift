@@ -60,7 +60,8 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
     /// view gives that cannot be read as it is.
     package var isRefusal: Bool {
         guard code == .statement, let sqlState else { return false }
-        return sqlState.hasPrefix("42") || sqlState.hasPrefix("3F") || ["0A000", "55000"].contains(sqlState)
+        return ["42", "3F"].contains { sqlState.hasPrefix($0) }
+            || [SQLState.featureNotSupported, "55000"].contains(sqlState)
     }
 
     /// Whether there was no connection to be had: the pool's are in use, or the server gives the login no more.
@@ -91,7 +92,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         case .statement:
             guard let sqlState else { return false }
             return ["08", "40", "53", "58"].contains { sqlState.hasPrefix($0) } || sqlState.hasPrefix("57P")
-                || ["25006", "25P03", "25P04"].contains(sqlState) || sqlState == SQLState.queryCanceled
+                || [SQLState.readOnlyTransaction, "25P03", "25P04", SQLState.queryCanceled].contains(sqlState)
         }
     }
 }

@@ -184,16 +184,6 @@ struct ServiceProcess {
     }
 }
 
-/// Asks again and again until the answer is yes, for a minute.
-func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-    let deadline = ContinuousClock.now + .seconds(60)
-    while try await !condition() {
-        try #require(ContinuousClock.now < deadline, "not in time: \(what)")
-        // It is another process that is waited for: it needs the core more.
-        try await Task.sleep(for: .milliseconds(5))
-    }
-}
-
 /// The error that a call must end with.
 func failure(_ body: () async throws -> Void) async -> ClientError? {
     do {

@@ -256,7 +256,7 @@ extension TrailTests {
         }
     }
 
-    @Test("A file that is gone, a caller that is gone, and a service that stops are in the trail too")
+    @Test("Files that are gone and a service that stops are in the trail too")
     func others() async throws {
         try await trail("\(Self.me), tenants: \"*\", grants: [export, operator]}", sql: OpenTests.large) { service in
             let job = try await service.export()

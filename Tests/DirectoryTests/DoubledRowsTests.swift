@@ -161,17 +161,18 @@ import Testing
         }
     }
 
+    /// The administrators, of whom the first is one of both tenants.
+    private static let ofBothTenants = """
+        (SELECT * FROM platform.administrator UNION ALL
+         SELECT id, 2, name, email, phone, 4, 5, status, created_at, updated_at, password_hash, totp_secret, api_key, session_token
+         FROM platform.administrator WHERE id = 1) t
+        """
+
     @Test("Keys that an index proves are not looked for, and the same key in two tenants is no doubled one")
     func proven() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
-            // One who is an administrator of both tenants.
-            let both = """
-                (SELECT * FROM platform.administrator UNION ALL
-                 SELECT id, 2, name, email, phone, 4, 5, status, created_at, updated_at, password_hash, totp_secret, api_key, session_token
-                 FROM platform.administrator WHERE id = 1) t
-                """
-            try await database.execute(WrongDirectory.view("administrator", from: both))
+            try await database.execute(WrongDirectory.view("administrator", from: Self.ofBothTenants))
             let found = try await WrongRows.find(
                 as: "adminexport_worker", reading: .snapshot, on: database.connect())
             #expect(found.faults.isEmpty && found.unread.isEmpty)
@@ -183,12 +184,7 @@ import Testing
     func elsewhere() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
-            let both = """
-                (SELECT * FROM platform.administrator UNION ALL
-                 SELECT id, 2, name, email, phone, 4, 5, status, created_at, updated_at, password_hash, totp_secret, api_key, session_token
-                 FROM platform.administrator WHERE id = 1) t
-                """
-            try await database.execute(WrongDirectory.view("administrator", from: both))
+            try await database.execute(WrongDirectory.view("administrator", from: Self.ofBothTenants))
             try await database.execute(
                 """
                 INSERT INTO directory.administrator_secondary_group VALUES (1, 5), (2, 5);

@@ -15,8 +15,7 @@ enum WrongDirectory {
     ///   - from: what stands behind FROM; the table is `t`.
     ///   - options: behind WITH.
     static func view(
-        _ relation: String, _ columns: [String: String] = [:], from: String? = nil, options: String? = nil,
-        grants: Bool = true
+        _ relation: String, _ columns: [String: String] = [:], from: String? = nil, options: String? = nil
     ) -> String {
         let names = ContractColumn.all.filter { $0.relation == relation }.map(\.name)
         let list = names.map { name in columns[name].map { "\($0) AS \(name)" } ?? "t.\(name)" }
@@ -27,7 +26,7 @@ enum WrongDirectory {
             REVOKE ALL ON platform.\(relation) FROM adminexport_api, adminexport_worker;
             CREATE VIEW directory.\(relation) \(options.map { "WITH (\($0))" } ?? "") AS
                 SELECT \(list.joined(separator: ", ")) FROM \(from ?? "platform.\(relation) t");
-            \(grants ? "GRANT SELECT ON directory.\(relation) TO adminexport_api, adminexport_worker;" : "")
+            GRANT SELECT ON directory.\(relation) TO adminexport_api, adminexport_worker;
             """
     }
 

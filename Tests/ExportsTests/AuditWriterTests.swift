@@ -21,14 +21,6 @@ import Testing
         }
     }
 
-    private func until(_ what: String, _ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while try await !condition() {
-            try #require(ContinuousClock.now < deadline, "not in time: \(what)")
-            try await Task.sleep(for: .milliseconds(2))
-        }
-    }
-
     private static func delivery(_ number: Int) -> Audit.Entry {
         Audit.Entry(
             event: .undelivered, job: nil, tenantKey: "1", tenant: "acme", actorKey: "2", actorEmail: "a@x", peer: peer,
@@ -66,7 +58,7 @@ import Testing
                 }
                 if number < 250 { writer.undelivered(Self.delivery(number)) }
             }
-            try await until("all deliveries are written") { table.entries.count { $0.event == .undelivered } == 250 }
+            try await eventually("all deliveries are written") { table.entries.count { $0.event == .undelivered } == 250 }
         }
         #expect(
             table.entries.filter { $0.event == .undelivered }.map(\.details) == (0..<250).map { #"{"bytes": \#($0)}"# })
@@ -98,7 +90,7 @@ import Testing
         let writer = AuditWriter(interval: .seconds(3_600), logger: Self.logger) { try table.insert($0) }
         for _ in 1...100 { writer.denied(Self.peer, reason: "no-permission", method: "export.get") { DeniedSubject() } }
         let task = Task { try await writer.run() }
-        try await until("the first is written") { !table.entries.isEmpty }
+        try await eventually("the first is written") { !table.entries.isEmpty }
         for _ in 1...50 { writer.denied(Self.peer, reason: "no-permission", method: "export.list") { DeniedSubject() } }
         #expect(table.entries.count == 1)
         task.cancel()
@@ -123,7 +115,7 @@ import Testing
                 writer.denied(Self.peer, reason: "unknown-tenant", method: "export.get") {
                     DeniedSubject(tenant: text, administrator: text)
                 }
-                try await until("both are written") {
+                try await eventually("both are written") {
                     try await database.text("SELECT count(*) FROM adminexport.audit_event") == "2"
                 }
             }
@@ -158,7 +150,7 @@ import Testing
                 ] {
                     writer.denied(Self.peer, reason: reason, method: "export.get") { subject }
                 }
-                try await until("all are written") {
+                try await eventually("all are written") {
                     try await database.text("SELECT count(*) FROM adminexport.audit_event") == "4"
                 }
             }

@@ -8,16 +8,6 @@ import Testing
 
     private static func peer(_ uid: Int, pid: Int = 1) -> Peer { Peer(uid: uid, gid: uid, pid: pid) }
 
-    /// A small generator, so that a failure can be seen again.
-    private struct Random: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return state ^ (state >> 29)
-        }
-    }
-
     private static func add(
         _ aggregate: inout DenialAggregate, uid: Int = 7, pid: Int = 1, _ reason: String = "no-permission",
         _ method: String = "export.get", at seconds: Double, tenant: String = "acme"
@@ -50,7 +40,7 @@ import Testing
 
     @Test("Users and reasons are told apart; what was sent is not", arguments: [1, 2, 3, 4])
     func keys(_ seed: UInt64) {
-        var random = Random(state: seed)
+        var random = SplitMix(state: seed)
         var aggregate = DenialAggregate()
         let (users, reasons, minutes) = (3, 7, 10)
         var events = 0
@@ -110,7 +100,7 @@ import Testing
 
     @Test("In any order of denials, writes and failures each denial is counted once", arguments: 1...20)
     func anyOrder(_ seed: UInt64) {
-        var random = Random(state: seed)
+        var random = SplitMix(state: seed)
         var aggregate = DenialAggregate()
         var (added, written) = (0, 0)
         var underWay: [DenialAggregate.Group] = []

@@ -47,14 +47,6 @@ import Testing
         try await disk.read(Self.name(job), offset: 0, length: 100, facts: Self.facts).bytes
     }
 
-    private func until(_ condition: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while try await !condition() {
-            try #require(ContinuousClock.now < deadline)
-            try await Task.sleep(for: .milliseconds(5))
-        }
-    }
-
     private static func limits(patience: Duration) -> DiskThreads.Limits {
         var limits = DiskThreads.Limits()
         (limits.perUser, limits.users, limits.perPart) = (2, 4, 2)
@@ -70,24 +62,30 @@ import Testing
             for job in ["hung0", "hung0", "hung0", "hung1"] {
                 await #expect(throws: noAnswer) { _ = try await read(job, disk.on(.user(1))) }
             }
-            try await until { calls.count == 2 }
+            try await eventually("the disk is as it has to be") { calls.count == 2 }
             // As many hang as this user may have.
             for job in ["hung2", "good"] {
                 await #expect(throws: TooManyFileOperations.self) { _ = try await read(job, disk.on(.user(1))) }
             }
             // Machines are slow: what does not hang may take longer than that once.
-            try await until { (try? await read("good", disk.on(.user(2)))) == Self.content }
-            try await until { (try? await disk.verify(Self.facts, mayCreate: false)) != nil }
+            try await eventually("the disk is as it has to be") {
+                (try? await read("good", disk.on(.user(2)))) == Self.content
+            }
+            try await eventually("the disk is as it has to be") {
+                (try? await disk.verify(Self.facts, mayCreate: false)) != nil
+            }
             // Nor may all users together have more than their share.
             for job in ["hung0", "hung3", "hung4"] {
                 await #expect(throws: noAnswer) { _ = try await read(job, disk.on(.user(2))) }
             }
             await #expect(throws: TooManyFileOperations.self) { _ = try await read("good", disk.on(.user(3))) }
-            try await until { (try? await disk.space()) != nil }
-            try await until { disk.stuck == 4 }
+            try await eventually("the disk is as it has to be") { (try? await disk.space()) != nil }
+            try await eventually("the disk is as it has to be") { disk.stuck == 4 }
             calls.release()
-            try await until { disk.stuck == 0 }
-            try await until { (try? await read("hung0", disk.on(.user(1)))) == Self.content }
+            try await eventually("the disk is as it has to be") { disk.stuck == 0 }
+            try await eventually("the disk is as it has to be") {
+                (try? await read("hung0", disk.on(.user(1)))) == Self.content
+            }
         }
     }
 
@@ -95,10 +93,10 @@ import Testing
     func turns() async throws {
         try await withDisk(Self.limits(patience: .seconds(60))) { disk, calls in
             let held = ["hung0", "hung1"].map { job in Task { try await read(job, disk.on(.user(1))) } }
-            try await until { calls.count == 2 }
+            try await eventually("the disk is as it has to be") { calls.count == 2 }
             let waiting = (0..<8).map { _ in Task { try await read("good", disk.on(.user(1))) } }
             // As many wait as may: one more is refused at once, and another user is not concerned.
-            try await until { disk.waiting == 8 }
+            try await eventually("the disk is as it has to be") { disk.waiting == 8 }
             await #expect(throws: TooManyFileOperations.self) { _ = try await read("good", disk.on(.user(1))) }
             #expect(try await read("good", disk.on(.user(2))) == Self.content)
             waiting[3].cancel()
@@ -109,7 +107,7 @@ import Testing
         }
         try await withDisk(Self.limits(patience: .milliseconds(100))) { disk, calls in
             let held = ["hung0", "hung1"].map { job in Task { try await read(job, disk.on(.user(1))) } }
-            try await until { calls.count == 2 }
+            try await eventually("the disk is as it has to be") { calls.count == 2 }
             await #expect(throws: TooManyFileOperations.self) { _ = try await read("good", disk.on(.user(1))) }
             calls.release()
             for task in held { _ = try? await task.value }
@@ -124,7 +122,9 @@ import Testing
             for round in 0..<20 {
                 // By two users: the threads of both are at stake.
                 let task = Task { try await read("hung0", disk.on(.user(round % 2))) }
-                try await until { calls.count == min(round + 1, 2) && disk.waiting == (round < 2 ? 0 : 1) }
+                try await eventually("the disk is as it has to be") {
+                    calls.count == min(round + 1, 2) && disk.waiting == (round < 2 ? 0 : 1)
+                }
                 task.cancel()
                 await #expect(throws: CancellationError.self) { try await task.value }
             }
@@ -132,13 +132,13 @@ import Testing
             for user in 0..<3 { #expect(try await read("good", disk.on(.user(user))) == Self.content) }
             // Those that wait for it, as many as may, take no thread and no turn of what is good.
             let waiting = (0..<12).map { _ in Task { try await read("hung0", disk.on(.user(1))) } }
-            try await until { disk.waiting == 12 }
+            try await eventually("the disk is as it has to be") { disk.waiting == 12 }
             await #expect(throws: TooManyFileOperations.self) { _ = try await read("hung0", disk.on(.user(1))) }
             for user in 0..<3 { #expect(try await read("good", disk.on(.user(user))) == Self.content) }
             let held = ["hung1", "hung2"].map { job in Task { try await read(job, disk.on(.user(1))) } }
-            try await until { calls.count == 4 }
+            try await eventually("the disk is as it has to be") { calls.count == 4 }
             let good = Task { try await read("good", disk.on(.user(1))) }
-            try await until { disk.waiting == 13 }
+            try await eventually("the disk is as it has to be") { disk.waiting == 13 }
             calls.release()
             for task in waiting + held + [good] { #expect(try await task.value == Self.content) }
         }
@@ -178,11 +178,11 @@ import Testing
             }
             // Two, and one that two threads began at once.
             #expect((1...3).contains(opened) && transfers.count == opened)
-            try await until { calls.count == opened }
+            try await eventually("the disk is as it has to be") { calls.count == opened }
             // Not more than there are places, should none of them have ended.
             for _ in 0..<8 { try await open("good") }
             calls.release()
-            try await until { transfers.isIdle }
+            try await eventually("the disk is as it has to be") { transfers.isIdle }
             try await open("hung0")
         }
     }
@@ -203,12 +203,12 @@ import Testing
                             Self.name("hung2"), from: 0, for: 1, facts: Self.facts, transfers: transfers, delivery: nil)
                     }
                 }
-                try await until { calls.count == way + 1 }
+                try await eventually("the disk is as it has to be") { calls.count == way + 1 }
                 task.cancel()
                 await #expect(throws: CancellationError.self) { try await task.value }
             }
             calls.release()
-            try await until { transfers.isIdle && calls.count == 0 }
+            try await eventually("the disk is as it has to be") { transfers.isIdle && calls.count == 0 }
         }
     }
 
@@ -220,10 +220,10 @@ import Testing
                     try await disk.verify(Self.facts, mayCreate: false)
                 }
             }
-            try await until { calls.count == 1 }
+            try await eventually("the disk is as it has to be") { calls.count == 1 }
             // Another part of the service has threads of its own.
             await #expect(throws: ArchiveError.self) { try await disk.on(.sweep).verify(Self.facts, mayCreate: false) }
-            try await until { calls.count == 2 }
+            try await eventually("the disk is as it has to be") { calls.count == 2 }
         }
     }
 
@@ -286,14 +286,14 @@ import Testing
                 let retention = Retention(
                     database: JobDatabase(pool: database.pool(), role: DatabaseRole.worker), disk: disk.on(.sweep),
                     history: .seconds(1_000_000), logger: Logger(label: "test"))
-                try await until {
+                try await eventually("the disk is as it has to be") {
                     _ = try? await retention.sweepOrphans()
                     return try FileManager.default.contentsOfDirectory(atPath: month).filter { names.contains($0) } == [
                         stuck
                     ]
                 }
                 calls.release()
-                try await until {
+                try await eventually("the disk is as it has to be") {
                     _ = try? await retention.sweepOrphans()
                     return !FileManager.default.fileExists(atPath: month + "/" + stuck)
                 }

@@ -225,7 +225,7 @@ import Testing
 }
 
 /// The same numbers in each run: what fails can be repeated.
-private struct SplitMix: RandomNumberGenerator {
+struct SplitMix: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {

@@ -79,7 +79,7 @@ import Testing
     private static let dispatcher = Dispatcher<Int, String>(
         [
             .init(name: "hold", traits: .long) { _, _, _ in try await wait() },
-            .init(name: "lazy", traits: .long) { bytes in .init(decoded: bytes) { _, _ in try await wait() } },
+            .init(name: "lazy", traits: .long) { params in .init(decoded: params) { _, _ in try await wait() } },
             .init(name: "fat") { _, _, _ in Outcome(fat) },
             .init(name: "large", traits: .large) { _, _, _ in Outcome(fat) },
             .init(name: "ping", traits: .control) { _, _, _ in Outcome(Array("{}".utf8)) },

@@ -2,7 +2,7 @@
 import Testing
 
 @Suite struct JSONScannerTests {
-    private func root(_ text: String, values: Int = JSONScanner.mostValues) throws(JSONFault) -> JSONNode {
+    private func root(_ text: String, values: Int = JSONScanner.maxValues) throws(JSONFault) -> JSONNode {
         try JSONDocument(scanning: Array(text.utf8), values: values).root
     }
 

@@ -93,17 +93,18 @@ package final class ContentPipe {
 
     /// Waits, after all has been written, until the reader has read it or is gone. Blocks, as ``feed(while:)`` does.
     ///
-    /// The pipe's reader sees the end when this is over. So it is looked at often at first, and less so the longer it takes.
+    /// The pipe's reader sees the end of the content only when the pipe is closed after this. So the interval between two
+    /// polls is short at first, and grows with the time that has passed.
     ///
-    /// - Parameter isWanted: asked now and then; false ends it.
-    /// - Returns: whether the reader is gone and has not read all of it; false also where that is not known.
-    package func isLeft(within limit: Duration, while isWanted: () -> Bool) -> Bool {
+    /// - Parameter isWanted: asked at each poll; false ends the wait.
+    /// - Returns: true if the reader is known to have closed the pipe before it had read all of it.
+    package func readerLeaves(within limit: Duration, while isWanted: () -> Bool) -> Bool {
         let start = ContinuousClock.now
         while unread > 0, isWanted() {
             let elapsed = start.duration(to: .now)
             guard elapsed < limit else { return false }
             let wait = min(max(elapsed / 4, .milliseconds(1)), .milliseconds(50))
-            // Only what is always told: that the reading end is closed.
+            // Without events poll(2) reports only that the reading end is closed.
             var entry = pollfd(fd: writeEnd.rawValue, events: 0, revents: 0)
             if poll(&entry, 1, Int32(wait / .milliseconds(1))) > 0 { return unread > 0 }
         }

@@ -13,8 +13,8 @@ struct SeekTable: Equatable {
     static let skippableMagic: UInt32 = 0x184D_2A5E
     static let footerMagic: UInt32 = 0x8F92_EAB1
     static let footerSize = 9
-    /// 1 TiB of content: what tells of more is no archive, and is not read to find that out.
-    static let mostFrames = 1 << 20
+    /// 1 TiB of content. A file whose footer claims more is no archive, and its table is not read.
+    static let maxFrames = 1 << 20
     private static let headerSize = 8
     private static let entrySize = 8
 
@@ -51,7 +51,7 @@ struct SeekTable: Equatable {
             throw ArchiveError(.damaged, "the archive has no seek table")
         }
         let count = Int(footer.littleEndian(at: 0))
-        guard count <= mostFrames else { throw ArchiveError(.damaged, "the archive's seek table is damaged") }
+        guard count <= maxFrames else { throw ArchiveError(.damaged, "the archive's seek table is damaged") }
         return count
     }
 

@@ -16,7 +16,7 @@ package final class SeekableReader {
     /// RFC 8878, 3.1.1.1: magic number and frame header.
     private static let largestHeader = 18
 
-    /// No compressed frame and no manifest is larger: what a table says beyond it is not read to find that out.
+    /// No compressed frame and no manifest is larger. An archive whose table claims more is damaged, and no frame is read.
     private static let largestFrame = 4 * SeekableWriter.frameSize
 
     private let file: FileDescriptor

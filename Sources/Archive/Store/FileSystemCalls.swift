@@ -1,21 +1,21 @@
 package import Glibc
 package import SystemPackage
 
-/// The system calls on files, so that a test can let the n-th that writes fail, and one that reads hang.
+/// The system calls on files. A test replaces them, to make the n-th write fail or a read hang.
 package protocol FileSystemCalls: Sendable {
     func makeDirectory(_ path: FilePath, mode: CInterop.Mode) throws(Errno)
     func changeMode(_ path: FilePath, mode: CInterop.Mode) throws(Errno)
     func changeMode(_ file: FileDescriptor, mode: CInterop.Mode) throws(Errno)
-    /// Opens a file to read it. No link is followed, and what is no file keeps nobody waiting: a FIFO is opened at once.
+    /// Opens a file to read it. Follows no link, and does not wait for the writer of a FIFO.
     func open(_ path: FilePath) throws(Errno) -> FileDescriptor
-    /// Opens a directory to list it; below the root no link is followed.
+    /// Opens a directory to list it. Follows no link below the root.
     func openDirectory(_ path: FilePath, isRoot: Bool) throws(Errno) -> FileDescriptor
-    /// Reads at an offset, fewer bytes than fit at the end only.
+    /// Reads at an offset until the buffer is full or the file ends.
     func read(_ file: FileDescriptor, at offset: Int64, into bytes: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
     /// The figures of the file system (statvfs(3)).
     func space(_ path: FilePath) throws(Errno) -> statvfs
-    /// Opens a file to write it from its beginning; it is created where there is none. No link is followed, and what is no file
-    /// keeps nobody waiting.
+    /// Opens a file to write it from its beginning, and creates it where there is none. Follows no link, and does not wait
+    /// for the reader of a FIFO.
     func create(_ path: FilePath, mode: CInterop.Mode) throws(Errno) -> FileDescriptor
     func write(_ bytes: UnsafeRawBufferPointer, to file: FileDescriptor) throws(Errno)
     func sync(_ file: FileDescriptor) throws(Errno)
@@ -73,8 +73,8 @@ package struct SystemCalls: FileSystemCalls {
         try Self.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
     }
 
-    /// A FIFO is opened without anybody at its other end, or refused, since nothing waits (O_NONBLOCK); a regular file knows no
-    /// such thing.
+    /// O_NONBLOCK: the system opens or refuses a FIFO at once, whether or not its other end is open. It has no effect on a
+    /// regular file.
     private static func open(_ path: FilePath, _ flags: Int32, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {
         while true {
             let file = Glibc.open(path.string, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode)
@@ -163,7 +163,7 @@ extension FileDescriptor {
         ArchiveError(.damaged, "\(doing): what has its name is not a regular file")
     }
 
-    /// Holds what was opened to be a regular file, and lets it block from here on as whoever it is given to expects.
+    /// Checks that the descriptor is of a regular file, and clears O_NONBLOCK, with which it was opened.
     func requireRegular(_ doing: StaticString) throws {
         var status = Glibc.stat()
         guard fstat(rawValue, &status) == 0 else { throw ArchiveError(Errno(rawValue: errno), doing) }

@@ -55,8 +55,8 @@ extension ArchiveStore {
 /// A walk through the store, some files at a time, with one directory open on each level: its memory does not depend on how much
 /// lies there.
 ///
-/// What cannot be an archive of this service is left alone and counted. A symbolic link below the root is such a thing: behind it
-/// may lie another installation's archives, which would all be taken for orphans, or the store itself once more.
+/// Leaves alone and counts what cannot be an archive of this service. Follows no symbolic link below the root: it may lead
+/// to another installation's archives, which would all be taken for orphans, or back into the store.
 package final class StoreWalk {
     /// What was passed over.
     package struct Strays: Equatable, Sendable {
@@ -64,14 +64,14 @@ package final class StoreWalk {
         package fileprivate(set) var count = 0
         /// Directories that may not be read, or cannot be.
         package fileprivate(set) var unreadable = 0
-        /// The same for the same names in any order, so that a later walk can be told to have found nothing new.
+        /// A hash of the names, whatever their order: tells whether two walks have found the same.
         private var digest: UInt64 = 0
 
         package init() {}
 
         fileprivate mutating func add(_ directory: [String], _ name: [UInt8], isUnreadable: Bool) {
             if isUnreadable { unreadable += 1 } else { count += 1 }
-            // FNV-1a: for equality of honest names; nothing depends on a collision but a line in a log.
+            // FNV-1a. A collision suppresses a line in a log, and nothing else.
             var hash: UInt64 = 0xCBF2_9CE4_8422_2325
             for byte in directory.joined(separator: "/").utf8 + [UInt8(ascii: "/")] + name {
                 hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
@@ -105,7 +105,7 @@ package final class StoreWalk {
             case directory, file, unknown, other
         }
 
-        /// The next name, as bytes: it may be no UTF-8. Without those that begin with a point, which are not the archives' affair.
+        /// The next name that does not begin with a dot, as bytes: it need not be UTF-8.
         func next() throws -> (name: [UInt8], kind: Kind)? {
             while true {
                 errno = 0
@@ -136,7 +136,7 @@ package final class StoreWalk {
     /// What a file system makes at the top of a disk.
     private static let lostAndFound = Array("lost+found".utf8)
     /// Names that one step looks at, so that a step has a bound also where nothing is found.
-    private static let mostNames = 10_000
+    private static let maxNames = 10_000
 
     private let store: ArchiveStore
     private var levels: [Level] = []
@@ -155,18 +155,18 @@ package final class StoreWalk {
         case end
     }
 
-    /// Goes on for so many files at most. What is removed meanwhile may be seen or not, as may what comes.
+    /// Finds the next files, at most so many. A file that is added or removed during the walk may be among them or not.
     package func step(files most: Int) throws -> Step {
         var files: [StoredFile] = []
         var names = 0
         while let level = levels.last {
-            guard files.count < most, names < Self.mostNames else { return .files(files) }
+            guard files.count < most, names < Self.maxNames else { return .files(files) }
             names += 1
             let entry: (name: [UInt8], kind: Level.Kind)?
             do {
                 entry = try level.next()
             } catch {
-                // What can be read of the others is.
+                // A directory below the root that cannot be read does not end the walk.
                 if levels.count == 1 { throw error }
                 strays.add(level.components, [], isUnreadable: true)
                 entry = nil
@@ -218,7 +218,7 @@ package final class StoreWalk {
         return lstat(store.path(path).string, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
-    /// Whether a name may stand on a level: a tenant's component, a year, a month; of a file it is asked later.
+    /// Whether a name can be a tenant's component (level 1), a year (2) or a month (3). ``StoredFile`` checks a file's name.
     private static func isOurs(_ name: [UInt8], at level: Int) -> Bool {
         switch level {
         case 1:

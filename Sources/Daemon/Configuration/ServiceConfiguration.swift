@@ -1,6 +1,7 @@
 internal import Configuration
 internal import ExportAPI
 internal import Exports
+private import JSONRPC
 internal import Logging
 private import Postgres
 private import Systemd
@@ -43,8 +44,6 @@ struct ServiceConfiguration {
     var logLevel = Logger.Level.info
     var workbook = WorkbookSettings(version: AdminExportDaemon.version)
     var limits = ServiceInfo.Limits()
-    /// A large reply, while it is made.
-    private static let mostReplyBytes = 1_572_864
     var callers: [ConfigurationFile.CallerEntry] = []
     /// Every value that is set, by key, wherever it was set.
     private var values: [ConfigurationKey: String] = [:]
@@ -181,7 +180,7 @@ extension ServiceConfiguration {
         /// What is not set is as large as it has to be beside what is.
         func budgets() throws {
             let widest = 1 << 40
-            var least = 2 * (limits.lineBytes + Self.mostReplyBytes)
+            var least = 2 * (limits.lineBytes + ConnectionLimits.largeReplyBytes)
             for (key, path) in [
                 (ConfigurationKey.bytesPerConnection, \ServiceInfo.Limits.bytesPerConnection),
                 (.bytesPerUser, \.bytesPerUser), (.bytes, \.bytes),

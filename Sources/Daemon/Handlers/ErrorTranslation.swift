@@ -11,7 +11,7 @@ private import SystemPackage
 /// Errors of the service as callers are told of them: no path, no secret, nobody else's data.
 struct ErrorTranslation: Sendable {
     let logger: Logger
-    /// A statement was refused: has somebody look why.
+    /// Requests a look at the databases, after a statement was refused.
     let lookAgain: @Sendable () -> Void
 
     func callAsFunction(_ error: any Error, in method: String, uid: UInt32) -> RPCError {

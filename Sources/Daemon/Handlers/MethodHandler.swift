@@ -43,13 +43,11 @@ extension MethodHandler {
             return ServiceDispatcher.Prepared(decoded: node) { session, subscriptions in
                 do {
                     return try await PostgresPool.withParty(session.number) {
-                        do {
-                            return try await outcome(params, session, subscriptions)
-                        } catch let error as TenantNotGranted {
-                            throw session.denial(error.grant, error.tenant)
-                        }
+                        try await outcome(params, session, subscriptions)
                     }
                 } catch {
+                    var error = error
+                    if let missing = error as? TenantNotGranted { error = session.denial(missing.grant, missing.tenant) }
                     throw DeniedRequest(error, params) ?? error
                 }
             }

@@ -62,7 +62,7 @@ struct ServiceHealthHandler: ResultHandler {
         case .seen(let faults):
             (
                 faults.first?.description ?? "ok",
-                faults.prefix(ServiceHealth.mostFaults).map { .init(problem: $0.problem, remedy: $0.remedy) }
+                faults.prefix(ServiceHealth.maxFaults).map { .init(problem: $0.problem, remedy: $0.remedy) }
             )
         }
     }

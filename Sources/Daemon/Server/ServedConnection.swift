@@ -10,8 +10,8 @@ final class ServedConnection: Sendable {
     /// How long requests in flight may take after the connection was told to stop.
     private static let stopGrace: Duration = .seconds(8)
     private static let glance: Duration = .milliseconds(200)
-    /// How long a peer that is dropped has to take why.
-    private static let lastWord: Duration = .seconds(1)
+    /// How long a peer that is dropped has to take the error that says why.
+    private static let errorDeliveryTimeout: Duration = .seconds(1)
 
     private let number: Int
     let peer: PeerIdentity
@@ -116,7 +116,7 @@ final class ServedConnection: Sendable {
                     "Dropped a connection that stalled", metadata: ["uid": "\(peer.uid)", "side": "\(stall.rawValue)"])
                 if stall == .unfinishedLine {
                     connection.refuseUnfinishedLine()
-                    await said(connection)
+                    await waitUntilTaken(connection)
                 }
                 return true
             }
@@ -131,9 +131,9 @@ final class ServedConnection: Sendable {
         }
     }
 
-    /// Waits until the peer's side has taken what there is to say, for a moment.
-    private func said<Channel: Transport>(_ connection: Connection<Session, Channel>) async {
-        let end = ContinuousClock.now + Self.lastWord
+    /// Waits, for ``errorDeliveryTimeout`` at most, until the peer's side has taken all output.
+    private func waitUntilTaken<Channel: Transport>(_ connection: Connection<Session, Channel>) async {
+        let end = ContinuousClock.now + Self.errorDeliveryTimeout
         while connection.waitingBytes > 0, ContinuousClock.now < end {
             do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
         }

@@ -16,10 +16,10 @@ final class Session: Sendable {
     let limits: ServiceInfo.Limits
     /// What ``ServiceInfoHandler`` has answered: nothing in it changes while the connection lasts but the limits.
     let info = Mutex<(limits: ServiceInfo.Limits, json: [UInt8])?>(nil)
-    /// The jobs that this connection has read from of late: the audit trail names each once. Past ``mostReads`` the oldest is
+    /// The jobs that this connection has read last: the audit trail names each once. Past ``maxDownloads`` the oldest is
     /// forgotten, and named again where it is read again.
     private let downloads = Mutex<[JobID]>([])
-    private static let mostReads = 64
+    private static let maxDownloads = 64
 
     init(number: Int, peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits) {
         self.number = number
@@ -104,7 +104,7 @@ final class Session: Sendable {
     func isFirstRead(of job: JobID) -> Bool {
         downloads.withLock { jobs in
             guard !jobs.contains(job) else { return false }
-            if jobs.count == Self.mostReads { jobs.removeFirst() }
+            if jobs.count == Self.maxDownloads { jobs.removeFirst() }
             jobs.append(job)
             return true
         }

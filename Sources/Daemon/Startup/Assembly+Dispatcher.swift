@@ -35,16 +35,15 @@ extension Assembly {
                 ServiceWorkersHandler(exports: exports).method,
             ], answered: { call, error, duration in observer.answered(call, error, after: duration) }
         ) { [contract] error, call in
-            if let fault = contract.fault(behind: (error as? DeniedRequest)?.error ?? error) {
-                return translation(fault, in: call.method, uid: call.session.peer.uid)
+            let denied = error as? DeniedRequest
+            let cause = denied?.error ?? error
+            let fault = contract.fault(behind: cause)
+            if let denied, fault == nil {
+                // The caller is answered at once: the trail's writer waits for the database.
+                trail.denied(
+                    call.session.auditedPeer, reason: denied.reason, method: call.method, subject: denied.subject)
             }
-            guard let denied = error as? DeniedRequest else {
-                return translation(error, in: call.method, uid: call.session.peer.uid)
-            }
-            // Whoever is denied is told so at once: the trail's writer waits for the database.
-            trail.denied(
-                call.session.auditedPeer, reason: denied.reason, method: call.method, subject: denied.subject)
-            return translation(denied.error, in: call.method, uid: call.session.peer.uid)
+            return translation(fault ?? cause, in: call.method, uid: call.session.peer.uid)
         }
         precondition(
             dispatcher.names == MethodDescription.all.map(\.name).sorted(), "what is served is not what is described")

@@ -226,7 +226,7 @@ struct Assembly {
     struct Ability {
         var commands: [String] = []
         var faults: [String] = []
-        /// What is no fault, and may not be what was meant; and what cannot be proven of the directory.
+        /// Remarks on settings that may not be intended, and on what cannot be proven of the directory. None is a fault.
         var notes: [String] = []
     }
 
@@ -261,11 +261,12 @@ struct Assembly {
         var schema: [ContractFault] = []
         for (role, command) in [(DatabaseRole.api, "serve"), (DatabaseRole.worker, "work")] {
             do {
-                let look = try await gate(role).check()
+                let gate = gate(role)
+                let look = try await gate.check()
                 directory.add(look.inspection)
                 schema += look.schema
-                // Whoever makes exports reads more; one of the two reads it all.
-                gateOfRows = gate(role)
+                // The workers' role comes last and reads more: its gate searches the rows.
+                gateOfRows = gate
                 if role == DatabaseRole.worker {
                     try FileSystem.checkArchives(configuration.archives, writing: true)
                 }
@@ -375,7 +376,7 @@ struct Assembly {
         let budget = configuration.drain + .seconds(20)
         group.services.append(.init(service: ExitDeadline(budget: budget + .seconds(4), logger: logger)))
         // The first to hear of the stop.
-        group.services.append(.init(service: WaitingStop(shares: [share, directoryShare])))
+        group.services.append(.init(service: ConnectionWaitEnd(shares: [share, directoryShare])))
         group.maximumGracefulShutdownDuration = budget
         group.maximumCancellationDuration = .seconds(5)
         try await ServiceGroup(configuration: group).run()

@@ -22,18 +22,6 @@ struct DatabaseGate: Service {
     /// One look at a time: none ends later than one that began after it, and takes back what that has shown.
     private let looks = PatientQuestion<Looked>()
 
-    init(
-        jobs: PostgresPool, directory: PostgresPool, contract: DirectoryContract, access: DirectoryDatabase?,
-        roles: [String], logger: Logger
-    ) {
-        self.jobs = jobs
-        self.directory = directory
-        self.contract = contract
-        self.access = access
-        self.roles = roles
-        self.logger = logger
-    }
-
     /// One attempt, for the start of the process.
     ///
     /// - Returns: false where a database cannot be reached now.
@@ -113,7 +101,7 @@ struct DatabaseGate: Service {
         var isNews = false
     }
 
-    /// Where the directory is read, as whom and by what. Each database that is read from has its line.
+    /// The ways in which the directory is read: from which pool, under which role and by which statements.
     ///
     /// Whoever serves also says what is wrong for those who make exports, as far as the catalogue knows: callers ask the one about
     /// the other.
@@ -253,7 +241,7 @@ struct DatabaseGate: Service {
         if look.inspection.faults.isEmpty { logger.notice("The directory holds to its contract") }
     }
 
-    /// What `check-config` and a process in its course look for; refusals are another look's.
+    /// Searches the rows of the directory for faults that the catalogue does not show.
     func wrongRows() async throws -> WrongRows.Found {
         try await poolOfRows.withConnection { try await findWrongRows(on: $0) }
     }
@@ -325,7 +313,7 @@ struct DatabaseGate: Service {
         "Its connections are used up, by a running service perhaps: stop what uses them, or allow more with ALTER ROLE … CONNECTION "
         + "LIMIT, ALTER DATABASE … CONNECTION LIMIT or max_connections"
 
-    /// The same of a directory that has a URL of its own.
+    /// What the error means where the database is the directory's own.
     private static func sentence(_ error: SchemaError) -> String {
         if case .missing = error {
             return

@@ -23,6 +23,10 @@ package struct TenantGrant: Sendable, Equatable {
         if case .some(let names) = tenants { names } else { [] }
     }
 
+    private var slugs: [String] {
+        names.compactMap { if case .slug(let slug) = $0 { slug } else { nil } }
+    }
+
     /// Whether a tenant of this slug may be among them. Which it is, is for the directory to say where a key is granted.
     package func mayCover(slug: String) -> Bool {
         tenants == .all
@@ -114,9 +118,7 @@ extension TenantGrant {
         only tenant: String?, _ types: KeyTypes, on connection: isolated PostgresConnection
     ) async throws -> GrantedTenants {
         if tenant == nil, let resolved = resolvedWithoutDirectory(types) { return resolved }
-        var slugs = names.compactMap { if case .slug(let slug) = $0 { slug } else { nil } }
-        if let tenant { slugs.append(tenant) }
-        let found = try await Self.tenants(slugs, on: connection)
+        let found = try await Self.tenants(slugs + (tenant.map { [$0] } ?? []), on: connection)
         if let tenant {
             guard let key = found[.slug(tenant)] else {
                 if names.contains(.slug(tenant)) { throw DirectoryError.denied(.unknownTenant) }
@@ -136,7 +138,6 @@ extension TenantGrant {
 
     /// Those of the names that no tenant has now.
     package func missing(_ types: KeyTypes, on connection: isolated PostgresConnection) async throws -> [TenantName] {
-        let slugs = names.compactMap { if case .slug(let slug) = $0 { slug } else { nil } }
         let keys = names.compactMap { if case .key(let key) = $0 { types.tenant.canonical(key) } else { nil } }
         let found = try await Self.tenants(slugs, on: connection)
         let rows = try await connection.query(

@@ -166,7 +166,7 @@ extension KeyTypes.KeyType {
 
 extension ColumnTypes.Fact {
     /// Without a collation.
-    fileprivate var plainType: String { type.components(before: " COLLATE ") }
+    fileprivate var plainType: String { type.prefix(before: " COLLATE ") }
 
     /// Whether its text is what it means: of bytes, documents, lists and the like it is the way in which PostgreSQL writes them.
     fileprivate var isText: Bool {
@@ -213,7 +213,7 @@ extension ColumnTypes.Fact {
 }
 
 extension String {
-    fileprivate func components(before separator: String) -> String {
+    fileprivate func prefix(before separator: String) -> String {
         firstRange(of: separator).map { String(self[..<$0.lowerBound]) } ?? self
     }
 }

@@ -53,7 +53,7 @@ extension ContractFault {
     /// - Parameters:
     ///   - column: the column that should tell them apart.
     ///   - key: its value; not shown where it may be an e-mail address.
-    package static func doubled(_ relation: String, _ column: String = "id", _ key: String) -> ContractFault {
+    package static func doubled(_ relation: String, _ column: String, _ key: String) -> ContractFault {
         ContractFault(
             "two rows of directory.\(relation) have the same \(column)\(isShown(key) ? " \(key)" : "")"
                 + (relation == "tenant" ? "" : " in one tenant"),

@@ -18,7 +18,7 @@ package final class DirectoryContract: Sendable {
         var lookedAt: ContinuousClock.Instant?
     }
 
-    /// For so long a fault that may pass is taken for somebody's making views anew: exports wait, and are not ended by it.
+    /// How long a fault that may pass counts as views that somebody recreates: exports wait for that long and do not fail.
     package static let grace: Duration = .seconds(30)
 
     private let state = Mutex(State())

@@ -2,8 +2,8 @@ package import Postgres
 
 /// What a look at the directory has shown, as one role reads it.
 ///
-/// Two ways lead to it. The catalogue tells what is wrong in words that somebody can act on. What it cannot tell, `EXPLAIN` of every
-/// statement does, under the role that runs it: PostgreSQL checks privileges when a statement begins, not when it is prepared.
+/// It has two sources. The catalogue names what is wrong, so that somebody can act on it. `EXPLAIN` of every statement, under the role
+/// that runs it, finds the rest: PostgreSQL checks privileges when a statement begins, not when it is prepared.
 package struct DirectoryInspection: Sendable {
     /// nil where a key is missing, or has a type that keys cannot have.
     package private(set) var keys: KeyTypes?
@@ -73,7 +73,7 @@ package struct DirectoryInspection: Sendable {
                 try await connection.query(DirectoryStatements.settings(keys))
                 return try await refusal(of: reading.statements(keys), on: connection)
             }
-            // What is known by name needs no second sentence.
+            // A fault that the catalogue names explains the refusal.
             if let refused, inspection.faults.isEmpty { inspection.faults.append(refused) }
         }
         return inspection
@@ -87,7 +87,7 @@ package struct DirectoryInspection: Sendable {
             do {
                 try await connection.explain(statement)
             } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable {
-                // Somebody is at it; the next look tells.
+                // Somebody alters the relation; the next inspection sees the result.
                 return nil
             } catch let error as PostgresError where error.code == .statement && !error.isTransient {
                 // Of statements without data: names of relations, columns, functions.

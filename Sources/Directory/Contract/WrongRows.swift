@@ -4,7 +4,7 @@ package import Postgres
 ///
 /// It reads every row of such a relation: for checks that somebody asks for, and once in a process's life.
 package enum WrongRows {
-    /// What a relation's rows may take to be read.
+    /// The time limit for reading one relation.
     private static let longestRead = "20s"
 
     package struct Found: Sendable {
@@ -38,9 +38,9 @@ package enum WrongRows {
                             ? .doubled(relation, column, key) : .null(relation, "name", key: key)
                     } ?? .null(relation, column))
             } catch let error as PostgresError where error.code == .statement {
-                // Whoever goes away has cancelled the statement.
+                // The cancellation of this task cancels the statement.
                 try Task.checkCancellation()
-                // Refused statements are another look's; a relation that is too large for this one is left to exports.
+                // DirectoryInspection reports refused statements. Exports find the wrong rows of a relation that is too large here.
                 if error.sqlState == SQLState.queryCanceled { found.unread.append("directory.\(relation)") }
             }
         }

@@ -169,7 +169,7 @@ struct SnapshotQueries {
             groupTree, administrators(first: true), administrators(first: false), setLast(key),
             setRange(after: key, last: key), doubled,
         ]
-        for (relation, column, target): (StaticString, StaticString, StaticString) in Self.linkRelations {
+        for (relation, column, target) in Self.linkRelations {
             queries += [.all, border, range].map { links(relation, column, $0) }
             queries.append(linksElsewhere(relation, column, target))
         }

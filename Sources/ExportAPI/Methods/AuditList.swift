@@ -36,7 +36,7 @@ public enum AuditList: Method {
                 required: false),
             .init("from", .time, "Only from this moment on.", required: false),
             .init("before", .time, "Only before this moment.", required: false),
-            .init("limit", .integer(1...mostEvents), "Events on a page.", default: 100),
+            .init("limit", .integer(1...maxEvents), "Events on a page.", default: 100),
             .init("cursor", .auditCursor, "nextCursor of the page before.", required: false))
     }
 
@@ -51,11 +51,11 @@ public enum AuditList: Method {
         }
 
         public static let schema = ObjectSchema(
-            .init("events", .array(of: .object(AuditEvent.schema), upTo: mostEvents), "The page."),
+            .init("events", .array(of: .object(AuditEvent.schema), upTo: maxEvents), "The page."),
             .init("nextCursor", .auditCursor, "Absent on the last page.", required: false))
     }
 
-    private static let mostEvents = 500
+    private static let maxEvents = 500
 
     public static let summary = "Lists who asked for what and what came of it, newest first."
     public static let details =

@@ -31,7 +31,7 @@ public enum ExportList: Method {
             .init(
                 "states", .array(of: Job.stateSchema, upTo: Job.State.allCases.count, isSet: true),
                 "Only jobs in these states.", required: false),
-            .init("limit", .integer(1...mostJobs), "Jobs on a page.", default: 20),
+            .init("limit", .integer(1...maxJobs), "Jobs on a page.", default: 20),
             .init("cursor", .uuid, "nextCursor of the page before.", required: false))
     }
 
@@ -46,11 +46,11 @@ public enum ExportList: Method {
         }
 
         public static let schema = ObjectSchema(
-            .init("jobs", .array(of: .component(Job.component), upTo: mostJobs), "The page."),
+            .init("jobs", .array(of: .component(Job.component), upTo: maxJobs), "The page."),
             .init("nextCursor", .uuid, "Absent on the last page.", required: false))
     }
 
-    private static let mostJobs = 100
+    private static let maxJobs = 100
 
     public static let summary = "Lists the actor's jobs, newest first."
     public static let errors: [ErrorKind] = [.permissionDenied, .unavailable]

@@ -5,7 +5,7 @@ public enum ServiceHealth: Method {
     public typealias Params = NoMembers
 
     /// Faults that are told: one is enough to begin with, and a long list hides it.
-    public static let mostFaults = 20
+    public static let maxFaults = 20
 
     public struct Result: WireObject {
         public enum Status: String, Codable, Sendable {
@@ -39,7 +39,7 @@ public enum ServiceHealth: Method {
         public let storage: String
         /// `ok`, or what is wrong first with the directory of administrators; nil from a service that does not look.
         public let directory: String?
-        /// What is wrong with it, ``mostFaults`` at most.
+        /// What is wrong with it, ``maxFaults`` at most.
         public let directoryFaults: [DirectoryFault]?
         /// Operations on archives that have not come back for longer than anybody waits for them: a disk that hangs.
         public let stuckFileOperations: Int?
@@ -49,8 +49,6 @@ public enum ServiceHealth: Method {
             slots: Int?, draining: Int?, paused: Bool?, schemaVersion: Int?, freeBytes: Int?, storage: String,
             directory: String? = nil, directoryFaults: [DirectoryFault]? = nil, stuckFileOperations: Int? = nil
         ) {
-            self.directory = directory
-            self.directoryFaults = directoryFaults
             self.status = status
             self.database = database
             self.queued = queued
@@ -63,6 +61,8 @@ public enum ServiceHealth: Method {
             self.schemaVersion = schemaVersion
             self.freeBytes = freeBytes
             self.storage = storage
+            self.directory = directory
+            self.directoryFaults = directoryFaults
             self.stuckFileOperations = stuckFileOperations
         }
 
@@ -87,7 +87,7 @@ public enum ServiceHealth: Method {
                 "directory", .text, "ok, or what is wrong with the directory of administrators; absent without a database.",
                 required: false),
             .init(
-                "directoryFaults", .array(of: .object(DirectoryFault.schema), upTo: mostFaults),
+                "directoryFaults", .array(of: .object(DirectoryFault.schema), upTo: maxFaults),
                 "What is wrong with it; absent where nothing is.", required: false),
             .init(
                 "stuckFileOperations", .count,

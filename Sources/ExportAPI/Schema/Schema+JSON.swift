@@ -17,7 +17,7 @@ extension Schema {
             if isSet { members["uniqueItems"] = true }
             return .object(members)
         case .object(let object): return object.json(closed: closed)
-        case .optional(let schema): return schema.json(closed: closed).orNull
+        case .optional(let schema): return .object(schema.json(closed: closed).orNull)
         case .component(let component): return ["$ref": .string("#/components/schemas/\(component.name)")]
         }
     }
@@ -66,7 +66,7 @@ extension ObjectSchema.Property {
     func json(closed: Bool) -> JSONValue {
         var members: [String: JSONValue]
         switch (schema, schema.json(closed: closed)) {
-        case (_, let value) where closed && !isRequired: members = ["oneOf": [value, ["type": "null"]]]
+        case (_, let value) where closed && !isRequired: members = value.orNull
         case (.component, let reference): members = ["allOf": [reference]]
         case (_, .object(let object)): members = object
         case (_, let other): return other
@@ -78,5 +78,5 @@ extension ObjectSchema.Property {
 }
 
 extension JSONValue {
-    fileprivate var orNull: JSONValue { ["oneOf": [self, ["type": "null"]]] }
+    fileprivate var orNull: [String: JSONValue] { ["oneOf": [self, ["type": "null"]]] }
 }

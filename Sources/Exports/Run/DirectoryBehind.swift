@@ -6,11 +6,11 @@ internal import Postgres
 struct DirectoryBehind: Error {
     let denial: Denial
 
-    /// Judges a denial of an export that is under way: where the directory is read from a standby it may be the past that denies.
+    /// Decides whether a denial of a running export is final: a standby may deny because it lags behind the start.
     ///
-    /// The start found that the actor may export. What has changed since then was committed after the job was made. So a standby that
-    /// has replayed nothing that was committed later knows of no such change, and its denial is of before the start. One that has is
-    /// asked once more, for the snapshot may be older than the answer.
+    /// The start found that the actor may export, so only a transaction that was committed after the job was made can take
+    /// that away. While the standby has replayed no such transaction, its denial is older than the start. Once it has, the
+    /// permission is checked again, since the export's snapshot may be older than that replay.
     ///
     /// - Returns: what the attempt ends with.
     static func judge(

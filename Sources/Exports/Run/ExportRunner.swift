@@ -45,7 +45,7 @@ package struct ExportRunner: JobRunner {
         } catch {
             await guardian.note(error)
             await disk.remove(quietly: job.archiveName)
-            guard case DirectoryError.denied? = error as? DirectoryError, let denial = error as? DirectoryError else {
+            guard let denial = error as? DirectoryError, case .denied = denial else {
                 throw judged(error, attempt: job.attempt)
             }
             throw await DirectoryBehind.judge(
@@ -54,23 +54,23 @@ package struct ExportRunner: JobRunner {
     }
 
     /// After so many attempts a refusal that no look at the directory explains is taken for lasting.
-    private static let mostRefusals = 6
+    private static let maxRefusals = 6
 
-    /// A refused statement has another look taken at the directory, and the export tried again: it may have met views that were
-    /// being made anew. What the look finds decides about the next attempt.
+    /// After a refused statement the directory is inspected again, and the export tried again: its views may have been
+    /// replaced at that moment. The inspection decides about the next attempt.
     private func judged(_ error: any Error, attempt: Int) -> any Error {
         switch error {
         case let error as PostgresError where error.isRefusal && ServiceStatements.names.contains(error.query ?? ""):
             contract.lookAgain()
             // Of these classes the server's words are names of relations and columns.
             let fault = "PostgreSQL refuses to read it: \(error.serverMessage ?? "SQLSTATE \(error.sqlState ?? "")")"
-            return attempt < Self.mostRefusals ? DirectoryError.unsettled(fault) : DirectoryError.sourceInvalid(fault)
+            return attempt < Self.maxRefusals ? DirectoryError.unsettled(fault) : DirectoryError.sourceInvalid(fault)
         case let error as PostgresError where error.isEvaluationFault && ServiceStatements.names.contains(error.query ?? ""):
             contract.lookAgain()
             // Of these classes the server's words may quote data.
             let fault = "PostgreSQL cannot compute its values in \(error.query ?? "") (SQLSTATE \(error.sqlState ?? ""))"
             // The keys may have had another type when they were read last, or when the job was asked for.
-            return error.sqlState == SQLState.invalidTextRepresentation && attempt < Self.mostRefusals
+            return error.sqlState == SQLState.invalidTextRepresentation && attempt < Self.maxRefusals
                 ? DirectoryError.unsettled(fault) : DirectoryError.sourceInvalid(fault)
         case DirectoryError.sourceInvalid:
             contract.lookAgain()

@@ -220,10 +220,10 @@ package struct Migrator: Sendable {
     package func prepareDirectory(
         _ request: Request, on connection: isolated PostgresConnection
     ) async throws -> Outcome {
-        var outcome = Outcome()
-        outcome.createdLogins = try await createRoles(request, on: connection)
-        return try await connection.withTransaction { [outcome] connection in
-            var outcome = outcome
+        let created = try await createRoles(request, on: connection)
+        return try await connection.withTransaction { connection in
+            var outcome = Outcome()
+            outcome.createdLogins = created
             try await connection.query(
                 Query("migration-lock", "SELECT pg_advisory_xact_lock($1::bigint) IS NULL AS done", [.integer(Self.lock)]))
             if request.createsDirectory { outcome.createdDirectory = try await createDirectory(on: connection) }

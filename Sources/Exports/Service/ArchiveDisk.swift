@@ -13,7 +13,7 @@ package struct ArchiveDisk: Sendable {
         self.lane = lane
     }
 
-    /// The same for another, with threads of its own.
+    /// The same store, with the threads of another lane.
     package func on(_ lane: DiskThreads.Lane) -> ArchiveDisk {
         ArchiveDisk(store: store, threads: threads, lane: lane)
     }

@@ -92,13 +92,12 @@ package final class DiskThreads: Sendable {
     /// Calls that wait for a thread.
     var waiting: Int { state.withLock { $0.waiting.count } }
 
-    /// Runs the body on a thread.
+    /// Runs the body on a thread of the lane.
     ///
-    /// - Parameter thing: what it may hang on.
+    /// If its task is cancelled, a caller stops waiting at once, and a part of the service when the body ends or its time is
+    /// up. The body's result is then dropped, so its `deinit` has to close what it holds.
     ///
-    /// A caller that goes away is let go at once, a part of the service when the body ends or its time is up. What the body
-    /// gives after that is dropped, so it has to close itself.
-    ///
+    /// - Parameter thing: the file, or other thing, on which the body may hang.
     /// - Throws: ``TooManyFileOperations`` for a caller, an ``ArchiveError`` for the service, where no thread of the lane is free in
     ///   time; an ``ArchiveError`` where the call's time is up; CancellationError; what the body throws.
     package func run<Answer: Sendable>(
@@ -125,7 +124,7 @@ package final class DiskThreads: Sendable {
         }
     }
 
-    private static let noAnswer = ArchiveError(.storageFailed, "the archives' disk does not answer")
+    static let noAnswer = ArchiveError(.storageFailed, "the archives' disk does not answer")
 
     private func patience(_ lane: Lane) -> Duration { lane.isCaller ? limits.patience : limits.ownPatience }
 
@@ -199,8 +198,8 @@ package final class DiskThreads: Sendable {
                 return (number, nil, !state.isWatched)
             }
             // Where all of them hang none is going to be free.
-            let own = state.running.values.filter { $0.lane == lane && hangs($0) }.count
-            let users = state.running.values.filter { $0.lane.isCaller && hangs($0) }.count
+            let own = state.running.values.count { $0.lane == lane && hangs($0) }
+            let users = state.running.values.count { $0.lane.isCaller && hangs($0) }
             // Those that wait for a thing, which may hang, take no place from those that wait for a thread only.
             let others = state.waiting.filter { $0.lane == lane }
             let most = limits.waitingPerThread * self.most(lane)

@@ -49,7 +49,7 @@ package actor StorageGuard {
             try await question.ask(atMost: Self.patience) { try await self.look() }
         } catch is NoAnswer {
             condition = .failed
-            throw ArchiveError(.storageFailed, "the archives' disk does not answer")
+            throw DiskThreads.noAnswer
         }
     }
 

@@ -18,7 +18,7 @@ package final class Transfers: Sendable {
     }
 
     /// Pipes of one archive that may wait for the disk when another one begins, and how long a read that does not hang takes.
-    private static let mostSlow = 2
+    private static let maxSlow = 2
     private static let slow: Duration = .seconds(1)
     /// How long a reader is waited for that has the rest of its workbook in the pipe.
     private static let longestWatch: Duration = .seconds(300)
@@ -93,11 +93,11 @@ package final class Transfers: Sendable {
             let now = ContinuousClock.now
             let left = waits(archive).filter { begun[$0.key] == $0.value }.values.map { $0.duration(to: now) }
             if left.contains(where: { $0 > DiskThreads.Limits().patience })
-                || left.count(where: { $0 > Self.slow }) >= Self.mostSlow
+                || left.count(where: { $0 > Self.slow }) >= Self.maxSlow
             {
-                throw ArchiveError(.storageFailed, "the archives' disk does not answer")
+                throw DiskThreads.noAnswer
             }
-            if left.count < Self.mostSlow { return }
+            if left.count < Self.maxSlow { return }
             Thread.sleep(forTimeInterval: 0.005)
         }
     }
@@ -168,7 +168,7 @@ package final class Transfers: Sendable {
     /// Waits for the reader of a pipe that holds the rest. Whoever does not read it for long may still do so: only a reader that
     /// is gone is known to have got less.
     private func watch(_ pipe: ContentPipe, _ delivery: Delivery?) {
-        guard pipe.isLeft(within: Self.longestWatch, while: { !state.withLock { $0.isStopped } }) else { return }
+        guard pipe.readerLeaves(within: Self.longestWatch, while: { !state.withLock { $0.isStopped } }) else { return }
         delivery?.failed(.readerGone, bytes: pipe.taken)
     }
 }

@@ -11,8 +11,8 @@ package final class ByteAccount: Sendable {
         case connection, user, service
     }
 
-    /// Of a limit, this part again is left to control requests, so that who has all of it taken can still cancel.
-    private static var reserve: Int { 8 }
+    /// Control requests may exceed a limit by the limit divided by this, so that a peer that has used all of it can still cancel.
+    private static let reserveDivisor = 8
 
     private let scope: Scope
     private let limit: @Sendable () -> Int
@@ -39,7 +39,7 @@ package final class ByteAccount: Sendable {
     /// - Throws: −32001 where one of the accounts has not so much room; then nothing is taken.
     func take(_ bytes: Int, isControl: Bool) throws(RPCError) {
         let limit = limit()
-        let most = isControl ? limit + min(limit / Self.reserve, .max - limit) : limit
+        let most = isControl ? limit + min(limit / Self.reserveDivisor, .max - limit) : limit
         let isTaken = state.withLock { state in
             guard bytes <= most - state.held else { return false }
             state.held += bytes

@@ -1,9 +1,6 @@
 private import Synchronization
 
 extension Connection {
-    /// What a large reply may take while it is made.
-    private static var largeBytes: Int { 1536 * 1024 }
-
     /// Begins the work, lets it wait, or refuses it. Decided once: what has been admitted is served, whoever stops the connection
     /// then.
     func admit(_ content: Work<Session, Attachment>.Content, _ group: inout DiscardingTaskGroup) {
@@ -57,7 +54,7 @@ extension Connection {
 
     private func performLarge(_ work: Work<Session, Attachment>, of unit: Int) async {
         do throws(RPCError) {
-            try work.held.take(Self.largeBytes)
+            try work.held.take(ConnectionLimits.largeReplyBytes)
         } catch {
             state.withLock { state in
                 for id in work.ids { state.inFlight.answered(id, of: unit) }
@@ -137,7 +134,7 @@ extension Connection {
         return result
     }
 
-    /// The answer to work that is not run; nil where it wants none.
+    /// The answer to work that is not run; nil where it wants none. Cancellations in a batch are carried out all the same.
     private func refusal(of work: Work<Session, Attachment>, _ error: RPCError) -> [UInt8]? {
         switch work.content {
         case .single(let call):

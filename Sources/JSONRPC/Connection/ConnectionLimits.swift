@@ -12,6 +12,8 @@ package struct ConnectionLimits: Sendable {
     package var subscriptions = 16
     /// Bytes that may wait for the peer before no more is read from it.
     package var output = 256 * 1024
+    /// Bytes that a large reply may take while it is made.
+    package static let largeReplyBytes = 1536 * 1024
 
     package init() {}
 }

@@ -29,7 +29,7 @@ package enum Framing: String, Sendable {
             self = framing
             return
         }
-        // With two bytes behind it it has been decided: it was none, or nobody would ask again.
+        // Once two bytes behind the zero have been looked at it is known to be no divider: a divider ends the search.
         let isDivided: Bool? =
             if let zero, zero + 2 >= seen { Self.isDivided(line, at: zero) } else { false }
         if isDivided == true {
@@ -51,7 +51,7 @@ package enum Framing: String, Sendable {
             guard rest.first == UInt8(ascii: ":"), isBracket(rest.dropFirst().first) else { break }
             return .netstring
         default:
-            // A letter of ASCII with this bit is a small one.
+            // This bit makes an ASCII letter lower case.
             let small = start.map { $0 | 0x20 }
             if firstWords.contains(where: { small.starts(with: $0) }) { return .headers }
         }

@@ -27,7 +27,7 @@ package struct JSONDocument: Sendable {
     ///   - depth: how deep arrays and objects may nest.
     ///   - values: how many values it may have. Each costs memory before it can be told whether it is wanted; no request has
     ///     a quarter as many as are allowed for.
-    package init(scanning bytes: [UInt8], depth: Int = 32, values: Int = JSONScanner.mostValues) throws(JSONFault) {
+    package init(scanning bytes: [UInt8], depth: Int = 32, values: Int = JSONScanner.maxValues) throws(JSONFault) {
         self.bytes = bytes
         tokens = try JSONScanner.scan(bytes.span, depth: depth, values: values)
     }

@@ -9,9 +9,9 @@ struct JSONNumber {
         """.utf8)
     private static let largestInteger: UInt64 = 9_007_199_254_740_991
     /// Of the largest integer.
-    private static let mostDigits = 16
+    private static let maxDigits = 16
     /// More than any exponent that matters, and so little that no sum with the length of a text overflows.
-    private static let mostExponent = 1_000_000_000
+    private static let maxExponent = 1_000_000_000
 
     private var isNegative = false
     /// Places of the first and the last digit that is not 0, counted from the first digit of all; nil where there is none.
@@ -46,7 +46,7 @@ struct JSONNumber {
         if digit != UInt8(ascii: "0") { places = (places?.first ?? count, count) }
         if let first = places?.first {
             let place = count - first
-            if place < Self.mostDigits { leading = leading * 10 + UInt64(digit & 0x0F) }
+            if place < Self.maxDigits { leading = leading * 10 + UInt64(digit & 0x0F) }
             if isBelow == nil, place < Self.tooLarge.count, digit != Self.tooLarge[place] {
                 isBelow = digit < Self.tooLarge[place]
             }
@@ -57,7 +57,7 @@ struct JSONNumber {
     private static func exponent(_ text: Span<UInt8>, _ start: Int) -> Int {
         var value = 0
         for here in start..<text.count where text[here] & 0xF0 == 0x30 {
-            value = min(mostExponent, value * 10 + Int(text[here] & 0x0F))
+            value = min(maxExponent, value * 10 + Int(text[here] & 0x0F))
         }
         return text[start] == UInt8(ascii: "-") ? -value : value
     }
@@ -68,9 +68,9 @@ struct JSONNumber {
         // Zeros that follow the last other digit; where there are fewer than none, it has a fraction.
         let zeros = whole - 1 - places.last + exponent
         let digits = places.last - places.first + 1
-        guard zeros >= 0, digits + zeros <= Self.mostDigits else { return nil }
+        guard zeros >= 0, digits + zeros <= Self.maxDigits else { return nil }
         var value = leading
-        for _ in digits..<max(digits, min(Self.mostDigits, count - places.first)) { value /= 10 }
+        for _ in digits..<max(digits, min(Self.maxDigits, count - places.first)) { value /= 10 }
         for _ in 0..<zeros { value *= 10 }
         guard value <= Self.largestInteger else { return nil }
         return isNegative ? -Int(value) : Int(value)

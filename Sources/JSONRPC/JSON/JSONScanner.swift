@@ -21,10 +21,10 @@ package struct JSONScanner {
     }
 
     /// A batch of the largest requests that there are has some 1,500.
-    package static let mostValues = 4_096
+    package static let maxValues = 4_096
 
     private let depth: Int
-    private let mostValues: Int
+    private let maxValues: Int
     private var values = 0
     private var at = 0
     private var stack: [Container] = []
@@ -41,7 +41,7 @@ package struct JSONScanner {
 
     private init(depth: Int, values: Int) {
         self.depth = depth
-        mostValues = values
+        maxValues = values
     }
 
     private func fault(_ reason: String) -> JSONFault {
@@ -98,7 +98,7 @@ package struct JSONScanner {
     private mutating func value(_ byte: UInt8, _ text: Span<UInt8>) throws(JSONFault) {
         let start = at
         values += 1
-        guard values <= mostValues else { throw fault("there are more than \(mostValues) values") }
+        guard values <= maxValues else { throw fault("there are more than \(maxValues) values") }
         switch byte {
         case UInt8(ascii: "{"), UInt8(ascii: "["):
             guard stack.count < depth else { throw fault("arrays and objects nest deeper than \(depth)") }

@@ -76,7 +76,7 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
     func isTaken(_ id: RequestID) -> Bool { requests[id] != nil }
 
     /// Whether a unit would be admitted.
-    func hasRoom(isControl: Bool) -> Bool { isControl ? control.hasRoom : usual.hasRoom }
+    private func hasRoom(isControl: Bool) -> Bool { isControl ? control.hasRoom : usual.hasRoom }
 
     // MARK: Units
 

@@ -27,8 +27,9 @@ struct Work<Session: Sendable, Attachment: Sendable>: Sendable {
         }
     }
 
-    /// What a unit takes beside its requests, and a request beside its parameters: about, with its task.
+    /// About what a unit takes beside its requests, its task included.
     private static var unitBytes: Int { 4 * 1024 }
+    /// About what a request takes beside its parameters, its task included.
     private static var requestBytes: Int { 1024 }
 
     let content: Content

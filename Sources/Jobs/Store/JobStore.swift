@@ -64,9 +64,9 @@ package struct JobStore: Sendable {
     /// A key stands for a job that waits, runs or has its workbook, see ``JobMachine/keepsKey``, and for a bounded time. Otherwise
     /// the earlier job gives the key up, in the same transaction in which the new one takes it.
     ///
-    /// Starts of one tenant take turns at an advisory lock of their own, which makes the limit exact and lets one key make one
-    /// job. A claim takes the tenant's slot row and passes over it where somebody holds it, so that a start may never hold it:
-    /// not one that succeeds, and those that are refused or repeated take no lock at all.
+    /// Starts of one tenant take turns by an advisory lock, so that the limit is exact and one key makes one job. No start
+    /// locks the tenant's slot row, since a claim skips a slot row that is locked. A start that finds the queue full, or its
+    /// key used, takes no lock at all.
     ///
     /// - Throws: ``JobsError/conflict``, ``JobsError/quotaExceeded(limit:retryAfter:)``, ``JobsError/busy``, ``TurnTaken``,
     ///   ``PostgresError``.
@@ -201,8 +201,8 @@ package struct JobStore: Sendable {
     /// Whether the key of `adminexport.job j` stands; the parameter says how long. Held to ``JobMachine/keepsKey`` by a test.
     private static func keepsKey(_ parameter: Int) -> String {
         """
-        j.created_at > clock_timestamp() - $\(parameter)::interval AND (j.state IN ('queued', 'running')
-            OR j.state = 'succeeded' AND (j.hold OR j.expires_at > clock_timestamp()))
+        j.created_at > clock_timestamp() - $\(parameter)::interval
+            AND j.state IN ('queued', 'running', 'succeeded') AND NOT \(Job.isOverdue)
         """
     }
 

@@ -149,8 +149,8 @@ package actor PostgresConnection {
         }
     }
 
-    /// Has the body run a statement that is a transaction of its own. One that needs a second, to tell why it has failed, has that in
-    /// another transaction.
+    /// Lets the body run a statement that is a transaction of its own. If the body runs a second one, to find out why the first
+    /// failed, that is another transaction.
     ///
     /// Where no pooler stands between a statement is one message there and one back: the role stays the session's, and the statement is
     /// prepared once. Behind one it is a transaction like others.

@@ -162,7 +162,7 @@ struct SessionSettings: Sendable {
         return names
     }
 
-    static func milliseconds(_ duration: Duration) -> Int {
+    private static func milliseconds(_ duration: Duration) -> Int {
         Int(duration / .milliseconds(1))
     }
 }

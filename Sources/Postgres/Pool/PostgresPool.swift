@@ -21,11 +21,11 @@ package final class PostgresPool: Sendable {
         var figures = Figures()
         /// The server refused the last attempt because the login, the database or the server has too many connections.
         var shortage: Shortage?
-        /// Before which no connection is opened.
+        /// The pool opens no connection before this time.
         var nextTry: ContinuousClock.Instant?
-        /// Somebody waits until then while the pool has no connection and is refused one.
+        /// The deadline of the last request that found the pool without a connection and was refused one by the server.
         var starvesUntil: ContinuousClock.Instant?
-        /// Another pool has closed a connection for this one: the server may take until then to forget it.
+        /// Another pool closed a connection for this one. The server may count that connection until this time.
         var roomUntil: ContinuousClock.Instant?
     }
 

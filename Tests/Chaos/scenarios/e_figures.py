@@ -156,14 +156,9 @@ def upgrade(cluster, short):
     old = pathlib.Path(folder) / "adminexportd"
     with System(cluster, tenants=("acme", "globex"), administrators=1_500, LEASE="2s") as system:
         version = system.maintain("migrate").strip()
-        # What has been added to the configuration since, which the old program does not know.
-        unknown = ()
 
         def start(*arguments):
-            environment = system.environment(system.url())
-            for name in unknown:
-                environment.pop(name, None)
-            process = Process([*arguments, "--archives", str(system.archives)], environment,
+            process = Process([*arguments, "--archives", str(system.archives)], system.environment(system.url()),
                               system.folder / f"old-{len(system.processes)}.log", old)
             system.processes.append(process)
             return process

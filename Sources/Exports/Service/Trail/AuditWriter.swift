@@ -126,7 +126,7 @@ package final class AuditWriter: Service {
                 for group in groups { entries.append(await entry(group, now)) }
                 do {
                     try await insert(entries)
-                } catch let error as PostgresError where error.isAboutData {
+                } catch let error as PostgresError where error.isUnstorableText {
                     // What a caller sent may hold characters that the database's encoding does not have.
                     try await insert(entries.map(\.inASCII))
                 }
@@ -175,11 +175,6 @@ package final class AuditWriter: Service {
         guard let rows, rows.count == 1 else { return nil }
         return try? rows.first?.decode("key")
     }
-}
-
-extension PostgresError {
-    /// Class 22, data exceptions: the same statement fails again with the same values.
-    fileprivate var isAboutData: Bool { code == .statement && sqlState?.hasPrefix("22") == true }
 }
 
 extension Audit.Entry {

@@ -15,7 +15,7 @@ struct EventRoute: Sendable {
     func respond(to request: Request, _ context: ConsoleContext, texts: Texts) async throws -> Response {
         guard let actor = frame.visitor(of: request, context)?.actor else { throw HTTPError(.unauthorized) }
         let jobs = request.uri.queryParameters.filter { $0.key == "job" }.map { String($0.value) }
-        guard (1...ExportEvents.mostJobs).contains(jobs.count), jobs.allSatisfy({ UUID(uuidString: $0) != nil }) else {
+        guard (1...ExportEvents.maxJobs).contains(jobs.count), jobs.allSatisfy({ UUID(uuidString: $0) != nil }) else {
             throw HTTPError(.badRequest)
         }
         guard streams.open(actor) else { throw HTTPError(.serviceUnavailable, headers: [.retryAfter: "5"]) }

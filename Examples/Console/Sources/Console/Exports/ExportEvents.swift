@@ -6,7 +6,7 @@ import ServiceLifecycle
 /// What becomes of exports, as an event stream (WHATWG HTML, 9.2, server-sent events).
 struct ExportEvents: Sendable {
     /// Exports that one stream follows.
-    static let mostJobs = 20
+    static let maxJobs = 20
     /// Between two signs of life: proxies close what is silent for a minute.
     private static let pulse: Duration = .seconds(15)
     /// How often in a row a watch that broke is taken up again, a second apart. Then the browser is to come again.

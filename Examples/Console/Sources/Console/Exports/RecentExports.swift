@@ -7,7 +7,7 @@ struct RecentExports: Sendable {
     /// Those that are queued or running. A service that does not answer, or not soon, keeps nobody from their pages.
     func active(_ actor: Actor) async -> [Job] {
         let result = try? await connections.call(
-            ExportList.self, .init(actor: actor, states: [.queued, .running], limit: ExportEvents.mostJobs),
+            ExportList.self, .init(actor: actor, states: [.queued, .running], limit: ExportEvents.maxJobs),
             timeout: .seconds(3))
         return result?.jobs ?? []
     }

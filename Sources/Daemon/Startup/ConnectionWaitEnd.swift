@@ -2,7 +2,7 @@ internal import Postgres
 internal import ServiceLifecycle
 
 /// Ends the waits for connections that the server does not give, so that no service that stops waits for them in turn.
-struct WaitingStop: Service {
+struct ConnectionWaitEnd: Service {
     let shares: [ConnectionShare]
 
     func run() async throws {
