@@ -105,7 +105,7 @@ test-isal: build-requirements
 	swift test --skip-build --traits ISAL --scratch-path .build-isal --filter 'CompressionTests|StructureTests|WorkbookWriterTests'
 
 check: build-requirements
-	swift format lint --strict --parallel --recursive Sources Tests Package.swift \
+	swift format lint --strict --parallel --recursive Sources Tests Package.swift Benchmarks/Package.swift Benchmarks/Sources \
 	    Examples/Console/Package.swift Examples/Console/Sources Examples/Console/Tests
 	swift build --build-tests
 	swift test --skip-build --filter ArchitectureTests
@@ -117,7 +117,7 @@ check-readers: $(if $(filter .build/release,$(BIN_DIR)),release)
 	@Scripts/postgres.sh .venv/bin/python3 Scripts/check-readers.py $(READERS_ARGUMENTS)
 
 traps: build-requirements
-	swift build -c release --product rows2xlsx
+	swift build -c release --package-path Benchmarks --product rows2xlsx
 	@Scripts/python.sh openpyxl XlsxWriter rustpy-xlsxwriter
 	@.venv/bin/python3 Benchmarks/traps.py
 
@@ -136,9 +136,12 @@ bench: build-requirements
 	-@Scripts/install-requirements.sh libxlsxwriter-dev
 	-@Scripts/install-requirements.sh libisal-dev
 	@Scripts/python.sh openpyxl XlsxWriter rustpy-xlsxwriter
-	@for product in adminexportd adminexport xlsxbench; do swift build -c release --product $$product || exit 1; done
-	@if pkg-config --exists libisal; then for product in adminexportd xlsxbench; do \
-	    swift build -c release --traits ISAL --scratch-path .build-isal --product $$product || exit 1; done; fi
+	swift build -c release --product adminexportd
+	swift build -c release --product adminexport
+	swift build -c release --package-path Benchmarks --product xlsxbench
+	@if pkg-config --exists libisal; then \
+	    swift build -c release --traits ISAL --scratch-path .build-isal --product adminexportd && \
+	    swift build -c release --traits ISAL --package-path Benchmarks --scratch-path Benchmarks/.build-isal --product xlsxbench; fi
 	@Scripts/postgres.sh Benchmarks/bench.py $(BENCH_ARGUMENTS)
 
 bench-protocol: release

@@ -1,533 +1,126 @@
 // swift-tools-version: 6.2
 
-// One section per target, followed by its tests; sections in alphabetical order; dependencies on separate lines.
-// Which target may depend on which is ARCHITECTURE.md's table, and a test holds this file to it.
+// A target stands before its tests, in alphabetical order. ARCHITECTURE.md's table says which target may depend on which; a test holds
+// this file to it.
 
 import PackageDescription
 
-var targets: [Target] = []
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
-// MARK: - Accounts
+let targets: [Target] = [
+    .target(name: "Accounts", dependencies: ["AdminExportAPI", "Directory", "Postgres"]),
+    .testTarget(name: "AccountsTests", dependencies: ["Accounts", "AdminExportAPI", "TestSupport"]),
 
-targets.append(
-    .target(
-        name: "Accounts",
-        dependencies: [
-            "Directory",
-            "ExportAPI",
-            "Postgres",
-        ]
-    )
-)
-targets.append(
+    .executableTarget(name: "adminexport", dependencies: ["CommandLine", argumentParser]),
+    .executableTarget(name: "adminexportd", dependencies: ["Daemon", argumentParser]),
+
+    .target(name: "AdminExportAPI"),
+    .testTarget(name: "AdminExportAPITests", dependencies: ["AdminExportAPI", "JSONRPC", "TestSupport"]),
+
+    .target(name: "AdminExportClient", dependencies: ["AdminExportAPI", "JSONRPC", "Sockets"]),
+    .testTarget(name: "AdminExportClientTests", dependencies: ["AdminExportAPI", "AdminExportClient"]),
+
+    .testTarget(name: "ArchitectureTests"),
+
+    .target(name: "Archive", dependencies: ["CZstd", crypto, systemPackage]),
+    .testTarget(name: "ArchiveTests", dependencies: ["Archive", crypto, systemPackage]),
+
+    .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+    .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .target(name: "CSockets"),
+    .systemLibrary(name: "CXattr"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+
+    .target(name: "CommandLine", dependencies: ["AdminExportAPI", "AdminExportClient", "CXattr", argumentParser, crypto]),
     .testTarget(
-        name: "AccountsTests",
-        dependencies: [
-            "Accounts",
-            "ExportAPI",
-            "TestSupport",
-        ]
-    )
-)
+        name: "CommandLineTests",
+        dependencies: ["AdminExportAPI", "AdminExportClient", "CommandLine", argumentParser, crypto]
+    ),
 
-// MARK: - adminexport
-
-targets.append(
-    .executableTarget(
-        name: "adminexport",
-        dependencies: [
-            "Commands",
-            .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        ]
-    )
-)
-
-// MARK: - adminexportd
-
-targets.append(
-    .executableTarget(
-        name: "adminexportd",
-        dependencies: [
-            "Daemon",
-            .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        ]
-    )
-)
-
-// MARK: - Architecture (tests only)
-
-targets.append(
-    .testTarget(
-        name: "ArchitectureTests"
-    )
-)
-
-// MARK: - Archive
-
-targets.append(
-    .target(
-        name: "Archive",
-        dependencies: [
-            "CZstd",
-            .product(name: "Crypto", package: "swift-crypto"),
-            .product(name: "SystemPackage", package: "swift-system"),
-        ]
-    )
-)
-targets.append(
-    .testTarget(
-        name: "ArchiveTests",
-        dependencies: [
-            "Archive",
-            .product(name: "Crypto", package: "swift-crypto"),
-            .product(name: "SystemPackage", package: "swift-system"),
-        ]
-    )
-)
-
-// MARK: - C libraries
-
-targets.append(
-    .systemLibrary(
-        name: "CISAL",
-        pkgConfig: "libisal",
-        providers: [.apt(["libisal-dev"])]
-    )
-)
-targets.append(
-    .systemLibrary(
-        name: "CLibPQ",
-        pkgConfig: "libpq",
-        providers: [.apt(["libpq-dev"])]
-    )
-)
-targets.append(
-    .target(
-        name: "CSockets"
-    )
-)
-targets.append(
-    .systemLibrary(
-        name: "CXattr"
-    )
-)
-targets.append(
-    .systemLibrary(
-        name: "CZlib",
-        pkgConfig: "zlib",
-        providers: [.apt(["zlib1g-dev"])]
-    )
-)
-targets.append(
-    .systemLibrary(
-        name: "CZstd",
-        pkgConfig: "libzstd",
-        providers: [.apt(["libzstd-dev"])]
-    )
-)
-
-// MARK: - Client
-
-targets.append(
-    .target(
-        name: "Client",
-        dependencies: [
-            "ExportAPI",
-            "JSONRPC",
-            "Sockets",
-        ]
-    )
-)
-
-targets.append(
-    .testTarget(
-        name: "ClientTests",
-        dependencies: [
-            "Client",
-            "ExportAPI",
-        ]
-    )
-)
-
-// MARK: - Commands
-
-targets.append(
-    .target(
-        name: "Commands",
-        dependencies: [
-            "CXattr",
-            "Client",
-            "Terminal",
-            .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            .product(name: "Crypto", package: "swift-crypto"),
-        ]
-    )
-)
-targets.append(
-    .testTarget(
-        name: "CommandsTests",
-        dependencies: [
-            "Client",
-            "Commands",
-            "ExportAPI",
-            "Terminal",
-            .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            .product(name: "Crypto", package: "swift-crypto"),
-        ]
-    )
-)
-
-// MARK: - Daemon
-
-targets.append(
     .target(
         name: "Daemon",
         dependencies: [
-            "Archive",
-            "Directory",
-            "ExportAPI",
-            "Exports",
-            "JSONRPC",
-            "Jobs",
-            "Postgres",
-            "Sockets",
-            "Systemd",
-            .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            "AdminExportAPI", "Archive", "Directory", "Exports", "JSONRPC", "Postgres", "Sockets", "Systemd",
+            argumentParser, logging, nioCore, nioPosix, serviceLifecycle, systemPackage,
             .product(name: "Configuration", package: "swift-configuration"),
-            .product(name: "Logging", package: "swift-log"),
-            .product(name: "NIOCore", package: "swift-nio"),
-            .product(name: "NIOPosix", package: "swift-nio"),
-            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            .product(name: "SystemPackage", package: "swift-system"),
             .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             .product(name: "Yams", package: "Yams"),
         ],
         resources: [.embedInCode("DemoData/demo-data.sql")]
-    )
-)
-targets.append(
+    ),
     .testTarget(
         name: "DaemonTests",
         dependencies: [
-            "Client",
-            "Daemon",
-            "Directory",
-            "ExportAPI",
-            "Postgres",
-            "Systemd",
-            "TestSupport",
-            .product(name: "NIOCore", package: "swift-nio"),
-            .product(name: "NIOPosix", package: "swift-nio"),
+            "AdminExportAPI", "AdminExportClient", "Daemon", "Directory", "Postgres", "Systemd", "TestSupport",
+            nioCore, nioPosix,
         ]
-    )
-)
+    ),
 
-// MARK: - Directory
-
-targets.append(
     .target(
         name: "Directory",
-        dependencies: [
-            "Postgres",
-            .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
-            .product(name: "Crypto", package: "swift-crypto"),
-        ]
-    )
-)
-targets.append(
-    .testTarget(
-        name: "DirectoryTests",
-        dependencies: [
-            "Directory",
-            "Postgres",
-            "TestSupport",
-        ]
-    )
-)
+        dependencies: ["Postgres", crypto, .product(name: "AsyncAlgorithms", package: "swift-async-algorithms")]
+    ),
+    .testTarget(name: "DirectoryTests", dependencies: ["Directory", "Postgres", "TestSupport"]),
 
-// MARK: - ExportAPI
-
-targets.append(
-    .target(
-        name: "ExportAPI"
-    )
-)
-targets.append(
-    .testTarget(
-        name: "ExportAPITests",
-        dependencies: [
-            "ExportAPI",
-            "JSONRPC",
-            "TestSupport",
-        ]
-    )
-)
-
-// MARK: - Exports
-
-targets.append(
     .target(
         name: "Exports",
-        dependencies: [
-            "Archive",
-            "Directory",
-            "Jobs",
-            "Postgres",
-            "XLSX",
-            .product(name: "Crypto", package: "swift-crypto"),
-            .product(name: "Logging", package: "swift-log"),
-            .product(name: "SystemPackage", package: "swift-system"),
-        ],
+        dependencies: ["Archive", "Directory", "Postgres", "XLSX", crypto, logging, serviceLifecycle, systemPackage],
         resources: [
-            .embedInCode("Schema/0001-jobs.sql"),
-            .embedInCode("Schema/0002-queue.sql"),
-            .embedInCode("Schema/0003-counters.sql"),
-            .embedInCode("Schema/0004-audit.sql"),
-            .embedInCode("Schema/directory-grants.sql"),
-            .embedInCode("Schema/directory.sql"),
+            .embedInCode("Queue/Schema/0001-jobs.sql"),
+            .embedInCode("Queue/Schema/0002-queue.sql"),
+            .embedInCode("Queue/Schema/0003-counters.sql"),
+            .embedInCode("Queue/Schema/0004-audit.sql"),
+            .embedInCode("Queue/Schema/directory-grants.sql"),
+            .embedInCode("Queue/Schema/directory.sql"),
         ]
-    )
-)
-targets.append(
+    ),
     .testTarget(
         name: "ExportsTests",
         dependencies: [
-            "Archive",
-            "Directory",
-            "Exports",
-            "Jobs",
-            "Postgres",
-            "TestSupport",
-            .product(name: "Crypto", package: "swift-crypto"),
-            .product(name: "Logging", package: "swift-log"),
-            .product(name: "SystemPackage", package: "swift-system"),
-        ]
-    )
-)
-
-// MARK: - JSONRPC
-
-targets.append(
-    .target(
-        name: "JSONRPC"
-    )
-)
-targets.append(
-    .testTarget(
-        name: "JSONRPCTests",
-        dependencies: [
-            "JSONRPC"
-        ]
-    )
-)
-
-// MARK: - Jobs
-
-targets.append(
-    .target(
-        name: "Jobs",
-        dependencies: [
-            "Postgres",
-            .product(name: "Logging", package: "swift-log"),
-            .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-        ]
-    )
-)
-targets.append(
-    .testTarget(
-        name: "JobsTests",
-        dependencies: [
-            "Jobs",
-            "Postgres",
-            "TestSupport",
-            .product(name: "Logging", package: "swift-log"),
+            "Archive", "Directory", "Exports", "Postgres", "TestSupport", crypto, logging, systemPackage,
             .product(name: "ServiceLifecycleTestKit", package: "swift-service-lifecycle"),
         ]
-    )
-)
+    ),
 
-// MARK: - Postgres
+    .target(name: "JSONRPC"),
+    .testTarget(name: "JSONRPCTests", dependencies: ["JSONRPC"]),
 
-targets.append(
-    .target(
-        name: "Postgres",
-        dependencies: [
-            "CLibPQ",
-            .product(name: "Logging", package: "swift-log"),
-        ]
-    )
-)
-targets.append(
-    .testTarget(
-        name: "PostgresTests",
-        dependencies: [
-            "Postgres",
-            "TestSupport",
-        ]
-    )
-)
+    .target(name: "Postgres", dependencies: ["CLibPQ", logging]),
+    .testTarget(name: "PostgresTests", dependencies: ["Postgres", "TestSupport"]),
 
-// MARK: - rows2xlsx (for scripts that try the writer)
+    .target(name: "Sockets", dependencies: ["CSockets", systemPackage]),
+    .testTarget(name: "SocketsTests", dependencies: ["Sockets"]),
 
-targets.append(
+    .target(name: "Systemd", dependencies: ["Sockets"]),
+    .testTarget(name: "SystemdTests", dependencies: ["Systemd", "TestSupport"]),
+
+    .target(name: "TestSupport", dependencies: ["AdminExportAPI", "Exports", "Postgres"], path: "Tests/TestSupport"),
+
+    .target(name: "XLSX", dependencies: ["CZlib", .target(name: "CISAL", condition: .when(traits: ["ISAL"]))]),
+    .testTarget(name: "XLSXTests", dependencies: ["XLSX", "XLSXTestSupport"], exclude: ["Readers/read.py"]),
+    .target(name: "XLSXTestSupport", dependencies: ["CZlib"], path: "Tests/XLSXTestSupport"),
+]
+
+/// libFuzzer brings the main function; Scripts/fuzz.sh builds it.
+let fuzzTargets: [Target] = [
     .executableTarget(
-        name: "rows2xlsx",
+        name: "fuzz",
         dependencies: [
-            "XLSX",
-            .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        ]
-    )
-)
-
-// MARK: - Sockets
-
-targets.append(
-    .target(
-        name: "Sockets",
-        dependencies: [
-            "CSockets",
-            .product(name: "SystemPackage", package: "swift-system"),
-        ]
-    )
-)
-targets.append(
-    .testTarget(
-        name: "SocketsTests",
-        dependencies: [
-            "Sockets"
-        ]
-    )
-)
-
-// MARK: - Systemd
-
-targets.append(
-    .target(
-        name: "Systemd",
-        dependencies: [
-            "Sockets"
-        ]
-    )
-)
-targets.append(
-    .testTarget(
-        name: "SystemdTests",
-        dependencies: [
-            "Systemd",
-            "TestSupport",
-        ]
-    )
-)
-
-// MARK: - Terminal
-
-targets.append(
-    .target(
-        name: "Terminal"
-    )
-)
-targets.append(
-    .testTarget(
-        name: "TerminalTests",
-        dependencies: [
-            "Terminal"
-        ]
-    )
-)
-
-// MARK: - TestSupport (for the tests of several targets)
-
-targets.append(
-    .target(
-        name: "TestSupport",
-        dependencies: [
-            "ExportAPI",
-            "Exports",
-            "Postgres",
+            "AdminExportAPI", "AdminExportClient", "Archive", "Daemon", "JSONRPC", "Sockets", "XLSX", "XLSXTestSupport",
+            systemPackage,
         ],
-        path: "Tests/TestSupport"
+        path: "Tests/Fuzz",
+        exclude: ["json.dict"],
+        swiftSettings: [.unsafeFlags(["-parse-as-library"])]
     )
-)
-
-// MARK: - XLSX
-
-targets.append(
-    .target(
-        name: "XLSX",
-        dependencies: [
-            "CZlib",
-            .target(name: "CISAL", condition: .when(traits: ["ISAL"])),
-        ]
-    )
-)
-targets.append(
-    .testTarget(
-        name: "XLSXTests",
-        dependencies: [
-            "XLSX",
-            "XLSXTestSupport",
-        ],
-        exclude: ["Readers/read.py"]
-    )
-)
-targets.append(
-    .target(
-        name: "XLSXTestSupport",
-        dependencies: [
-            "CZlib"
-        ],
-        path: "Tests/XLSXTestSupport"
-    )
-)
-
-// MARK: - xlsxbench (for `make bench`)
-
-targets.append(
-    .executableTarget(
-        name: "xlsxbench",
-        dependencies: [
-            "XLSX",
-            .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        ],
-        path: "Benchmarks/xlsxbench"
-    )
-)
-
-// MARK: - Fuzz (for libFuzzer, which brings the main function; Scripts/fuzz.sh builds it)
-
-if Context.environment["ADMINEXPORT_FUZZ"] != nil {
-    targets.append(
-        .executableTarget(
-            name: "fuzz",
-            dependencies: [
-                "Archive",
-                "Client",
-                "Daemon",
-                "ExportAPI",
-                "JSONRPC",
-                "Sockets",
-                "XLSX",
-                "XLSXTestSupport",
-                .product(name: "SystemPackage", package: "swift-system"),
-            ],
-            path: "Tests/Fuzz",
-            exclude: ["json.dict"],
-            swiftSettings: [.unsafeFlags(["-parse-as-library"])]
-        )
-    )
-}
-
-// MARK: - Settings of every target
-
-for target in targets where ![.system, .plugin].contains(target.type) {
-    target.swiftSettings =
-        (target.swiftSettings ?? []) + [
-            .enableUpcomingFeature("ExistentialAny"),
-            .enableUpcomingFeature("InternalImportsByDefault"),
-            .enableUpcomingFeature("MemberImportVisibility"),
-            .treatAllWarnings(as: .error),
-        ]
-}
+]
 
 let package = Package(
     name: "adminexport",
@@ -535,7 +128,8 @@ let package = Package(
         .executable(name: "adminexport", targets: ["adminexport"]),
         .executable(name: "adminexportd", targets: ["adminexportd"]),
         .library(name: "Accounts", targets: ["Accounts"]),
-        .library(name: "Client", targets: ["Client"]),
+        .library(name: "AdminExportAPI", targets: ["AdminExportAPI"]),
+        .library(name: "AdminExportClient", targets: ["AdminExportClient"]),
         .library(name: "XLSX", targets: ["XLSX"]),
     ],
     traits: [
@@ -552,6 +146,16 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
-    targets: targets,
+    targets: targets + (Context.environment["ADMINEXPORT_FUZZ"] == nil ? [] : fuzzTargets),
     swiftLanguageModes: [.v6]
 )
+
+for target in package.targets where target.type != .system {
+    target.swiftSettings =
+        (target.swiftSettings ?? []) + [
+            .enableUpcomingFeature("ExistentialAny"),
+            .enableUpcomingFeature("InternalImportsByDefault"),
+            .enableUpcomingFeature("MemberImportVisibility"),
+            .treatAllWarnings(as: .error),
+        ]
+}

@@ -11,7 +11,7 @@ judges (xlsxtraps/judges) read the finished file only: its ZIP records, its XML,
 In the table stands `ok`, `FAIL (what is wrong)`, or `n/a` where a writer's API has no way to say such an input. A refusal
 is `ok` only where XLSX cannot represent the input. `--large` adds the sheet of more than a million rows.
 
-Writers: adminexport (rows2xlsx from $BIN_DIR, default .build/release), libxlsxwriter (C, compiled by $CC or cc), and as
+Writers: adminexport (rows2xlsx from $WRITER_BIN_DIR, default Benchmarks/.build/release), libxlsxwriter (C, compiled by $CC or cc), and as
 Python packages rustpy-xlsxwriter (for rust_xlsxwriter), openpyxl, XlsxWriter. One that is missing is named and left out.
 Another libxlsxwriter than the system's is found through CPATH, LIBRARY_PATH and LD_LIBRARY_PATH.
 Needs Python 3.11 and nothing else. The exit status is 1 when our own writer fails a trap, 2 when it is not built.

@@ -4,8 +4,8 @@
 # usage: Scripts/release-before.sh [REVISION]
 set -euo pipefail
 
-newest=$(ls Sources/Exports/Schema/[0-9]*.sql | tail -1)
-revision=${1:-$(git log --diff-filter=A --format=%H -1 -- "$newest")^}
+newest=$(ls Sources/Exports/Queue/Schema/[0-9]*.sql | tail -1)
+revision=${1:-$(git log --follow --diff-filter=A --format=%H -1 -- "$newest")^}
 folder=.build-before
 if [ ! -e "$folder/source/Package.swift" ]; then
     git worktree prune

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from .environment import BIN, CLEAN, ISAL_BIN, ROOT, SCRATCH, filled, peak, program, psql, report, service
+from .environment import BIN, CLEAN, ISAL_BIN, ISAL_WRITER_BIN, ROOT, SCRATCH, WRITER_BIN, filled, peak, program, psql, report, service
 from .table import median
 
 
@@ -170,7 +170,7 @@ def other(name, rows, libxlsxwriter):
 
 def writer(table, rounds):
     """The workbook writer alone, on one thread, on rows in memory."""
-    bench = BIN / "xlsxbench"
+    bench = WRITER_BIN / "xlsxbench"
     with filled("bench_writer", 1_000_000) as _:
         rows = SCRATCH / "rows.tsv"
         report("bench_writer", rows, form="text")
@@ -190,8 +190,8 @@ def writer(table, rounds):
     counter = program("mallocs.so", "mallocs.c", "-shared", "-fPIC")
     if counter:
         allocations(table, counter, rows)
-    if (ISAL_BIN / "xlsxbench").exists():
-        found = [run_writer([ISAL_BIN / "xlsxbench", rows, "--level", "1"]) for _ in range(rounds)]
+    if (ISAL_WRITER_BIN / "xlsxbench").exists():
+        found = [run_writer([ISAL_WRITER_BIN / "xlsxbench", rows, "--level", "1"]) for _ in range(rounds)]
         table.line("cells a second with ISA-L 1", median([item["cellsPerSecond"] for item in found]) / 1e6, "M/s")
 
 
@@ -205,7 +205,7 @@ def allocations(table, counter, rows):
     told = SCRATCH / "mallocs"
     counts = []
     for rounds in (1, 2):
-        found = run_writer([BIN / "xlsxbench", rows, "--level", "1"], rounds, LD_PRELOAD=str(counter), MALLOCS=str(told))
+        found = run_writer([WRITER_BIN / "xlsxbench", rows, "--level", "1"], rounds, LD_PRELOAD=str(counter), MALLOCS=str(told))
         counts.append(int(told.read_text()))
     table.line("allocations of a workbook, all in all", counts[1] - counts[0], "", rows=found["rows"])
 

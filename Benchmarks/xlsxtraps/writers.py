@@ -12,7 +12,7 @@ from xlsxtraps import lines
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-BIN = pathlib.Path(os.environ.get("BIN_DIR", ROOT / ".build/release"))
+BIN = pathlib.Path(os.environ.get("WRITER_BIN_DIR", ROOT / "Benchmarks/.build/release"))
 SECONDS = 120
 CANNOT_EXPRESS = 3
 
@@ -74,7 +74,7 @@ class AdminExport(Writer):
 
     def prepare(self, scratch):
         if not self.program.exists():
-            self.missing = "the program rows2xlsx is not built (see BIN_DIR)"
+            self.missing = "the program rows2xlsx is not built (see WRITER_BIN_DIR)"
 
     def command(self, source, output):
         return [self.program, "--title", "Traps", "--creator", "traps.py", output]

@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 
 // A package of its own: who installs the service needs none of this, and who copies it needs nothing of the service but its
-// products Client and Accounts.
+// products Accounts, AdminExportAPI and AdminExportClient.
 
 import PackageDescription
 
@@ -45,7 +45,8 @@ let package = Package(
                 .product(name: "Accounts", package: "adminexport"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
-                .product(name: "Client", package: "adminexport"),
+                .product(name: "AdminExportAPI", package: "adminexport"),
+                .product(name: "AdminExportClient", package: "adminexport"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -64,7 +65,8 @@ let package = Package(
             name: "ConsoleTests",
             dependencies: [
                 "Console",
-                .product(name: "Client", package: "adminexport"),
+                .product(name: "AdminExportAPI", package: "adminexport"),
+                .product(name: "AdminExportClient", package: "adminexport"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

@@ -1,5 +1,5 @@
+public import AdminExportAPI
 private import Directory
-public import ExportAPI
 private import Postgres
 private import Synchronization
 

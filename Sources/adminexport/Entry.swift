@@ -1,5 +1,5 @@
 private import ArgumentParser
-private import Commands
+private import CommandLine
 
 @main
 enum Entry {

@@ -1,8 +1,9 @@
-@testable import Accounts
-import ExportAPI
+import AdminExportAPI
 private import Foundation
-import TestSupport
 import Testing
+import TestSupport
+
+@testable import Accounts
 
 @Suite(.timeLimit(.minutes(2))) struct AccountListTests {
     private static let owner = Actor(tenant: "acme", administrator: "owner@acme.example")

@@ -46,7 +46,7 @@ import Testing
                 guard file.pathExtension == "swift" else { continue }
                 count += 1
                 for line in Self.faults(in: try String(contentsOf: file, encoding: .utf8)) {
-                    Issue.record("\(file.lastPathComponent): use Int(exactly:), or Int(saturating:) of Terminal: \(line)")
+                    Issue.record("\(file.lastPathComponent): use Int(exactly:), or Int(saturating:) of CommandLine: \(line)")
                 }
             }
         }

@@ -18,7 +18,7 @@ import Testing
     @Test("Nothing of the command line writes to standard output or error but Output.swift")
     func onePlace() throws {
         var count = 0
-        for module in ["Commands", "Client", "Terminal", "adminexport"] {
+        for module in ["CommandLine", "AdminExportClient", "adminexport"] {
             let folder = Self.root.appending(path: "Sources/\(module)")
             let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
             while let file = files?.nextObject() as? URL {
@@ -39,7 +39,8 @@ import Testing
 
     @Test("No text is made to pass for a literal")
     func literals() throws {
-        let text = try String(contentsOf: Self.root.appending(path: "Sources/Terminal/TerminalText.swift"), encoding: .utf8)
+        let text = try String(
+            contentsOf: Self.root.appending(path: "Sources/CommandLine/Terminal/TerminalText.swift"), encoding: .utf8)
         #expect(text.contains("private init(trusted string: String)"), "whoever has a String could print it raw")
         #expect(text.contains("init(stringLiteral value: StaticString)"), "a String could pass for a literal")
     }

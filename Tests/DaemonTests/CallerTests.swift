@@ -1,8 +1,8 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// Callers who are different users of the system, each a process of its own. Only root can start those.
 @Suite(.timeLimit(.minutes(3)), .serialized, .enabled(if: getuid() == 0, "only root can be somebody else"))

@@ -1,4 +1,4 @@
-import ExportAPI
+import AdminExportAPI
 import Foundation
 import Testing
 

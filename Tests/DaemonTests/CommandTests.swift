@@ -1,8 +1,8 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite(.timeLimit(.minutes(3))) struct CommandTests {
     @Test("The program's exit status tells what happened")

@@ -1,8 +1,9 @@
-@testable import Daemon
+private import AdminExportAPI
 private import Directory
-private import ExportAPI
 import Foundation
 import Testing
+
+@testable import Daemon
 
 @Suite struct ConfigurationTests {
     private static let url = ["ADMINEXPORT_DATABASE_URL": "postgresql:///x"]

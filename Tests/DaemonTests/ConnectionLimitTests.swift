@@ -1,9 +1,9 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
 import Postgres
-import TestSupport
 import Testing
+import TestSupport
 
 /// The service with a login that may have few connections.
 @Suite(.timeLimit(.minutes(4)), .serialized) struct ConnectionLimitTests {

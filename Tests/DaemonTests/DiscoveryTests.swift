@@ -1,8 +1,8 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// What the protocol says of itself.
 @Suite(.timeLimit(.minutes(3)), .serialized) struct DiscoveryTests {

@@ -1,8 +1,8 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// A database whose encoding does not have every character.
 @Suite(.timeLimit(.minutes(5)), .serialized) struct EncodingTests {

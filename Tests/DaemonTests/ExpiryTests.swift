@@ -1,8 +1,8 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// What becomes of a workbook whose time is up while no worker runs.
 @Suite(.timeLimit(.minutes(3))) struct ExpiryTests {

@@ -1,8 +1,8 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite(.timeLimit(.minutes(5)), .serialized) struct ExportTests {
     /// Reads a workbook with openpyxl and with calamine and prints the rows of both as JSON.

@@ -1,8 +1,8 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// The whole service with a login whose every setting is another than usual.
 @Suite(.timeLimit(.minutes(5)), .serialized) struct HostileSettingsTests {

@@ -1,8 +1,8 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// A file that does not answer, seen from the socket.
 @Suite(.timeLimit(.minutes(3)), .serialized) struct HungFileTests {

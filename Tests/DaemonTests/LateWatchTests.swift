@@ -1,5 +1,5 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
 import Testing
 

@@ -1,8 +1,8 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// The service as a service manager sees it.
 @Suite(.timeLimit(.minutes(3))) struct ManagerTests {

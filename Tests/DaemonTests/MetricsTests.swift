@@ -1,8 +1,9 @@
-import Client
-@testable import Daemon
-import ExportAPI
-import TestSupport
+import AdminExportAPI
+import AdminExportClient
 import Testing
+import TestSupport
+
+@testable import Daemon
 
 @Suite(.timeLimit(.minutes(3))) struct MetricsTests {
     /// Holds a text to what the OpenMetrics specification asks for, as far as this service uses it.

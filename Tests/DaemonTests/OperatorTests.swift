@@ -1,8 +1,8 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite(.timeLimit(.minutes(4))) struct OperatorTests {
     /// Callers' rules in a file of the folder.

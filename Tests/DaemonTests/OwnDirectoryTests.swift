@@ -1,8 +1,8 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// A directory in a database of its own: nothing about administrators is in the jobs' database, not even the schema.
 @Suite(.timeLimit(.minutes(4))) struct OwnDirectoryTests {

@@ -1,8 +1,8 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// What the command line makes of names that were made to be obeyed by a terminal.
 @Suite(.timeLimit(.minutes(3))) struct TerminalOutputTests {

@@ -1,9 +1,9 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
 import Postgres
-import TestSupport
 import Testing
+import TestSupport
 
 /// What the audit trail says of those who are denied, and of workbooks that do not arrive.
 @Suite(.timeLimit(.minutes(4)), .serialized) struct TrailTests {

@@ -1,8 +1,8 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// Callers that are told of changes.
 @Suite(.timeLimit(.minutes(3)), .serialized) struct WatchTests {

@@ -1,8 +1,8 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// What an administrator finds in the file, through the whole service.
 @Suite(.timeLimit(.minutes(5)), .serialized) struct WorkbookTests {

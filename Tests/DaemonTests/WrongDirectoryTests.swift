@@ -1,9 +1,9 @@
-import Client
-import ExportAPI
+import AdminExportAPI
+import AdminExportClient
 import Foundation
 import Postgres
-import TestSupport
 import Testing
+import TestSupport
 
 /// Directories as a careless hand maps them, and what the programs say of each.
 @Suite(.timeLimit(.minutes(5))) struct WrongDirectoryTests {

@@ -1,6 +1,6 @@
-private import Client
+private import AdminExportAPI
+private import AdminExportClient
 private import Dispatch
-private import ExportAPI
 private import Foundation
 private import Sockets
 

@@ -1,5 +1,5 @@
+private import AdminExportAPI
 private import Daemon
-private import ExportAPI
 private import Foundation
 private import JSONRPC
 
@@ -15,7 +15,7 @@ enum DispatcherCase {
         make(ServiceDrain.self), make(ServiceHold.self), make(AuditList.self),
     ]
 
-    private static func make<Called: ExportAPI.Method>(_ method: Called.Type) -> Case {
+    private static func make<Called: AdminExportAPI.Method>(_ method: Called.Type) -> Case {
         { given in
             let params: Called.Params
             do {

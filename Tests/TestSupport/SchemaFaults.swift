@@ -1,4 +1,4 @@
-package import ExportAPI
+package import AdminExportAPI
 private import Foundation
 
 extension Schema {

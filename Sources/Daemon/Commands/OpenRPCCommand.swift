@@ -1,5 +1,5 @@
+internal import AdminExportAPI
 internal import ArgumentParser
-internal import ExportAPI
 private import Foundation
 
 /// Prints what `rpc.discover` answers.

@@ -1,6 +1,5 @@
-internal import ExportAPI
+internal import AdminExportAPI
 internal import Exports
-internal import Jobs
 private import Synchronization
 
 /// What a reload may change while the process runs.

@@ -1,5 +1,5 @@
+internal import AdminExportAPI
 internal import Configuration
-internal import ExportAPI
 internal import Exports
 private import JSONRPC
 internal import Logging

@@ -1,8 +1,7 @@
+internal import AdminExportAPI
 internal import Directory
-internal import ExportAPI
 internal import Exports
 private import Foundation
-internal import Jobs
 internal import JSONRPC
 
 /// A request whose caller or actor may not, with what it asked for: on its way to the audit trail and to the caller.

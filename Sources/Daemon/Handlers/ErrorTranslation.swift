@@ -1,8 +1,7 @@
+internal import AdminExportAPI
 private import Archive
 private import Directory
-internal import ExportAPI
 private import Exports
-private import Jobs
 internal import JSONRPC
 internal import Logging
 private import Postgres

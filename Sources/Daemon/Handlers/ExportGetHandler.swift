@@ -1,6 +1,5 @@
-internal import ExportAPI
+internal import AdminExportAPI
 internal import Exports
-internal import Jobs
 
 struct ExportGetHandler: ResultHandler {
     typealias Called = ExportGet

@@ -1,6 +1,5 @@
-internal import ExportAPI
+internal import AdminExportAPI
 internal import Exports
-internal import Jobs
 internal import JSONRPC
 
 struct ExportListHandler: ResultHandler {
@@ -22,6 +21,7 @@ struct ExportListHandler: ResultHandler {
             before: params.cursor.map { try JobID(param: $0, "cursor") }, limit: limit + 1)
         let page = jobs.prefix(limit)
         return ExportList.Result(
-            jobs: try page.map { try ExportAPI.Job($0) }, nextCursor: jobs.count > limit ? page.last?.id.description : nil)
+            jobs: try page.map { try AdminExportAPI.Job($0) },
+            nextCursor: jobs.count > limit ? page.last?.id.description : nil)
     }
 }

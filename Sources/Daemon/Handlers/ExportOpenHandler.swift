@@ -1,6 +1,5 @@
-internal import ExportAPI
+internal import AdminExportAPI
 internal import Exports
-internal import Jobs
 internal import JSONRPC
 internal import Sockets
 private import SystemPackage
@@ -29,7 +28,7 @@ struct ExportOpenHandler: MethodHandler {
         }
         let (job, file) = try await exports.open(session.caller(params.actor), job: JobID(param: params.job), as: form)
         metrics.openedWorkbook()
-        let reply = try ExportAPI.Job(job)
+        let reply = try AdminExportAPI.Job(job)
         let result = ExportOpen.Result(
             size: file.size, sha256: reply.sha256 ?? "", archiveSize: file.archiveSize, fileName: reply.fileName ?? "")
         let descriptor = PassedDescriptor(file.descriptor.rawValue, of: file) { file.wasPassed() }

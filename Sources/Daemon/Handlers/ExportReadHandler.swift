@@ -1,7 +1,6 @@
-internal import ExportAPI
+internal import AdminExportAPI
 internal import Exports
 private import Foundation
-internal import Jobs
 internal import JSONRPC
 
 struct ExportReadHandler: MethodHandler {

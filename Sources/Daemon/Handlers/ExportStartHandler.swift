@@ -1,6 +1,5 @@
-internal import ExportAPI
+internal import AdminExportAPI
 internal import Exports
-private import Jobs
 
 struct ExportStartHandler: ResultHandler {
     typealias Called = ExportStart
@@ -12,6 +11,6 @@ struct ExportStartHandler: ResultHandler {
             includeDisabled: params.includeDisabled ?? false, includeReferences: params.includeReferences ?? false)
         let started = try await exports.start(
             session.caller(params.actor), options: options, idempotencyKey: params.idempotencyKey)
-        return ExportStart.Result(job: try ExportAPI.Job(started.job), replayed: started.isReplayed)
+        return ExportStart.Result(job: try AdminExportAPI.Job(started.job), replayed: started.isReplayed)
     }
 }

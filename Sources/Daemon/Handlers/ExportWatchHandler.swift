@@ -1,6 +1,5 @@
-internal import ExportAPI
+internal import AdminExportAPI
 internal import Exports
-internal import Jobs
 internal import JSONRPC
 
 struct ExportWatchHandler: MethodHandler {
@@ -12,7 +11,7 @@ struct ExportWatchHandler: MethodHandler {
         _ params: JobParams, _ session: Session, _ subscriptions: Subscriptions
     ) async throws -> ServiceOutcome {
         let job = try await exports.get(session.asker(params.actor), job: JobID(param: params.job))
-        let reply = try ExportAPI.Job(job)
+        let reply = try AdminExportAPI.Job(job)
         let subscription = try subscriptions.open()
         do {
             let json = try WireCoding.encode(ExportWatch.Result(subscription: subscription.id, job: reply))
@@ -27,9 +26,9 @@ struct ExportWatchHandler: MethodHandler {
         }
     }
 
-    private static func tell(_ change: Result<Jobs.Job, any Error>, _ subscription: Subscription) {
+    private static func tell(_ change: Result<Exports.Job, any Error>, _ subscription: Subscription) {
         // The job is gone, or cannot be written as JSON: there is nothing more to tell.
-        guard let job = try? change.get(), let reply = try? ExportAPI.Job(job),
+        guard let job = try? change.get(), let reply = try? AdminExportAPI.Job(job),
             let json = try? WireCoding.encode(ExportChanged(subscription: subscription.id, job: reply))
         else { return subscription.end() }
         subscription.notify(ExportChanged.name, json)

@@ -1,5 +1,5 @@
+package import AdminExportAPI
 private import Directory
-package import ExportAPI
 private import Foundation
 package import JSONRPC
 private import Postgres
@@ -10,7 +10,7 @@ typealias ServiceOutcome = Outcome<PassedDescriptor>
 
 /// Serves one method: from the wire's parameters to the service and back to the wire's result.
 protocol MethodHandler: Sendable {
-    associatedtype Called: ExportAPI.Method
+    associatedtype Called: AdminExportAPI.Method
     /// How the connection treats the method. That it stands alone is taken from ``ExportAPI/Method``.
     static var traits: MethodTraits { get }
 
@@ -58,7 +58,7 @@ extension MethodHandler {
 /// Between JSON and the wire's types.
 package enum WireCoding {
     /// - Throws: ``RPCError`` −32602 for what the method's schema does not allow.
-    package static func params<Called: ExportAPI.Method>(
+    package static func params<Called: AdminExportAPI.Method>(
         _ method: Called.Type, _ params: JSONNode?
     ) throws -> Called.Params {
         let canonical = try ParamCheck.canonical(params, Called.Params.schema)

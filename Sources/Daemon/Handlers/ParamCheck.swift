@@ -1,4 +1,4 @@
-internal import ExportAPI
+internal import AdminExportAPI
 internal import JSONRPC
 
 /// Holds parameters to their schema before anything is done, and names the first that does not fit.

@@ -1,4 +1,4 @@
-internal import ExportAPI
+internal import AdminExportAPI
 internal import JSONRPC
 
 struct RPCDiscoverHandler: MethodHandler {

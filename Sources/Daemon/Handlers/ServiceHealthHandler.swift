@@ -1,8 +1,7 @@
+internal import AdminExportAPI
 internal import Archive
 internal import Directory
-internal import ExportAPI
 internal import Exports
-internal import Jobs
 internal import JSONRPC
 
 struct ServiceHealthHandler: ResultHandler {

@@ -1,6 +1,5 @@
-internal import ExportAPI
+internal import AdminExportAPI
 internal import Exports
-internal import Jobs
 
 struct ServiceHoldHandler: ResultHandler {
     typealias Called = ServiceHold
@@ -9,6 +8,6 @@ struct ServiceHoldHandler: ResultHandler {
 
     func handle(_ params: ServiceHold.Params, _ session: Session) async throws -> ServiceHold.Result {
         let job = try await exports.hold(session.asOperator(), job: JobID(param: params.job), params.on)
-        return ServiceHold.Result(job: try ExportAPI.Job(job), held: job.isHeld)
+        return ServiceHold.Result(job: try AdminExportAPI.Job(job), held: job.isHeld)
     }
 }

@@ -1,5 +1,5 @@
+internal import AdminExportAPI
 private import Directory
-internal import ExportAPI
 internal import JSONRPC
 private import Sockets
 private import Synchronization

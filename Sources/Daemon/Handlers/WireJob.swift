@@ -1,13 +1,12 @@
-internal import ExportAPI
+internal import AdminExportAPI
 internal import Exports
 private import Foundation
-internal import Jobs
 internal import JSONRPC
 internal import Postgres
 
-extension ExportAPI.Job {
+extension AdminExportAPI.Job {
     /// The job as it goes over the wire.
-    init(_ job: Jobs.Job) throws {
+    init(_ job: Exports.Job) throws {
         let options = try ExportOptions(json: job.options)
         guard let state = State(rawValue: job.state.rawValue) else {
             throw PostgresError(.unexpectedResult, "a job has a state that the wire does not know")
@@ -27,8 +26,8 @@ extension ExportAPI.Job {
 }
 
 extension JobReply {
-    init(_ job: Jobs.Job) throws {
-        self.init(job: try ExportAPI.Job(job))
+    init(_ job: Exports.Job) throws {
+        self.init(job: try AdminExportAPI.Job(job))
     }
 }
 

@@ -1,4 +1,4 @@
-internal import Jobs
+internal import Exports
 internal import ServiceLifecycle
 private import UnixSignals
 

@@ -1,6 +1,5 @@
-internal import ExportAPI
+internal import AdminExportAPI
 internal import Exports
-internal import Jobs
 internal import Postgres
 
 /// All figures of the service, as OpenMetrics text. No tenant, no administrator and no path stands in it.

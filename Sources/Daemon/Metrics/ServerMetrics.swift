@@ -1,4 +1,4 @@
-internal import ExportAPI
+internal import AdminExportAPI
 private import Synchronization
 
 /// What this process has done for callers since it started.

@@ -1,4 +1,4 @@
-internal import ExportAPI
+internal import AdminExportAPI
 internal import Exports
 internal import JSONRPC
 

@@ -1,7 +1,6 @@
+internal import AdminExportAPI
 private import Directory
-internal import ExportAPI
 internal import Exports
-internal import Jobs
 internal import JSONRPC
 internal import Sockets
 internal import Synchronization

@@ -1,4 +1,4 @@
-private import ExportAPI
+private import AdminExportAPI
 private import Glibc
 internal import JSONRPC
 internal import Sockets

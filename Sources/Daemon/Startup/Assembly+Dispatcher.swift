@@ -1,5 +1,5 @@
+internal import AdminExportAPI
 internal import Directory
-internal import ExportAPI
 internal import Exports
 internal import JSONRPC
 internal import Postgres

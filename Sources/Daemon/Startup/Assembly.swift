@@ -1,9 +1,8 @@
+private import AdminExportAPI
 internal import Archive
 internal import Directory
-private import ExportAPI
-private import Foundation
 internal import Exports
-internal import Jobs
+private import Foundation
 internal import JSONRPC
 internal import Logging
 internal import NIOCore
@@ -11,8 +10,8 @@ private import NIOPosix
 internal import Postgres
 internal import ServiceLifecycle
 internal import Sockets
-private import SystemPackage
 internal import Systemd
+private import SystemPackage
 private import UnixSignals
 
 /// Puts the services of a process together from its configuration.

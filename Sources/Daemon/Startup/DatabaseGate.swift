@@ -1,6 +1,5 @@
 internal import Directory
 internal import Exports
-internal import Jobs
 internal import Logging
 internal import Postgres
 internal import ServiceLifecycle

@@ -1,7 +1,7 @@
 #if DEBUG
     internal import Archive
+    internal import Exports
     private import Glibc
-    internal import Jobs
     internal import SystemPackage
 
     /// Stops this process at a step of an export, so that a test can kill it there: only in debug builds.

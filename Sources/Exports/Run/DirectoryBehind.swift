@@ -1,5 +1,4 @@
 internal import Directory
-internal import Jobs
 internal import Postgres
 
 /// A denial by a standby that may not have seen yet what the start of the export saw.

@@ -1,7 +1,6 @@
 internal import Archive
 internal import Directory
 private import Foundation
-internal import Jobs
 internal import Postgres
 internal import XLSX
 

@@ -1,6 +1,5 @@
 internal import Archive
 package import Directory
-package import Jobs
 package import Postgres
 
 /// Runs an export: rows from one snapshot, into a workbook, into an archive.

@@ -1,6 +1,5 @@
 private import Archive
 internal import Directory
-internal import Jobs
 private import Postgres
 
 extension JobFailure {

@@ -1,5 +1,4 @@
 private import Directory
-package import Jobs
 private import Postgres
 
 /// Figures for those who watch over the service.

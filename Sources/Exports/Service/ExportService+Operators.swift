@@ -1,5 +1,4 @@
 private import Directory
-package import Jobs
 private import Postgres
 
 /// What operators can ask for.

@@ -1,7 +1,6 @@
 package import Archive
 private import Crypto
 package import Directory
-package import Jobs
 package import Postgres
 private import Synchronization
 

@@ -1,5 +1,4 @@
 internal import Directory
-internal import Jobs
 internal import Postgres
 private import Synchronization
 

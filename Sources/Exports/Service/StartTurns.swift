@@ -1,4 +1,3 @@
-internal import Jobs
 private import Synchronization
 
 /// Lets a few starts of a tenant at a time wait for their turn in the database, each with a connection; the others wait here, in order.

@@ -1,4 +1,5 @@
-import Client
+import AdminExportAPI
+import AdminExportClient
 import Foundation
 import Testing
 

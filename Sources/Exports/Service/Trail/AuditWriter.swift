@@ -1,5 +1,4 @@
 private import Directory
-package import Jobs
 package import Logging
 package import Postgres
 internal import ServiceLifecycle

@@ -1,5 +1,3 @@
-package import Jobs
-
 /// Denials that are not in the audit trail yet. A pure value.
 ///
 /// The trail has every denial, and nobody can fill it: denials are counted by who was denied and why, never by what they sent. The

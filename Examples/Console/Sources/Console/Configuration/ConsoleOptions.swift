@@ -1,5 +1,6 @@
+internal import AdminExportAPI
+import AdminExportClient
 public import ArgumentParser
-import Client
 public import Foundation
 
 /// What the program is told by its command line and environment.

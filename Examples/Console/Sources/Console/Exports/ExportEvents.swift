@@ -1,5 +1,6 @@
+internal import AdminExportAPI
+import AdminExportClient
 import AsyncAlgorithms
-import Client
 import Foundation
 import ServiceLifecycle
 

@@ -1,4 +1,5 @@
-import Client
+internal import AdminExportAPI
+import AdminExportClient
 
 /// A row of the list of exports.
 struct JobRow: Sendable {

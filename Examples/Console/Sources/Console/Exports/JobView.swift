@@ -1,4 +1,5 @@
-import Client
+internal import AdminExportAPI
+import AdminExportClient
 import Foundation
 
 /// An export in words, for the pages and for what they are told while it runs.

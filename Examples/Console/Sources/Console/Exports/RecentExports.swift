@@ -1,4 +1,5 @@
-import Client
+internal import AdminExportAPI
+import AdminExportClient
 
 /// The visitor's exports.
 struct RecentExports: Sendable {

@@ -1,5 +1,6 @@
 import Accounts
-import Client
+internal import AdminExportAPI
+import AdminExportClient
 import Foundation
 import Hummingbird
 

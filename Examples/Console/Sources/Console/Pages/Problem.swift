@@ -1,4 +1,5 @@
-import Client
+internal import AdminExportAPI
+import AdminExportClient
 
 /// An error of the service in words.
 struct Problem: Sendable {

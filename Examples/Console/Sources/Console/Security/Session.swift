@@ -1,4 +1,5 @@
-import Client
+internal import AdminExportAPI
+import AdminExportClient
 import Foundation
 
 /// A visitor's session, as their cookie has it.

@@ -1,4 +1,5 @@
-import Client
+internal import AdminExportAPI
+import AdminExportClient
 
 /// Who a request comes from.
 struct Visitor: Sendable {

@@ -1,4 +1,5 @@
-import Client
+internal import AdminExportAPI
+import AdminExportClient
 import Synchronization
 
 /// So many at a time, and so many of one visitor's.

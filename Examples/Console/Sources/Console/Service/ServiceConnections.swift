@@ -1,4 +1,5 @@
-import Client
+internal import AdminExportAPI
+import AdminExportClient
 
 /// How the console calls the service.
 ///

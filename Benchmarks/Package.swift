@@ -1,0 +1,30 @@
+// swift-tools-version: 6.2
+
+// Programs that measure the workbook writer or give its workbooks to other programs. They are not installed.
+
+import PackageDescription
+
+let package = Package(
+    name: "adminexport-benchmarks",
+    traits: [.trait(name: "ISAL", description: "Compress workbooks with Intel's ISA-L.")],
+    dependencies: [
+        .package(name: "adminexport", path: "..", traits: [.trait(name: "ISAL", condition: .when(traits: ["ISAL"]))]),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: ["rows2xlsx", "xlsxbench"].map { name in
+        .executableTarget(
+            name: name,
+            dependencies: [
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "XLSX", package: "adminexport"),
+            ],
+            swiftSettings: [
+                .enableUpcomingFeature("ExistentialAny"),
+                .enableUpcomingFeature("InternalImportsByDefault"),
+                .enableUpcomingFeature("MemberImportVisibility"),
+                .treatAllWarnings(as: .error),
+            ]
+        )
+    },
+    swiftLanguageModes: [.v6]
+)

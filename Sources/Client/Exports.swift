@@ -1,2 +1,0 @@
-// Whoever calls the service speaks in its types.
-@_exported public import ExportAPI

@@ -1,0 +1,54 @@
+private import AdminExportAPI
+internal import AdminExportClient
+internal import ArgumentParser
+
+/// What the process ends with, after sysexits.h.
+enum ExitStatus: Int32 {
+    case failed = 1
+    case cancelled = 2
+    case usage = 64
+    case unavailable = 69
+    case cannotCreate = 73
+    case tryAgain = 75
+    case denied = 77
+    case interrupted = 130
+
+    init(_ error: ClientError) {
+        self =
+            switch error.code {
+            case .unreachable, .protocolViolation: .unavailable
+            case .socketDenied: .denied
+            case .connectionLost, .timedOut, .descriptorLost: .tryAgain
+            case .service(_, let kind): ExitStatus(ErrorKind(rawValue: kind), isRetryable: error.isRetryable)
+            }
+    }
+
+    private init(_ kind: ErrorKind?, isRetryable: Bool) {
+        self =
+            switch kind {
+            case .permissionDenied: .denied
+            case .invalidParams: .usage
+            case .quotaExceeded, .unavailable: .tryAgain
+            default: isRetryable ? .tryAgain : .failed
+            }
+    }
+}
+
+/// Ends the command with a sentence and a status.
+struct CommandFailure: Error {
+    let status: ExitStatus
+    let message: TerminalText
+}
+
+/// Runs a command's body; every error becomes a line on standard error and an exit status.
+func reportingFailures(_ body: () async throws -> Void) async throws {
+    do {
+        try await body()
+    } catch let failure as CommandFailure {
+        Output.message(failure.message)
+        throw ExitCode(failure.status.rawValue)
+    } catch let error as ClientError {
+        Output.message("\(error.message)")
+        throw ExitCode(ExitStatus(error).rawValue)
+    }
+}

@@ -1,0 +1,44 @@
+internal import AdminExportAPI
+internal import AdminExportClient
+private import Crypto
+internal import Foundation
+
+/// Fetches a finished workbook to where the options say.
+struct Download {
+    let client: ReconnectingClient
+    let actor: Actor
+    let options: OutputOptions
+
+    /// Refuses what can be refused before anything is asked of the service.
+    static func check(_ options: OutputOptions) throws {
+        try Destination(options.output).check(replacing: options.force)
+    }
+
+    /// - Returns: the file's path; nil where it went to standard output.
+    func run(_ job: Job) async throws -> String? {
+        guard let path = Destination(options.output).path(named: job.fileName) else {
+            try await toStandardOutput(job)
+            return nil
+        }
+        var file = try WorkbookFile(path: path, replacing: options.force)
+        try await fetch(job) { try file.append($0) }
+        try file.keep(sha256: job.sha256)
+        return path
+    }
+
+    private func fetch(_ job: Job, _ body: (Data) async throws -> Void) async throws {
+        try await client.download(actor, job: job.id, inParts: options.inParts, body)
+    }
+
+    private func toStandardOutput(_ job: Job) async throws {
+        var hash = SHA256()
+        try await fetch(job) { data in
+            hash.update(data: data)
+            try Output.bytes(data)
+        }
+        let digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        guard digest == job.sha256 else {
+            throw CommandFailure(status: .failed, message: "the file arrived damaged (SHA-256 differs); try again")
+        }
+    }
+}

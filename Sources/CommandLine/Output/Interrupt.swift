@@ -1,0 +1,35 @@
+private import Dispatch
+private import Foundation
+private import Synchronization
+
+/// ^C while an export runs: the first asks for its cancellation, the second does not wait for that and ends this program.
+final class Interrupt {
+    private let source: any DispatchSourceSignal
+
+    private final class Presses: Sendable {
+        private let count = Atomic(0)
+
+        func next() -> Int { count.add(1, ordering: .relaxed).newValue }
+    }
+
+    /// - Parameter first: called once, at the first ^C.
+    init(_ first: @escaping @Sendable () -> Void) {
+        signal(SIGINT, SIG_IGN)
+        let presses = Presses()
+        source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
+        source.setEventHandler {
+            if presses.next() == 1 {
+                first()
+            } else {
+                Output.message("stopped waiting; the cancellation was asked for")
+                exit(ExitStatus.interrupted.rawValue)
+            }
+        }
+        source.resume()
+    }
+
+    deinit {
+        source.cancel()
+        signal(SIGINT, SIG_DFL)
+    }
+}

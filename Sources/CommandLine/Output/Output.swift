@@ -1,0 +1,101 @@
+internal import AdminExportAPI
+internal import Foundation
+
+/// Results on standard output, everything else on standard error: the only place where this program writes to either.
+///
+/// It takes ``TerminalText``, so that nothing of the service reaches a terminal without having been escaped.
+enum Output {
+    static var isTerminal: Bool { TerminalOutput.isTerminal(FileHandle.standardOutput.fileDescriptor) }
+
+    /// - Throws: ``CommandFailure`` with the status 73 where standard output takes no more.
+    static func result(_ text: TerminalText) throws {
+        try bytes(Data((text + "\n").string.utf8))
+    }
+
+    /// A file's path. A program gets it as it is, whatever is in it; a person sees it escaped.
+    static func path(_ path: String) throws {
+        if isTerminal { try result("\(path)") } else { try bytes(Data((path + "\n").utf8)) }
+    }
+
+    /// A workbook's content, which is for no terminal.
+    static func bytes(_ data: Data) throws {
+        do {
+            try FileHandle.standardOutput.write(contentsOf: data)
+        } catch {
+            throw CommandFailure(status: .cannotCreate, message: "standard output cannot be written")
+        }
+    }
+
+    static func message(_ text: TerminalText) {
+        diagnostic("adminexport: \(text)\n")
+    }
+
+    /// What cannot be said is left unsaid: there is nobody to tell.
+    static func diagnostic(_ text: TerminalText) {
+        try? FileHandle.standardError.write(contentsOf: Data(text.string.utf8))
+    }
+
+    /// A value as JSON on one line.
+    static func line(_ value: some Encodable) throws -> TerminalText {
+        try json(value, [])
+    }
+
+    /// A value as JSON for programs.
+    static func json(_ value: some Encodable) throws {
+        try result(json(value, .prettyPrinted))
+    }
+
+    private static func json(_ value: some Encodable, _ formatting: JSONEncoder.OutputFormatting) throws -> TerminalText {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, formatting]
+        return TerminalText(json: String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+
+    /// One job, as JSON or as lines of name and value.
+    static func job(_ job: Job, json: Bool) throws {
+        if json { return try self.json(job) }
+        var lines: [(TerminalText, String)] = [
+            ("Export", job.id), ("State", state(job)), ("Tenant", job.tenant), ("Requested by", job.requestedBy),
+            ("Created", job.createdAt),
+        ]
+        let extras = (job.includeDisabled ? ["disabled accounts"] : []) + (job.includeReferences ? ["references"] : [])
+        if !extras.isEmpty { lines.append(("With", extras.joined(separator: ", "))) }
+        if let position = job.queuePosition { lines.append(("In the queue", "number \(position)")) }
+        if let total = job.progress.rowsTotal, !job.state.isFinal {
+            lines.append(("Rows", "\(ProgressBar.grouped(job.progress.rowsDone)) of \(ProgressBar.grouped(total))"))
+        }
+        if let rows = job.rows { lines.append(("Rows", ProgressBar.grouped(rows))) }
+        if let sheets = job.sheets { lines.append(("Sheets", "\(sheets)")) }
+        if let name = job.fileName { lines.append(("File", name)) }
+        if let size = job.size { lines.append(("Size", "\(ProgressBar.grouped(size)) bytes")) }
+        if let sha256 = job.sha256 { lines.append(("SHA-256", sha256)) }
+        if let started = job.startedAt { lines.append(("Started", started)) }
+        if let attempt = job.attemptStartedAt, attempt != job.startedAt { lines.append(("Last attempt", attempt)) }
+        if let finished = job.finishedAt { lines.append(("Finished", finished)) }
+        if let expires = job.expiresAt { lines.append((job.state == .expired ? "Expired" : "Kept until", expires)) }
+        for warning in job.warnings { lines.append(("Warning", describe(warning))) }
+        if let error = job.error { lines.append(("Error", "\(error.message) (\(error.kind))")) }
+        try result(lines.map { ($0.0 + ":").padded(to: 15) + "\($0.1)" }.joined(separator: "\n"))
+    }
+
+    static func state(_ job: Job) -> String {
+        job.cancelRequested && !job.state.isFinal ? "\(job.state.rawValue), to be cancelled" : job.state.rawValue
+    }
+
+    static func describe(_ warning: Job.Warning) -> String {
+        let count = ProgressBar.grouped(warning.count)
+        let isOne = warning.count == 1
+        return switch warning.kind {
+        case "text-truncated":
+            "\(count) \(isOne ? "text was" : "texts were") cut at the 32,767 UTF-16 units that a cell holds"
+        case "text-replaced":
+            "\(count) \(isOne ? "text" : "texts") had bytes that are no characters; they became U+FFFD"
+        case "date-as-text":
+            "\(count) \(isOne ? "date is" : "dates are") outside Excel's calendar (1900-03-01 to 9999-12-31), written as text"
+        case "unresolved-reference":
+            "\(count) \(isOne ? "reference points" : "references point") to a profile, group or team that is not in the tenant"
+        default:
+            "\(warning.kind): \(count)"
+        }
+    }
+}

@@ -1,0 +1,185 @@
+private import Crypto
+internal import Foundation
+
+/// The file that a workbook is fetched into: it appears under its name whole and verified, or not at all.
+///
+/// Where the file system can, it has no name until then, so that not even a process that is killed leaves a part of it.
+struct WorkbookFile: ~Copyable {
+    /// O_TMPFILE (open(2)), a macro that Swift does not see; this part of it is the same on x86-64 and ARM.
+    private static let unnamed = 0o20_000_000 | O_DIRECTORY
+
+    /// Names a file without opening it for anything, as the kernel lets this user follow links.
+    private static let onlyPath: Int32 = 0o10_000_000
+
+    private let path: String
+    private let directory: String
+    private let handle: FileHandle
+    private let replaces: Bool
+    /// The name that it has meanwhile, where it needs one.
+    private var temporary: String?
+    private var hash = SHA256()
+
+    /// Creates a file in the folder of the one that is wanted; only its owner may read it.
+    ///
+    /// - Throws: ``CommandFailure`` with the status 73.
+    init(path: String, replacing: Bool) throws {
+        let target = try Self.target(path, replacing: replacing)
+        let folder = Self.folder(of: target)
+        let file = try Self.create(in: folder)
+        self.path = target
+        directory = folder
+        replaces = replacing
+        temporary = file.name
+        handle = FileHandle(fileDescriptor: file.descriptor, closeOnDealloc: true)
+    }
+
+    deinit {
+        if let temporary { unlink(temporary) }
+    }
+
+    // MARK: What can be known before
+
+    /// - Throws: ``CommandFailure`` where a file could not be written under the name.
+    static func check(_ path: String, replacing: Bool) throws {
+        try check(folder: folder(of: target(path, replacing: replacing)))
+    }
+
+    /// Makes a file without a name and drops it: only that shows a file system that takes none.
+    ///
+    /// - Throws: ``CommandFailure`` where the folder takes no file.
+    static func check(folder: String) throws {
+        let file = try create(in: folder)
+        close(file.descriptor)
+        if let name = file.name { unlink(name) }
+    }
+
+    /// The path at which the file is to appear: a link stays one, and what it leads to is replaced.
+    ///
+    /// - Throws: ``CommandFailure`` where there is something that may not be replaced.
+    private static func target(_ path: String, replacing: Bool) throws -> String {
+        guard !path.isEmpty else { throw CommandFailure(status: .usage, message: "the file's name is empty") }
+        var status = stat()
+        guard lstat(path, &status) == 0 else {
+            guard errno == ENOENT else { throw failure(path) }
+            return path
+        }
+        guard replacing else { throw taken(path) }
+        let resolved = try status.st_mode & S_IFMT == S_IFLNK ? resolved(path) : path
+        guard lstat(resolved, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw CommandFailure(
+                status: .cannotCreate,
+                message: "\(path) is not a regular file and cannot be replaced; name another file with -o")
+        }
+        return resolved
+    }
+
+    /// Where a link leads. The kernel follows it, so that in a folder where everybody may write (/tmp) a link that somebody else has
+    /// laid leads nowhere (fs.protected_symlinks, proc(5)).
+    private static func resolved(_ path: String) throws -> String {
+        let descriptor = open(path, onlyPath | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            guard errno == ENOENT else { throw failure(path) }
+            throw CommandFailure(
+                status: .cannotCreate, message: "\(path) is a link that leads nowhere; remove it, or use -o for another name"
+            )
+        }
+        defer { close(descriptor) }
+        guard let real = realpath("/proc/self/fd/\(descriptor)", nil) else { throw failure(path) }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
+    private static func create(in folder: String) throws -> (descriptor: Int32, name: String?) {
+        var name: String?
+        var descriptor = open(folder, Self.unnamed | O_WRONLY | O_CLOEXEC, 0o600)
+        if descriptor < 0, [EOPNOTSUPP, EISDIR, ENOENT, EINVAL].contains(errno) {
+            var template = Array("\(folder)/.adminexport.XXXXXX".utf8CString)
+            descriptor = mkstemp(&template)
+            if descriptor >= 0 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+            name = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+        guard descriptor >= 0 else {
+            let code = errno
+            var status = stat()
+            guard stat(folder, &status) == 0 || errno != ENOENT else {
+                throw CommandFailure(
+                    status: .cannotCreate,
+                    message: "the folder \(folder) does not exist; create it, or name another with -o")
+            }
+            throw CommandFailure(
+                status: .cannotCreate,
+                message:
+                    "no file can be created in \(folder): \(String(cString: strerror(code))); name another folder with -o")
+        }
+        return (descriptor, name)
+    }
+
+    private static func folder(of path: String) -> String {
+        path.utf8.lastIndex(of: UInt8(ascii: "/")).map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    }
+
+    private static func failure(_ path: String) -> CommandFailure {
+        errno == EEXIST
+            ? taken(path)
+            : CommandFailure(
+                status: .cannotCreate, message: "\(path) cannot be created: \(String(cString: strerror(errno)))")
+    }
+
+    private static func taken(_ path: String) -> CommandFailure {
+        CommandFailure(
+            status: .cannotCreate, message: "\(path) is there already; use --force to replace it, or -o for another name")
+    }
+
+    // MARK: Content
+
+    mutating func append(_ data: Data) throws {
+        hash.update(data: data)
+        do {
+            try handle.write(contentsOf: data)
+        } catch {
+            throw CommandFailure(status: .cannotCreate, message: "\(path) cannot be written: the disk may be full")
+        }
+    }
+
+    /// Checks the content against the service's digest and puts the file under its name.
+    mutating func keep(sha256: String?) throws {
+        let digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        guard digest == sha256 else {
+            throw CommandFailure(status: .failed, message: "the file arrived damaged (SHA-256 differs); try again")
+        }
+        if replaces {
+            let name = try named()
+            FileAccess(of: path)?.apply(to: handle.fileDescriptor)
+            guard fsync(handle.fileDescriptor) == 0 else { throw Self.failure(path) }
+            guard rename(name, path) == 0 else { throw Self.failure(path) }
+            temporary = nil
+            return
+        }
+        guard fsync(handle.fileDescriptor) == 0 else { throw Self.failure(path) }
+        if let temporary {
+            // link() refuses a name that somebody took meanwhile; not every file system has it.
+            if link(temporary, path) != 0 {
+                guard errno != EEXIST, access(path, F_OK) != 0, rename(temporary, path) == 0 else {
+                    throw Self.failure(path)
+                }
+                self.temporary = nil
+            }
+        } else {
+            try giveName(path)
+        }
+    }
+
+    /// A name beside the target's, from which it can be renamed over it.
+    private mutating func named() throws -> String {
+        if let temporary { return temporary }
+        let name = "\(directory)/.adminexport.\(UUID().uuidString)"
+        try giveName(name)
+        temporary = name
+        return name
+    }
+
+    private func giveName(_ name: String) throws {
+        let source = "/proc/self/fd/\(handle.fileDescriptor)"
+        guard linkat(AT_FDCWD, source, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 else { throw Self.failure(path) }
+    }
+}

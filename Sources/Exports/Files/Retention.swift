@@ -1,0 +1,225 @@
+internal import Archive
+package import Logging
+internal import Postgres
+internal import ServiceLifecycle
+private import Synchronization
+
+/// Ends the life of files: says so in the row first, then removes the file, so that no row promises a missing file.
+package struct Retention: Service {
+    /// Rung when something is due; see ``Worker``.
+    package let bell = Bell()
+    private let database: JobDatabase
+    private let disk: ArchiveDisk
+    private let check: StoreCheck
+    private let history: Duration
+    private let logger: Logger
+    private let reported = Reported()
+    private static let orphanInterval: Duration = .seconds(60)
+
+    package init(database: JobDatabase, disk: ArchiveDisk, history: Duration, logger: Logger) {
+        self.database = database
+        self.disk = disk
+        self.history = history
+        self.logger = logger
+        check = StoreCheck(database: database, disk: disk)
+    }
+
+    /// What one sweep has done.
+    package struct Swept: Sendable, Equatable {
+        package var expired = 0
+        package var removed = 0
+        package var forgotten = 0
+        /// Files whose time is up and which could not be removed.
+        package var stuck = 0
+
+        package init() {}
+
+        /// Another sweep may well find more.
+        var isWorthAnother: Bool { expired > 0 || removed > 0 || forgotten > 0 }
+
+        package static func += (left: inout Self, right: Self) {
+            left.expired += right.expired
+            left.removed += right.removed
+            left.forgotten += right.forgotten
+            left.stuck = right.stuck
+        }
+    }
+
+    package func run() async throws {
+        var backoff = Backoff(cap: .seconds(30))
+        var nextOrphans = ContinuousClock.now
+        // Who looks at the queue rings as long as something is due; nobody asks for it besides.
+        var isDue = true
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
+            do {
+                var swept = isDue ? try await sweep() : Swept()
+                while swept.isWorthAnother, !Task.isShuttingDownGracefully { swept = try await sweep() }
+                if ContinuousClock.now >= nextOrphans {
+                    nextOrphans = .now + Self.orphanInterval
+                    _ = try await sweepOrphans()
+                }
+                if swept.stuck > 0 {
+                    logger.warning("Archives cannot be removed", metadata: ["files": "\(swept.stuck)"])
+                    isDue = true
+                    await pause(backoff.next())
+                } else {
+                    backoff.reset()
+                    isDue = await bell.sleep(for: Self.orphanInterval)
+                }
+            } catch {
+                isDue = true
+                logger.notice("Cannot sweep archives", metadata: ["error": "\(error)"])
+                await pause(backoff.next())
+            }
+        }
+    }
+
+    /// Whatever rings: what cannot be done is not tried all the time.
+    private func pause(_ time: Duration) async {
+        try? await cancelWhenGracefulShutdown { try await Task.sleep(for: time) }
+    }
+
+    /// Expires what is due, removes the files of what has expired, and forgets jobs that are long over; some hundred at a
+    /// time.
+    package func sweep() async throws -> Swept {
+        try await check.verify()
+        var swept = Swept()
+        swept.expired = try await database.statement { try await Self.expire(on: $0) }
+        var last: String?
+        while true {
+            let files = try await database.statement { [last] in try await Self.expired(after: last, on: $0) }
+            guard let final = files.last else { break }
+            for file in files {
+                if await remove(file) { swept.removed += 1 } else { swept.stuck += 1 }
+            }
+            last = final.job
+        }
+        swept.forgotten = try await database.statement { try await Self.forget(olderThan: history, on: $0) }
+        return swept
+    }
+
+    /// Removes what a crash left.
+    ///
+    /// - Returns: how many files.
+    package func sweepOrphans() async throws -> Int {
+        try await check.verify()
+        let found = try await OrphanSweep(database: database, disk: disk).run()
+        if found.removed > 0 { logger.notice("Removed files that no job names", metadata: ["files": "\(found.removed)"]) }
+        let news = reported.news(strays: found.strays, stuck: found.stuck)
+        if news.stuck {
+            logger.warning("Files that no job names cannot be removed", metadata: ["files": "\(found.stuck)"])
+        }
+        if news.strays, found.strays.count > 0 {
+            logger.warning("Something else lies among the archives", metadata: ["files": "\(found.strays.count)"])
+        }
+        if news.strays, found.strays.unreadable > 0 {
+            logger.warning(
+                "Directories of archives cannot be read", metadata: ["directories": "\(found.strays.unreadable)"])
+        }
+        return found.removed
+    }
+
+    /// What was said of the last sweep: the next, a minute later, is not to say the same once more.
+    private final class Reported: Sendable {
+        private let last = Mutex((strays: StoreWalk.Strays(), stuck: 0))
+
+        func news(strays: StoreWalk.Strays, stuck: Int) -> (strays: Bool, stuck: Bool) {
+            last.withLock { last in
+                defer { last = (strays, stuck) }
+                return (strays != last.strays, stuck > 0 && stuck != last.stuck)
+            }
+        }
+    }
+
+    /// One file that cannot be removed must not keep the others.
+    private func remove(_ file: ExpiredFile) async -> Bool {
+        do {
+            try await disk.remove(file.name)
+            try await database.statement { try await Self.forget(file, on: $0) }
+            logger.info("Removed an archive", metadata: ["job": "\(file.job)"])
+            return true
+        } catch {
+            logger.debug("Cannot remove an archive", metadata: ["job": "\(file.job)", "error": "\(error)"])
+            return false
+        }
+    }
+
+    struct ExpiredFile: Sendable {
+        let job: String
+        let epoch: Int
+        let name: ArchiveName
+    }
+
+    static func expire(on connection: isolated PostgresConnection) async throws -> Int {
+        try await connection.query(
+            Query(
+                "expire",
+                """
+                WITH due AS MATERIALIZED (
+                    SELECT id FROM adminexport.job
+                    WHERE state = 'succeeded' AND NOT hold AND expires_at < now()
+                    ORDER BY expires_at LIMIT 100 FOR UPDATE SKIP LOCKED
+                ), changed AS (
+                    UPDATE adminexport.job j SET state = 'expired', revision = j.revision + 1 FROM due
+                    WHERE j.id = due.id AND j.state = 'succeeded' AND NOT j.hold RETURNING j.*
+                )
+                INSERT INTO adminexport.audit_event (event, job, tenant_key, tenant_slug, actor_key, actor_email)
+                SELECT 'expired', id, tenant_key, tenant_slug, actor_key, actor_email FROM changed RETURNING 1 AS one
+                """)
+        ).count
+    }
+
+    /// Uses the index on `id` of files to remove.
+    static func expired(
+        after last: String?, on connection: isolated PostgresConnection
+    ) async throws -> [ExpiredFile] {
+        let further = last == nil ? "" : " AND id > $1::uuid"
+        let rows = try await connection.query(
+            Query(
+                "files-to-remove",
+                """
+                SELECT id, archive_epoch, tenant_slug, extract(year FROM created_at AT TIME ZONE 'UTC')::int AS year,
+                    extract(month FROM created_at AT TIME ZONE 'UTC')::int AS month
+                FROM adminexport.job
+                WHERE state = 'expired' AND archive_epoch IS NOT NULL\(further)
+                ORDER BY id LIMIT 100
+                """, last.map { [.text($0)] } ?? []))
+        return try rows.map { row in
+            let job: String = try row.decode("id")
+            let epoch: Int = try row.decode("archive_epoch")
+            return ExpiredFile(
+                job: job, epoch: epoch,
+                name: ArchiveName(
+                    tenant: try row.decode("tenant_slug"), year: try row.decode("year"), month: try row.decode("month"),
+                    job: job, epoch: epoch))
+        }
+    }
+
+    /// Uses the index on `finished_at` of final jobs.
+    private static func forget(
+        olderThan history: Duration, on connection: isolated PostgresConnection
+    ) async throws -> Int {
+        try await connection.query(
+            Query(
+                "forget-jobs",
+                """
+                DELETE FROM adminexport.job WHERE id IN (
+                    SELECT id FROM adminexport.job
+                    WHERE state IN ('failed', 'cancelled', 'expired') AND archive_epoch IS NULL AND NOT hold
+                        AND finished_at < now() - $1::interval
+                    ORDER BY finished_at LIMIT 100 FOR UPDATE SKIP LOCKED)
+                RETURNING 1 AS one
+                """, [.interval(history)])
+        ).count
+    }
+
+    static func forget(_ file: ExpiredFile, on connection: isolated PostgresConnection) async throws {
+        try await connection.query(
+            Query(
+                "file-removed",
+                """
+                UPDATE adminexport.job SET archive_epoch = NULL
+                WHERE id = $1::uuid AND state = 'expired' AND archive_epoch = $2::int
+                """, [.text(file.job), .integer(file.epoch)]))
+    }
+}

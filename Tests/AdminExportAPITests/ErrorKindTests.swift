@@ -1,0 +1,31 @@
+import AdminExportAPI
+import Testing
+
+@testable import JSONRPC
+
+@Suite struct ErrorKindTests {
+    @Test(
+        "The errors that the protocol's layer makes have the kinds and numbers of the wire",
+        arguments: [
+            RPCError.invalidRequest(""), .lineTooLong(limit: 1), .methodNotFound(""), .invalidParams("", ""), .internalError,
+            .shuttingDown, .overloaded, .cancelled, .parse(JSONFault(offset: 0, reason: "")),
+            .invalidRequest("", kind: "duplicate-id"),
+        ])
+    func kinds(_ error: RPCError) throws {
+        let kind = try #require(ErrorKind(rawValue: error.kind))
+        #expect(kind.code == error.code)
+        #expect(ErrorKind.general.contains(kind))
+    }
+
+    @Test("What a caller chose to call something does not make a message long, or begin a line")
+    func excerpt() {
+        let long = String(repeating: "e\u{301}\u{301}", count: 100_000)
+        #expect(RPCError.methodNotFound(long).message.unicodeScalars.count < 200)
+        let param = RPCError.invalidParams(long, "x").details.first { $0.name == "param" }
+        guard case .text(let text)? = param?.value else {
+            Issue.record("no param")
+            return
+        }
+        #expect(text.unicodeScalars.count < 200)
+    }
+}

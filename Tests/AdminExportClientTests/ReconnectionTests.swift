@@ -1,0 +1,35 @@
+import AdminExportAPI
+import Testing
+
+@testable import AdminExportClient
+
+@Suite struct ReconnectionTests {
+    @Test("Pauses grow, stay below two seconds, differ by chance, and end with the patience", arguments: [0.0, 0.5, 1.0])
+    func pauses(_ random: Double) {
+        var reconnection = Reconnection(patience: .seconds(60))
+        var now = ContinuousClock.now
+        let start = now
+        var pauses: [Duration] = []
+        while let pause = reconnection.pause(at: now, random: random) {
+            pauses.append(pause)
+            now += pause
+        }
+        #expect(now - start == .seconds(60), "the last try is made when the time is up")
+        #expect(pauses[0] == .milliseconds(50) * (1 - random / 2))
+        #expect(
+            zip(pauses, pauses.dropFirst()).dropLast().allSatisfy { $0 <= $1 } && pauses.allSatisfy { $0 <= .seconds(2) })
+        #expect((30...80).contains(pauses.count))
+    }
+
+    @Test("After a success there is all the patience again, and without patience no second try")
+    func success() {
+        var reconnection = Reconnection(patience: .seconds(1))
+        let now = ContinuousClock.now
+        #expect(reconnection.pause(at: now, random: 0) != nil)
+        #expect(reconnection.pause(at: now + .seconds(1), random: 0) == nil)
+        reconnection.succeed()
+        #expect(reconnection.failures == 0 && reconnection.pause(at: now + .seconds(5), random: 0) == .milliseconds(50))
+        var none = Reconnection(patience: .zero)
+        #expect(none.pause(at: now, random: 0) == nil)
+    }
+}

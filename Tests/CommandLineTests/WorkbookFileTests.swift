@@ -1,0 +1,178 @@
+import Crypto
+import Foundation
+import Testing
+
+@testable import CommandLine
+
+@Suite struct WorkbookFileTests {
+    private static let isRoot = geteuid() == 0
+
+    private func withFolder(_ body: (String) throws -> Void) throws {
+        let folder = "/tmp/adminexport-file-\(UUID().uuidString.prefix(8))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try body(folder)
+    }
+
+    private func write(_ path: String, replacing: Bool = true, _ text: String = "new") throws {
+        var file = try WorkbookFile(path: path, replacing: replacing)
+        try file.append(Data(text.utf8))
+        try file.keep(
+            sha256: SHA256.hash(data: Data(text.utf8)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
+    }
+
+    private func status(_ path: String) -> stat {
+        var status = stat()
+        lstat(path, &status)
+        return status
+    }
+
+    private func failure(_ body: () throws -> Void) -> CommandFailure? {
+        do {
+            try body()
+            return nil
+        } catch {
+            return error as? CommandFailure
+        }
+    }
+
+    @Test(
+        "A new file is its owner's alone; one that is replaced keeps its mode",
+        arguments: [0o600, 0o644, 0o640, 0o400, 0o666, 0o4755])
+    func mode(_ mode: Int) throws {
+        try withFolder { folder in
+            let path = folder + "/x"
+            try write(path, replacing: false)
+            #expect(status(path).st_mode & 0o7777 == 0o600)
+            chmod(path, mode_t(mode))
+            let before = status(path).st_ino
+            try write(path, "newer")
+            #expect(status(path).st_mode & 0o7777 == mode_t(mode) & 0o777 && status(path).st_ino != before)
+            #expect(try String(contentsOfFile: path, encoding: .utf8) == "newer")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["x"])
+        }
+    }
+
+    @Test("A file of somebody else that is replaced stays theirs, where this user may give it to them", .enabled(if: isRoot))
+    func owner() throws {
+        try withFolder { folder in
+            let path = folder + "/x"
+            try write(path, replacing: false)
+            chown(path, 1_234, 4_321)
+            chmod(path, 0o640)
+            try write(path)
+            #expect(status(path).st_uid == 1_234 && status(path).st_gid == 4_321 && status(path).st_mode & 0o777 == 0o640)
+        }
+    }
+
+    @Test("An access list is kept, and the folder's list for new files lets nobody in", .enabled(if: hasAccessLists))
+    func lists() throws {
+        try withFolder { folder in
+            let path = folder + "/x"
+            try write(path, replacing: false)
+            #expect(setfacl("-m", "u:1234:r,g::-", path))
+            try write(path)
+            #expect(getfacl(path).contains("user:1234:r--") && getfacl(path).contains("group::---"))
+            let plain = folder + "/plain"
+            try write(plain, replacing: false)
+            chmod(plain, 0o640)
+            #expect(setfacl("-d", "-m", "u:1234:rwx", folder))
+            try write(plain)
+            #expect(!getfacl(plain).contains("1234") && status(plain).st_mode & 0o777 == 0o640, "\(getfacl(plain))")
+        }
+    }
+
+    /// Whether the program is there and the file system of the tests has them.
+    private static var hasAccessLists: Bool {
+        let path = "/tmp/adminexport-acl-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        return FileManager.default.createFile(atPath: path, contents: nil)
+            && run("/usr/bin/setfacl", ["-m", "u:1234:r", path])?.status == 0
+    }
+
+    private func setfacl(_ arguments: String...) -> Bool { Self.run("/usr/bin/setfacl", arguments)?.status == 0 }
+
+    private func getfacl(_ path: String) -> String { Self.run("/usr/bin/getfacl", ["-n", path])?.text ?? "" }
+
+    private static func run(_ program: String, _ arguments: [String]) -> (status: Int32, text: String)? {
+        let process = Process()
+        process.executableURL = URL(filePath: program)
+        process.arguments = arguments
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return nil }
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return (process.terminationStatus, text)
+    }
+
+    @Test(
+        "Under another owner or group nobody may do more than before",
+        arguments: [
+            (0o640, true, true, 0o640), (0o644, false, true, 0o644), (0o664, true, false, 0o604),
+            (0o604, true, false, 0o600),
+            (0o660, false, false, 0o600), (0o444, false, false, 0o404), (0o077, false, true, 0o000),
+            (0o070, true, false, 0o000),
+            (0o647, true, false, 0o604),
+        ])
+    func classes(_ mode: Int, _ ownerKept: Bool, _ groupKept: Bool, _ expected: Int) {
+        #expect(FileAccess.mode(UInt32(mode), ownerKept: ownerKept, groupKept: groupKept) == UInt32(expected))
+    }
+
+    @Test("A link stays one, and what it leads to is replaced; one that leads nowhere is refused")
+    func links() throws {
+        try withFolder { folder in
+            let (path, link) = (folder + "/x", folder + "/link")
+            try write(path, replacing: false)
+            symlink("x", link)
+            try write(link, "newer")
+            #expect(status(link).st_mode & S_IFMT == S_IFLNK)
+            #expect(try String(contentsOfFile: path, encoding: .utf8) == "newer")
+            #expect(failure { try write(link, replacing: false) }?.message.string.contains("is there already") == true)
+            symlink("nowhere", folder + "/dangling")
+            #expect(failure { try write(folder + "/dangling") }?.message.string.contains("leads nowhere") == true)
+            symlink("/dev/null", folder + "/device")
+            #expect(failure { try write(folder + "/device") }?.message.string.contains("not a regular file") == true)
+        }
+    }
+
+    @Test("What cannot be written is found out before there is anything to write")
+    func check() throws {
+        try withFolder { folder in
+            try write(folder + "/x", replacing: false)
+            for (path, replacing, words) in [
+                (folder + "/none/x", false, "the folder \(folder)/none does not exist"),
+                (folder + "/x", false, "is there already"),
+                (folder + "/x/y", false, "cannot be created: Not a directory"), (folder, true, "not a regular file"),
+                (folder + "/" + String(repeating: "n", count: 256), false, "File name too long"), ("", false, "empty"),
+                ("/proc/adminexport.xlsx", false, "no file can be created in /proc"),
+            ] {
+                let message = failure { try Destination.file(path).check(replacing: replacing) }?.message.string ?? "nothing"
+                #expect(message.contains(words), "\(path): \(message)")
+            }
+            #expect(
+                failure { try Destination(folder + "/none/").check(replacing: false) }?.message.string.contains(
+                    "does not exist") == true)
+            #expect(failure { try Destination(folder + "/x/").check(replacing: false) }?.status == .cannotCreate)
+            try Destination(folder).check(replacing: false)
+            try Destination(folder + "/new").check(replacing: false)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["x"], "the check has left something")
+        }
+    }
+
+    @Test("A folder takes the export's own name, and no name of the service leads out of it")
+    func destinations() throws {
+        try withFolder { folder in
+            #expect(Destination(nil).path(named: "a.xlsx") == "a.xlsx" && Destination("-").path(named: "a.xlsx") == nil)
+            #expect(Destination(folder).path(named: "a.xlsx") == folder + "/a.xlsx")
+            #expect(Destination(folder + "/").path(named: "../../etc/passwd") == folder + "/_.._.._etc_passwd.xlsx")
+            #expect(
+                Destination("none/").path(named: "/a") == "none/_a.xlsx"
+                    && Destination("x.xlsx").path(named: "a") == "x.xlsx")
+            #expect(Destination(nil).path(named: nil) == "administrators.xlsx")
+            symlink(folder, folder + "/link")
+            #expect(Destination(folder + "/link") == .folder(folder + "/link"))
+        }
+    }
+}

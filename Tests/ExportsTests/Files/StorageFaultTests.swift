@@ -1,0 +1,43 @@
+import Archive
+import Foundation
+import SystemPackage
+import Testing
+import TestSupport
+
+@testable import Exports
+
+/// What an error of the file system means for an export, and for those of others.
+@Suite(.timeLimit(.minutes(1))) struct StorageFaultTests {
+    private static func error(_ errno: Errno) -> ArchiveError {
+        ArchiveError(StorageFault(errno) == .full ? .storageFull : .storageFailed, "testing", errno: errno)
+    }
+
+    @Test("Whatever number the file system gives, an export is tried again only where that may help")
+    func failures() {
+        for number in StorageFault.table.keys {
+            let error = Self.error(Errno(rawValue: number))
+            let failure = JobFailure(exportError: error)
+            switch error.fault {
+            case .passing: #expect(failure.kind == "storage-failed" && failure.isTransient)
+            case .full: #expect(failure.kind == "storage-full" && failure.isTransient)
+            case .permanent: #expect(failure.kind == "storage-failed" && !failure.isTransient)
+            case .ours: #expect(failure.kind == "internal-error" && !failure.isTransient)
+            }
+        }
+    }
+
+    @Test("An export that the disk will never take keeps no other from being begun")
+    func others() async throws {
+        try await TestDatabase.with { database in
+            let disk = ArchiveDisk(store: ArchiveStore(root: "/tmp"))
+            let guardian = StorageGuard(
+                database: JobDatabase(pool: database.pool(), role: DatabaseRole.worker), disk: disk, leastFree: { 0 })
+            await guardian.note(Self.error(.fileNameTooLong))
+            #expect(await guardian.word == "ok")
+            await guardian.note(Self.error(.ioError))
+            #expect(await guardian.word == "failed")
+            await guardian.note(Self.error(.noSpace))
+            #expect(await guardian.word == "full")
+        }
+    }
+}

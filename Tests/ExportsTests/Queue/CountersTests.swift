@@ -1,0 +1,98 @@
+import Postgres
+import Testing
+import TestSupport
+
+@testable import Exports
+
+@Suite(.timeLimit(.minutes(2))) struct CountersTests {
+    private static let leases = LeaseStore(
+        tenantLimit: { 2 }, lease: .seconds(60), deadline: .seconds(600), retention: .seconds(3_600))
+
+    private func row(_ id: JobID, _ counters: String) -> LeaseStore.WorkerRow {
+        LeaseStore.WorkerRow(id: id.description, host: "h", version: "1", slots: 1, counters: counters)
+    }
+
+    private func totals(_ pool: PostgresPool) async throws -> [String: Int] {
+        try await pool.withTransaction(role: "adminexport_api") { try await QueueControl().counters(on: $0) }
+    }
+
+    private func worker(
+        _ pool: PostgresPool, _ body: @Sendable (isolated PostgresConnection) async throws -> Void
+    ) async throws {
+        try await pool.withTransaction(role: "adminexport_worker", body)
+    }
+
+    @Test("What workers have done is counted while they are there, when they go, and when they are forgotten")
+    func totals() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            #expect(try await totals(pool) == [:])
+            let ids = (0..<4).map { _ in JobID() }
+            for (index, id) in ids.enumerated() {
+                let row = row(id, "{\"succeeded\":\(index + 1),\"rows\":10}")
+                // A new row shows nothing at first.
+                for isNew in [true, false] {
+                    let wasNew = try await pool.withTransaction(role: "adminexport_worker") {
+                        try await Self.leases.register(row, storage: "ok", on: $0)
+                    }
+                    #expect(wasNew == isNew)
+                }
+            }
+            #expect(try await totals(pool) == ["succeeded": 10, "rows": 40])
+            // One says goodbye with more than it showed before; one is forgotten; two are there.
+            let last = row(ids[0], "{\"succeeded\":7,\"failed\":1}")
+            try await worker(pool) { try await Self.leases.unregister(last, on: $0) }
+            #expect(try await totals(pool) == ["succeeded": 16, "rows": 30, "failed": 1])
+            try await database.execute(
+                "UPDATE adminexport.worker SET seen_at = now() - interval '2 days' WHERE id = '\(ids[1])'")
+            try await worker(pool) { try await Self.leases.tidy(on: $0) }
+            #expect(try await database.text("SELECT count(*) FROM adminexport.worker") == "2")
+            #expect(try await totals(pool) == ["succeeded": 16, "rows": 30, "failed": 1])
+            // Whoever is gone is not counted again.
+            try await worker(pool) { try await Self.leases.unregister(last, on: $0) }
+            #expect(try await totals(pool) == ["succeeded": 16, "rows": 30, "failed": 1])
+        }
+    }
+
+    @Test("Workers that go at once are all counted")
+    func atOnce() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool(size: 8)
+            let rows = (0..<40).map { _ in row(JobID(), "{\"succeeded\":1}") }
+            for row in rows { try await worker(pool) { try await Self.leases.register(row, storage: "ok", on: $0) } }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for row in rows {
+                    group.addTask { try await worker(pool) { try await Self.leases.unregister(row, on: $0) } }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await totals(pool) == ["succeeded": 40])
+        }
+    }
+
+    @Test("A worker's row shows what it has counted, durations by the bucket into which they fall")
+    func json() {
+        let counters = WorkerCounters()
+        counters.count(.succeeded)
+        counters.count(.rows, by: 900)
+        for milliseconds in [0, 5, 6, 1_800_000, 1_800_001] { counters.observe(.wait, .milliseconds(milliseconds)) }
+        #expect(
+            counters.row(with: [.connectionsLost: 2]).json
+                == #"{"connections.lost":2,"rows":900,"succeeded":1,"wait.le.10":1,"wait.le.1800000":1,"wait.le.5":2,"wait.le.inf":1,"wait.sum":3600012}"#
+        )
+        #expect(counters[.succeeded] == 1 && counters[.failed] == 0)
+    }
+
+    @Test("A worker whose row was taken for a dead one's shows, in a new row, what it has done since")
+    func forgotten() {
+        let counters = WorkerCounters()
+        counters.restart()
+        counters.count(.succeeded, by: 5)
+        counters.wasShown(counters.row(with: [.connectionsOpened: 3]).shown)
+        counters.count(.succeeded, by: 2)
+        // Five are in the total.
+        counters.restart()
+        #expect(counters.row(with: [.connectionsOpened: 4]).json == #"{"connections.opened":1,"succeeded":2}"#)
+        #expect(counters[.succeeded] == 7)
+    }
+}

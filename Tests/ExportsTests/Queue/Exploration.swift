@@ -1,0 +1,224 @@
+@testable import Exports
+
+/// Everything that can happen to one job with two workers and a disk, in every order: a walk through all states that can be
+/// reached.
+///
+/// Workers are as bad as they can be: they stop for any time at any point, never look at a clock, and go on as if nothing had
+/// happened. Only what the rules refuse holds them.
+struct Exploration {
+    struct World: Hashable {
+        var job = JobMachine()
+        var workers = [Worker.idle, Worker.idle]
+        /// Epochs whose file lies on the disk under its name.
+        var files: Set<Int> = []
+        /// What the tenant's slot counts.
+        var running = 0
+        var successes = 0
+        /// Epochs whose success was sent and has not arrived: a network may keep it for as long as it likes.
+        var underWay: Set<Int> = []
+    }
+
+    enum Worker: Hashable {
+        case idle
+        case reading(epoch: Int)
+        /// The file is in its place.
+        case written(epoch: Int)
+        /// Told that its end does not count, or told nothing; hands back next.
+        case refused(epoch: Int)
+        /// Has handed back or was told that there is nothing to hand back; throws its file away next.
+        case handedBack(epoch: Int, isBack: Bool)
+    }
+
+    struct Violation: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    let guards: JobMachine.Guards
+    let mostEpochs: Int
+
+    /// Walks through all that can be reached.
+    ///
+    /// - Returns: how many worlds there are, and how many steps between them.
+    /// - Throws: ``Violation``, with the way that leads to it.
+    func run() throws -> (worlds: Int, steps: Int) {
+        let first = World()
+        // Where each world was first come from; the first has nowhere.
+        var ways: [World: (before: World, step: String)] = [:]
+        var seen: Set = [first]
+        var frontier = [first]
+        var steps = 0
+        while let world = frontier.popLast() {
+            for (step, next) in successors(of: world) {
+                steps += 1
+                if let fault = fault(from: world, to: next) {
+                    var way = [step]
+                    var here = world
+                    while let (before, step) = ways[here] {
+                        way.append(step)
+                        here = before
+                    }
+                    throw Violation(description: "\(fault): \(way.reversed().joined(separator: ", "))")
+                }
+                if seen.insert(next).inserted {
+                    ways[next] = (world, step)
+                    frontier.append(next)
+                }
+            }
+        }
+        return (seen.count, steps)
+    }
+
+    /// What must hold.
+    private func fault(from before: World, to after: World) -> String? {
+        let job = after.job
+        if job.state == .succeeded, job.archiveEpoch != job.epoch || !after.files.contains(job.epoch) {
+            return "a row promises a file that is not there"
+        }
+        if after.successes > 1 { return "a job succeeded twice" }
+        if (job.state == .running) != (job.lease != nil) { return "a lease without a run, or a run without a lease" }
+        if after.running != (job.state == .running ? 1 : 0) { return "the tenant's slot is wrong" }
+        if job.epoch < before.job.epoch { return "the epoch fell" }
+        if before.job.state.isFinal, job.state != before.job.state,
+            !(before.job.state == .succeeded && job.state == .expired)
+        {
+            return "a job that was over went on"
+        }
+        if before.job.isHeld, before.job.state == .succeeded, job.state != .succeeded { return "a hold did not hold" }
+        if before.job.lease == .over, job.lease == .lasting, job.epoch == before.job.epoch {
+            return "a lease came back to life"
+        }
+        if job.state == .queued, job.isCancelRequested { return "a cancelled job is in the queue" }
+        if job.archiveEpoch != nil, job.state != .succeeded, job.state != .expired { return "a file without a success" }
+        if job.keepsKey, !before.job.keepsKey { return "a key that was given up stands again" }
+        if job.attempt < 0 || job.attempt > job.epoch { return "attempts that were not made" }
+        return nil
+    }
+
+    // MARK: Steps
+
+    private func successors(of world: World) -> [(String, World)] {
+        var found: [(String, World)] = []
+        func add(_ step: String, _ change: (inout World) -> Bool) {
+            var next = world
+            if change(&next), next != world { found.append((step, next)) }
+        }
+        func event(_ step: String, _ event: JobMachine.Event) {
+            add(step) { apply(event, to: &$0) }
+        }
+        event("lease runs out", .leaseRanOut)
+        event("sweep", .swept)
+        event("sweep overdue", .sweptOverdue)
+        event("cancel", .cancelRequested)
+        event("delete", .deleted)
+        event("retire", .retired)
+        event("hold", .held(true))
+        event("release", .held(false))
+        for epoch in world.underWay {
+            add("the success of \(epoch) arrives") { world in
+                world.underWay.remove(epoch)
+                _ = apply(.ended(epoch: epoch, .succeeded), to: &world)
+                return true
+            }
+        }
+        if world.job.state == .expired, let epoch = world.job.archiveEpoch {
+            add("unlink") { $0.files.remove(epoch) != nil }
+            if !world.files.contains(epoch) { event("say unlinked", .fileRemoved(epoch: epoch)) }
+        }
+        for file in world.files where isOrphan(file, world.job) {
+            add("remove orphan \(file)") { $0.files.remove(file) != nil }
+        }
+        for index in world.workers.indices { addSteps(of: index, world, add) }
+        return found
+    }
+
+    private func addSteps(of index: Int, _ world: World, _ add: (String, (inout World) -> Bool) -> Void) {
+        let name = index == 0 ? "A" : "B"
+        func become(_ worker: Worker, _ world: inout World) { world.workers[index] = worker }
+        switch world.workers[index] {
+        case .idle:
+            guard world.job.epoch < mostEpochs else { return }
+            add("\(name) claims") { world in
+                guard apply(.claimed, to: &world) else { return false }
+                become(.reading(epoch: world.job.epoch), &world)
+                return true
+            }
+        case .reading(let epoch):
+            add("\(name) renews") { apply(.renewed(epoch: epoch), to: &$0) }
+            add("\(name) is killed") {
+                become(.idle, &$0); return true
+            }
+            add("\(name) writes") { world in
+                world.files.insert(epoch)
+                become(.written(epoch: epoch), &world)
+                return true
+            }
+            addEnds(of: index, epoch, add)
+        case .written(let epoch):
+            add("\(name) is killed") {
+                become(.idle, &$0); return true
+            }
+            add("\(name) publishes") { world in
+                if apply(.ended(epoch: epoch, .succeeded), to: &world) {
+                    become(.idle, &world)
+                } else {
+                    become(.refused(epoch: epoch), &world)
+                }
+                return true
+            }
+            add("\(name) publishes, and the answer is lost") { world in
+                _ = apply(.ended(epoch: epoch, .succeeded), to: &world)
+                become(.refused(epoch: epoch), &world)
+                return true
+            }
+            add("\(name) publishes, and the statement is held up") { world in
+                world.underWay.insert(epoch)
+                become(.refused(epoch: epoch), &world)
+                return true
+            }
+            addEnds(of: index, epoch, add)
+        case .refused(let epoch):
+            add("\(name) hands back") { world in
+                let isBack = apply(.ended(epoch: epoch, .returned), to: &world)
+                become(.handedBack(epoch: epoch, isBack: isBack), &world)
+                return true
+            }
+            add("\(name) is killed") {
+                become(.idle, &$0); return true
+            }
+        case .handedBack(let epoch, let isBack):
+            add("\(name) throws its file away") { world in
+                // It asks whether its success was written after all, and keeps the file then.
+                if isBack || world.job.archiveEpoch != epoch { world.files.remove(epoch) }
+                become(.idle, &world)
+                return true
+            }
+        }
+    }
+
+    /// Ends that leave no file. The worker removes its file whatever the answer is: it has not tried to publish it.
+    private func addEnds(of index: Int, _ epoch: Int, _ add: (String, (inout World) -> Bool) -> Void) {
+        for end in JobMachine.End.allCases where end != .succeeded {
+            add("\(index == 0 ? "A" : "B") ends \(end)") { world in
+                _ = apply(.ended(epoch: epoch, end), to: &world)
+                world.files.remove(epoch)
+                world.workers[index] = .idle
+                return true
+            }
+        }
+    }
+
+    private func apply(_ event: JobMachine.Event, to world: inout World) -> Bool {
+        guard world.job.apply(event, guards: guards) else { return false }
+        if case .claimed = event { world.running += 1 }
+        switch event {
+        case .ended, .swept, .sweptOverdue: world.running -= 1
+        default: break
+        }
+        if case .ended(_, .succeeded) = event { world.successes += 1 }
+        return true
+    }
+
+    private func isOrphan(_ file: Int, _ job: JobMachine) -> Bool {
+        job.archiveEpoch != file && (file != job.epoch || job.state.isFinal)
+    }
+}

@@ -1,0 +1,68 @@
+import Testing
+
+@testable import Exports
+
+@Suite struct JobMachineTests {
+    @Test("The ways between the states are those of the design, and no others")
+    func transitions() {
+        var ways: Set<String> = []
+        let events: [JobMachine.Event] =
+            [
+                .claimed, .renewed(epoch: 1), .leaseRanOut, .swept, .sweptOverdue, .cancelRequested, .deleted, .retired,
+                .fileRemoved(epoch: 1), .held(true), .held(false),
+            ] + JobMachine.End.allCases.map { .ended(epoch: 1, $0) }
+        for state in JobState.allCases {
+            for isCancelRequested in [false, true] {
+                for crashes in [0, JobMachine.mostCrashes - 1] {
+                    for event in events {
+                        var job = JobMachine(
+                            state: state, epoch: 1, attempt: 1, crashes: crashes, isCancelRequested: isCancelRequested,
+                            archiveEpoch: state == .succeeded || state == .expired ? 1 : nil, isHeld: false,
+                            lease: state == .running ? .lasting : nil)
+                        if event == .swept { _ = job.apply(.leaseRanOut) }
+                        if job.apply(event), job.state != state { ways.insert("\(state) \(job.state)") }
+                    }
+                }
+            }
+        }
+        #expect(
+            ways == [
+                "queued running", "queued cancelled", "running queued", "running succeeded", "running failed",
+                "running cancelled", "succeeded expired",
+            ])
+    }
+
+    @Test("Nothing is lost and nothing doubled in any order of what two workers, callers and the sweep can do to a job")
+    func exploration() throws {
+        let (worlds, steps) = try Exploration(guards: .all, mostEpochs: 3).run()
+        // Far fewer would mean that most of it was not walked through.
+        #expect(worlds > 5_000 && steps > 20_000, "\(worlds) worlds, \(steps) steps")
+    }
+
+    @Test(
+        "Without any one of its guards the queue goes wrong",
+        arguments: [
+            (JobMachine.Guards.epoch, "epoch"), (.state, "state"), (.lease, "lease"),
+        ])
+    func withoutGuard(_ removed: JobMachine.Guards, _ name: String) throws {
+        var violation: Exploration.Violation?
+        do {
+            _ = try Exploration(guards: JobMachine.Guards.all.subtracting(removed), mostEpochs: 3).run()
+        } catch let found as Exploration.Violation {
+            violation = found
+        }
+        #expect(violation != nil, "nothing goes wrong without the guard of the \(name)")
+    }
+
+    @Test("A job is given up at the third lost lease, and an attempt that was handed back counts for nothing")
+    func crashes() {
+        var job = JobMachine()
+        for crash in 1...JobMachine.mostCrashes {
+            #expect(job.apply(.claimed) && job.apply(.leaseRanOut) && job.apply(.swept))
+            #expect(job.state == (crash < JobMachine.mostCrashes ? .queued : .failed))
+        }
+        var other = JobMachine()
+        #expect(other.apply(.claimed) && other.apply(.leaseRanOut) && other.apply(.ended(epoch: 1, .handedBack)))
+        #expect(other.state == .queued && other.attempt == 0 && other.crashes == 0 && other.epoch == 1)
+    }
+}

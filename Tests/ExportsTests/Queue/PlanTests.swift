@@ -1,0 +1,134 @@
+import Foundation
+import Postgres
+import Testing
+import TestSupport
+
+@testable import Exports
+
+/// Holds what workers and callers ask again and again to a few pages, however long the history is and whatever the planner believes.
+@Suite(.timeLimit(.minutes(4)), .serialized) struct PlanTests {
+    /// Pages that a statement may touch, with jobs of twenty tenants in the queue; a plan that reads the history touches a hundred
+    /// times as many. With a short history and statistics that are out of date the planner sorts a tenant's jobs: five hundred here.
+    private static let mostPages = 320
+
+    private static let parameters = [
+        "$1": "'018f0000-0000-7000-8000-000000000001'", "$2": "'2'", "$3": "'12 s'", "$4": "'1800 s'", "$5": "'{}'",
+    ]
+    private static let sweepParameters = ["$1": "'0.001 s'", "$2": "'{}'", "$3": "'018f0000-0000-7000-8000-000000000001'"]
+
+    private static var statements: [(name: String, sql: String, parameters: [String: String])] {
+        [("claim", LeaseStore.claimSQL, parameters), ("look", LeaseStore.lookSQL, parameters)]
+            + LeaseStore.Fault.allCases.map { ("sweep \($0)", LeaseStore.sweepSQL($0), sweepParameters) }
+            + [
+                (
+                    "list of an operator",
+                    JobStore.listQuery(owner: .anyone(ofTenants: ["t1"]), states: [], before: nil, limit: 20).sql,
+                    ["$1": "'20'", "$2": "'{t1,none}'"]
+                ),
+                (
+                    "next page of an operator",
+                    JobStore.listQuery(owner: .anyone(ofTenants: ["t1"]), states: [.queued], before: JobID(), limit: 20).sql,
+                    ["$1": "'20'", "$2": "'ffffffff-0000-7000-8000-000000000001'", "$3": "'{t1,none}'"]
+                ),
+                (
+                    "trail of an operator",
+                    AuditLog.listQuery(.anyone(ofTenants: ["t1"]), AuditLog.Filter(), after: nil, limit: 20).sql,
+                    ["$1": "'20'", "$2": "'{t1,none}'"]
+                ),
+                ("turn of a start", JobStore.turnSQL(waits: true), ["$1": "'t7'", "$2": "'16'", "$3": "'5s'"]),
+                ("refusal of a start", JobStore.turnSQL(waits: false), ["$1": "'t7'", "$2": "'1'", "$3": "'5s'"]),
+                ("usual run", JobStore.usualRunSQL, [:]),
+            ]
+    }
+
+    /// With literals: a plan for parameters can only be asked for from PostgreSQL 16 on.
+    private static func fill(_ sql: String, _ values: [String: String]) -> String {
+        values.reduce(sql) { $0.replacingOccurrences(of: $1.key, with: $1.value) }
+    }
+
+    @Test(
+        "Claim, look, sweep and start touch a few pages at any length of the history, also with statistics that are out of date",
+        arguments: [(0, "succeeded"), (10_000, "succeeded"), (1_000_000, "succeeded"), (1_000_000, "expired")])
+    func pages(_ history: Int, _ state: String) async throws {
+        try await TestDatabase.with { database in
+            let admin = try await database.connect()
+            // Statistics of a table that was small, and stays so for the planner.
+            try await admin.script(
+                "small",
+                """
+                ALTER TABLE adminexport.job SET (autovacuum_enabled = false);
+                SET statement_timeout = 0;
+                \(Self.insert(20, state: "succeeded"));
+                \(Self.insert(20, state: "expired"));
+                ANALYZE adminexport.job
+                """)
+            // Most of a million rows takes seconds; the tables' rules are not what is tried here.
+            try await database.bulk("SET session_replication_role = replica; \(Self.insert(history, state: state))")
+            try await database.bulk(
+                """
+                INSERT INTO adminexport.audit_event (at, event, tenant_key, tenant_slug)
+                SELECT now() - i * interval '1 s', 'started', 't' || (1 + i % 20), 't' FROM generate_series(1, \(history / 5)) i
+                """)
+            try await admin.script(
+                "queue",
+                """
+                INSERT INTO adminexport.tenant_slot (tenant_key) SELECT 't' || i FROM generate_series(1, 20) i;
+                \(Self.insert(40, state: "queued"));
+                \(Self.insert(4, state: "running"));
+                INSERT INTO adminexport.lease (job, epoch, expires_at)
+                    SELECT id, epoch, now() + interval '1 h' FROM adminexport.job WHERE state = 'running'
+                """)
+            for isFresh in [false, true] {
+                if isFresh { try await admin.script("analyze", "ANALYZE adminexport.job") }
+                for (name, sql, parameters) in Self.statements {
+                    let said = "\(history) jobs that have \(state), statistics \(isFresh ? "fresh" : "stale")"
+                    let pages = try await Self.pages(of: Self.fill(sql, parameters), on: admin)
+                    #expect(pages <= Self.mostPages, "\(name) touches \(pages) pages with \(said)")
+                    let prepared = try await Self.preparedPages(of: sql, parameters, on: admin)
+                    #expect(prepared <= Self.mostPages, "\(name), prepared, touches \(prepared) pages with \(said)")
+                }
+            }
+        }
+    }
+
+    private static func insert(_ count: Int, state: String) -> String {
+        let isDone = state == "succeeded" || state == "expired"
+        let isRunning = state == "running"
+        return """
+            INSERT INTO adminexport.job (id, tenant_key, actor_key, tenant_slug, actor_email, options, state, epoch, archive_epoch,
+                started_at, finished_at, rows, sheets, size, sha256, file_date, expires_at, scope_digest, worker, deadline_at)
+            SELECT gen_random_uuid(), 't' || (1 + i % 20), 'a', 't', 'e', '{}', '\(state)', \(isDone || isRunning ? 1 : 0),
+                \(state == "succeeded" ? "1" : "NULL"), \(isDone || isRunning ? "now()" : "NULL"), \(isDone ? "now()" : "NULL"),
+                \(isDone ? "1, 1, 1, sha256('x'), now(), now() + interval '7 d', 'x'" : "NULL, NULL, NULL, NULL, NULL, NULL, NULL"),
+                \(isRunning ? "gen_random_uuid(), now() + interval '1 h'" : "NULL, NULL")
+            FROM generate_series(1, \(count)) i
+            """
+    }
+
+    /// The same with one plan for all parameters, as sessions without a pooler have it.
+    private static func preparedPages(
+        of sql: String, _ values: [String: String], on connection: PostgresConnection
+    ) async throws -> Int {
+        // A statement may use fewer than the last one that has a value.
+        let used = (0...values.count).last { $0 > 0 && sql.contains("$\($0)") } ?? 0
+        let arguments = (0...used).compactMap { values["$\($0)"] }.joined(separator: ", ")
+        try await connection.script("prepare", "SET plan_cache_mode = force_generic_plan; PREPARE planned AS \(sql)")
+        let pages = try await pages(of: "EXECUTE planned\(arguments.isEmpty ? "" : " (\(arguments))")", on: connection)
+        try await connection.script("deallocate", "DEALLOCATE planned")
+        return pages
+    }
+
+    private static func pages(of sql: String, on connection: PostgresConnection) async throws -> Int {
+        try await connection.withTransaction { connection in
+            // Run once, so that what it touches for the first time does not count, and taken back each time.
+            try await connection.script("savepoint", "SAVEPOINT before")
+            let rows = try await connection.query(
+                Query("explain", "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) \(sql)"))
+            try await connection.script("undo", "ROLLBACK TO before")
+            let json: String = try #require(try rows.first?.decode("QUERY PLAN"))
+            let plans = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [[String: Any]])
+            let plan = try #require(plans.first?["Plan"] as? [String: Any])
+            return ["Shared Hit Blocks", "Shared Read Blocks"].reduce(0) { $0 + (plan[$1] as? Int ?? 0) }
+        }
+    }
+}

@@ -1,0 +1,238 @@
+import Postgres
+import Testing
+import TestSupport
+
+@testable import Exports
+
+/// Plays random orders of events to the rules and to PostgreSQL, and compares what each makes of the job.
+@Suite(.timeLimit(.minutes(2))) struct QueueTraceTests {
+    private static let peer = Peer(uid: 1, gid: 2, pid: 3)
+    private static let result = JobResult(
+        rows: 1, sheets: 1, size: 10, sha256: String(repeating: "ab", count: 32),
+        scopeDigest: String(repeating: "cd", count: 32), day: "2026-01-02", warnings: "[]")
+    private static let anyone = JobStore.Owner.anyone(ofTenants: nil)
+    private static let failure = JobFailure(kind: "k", message: "m")
+
+    private let jobs = JobStore()
+    private let leases = LeaseStore(
+        tenantLimit: { 2 }, lease: .seconds(600), deadline: .seconds(3_600), retention: .seconds(3_600))
+    /// A sweeper for which the server has been up for long enough.
+    private let sweeper = LeaseStore(
+        tenantLimit: { 2 }, lease: .milliseconds(1), deadline: .seconds(3_600), retention: .seconds(3_600))
+
+    @Test("The statements change what the rules change, refuse what they refuse, and leave the row as they say")
+    func traces() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let admin = try await database.connect()
+            var random = SplitMix(state: 20_261_125)
+            var played: [String: (taken: Int, refused: Int)] = [:]
+            for trace in 0..<60 {
+                let job = try await start(pool)
+                var machine = JobMachine()
+                var names: [String] = []
+                for _ in 0..<14 {
+                    let event = Self.event(&random, machine)
+                    var next = machine
+                    let isTaken = next.apply(event)
+                    let name = Self.name(event)
+                    names.append("\(event)")
+                    let didTake = try await play(event, job, pool, admin)
+                    #expect(didTake == isTaken, "trace \(trace): \(names.joined(separator: ", "))")
+                    machine = next
+                    let row = try await self.row(job, admin)
+                    try #require(row == machine, "trace \(trace): \(names.joined(separator: ", "))")
+                    #expect(
+                        try await keepsKey(job, pool) == machine.keepsKey, "trace \(trace): \(names.joined(separator: ", "))"
+                    )
+                    let slot = try await admin.query(
+                        Query("slot", "SELECT running FROM adminexport.tenant_slot")
+                    ).first?.decode("running", as: Int.self)
+                    #expect(slot == (machine.state == .running ? 1 : 0))
+                    played[name, default: (0, 0)].taken += isTaken ? 1 : 0
+                    played[name, default: (0, 0)].refused += isTaken ? 0 : 1
+                }
+                try await database.execute(
+                    "DELETE FROM adminexport.job; UPDATE adminexport.tenant_slot SET running = 0")
+            }
+            // Each kind of event was taken and refused, or this has shown nothing of it.
+            #expect(played.count == 18)
+            for (name, count) in played { #expect(count.taken > 0 && count.refused > 0, "\(name): \(count)") }
+        }
+    }
+
+    // MARK: Events
+
+    private static func event(_ random: inout SplitMix, _ machine: JobMachine) -> JobMachine.Event {
+        // Mostly of the current epoch, sometimes of one that is over, or was never.
+        let epoch = max(0, machine.epoch - [0, 0, 0, 1][Int(random.next() % 4)])
+        let events: [JobMachine.Event] =
+            [
+                .claimed, .claimed, .claimed, .claimed, .renewed(epoch: epoch), .leaseRanOut, .leaseRanOut, .swept, .swept,
+                .sweptOverdue, .cancelRequested, .deleted, .retired, .fileRemoved(epoch: epoch), .held(true), .held(false),
+                .ended(epoch: epoch, .succeeded), .ended(epoch: epoch, .succeeded),
+            ] + JobMachine.End.allCases.map { .ended(epoch: epoch, $0) }
+        return events[Int(random.next() % UInt64(events.count))]
+    }
+
+    private static func name(_ event: JobMachine.Event) -> String {
+        switch event {
+        case .renewed: "renewed"
+        case .ended(_, let end): "ended \(end)"
+        case .fileRemoved: "fileRemoved"
+        case .held: "held"
+        default: "\(event)"
+        }
+    }
+
+    /// Has PostgreSQL do what the event says.
+    ///
+    /// - Returns: whether a row was changed.
+    private func play(
+        _ event: JobMachine.Event, _ job: Job, _ pool: PostgresPool, _ admin: PostgresConnection
+    ) async throws -> Bool {
+        let before = try await row(job, admin)
+        switch event {
+        case .claimed:
+            return try await worker(pool) { try await leases.claim(worker: JobID().description, on: $0) } != nil
+        case .renewed(let epoch):
+            let claimed = try await claimed(job, epoch, admin)
+            return try await worker(pool) { try await leases.renew(claimed, rowsDone: 1, rowsTotal: 2, on: $0) } != .lost
+        case .leaseRanOut:
+            return try await !admin.query(
+                Query(
+                    "run-out",
+                    """
+                    UPDATE adminexport.lease SET expires_at = clock_timestamp() - interval '1 s'
+                    WHERE expires_at > clock_timestamp() RETURNING 1 AS one
+                    """)
+            ).isEmpty
+        case .ended(let epoch, let end):
+            let claimed = try await claimed(job, epoch, admin)
+            return try await worker(pool) { try await leases.end(claimed, Self.end(end), on: $0) } != nil
+        case .swept:
+            return try await worker(pool) { try await sweeper.sweep(.leaseOver, on: $0) } != nil
+        case .sweptOverdue:
+            try await admin.script(
+                "test",
+                "UPDATE adminexport.job SET deadline_at = now() - interval '1 d' WHERE state = 'running'")
+            return try await worker(pool) { try await sweeper.sweep(.overdue, on: $0) } != nil
+        case .cancelRequested:
+            _ = try await api(pool) { try await jobs.cancel(job.id, owner: Self.anyone, peer: Self.peer, on: $0) }
+        case .deleted:
+            _ = try? await api(pool) { try await jobs.delete(job.id, owner: Self.anyone, peer: Self.peer, on: $0) }
+        case .retired:
+            try await admin.script(
+                "test",
+                "UPDATE adminexport.job SET expires_at = now() - interval '1 d' WHERE state = 'succeeded'")
+            let isRetired = try await worker(pool) { try await Retention.expire(on: $0) } == 1
+            // The rules know of no time: what a hold has kept is not to be a file whose time is up.
+            try await admin.script(
+                "test", "UPDATE adminexport.job SET expires_at = now() + interval '1 d' WHERE state = 'succeeded'")
+            return isRetired
+        case .fileRemoved(let epoch):
+            let file = try await worker(pool) { try await Retention.expired(after: nil, on: $0) }.first { $0.epoch == epoch }
+            guard let file else { return false }
+            try await worker(pool) { try await Retention.forget(file, on: $0) }
+        case .held(let isHeld):
+            _ = try? await api(pool) {
+                try await jobs.hold(job.id, isHeld, owner: Self.anyone, peer: Self.peer, on: $0)
+            }
+        }
+        return try await row(job, admin) != before
+    }
+
+    private static func end(_ end: JobMachine.End) -> LeaseStore.End {
+        switch end {
+        case .succeeded: .succeeded(result)
+        case .failed: .failed(failure)
+        case .cancelled: .cancelled
+        case .handedBack: .handedBack
+        case .returned: .returned(delay: .zero, attempts: 0, giveUpAfter: .seconds(3_600))
+        case .returnedTooLong: .returned(delay: .zero, attempts: 0, giveUpAfter: .zero)
+        case .retried: .retried(failure, delay: .zero, giveUpAfter: .seconds(3_600))
+        case .retriedTooLong: .retried(failure, delay: .zero, giveUpAfter: .zero)
+        }
+    }
+
+    // MARK: Database
+
+    private func start(_ pool: PostgresPool) async throws -> Job {
+        try await api(pool) { try await enqueue(on: $0).job }
+    }
+
+    /// With one idempotency key, each time the same.
+    private func enqueue(on connection: isolated PostgresConnection) async throws -> JobStore.Started {
+        try await jobs.enqueue(
+            JobStore.Request(
+                tenantKey: "1", tenantSlug: "acme", actorKey: "a", actorEmail: "a@x", options: "{}",
+                idempotency: ("k", String(repeating: "00", count: 32))),
+            JobStore.Bounds(queued: 10), peer: Self.peer, on: connection)
+    }
+
+    /// Whether a start with the job's key would give the job. The start is taken back.
+    private func keepsKey(_ job: Job, _ pool: PostgresPool) async throws -> Bool {
+        struct Asked: Error { let started: JobStore.Started }
+        do {
+            return try await api(pool) { connection in throw Asked(started: try await enqueue(on: connection)) }
+        } catch let asked as Asked {
+            #expect((asked.started.job.id == job.id) == asked.started.isReplayed)
+            return asked.started.isReplayed
+        }
+    }
+
+    /// The job as the worker of an epoch knows it.
+    private func claimed(_ job: Job, _ epoch: Int, _ admin: PostgresConnection) async throws -> ClaimedJob {
+        let rows = try await admin.query(
+            Query(
+                "claimed",
+                """
+                SELECT id, $2::int AS epoch, attempt, tenant_key, tenant_slug, actor_key, options::text AS options, created_at, 2026 AS year,
+                    1 AS month, 0 AS waited_ms FROM adminexport.job WHERE id = $1::uuid
+                """, [.text(job.id.description), .integer(epoch)]))
+        return try ClaimedJob(try #require(rows.first))
+    }
+
+    private func row(_ job: Job, _ admin: PostgresConnection) async throws -> JobMachine {
+        let rows = try await admin.query(
+            Query(
+                "row",
+                """
+                SELECT j.state, j.epoch, j.attempt, j.crashes, j.cancel_requested_at IS NOT NULL AS cancel, j.archive_epoch,
+                    j.hold, l.expires_at > clock_timestamp() AS lasts
+                FROM adminexport.job j LEFT JOIN adminexport.lease l ON l.job = j.id AND l.epoch = j.epoch WHERE j.id = $1::uuid
+                """, [.text(job.id.description)]))
+        let row = try #require(rows.first)
+        return JobMachine(
+            state: try #require(JobState(rawValue: try row.decode("state"))), epoch: try row.decode("epoch"),
+            attempt: try row.decode("attempt"), crashes: try row.decode("crashes"),
+            isCancelRequested: try row.decode("cancel"), archiveEpoch: try row.decodeIfPresent("archive_epoch"),
+            isHeld: try row.decode("hold"),
+            lease: try row.decodeIfPresent("lasts", as: Bool.self).map { $0 ? .lasting : .over })
+    }
+
+    private func api<Result: Sendable>(
+        _ pool: PostgresPool, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        try await pool.withTransaction(role: DatabaseRole.api, body)
+    }
+
+    private func worker<Result: Sendable>(
+        _ pool: PostgresPool, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        try await pool.withTransaction(role: DatabaseRole.worker, body)
+    }
+}
+
+/// The same numbers in each run: what fails can be repeated.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
