@@ -1,14 +1,15 @@
--- A worked example: a platform with tables of its own, of other names and shapes, and with uuid keys, mapped to the relations that
--- adminexport reads. The first part makes such a platform, for you to try this with; the second is what you write for yours.
+-- An example of views that map the tables of a platform to the relations that adminexport reads. The platform's tables have other
+-- names and columns, and uuid keys. The first part creates such a platform, to try the example. The second part shows the views that
+-- you write for your platform.
 --
 --     createdb example
 --     psql -d example -v ON_ERROR_STOP=1 -f directory-views.sql
---     # database.url: postgresql:///example?host=/run/postgresql in /etc/adminexport/config.yaml, and
---     systemctl restart adminexport-migrate        # grants the service the columns that it reads
+--     # In /etc/adminexport/config.yaml, set database.url to postgresql:///example?host=/run/postgresql. Then:
+--     systemctl restart adminexport-migrate        # grants the services the privileges on the columns that they read
 --     systemctl restart adminexport 'adminexport-worker@*'
--- Archives belong to one database: OPERATIONS.md tells what to do with those that there are already.
+-- Archives belong to one database: OPERATIONS.md describes what to do with existing archives.
 
--- 1. A platform.
+-- 1. The platform.
 
 CREATE SCHEMA platform;
 CREATE TABLE platform.customer (
@@ -87,7 +88,7 @@ INSERT INTO platform.account_tag
 INSERT INTO platform.squad_member
     SELECT a.id, s.id FROM platform.account a, platform.squad s WHERE a.first_name LIKE '%7';
 
--- 2. What adminexport reads. Columns that it does not need stay out; so does who is no administrator.
+-- 2. The views that adminexport reads. They omit columns that adminexport does not need, and accounts that are not administrators.
 
 CREATE SCHEMA directory;
 CREATE VIEW directory.tenant AS
