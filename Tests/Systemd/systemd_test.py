@@ -493,22 +493,22 @@ def upgrade(machine, debs):
     check(machine.show("adminexport.socket", "ActiveState")["ActiveState"] == "inactive", "what was stopped was started")
     machine.run("systemctl start adminexport.target")
     is_well(machine)
-    # Where the new ones want another, those of before go on, and somebody is told.
+    # If the new programs need another schema, the old ones continue to run, and the package prints a message.
     machine.run("systemctl mask adminexport-migrate.service; echo '0.0.9 (schema 1)' > /run/adminexport-upgrade-from; "
                 "cp /lib/systemd/system/adminexport.socket /run/adminexport-upgrade")
     pids = {unit: machine.show(unit, "MainPID")["MainPID"] for unit in UNITS[1:]}
     told = machine.run("dpkg -i /root/next.deb").stdout
-    check("programs of before go on running" in told, told)
+    check("old programs continue to run" in told, told)
     check({unit: machine.show(unit, "MainPID")["MainPID"] for unit in UNITS[1:]} == pids, "they were restarted")
     # Nor is that forgotten at the next time.
     told = machine.run("dpkg -i /root/next.deb").stdout
-    check("programs of before go on running" in told, told)
+    check("old programs continue to run" in told, told)
     machine.run("systemctl unmask adminexport-migrate.service")
     # A migration that fails, of a unit that does not run just then, keeps them too.
     machine.run("echo '0.0.9 (schema 1)' > /run/adminexport-upgrade-from; cp /lib/systemd/system/adminexport.socket /run/adminexport-upgrade; "
                 "systemctl stop adminexport-migrate.service postgresql.service")
     told = machine.run("dpkg -i /root/next.deb").stdout
-    check("programs of before go on running" in told, told)
+    check("old programs continue to run" in told, told)
     check({unit: machine.show(unit, "MainPID")["MainPID"] for unit in UNITS[1:]} == pids, "they were restarted")
     machine.run("systemctl start postgresql.service; systemctl restart adminexport-migrate.service")
     is_well(machine)
