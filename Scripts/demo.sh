@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The whole service on this machine for a minute: a private PostgreSQL, a made-up tenant, the daemon, and an export
-# through the command-line program into the folder where this is called. Run by `make demo` through Scripts/postgres.sh.
+# Runs the whole service on this machine for a minute: a private PostgreSQL, a made-up tenant, the daemon, and an export
+# with the command-line program into the current folder. `make demo` runs this script through Scripts/postgres.sh.
 #
 # usage: Scripts/postgres.sh Scripts/demo.sh [ADMINISTRATORS]
 set -euo pipefail
@@ -22,7 +22,7 @@ export ADMINEXPORT_DATABASE_URL="postgresql:///demo?host=$PG_SOCKET_DIR&user=$PG
 "$bin/adminexportd" demo-data --tenant acme --administrators "$administrators"
 
 say "Starting the service"
-# Its own login, with nothing but the two roles.
+# The service has a login of its own, which has the two roles and no other rights.
 psql -d demo -c 'CREATE ROLE demo LOGIN' -c 'GRANT adminexport_api, adminexport_worker TO demo'
 export ADMINEXPORT_DATABASE_URL="postgresql:///demo?host=$PG_SOCKET_DIR&user=demo"
 "$bin/adminexportd" check-config --archives "$archives"
@@ -30,13 +30,14 @@ export ADMINEXPORT_DATABASE_URL="postgresql:///demo?host=$PG_SOCKET_DIR&user=dem
 daemon=$!
 stop() { kill "$daemon" 2>/dev/null && wait "$daemon" || true; }
 trap stop EXIT
-for _ in $(seq 100); do
-    if [ -S "$socket" ]; then break; fi
-    sleep 0.1
-done
 
 say "Exporting as owner@acme.example"
 export ADMINEXPORT_SOCKET=$socket ADMINEXPORT_TENANT=acme ADMINEXPORT_AS=owner@acme.example
+# The service is degraded until its worker has reported to the database, which it does shortly after the socket exists.
+for _ in $(seq 100); do
+    if "$bin/adminexport" health >/dev/null 2>&1; then break; fi
+    sleep 0.1
+done
 "$bin/adminexport" health
 file=$("$bin/adminexport" run --force)
 
