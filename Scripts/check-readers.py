@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""Export nasty data through the real service and compare what every reader of workbooks at hand makes of it.
+"""Export difficult data through the real service, and compare what each installed reader of workbooks reads.
 
 usage: Scripts/postgres.sh PYTHON Scripts/check-readers.py [--readers NAME,NAME…] [--administrators N] [--keep DIR]
 
-The tenant of Tests/Nasty/nasty.sql is exported with its disabled administrators and its references, once with and once
-without cell references (the `r` of cells and rows). What each cell should hold comes from plain SQL.
+The program exports the tenant of Tests/Nasty/nasty.sql with its disabled administrators and its references, once with and
+once without cell references (the `r` of cells and rows). It computes the expected content of each cell with SQL.
 
-  --readers NAMES       only these; a reader that is not installed is skipped by name
-  --administrators N    instead of the nasty tenant a made-up one of N administrators, read by the readers that stream
-  --keep DIR            leave the workbooks there
+  --readers NAMES       use only these readers; the program skips a reader that is not installed, and prints its name
+  --administrators N    export a generated tenant with N administrators instead, and use the readers that stream
+  --keep DIR            keep the workbooks in DIR
 
-Printed is a line for each reader and workbook, with the cells compared and the differences, and the first ten of these.
-The exit status is 1 when there is one, when a reader gives up, or when the job's warnings are not what was counted here.
+The program prints a line for each reader and workbook, with the number of compared cells and of differences, and the
+first ten differences. The exit status is 1 if there is a difference, if a reader fails, or if the job's warnings differ
+from the expected ones.
 """
 import argparse
 import pathlib
@@ -44,7 +45,7 @@ def arguments():
 
 
 class Check:
-    """The readers that were asked for, and whether anything was wrong so far."""
+    """The selected readers, and whether a check has failed."""
 
     def __init__(self, options):
         self.options = options
@@ -71,12 +72,12 @@ class Check:
         print("  " + text, flush=True)
 
     def workbook(self, file, job, expected, has_references=True, streams=False):
-        """Reads a workbook with every reader; then the warnings that the job has are compared with what was counted."""
+        """Reads a workbook with every reader, and compares the job's warnings with the expected ones."""
         if self.options.keep:
             self.options.keep.mkdir(parents=True, exist_ok=True)
             shutil.copy(file, self.options.keep)
         if by_hand.has_references(file) != has_references:
-            self.say("cell references", file.name, "are not as the service was told")
+            self.say("cell references", file.name, "do not match the service's configuration")
             self.failed = True
         for reader, version in self.readers:
             if reader.streams or not streams:
@@ -90,16 +91,16 @@ class Check:
         try:
             got = reader.read(file, work)
             if reader.needs_references and not has_references and not any(got.values()):
-                self.say(name, file.name, "reads nothing without cell references, as it is known to")
+                self.say(name, file.name, "reads nothing without cell references: a known fault of this reader")
                 return
             result = compare(expected.sheets(), got, reader)
         except Exception as error:
-            self.say(name, file.name, "gave up")
+            self.say(name, file.name, "failed")
             self.fail("".join(traceback.format_exception_only(error)).strip())
             return
         finally:
             shutil.rmtree(work)
-        known = f", {result.garbled:,} more that it is known to garble" if result.garbled else ""
+        known = f", {result.garbled:,} more that this reader is known to garble" if result.garbled else ""
         self.say(name, file.name, f"{result.cells:>11,} cells {result.differences:>5,} differences{known}")
         for line in result.shown:
             self.fail(line)
@@ -139,7 +140,7 @@ def many(check, administrators):
 
 def main():
     options = arguments()
-    # So that the daemon is stopped however this ends.
+    # Leave through the context managers at SIGTERM, so that they stop the daemon.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     check = Check(options)
     if options.administrators:

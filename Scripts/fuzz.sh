@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Feeds the escaper, the workbook writer, the archive reader, and what takes bytes from callers and from the service (framer,
-# JSON scanner, parameters of each method, a whole connection, passed descriptors) with bytes that libFuzzer makes, under the
-# address sanitizer.
-# A case that fails is kept in .build-fuzz/findings, and shown.
+# Fuzzes the following code with libFuzzer, under the address sanitizer: the escaper, the workbook writer, the archive reader, and the
+# code that reads bytes from callers and from the service (framer, JSON scanner, parameters of each method, a whole connection,
+# passed descriptors).
+# libFuzzer prints a failing case and stores it in .build-fuzz/findings.
 #
 # usage: Scripts/fuzz.sh [SECONDS [TARGET…]]   TARGET: escaper writer reader framer scanner dispatcher connection descriptors
 set -euo pipefail
@@ -15,9 +15,9 @@ if [ ${#targets[@]} -eq 0 ]; then targets=(escaper writer reader framer scanner 
 export ADMINEXPORT_FUZZ=1
 swift build -c release --product fuzz --scratch-path .build-fuzz --sanitize=address -Xswiftc -sanitize=fuzzer
 mkdir -p .build-fuzz/findings
-# A trap is the way to tell libFuzzer; Swift's own report would wait for a debugger's answer.
+# libFuzzer detects a trap itself; Swift's own report would wait for input to its debugger.
 export SWIFT_BACKTRACE=enable=no
-# Constants of Swift are kept where the leak finder does not look.
+# LeakSanitizer does not see the references to Swift's constants and would report them as leaks.
 export ASAN_OPTIONS=detect_leaks=0
 for target in "${targets[@]}"; do
     corpus=.build-fuzz/corpus-$target

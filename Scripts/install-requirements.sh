@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what building, testing and the demonstration need and the machine lacks, on Debian and Ubuntu.
+# Installs those of the packages that are missing, on Debian and Ubuntu. The Makefile names the packages.
 #
 # usage: Scripts/install-requirements.sh PACKAGE…
 set -euo pipefail
@@ -11,7 +11,7 @@ done
 if [ "${#missing[@]}" -eq 0 ]; then exit 0; fi
 
 if ! command -v apt-get >/dev/null; then
-    echo "Please install what Debian calls: ${missing[*]}" >&2
+    echo "apt-get is missing on this system; install the packages that have these names in Debian: ${missing[*]}" >&2
     exit 1
 fi
 run() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }

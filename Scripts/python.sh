@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes .venv where there is none, and installs what it lacks of the packages. One that cannot be had is named and left out:
-# whoever needs it says so.
+# Creates .venv unless it exists, and installs those of the packages that it lacks. If a package cannot be installed, the script prints
+# its name and continues; the programs that need the package report that it is missing.
 #
 # usage: Scripts/python.sh [--no-deps] PACKAGE…
 set -euo pipefail
@@ -14,6 +14,6 @@ if [ "${1:-}" = --no-deps ]; then
 fi
 for package in "$@"; do
     if ! "${pip[@]}" show "$package" >/dev/null 2>&1; then
-        "${pip[@]}" install "${options[@]}" "$package" || echo "$package cannot be installed" >&2
+        "${pip[@]}" install "${options[@]}" "$package" || echo "python.sh: cannot install $package" >&2
     fi
 done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds adminexportd as it was before the newest migration, in .build-before, and prints the folder of its programs.
+# Builds adminexportd of the revision before the newest migration, in .build-before, and prints the folder of the program.
 #
 # usage: Scripts/release-before.sh [REVISION]
 set -euo pipefail

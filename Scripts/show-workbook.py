@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Print the first rows of a workbook, with nothing but Python's own library.
+"""Print the first rows of a workbook. Needs only Python's standard library.
 
 usage: show-workbook.py FILE [ROWS]
 """
@@ -44,7 +44,7 @@ def main(path, wanted):
             for _, row in ElementTree.iterparse(part):
                 if row.tag != NAMESPACE + "row":
                     continue
-                # Cells without a reference stand one beside the other.
+                # A cell without a reference follows the cell before it.
                 cells = {re.sub(r"\d", "", cell.get("r", column)): value(cell, strings) for column, cell in zip(COLUMNS, row)}
                 print(" | ".join(cells.get(column, "").replace("\n", "⏎")[:26].ljust(12) for column in COLUMNS))
                 row.clear()
