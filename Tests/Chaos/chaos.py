@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Kill, stop, cut off and fill what adminexport stands on, and count what was lost, doubled or wrong. None may be.
+"""Kill and stop processes, cut connections and fill disks, and check that no export is lost, made twice or wrong.
 
-Real processes against a real PostgreSQL. Called through Scripts/postgres.sh; see `make chaos`. The programs are debug builds,
-which can be told to stop themselves at a step. Prints a line of figures for each scenario.
+The scenarios use real processes and a real PostgreSQL. Run the program through Scripts/postgres.sh; see `make chaos`. It
+needs debug builds, which can stop themselves at a named step. It prints a line of figures for each scenario.
 """
 import argparse
 import importlib
@@ -19,10 +19,10 @@ import system  # noqa: E402
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--short", action="store_true", help="the bounded part that make test runs: short leases and storms")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only scenarios whose name has the text")
+    parser.add_argument("--short", action="store_true", help="run the short form, as make test does: short leases and fewer rounds")
+    parser.add_argument("--only", default="", metavar="TEXT", help="run only the scenarios whose name contains TEXT")
     options = parser.parse_args()
-    # Ends scenarios in order, so that nothing is left behind.
+    # Leave through the context managers at these signals, so that they stop all processes.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))
     folder = pathlib.Path(__file__).resolve().parent / "scenarios"

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Ask a service that speaks adminexport's protocol right and wrong questions, and hold its answers to proto-docs/protocol.md.
+"""Send valid and invalid requests to a service, and check that its replies conform to proto-docs/protocol.md.
 
-Speaks to the socket and to nothing else; needs Python 3.9 and no packages. Prints TAP version 14. After every case the
-service has to answer somebody else. Exports are started and deleted in the name of the administrators that are given, so
-use a tenant that is there for trying.
+The program uses only the socket. It needs Python 3.9 and no packages, and prints TAP version 14. After every case, it
+checks that the service answers another connection. It starts and deletes exports in the name of the administrators that
+you name, so use a tenant for tests.
 """
 import argparse
 import importlib
@@ -20,18 +20,18 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("socket", help="the path of the service's socket")
     parser.add_argument("--tenant", default="acme", help="slug of the tenant (default: %(default)s)")
-    parser.add_argument("--administrator", default="owner@acme.example", help="one who may export all (default: %(default)s)")
-    parser.add_argument("--other", default="europe@acme.example", help="another who may export (default: %(default)s)")
-    parser.add_argument("--without", default="nobody@acme.example", help="one who may not export (default: %(default)s)")
+    parser.add_argument("--administrator", default="owner@acme.example", help="an administrator who may export all administrators (default: %(default)s)")
+    parser.add_argument("--other", default="europe@acme.example", help="another administrator who may export (default: %(default)s)")
+    parser.add_argument("--without", default="nobody@acme.example", help="an administrator who may not export (default: %(default)s)")
     parser.add_argument("--foreign", default="globex:owner@globex.example", metavar="TENANT:E-MAIL",
-                        help="one of another tenant who may export (default: %(default)s)")
-    parser.add_argument("--filter", default="", metavar="TEXT", help="only cases whose name has the text")
-    parser.add_argument("--slow", action="store_true", help="wait for limits of over 5 s too")
-    parser.add_argument("--list", action="store_true", help="list the cases of this service, and run none")
+                        help="an administrator of another tenant who may export (default: %(default)s)")
+    parser.add_argument("--filter", default="", metavar="TEXT", help="run only the cases whose name contains TEXT")
+    parser.add_argument("--slow", action="store_true", help="also run the cases that wait for limits of more than 5 s")
+    parser.add_argument("--list", action="store_true", help="list the cases for this service, and run none")
     options = parser.parse_args()
     service = suite.Service(options.socket, options)
     for module in sorted(path.stem for path in (FOLDER / "cases").glob("*.py")):
-        # Some cases are made from what the service says of itself.
+        # Some modules create their cases from the service's own description.
         getattr(importlib.import_module(f"cases.{module}"), "prepare", lambda _: None)(service)
     if options.list:
         print(*(name for name, _ in suite.CASES if options.filter in name), sep="\n")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Sends each text of the public JSON test suite (github.com/nst/JSONTestSuite) to a service, inside `params`.
+"""Send each text of the public JSON test suite (github.com/nst/JSONTestSuite) to a service, inside `params`.
 
 usage: json_suite.py SOCKET FOLDER
 
-A text is taken where the answer is anything but -32700. Texts with CR or LF are passed over: a line ends there. After each
-the service has to answer on the same connection.
+The service accepts a text if its reply is anything but -32700. The program skips texts with CR or LF, because a line ends
+there. After each text, it checks that the service answers on the same connection.
 """
 import json
 import pathlib
@@ -38,7 +38,7 @@ def main(path, folder):
         alive = json.loads(lines.readline())
         if alive.get("id") != "alive" or "result" not in alive:
             faults.append(f"{file.name}: afterwards {alive}")
-    print(f"{counts['n']} n_ and {counts['y']} y_ and {counts['i']} i_ texts sent, {skipped} with line ends passed over, "
+    print(f"{counts['n']} n_ and {counts['y']} y_ and {counts['i']} i_ texts sent, {skipped} with line ends skipped, "
           f"{len(faults)} faults")
     for fault in faults:
         print(fault)
