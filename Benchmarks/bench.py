@@ -1,22 +1,22 @@
 #!/usr/bin/env python3
-"""Measure the service beside its peers, in one run, on one machine: a table on stdout, and JSON.
+"""Compare the speed and the memory of the service with other programs, in one run on one machine.
 
-Called through Scripts/postgres.sh, which starts a private PostgreSQL with its defaults (fsync, synchronous_commit and
-full_page_writes on).
+Run the program through Scripts/postgres.sh, which starts a private PostgreSQL with its defaults (fsync, synchronous_commit
+and full_page_writes on). It prints a table and writes the figures to a JSON file.
 
 usage: Scripts/postgres.sh Benchmarks/bench.py [--rounds N] [--json FILE] [SECTION…]
 
-exports   an export end to end beside psql's COPY of Benchmarks/report.sql as CSV, at 100,000, 1,000,000 and 3,000,000
-          administrators; peak memory (VmHWM); time per row
-writers   libxlsxwriter, rust_xlsxwriter, XlsxWriter and openpyxl, fed the same rows; sizes
-writer    our writer alone: cells a second, and zlib's own speed on the same bytes
+exports   a whole export, compared with psql's COPY of Benchmarks/report.sql as CSV, with 100,000, 1,000,000 and
+          3,000,000 administrators; peak memory (VmHWM); time per row
+writers   libxlsxwriter, rust_xlsxwriter, XlsxWriter and openpyxl with the same rows; sizes of the files
+writer    the service's workbook writer alone: cells a second, compared with zlib on the same bytes
 small     exports of 100 administrators: latency and throughput
-get       export.get beside pgbench -S
-idle      start-up, and what a service costs that has nothing to do
-levels    a million exported with each way to make the file (not part of a run without sections)
+get       export.get, compared with pgbench -S
+idle      the time of a start, and the load of an idle service
+levels    an export of a million administrators with each option for the file (only if you name this section)
 
-Each figure is the median of N rounds (3 without another word), and what is compared is measured in turn. Others that cannot be
-had are named. Programs with ISA-L are measured too where `make bench` has built them.
+Each figure is the median of N rounds (default: 3). The program measures the compared programs in turn. It prints the names of
+programs that are missing. It also measures programs with ISA-L if `make bench` has built them.
 """
 import argparse
 import os
@@ -45,7 +45,7 @@ def main():
     arguments = parser.parse_args()
     unknown = [name for name in arguments.sections if name not in SECTIONS]
     if unknown:
-        parser.error(f"there is no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+        parser.error(f"unknown section {', '.join(unknown)}; the sections are {', '.join(SECTIONS)}")
     settings = {name: psql("postgres", f"SHOW {name}")
                 for name in ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers")}
     table = Table()
@@ -54,7 +54,7 @@ def main():
     for name in arguments.sections or [name for name in SECTIONS if name != "levels"]:
         SECTIONS[name](table, arguments.rounds)
         table.save(arguments.json)
-    print(f"\nAs JSON: {arguments.json}")
+    print(f"\nThe figures as JSON: {arguments.json}")
 
 
 if __name__ == "__main__":

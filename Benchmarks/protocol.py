@@ -1,21 +1,23 @@
 #!/usr/bin/env python3
-"""Measure the socket: honest callers beside hostile ones, files by descriptor and in parts, and what a long day leaves behind.
+"""Measure the socket: well-behaved callers beside hostile ones, downloads by descriptor and in parts, leaks, and memory.
 
-Called through Scripts/postgres.sh, which starts a private PostgreSQL.
+Run the program through Scripts/postgres.sh, which starts a private PostgreSQL.
 
 usage: Scripts/postgres.sh Benchmarks/protocol.py [crowd | files [ADMINISTRATORS] | soak | content | memory [SHAPE]…]…
 
-crowd  32 honest callers ask for a job 20 times a second each; first alone, then beside 32 that read slowly, 32 that never
-       finish a line and 32 that send as fast as they can. Printed are the latencies' medians and 99th percentiles, side by
-       side and alternating, and the daemon's resident memory before and after.
-files  the workbook of a million administrators is fetched by the command-line program through a descriptor and in parts, in
-       turn: seconds, and processor time of client and service.
-soak   100,000 requests and 10,000 connections: the daemon's descriptors and resident memory before and after.
-memory 31 connections of a user that each try to have the service hold as much as can be, in one way after the other, and, for root,
-       five users at a time: the daemon's resident memory before and at the most, beside that of the programs in BEFORE_DIR.
-content  lines of one length and of every content that is dear to read: the daemon's processor time for each, beside a line of plain
-       text of that length; then the 99th percentile of service.info alone, and beside 31 connections that send such lines without
-       end. Of other programs with BIN_DIR=FOLDER.
+crowd    32 well-behaved callers request a job 20 times a second each, alternately alone and beside 96 hostile callers: 32 that
+         read slowly, 32 that never finish a line, and 32 that send as fast as they can. Prints the median and the 99th percentile
+         of the latency, and the daemon's resident memory before and after.
+files    the command-line program downloads the workbook of a million administrators through a descriptor and in parts, in turn.
+         Prints the seconds, and the processor time of client and service.
+soak     100,000 requests and 10,000 connections. Prints the daemon's descriptors and resident memory before and after.
+content  lines of the same length with each content that is expensive to read. Prints the 99th percentile of the latency of
+         service.info, alone and beside 31 connections that send such lines continuously, and the daemon's processor time for each
+         line, compared with a line of plain text of that length.
+memory   31 connections of one user that try to fill the service's memory, with each SHAPE of requests in turn; as root, also five
+         users at a time. Prints the daemon's resident memory before and at its peak, beside that of the programs in BEFORE_DIR.
+
+Set BIN_DIR=FOLDER to measure other programs.
 """
 import contextlib
 import json
@@ -39,7 +41,7 @@ PAGE = os.sysconf("SC_CLK_TCK")
 
 @contextlib.contextmanager
 def served(database, url, **settings):
-    """A daemon, and the environment of a client of its."""
+    """A daemon, and the environment for a client of that daemon."""
     with environment.service(database, url, **settings) as (process, socket):
         yield process, {**environment.CLEAN, "ADMINEXPORT_SOCKET": str(socket), "ADMINEXPORT_TENANT": ACTOR["tenant"],
                         "ADMINEXPORT_AS": ACTOR["administrator"]}
@@ -57,7 +59,7 @@ def connect(path):
 
 
 class Line:
-    """A connection that is asked one thing at a time."""
+    """A connection that sends one request at a time."""
 
     def __init__(self, path):
         self.peer = connect(path)
@@ -95,7 +97,7 @@ def cpu(process):
 
 
 def honest(path, job, seconds, result):
-    """32 callers, each with a request every 50 ms; the latencies in milliseconds, and how many were dropped."""
+    """32 callers that send a request every 50 ms each. Puts the latencies in milliseconds, and the number of lost connections."""
     callers, latencies, dropped = [Line(path) for _ in range(32)], [], 0
     end, turn = time.monotonic() + seconds, 0
     while time.monotonic() < end:
@@ -113,7 +115,7 @@ def honest(path, job, seconds, result):
 
 
 def slow_readers(path, stop):
-    """They ask for more than they take: one kilobyte in a tenth of a second each."""
+    """32 callers that request more than they read: each reads a kilobyte every 0.1 s."""
     peers = [connect(path) for _ in range(32)]
     asked = b"".join(message(number, "rpc.discover") for number in range(64))
     for peer in peers:
@@ -129,7 +131,7 @@ def slow_readers(path, stop):
 
 
 def half_lines(path, stop):
-    """They begin a line and never end it; those that are dropped come again."""
+    """32 callers that begin a line and never end it, and connect again when the service closes the connection."""
     peers = {}
     while not stop.is_set():
         for place in range(32):
@@ -148,7 +150,7 @@ def half_lines(path, stop):
 
 
 def flooders(path, stop):
-    """They send nonsense, batches and requests as fast as they are taken, and read whatever comes."""
+    """32 callers that send invalid lines, batches and requests as fast as they can, and read all replies."""
     lines = (b"nonsense\n" * 50 + message(1, "service.info") * 20 + b"[" + b",".join(
         message(number, "service.health").strip() for number in range(32)) + b"]\n" + b"x" * 100_000 + b"\n") * 4
     selector = selectors.DefaultSelector()
@@ -245,7 +247,7 @@ def files(administrators=1_000_000, rounds=5):
     print(f"export.read / export.open {times['export.read'] / times['export.open']:.1f} (both with the check of SHA-256)")
 
 
-# The long day
+# Leaks
 
 
 def soak(requests=100_000, connections=10_000):
@@ -290,7 +292,7 @@ def soak(requests=100_000, connections=10_000):
 
 
 def contents(length):
-    """Lines of about so many bytes, without their ends: the plain one first."""
+    """Lines of about `length` bytes, without their ends, by the name of their content. Plain text is the first."""
     def params(inner, unit=b"", end=b"", method=b"export.list"):
         start = b'{"jsonrpc":"2.0","id":1,"method":"' + method + b'","params":{' + inner
         return start + unit * ((length - len(start) - len(end) - 2) // max(1, len(unit))) + end + b"}}"
@@ -325,7 +327,7 @@ def contents(length):
         "a long method": params(b"", b" ", b"", b"m" * (length // 2)),
         "a long id": b'{"jsonrpc":"2.0","id":"' + b"x" * (length - 80) + b'","method":"service.info"}',
         "an unknown member": b'{"jsonrpc":"2.0","id":1,"method":"service.info","' + b"x" * (length - 80) + b'":1}',
-        # Held to each other: 32 requests are 32 requests, however short.
+        # Compared with each other, because both batches contain 32 requests.
         "an honest batch of 32": b"[" + b",".join(
             b'{"jsonrpc":"2.0","id":%d,"method":"service.info","params":{%s}}' % (number, b" " * max(1, length // 32 - 70))
             for number in range(32)) + b"]",
@@ -341,7 +343,7 @@ def nanoseconds(process):
 
 
 def cost(process, path, line, seconds):
-    """Milliseconds of the daemon's processor time for one such line, the median of several rounds."""
+    """The daemon's processor time for one such line in milliseconds, the median of several rounds."""
     peer, rounds, end = Line(path), [], time.monotonic() + seconds
     probe = message(2, "service.info")
     while len(rounds) < 3 or time.monotonic() < end and len(rounds) < 50:
@@ -357,7 +359,7 @@ def cost(process, path, line, seconds):
 
 
 def senders(path, line, stop):
-    """31 connections that send the same line as fast as it is taken, and read whatever comes; those that are dropped come again."""
+    """31 connections that send the same line as fast as they can and read all replies. Each connects again when it is closed."""
     selector, places, data = selectors.DefaultSelector(), {}, line + b"\n"
     while not stop.is_set():
         for _ in range(31 - len(places)):
@@ -381,7 +383,8 @@ def senders(path, line, stop):
 
 
 def latencies(path, seconds):
-    """Median and 99th percentile of service.info on one connection, every 5 ms, in milliseconds; how often it was asked."""
+    """Calls service.info on one connection every 5 ms. Returns the median and the 99th percentile of the latency in milliseconds,
+    and the number of calls."""
     line, taken, end = Line(path), [], time.monotonic() + seconds
     while time.monotonic() < end or len(taken) < 100:
         start = time.monotonic()

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Measure the memory that looking after many archives takes.
+"""Measure the memory that a sweep over many archives needs.
 
-Called through Scripts/postgres.sh, which starts a private PostgreSQL.
+Run the program through Scripts/postgres.sh, which starts a private PostgreSQL.
 
 usage: Scripts/postgres.sh Benchmarks/prune.py [FILES]
 
-So many files that no export names, all in one directory, are removed by `adminexportd prune`. Printed are its seconds and its
-peak of resident memory, beside those for an empty directory. BIN_DIR leads to other programs, such as those of the version
-before.
+`adminexportd prune` removes FILES files (default: 300,000) that no export names, all in one directory. The program prints its
+seconds and its peak of resident memory, beside those for an empty directory. Set BIN_DIR=FOLDER to measure other programs, such
+as those of the previous version.
 """
 import os
 import subprocess

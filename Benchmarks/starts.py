@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Measure whether a tenant that asks for exports without a pause still gets them.
+"""Measure how many exports a tenant gets while it starts exports without a pause.
 
-Called through Scripts/postgres.sh, which starts a private PostgreSQL.
+Run the program through Scripts/postgres.sh, which starts a private PostgreSQL.
 
 usage: Scripts/postgres.sh Benchmarks/starts.py [SECONDS]
 
-A tenant's queue is kept filled by one caller. Beside it eight connections of the same tenant have one export.start in flight
-each, all the time: of a kind that is refused since the queue is full, of a kind that repeats an idempotency key, or of a kind
-that succeeds and is cancelled at once. Printed are the exports that were finished in the time, and the replies of the eight.
-BIN_DIR leads to other programs, such as those of the version before.
+One caller keeps the tenant's queue filled. Meanwhile eight connections of the same tenant always have one export.start in
+flight each. There are three kinds of starts: the service refuses them because the queue is full, they repeat an idempotency key,
+or they succeed and are cancelled at once. The program prints the exports that finished within SECONDS (default: 15), and the
+number of replies to the eight connections. Set BIN_DIR=FOLDER to measure other programs, such as those of the previous version.
 """
 import contextlib
 import multiprocessing
@@ -22,7 +22,7 @@ CALLERS = 8
 
 
 def fill(path, stop):
-    """Keeps the queue from running dry, a few at a time."""
+    """Keeps the queue filled, with a few exports at a time."""
     line = Line(path)
     while not stop.is_set():
         line.ask("export.start", actor=ACTOR)

@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
-"""Set the same traps for several XLSX writers and let one judge look at every file.
+"""Give several XLSX writers the same difficult inputs ("traps"), and check each file with the same judges.
 
 usage: Benchmarks/traps.py [--json FILE] [--large] [--only A1,B3] [--writers NAME,NAME] [--keep FOLDER]
 
 A trap is an input on which some writer is known to have made a file that Excel or another reader refuses, changes or
-misreads (xlsxtraps/cases.py has them all, with their sources). Each writer gets it through the calls that its manual
-shows for text cells and date cells, in its mode of constant memory, in a child process of at most 120 seconds. The
-judges (xlsxtraps/judges) read the finished file only: its ZIP records, its XML, its cells as Excel would read them.
+misreads (xlsxtraps/cases.py lists the traps with their sources). The program passes the input to each writer through the
+calls that the writer's manual shows for text cells and date cells, in its mode of constant memory, in a child process
+that runs for at most 120 seconds. The judges (xlsxtraps/judges) read only the finished file: its ZIP records, its XML,
+and its cells as Excel would read them.
 
-In the table stands `ok`, `FAIL (what is wrong)`, or `n/a` where a writer's API has no way to say such an input. A refusal
-is `ok` only where XLSX cannot represent the input. `--large` adds the sheet of more than a million rows.
+The table contains `ok`, `FAIL (what is wrong)`, or `n/a` if the writer's API cannot express the input. A refusal is `ok`
+only if XLSX cannot represent the input. `--large` adds the sheet of more than a million rows.
 
 Writers: adminexport (rows2xlsx from $WRITER_BIN_DIR, default Benchmarks/.build/release), libxlsxwriter (C, compiled by $CC or cc), and as
-Python packages rustpy-xlsxwriter (for rust_xlsxwriter), openpyxl, XlsxWriter. One that is missing is named and left out.
-Another libxlsxwriter than the system's is found through CPATH, LIBRARY_PATH and LD_LIBRARY_PATH.
-Needs Python 3.11 and nothing else. The exit status is 1 when our own writer fails a trap, 2 when it is not built.
+Python packages rustpy-xlsxwriter (for rust_xlsxwriter), openpyxl, XlsxWriter. The program skips a missing writer and prints
+its name. To use another libxlsxwriter than the system's, set CPATH, LIBRARY_PATH and LD_LIBRARY_PATH.
+The program needs Python 3.11 and no packages. The exit status is 1 if our own writer fails a trap, and 2 if it is not built.
 """
 import argparse
 import itertools
@@ -147,29 +148,29 @@ def save(path, cases, writers, results):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=pathlib.Path, help="write the results there, with every reason in full")
+    parser.add_argument("--json", type=pathlib.Path, help="write the results to this file, with every reason in full")
     parser.add_argument("--large", action="store_true", help="add the trap of more than a million rows")
-    parser.add_argument("--only", help="ids of traps, with commas")
-    parser.add_argument("--writers", help="names of writers, with commas")
-    parser.add_argument("--keep", type=pathlib.Path, help="an empty folder in which all files stay")
+    parser.add_argument("--only", help="run only these traps: ids, separated by commas")
+    parser.add_argument("--writers", help="run only these writers: names, separated by commas")
+    parser.add_argument("--keep", type=pathlib.Path, help="keep all files in this folder, which must be empty")
     return parser.parse_args()
 
 
 def pick(names, items, key, what):
-    """The items that are named, all where none is; an unknown name ends the program."""
+    """The items with the given names, or all items without names. An unknown name ends the program."""
     wanted = names.split(",") if names else [key(item) for item in items]
     unknown = set(wanted) - {key(item) for item in items}
     if unknown:
-        sys.exit(f"no such {what}: {', '.join(sorted(unknown))}")
+        sys.exit(f"traps.py: unknown {what}: {', '.join(sorted(unknown))}")
     return [item for item in items if key(item) in wanted]
 
 
 def present(writers, scratch):
-    """The writers that can take part; the others are named."""
+    """The writers that are installed. Prints the names of the others."""
     for writer in writers:
         writer.prepare(scratch)
         if writer.missing:
-            print(f"without {writer.name}: {writer.missing}", file=sys.stderr)
+            print(f"skipped: {writer.name}: {writer.missing}", file=sys.stderr)
     return [writer for writer in writers if not writer.missing]
 
 

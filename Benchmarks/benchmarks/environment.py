@@ -26,7 +26,7 @@ def psql(database, sql, **environment):
 
 
 def report(database, path=os.devnull, form="csv", work_mem="256MB"):
-    """Writes the report with psql's COPY; gives the seconds it took."""
+    """Writes the report with psql's COPY, and returns the seconds that this took."""
     start = time.monotonic()
     with open(path, "w") as sink:
         subprocess.run([*PSQL, "-d", database, "-c", f"COPY ({REPORT}) TO STDOUT (FORMAT {form})"], check=True, stdout=sink,
@@ -36,8 +36,8 @@ def report(database, path=os.devnull, form="csv", work_mem="256MB"):
 
 @contextlib.contextmanager
 def filled(database, administrators, tenants=("acme",), small=()):
-    """A database with so many administrators in each tenant, and a hundred in each small one; gives the environment that leads
-    to it."""
+    """A database with that many administrators in each tenant, and a hundred in each small one. Yields the environment for programs
+    that use it."""
     psql("postgres", f"CREATE DATABASE {database}")
     url = {"ADMINEXPORT_DATABASE_URL": f"postgresql:///{database}?host={SOCKET_DIR}&user={USER}"}
     try:
@@ -54,7 +54,7 @@ def filled(database, administrators, tenants=("acme",), small=()):
 
 @contextlib.contextmanager
 def service(database, url, binaries=BIN, **settings):
-    """A daemon on its own socket, for as long as the body runs; gives the process and its socket."""
+    """A daemon on its own socket while the body runs. Yields the process and its socket."""
     archives, socket = SCRATCH / f"archives-{database}", SCRATCH / f"{database}.sock"
     archives.mkdir(exist_ok=True)
     process = subprocess.Popen(
@@ -77,7 +77,7 @@ def peak(process):
 
 
 def program(name, source, *flags):
-    """Compiles a C program of this folder; None where that fails, for instance for want of a library."""
+    """Compiles a C program of this folder. Returns None if that fails, for example because a library is missing."""
     target = SCRATCH / name
     done = subprocess.run(["cc", "-O2", "-Wall", "-o", target, ROOT / "Benchmarks" / source, *flags], capture_output=True,
                           text=True)

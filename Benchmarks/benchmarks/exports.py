@@ -1,4 +1,4 @@
-"""Exports end to end, beside psql's COPY of the same report and beside other writers of workbooks."""
+"""Measurements of whole exports, compared with psql's COPY of the same report and with other writers of workbooks."""
 import json
 import os
 import subprocess
@@ -10,7 +10,8 @@ from .table import median
 
 
 def export(database, socket, tenant="acme"):
-    """Makes an export; the seconds from export.start to succeeded as the job's row has it, rows, and the workbook's bytes."""
+    """Makes an export. Returns the seconds from export.start to the end according to the job's row, the rows, and the workbook's
+    bytes."""
     client = {**CLEAN, "ADMINEXPORT_SOCKET": str(socket), "ADMINEXPORT_TENANT": tenant,
               "ADMINEXPORT_AS": f"owner@{tenant}.example"}
     job = json.loads(subprocess.run([BIN / "adminexport", "start", "--json"], check=True, env=client,
@@ -23,7 +24,7 @@ def export(database, socket, tenant="acme"):
 
 
 def kinds():
-    """The programs that there are: with zlib, and with ISA-L where they were built."""
+    """The folders of the programs: with zlib, and with ISA-L if these were built."""
     found = {"zlib": BIN}
     if (ISAL_BIN / "adminexportd").exists():
         found["ISA-L"] = ISAL_BIN
@@ -31,7 +32,7 @@ def kinds():
 
 
 def beside_copy(table, rounds, counts):
-    """Each count: one export of each kind and one COPY in turn, so that a slow minute meets all of them."""
+    """For each count, one export of each kind and one COPY in turn, so that a slow phase of the machine affects all of them."""
     per_row, peaks = {}, {}
     for count in counts:
         with filled(f"bench_{count}", count, small=("warm",)) as url:
@@ -80,7 +81,7 @@ def compare_counts(table, per_row, peaks):
 
 
 def levels(table, rounds):
-    """A million with each way to make the file."""
+    """An export of a million administrators with each option for the file."""
     ways = [("defaults", {})] + [(f"level {level}", {"ADMINEXPORT_WORKBOOK_COMPRESSION_LEVEL": str(level)})
                                  for level in (1, 3, 6, 9)]
     ways.append(("no cell references", {"ADMINEXPORT_WORKBOOK_CELL_REFERENCES": "false"}))
@@ -98,10 +99,10 @@ def levels(table, rounds):
 
 
 def beside_writers(table, rounds):
-    """A million rows in a file for the compiled ones, 100,000 for the slow ones; ours makes them from the database."""
+    """Compiled writers get a million rows in a file, slow ones 100,000. Our service reads the rows from the database."""
     libxlsxwriter = program("libxlsxwriter_rows", "libxlsxwriter_rows.c", "-lxlsxwriter")
     if libxlsxwriter is None:
-        table.note("libxlsxwriter is not measured: apt-get install libxlsxwriter-dev")
+        table.note("libxlsxwriter is not measured, because it is missing; run: apt-get install libxlsxwriter-dev")
     for count, names in ((1_000_000, ["libxlsxwriter", "rust_xlsxwriter"]), (100_000, ["XlsxWriter", "openpyxl"])):
         database = f"bench_writers_{count}"
         with filled(database, count) as url:
@@ -134,7 +135,7 @@ def measure_writers(table, rounds, database, url, rows, names, libxlsxwriter):
     table.line("size at level 6", size6 / 1e6, "MB")
     for name in names:
         if name not in times:
-            table.note(f"{name} is not measured: it could not be run")
+            table.note(f"{name} is not measured, because it did not run")
             continue
         taken = median(times[name])
         table.line(f"{name}, from rows that are there", taken, "s", size=f"{sizes[name] / 1e6:.1f} MB",
@@ -146,7 +147,7 @@ def measure_writers(table, rounds, database, url, rows, names, libxlsxwriter):
 
 
 def other(name, rows, libxlsxwriter):
-    """Has another writer write the rows; None where it is not there."""
+    """Writes the rows with another writer. Returns None if the writer is missing."""
     target = SCRATCH / "other.xlsx"
     if name == "libxlsxwriter":
         command = [libxlsxwriter, rows, target]
@@ -201,7 +202,7 @@ def run_writer(command, rounds=1, **environment):
 
 
 def allocations(table, counter, rows):
-    """What a second workbook of the same process allocates, for each of its rows."""
+    """The number of allocations for the second workbook of a process."""
     told = SCRATCH / "mallocs"
     counts = []
     for rounds in (1, 2):
@@ -211,7 +212,7 @@ def allocations(table, counter, rows):
 
 
 def deflate_alone(workbook):
-    """The seconds that zlib's level 1 takes for the sheet's XML. In a process of its own: what this one has held counts for
-    those that it starts."""
+    """The seconds that zlib's level 1 takes for the sheet's XML, in a separate process, so that the memory of this process does not
+    matter."""
     return float(subprocess.run([sys.executable, ROOT / "Benchmarks/benchmarks/deflate.py", workbook], check=True,
                                 capture_output=True, text=True).stdout)

@@ -1,4 +1,4 @@
-"""What callers can have the service hold: each way to fill its memory, by one user and by several."""
+"""Measurements of the memory that callers can make the service hold, with one user and with several."""
 import contextlib
 import itertools
 import json
@@ -13,10 +13,10 @@ from . import environment
 
 ACTOR = {"tenant": "acme", "administrator": "owner@acme.example"}
 MEBIBYTE = 1 << 20
-# Of one user, so that somebody else has one; and of all of them together.
+# The connections of one user, which leave one free, and of all users together.
 CONNECTIONS, ALL_CONNECTIONS = 31, 120
 OTHER_USERS = (20_001, 20_002, 20_003, 20_004)
-# By default one user stays below the first, all together below the second, in MiB.
+# With the default limits, the service must stay below these MiB with one user, and with all users together.
 MOST_OF_ONE, MOST_OF_ALL = 256, 384
 
 
@@ -108,7 +108,7 @@ def pipes(waiting, done):
 
 
 def cancellations(waiting, done):
-    """New ids for ever, each cancelled before its request, which a batch refuses."""
+    """New ids without end. Each is cancelled before its request, which the service refuses in a batch."""
     return (batch(part for number in range(16 * each, 16 * each + 16)
                   for part in (cancel(number), request(number, "export.wait", wait(waiting)))) + b"\n"
             for each in itertools.count())
@@ -119,7 +119,7 @@ def values(waiting, done):
     return (request(number, "export.list", many) + b"\n" for number in itertools.count())
 
 
-# Whether the replies are read.
+# Whether the connections read the replies.
 SHAPES = {spaces: True, texts_refused: True, texts_kept: True, long_methods: True, long_ids: True, batches: False,
           metrics: False, partial_lines: True, unread: False, errors: False, subscriptions: False, pipes: True,
           cancellations: True, values: True}
@@ -167,7 +167,7 @@ def figure(process, key):
 
 
 def ask(path, method, **params):
-    """The reply to a request; tried again while this user has all the connections that it may have."""
+    """Returns the reply to a request. Tries again while this user has its maximum number of connections."""
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -191,9 +191,9 @@ def ask(path, method, **params):
 
 
 def attacked(shape, users, path, process, jobs, seconds):
-    """The service's memory, in MiB, before and at the most, and the milliseconds in which it answers meanwhile."""
+    """The service's memory before and at its peak, in MiB, and the milliseconds in which it answers during the attack."""
     before, stop = figure(process, "VmRSS"), multiprocessing.Event()
-    # The high-water mark begins anew.
+    # Resets the high-water mark.
     pathlib.Path(f"/proc/{process.pid}/clear_refs").write_text("5")
     connections = min(CONNECTIONS, ALL_CONNECTIONS // len(users))
     callers = [multiprocessing.Process(target=hostile, args=(shape, path, user, connections, jobs, stop)) for user in users]
@@ -243,7 +243,7 @@ def served(folder, database, url):
 
 
 def memory(seconds=20, names=()):
-    """Prints, for each shape, the resident memory at the most beside that of the programs in BEFORE_DIR, where there are some."""
+    """Prints, for each shape, the peak of resident memory, beside that of the programs in BEFORE_DIR if it is set."""
     folders = [pathlib.Path(os.environ["BEFORE_DIR"])] if "BEFORE_DIR" in os.environ else []
     folders.append(environment.BIN)
     whole = (None,) if os.getuid() else (None, *OTHER_USERS)

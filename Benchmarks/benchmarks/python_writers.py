@@ -1,4 +1,4 @@
-"""Write the rows of a file with a Python library, as its manual shows it for much data; prints the seconds that writing took.
+"""Write the rows of a file with a Python library, in the way that its manual shows for large data, and print the seconds.
 
 usage: python_writers.py XlsxWriter|openpyxl|rust_xlsxwriter ROWS OUTPUT
 

@@ -1,4 +1,4 @@
-"""Many small exports, looks at jobs, and what a service costs that has nothing to do."""
+"""Measurements of many small exports, of export.get, and of an idle service."""
 import json
 import pathlib
 import subprocess
@@ -14,7 +14,7 @@ WORKERS = 4
 def load(*words):
     tool = program("load", "load.c", "-pthread")
     if tool is None:
-        raise SystemExit("There is no C compiler: apt-get install gcc libc6-dev")
+        raise SystemExit("There is no C compiler; run: apt-get install gcc libc6-dev")
     done = subprocess.run([tool, *map(str, words)], capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"load failed: {done.stderr.strip()}")
@@ -22,7 +22,7 @@ def load(*words):
 
 
 def exports(table, rounds):
-    """Exports of 100 administrators, from export.start to the final state that export.wait tells."""
+    """Exports of 100 administrators, from export.start to the final state in the reply of export.wait."""
     table.section(f"Exports of 100 administrators, 4 tenants, {WORKERS} workers, limits as they are (medians of {rounds})")
     alone, eight = [], []
     with filled("bench_small", 100, TENANTS) as url:
@@ -40,7 +40,7 @@ def exports(table, rounds):
 
 
 def gets(table, rounds):
-    """export.get beside pgbench's single-row SELECT, in turn, on as many connections."""
+    """export.get and pgbench's single-row SELECT, in turn, on the same number of connections."""
     table.section(f"export.get and pgbench -S -M prepared, 8 connections each, in turn (medians of {rounds})")
     psql("postgres", "CREATE DATABASE bench_pgbench")
     pgbench = [PG_BIN / "pgbench", "-h", SOCKET_DIR, "-U", USER]
@@ -66,7 +66,7 @@ def gets(table, rounds):
 
 
 def idle(table, rounds):
-    """How long a start takes, and what a service asks and how often it wakes when nobody wants anything."""
+    """The time of a start, and the queries and wake-ups of a service without requests."""
     table.section("Start and idling")
     with filled("bench_idle", 100) as url:
         starts = []
@@ -78,7 +78,7 @@ def idle(table, rounds):
         table.line("from start to a socket that serves", median(starts), "ms", ("<=", 200), all=[round(ms) for ms in starts])
         psql("bench_idle", "ALTER DATABASE bench_idle SET log_statement = 'all'; ALTER DATABASE bench_idle SET log_min_messages = 'log'")
         with service("bench_idle", url) as (process, _):
-            time.sleep(20)  # What a start brings with it is done.
+            time.sleep(20)  # Wait until the service has finished its start.
             before, woken, start = statements(), switches(process), time.monotonic()
             time.sleep(90)
             seconds = time.monotonic() - start
@@ -87,7 +87,7 @@ def idle(table, rounds):
 
 
 def statements():
-    """What the server has logged of the database's sessions."""
+    """The number of statements in the server's log."""
     log = (pathlib.Path(SOCKET_DIR) / "log").read_text(errors="replace")
     return sum("LOG:  execute " in line or "LOG:  statement: " in line for line in log.splitlines())
 

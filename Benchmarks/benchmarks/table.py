@@ -1,4 +1,4 @@
-"""Figures as they come: a line of the table each, and all of them as JSON at the end."""
+"""The table of figures. Prints each figure at once as a line, and writes all of them as JSON at the end."""
 import json
 import statistics
 
@@ -11,7 +11,7 @@ class Table:
         print(f"\n{title}", flush=True)
 
     def line(self, name, value, unit, target=None, **details):
-        """A figure. A target is `("<=", 0.65)` or `(">=", …)`; details go into the JSON, and are shown behind it."""
+        """Adds a figure. A target is `("<=", 0.65)` or `(">=", …)`. Details are printed after the figure, and are in the JSON."""
         met = None if target is None else (value <= target[1] if target[0] == "<=" else value >= target[1])
         said = "" if target is None else f"   target {target[0]} {target[1]:g}: {'met' if met else 'MISSED'}"
         shown = "   ".join(f"{key} {text(item)}" for key, item in details.items())
