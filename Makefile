@@ -1,22 +1,34 @@
-# make demo     see the service work: everything private, temporary, and gone at the end but the workbook
-# make test     every test, against a private PostgreSQL
-# make console-demo  the console on this machine, with a made-up tenant, until Ctrl-C; PORT=8080 ADMINISTRATORS=100000
-# make console-test  the console in a real Chromium: what a person does, and what an attacker tries; CONSOLE_ARGUMENTS="--pictures FOLDER"
-# make console-bench  a million accounts exported from the browser, beside the CLI
-# make check-readers  an export of nasty data as six programs read it, compared with the database
-# make traps    known traps for writers of workbooks, set for this one and for others
-# make chaos    workers killed, databases restarted, disks filled, under load: what is lost or doubled; CHAOS_ARGUMENTS="--only TEXT"
-# make chaos-upgrade  the release before on this schema, beside this one
-# make fuzz     what takes bytes from outside under libFuzzer, for FUZZ_SECONDS each
-# make fuzz-methods  a daemon asked what its own description allows, nearly allows and does not, for 600 s or FUZZ_SECONDS; FUZZ_ARGUMENTS="--seed N"
-# make test-isal  the writer with Intel's ISA-L
-# make check    format, warnings as errors, the arrows between modules
-# make bench    speed and memory beside psql, other writers and pgbench; BENCH_ARGUMENTS='--rounds 5 exports' for a part
-# make bench-protocol  honest callers beside hostile ones, files by descriptor and in parts, leaks, memory, starts beside claims
-# make release  optimised programs in .build/release; with ISAL=yes large exports are faster, and libisal2 is needed
-# make install  programs, units, man pages, completions and examples, below DESTDIR and PREFIX
-# make deb      a package in dist/, with Swift's runtime in its programs
-# make systemd-test  the package on a real systemd: installed, upgraded, killed, reloaded, measured
+# The targets of this project. `make help` prints this list.
+#
+# make demo             run the service with a private PostgreSQL and a made-up tenant, and keep only the workbook; ADMINISTRATORS=100000
+# make console-demo     run the example console in the same way until Ctrl-C; PORT=8080 ADMINISTRATORS=100000
+#
+# make test             run all tests and short fault scenarios against a private PostgreSQL
+# make check            check the format, that the compiler gives no warning, and which modules import which
+# make check-readers    export difficult data, and compare what six other programs read with the database;
+#                       READERS_ARGUMENTS='--administrators 1050000' for the largest workbook
+# make test-isal        test the workbook writer with Intel's ISA-L
+# make traps            set known traps for this workbook writer and for others
+# make chaos            kill workers, restart databases and fill disks under load, and count what is lost or duplicated;
+#                       CHAOS_ARGUMENTS='--only TEXT' for some scenarios
+# make chaos-upgrade    run the previous release on this schema, beside this one
+# make fuzz             fuzz everything that reads bytes from outside, with libFuzzer and the address sanitizer; FUZZ_SECONDS=60 for each target
+# make fuzz-methods     send a daemon requests that its own description allows, nearly allows and does not allow; FUZZ_SECONDS=600,
+#                       FUZZ_ARGUMENTS='--seed SEED --only CASE' to repeat a failure
+# make console-test     test the example console in Chromium, including attacks; CONSOLE_ARGUMENTS=console_test.Keyboard for some tests,
+#                       CONSOLE_ARGUMENTS='--pictures FOLDER' for pictures
+# make systemd-test     install, upgrade, kill and reload the package under systemd in a container (root);
+#                       SYSTEMD_ARGUMENTS='--only upgrade' for some tests, BIN_DIR=.build/debug for programs that are built already
+#
+# make bench            measure speed and memory beside psql, other workbook writers and pgbench; BENCH_ARGUMENTS='small get' for some parts
+# make bench-protocol   measure normal callers beside hostile ones, downloads, leaks, memory, and starts beside claims;
+#                       BEFORE_DIR=FOLDER to compare with the programs in FOLDER
+# make console-bench    measure an export of a million accounts in a browser, beside the command line
+#
+# make release          build optimized programs in .build/release; ISAL=yes makes large exports faster, and the programs then need libisal2
+# make static           build programs that contain Swift's runtime, in .build-static/release
+# make install          install the programs, units, manual pages, completions and examples below DESTDIR and PREFIX
+# make deb              build a Debian package in dist/, with programs that contain Swift's runtime
 
 SHELL := /bin/bash
 PREFIX ?= /usr/local
@@ -25,7 +37,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSCONFDIR ?= /etc
 ADMINISTRATORS ?= 100000
 FUZZ_SECONDS ?= 60
-# What check-readers takes besides; CI runs it on the programs that the tests have built.
+# More arguments of the programs that the targets run.
 READERS_ARGUMENTS ?=
 CHAOS_ARGUMENTS ?=
 FUZZ_ARGUMENTS ?=
@@ -34,7 +46,7 @@ DEB_ARGUMENTS ?=
 SYSTEMD_ARGUMENTS ?=
 CONSOLE_ARGUMENTS ?=
 PORT ?= 8080
-# ISAL=yes makes programs that compress with Intel's ISA-L, which makes large exports faster. They need libisal2 where they run.
+# ISAL=yes builds programs that compress with Intel's ISA-L. They need libisal2 at run time.
 ISAL ?=
 traits = $(if $(ISAL),--traits ISAL)
 BIN_DIR ?= .build/release
@@ -44,7 +56,10 @@ build_packages := libpq-dev libzstd-dev zlib1g-dev
 run_packages := postgresql python3
 test_packages := $(run_packages) python3-venv zstd netcat-openbsd
 
-.PHONY: demo console-release console-demo console-requirements console-test console-bench test test-isal check check-readers traps chaos chaos-upgrade fuzz fuzz-methods bench bench-protocol release static install deb systemd-test build-requirements
+.PHONY: help demo console-release console-demo console-requirements console-test console-bench test test-isal check check-readers traps chaos chaos-upgrade fuzz fuzz-methods bench bench-protocol release static install deb systemd-test build-requirements
+
+help:
+	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
 
 build-requirements:
 	@Scripts/install-requirements.sh $(build_packages)
@@ -76,7 +91,7 @@ chaos-upgrade: build-requirements
 	swift build --product adminexportd
 	@OLD_BIN_DIR=$$(Scripts/release-before.sh) BIN_DIR=.build/debug Scripts/postgres.sh python3 Tests/Chaos/chaos.py --only 'release before'
 
-# The example console is a package of its own; nothing of the service needs it.
+# The example console is a separate package. The service does not need it.
 console-release: release
 	swift build -c release --package-path Examples/Console --product adminexport-console
 
@@ -98,7 +113,6 @@ console-test: console-requirements
 console-bench: console-requirements console-release
 	@CONSOLE_BIN_DIR=Examples/Console/.build/release Scripts/postgres.sh .venv/bin/python3 Examples/Console/Tests/Browser/bench.py
 
-# The writer with ISA-L.
 test-isal: build-requirements
 	@Scripts/install-requirements.sh $(test_packages) libisal-dev
 	swift build --build-tests --traits ISAL --scratch-path .build-isal
@@ -130,7 +144,7 @@ fuzz-methods: build-requirements
 	@BIN_DIR=.build/debug Scripts/postgres.sh python3 Tests/Fuzz/methods.py \
 	    --seconds $(if $(filter file,$(origin FUZZ_SECONDS)),600,$(FUZZ_SECONDS)) $(FUZZ_ARGUMENTS)
 
-# With programs that use ISA-L beside the others, where it is there, and the peers that can be had.
+# Measures programs that use ISA-L too, if it is installed, and compares with the peers that can be installed.
 bench: build-requirements
 	@Scripts/install-requirements.sh $(run_packages) gcc libc6-dev pkg-config python3-venv
 	-@Scripts/install-requirements.sh libxlsxwriter-dev
@@ -150,12 +164,11 @@ bench-protocol: release
 	@Scripts/postgres.sh Benchmarks/starts.py
 	@Scripts/postgres.sh Benchmarks/prune.py
 
-# Programs that carry Swift's runtime, for a package.
 static: build-requirements
 	swift build -c release --static-swift-stdlib --scratch-path .build-static --product adminexportd
 	swift build -c release --static-swift-stdlib --scratch-path .build-static --product adminexport
 
-# Everything of an installation. What BIN_DIR holds is installed as it is.
+# Installs the programs in BIN_DIR without building them.
 install:
 	@test -x $(BIN_DIR)/adminexportd -a -x $(BIN_DIR)/adminexport || { echo 'Run make release first.' >&2; exit 1; }
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PREFIX)/lib/sysusers.d \
@@ -185,13 +198,13 @@ install:
 	    completion fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$program.fish || exit 1; \
 	done
 
-# A package for Debian and Ubuntu, in dist/. DEB_ARGUMENTS="BIN_DIR=.build/debug" packs what is there.
+# DEB_ARGUMENTS="BIN_DIR=.build/debug" packages programs that are built already.
 deb: build-requirements
 	@Scripts/install-requirements.sh debhelper dpkg-dev pkg-config
 	@Scripts/build-deb.sh $(DEB_ARGUMENTS)
 
-# The package on a real systemd, booted in a container over this machine's root; root is needed.
+# Boots systemd in a container on this machine's root file system.
 systemd-test: $(if $(filter .build/release,$(BIN_DIR)),static)
 	@Scripts/install-requirements.sh systemd-container lintian mandoc bash-completion zsh fish prometheus $(run_packages) debhelper dpkg-dev pkg-config \
-	    || { echo '1..0 # SKIP what the test needs cannot be installed'; exit 77; }
+	    || { echo '1..0 # SKIP cannot install the packages that the test needs'; exit 77; }
 	@BIN_DIR=$(if $(filter .build/release,$(BIN_DIR)),.build-static/release,$(BIN_DIR)) Tests/Systemd/systemd_test.py $(SYSTEMD_ARGUMENTS)
