@@ -222,7 +222,7 @@ class Progress(BrowserTestCase):
         until("the worker stands in the middle of the file", shared.worker.is_stopped)
         browser.until(lambda: browser.shows("#progress-list [data-do=cancel]"))
         browser.click("#progress-list [data-do=cancel]")
-        browser.until(lambda: "Being cancelled" in browser.text("#progress-list"), "being cancelled")
+        browser.until(lambda: "Cancelling" in browser.text("#progress-list"), "cancelling")
         shared.worker.signal(signal.SIGCONT)
         browser.until(lambda: browser.text("#progress-heading") == "Export ended", "its end")
         self.assertIn("Nothing was kept", browser.text("#progress-list"))
@@ -237,7 +237,7 @@ class Progress(BrowserTestCase):
         try:
             browser.export()
             browser.until(lambda: browser.text("#progress-heading") == "Export failed", "failed")
-            self.assertIn("Your organisation's time zone is not known. Ask the platform's operators", browser.text("#progress-list"))
+            self.assertIn("The time zone of your organisation is unknown. Ask the platform's operators", browser.text("#progress-list"))
             picture(browser, "error")
         finally:
             shared.platform.sql("UPDATE directory.tenant SET time_zone = 'Europe/Paris' WHERE slug = 'vast'")
@@ -457,7 +457,7 @@ class Trouble(BrowserTestCase):
                 browser.export()
                 first.close()
                 browser.until(lambda: browser.shows("#progress-list .trouble"), "a word about it")
-                self.assertIn("it is tried again", browser.text("#progress-list .trouble").lower())
+                self.assertIn("reconnecting", browser.text("#progress-list .trouble").lower())
                 with Console(shared.platform, "--demo-sign-in", "--key-file", str(key), listen=f"127.0.0.1:{first.port}"):
                     shared.worker.signal(signal.SIGCONT)
                     browser.file()
@@ -563,7 +563,7 @@ class WithoutPermission(BrowserTestCase):
         self.assertFalse(browser.all("#menu-button"))
         self.assertFalse(browser.all("#export-dialog"))
         self.assertFalse(browser.all("table.accounts"))
-        self.assertIn("You may not view administrator accounts", browser.text("main"))
+        self.assertIn("You do not have permission to view administrator accounts", browser.text("main"))
         browser.open("/administrators/exports")
         self.assertIn("You have not exported anything yet", browser.text("main"))
 
@@ -664,7 +664,7 @@ class Keyboard(BrowserTestCase):
         browser.file()
         self.finished()
         said = browser.driver.execute_script("return said")
-        self.assertEqual(said[0], "The export was requested. You can go on working.")
+        self.assertEqual(said[0], "The export was requested. You can continue to work.")
         self.assertRegex(said[-1], r"^Finished\. Accounts: [\d,]+\. File: administrators-vast-.*\.xlsx\.$")
         quarters = [line for line in said if line.startswith("Export: ")]
         self.assertLessEqual(set(quarters), {f"Export: {share}% done." for share in (25, 50, 75, 100)})
@@ -830,7 +830,7 @@ class WithoutScripts(BrowserTestCase):
         def has_file():
             if browser.all(f"tr[data-job='{job}'] a[href$='/file']:not([hidden])"):
                 return True
-            browser.driver.find_element(By.LINK_TEXT, "Look again").click()
+            browser.driver.find_element(By.LINK_TEXT, "Refresh").click()
             return False
         browser.until(has_file, "its file")
         browser.click(f"tr[data-job='{job}'] a[href$='/file']")
