@@ -4,14 +4,14 @@ import Logging
 import ServiceLifecycle
 import UnixSignals
 
-/// Serves the console until it is told to stop.
+/// Serves the console until the process receives SIGTERM or SIGINT.
 public struct ConsoleCommand: AsyncParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "adminexport-console",
         abstract: "Serve the pages on which administrators see accounts and export them.",
         discussion: """
-            A small reference: what a platform's own product would have. It asks the export service by its socket, and the \
-            directory's database (ADMINEXPORT_CONSOLE_DATABASE_URL) for the page of accounts.
+            A small reference implementation for a platform's own product. It calls the export service through its socket, and \
+            reads the list of accounts from the directory's database (ADMINEXPORT_CONSOLE_DATABASE_URL).
             """)
 
     @OptionGroup var options: ConsoleOptions
@@ -25,7 +25,7 @@ public struct ConsoleCommand: AsyncParsableCommand {
         var group = ServiceGroupConfiguration(
             services: [try Console(configuration, logger: logger).application()],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        // Downloads that are under way come to their end, within this time.
+        // Downloads in progress may take this long to end.
         group.maximumGracefulShutdownDuration = .seconds(20)
         try await ServiceGroup(configuration: group).run()
     }

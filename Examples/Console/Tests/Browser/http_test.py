@@ -521,17 +521,17 @@ class BehindAProxy(unittest.TestCase):
         open_key.write_bytes(os.urandom(32))
         open_key.chmod(0o644)
         for arguments, words in (
-                ([], "Say who visitors are"), (["--demo-sign-in", "--listen", "0.0.0.0:8080"], "takes a loopback address"),
-                (["--demo-sign-in", "--listen", "unix:/tmp/x"], "takes a loopback address"),
-                (["--demo-sign-in", "--identity-header", "X"], "Say who visitors are"),
+                ([], "Choose how users sign in"), (["--demo-sign-in", "--listen", "0.0.0.0:8080"], "requires a loopback address"),
+                (["--demo-sign-in", "--listen", "unix:/tmp/x"], "requires a loopback address"),
+                (["--demo-sign-in", "--identity-header", "X"], "but not both"),
                 (["--identity-header", "X"], "--tenant SLUG or --tenant-header NAME"),
-                (["--identity-header", "a b", "--tenant", "t"], "is no name of a header"),
-                (["--identity-header", "X", "--tenant", "t"], "say which with --trusted-proxy"),
-                (["--identity-header", "X", "--tenant", "t", "--trusted-proxy", "10.0.0.0/8"], "is no IP address"),
-                (["--demo-sign-in", "--socket-mode", "999"], "--socket-mode is octal"),
+                (["--identity-header", "a b", "--tenant", "t"], "is not a valid header name"),
+                (["--identity-header", "X", "--tenant", "t"], "--trusted-proxy ADDRESS"),
+                (["--identity-header", "X", "--tenant", "t", "--trusted-proxy", "10.0.0.0/8"], "is not an IP address"),
+                (["--demo-sign-in", "--socket-mode", "999"], "--socket-mode must be an octal number"),
                 (["--demo-sign-in", "--key-file", str(open_key)], "chmod 600"),
                 (["--demo-sign-in", "--key-file", str(short)], "head -c 32 /dev/urandom"),
-                (["--demo-sign-in", "--listen", "nonsense"], "--listen is HOST:PORT")):
+                (["--demo-sign-in", "--listen", "nonsense"], "--listen must be HOST:PORT")):
             done = subprocess.run([str(PROGRAM), *arguments], env=environment, capture_output=True, text=True, timeout=30)
             self.assertNotEqual(done.returncode, 0, arguments)
             self.assertIn(words, done.stderr)

@@ -1,18 +1,18 @@
 public import Foundation
 
-/// How a console runs.
+/// The settings of a console.
 public struct ConsoleConfiguration: Sendable {
-    /// Where browsers, or the proxy before them, connect.
+    /// The address on which the console accepts connections from browsers or from a proxy.
     public enum Address: Sendable, Equatable {
         case tcp(host: String, port: Int)
         case unix(path: String)
     }
 
-    /// Who says who a visitor is.
+    /// How the console identifies users.
     public enum SignIn: Sendable, Equatable {
-        /// Visitors choose one of the demo administrators, without a password. For a loopback address alone.
+        /// Users choose one of the demo administrators, without a password. Only on a loopback address.
         case demo
-        /// A proxy that has signed the visitor in says so in headers that nobody else can set.
+        /// An authenticating proxy sends the identity in headers that clients cannot set.
         case proxy(ProxyIdentity)
     }
 
@@ -25,7 +25,7 @@ public struct ConsoleConfiguration: Sendable {
         /// The header with the administrator's e-mail address.
         public var administratorHeader: String
         public var tenant: Tenant
-        /// The addresses from which the headers are believed, as ``Peer`` writes them. Over a Unix socket its mode decides.
+        /// The addresses from which the console accepts the headers, in the form of ``Peer``. For a Unix socket, its mode decides.
         public var trustedPeers: Set<String>
 
         public init(administratorHeader: String, tenant: Tenant, trustedPeers: Set<String> = []) {
@@ -37,17 +37,17 @@ public struct ConsoleConfiguration: Sendable {
 
     public var address: Address
     public var signIn: SignIn
-    /// Names by which browsers may call this console, besides loopback's own where that is where it listens.
+    /// Host names by which browsers may call this console. On a loopback address, its names are allowed in addition.
     public var hosts: Set<String> = []
     /// The service's socket.
     public var socket: String
-    /// A libpq URI or key=value string; may hold a password, so it is never printed.
+    /// A libpq URI or key=value string. It may contain a password, so the console never prints it.
     public var database: String
     /// 32 bytes or more that sign sessions.
     public var key: Data
-    /// Of the Unix socket on which it listens: who may connect may say who they are.
+    /// The mode of the Unix socket. Every process that may connect can act as any administrator.
     public var socketMode: mode_t = 0o660
-    /// Connections from browsers at a time.
+    /// The maximum number of concurrent connections from browsers.
     public var connections = 512
 
     public init(address: Address, signIn: SignIn, socket: String, database: String, key: Data) {
@@ -60,19 +60,19 @@ public struct ConsoleConfiguration: Sendable {
 
     static let loopback: Set<String> = ["127.0.0.1", "::1", "localhost"]
 
-    /// What must not be, in words for whoever starts the console; nil where all is well.
+    /// A message about settings that are not allowed together; nil if there are none.
     public var fault: String? {
         if signIn == .demo {
             switch address {
             case .tcp(let host, _) where Self.loopback.contains(host): break
             default:
-                return "--demo-sign-in lets anybody in as anybody, and so takes a loopback address: --listen 127.0.0.1:8080"
+                return "--demo-sign-in needs no password and therefore requires a loopback address: --listen 127.0.0.1:8080"
             }
         }
         if case .proxy(let proxy) = signIn, case .tcp = address, proxy.trustedPeers.isEmpty {
             return
-                "whoever connects from the proxy's address may be anybody: say which with --trusted-proxy, or better let the "
-                + "proxy come by a socket, --listen unix:/run/adminexport-console/http.sock"
+                "--identity-header over TCP requires the address of the proxy: --trusted-proxy ADDRESS. A Unix socket is safer: "
+                + "--listen unix:/run/adminexport-console/http.sock"
         }
         return nil
     }
