@@ -1,4 +1,4 @@
-"""The cases, and how they are run: each by itself, and after each the service has to answer somebody else."""
+"""The list of cases, and their execution: each case runs alone, and then the service must answer another connection."""
 import sys
 import time
 import traceback
@@ -7,11 +7,11 @@ from wire import Closed, Peer, abbreviated, is_result
 
 
 class Skip(Exception):
-    """The case cannot be tried here; the text says why."""
+    """The case cannot run against this service; the text gives the reason."""
 
 
 class Service:
-    """The service that is tried, and whom it may be asked about."""
+    """The service under test, and the administrators in whose name the cases act."""
 
     def __init__(self, path, options):
         self.path = path
@@ -35,31 +35,31 @@ class Service:
     def wait_is_short(self, limit):
         milliseconds = self.limits[limit]
         if milliseconds > 5_000 and not self.options.slow:
-            raise Skip(f"{limit} is {milliseconds}: --slow waits for it")
+            raise Skip(f"limits.{limit} is {milliseconds} ms; run with --slow to wait for it")
         return milliseconds / 1_000
 
     def start(self, peer, **params):
-        """Starts an export; where the tenant's queue is full it is asked again for a while."""
+        """Starts an export. Tries again for a minute while the tenant's queue is full."""
         end = time.monotonic() + 60
         while True:
             reply = peer.ask("export.start", {"actor": self.actor, **params})
             if "result" in reply:
                 return reply["result"]["job"]
             assert reply["error"]["data"]["kind"] == "quota-exceeded", reply["error"]
-            assert time.monotonic() < end, "the queue stays full"
+            assert time.monotonic() < end, "the tenant's queue was full for 60 s"
             time.sleep(0.2)
 
     def finish(self, peer, job, actor=None):
         """Waits until a job is final."""
         end = time.monotonic() + 60
         while job["state"] in ("queued", "running"):
-            assert time.monotonic() < end, f"the job stays {job['state']}"
+            assert time.monotonic() < end, f"the job was {job['state']} for 60 s"
             job = peer.result("export.wait", {"actor": actor or self.actor, "job": job["id"],
                                               "afterRevision": job["revision"], "timeoutMs": 5_000})["job"]
         return job
 
     def done(self):
-        """A job that has succeeded, and that no case may spoil."""
+        """A job that has succeeded. Cases share it and must not change it."""
         if self._done is None:
             with self.peer() as peer:
                 self._done = self.finish(peer, self.start(peer))
@@ -67,12 +67,12 @@ class Service:
         return self._done
 
     def fresh(self):
-        """A job of its own that has succeeded."""
+        """A new job that has succeeded, which the case may change."""
         with self.peer() as peer:
             return self.finish(peer, self.start(peer))
 
     def settle(self, count=8):
-        """Waits until the service has let go of connections that have ended: so many have room again."""
+        """Waits until the service has removed ended connections, so that `count` new ones are accepted."""
         end = time.monotonic() + 30
         while True:
             peers = []
@@ -82,7 +82,7 @@ class Service:
                     is_result(peers[-1].ask("service.info", id="alive"), "alive")
                 return
             except (AssertionError, Closed, OSError) as error:
-                assert time.monotonic() < end, f"the service lets nobody in: {error}"
+                assert time.monotonic() < end, f"the service accepts no connection after 30 s: {error}"
                 time.sleep(0.05)
             finally:
                 for peer in peers:
@@ -93,7 +93,7 @@ CASES = []
 
 
 def case(name):
-    """Makes a function of the service a case."""
+    """Registers a function as a case. The function takes the service."""
     def register(body):
         add(name, body)
         return body
@@ -105,10 +105,10 @@ def add(name, body):
 
 
 def run(service, text, output=sys.stdout):
-    """Runs the cases whose name has the text, and prints TAP 14. Gives how many failed."""
+    """Runs the cases whose name contains the text, and prints TAP 14. Returns the number of failures."""
     names = [name for name, _ in CASES]
     doubles = {name for name in names if names.count(name) > 1}
-    assert not doubles, f"names that stand twice: {doubles}"
+    assert not doubles, f"duplicate names of cases: {doubles}"
     cases = [each for each in CASES if text in each[0]]
     failed = 0
     print("TAP version 14", f"1..{len(cases)}", sep="\n", file=output)
@@ -121,7 +121,7 @@ def run(service, text, output=sys.stdout):
             print(f"ok {title}", file=output, flush=True)
         except Skip as reason:
             print(f"ok {title} # SKIP {reason}", file=output, flush=True)
-        except Exception as error:  # whatever goes wrong is the case's failure, and the next one's chance
+        except Exception as error:  # any error fails this case; the next case runs
             failed += 1
             place = traceback.extract_tb(error.__traceback__)[-1]
             print(f"not ok {title}", "  ---", f"  message: {abbreviated(str(error) or type(error).__name__)!r}",

@@ -1,4 +1,4 @@
-"""A raw connection: bytes out, lines in, descriptors kept in their order, and no wait without an end."""
+"""A raw connection: it sends bytes, reads lines, and keeps received descriptors in order. Every wait has a time limit."""
 import json
 import os
 import socket
@@ -33,7 +33,7 @@ class Peer:
         try:
             self.socket.sendall(data)
         except TimeoutError:
-            raise AssertionError(f"the service took nothing for {timeout} s") from None
+            raise AssertionError(f"the service read nothing for {timeout} s") from None
         except (BrokenPipeError, ConnectionResetError):
             raise Closed() from None
 
@@ -46,10 +46,10 @@ class Peer:
         try:
             data, descriptors, flags, _ = socket.recv_fds(self.socket, 1 << 16, 16)
         except TimeoutError:
-            raise AssertionError("no answer in time") from None
+            raise AssertionError("the service did not answer in time") from None
         except ConnectionResetError:
             raise Closed() from None
-        assert not flags & socket.MSG_CTRUNC, "descriptors were lost: this process may have no more"
+        assert not flags & socket.MSG_CTRUNC, "descriptors were lost, because this process is at its limit of open files"
         self.descriptors += descriptors
         if not data:
             raise Closed()
@@ -68,17 +68,17 @@ class Peer:
         return json.loads(self.line(timeout))
 
     def replies(self, timeout=20):
-        """All that comes until the service closes."""
+        """All replies until the service closes the connection."""
         end, replies = time.monotonic() + timeout, []
         while True:
             try:
                 replies.append(self.reply(end - time.monotonic()))
             except Closed:
-                assert not self.received, "the last line has no end"
+                assert not self.received, "the last line does not end with a newline"
                 return replies
 
     def is_silent(self, seconds=0.2):
-        """Whether nothing comes for a while."""
+        """Whether the service sends nothing for some time."""
         try:
             self.line(seconds)
         except AssertionError:
@@ -88,7 +88,7 @@ class Peer:
         return False
 
     def is_closed(self, timeout=20):
-        """Whether the service closes the connection in time; what comes before is passed over."""
+        """Whether the service closes the connection in time. Ignores lines that arrive before."""
         end = time.monotonic() + timeout
         try:
             while True:
@@ -99,7 +99,7 @@ class Peer:
             return False
 
     def ask(self, method, params=None, id=1, timeout=20):
-        """Sends a request and gives the reply with its id; notifications before it are passed over."""
+        """Sends a request and returns the next reply. Ignores notifications that arrive before it."""
         self.send(request(method, params, id))
         end = time.monotonic() + timeout
         while True:
@@ -121,23 +121,23 @@ def request(method, params=None, id=1):
 
 
 def is_error(reply, code, kind=None, id=None, **data):
-    """Holds a reply to be this error, for this id, with these members in its data."""
-    assert isinstance(reply, dict) and "error" in reply and "result" not in reply, f"no error {code}: {abbreviated(reply)}"
+    """Checks that a reply is this error, for this id, with these members in its data."""
+    assert isinstance(reply, dict) and "error" in reply and "result" not in reply, f"expected error {code}, got {abbreviated(reply)}"
     error = reply["error"]
-    assert reply.get("jsonrpc") == "2.0" and set(reply) == {"jsonrpc", "id", "error"}, f"no reply: {abbreviated(reply)}"
-    assert error["code"] == code, f"error {error['code']} in place of {code}: {error['message']}"
-    assert reply["id"] == id, f"the id is {reply['id']!r} in place of {id!r}"
-    assert isinstance(error["message"], str) and error["message"], "no message"
+    assert reply.get("jsonrpc") == "2.0" and set(reply) == {"jsonrpc", "id", "error"}, f"not a reply of JSON-RPC: {abbreviated(reply)}"
+    assert error["code"] == code, f"expected error {code}, got {error['code']}: {error['message']}"
+    assert reply["id"] == id, f"expected the id {id!r}, got {reply['id']!r}"
+    assert isinstance(error["message"], str) and error["message"], "error.message is missing"
     assert isinstance(error["data"]["retryable"], bool), "data.retryable is missing"
     for name, value in {**data, **({"kind": kind} if kind else {})}.items():
-        assert error["data"].get(name) == value, f"data.{name} is {error['data'].get(name)!r} in place of {value!r}"
+        assert error["data"].get(name) == value, f"expected data.{name} {value!r}, got {error['data'].get(name)!r}"
 
 
 def is_result(reply, id=1):
-    assert isinstance(reply, dict) and "result" in reply, f"no result: {abbreviated(reply)}"
-    assert set(reply) == {"jsonrpc", "id", "result"} and reply["jsonrpc"] == "2.0", f"no reply: {abbreviated(reply)}"
-    assert isinstance(reply["result"], dict), "the result is no object"
-    assert reply["id"] == id, f"the id is {reply['id']!r} in place of {id!r}"
+    assert isinstance(reply, dict) and "result" in reply, f"expected a result, got {abbreviated(reply)}"
+    assert set(reply) == {"jsonrpc", "id", "result"} and reply["jsonrpc"] == "2.0", f"not a reply of JSON-RPC: {abbreviated(reply)}"
+    assert isinstance(reply["result"], dict), "the result is not an object"
+    assert reply["id"] == id, f"expected the id {id!r}, got {reply['id']!r}"
 
 
 def abbreviated(value, longest=300):

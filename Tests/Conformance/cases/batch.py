@@ -9,14 +9,14 @@ def _batch(*requests):
     return json.dumps([json.loads(each) if isinstance(each, bytes) else each for each in requests]).encode() + b"\n"
 
 
-@case("batch: an empty one is one error")
+@case("batch: an empty batch gets one error")
 def _(service):
     with service.peer() as peer:
         peer.send(b"[]\n")
         is_error(peer.reply(), -32600)
 
 
-@case("batch: of things that are no requests, an error for each")
+@case("batch: each element that is not a request gets an error")
 def _(service):
     with service.peer() as peer:
         peer.send(b'[1,"x",null,[],{}]\n')
@@ -35,7 +35,7 @@ def _(service):
         is_result(replies[0])
 
 
-@case("batch: as many as may be, answered in one line and in order")
+@case("batch: the maximum number of requests is answered in one line, in order")
 def _(service):
     count = service.limits["batch"]
     with service.peer() as peer:
@@ -44,7 +44,7 @@ def _(service):
         assert [reply["id"] for reply in replies] == list(range(count))
 
 
-@case("batch: one more than may be is one error, and nothing of it is run")
+@case("batch: one request more than the maximum gets one error, and none is run")
 def _(service):
     with service.peer() as peer:
         before = peer.result("export.list", {"actor": service.actor})["jobs"]
@@ -54,14 +54,14 @@ def _(service):
         assert peer.result("export.list", {"actor": service.actor})["jobs"] == before
 
 
-@case("batch: of notifications alone is not answered at all")
+@case("batch: a batch of notifications gets no reply")
 def _(service):
     with service.peer() as peer:
         peer.send(b'[{"jsonrpc":"2.0","method":"service.info"},{"jsonrpc":"2.0","method":"none"}]\n')
         is_result(peer.ask("service.info", id="next"), "next")
 
 
-@case("batch: requests, notifications and nonsense side by side")
+@case("batch: requests, notifications and invalid elements in one batch")
 def _(service):
     with service.peer() as peer:
         peer.send(_batch(request("service.info", id=1), {"jsonrpc": "2.0", "method": "none"}, 7, request("none", id=2),
@@ -86,10 +86,10 @@ for _method in ("export.open", "export.read", "export.wait", "export.watch"):
             is_error(replies[0], -32600, id=1)
             is_result(replies[1], 2)
             assert not peer.descriptors
-    case(f"batch: {_method} is not taken in one")(_alone)
+    case(f"batch: {_method} is refused in a batch")(_alone)
 
 
-@case("batch: an id twice in one is refused the second time")
+@case("batch: the second use of an id in a batch is refused")
 def _(service):
     with service.peer() as peer:
         peer.send(_batch(request("service.info", id="a"), request("service.info", id="a")))
@@ -98,14 +98,14 @@ def _(service):
         is_error(replies[1], -32600, "duplicate-id")
 
 
-@case("batch: the number 1 and the string 1 are two ids")
+@case("batch: the number 1 and the string 1 are different ids")
 def _(service):
     with service.peer() as peer:
         peer.send(_batch(request("service.info", id=1), request("service.info", id="1")))
         assert ["result" in reply for reply in peer.reply()] == [True, True]
 
 
-@case("batch: within a batch there is none")
+@case("batch: a batch within a batch is refused")
 def _(service):
     with service.peer() as peer:
         peer.send(b"[" + request("service.info").strip() + b",[" + request("service.info").strip() + b"]]\n")
@@ -114,14 +114,14 @@ def _(service):
         is_error(replies[1], -32600)
 
 
-@case("batch: a fault of JSON anywhere in it is one error for all")
+@case("batch: invalid JSON anywhere in a batch gets one error for the batch")
 def _(service):
     with service.peer() as peer:
         peer.send(b"[" + request("service.info").strip() + b',{"a":01}]\n')
         is_error(peer.reply(), -32700, "parse-error")
 
 
-@case("batch: in order, so that a later request sees what an earlier one did")
+@case("batch: requests run in order, so that a later one sees the effects of an earlier one")
 def _(service):
     with service.peer() as peer:
         key = f"batch-{service.done()['id']}"
@@ -135,7 +135,7 @@ def _(service):
         service.finish(peer, first["result"]["job"])
 
 
-@case("batch: one line after another, each answered in a line of its own")
+@case("batch: each of several batches is answered in a line of its own")
 def _(service):
     with service.peer() as peer:
         for number in range(50):

@@ -76,7 +76,7 @@ def _example(document, method, example):
     return body
 
 
-@case("discovery: the document is OpenRPC, with everything that is needed")
+@case("discovery: the document is OpenRPC and complete")
 def _(service):
     with service.peer() as peer:
         document = peer.result("rpc.discover")
@@ -93,7 +93,7 @@ def _(service):
     assert set(notifications) == {"export.changed", "$/cancelRequest"}
 
 
-@case("discovery: every method that is described is there")
+@case("discovery: every described method exists")
 def _(service):
     with service.peer() as peer:
         for name in service.methods:
@@ -101,33 +101,33 @@ def _(service):
             assert reply["error"]["code"] == -32602, f"{name}: {reply}"
 
 
-@case("discovery: the service's version is the document's")
+@case("discovery: the document has the version of the service")
 def _(service):
     with service.peer() as peer:
         assert peer.result("rpc.discover")["info"]["version"] == peer.result("service.info")["version"]
 
 
-@case("discovery: health tells what it promises")
+@case("discovery: health has the promised members")
 def _(service):
     with service.peer() as peer:
         health = peer.result("service.health")
         assert health["status"] in ("ok", "degraded", "unavailable") and "database" in health and "storage" in health
 
 
-@case("callers: the service knows who asks")
+@case("callers: the service knows the user and the groups of the caller")
 def _(service):
     caller = service.info["caller"]
     assert (caller["uid"], caller["gid"]) == (os.getuid(), os.getgid())
     assert set(caller["groups"]) == {*os.getgroups(), os.getgid()}
 
 
-@case("callers: grants are told with their tenants")
+@case("callers: each grant names its tenants")
 def _(service):
     for grant in service.info["caller"]["grants"]:
         assert grant["grant"] in ("export", "operator") and grant["tenants"]
 
 
-@case("callers: a process cannot say that it is somebody else")
+@case("callers: a process cannot claim to be another user")
 def _(service):
     with service.peer() as peer:
         for params in ({"uid": 0}, {"caller": {"uid": 0}}, {"_meta": {"uid": 0}}):

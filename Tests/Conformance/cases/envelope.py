@@ -82,13 +82,13 @@ def _(service):
         is_result(peer.reply())
 
 
-@case("envelope: an empty array of params is as none")
+@case("envelope: params that are an empty array are accepted as omitted")
 def _(service):
     with service.peer() as peer:
         is_result(peer.ask("service.info", []))
 
 
-@case("envelope: params that are null are as none")
+@case("envelope: params that are null are accepted as omitted")
 def _(service):
     with service.peer() as peer:
         peer.send(b'{"jsonrpc":"2.0","id":1,"method":"service.info","params":null}\n')
@@ -97,7 +97,7 @@ def _(service):
         is_error(peer.reply(), -32602, "invalid-params", id=2, param="actor")
 
 
-@case("envelope: notifications are not answered, whatever is wrong with them")
+@case("envelope: notifications get no reply, even if they are invalid")
 def _(service):
     with service.peer() as peer:
         for method, params in [("service.info", "{}"), ("none", "{}"), ("export.get", '{"x":1}'), ("service.info", "[]"),
@@ -118,14 +118,14 @@ def _(service):
         assert [job["id"] for job in before] == [job["id"] for job in after]
 
 
-@case("envelope: an id may be used again as soon as its reply is there")
+@case("envelope: a caller may use an id again as soon as it has the reply")
 def _(service):
     with service.peer() as peer:
         for _ in range(200):
             is_result(peer.ask("service.info", id="same"), "same")
 
 
-@case("envelope: an id that is in flight is refused, whichever way it is written")
+@case("envelope: an id that is in flight is refused, however it is written")
 def _(service):
     with service.peer() as holder:
         job = _unfinished(service, holder)

@@ -32,7 +32,7 @@ def _parts(peer, service, length=524_288):
             return content
 
 
-@case("files: a pipe gives the workbook, whole and as described")
+@case("files: a pipe delivers the whole workbook as described")
 def _(service):
     with service.peer() as peer:
         result, descriptor = _open(peer, service)
@@ -73,7 +73,7 @@ def _(service):
         assert not peer.descriptors
 
 
-@case("files: the archive is a file that can be read and not written")
+@case("files: the archive is a read-only file")
 def _(service):
     with service.peer() as peer:
         result, descriptor = _open(peer, service, encoding="zstd")
@@ -90,7 +90,7 @@ def _(service):
         assert _content(descriptor)[:4] == b"\x28\xb5\x2f\xfd", "no Zstandard frame"
 
 
-@case("files: each archive that is given has an offset of its own")
+@case("files: each descriptor of an archive has an offset of its own")
 def _(service):
     with service.peer() as peer:
         (_, one), (_, two) = _open(peer, service, encoding="zstd"), _open(peer, service, encoding="zstd")
@@ -100,7 +100,7 @@ def _(service):
         os.close(two)
 
 
-@case("files: the archive is given as a whole")
+@case("files: an archive accepts no offset")
 def _(service):
     with service.peer() as peer:
         reply = peer.ask("export.open", {"actor": service.actor, "job": service.done()["id"], "encoding": "zstd", "offset": 1})
@@ -108,7 +108,7 @@ def _(service):
         assert not peer.descriptors
 
 
-@case("files: many opens at once, with other requests between them: descriptors come in the order of their replies")
+@case("files: with many concurrent opens and other requests, descriptors come in the order of their replies")
 def _(service):
     size = service.done()["size"]
     with service.peer() as peer:
@@ -129,7 +129,7 @@ def _(service):
         assert not peer.descriptors
 
 
-@case("files: errors take no descriptor from those that come after them")
+@case("files: an error does not consume the descriptor of a later reply")
 def _(service):
     with service.peer() as peer:
         params = {"actor": service.actor, "job": service.done()["id"]}
@@ -142,7 +142,7 @@ def _(service):
         assert len(peer.descriptors) == 2
 
 
-@case("files: pipes that are closed at once, half read or not at all")
+@case("files: pipes that the reader closes early")
 def _(service):
     with service.peer() as peer:
         for number in range(60):
@@ -152,14 +152,14 @@ def _(service):
             os.close(descriptor)
 
 
-@case("files: clients that go away with their file on its way")
+@case("files: callers that close the connection before they receive their file")
 def _(service):
     for _ in range(30):
         with Peer(service.path) as peer:
             peer.send(request("export.open", {"actor": service.actor, "job": service.done()["id"]}))
 
 
-@case("files: two hundred opens leave this process with the descriptors it had")
+@case("files: two hundred opens leak no descriptor in this process")
 def _(service):
     with service.peer() as peer:
         _content(_open(peer, service)[1])
@@ -169,7 +169,7 @@ def _(service):
         assert len(os.listdir("/proc/self/fd")) == before
 
 
-@case("files: one that is deleted while it is read is read to its end")
+@case("files: a workbook that is deleted while it is read can be read to its end")
 def _(service):
     job = service.fresh()
     params = {"actor": service.actor, "job": job["id"]}
@@ -182,7 +182,7 @@ def _(service):
         assert _content(archive)[:4] == b"\x28\xb5\x2f\xfd"
 
 
-@case("files: parts are the pipe's bytes, whatever their length")
+@case("files: parts of any length have the same bytes as the pipe")
 def _(service):
     with service.peer() as peer:
         whole = _content(_open(peer, service)[1])
@@ -198,7 +198,7 @@ def _(service):
             assert part == {"offset": offset, "data": "", "size": service.done()["size"], "eof": True}
 
 
-@case("files: one byte at the end is the end")
+@case("files: a part with the last byte reports the end")
 def _(service):
     with service.peer() as peer:
         size = service.done()["size"]
@@ -216,7 +216,7 @@ for _method, _more in (("export.open", {}), ("export.open", {"encoding": "zstd"}
     case(f"files: {_method} {_more.get('encoding', '')} by an administrator who may not".replace("  ", " "))(_denied)
 
 
-@case("files: descriptors that a caller sends are dropped, and the line beside them is answered")
+@case("files: the service closes descriptors that a caller sends, and answers the line")
 def _(service):
     with service.peer() as peer, open(os.devnull, "rb") as null:
         for number in range(100):

@@ -44,7 +44,7 @@ def unfinished(service, peer, job):
         raise Skip("the job was finished before the case could be tried")
 
 
-@case("flow: control requests pass a window that is full, and one too many is refused")
+@case("flow: control requests bypass a full queue, and another request is refused")
 def _(service):
     window, parked = service.limits["inFlight"], service.limits["parked"]
     with Held(service) as job, service.peer() as peer:
@@ -63,7 +63,7 @@ def _(service):
             is_result(seen[name], name)
 
 
-@case("flow: a batch of control requests passes a full window too")
+@case("flow: a batch of control requests bypasses a full queue")
 def _(service):
     with Held(service) as job, service.peer() as peer:
         peer.send(b"".join(wait(service, job, number) for number in range(service.limits["inFlight"] + 1)))
@@ -74,7 +74,7 @@ def _(service):
         assert [each["id"] for each in reply] == ["a", "b"]
 
 
-@case("flow: a request that runs is cancelled, and answered so")
+@case("flow: a running request is cancelled")
 def _(service):
     with Held(service) as job, service.peer() as peer:
         peer.send(wait(service, job, 7))
@@ -85,7 +85,7 @@ def _(service):
         is_result(peer.ask("service.info", id=7), 7)
 
 
-@case("flow: a request that is parked is cancelled, and answered so")
+@case("flow: a waiting request is cancelled")
 def _(service):
     window = service.limits["inFlight"]
     with Held(service) as job, service.peer() as peer:
@@ -97,7 +97,7 @@ def _(service):
             is_error(reply, -32800, "request-cancelled", id=id)
 
 
-@case("flow: cancelling all that is in flight lets the next ones in")
+@case("flow: after all requests in flight are cancelled, the waiting ones run")
 def _(service):
     window = service.limits["inFlight"]
     with Held(service) as job, service.peer() as peer:
@@ -109,14 +109,14 @@ def _(service):
         assert set(replies) == {*range(window), "parked"}
 
 
-@case("flow: cancelling what is not in flight does nothing")
+@case("flow: a cancellation of an id that is not in flight has no effect")
 def _(service):
     with service.peer() as peer:
         peer.send(cancel(1) + cancel('"none"') + cancel("9007199254740991"))
         is_result(peer.ask("service.info"), 1)
 
 
-@case("flow: cancelling in a batch of notifications works")
+@case("flow: a cancellation in a batch of notifications takes effect")
 def _(service):
     with Held(service) as job, service.peer() as peer:
         peer.send(wait(service, job, 5))
@@ -148,7 +148,7 @@ def _batch(*lines):
 
 _forgotten("a request that its batch refuses, cancelled before it, is forgotten", ["a", 7], lambda service: [
     _batch(cancel(f'"{id}"' if id == "a" else id), wait(service, service.done()["id"], id)) for id in ("a", 7)])
-_forgotten("a request that its batch refuses, cancelled behind it, is forgotten", [7], lambda service: [
+_forgotten("a request that its batch refuses, cancelled after it, is forgotten", [7], lambda service: [
     _batch(wait(service, service.done()["id"], 7), cancel(7), cancel(7))])
 _forgotten("a request with wrong parameters, cancelled in its batch, is forgotten", [7], lambda service: [
     _batch(cancel(7), request("export.get", {"none": 1}, 7), cancel(7))])
@@ -156,11 +156,11 @@ _forgotten("an unknown method, cancelled in its batch, is forgotten", [7], lambd
     _batch(cancel(7), request("none", id=7), cancel(7)), cancel(7)])
 _forgotten("an id that its batch has twice, cancelled, is forgotten", [7], lambda service: [
     _batch(cancel(7), request("none", id=8), request("export.delete", {}, 7), request("export.delete", {}, 7), cancel(7))])
-_forgotten("what a batch leaves over, cancelled before, is forgotten", [30], lambda service: [
+_forgotten("a request that its batch does not run, cancelled before it, is forgotten", [30], lambda service: [
     _batch(cancel(30), *(request("rpc.discover", id=number) for number in range(31)))])
 
 
-@case("flow: a request that is refused for want of room, cancelled in its batch, is forgotten")
+@case("flow: a request that is refused because the queue is full, cancelled in its batch, is forgotten")
 def _(service):
     window, parked = service.limits["inFlight"], service.limits["parked"]
     with Held(service) as job, service.peer() as peer:
@@ -176,7 +176,7 @@ def _(service):
         is_result(peer.ask("export.list", {"actor": service.actor, "limit": 1}, "x"), "x")
 
 
-@case("flow: the end of sending waits for a request that waits")
+@case("flow: after the end of sending, the service finishes a waiting request")
 def _(service):
     with Held(service) as job, service.peer() as peer:
         peer.send(wait(service, job, 1, 1_500))
@@ -184,7 +184,7 @@ def _(service):
         is_result(peer.replies(10)[0])
 
 
-@case("flow: who sends much and reads nothing is answered everything when it reads")
+@case("flow: a caller that sends much before it reads gets every reply")
 def _(service):
     lines, size = 20_000, 0
     with service.peer() as peer:
@@ -206,7 +206,7 @@ def _(service):
         assert ids >= set(range(sent)), f"{len(ids)} of {sent} requests were answered"
 
 
-@case("flow: large replies that are not read hold up nobody else")
+@case("flow: large unread replies delay no other caller")
 def _(service):
     job = service.done()["id"]
     with service.peer() as peer, service.peer() as other:
@@ -220,7 +220,7 @@ def _(service):
         assert len(seen) == 40
 
 
-@case("flow: who reads slowly is not dropped")
+@case("flow: the connection of a slow reader stays open")
 def _(service):
     seconds = service.wait_is_short("unreadOutputMs")
     with service.peer() as peer:
@@ -236,7 +236,7 @@ def _(service):
         assert {reply["id"] for reply in peer.replies(30)} == set(range(30))
 
 
-@case("flow: who reads nothing at all while something waits is dropped in the end")
+@case("flow: the connection of a caller that does not read waiting output is closed")
 def _(service):
     seconds = service.wait_is_short("unreadOutputMs")
     with service.peer() as peer:
@@ -252,7 +252,7 @@ def _(service):
         assert got < 30, "it was served all the same"
 
 
-@case("flow: who has read everything may be silent for longer")
+@case("flow: the connection of a caller that has read everything stays open")
 def _(service):
     seconds = service.wait_is_short("unreadOutputMs")
     with service.peer() as peer:
@@ -261,7 +261,7 @@ def _(service):
         is_result(peer.ask("service.info"))
 
 
-@case("flow: one connection too many is told so and closed, and there is room when one ends")
+@case("flow: one connection too many gets an error and is closed; when one ends, there is room")
 def _(service):
     limit = min(service.limits["connectionsPerUser"], service.limits["connections"])
     if limit > 200:
@@ -288,7 +288,7 @@ def _(service):
     service.settle()
 
 
-@case("flow: a thousand connections that come and go, with and without a word")
+@case("flow: a thousand short connections, with and without a request")
 def _(service):
     for number in range(1_000):
         with service.peer() as peer:

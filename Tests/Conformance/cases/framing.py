@@ -22,7 +22,7 @@ def _(service):
         assert peer.is_silent()
 
 
-@case("framing: spaces around a message are nothing")
+@case("framing: white space around a message is ignored")
 def _(service):
     with service.peer() as peer:
         peer.send(b"  \t" + request("service.info").strip() + b" \t \r\n")
@@ -36,7 +36,7 @@ def _(service):
         is_result(peer.reply())
 
 
-@case("framing: byte by byte")
+@case("framing: a line that arrives byte by byte is answered")
 def _(service):
     with service.peer() as peer:
         for byte in request("service.info"):
@@ -51,7 +51,7 @@ def _(service):
         assert {peer.reply()["id"] for _ in range(30)} == set(range(30))
 
 
-@case("framing: the same stream in any pieces gives the same replies")
+@case("framing: the same stream gets the same replies, however it is split")
 def _(service):
     lines = [request("service.info", id="a"), b"nonsense\n", b"\n", b"[1]\n", request("none", id="b"), b'{"a":1,"a":2}\r\n',
              "{\"jsonrpc\":\"2.0\",\"id\":\"é中😀\",\"method\":\"none\"}\n".encode(), b'"\xff"\n', b"[]\n"]
@@ -76,14 +76,14 @@ def _padded(length):
     return line[:-1] + b" " * (length - len(line)) + b"}"
 
 
-@case("framing: a line of just the limit is taken")
+@case("framing: a line of the maximum length is accepted")
 def _(service):
     with service.peer() as peer:
         peer.send(_padded(service.limits["lineBytes"]) + b"\n")
         is_result(peer.reply())
 
 
-@case("framing: a line of one byte more is dropped, and the connection lives")
+@case("framing: a line of one byte more is discarded, and the connection stays open")
 def _(service):
     limit = service.limits["lineBytes"]
     with service.peer() as peer:
@@ -92,7 +92,7 @@ def _(service):
         is_result(peer.reply(), "next")
 
 
-@case("framing: a line of many times the limit is dropped to its end, and told of once")
+@case("framing: a line of many times the limit is discarded to its end and gets one error")
 def _(service):
     limit = service.limits["lineBytes"]
     with service.peer() as peer:
@@ -103,7 +103,7 @@ def _(service):
         is_result(peer.reply(), "next")
 
 
-@case("framing: ten over-long lines are ten errors, and the connection lives")
+@case("framing: ten lines that are too long get ten errors, and the connection stays open")
 def _(service):
     with service.peer() as peer:
         for _ in range(10):
@@ -112,7 +112,7 @@ def _(service):
         is_result(peer.ask("service.info"))
 
 
-@case("framing: what stands behind the last line end is not run, and told of at the end")
+@case("framing: bytes after the last line end are not run and get an error at the end")
 def _(service):
     with service.peer() as peer:
         peer.send(request("service.info", id="whole") + request("service.info", id="part").strip())
@@ -123,7 +123,7 @@ def _(service):
         is_error(replies[1], -32600, "invalid-request")
 
 
-@case("framing: white space behind the last line end is nothing")
+@case("framing: white space after the last line end is ignored")
 def _(service):
     with service.peer() as peer:
         peer.send(request("service.info") + b" \t\r")
@@ -131,14 +131,14 @@ def _(service):
         assert len(peer.replies()) == 1
 
 
-@case("framing: nothing at all, then the end")
+@case("framing: a connection that ends without a message gets no reply")
 def _(service):
     with service.peer() as peer:
         peer.end()
         assert peer.replies() == []
 
 
-@case("framing: the end of sending has everything in flight answered, then closes")
+@case("framing: after the end of sending, the service answers what is in flight and closes")
 def _(service):
     job = service.done()["id"]
     with service.peer() as peer:
@@ -150,7 +150,7 @@ def _(service):
         assert all("result" in reply for reply in replies)
 
 
-@case("framing: a line that is not completed in time ends the connection")
+@case("framing: a line that is not complete in time gets an error and ends the connection")
 def _(service):
     seconds = service.wait_is_short("partialLineMs")
     with service.peer() as peer:
@@ -161,7 +161,7 @@ def _(service):
         assert time.monotonic() - start > seconds * 0.5, "it was closed too early"
 
 
-@case("framing: a line that is fed byte by byte for ever is not completed in time either")
+@case("framing: an endless line that arrives byte by byte ends the connection")
 def _(service):
     seconds = service.wait_is_short("partialLineMs")
     with service.peer() as peer:
@@ -175,7 +175,7 @@ def _(service):
         raise AssertionError("the connection is still there")
 
 
-@case("framing: a connection without a word may stay, and is answered when it speaks")
+@case("framing: an idle connection stays open and is answered later")
 def _(service):
     seconds = service.wait_is_short("partialLineMs")
     with service.peer() as peer:
@@ -202,7 +202,7 @@ def _divided(name, framing, stream):
                 is_result(reply)
                 reply = peer.reply()
             is_result(reply, "next")
-    case(f"framing: {name} is told of once")(body)
+    case(f"framing: {name} gets one error")(body)
 
 
 _message = request("service.info").strip()
@@ -211,17 +211,17 @@ _divided("a header", "headers", _header + _message)
 _divided("a header before each message", "headers", (_header + _message) * 3)
 _divided("another header first", "headers", b"content-type: application/json\r\n" + _header + _message)
 _divided("HTTP", "headers", b"POST /rpc HTTP/1.1\r\nHost: localhost\r\n" + _header + _message)
-_divided("a NUL behind a message", "nul", _message + b"\0")
-_divided("a NUL behind each message", "nul", (_message + b"\0") * 3)
-_divided("a length of four bytes", "nul", len(_message).to_bytes(4, "big") + _message)
-_divided("a length of four bytes, the least first", "length-prefix", len(_message).to_bytes(4, "little") + _message)
+_divided("a NUL after a message", "nul", _message + b"\0")
+_divided("a NUL after each message", "nul", (_message + b"\0") * 3)
+_divided("a length of four bytes in big-endian order", "nul", len(_message).to_bytes(4, "big") + _message)
+_divided("a length of four bytes in little-endian order", "length-prefix", len(_message).to_bytes(4, "little") + _message)
 _divided("a netstring", "netstring", b"%d:%b," % (len(_message), _message))
 _divided("a stream of netstrings", "netstring", b"%d:%b," % (len(_message), _message) * 3)
 _divided("a stream of netstrings in lines", "netstring", b"%d:%b,\n" % (len(_message), _message) * 3)
 _divided("a record separator", "record-separator", b"\x1e" + _message + b"\n\x1e" + _message)
 
 
-@case("framing: a message over several lines is told of once for each, and a whole request is served")
+@case("framing: each message over several lines gets one error, and a whole request is served")
 def _(service):
     pretty = json.dumps(json.loads(_message), indent=2)
     for end in ("\n", "\r\n"):
@@ -234,7 +234,7 @@ def _(service):
             assert peer.is_silent()
 
 
-@case("framing: a batch over several lines is told of once, and what is a whole request in it is served")
+@case("framing: a batch over several lines gets an error, and a whole request in it is served")
 def _(service):
     with service.peer() as peer:
         peer.send(b"[\n" + request("service.info", id="in") + b"]\n" + request("service.info", id="next"))
@@ -245,7 +245,7 @@ def _(service):
             is_result(reply, reply["id"]) if reply["id"] else is_error(reply, -32700, "parse-error")
 
 
-@case("framing: a message over several lines that never ends keeps nobody from a whole request")
+@case("framing: after an endless message over several lines, a whole request is served")
 def _(service):
     with service.peer() as peer:
         peer.send(b"{\n" * 500 + b'"a": [1,\n' * 500 + request("service.info", id="next"))

@@ -23,7 +23,7 @@ def _(service):
         assert done["fileName"].startswith(f"administrators-{job['tenant']}-") and len(done["sha256"]) == 64
 
 
-@case("jobs: waiting tells of each later revision, in order")
+@case("jobs: export.wait returns later revisions in order")
 def _(service):
     with service.peer() as peer:
         job = service.start(peer)
@@ -35,7 +35,7 @@ def _(service):
         assert revisions == sorted(set(revisions)), revisions
 
 
-@case("jobs: waiting for a finished job answers at once")
+@case("jobs: export.wait returns at once for a finished job")
 def _(service):
     with service.peer() as peer:
         start = time.monotonic()
@@ -45,7 +45,7 @@ def _(service):
         assert time.monotonic() - start < 5
 
 
-@case("jobs: the same key with the same options is the same job, with other options a conflict")
+@case("jobs: the same key with the same options returns the same job, with other options a conflict")
 def _(service):
     key = f"key-{service.done()['id']}"
     with service.peer() as peer:
@@ -57,7 +57,7 @@ def _(service):
         service.finish(peer, job)
 
 
-@case("jobs: a key whose job is over without a workbook starts a new one, with any options")
+@case("jobs: a key whose job has no workbook any more starts a new job, with any options")
 def _(service):
     key = f"over-{service.done()['id']}"
     with service.peer() as peer:
@@ -90,7 +90,7 @@ for _method in ("export.get", "export.wait", "export.watch", "export.cancel", "e
             is_error(peer.ask(method, {"actor": service.actor, "job": NOBODYS, **more}), 1002, "not-found", id=1)
             assert peer.result("export.get", {"actor": service.actor, "job": service.done()["id"]})["job"] == service.done()
             assert not peer.descriptors
-    case(f"jobs: {_method} of somebody else's job, or of none, finds nothing")(_elsewhere)
+    case(f"jobs: {_method} does not find a job of another actor or an unknown job")(_elsewhere)
 
 
 for _name, _change, _reason in [
@@ -108,10 +108,10 @@ for _name, _change, _reason in [
             is_error(reply, 1001, "permission-denied", id=1, retryable=False)
             if reply["error"]["data"]["reason"] != "caller-not-allowed":
                 assert reply["error"]["data"]["reason"] == reason, reply["error"]["data"]
-    case(f"jobs: {_name} may not start one")(_denied)
+    case(f"jobs: {_name} may not start an export")(_denied)
 
 
-@case("jobs: lists are newest first, in pages that hang together")
+@case("jobs: lists are newest first, and their pages are consecutive")
 def _(service):
     service.fresh()
     service.done()
@@ -129,7 +129,7 @@ def _(service):
         assert paged == ids[:len(paged)] and len(paged) >= min(len(ids), 2)
 
 
-@case("jobs: lists may be of some states only")
+@case("jobs: a list may be restricted to some states")
 def _(service):
     service.done()
     with service.peer() as peer:
@@ -138,7 +138,7 @@ def _(service):
             assert {job["state"] for job in jobs} <= {state}
 
 
-@case("jobs: a finished job is not cancelled, and cancelling it is no error")
+@case("jobs: the cancellation of a finished job has no effect and is not an error")
 def _(service):
     with service.peer() as peer:
         params = {"actor": service.actor, "job": service.done()["id"]}
@@ -146,7 +146,7 @@ def _(service):
         assert peer.result("export.get", params)["job"] == service.done()
 
 
-@case("jobs: a deleted workbook is expired, and given out no more")
+@case("jobs: a deleted workbook is expired and no longer delivered")
 def _(service):
     job = service.fresh()
     params = {"actor": service.actor, "job": job["id"]}
@@ -159,7 +159,7 @@ def _(service):
         is_error(peer.ask("export.read", {**params, "offset": 0, "length": 1}), 1006, "expired", id=1)
 
 
-@case("jobs: an operator leaves out the actor, and reads no file")
+@case("jobs: an operator may omit the actor, but cannot read files")
 def _(service):
     if not service.is_operator():
         raise Skip("this caller is no operator")
@@ -180,7 +180,7 @@ def _(service):
         is_error(both, -32602, id=1, param="tenant")
 
 
-@case("jobs: errors hold no path and nobody's data")
+@case("jobs: errors contain no path and no data of administrators")
 def _(service):
     with service.peer() as peer:
         for params in ({"actor": service.without}, {"actor": {**service.actor, "administrator": "secret@none.example"}}):

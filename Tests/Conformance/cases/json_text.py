@@ -1,4 +1,4 @@
-"""JSON: what is no strict JSON is refused with its place, as a line and within params; what is, is not."""
+"""JSON: the service refuses text that is not strict JSON, with the offset, as a line and within params; it accepts the rest."""
 from suite import add
 from wire import abbreviated, is_error, is_result
 
@@ -73,9 +73,9 @@ def _taken(text):
 
 START = b'{"jsonrpc":"2.0","id":1,"method":"service.info","params":'
 for name, text, offset in REFUSED:
-    add(f"json: {name} is refused, with its place", _refused(text, offset, 0))
+    add(f"json: {name} is refused, with its offset", _refused(text, offset, 0))
     # Within params the depth is one more, and the place is behind what stands before.
     inner = None if "unclosed" in name else 31 if offset == 32 else offset
     add(f"json: {name} is refused within params", _refused(START + text + b"}", inner, len(START)))
 for name, text in TAKEN:
-    add(f"json: {name}: taken as JSON", _taken(text))
+    add(f"json: {name}: accepted as JSON", _taken(text))

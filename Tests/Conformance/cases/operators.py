@@ -16,7 +16,7 @@ def _operator(service):
         yield peer
 
 
-@case("operators: a queue that is paused takes jobs and starts none, and goes on when it is resumed")
+@case("operators: a paused queue accepts jobs but starts none until it is resumed")
 def _(service):
     with _operator(service) as peer:
         peer.result("service.pause")
@@ -31,7 +31,7 @@ def _(service):
         assert service.finish(peer, job)["state"] == "succeeded"
 
 
-@case("operators: a worker that is drained says so, and takes jobs again when that is undone")
+@case("operators: a drained worker reports it, and takes jobs again after the drain is undone")
 def _(service):
     with _operator(service) as peer:
         workers = peer.result("service.workers")["workers"]
@@ -48,13 +48,13 @@ def _(service):
         assert service.finish(peer, job)["state"] == "succeeded"
 
 
-@case("operators: a worker that is not there cannot be drained")
+@case("operators: an unknown worker cannot be drained")
 def _(service):
     with _operator(service) as peer:
         is_error(peer.ask("service.drain", {"worker": NOBODY}), 1002, "not-found", id=1)
 
 
-@case("operators: what is held cannot be deleted until it is released")
+@case("operators: a job under legal hold cannot be deleted until the hold is released")
 def _(service):
     with _operator(service) as peer:
         job = service.fresh()
@@ -67,7 +67,7 @@ def _(service):
         is_error(peer.ask("service.hold", {"job": NOBODY, "on": True}), 1002, "not-found", id=1)
 
 
-@case("operators: the audit trail tells a job's life, newest first, page by page")
+@case("operators: the audit trail lists the events of a job, newest first, in pages")
 def _(service):
     with _operator(service) as peer:
         job = service.fresh()
@@ -89,7 +89,7 @@ def _(service):
         assert len(peer.result("audit.list", {"job": job["id"], "from": job["createdAt"]})["events"]) == 4
 
 
-@case("operators: a denial is written down, with its reason and by whom; the caller does not wait for that")
+@case("operators: the audit trail records a denial with its reason and its user, after the reply")
 def _(service):
     with _operator(service) as peer:
         is_error(peer.ask("export.start", {"actor": service.without}), 1001, "permission-denied", id=1)

@@ -61,11 +61,11 @@ def prepare(service):
             params = {"actor": service.actor, "idempotency\u212aey": "x"}
             add(f"params: {name}: a name that only looks like a known one", _refused(name, params, "idempotency\u212aey"))
         required = {param["name"]: _value(service, param["name"]) for param in method["params"] if param["required"]}
-        add(f"params: {name}: by position", _refused(name, [1], ""))
+        add(f"params: {name}: parameters by position are refused", _refused(name, [1], ""))
         # An empty array is what some libraries send for no parameters.
         empty = _refused(name, [], "") if required else _taken(name, "[]", "")
-        add(f"params: {name}: an empty array {'in the place of parameters' if required else 'is no parameters'}", empty)
-        add(f"params: {name}: an unknown one is named", _refused(name, {**required, "x-none": 1}, "x-none"))
+        add(f"params: {name}: an empty array is {'refused' if required else 'accepted as no parameters'}", empty)
+        add(f"params: {name}: the error names an unknown parameter", _refused(name, {**required, "x-none": 1}, "x-none"))
         for missing in required:
             rest = {key: value for key, value in required.items() if key != missing}
             add(f"params: {name}: {missing} is missing", _refused(name, rest, missing))
@@ -78,7 +78,7 @@ def _prepare(service, method, required, name, schema):
         if value is not None or name in required:
             add(f"params: {method}: {name} is {value!r}", _refused(method, {**required, name: value}, name))
     if name not in required:
-        add(f"params: {method}: {name} is null, as if left out", _taken(method, json.dumps({**required, name: None}), name))
+        add(f"params: {method}: {name} is null, as if omitted", _taken(method, json.dumps({**required, name: None}), name))
     if schema["type"] == "integer":
         rest = json.dumps({key: value for key, value in required.items() if key != name})[1:-1]
         for form in ("{0}.0", "{0}e0", "{0}.000E+0", "{0}00.0e-2" if schema["minimum"] else "-0"):
@@ -87,9 +87,9 @@ def _prepare(service, method, required, name, schema):
             add(f"params: {method}: {name} is {value}, an integer", _taken(method, params, name))
     if schema["type"] == "array":
         words = schema["items"]["enum"]
-        add(f"params: {method}: {name} has each once", _taken(method, json.dumps({**required, name: words}), name))
-        add(f"params: {method}: {name} has one twice", _refused(method, {**required, name: [words[0], words[1], words[0]]}, f"{name}.2"))
-        add(f"params: {method}: {name} has more than there are", _refused(method, {**required, name: [words[0]] * 2_000}, f"{name}.1"))
+        add(f"params: {method}: {name} has each word once", _taken(method, json.dumps({**required, name: words}), name))
+        add(f"params: {method}: {name} has a word twice", _refused(method, {**required, name: [words[0], words[1], words[0]]}, f"{name}.2"))
+        add(f"params: {method}: {name} has more words than exist", _refused(method, {**required, name: [words[0]] * 2_000}, f"{name}.1"))
     beyond = []
     if "maximum" in schema:
         beyond += [schema["minimum"] - 1, schema["maximum"] + 1]
@@ -127,7 +127,7 @@ def _prepare(service, method, required, name, schema):
             rest = {key: value for key, value in service.actor.items() if key != label}
             add(f"params: {method}: actor.{label} is missing", _refused(method, {**required, "actor": rest}, f"actor.{label}"))
         params = {**required, "actor": {**service.actor, "x": 1}}
-        add(f"params: {method}: an unknown one within actor is named", _refused(method, params, "actor.x"))
+        add(f"params: {method}: the error names an unknown member of actor", _refused(method, params, "actor.x"))
     if schema["type"] == "array" and "enum" in schema["items"]:
         value = [schema["items"]["enum"][0], "none"]
-        add(f"params: {method}: an element of {name} is none", _refused(method, {**required, name: value}, f"{name}.1"))
+        add(f"params: {method}: an element of {name} is unknown", _refused(method, {**required, name: value}, f"{name}.1"))

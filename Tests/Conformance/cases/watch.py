@@ -17,7 +17,7 @@ def _until_final(peer, subscription, seconds=60):
     return jobs
 
 
-@case("watch: the reply comes first, then what becomes of the job, to its end")
+@case("watch: the reply comes first, then notifications until the job is final")
 def _(service):
     with service.peer() as peer:
         job = service.start(peer)
@@ -33,7 +33,7 @@ def _(service):
         assert peer.is_silent(), "there is more after the last state"
 
 
-@case("watch: of a finished job nothing is told")
+@case("watch: a finished job causes no notification")
 def _(service):
     with service.peer() as peer:
         watched = peer.result("export.watch", {"actor": service.actor, "job": service.done()["id"]})
@@ -42,14 +42,14 @@ def _(service):
         is_result(peer.ask("export.unwatch", {"subscription": watched["subscription"]}))
 
 
-@case("watch: ending what is not there is no error")
+@case("watch: ending an unknown subscription is not an error")
 def _(service):
     with service.peer() as peer:
         for subscription in ("s1", "none", "\u00e9"):
             assert peer.result("export.unwatch", {"subscription": subscription}) == {}
 
 
-@case("watch: subscriptions are another's on another connection")
+@case("watch: a connection cannot end a subscription of another connection")
 def _(service):
     with service.peer() as peer, service.peer() as other:
         job = service.start(peer)
@@ -59,7 +59,7 @@ def _(service):
             assert _until_final(peer, watched["subscription"])[-1]["state"] == "succeeded"
 
 
-@case("watch: two watch one job, and both are told of its end")
+@case("watch: two connections that watch a job both get its final state")
 def _(service):
     with service.peer() as peer, service.peer() as other:
         job = service.start(peer)
@@ -72,7 +72,7 @@ def _(service):
                 assert _until_final(each, each.watched)[-1]["state"] == "succeeded"
 
 
-@case("watch: the end of sending waits for the last state, then closes")
+@case("watch: after the end of sending, the service sends the final state and closes")
 def _(service):
     with service.peer() as peer:
         job = service.start(peer)
@@ -83,7 +83,7 @@ def _(service):
         assert last["state"] == "succeeded", last
 
 
-@case("watch: a connection has its share of subscriptions")
+@case("watch: the number of subscriptions of a connection is limited")
 def _(service):
     limit = service.limits["subscriptions"]
     with service.peer() as peer:
@@ -108,7 +108,7 @@ def _(service):
             is_error(refused, -32001, "overloaded", id=refused["id"], retryable=True)
 
 
-@case("watch: a subscription ends with its connection, and costs the service nothing that lasts")
+@case("watch: a subscription ends with its connection")
 def _(service):
     with service.peer() as starter:
         job = service.start(starter)["id"]
@@ -119,7 +119,7 @@ def _(service):
             time.sleep(0.02)
 
 
-@case("watch: a job is cancelled while it is watched, and that is told")
+@case("watch: a job is cancelled while it is watched")
 def _(service):
     with service.peer() as peer:
         job = service.start(peer)
