@@ -89,7 +89,7 @@ chaos: build-requirements
 chaos-upgrade: build-requirements
 	@Scripts/install-requirements.sh $(test_packages)
 	swift build --product adminexportd
-	@OLD_BIN_DIR=$$(Scripts/release-before.sh) BIN_DIR=.build/debug Scripts/postgres.sh python3 Tests/Chaos/chaos.py --only 'release before'
+	@OLD_BIN_DIR=$$(Scripts/release-before.sh) BIN_DIR=.build/debug Scripts/postgres.sh python3 Tests/Chaos/chaos.py --only 'previous release'
 
 # The example console is a separate package. The service does not need it.
 console-release: release

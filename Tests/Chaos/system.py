@@ -19,28 +19,28 @@ FINAL = {"succeeded", "failed", "cancelled", "expired"}
 
 
 class Skip(Exception):
-    """The scenario cannot be tried here; the text says why."""
+    """The scenario cannot run on this machine; the text gives the reason."""
 
 
 def until(what, condition, seconds=60, pause=0.02):
-    """Asks again and again until the answer is true, and gives it."""
+    """Calls the condition until its result is true, and returns the result."""
     end = time.monotonic() + seconds
     while True:
         answer = condition()
         if answer:
             return answer
-        assert time.monotonic() < end, f"not in {seconds} s: {what}"
+        assert time.monotonic() < end, f"did not happen within {seconds} s: {what}"
         time.sleep(pause)
 
 
 class Cluster:
-    """The private PostgreSQL that Scripts/postgres.sh has started."""
+    """The private PostgreSQL that Scripts/postgres.sh started."""
     sockets = os.environ["PG_SOCKET_DIR"]
     data = os.environ["PG_DATA"]
     programs = os.environ["PG_BIN"]
 
     def sql(self, text, database="postgres", user=SUPERUSER, host=None):
-        """Runs SQL; gives the rows as lists of texts."""
+        """Runs SQL, and returns the rows as lists of texts."""
         done = subprocess.run(
             [f"{self.programs}/psql", "-h", str(host or self.sockets), "-U", user, "-d", database, "-v", "ON_ERROR_STOP=1", "-qAtX",
              "-F", "\x1f", "-f", "-"], input=text, capture_output=True, text=True)
@@ -82,7 +82,7 @@ class Caller:
         self.lines.flush()
         line = self.lines.readline()
         if not line:
-            raise ConnectionError("the service has ended the connection")
+            raise ConnectionError("the service closed the connection")
         reply = json.loads(line)
         if "error" in reply:
             raise RPCFault(reply["error"])
@@ -128,12 +128,12 @@ class Process:
         self.process.wait(30)
 
     def is_stopped(self):
-        """Whether it has stopped itself at a step."""
-        assert self.process.poll() is None, f"a worker has ended:\n{self.log}"
+        """Whether the process has suspended itself at a step."""
+        assert self.process.poll() is None, f"a worker ended unexpectedly:\n{self.log}"
         return pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
 
     def end(self):
-        """Stops it as a service manager does."""
+        """Stops the process as a service manager does."""
         if self.process.poll() is None:
             self.signal(signal.SIGCONT)
             self.signal(signal.SIGTERM)
@@ -177,7 +177,7 @@ class System:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("ADMINEXPORT_")}
         return {**clean, "ADMINEXPORT_DATABASE_URL": url, "ADMINEXPORT_LIMITS_LEAST_FREE_BYTES": "0",
                 "ADMINEXPORT_LIMITS_CONNECTIONS_PER_USER": "200", "ADMINEXPORT_LIMITS_CONNECTIONS": "200",
-                # A process that is stopped while its database is silent is not waited for long.
+                # A process that stops while its database does not answer must end soon.
                 "ADMINEXPORT_DRAIN": "2s",
                 **{f"ADMINEXPORT_{name}": value for name, value in self.settings.items()},
                 **{name: str(value) for name, value in more.items()}}
@@ -201,7 +201,7 @@ class System:
         process = self.start("serve", "--socket", str(self.socket), "--workers", str(workers), **more)
 
         def answers():
-            assert process.process.poll() is None, f"the service has ended:\n{process.log}"
+            assert process.process.poll() is None, f"the service ended unexpectedly:\n{process.log}"
             try:
                 with Caller(self.socket) as caller:
                     return caller.call("service.health")["database"] == "ok"
@@ -211,7 +211,7 @@ class System:
         return process
 
     def work(self, workers=1, stops=False, **more):
-        """A worker process; with `stops` it stops at the steps that are armed."""
+        """Starts a worker process. With `stops`, it suspends itself at the armed steps."""
         before = self.workers()
         if stops:
             more["TEST_STOPS"] = self.stops
@@ -235,7 +235,7 @@ class System:
         self.cluster.sql(f"DROP DATABASE {self.name} WITH (FORCE)")
         self.cluster.sql(f"DROP ROLE {self.role}")
         for process in self.processes:
-            assert "@acme.example" not in process.log, "a log holds an e-mail address"
+            assert "@acme.example" not in process.log, "a log contains an e-mail address"
         shutil.rmtree(self.folder, ignore_errors=True)
         if faults:
             raise faults[0]
@@ -272,7 +272,7 @@ class System:
         return {"tenant": tenant, "administrator": f"owner@{tenant}.example"}
 
     def export(self, caller=None, tenant="acme", **params):
-        """Starts an export; gives its id, which is accepted from then on."""
+        """Starts an export, records that it was accepted, and returns its id."""
         params = {"actor": self.actor(tenant), **params}
         job = (caller.call("export.start", **params) if caller else self.call("export.start", **params))["job"]["id"]
         with self.lock:
@@ -295,10 +295,10 @@ class System:
         return {path for path in self.archives.rglob("*.xlsx.zst*") if path.is_file()}
 
     def check(self, retired=False):
-        """Holds the end of a scenario to what was promised, and gives figures: every accepted job is final; none has succeeded
-        twice; every workbook is what its row says; no file is there that no row names; the audit trail is complete.
+        """Checks the result of a scenario, and returns figures: every accepted job is final, no job has succeeded twice, every
+        workbook matches its row, every file belongs to a row, and the audit trail is complete.
 
-        - retired: whether files that nothing names are swept first; else none may be left at all.
+        - retired: whether a sweep removes files without a row first. Otherwise there must be none.
         """
         self.finish(self.accepted, 120)
         until("slots and leases are free", lambda: self.sql(
@@ -334,9 +334,9 @@ class System:
             if "requested" not in events.get(row[0], []) or ends.get(row[1], "finished") not in events[row[0]]
             or row[1] == "expired" and not {"expired", "deleted"} & set(events[row[0]])]
         stray = self.files() - promised
-        # A file that has expired may be on its way out.
+        # A worker may be about to remove an expired file.
         if stray and not retired:
-            until("files that nothing names are removed", lambda: not (self.files() - promised), 70)
+            until("files without a row are removed", lambda: not (self.files() - promised), 70)
             stray = set()
         figures = {"jobs": len(rows), "lost": len(lost), "doubled": len(doubled), "wrong files": len(wrong),
                    "stray files": len(stray), "unaudited": len(unaudited)}

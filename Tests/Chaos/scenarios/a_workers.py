@@ -1,4 +1,4 @@
-"""Workers that are killed, and workers that stop and come back."""
+"""Workers that are killed, and workers that are suspended and continue."""
 import signal
 import subprocess
 import time
@@ -9,12 +9,12 @@ STEPS = ("claimed", "first-row", "mid-file", "sync", "rename", "before-publish",
 
 
 def _lease(short):
-    # Not so short that a machine which is busy elsewhere loses one by itself.
+    # Long enough that a busy machine loses no lease without a fault.
     return {"LEASE": "4s"} if short else {}
 
 
 def kill(cluster, short):
-    """kill -9 of a worker at each step of an export; another has to end the job"""
+    """SIGKILL of a worker at each step of an export: another worker finishes the job"""
     recovery, partials = {}, 0
     with System(cluster, administrators=1_500, **_lease(short)) as system:
         system.serve()
@@ -44,7 +44,7 @@ def kill(cluster, short):
 
 
 def zombie(cluster, short):
-    """SIGSTOP of a worker in the middle of a file until another has ended the job, then SIGCONT"""
+    """SIGSTOP of a worker in the middle of a file until another worker has finished the job, then SIGCONT"""
     steps = ("mid-file", "before-publish") if short else ("claimed", "mid-file", "rename", "before-publish")
     stopped = 6 if short else 30
     with System(cluster, administrators=1_500, **_lease(short)) as system:
@@ -69,7 +69,7 @@ def zombie(cluster, short):
 
 
 def returned(cluster, short):
-    """SIGSTOP of the only worker past its lease, then SIGCONT: it hands the job back, and no crash is counted"""
+    """SIGSTOP of the only worker beyond its lease, then SIGCONT: it returns the job, and the service counts no crash"""
     runs = 0
     with System(cluster, administrators=1_500, LEASE="4s") as system:
         system.serve()
@@ -89,7 +89,7 @@ def returned(cluster, short):
 
 
 def poison(cluster, short):
-    """a job whose worker dies each time is given up at the third lost lease"""
+    """a job whose worker dies each time fails at the third lost lease"""
     with System(cluster, administrators=1_500, LEASE="4s") as system:
         system.serve()
         job = None
@@ -108,7 +108,7 @@ def poison(cluster, short):
 
 
 def hang(cluster, short):
-    """a worker that renews its lease and never ends is given up a lease after its deadline"""
+    """a worker that renews its lease and never ends loses the job one lease after its deadline"""
     with System(cluster, administrators=1_500, LEASE="4s", DEADLINE="2s") as system:
         system.serve()
         # The source is locked: the worker's statement waits, and its heartbeat goes on.

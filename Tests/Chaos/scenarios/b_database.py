@@ -1,4 +1,4 @@
-"""A database that restarts, crashes, loses sessions, goes silent, or hides behind a pooler."""
+"""A database that restarts, crashes, loses sessions, stops answering, or is behind a pooler."""
 import contextlib
 import os
 import pwd
@@ -14,7 +14,7 @@ from system import SUPERUSER, Caller, RPCFault, Skip, System, chance, until
 
 
 class Load:
-    """Callers that start exports all the time, through whatever happens; what is accepted has to end right."""
+    """A caller that starts exports continuously, whatever happens. Each accepted export must end correctly."""
 
     def __init__(self, system, pause=0.05):
         self.system = system
@@ -50,7 +50,7 @@ def _finished(system):
 
 
 def _first_completion(system, since):
-    """Seconds from a moment to the first job that is finished after it."""
+    """The seconds from a moment to the end of the first job that finishes after it."""
     return float(until("a job is finished", lambda: system.sql(
         f"SELECT extract(epoch FROM min(finished_at)) - {since} FROM adminexport.job"
         f" WHERE state = 'succeeded' AND finished_at > to_timestamp({since}) HAVING count(*) > 0"), 60, 0.05)[0][0])
@@ -78,17 +78,17 @@ def _outage(cluster, short, mode, pause):
 
 
 def restart(cluster, short):
-    """PostgreSQL is restarted under load"""
+    """PostgreSQL restarts under load"""
     return _outage(cluster, short, "fast", 0)
 
 
 def crash(cluster, short):
-    """PostgreSQL crashes (-m immediate) under load, and is back after 3 s"""
+    """PostgreSQL crashes (-m immediate) under load and is back after 3 s"""
     return _outage(cluster, short, "immediate", 3)
 
 
 def away(cluster, short):
-    """PostgreSQL is away for longer than a lease"""
+    """PostgreSQL is unavailable for longer than a lease"""
     with System(cluster, administrators=20_000, LEASE="2s") as system:
         system.serve()
         worker = system.work()
@@ -105,7 +105,7 @@ def away(cluster, short):
 
 
 def terminate(cluster, short):
-    """one random session of the service is terminated twice a second"""
+    """a random session of the service is terminated twice a second"""
     seconds = 5 if short else 30
     pick = chance(1)
     killed = 0
@@ -186,7 +186,7 @@ class Proxy:
 
 
 def half_open(cluster, short):
-    """every connection goes silent and none is closed: a network that drops packets"""
+    """every connection stops delivering data and none is closed, as in a network that drops packets"""
     with System(cluster, LIMITS_QUEUED_PER_TENANT=100_000) as system:
         proxy = Proxy(system.folder / "proxy", f"{cluster.sockets}/.s.PGSQL.5432")
         system.serve()
@@ -244,7 +244,7 @@ pidfile = {folder}/pid
 
 
 def pooler(cluster, short):
-    """all behind PgBouncer in transaction mode but the session that listens; three server sessions for everything"""
+    """all sessions except the one that listens go through PgBouncer in transaction mode, with three server sessions"""
     count = 10 if short else 60
     with System(cluster, tenants=("acme", "globex"), LIMITS_QUEUED_PER_TENANT=1_000) as system, _pooler(system) as pool:
         listen = system.url()
@@ -331,7 +331,7 @@ def _second(system):
 
 
 def replica(cluster, short):
-    """the directory is a hot standby, whose recovery cancels an export in the middle"""
+    """the directory is a hot standby whose recovery cancels a running export"""
     with System(cluster, administrators=30_000) as system, _standby(system) as standby:
         system.serve()
         worker = system.work(stops=True, ADMINEXPORT_DIRECTORY_URL=f"postgresql:///{system.name}?host={standby}&user={system.role}")
@@ -391,7 +391,7 @@ def _is_denied(system, sql):
 
 
 def lagging(cluster, short):
-    """the directory is a hot standby that lags: whom the start has seen is waited for"""
+    """the directory is a hot standby that lags: the worker waits for an administrator whom the start has seen"""
     with System(cluster) as system, _standby(system) as standby:
         url = f"postgresql:///{system.name}?host={standby}&user={system.role}"
         system.serve(ADMINEXPORT_DIRECTORY_URL=url)
@@ -406,7 +406,7 @@ def lagging(cluster, short):
 
 
 def own_directory(cluster, short):
-    """the directory is on a server of its own, which goes away, and is exported from a standby, which lags"""
+    """the directory is on a separate server that becomes unavailable, and is exported from a standby that lags"""
     with System(cluster) as system, _second(system) as second:
         def sql(text):
             return cluster.sql(text, "people", host=second.folder)
@@ -454,7 +454,7 @@ def own_directory(cluster, short):
 
 
 def deaf(cluster, short):
-    """every notification is lost"""
+    """all notifications are lost"""
     with System(cluster) as system:
         elsewhere = f"postgresql:///postgres?host={cluster.sockets}&user={system.role}"
         system.serve(ADMINEXPORT_DATABASE_LISTEN=elsewhere)

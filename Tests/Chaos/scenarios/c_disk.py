@@ -1,4 +1,4 @@
-"""A disk that is full, and one that cannot be written."""
+"""A full disk, and a disk that cannot be written."""
 import contextlib
 import os
 import subprocess
@@ -10,10 +10,10 @@ from system import Skip, System, until
 def _mount(folder, size):
     """A file system of its own, which takes root."""
     if os.getuid() != 0:
-        raise Skip("to mount a file system takes root")
+        raise Skip("only root can mount a file system")
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", str(folder)], capture_output=True)
     if done.returncode:
-        raise Skip("a file system cannot be mounted here")
+        raise Skip("this machine does not allow to mount a file system")
 
 
 def _storage(system):
@@ -25,7 +25,7 @@ def _claims(system):
 
 
 def full(cluster, short):
-    """the disk fills up while exports are made, stays full, and is freed"""
+    """the disk fills up while exports run, stays full, and is freed"""
     with System(cluster, administrators=6_000) as system:
         _mount(system.archives, "3m")
         try:
@@ -69,7 +69,7 @@ def full(cluster, short):
 
 
 def reserve(cluster, short):
-    """less than the reserve is free: nothing is claimed"""
+    """less than the reserve is free: no worker claims a job"""
     with System(cluster) as system:
         _mount(system.archives, "3m")
         try:
@@ -91,7 +91,7 @@ def reserve(cluster, short):
 
 
 def read_only(cluster, short):
-    """the archives become read-only, and writable again"""
+    """the archives become read-only and then writable again"""
     with System(cluster, administrators=1_500) as system:
         _mount(system.archives, "30m")
         try:
@@ -121,7 +121,7 @@ def read_only(cluster, short):
 
 
 def unmounted(cluster, short):
-    """the archives' file system is not mounted: nothing is claimed and nothing is written beside it"""
+    """the archives' file system is not mounted: no worker claims a job or writes below the mount point"""
     with System(cluster) as system:
         _mount(system.archives, "30m")
         mounted = True

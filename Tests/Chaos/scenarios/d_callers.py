@@ -1,4 +1,4 @@
-"""Many callers at once, while workers are killed; cancellations at every moment; one key asked for a hundred times."""
+"""Many callers at once while workers are killed, cancellations at every moment, and concurrent starts with one key."""
 import base64
 import hashlib
 import os
@@ -85,7 +85,7 @@ def _most_running(system):
 
 
 def cancel(cluster, short):
-    """jobs are cancelled at every moment of their life"""
+    """jobs are cancelled in every phase"""
     count = 12 if short else 100
     with System(cluster, administrators=60_000, LIMITS_QUEUED_PER_TENANT=1_000) as system:
         system.serve()
@@ -103,7 +103,7 @@ def cancel(cluster, short):
 
 
 def key(cluster, short):
-    """a hundred callers start with one key at once"""
+    """a hundred callers start an export with the same key at once"""
     with System(cluster) as system:
         system.serve(workers=1)
         jobs, faults = set(), []
@@ -133,7 +133,7 @@ def key(cluster, short):
 
 
 def quota(cluster, short):
-    """a tenant's queue is full: the caller is told when to come back, others are not held up"""
+    """a tenant's queue is full: the caller gets the time to retry, and other tenants do not wait"""
     with System(cluster, tenants=("acme", "globex")) as system:
         system.serve()
         refused = []
@@ -152,7 +152,7 @@ def quota(cluster, short):
 
 
 def rounds(cluster, short):
-    """one retention round under a moving clock: expiry, deletion, hold, and files that go within five seconds"""
+    """one retention round under a moving clock: expiry, deletion, hold, and removal of files within five seconds"""
     with System(cluster, RETENTION="3s") as system:
         system.serve()
         system.work()
@@ -171,7 +171,7 @@ def rounds(cluster, short):
 
 
 def restarts(cluster, short):
-    """adminexport run delivers ten exports through ten restarts of the service behind a socket that stays, half of them by SIGKILL"""
+    """adminexport run delivers ten exports during ten restarts of the service behind the same socket, half of them by SIGKILL"""
     count = 10
     with System(cluster, administrators=20_000, LEASE="2s") as system, socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(system.socket))

@@ -1,4 +1,4 @@
-"""Fairness, latency, idle cost, and what a transaction that holds the horizon back does to the queue."""
+"""Fairness, latency, idle load, and the effect of a long transaction, which holds back the xmin horizon, on the queue."""
 import contextlib
 import os
 import pathlib
@@ -23,7 +23,7 @@ def _flood(system, tenant, count):
 
 
 def fairness(cluster, short):
-    """a tenant with one job behind another's thousands"""
+    """a tenant's single job behind thousands of another tenant"""
     count = 2_000 if short else 10_000
     waits, turns = [], []
     with System(cluster, tenants=("acme", "globex"), administrators=3_000, LIMITS_QUEUED_PER_TENANT=100_000) as system:
@@ -56,7 +56,7 @@ def fairness(cluster, short):
 
 
 def latency(cluster, short):
-    """idle: from the insert of a job to the worker that has it"""
+    """an idle worker: the time from the insert of a job to its claim"""
     count = 20 if short else 200
     with System(cluster) as system:
         system.serve()
@@ -75,7 +75,7 @@ def latency(cluster, short):
 
 
 def idle(cluster, short):
-    """nothing to do: what a serving and a working process ask of the database"""
+    """an idle installation: the queries of a serving and a working process"""
     seconds = 15 if short else 60
     log = pathlib.Path(cluster.sockets) / "log"
     with System(cluster) as system:
@@ -116,7 +116,7 @@ def _horizon(system):
 
 
 def horizon(cluster, short):
-    """another transaction holds the horizon back for minutes while jobs go through"""
+    """another transaction holds back the xmin horizon for minutes while jobs run"""
     seconds = 10 if short else 180
 
     def run(system, caller, span):
@@ -149,10 +149,10 @@ def horizon(cluster, short):
 
 
 def upgrade(cluster, short):
-    """the release before on the new schema, beside new programs: OLD_BIN_DIR names its programs"""
+    """programs of the previous release, in OLD_BIN_DIR, on the new schema beside new programs"""
     folder = os.environ.get("OLD_BIN_DIR")
     if not folder:
-        raise Skip("OLD_BIN_DIR is not set; make chaos-upgrade builds the release before")
+        raise Skip("OLD_BIN_DIR is not set; run make chaos-upgrade, which builds the previous release")
     old = pathlib.Path(folder) / "adminexportd"
     with System(cluster, tenants=("acme", "globex"), administrators=1_500, LEASE="2s") as system:
         version = system.maintain("migrate").strip()
