@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Ask a running service everything that its own description allows, nearly allows, and does not: random requests for every method,
-made from what rpc.discover says, with the extremes of each type and real values that are changed.
+"""Send random requests to a running service: requests that its own description allows, nearly allows and does not allow.
 
-After each round the service has to be there and to answer. Held to are: replies that are of the protocol (the id, a code with its
-kind, a result that fits its schema, a parameter that is named), no -32603 ever, no refusal of what the schema allows and none of what
-it does not left out, and resident memory below a bound. Needs Python 3.9 and no packages.
+The program makes requests for every method from the document of rpc.discover, with the extreme values of each type and with changed
+real values. After each round, it checks that the service answers. It also checks that each reply conforms to the protocol (id, code
+with its kind, a result that matches its schema, the name of the wrong parameter), that no reply is -32603, that the service accepts
+what the schema allows and refuses everything else, and that resident memory stays below a limit. It needs Python 3.9 and no packages.
 
 usage: Scripts/postgres.sh python3 Tests/Fuzz/methods.py [--seconds 600 | --requests N] [--seed N] [--only CASE]
-       python3 Tests/Fuzz/methods.py --socket PATH --pid PID …   a service that runs already, with the tenant acme
+       python3 Tests/Fuzz/methods.py --socket PATH --pid PID …   for a running service with the tenant acme
 
-The seed is printed at the start; with it and --only the case that failed is made once more, with the ids that the service has then.
+The program prints the seed at the start. To repeat a failed case, run it with this --seed and --only. Ids of jobs differ then.
 """
 import argparse
 import contextlib
@@ -317,14 +317,14 @@ class Peer:
         try:
             self.socket.sendall(data)
         except OSError as error:
-            raise Fault(f"nothing could be sent: {error}") from None
+            raise Fault(f"cannot send: {error}") from None
 
     def result(self, method, **params):
         self.send(json.dumps({"jsonrpc": "2.0", "id": "own", "method": method, "params": params}).encode() + b"\n")
         while True:
             line = self.line()
             if line is None:
-                raise Fault(f"{method} is not answered")
+                raise Fault(f"the service did not answer {method}")
             reply = json.loads(line)
             if reply.get("id") == "own":
                 return reply.get("result", {})
@@ -346,7 +346,7 @@ class Fuzzer:
     def resident(self):
         text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         if any(line.startswith("State:\tZ") for line in text.splitlines()):
-            raise Fault("the service has died")
+            raise Fault("the service process ended")
         return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS")) / 1024
 
     def refresh(self):
@@ -424,58 +424,58 @@ class Fuzzer:
             message = json.loads(line)
             if not self.notification(message):
                 return message
-        raise Fault("a request is not answered")
+        raise Fault("the service did not answer a request")
 
     def notification(self, message):
         if not isinstance(message, dict) or "method" not in message:
             return False
         if set(message) != {"jsonrpc", "method", "params"} or message["method"] != "export.changed":
-            raise Fault(f"a notification that is not described: {message}")
+            raise Fault(f"the description does not contain this notification: {message}")
         faults = [fault for name, schema in self.changed.items() for fault in self.schemas.faults(message["params"].get(name), schema, name)]
         if faults:
-            raise Fault(f"a notification is not as described: {faults}")
+            raise Fault(f"a notification does not match its description: {faults}")
         return True
 
     def judge(self, reply, identity, name, text, anyone=False):
         if not isinstance(reply, dict) or reply.get("jsonrpc") != "2.0" or set(reply) not in ({"jsonrpc", "id", "result"}, {"jsonrpc", "id", "error"}):
-            raise Fault(f"no reply of the protocol: {reply}")
+            raise Fault(f"not a reply of JSON-RPC: {reply}")
         if not anyone and reply["id"] != identity:
-            raise Fault(f"the id is {reply['id']!r} in place of {identity!r}")
+            raise Fault(f"expected the id {identity!r}, got {reply['id']!r}")
         faults = None if name is None else self.judge_params(name, text)
         if "result" in reply:
             self.count(name, "ok")
             if name is not None:
                 if faults:
-                    raise Fault(f"taken, though not as described: {faults[:3]}")
+                    raise Fault(f"accepted, although the description does not allow it: {faults[:3]}")
                 found = self.schemas.faults(reply["result"], self.methods[name]["result"]["schema"])
                 if found:
-                    raise Fault(f"the result is not as described: {found[:3]}")
+                    raise Fault(f"the result does not match its description: {found[:3]}")
             return self.real.learn(reply["result"])
         error = reply["error"]
         code, data = error.get("code"), error.get("data", {})
         if not isinstance(error.get("message"), str) or not error["message"] or not isinstance(data.get("retryable"), bool) \
                 or data.get("kind") not in KINDS.get(code, ()) or data["kind"] not in self.errors:
-            raise Fault(f"an error that is not described: {error}")
+            raise Fault(f"the description does not contain this error: {error}")
         if len(json.dumps(error)) > 4_096:
             raise Fault(f"an error of {len(json.dumps(error))} bytes")
         self.count(name, code)
         if code == -32602 and name is not None:
             self.judge_refusal(name, text, data, faults, error)
         elif faults and code not in (-32001, -32000):
-            raise Fault(f"{faults[:3]} is answered with {code}: {error['message']}")
+            raise Fault(f"the reply to {faults[:3]} is {code}: {error['message']}")
 
     def judge_refusal(self, name, text, data, faults, error):
         param = data.get("param")
         declared = {each["name"] for each in self.methods[name]["params"]}
         if not isinstance(param, str):
-            raise Fault(f"no parameter is named: {error}")
+            raise Fault(f"the error names no parameter: {error}")
         if not faults and param.split(".")[0] not in SEMANTIC:
-            raise Fault(f"refused, though described: {error}")
+            raise Fault(f"refused, although the description allows it: {error}")
         sent = json.loads(text or "{}")
         known = declared | set(sent if isinstance(sent, dict) else [])
         first = param.split(".")[0]
         if param != "" and not any(first == each or param == each or param.endswith("…") and each.startswith(param[:-1]) for each in known):
-            raise Fault(f"{param!r} is named, which nobody has sent: {error}")
+            raise Fault(f"the error names {param!r}, which the request does not contain: {error}")
 
     def batch(self, values, number):
         """Several requests in one line, in order, each with its own judgement."""
@@ -528,7 +528,7 @@ class Fuzzer:
             if message is None:
                 if is_probed:
                     break
-                raise Fault("the next request is not answered")
+                raise Fault("the service did not answer the next request")
             message = json.loads(message)
             if self.notification(message):
                 continue
@@ -572,7 +572,7 @@ class Fuzzer:
                     self.refresh()
                     self.most = max(self.most, self.resident())
                     if self.most > self.bound:
-                        raise Fault(f"{self.most:.0f} MiB are resident")
+                        raise Fault(f"resident memory is {self.most:.0f} MiB, above the limit")
                 self.requests += 1
                 self.case(number)
                 if number % 50 == 0:
@@ -587,7 +587,7 @@ class Fuzzer:
                     self.resident()
                     self.reconnect()
                 except (Fault, OSError) as gone:
-                    print(f"the service does not go on: {gone}", flush=True)
+                    print(f"the service does not answer any more: {gone}", flush=True)
                     break
         self.most = max(self.most, self.resident()) if pathlib.Path(f"/proc/{self.pid}").exists() else self.most
 
@@ -633,11 +633,11 @@ def service():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, help="for so long; 600 where --requests is not given")
-    parser.add_argument("--requests", type=int, help="so many cases")
+    parser.add_argument("--seconds", type=float, help="run for this time (default: 600 without --requests)")
+    parser.add_argument("--requests", type=int, help="run this number of cases")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
-    parser.add_argument("--only", type=int, help="this case alone")
-    parser.add_argument("--memory", type=float, default=256, help="MiB that may be resident (default: %(default)s)")
+    parser.add_argument("--only", type=int, help="run only this case")
+    parser.add_argument("--memory", type=float, default=256, help="the limit of resident memory in MiB (default: %(default)s)")
     parser.add_argument("--socket")
     parser.add_argument("--pid", type=int)
     options = parser.parse_args()
