@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 
-// A package of its own: who installs the service needs none of this, and who copies it needs nothing of the service but its
-// products Accounts, AdminExportAPI and AdminExportClient.
+// A separate package: an installation of the service needs none of it. A copy of it needs only the products Accounts,
+// AdminExportAPI and AdminExportClient of the service.
 
 import PackageDescription
 

@@ -1,10 +1,10 @@
--- The console's own login. It may read what its page of accounts shows, and nothing else: no password, no token, no export.
--- Run as the directory's owner or a superuser, in the database that has the schema "directory".
+-- Creates the console's login. It may read the columns of the page of accounts and nothing else: no password, no token, no export.
+-- Run this as the owner of the directory or as a superuser, in the database with the schema "directory".
 DO $$
 BEGIN
     CREATE ROLE adminexport_console LOGIN;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN
-    -- Roles are the cluster's: another database has made it.
+    -- Roles belong to the cluster: the role exists already.
     NULL;
 END $$;
 

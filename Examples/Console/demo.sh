@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The console on this machine, until it is interrupted: a private PostgreSQL with a made-up tenant, the service, and the console on a
-# loopback address, which is printed. Run by `make console-demo` through Scripts/postgres.sh.
+# Runs a private PostgreSQL with a made-up tenant, the service, and the console on a loopback address, until it is interrupted. It prints
+# the address. `make console-demo` runs this script through Scripts/postgres.sh.
 #
 # usage: Scripts/postgres.sh Examples/Console/demo.sh [ADMINISTRATORS [PORT]]
 set -euo pipefail
@@ -37,7 +37,7 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 
-echo "The console, with $administrators administrators. Stop it with Ctrl-C."
+echo "The console runs with $administrators administrators. Press Ctrl-C to stop it."
 ADMINEXPORT_CONSOLE_DATABASE_URL="postgresql:///demo?host=$PG_SOCKET_DIR&user=adminexport_console" \
     "$console/adminexport-console" --demo-sign-in --listen "127.0.0.1:$port" --socket "$socket" &
 web=$!

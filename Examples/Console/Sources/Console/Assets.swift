@@ -3,10 +3,10 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 
-/// The files that pages refer to: a style sheet, a script, an icon. Few and small, they are kept in memory.
+/// The style sheet, the script and the icon, in memory.
 struct Assets: Sendable {
     private let files: [String: Data]
-    /// Changes with their contents.
+    /// A digest of the contents.
     let version: String
 
     private static let types = [
@@ -28,7 +28,7 @@ struct Assets: Sendable {
         version = Data(hash.finalize().prefix(9)).base64URL
     }
 
-    /// `GET /assets/:version/:file`: under this version it never becomes another.
+    /// `GET /assets/:version/:file`: the content under a version never changes.
     func respond(to request: Request, _ context: ConsoleContext) throws -> Response {
         let name = try context.parameters.require("file")
         guard try context.parameters.require("version") == version, let data = files[name],

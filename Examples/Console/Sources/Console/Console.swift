@@ -5,7 +5,7 @@ import HummingbirdCore
 public import Logging
 import NIOCore
 
-/// The console: what it is made of, and where each page is.
+/// The console: its parts, and the routes of its pages.
 public struct Console: Sendable {
     private let configuration: ConsoleConfiguration
     private let logger: Logger
@@ -15,7 +15,7 @@ public struct Console: Sendable {
         self.logger = logger
     }
 
-    /// - Throws: where the program's own files are not as they should be.
+    /// - Throws: if the program's own resource files are missing or invalid.
     public func application() throws -> some ApplicationProtocol {
         let address: BindAddress =
             switch configuration.address {
@@ -30,7 +30,7 @@ public struct Console: Sendable {
                 address: address,
                 availableConnectionsDelegate: MaximumAvailableConnections(configuration.connections, logger: logger)),
             onServerRunning: { channel in
-                // For whoever started it, a script too: the port may have been free to choose.
+                // Print the address, because the program may have chosen the port. Scripts read this line.
                 switch listening {
                 case .tcp(let host, _):
                     let name = host.contains(":") ? "[\(host)]" : host
@@ -65,7 +65,7 @@ public struct Console: Sendable {
         router.get("assets/:version/:file") { try assets.respond(to: $0, $1) }
         addPages(to: router, frame, accounts, connections, sessions)
         addExports(to: router, frame, accounts, connections)
-        // Whatever else is asked for is not there, and says so as a page.
+        // All other paths answer 404 with a page.
         router.get("**") { _, _ -> Response in throw HTTPError(.notFound) }
         router.head("**") { _, _ -> Response in throw HTTPError(.notFound) }
         return router
@@ -123,7 +123,7 @@ public struct Console: Sendable {
         router.post("exports/:id/delete") { try await forms.delete($0, $1, texts: frame.texts($0)) }
     }
 
-    /// `GET /session`: who the visitor is, as a name that says nothing; for scripts that have been there for long.
+    /// `GET /session`: the tag of the signed-in user. Scripts of a page that has been open for long detect another sign-in with it.
     private static func session(_ request: Request, _ context: ConsoleContext, _ frame: Frame) throws -> Response {
         guard let visitor = context.visitor else { throw HTTPError(.unauthorized) }
         return try .json(["visitor": frame.tag(of: visitor)])

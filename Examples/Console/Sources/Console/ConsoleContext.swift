@@ -2,7 +2,7 @@ import Foundation
 import Hummingbird
 import NIOCore
 
-/// What is known about a request beside the request.
+/// The context of a request.
 struct ConsoleContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     let channel: any Channel
@@ -14,13 +14,13 @@ struct ConsoleContext: RequestContext {
     }
 
     var requestDecoder: URLEncodedFormDecoder { URLEncodedFormDecoder() }
-    /// The forms here are a few hundred bytes long.
+    /// The forms have a few hundred bytes.
     var maxUploadSize: Int { 16 * 1024 }
 
     var peer: Peer { Peer(channel.remoteAddress) }
 }
 
-/// The other end of a connection.
+/// The peer of a connection.
 enum Peer: Sendable, Equatable {
     case unix
     /// An IP address as text.
@@ -35,7 +35,7 @@ enum Peer: Sendable, Equatable {
         }
     }
 
-    /// An IP address in one spelling; one of version 4 stays one also where a socket of version 6 has it (RFC 4291, 2.5.5.2).
+    /// An IP address in canonical form. An IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2) becomes an IPv4 address.
     static func canonical(_ text: String) -> String? {
         guard let address = (try? SocketAddress(ipAddress: text, port: 0))?.ipAddress else { return nil }
         let mapped = address.lowercased().hasPrefix("::ffff:") ? String(address.dropFirst("::ffff:".count)) : address

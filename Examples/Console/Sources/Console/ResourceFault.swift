@@ -1,4 +1,4 @@
-/// The program's own files are not as they should be.
+/// An error in the program's own resource files.
 struct ResourceFault: Error, CustomStringConvertible {
     let description: String
 

@@ -1,19 +1,19 @@
-/// What a request wants of a file (RFC 9110, section 14).
+/// The part of a file that a request asks for (RFC 9110, section 14).
 enum ByteRange: Equatable {
-    /// No range that is understood: the whole file.
+    /// The whole file, because the request has no valid range.
     case whole
     case part(Range<Int>)
-    /// Nothing of what is asked for is there (416).
+    /// The file has no byte of the range (416).
     case unsatisfiable
 
     /// - Parameters:
-    ///   - header: the field `Range`. Several ranges at once are answered with the whole file, which section 14.2 allows.
-    ///   - ifRange: the field `If-Range`; only a strong tag that is the file's own makes the range count (section 13.1.5).
+    ///   - header: the field `Range`. For several ranges, the answer is the whole file, which section 14.2 allows.
+    ///   - ifRange: the field `If-Range`; the range applies only if this is the strong tag of the file (section 13.1.5).
     init(_ header: String?, ifRange: String? = nil, tag: String, size: Int) {
         self = .whole
         guard let header, let match = header.wholeMatch(of: /bytes=(?<first>\d*)-(?<last>\d*)/) else { return }
         if let ifRange, ifRange != tag { return }
-        // More digits than a number takes are more than any file has.
+        // A number with too many digits is larger than any file.
         switch (match.first.isEmpty, match.last.isEmpty) {
         case (true, true): return
         case (true, false):

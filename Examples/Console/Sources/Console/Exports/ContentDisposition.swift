@@ -1,11 +1,11 @@
-/// `Content-Disposition: attachment` with a file's name (RFC 6266, section 4; RFC 8187 for what is not ASCII).
+/// `Content-Disposition: attachment` with a file name (RFC 6266, section 4; RFC 8187 for names that are not ASCII).
 enum ContentDisposition {
     static func attachment(_ name: String) -> String {
         var plain = ""
         var encoded = ""
         for scalar in name.unicodeScalars {
             switch scalar {
-            // What may stand in a quoted string without an escape, which browsers treat differently; no `%`, which some decode.
+            // Only characters that need no escape in a quoted string, because browsers treat escapes differently; no `%`, which some decode.
             case "A"..."Z", "a"..."z", "0"..."9", " ", "-", "_", ".", "(", ")", "+", "=", "@", "~", "!", "#", "$", "&", "^":
                 plain.unicodeScalars.append(scalar)
             default: plain.append("_")

@@ -5,12 +5,12 @@ import Foundation
 import Hummingbird
 import NIOCore
 
-/// `GET /exports/events?job=…`: what becomes of the visitor's exports.
+/// `GET /exports/events?job=…`: the states of the user's exports.
 struct EventRoute: Sendable {
     let events: ExportEvents
     let accounts: AccountList
     let frame: Frame
-    /// A browser needs one, however many tabs it has.
+    /// A browser needs one stream, whatever the number of its tabs.
     let streams = Places(all: 256, each: 4)
 
     func respond(to request: Request, _ context: ConsoleContext, texts: Texts) async throws -> Response {
@@ -21,32 +21,32 @@ struct EventRoute: Sendable {
         }
         guard streams.open(actor) else { throw HTTPError(.serviceUnavailable, headers: [.retryAfter: "5"]) }
         let place = Closing { [streams] in streams.close(actor) }
-        // For the day on which a file goes; the stream does without.
+        // The time zone of the expiry time. Without it, the stream omits the time.
         let zone = (try? await accounts.standing(of: actor))?.timeZone ?? ""
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .accelBuffering: "no"],
             body: ResponseBody { [events, visitors = frame.visitors, peer = context.peer] writer in
                 defer { place.close() }
-                // First of all, so that the browser knows that it is connected, and when to come back.
+                // Send this first: it tells the browser that it is connected, and when to reconnect.
                 try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
                 let end: ExportEvents.End
                 do {
                     end = try await request.body.consumeWithCancellationOnInboundClose { _ in
                         try await events.follow(Array(Set(jobs)), of: actor) { event in
-                            // The session may have ended since: whoever signed out is told nothing more.
+                            // Send nothing after the user has signed out.
                             guard visitors.visitor(of: request, from: peer)?.actor == actor else { return false }
                             try await writer.write(ByteBuffer(string: Self.text(event, texts, zone: zone)))
                             return true
                         }
                     }
                 } catch is CancellationError {
-                    // The browser is gone.
+                    // The browser has closed the connection.
                     return
                 }
                 switch end {
                 case .over: try await writer.write(ByteBuffer(string: "event: end\ndata: {}\n\n"))
                 case .unwanted: try await writer.write(ByteBuffer(string: "event: signed-out\ndata: {}\n\n"))
-                // The browser comes again.
+                // The browser reconnects.
                 case .interrupted: break
                 }
                 try await writer.finish(nil)
@@ -55,14 +55,14 @@ struct EventRoute: Sendable {
 
     static func text(_ event: ExportEvents.Event, _ texts: Texts, zone: String) throws -> String {
         func text(_ name: String, _ value: some Encodable) throws -> String {
-            // JSON on one line: a line's end within a text would end the field.
+            // The JSON is on one line, because a line end would end the field.
             "event: \(name)\ndata: \(String(decoding: try JSONEncoder().encode(value), as: UTF8.self))\n\n"
         }
         switch event {
         case .job(let job): return try text("job", JobView(job, texts, zone: zone))
         case .gone(let id): return try text("gone", ["id": id])
         case .trouble(let id, let error): return try text("trouble", ["id": id, "text": Problem(error, texts).text])
-        case .pulse: return ": pulse\n\n"
+        case .keepAlive: return ": keep-alive\n\n"
         }
     }
 }

@@ -4,49 +4,49 @@ import AsyncAlgorithms
 import Foundation
 import ServiceLifecycle
 
-/// What becomes of exports, as an event stream (WHATWG HTML, 9.2, server-sent events).
+/// The states of exports as an event stream (WHATWG HTML, 9.2, server-sent events).
 struct ExportEvents: Sendable {
-    /// Exports that one stream follows.
+    /// The maximum number of exports in a stream.
     static let maxJobs = 20
-    /// Between two signs of life: proxies close what is silent for a minute.
-    private static let pulse: Duration = .seconds(15)
-    /// How often in a row a watch that broke is taken up again, a second apart. Then the browser is to come again.
-    private static let patience = 30
+    /// The interval between keep-alive comments. Proxies close connections that are silent for a minute.
+    private static let keepAliveInterval: Duration = .seconds(15)
+    /// The number of consecutive attempts to watch an export again, one second apart. Then the stream ends, and the browser reconnects.
+    private static let maxAttempts = 30
 
     let connections: ServiceConnections
 
     enum Event: Sendable {
         case job(Job)
-        /// There is no such export, or it is somebody else's.
+        /// The export does not exist, or it belongs to another administrator.
         case gone(String)
-        /// The service cannot be asked now; it is asked again.
+        /// The service is unavailable; the watch is tried again.
         case trouble(String, ClientError)
-        case pulse
+        case keepAlive
     }
 
-    /// Why a stream ends.
+    /// The reason why a stream ends.
     enum End: Sendable {
-        /// All is final.
+        /// All exports are in a final state.
         case over
-        /// Whoever is told wants no more.
+        /// The receiver wants no further events.
         case unwanted
-        /// The program is to stop, or the service is away.
+        /// The program stops, or the service is unavailable.
         case interrupted
     }
 
-    /// Tells what the exports are and what they become.
+    /// Sends the current state of the exports and every change.
     ///
-    /// - Parameter tell: gives whether more is wanted.
-    /// - Throws: what `tell` throws; `CancellationError`.
+    /// - Parameter tell: sends an event; returns whether the receiver wants more events.
+    /// - Throws: the errors of `tell`; `CancellationError`.
     func follow(_ jobs: [String], of actor: Actor, _ tell: (Event) async throws -> Bool) async throws -> End {
-        // Nobody goes ahead of the reader: what it has not taken is not made.
+        // The channel has no buffer: an event is made when the receiver has taken the one before.
         let events = AsyncChannel<Event>()
         return try await withThrowingTaskGroup(of: End.self) { group in
             group.addTask {
                 let isOver = await withTaskGroup(of: Bool.self) { watches in
                     for job in jobs { watches.addTask { await watch(job, of: actor, into: events) } }
                     for await isOver in watches where !isOver {
-                        // The browser comes again for all of them.
+                        // The browser reconnects for all exports.
                         watches.cancelAll()
                         return false
                     }
@@ -56,31 +56,31 @@ struct ExportEvents: Sendable {
                 return isOver ? .over : .interrupted
             }
             group.addTask {
-                // A program that is told to stop does not wait for exports.
+                // When the program stops, it does not wait for exports.
                 do { try await gracefulShutdown() } catch { return .interrupted }
                 events.finish()
                 return .interrupted
             }
             group.addTask {
                 while true {
-                    do { try await Task.sleep(for: Self.pulse) } catch { return .interrupted }
-                    await events.send(.pulse)
+                    do { try await Task.sleep(for: Self.keepAliveInterval) } catch { return .interrupted }
+                    await events.send(.keepAlive)
                 }
             }
             defer { group.cancelAll() }
             for await event in events where try await !tell(event) { return .unwanted }
-            // Whichever has finished the events.
+            // The task that has finished the events.
             return try await group.next() ?? .interrupted
         }
     }
 
-    /// - Returns: whether nothing more is to come of it.
+    /// - Returns: whether the export is in a final state or gone.
     private func watch(_ id: String, of actor: Actor, into events: AsyncChannel<Event>) async -> Bool {
-        var patience = Self.patience
-        while patience > 0, !Task.isCancelled {
+        var attemptsLeft = Self.maxAttempts
+        while attemptsLeft > 0, !Task.isCancelled {
             do {
                 let isFinal = try await connections.watching(actor, job: id) { job, changes in
-                    patience = Self.patience
+                    attemptsLeft = Self.maxAttempts
                     await events.send(.job(job))
                     if job.state.isFinal { return true }
                     for try await job in changes {
@@ -92,7 +92,7 @@ struct ExportEvents: Sendable {
                 if isFinal { return true }
             } catch let error as ClientError {
                 let isGone = [ErrorKind.notFound, .permissionDenied, .invalidParams].contains { $0.rawValue == error.kind }
-                // The latter is said of this program, and somebody has to mend it.
+                // With this reason, the console itself lacks a grant, which an operator must add.
                 if isGone, error.reason != "caller-not-allowed" {
                     await events.send(.gone(id))
                     return true
@@ -101,7 +101,7 @@ struct ExportEvents: Sendable {
             } catch {
                 return false
             }
-            patience -= 1
+            attemptsLeft -= 1
             do { try await Task.sleep(for: .seconds(1)) } catch { return false }
         }
         return false

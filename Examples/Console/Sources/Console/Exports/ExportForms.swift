@@ -4,7 +4,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 
-/// What visitors do with exports: start, cancel, delete. Forms work by themselves; scripts send the same and get JSON.
+/// The forms that start, cancel and delete exports. Scripts send the same fields and get JSON.
 struct ExportForms: Sendable {
     let connections: ServiceConnections
     let visitors: Visitors
@@ -15,9 +15,9 @@ struct ExportForms: Sendable {
         let idempotencyKey: String?
     }
 
-    /// The visitor and their form.
+    /// The user and the form.
     ///
-    /// - Throws: 401 for nobody, 403 for a form that is not this visitor's own.
+    /// - Throws: 401 if nobody has signed in, 403 if the form was not made for this user.
     func form(_ request: Request, _ context: ConsoleContext) async throws -> (actor: Actor, form: Form) {
         guard let visitor = context.visitor else { throw HTTPError(.unauthorized) }
         let form = try await request.decode(as: Form.self, context: context)
@@ -27,7 +27,7 @@ struct ExportForms: Sendable {
 
     func start(_ request: Request, _ context: ConsoleContext, texts: Texts) async throws -> Response {
         let (actor, form) = try await form(request, context)
-        // Sent twice, by a second click or a reload, the form is one export.
+        // The form's key makes a second click or a reload return the same export.
         let key = form.idempotencyKey.flatMap { UUID(uuidString: $0)?.uuidString }
         let job = try await connections.call(
             ExportStart.self,
@@ -57,13 +57,13 @@ struct ExportForms: Sendable {
         _ job: Job, _ request: Request, _ texts: Texts, status: HTTPResponse.Status = .ok
     ) throws -> Response {
         guard request.wantsJSON else { return .redirect(to: Paths.exports, type: .normal) }
-        // What has no file yet has no day on which it goes.
+        // The export has no file yet, so the view needs no time zone for the expiry time.
         return try .json(JobView(job, texts, zone: ""), status: status)
     }
 }
 
 extension Request {
-    /// Whether a script asks, and not a form.
+    /// Whether a script, not a form, sends the request.
     var wantsJSON: Bool { headers[.accept]?.contains("application/json") == true }
 }
 

@@ -8,8 +8,8 @@ import NIOCore
 /// `GET /exports/:id/file`: the workbook, streamed from the descriptor that the service passes to the browser, a part at a time.
 struct FileRoute: Sendable {
     static let workbook = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    /// How long a browser may leave the end of a file where it is.
-    private static let patience: Duration = .seconds(60)
+    /// The time limit for a client to read more of the last part of a file.
+    private static let readTimeout: Duration = .seconds(60)
 
     let connections: ServiceConnections
     let frame: Frame
@@ -33,7 +33,7 @@ struct FileRoute: Sendable {
         }
         let range: Range<Int>
         var status = HTTPResponse.Status.ok
-        // A range is for GET alone (RFC 9110, 14.2).
+        // Only GET has ranges (RFC 9110, 14.2).
         let asked = request.method == .get ? request.headers[.range] : nil
         switch ByteRange(asked, ifRange: request.headers[.ifRange], tag: tag, size: size) {
         case .whole: range = 0..<size
@@ -57,16 +57,16 @@ struct FileRoute: Sendable {
             status: status, headers: headers, body: try await body(actor, id, range, on: context.channel, keeping: place))
     }
 
-    /// - Throws: what keeps the file from being opened, while there is still a status to say it with.
+    /// - Throws: the error of opening the file, before the status of the answer is sent.
     private func body(
         _ actor: Actor, _ id: String, _ range: Range<Int>, on channel: any Channel, keeping place: Closing
     ) async throws -> ResponseBody {
-        // Whoever may not have the file any more is told so, and not by a download that breaks off.
+        // Open the file first, so that a denial becomes a status and not an interrupted download.
         let workbook: OpenWorkbook?
         do {
             workbook = try await connections.withClient { try await $0.open(actor, job: id, offset: range.lowerBound) }
         } catch let error as ClientError where error.kind == ErrorKind.overloaded.rawValue || error.code == .descriptorLost {
-            // The service hands out so many files to one user; the rest comes in parts.
+            // The service limits the open files of one user. Read the file in parts instead.
             workbook = nil
         }
         return ResponseBody(contentLength: range.count) { [connections] writer in
@@ -80,31 +80,31 @@ struct FileRoute: Sendable {
                 try await write(data.prefix(range.upperBound - offset))
             }
             if offset < range.upperBound {
-                // The service had to stop, or hands out no more; another way goes on.
+                // The service stopped, or refused another open file: continue in parts.
                 try await connections.withClient { client in
                     try await client.download(actor, job: id, from: offset, to: range.upperBound) { try await write($0) }
                 }
             }
-            // A connection that goes on after too few bytes would have the next answer taken for the rest.
+            // If the file is too short, close the connection: the client would read the next answer as the rest of the file.
             guard offset == range.upperBound else { throw HTTPError(.badGateway) }
-            // A server that is stopped closes as soon as the end is written, and drops what the browser has not taken.
+            // A server that stops closes the connection when the end is written, and discards the bytes that the client has not read.
             try await Self.drain(channel)
             try await writer.finish(nil)
         }
     }
 
-    /// Waits until the browser has taken what was written.
+    /// Waits until the client has read everything.
     ///
-    /// - Throws: where it takes nothing for a minute.
+    /// - Throws: if the client reads nothing for a minute.
     private static func drain(_ channel: any Channel) async throws {
         var least = Int.max
-        var deadline = ContinuousClock.now + patience
+        var deadline = ContinuousClock.now + readTimeout
         while true {
             let waiting = try await channel.getOption(.bufferedWritableBytes).get()
             if waiting == 0 { return }
             if waiting < least {
                 least = waiting
-                deadline = .now + patience
+                deadline = .now + readTimeout
             }
             guard .now < deadline else { throw HTTPError(.requestTimeout) }
             try await Task.sleep(for: .milliseconds(10))

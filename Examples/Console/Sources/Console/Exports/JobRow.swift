@@ -1,11 +1,11 @@
 internal import AdminExportAPI
 import AdminExportClient
 
-/// A row of the list of exports.
+/// A row in the list of exports.
 struct JobRow: Sendable {
     let view: JobView
     let requested: String
-    /// What its buttons are about, for those who hear them one by one.
+    /// The name of the export for the labels of its buttons, for screen readers.
     let label: String
     let scope: String
 

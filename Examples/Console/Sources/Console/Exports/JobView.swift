@@ -2,18 +2,18 @@ internal import AdminExportAPI
 import AdminExportClient
 import Foundation
 
-/// An export in words, for the pages and for what they are told while it runs.
+/// The texts and values of an export, for the pages and the event stream.
 struct JobView: Codable, Sendable {
     let id: String
     let state: String
-    /// Counts up with each change.
+    /// A number that grows with each change.
     let revision: Int
-    /// The state.
+    /// The name of the state.
     let title: String
-    /// What the dialog is headed with.
+    /// The heading of the dialog.
     let heading: String
     let text: String
-    /// 0 to 100; nil while nobody can say.
+    /// 0 to 100; nil if the progress is unknown.
     let percent: Int?
     let percentText: String
     let isFinal: Bool
@@ -21,9 +21,9 @@ struct JobView: Codable, Sendable {
     let canCancel: Bool
     let rows: String
     let size: String
-    /// Until when the file is kept, in the tenant's time zone.
+    /// The time at which the file expires, in the tenant's time zone.
     let expires: String
-    /// What a screen reader is to say now, if anything; the page has it said once.
+    /// A text for screen readers, which the page announces once; empty for none.
     let announcement: String
 
     init(_ job: Job, _ texts: Texts, zone: String) {
@@ -48,7 +48,7 @@ struct JobView: Codable, Sendable {
         switch job.state {
         case .queued: return ""
         case .running:
-            // A quarter at a time: a voice that counts every row lets nobody work.
+            // Announce each quarter only, because frequent announcements disturb the user.
             guard let percent = job.percent, percent >= 25 else { return "" }
             return texts("announcement.running", ["percent": texts.percent(percent / 25 * 25)])
         case .succeeded, .failed: return "\(texts("state.\(job.state.rawValue)")). \(text(job, texts))"
@@ -86,7 +86,7 @@ struct JobView: Codable, Sendable {
 }
 
 extension Job {
-    /// How much of it is done, in hundredths.
+    /// The progress, in percent.
     fileprivate var percent: Int? {
         switch state {
         case .succeeded: return 100

@@ -1,11 +1,11 @@
 internal import AdminExportAPI
 import AdminExportClient
 
-/// The visitor's exports.
+/// The exports of a user.
 struct RecentExports: Sendable {
     let connections: ServiceConnections
 
-    /// Those that are queued or running. A service that does not answer, or not soon, keeps nobody from their pages.
+    /// The exports that are queued or running. Empty if the service does not answer soon, so that the page is shown anyway.
     func active(_ actor: Actor) async -> [Job] {
         let result = try? await connections.call(
             ExportList.self, .init(actor: actor, states: [.queued, .running], limit: ExportEvents.maxJobs),

@@ -4,9 +4,9 @@ import AdminExportClient
 import Foundation
 import Hummingbird
 
-/// Administrators > Accounts, and the export form on a page of its own for browsers without scripts.
+/// The page Administrators > Accounts, and the page with the export form for browsers without scripts.
 struct AccountsPage: Sendable {
-    private static let mostSearched = 100
+    private static let maxSearchLength = 100
 
     let frame: Frame
     let accounts: AccountList
@@ -21,7 +21,7 @@ struct AccountsPage: Sendable {
         do {
             let page = try await accounts.page(of: visitor.actor, query)
             let isElsewhere = if case .first = query.position { false } else { true }
-            // Its accounts are gone, and those before are not.
+            // The accounts of this page no longer exist: show the first page.
             guard !page.accounts.isEmpty || !isElsewhere else { return .redirect(to: Self.link(to: query), type: .normal) }
             standing = page.standing
             values = list(page, query, frame.texts(request))
@@ -46,8 +46,8 @@ struct AccountsPage: Sendable {
                 active: await exports.active(visitor.actor)))
     }
 
-    /// What the search form and the links between pages ask for. A plus is a space here, as forms have it; to
-    /// `URI.queryParameters` it is a plus.
+    /// The fields of the search form and of the links between pages. A plus is a space, as in forms; `URI.queryParameters` does not
+    /// convert it.
     private struct Fields: Decodable {
         let search: String?
         let status: String?
@@ -58,14 +58,14 @@ struct AccountsPage: Sendable {
     private func query(_ request: Request, _ context: ConsoleContext) throws -> AccountQuery {
         let fields = try request.uri.decodeQuery(as: Fields.self, context: context)
         var query = AccountQuery(
-            search: String((fields.search ?? "").trimmingCharacters(in: .whitespaces).prefix(Self.mostSearched)),
+            search: String((fields.search ?? "").trimmingCharacters(in: .whitespaces).prefix(Self.maxSearchLength)),
             status: fields.status.flatMap { AccountQuery.Status(rawValue: $0) } ?? .all)
         if let key = fields.after { query.position = .after(key) }
         if let key = fields.before { query.position = .before(key) }
         return query
     }
 
-    /// The search's first page, or the one after or before an account.
+    /// The first page of the search, or the page after or before an account.
     private static func link(to query: AccountQuery, _ direction: String? = nil, _ key: String? = nil) -> String {
         var fields: [(name: String, value: String)] = []
         if let direction, let key { fields.append((direction, key)) }

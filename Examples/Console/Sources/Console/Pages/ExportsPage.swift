@@ -4,7 +4,7 @@ import AdminExportClient
 import Foundation
 import Hummingbird
 
-/// Administrators > Recent exports.
+/// The page Administrators > Recent exports.
 struct ExportsPage: Sendable {
     let frame: Frame
     let accounts: AccountList
@@ -37,7 +37,7 @@ struct ExportsPage: Sendable {
                 ]))
     }
 
-    /// `GET /exports/:id/delete`: asks, on a page of its own where there are no scripts.
+    /// `GET /exports/:id/delete`: the page that asks for confirmation, for browsers without scripts.
     func confirmation(for request: Request, _ context: ConsoleContext) async throws -> Response {
         guard let visitor = context.visitor else { throw HTTPError(.unauthorized) }
         let id = try context.parameters.require("id", as: UUID.self).uuidString.lowercased()
@@ -52,6 +52,6 @@ struct ExportsPage: Sendable {
 }
 
 extension ClientError {
-    /// The administrator may not. Where it is the console that may not, somebody has to mend it.
+    /// Whether the error says that the administrator lacks permission. If the console lacks the grant, an operator must add it.
     fileprivate var isDenied: Bool { kind == ErrorKind.permissionDenied.rawValue && reason != "caller-not-allowed" }
 }

@@ -4,12 +4,12 @@ import AdminExportClient
 import Foundation
 import Hummingbird
 
-/// What all pages have around them: who is signed in, where one is, the dialogs.
+/// The parts that all pages share: the signed-in user, the navigation, the dialogs.
 struct Frame: Sendable {
     let templates: Templates
     let catalogue: Catalogue
     let visitors: Visitors
-    /// Of the assets' contents: a browser keeps them until they are others.
+    /// The version of the assets, a digest of their contents. Browsers cache assets under this version.
     let assets: String
 
     static let languageCookie = "adminexport_language"
@@ -19,30 +19,30 @@ struct Frame: Sendable {
             chosen: request.cookies[Self.languageCookie]?.value, accepted: request.headers[.acceptLanguage])
     }
 
-    /// A name for what the browser keeps for somebody: the same at each sign-in, and it says nothing about who they are.
+    /// A name for the data that the browser stores for a user. It is the same at each sign-in and does not identify the user.
     func tag(of visitor: Visitor) -> String {
         visitors.signer.code(Data("\(visitor.actor.tenant)\0\(visitor.actor.administrator)".utf8), for: "tag").base64URL
     }
 
-    /// The visitor, unless the request is a page's of somebody else: who had signed in before, in the same browser.
+    /// The user, unless the request comes from a page of another user who was signed in before in the same browser.
     func visitor(of request: Request, _ context: ConsoleContext) -> Visitor? {
         guard let visitor = context.visitor else { return nil }
         guard let named = request.uri.queryParameters["visitor"] else { return visitor }
         return String(named) == tag(of: visitor) ? visitor : nil
     }
 
-    /// Where a choice of language leads back to, as the value of a query's field.
+    /// The page to return to after a change of the language, as the value of a query field.
     private static func back(to request: Request) -> String {
         guard request.method == .get, Paths.isOwn(request.uri.string) else { return "/" }
         return request.uri.string.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? "/"
     }
 
-    /// A whole page.
+    /// A complete page.
     ///
     /// - Parameters:
-    ///   - template: the page's own.
-    ///   - title: a text's name.
-    ///   - active: exports that are under way, to be followed.
+    ///   - template: the template of the page.
+    ///   - title: the name of a text.
+    ///   - active: the exports in progress that the page follows.
     func page(
         _ template: String, title: String, _ request: Request, visitor: Visitor?, standing: Standing? = nil,
         active: [Job] = [],

@@ -2,8 +2,8 @@ import Mustache
 
 /// Escapes text for HTML, scalar by scalar.
 ///
-/// Mustache's own escape goes by `Character`, and to Swift a quote that is followed by a combining mark is one character, which is
-/// none of those it escapes: `"` and U+0301 in a name would end the attribute in which the name stands.
+/// Mustache's own escape works on `Character`. In Swift, a quote and a following combining mark are one character, which that escape does
+/// not recognize: `"` and U+0301 in a name would end the attribute that contains the name.
 struct Markup: MustacheContentType {
     static let name = "MARKUP"
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Where the pages are.
+/// The paths of the pages.
 enum Paths {
     static let accounts = "/administrators/accounts"
     static let export = "/administrators/accounts/export"
@@ -9,17 +9,17 @@ enum Paths {
     static let signOut = "/sign-out"
     static let language = "/language"
 
-    /// A path with a query, as forms make it.
+    /// A path with a query in the encoding of forms.
     static func link(_ path: String, _ fields: [(name: String, value: String)]) -> String {
         guard !fields.isEmpty else { return path }
         var components = URLComponents()
         components.queryItems = fields.map { URLQueryItem(name: $0.name, value: $0.value) }
-        // A plus is a space to whoever reads a form's query.
+        // In a form's query, a plus is a space.
         return path + "?" + (components.percentEncodedQuery ?? "").replacing("+", with: "%2B")
     }
 
-    /// Whether it leads to a page of this console, with whatever query: not to another host, and with nothing that a header may not
-    /// have. One look at each byte, for it is anybody's text.
+    /// Whether the path leads to a page of this console, with any query: not to another host, and without characters that a header
+    /// must not contain. The check reads each byte once, because the text comes from outside.
     static func isOwn(_ path: String) -> Bool {
         guard path.utf8.count <= 2_000, path.hasPrefix("/"), !path.hasPrefix("//") else { return false }
         return path.utf8.allSatisfy { byte in

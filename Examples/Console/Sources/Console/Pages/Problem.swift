@@ -1,7 +1,7 @@
 internal import AdminExportAPI
 import AdminExportClient
 
-/// An error of the service in words.
+/// The text for an error of the service.
 struct Problem: Sendable {
     let kind: String
     let text: String

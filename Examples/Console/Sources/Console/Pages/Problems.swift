@@ -6,7 +6,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 
-/// Makes of what went wrong an answer that a person understands, or a script.
+/// Converts errors to a page for users, or to JSON for scripts.
 struct Problems: RouterMiddleware {
     typealias Context = ConsoleContext
 
@@ -30,7 +30,7 @@ struct Problems: RouterMiddleware {
         let texts = frame.texts(request)
         let (status, kind, text) = Self.meaning(of: error, texts)
         if status == .internalServerError || status == .serviceUnavailable {
-            // The route, and not what the visitor looked for; of an error of others its type, for its text may be about data.
+            // Log the route, not the search text of the user. Of other errors, log only the type, because the text may contain data.
             let known: (any CustomStringConvertible)? = (error as? ClientError) ?? (error as? AccountsError)
             context.logger.error(
                 "\(known?.description ?? "\(type(of: error))")", metadata: ["route": "\(context.endpointPath ?? "")"])
@@ -53,7 +53,7 @@ struct Problems: RouterMiddleware {
     ) -> (status: HTTPResponse.Status, kind: String, text: String) {
         switch error {
         case let error as ClientError where error.reason == "caller-not-allowed":
-            // It is this program that may not: a matter of the service's callers, and not of the visitor's profile.
+            // The console, not the user, lacks the grant: `callers` in the service's configuration must be changed.
             return (.serviceUnavailable, "unavailable", texts("error.caller"))
         case let error as ClientError:
             let problem = Problem(error, texts)

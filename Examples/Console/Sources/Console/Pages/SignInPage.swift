@@ -4,7 +4,7 @@ import AdminExportClient
 import Foundation
 import Hummingbird
 
-/// The demo's sign-in: a choice of administrators, without a password.
+/// The sign-in page of the demo: users choose an administrator, without a password.
 struct SignInPage: Sendable {
     let frame: Frame
     let accounts: AccountList
@@ -20,7 +20,7 @@ struct SignInPage: Sendable {
     func show(_ request: Request, problem: String? = nil) async throws -> Response {
         let texts = frame.texts(request)
         let examples = try await accounts.examples()
-        // Before somebody is signed in there is a session of nobody, to which the form is bound.
+        // Before the sign-in, the form is bound to a session without a user.
         let session = sessions.session(of: request) ?? Session(nil)
         var response = Response.html(
             try frame.page(
@@ -50,7 +50,7 @@ struct SignInPage: Sendable {
         guard try await accounts.standing(of: actor) != nil else {
             return try await show(request, problem: frame.texts(request)("signIn.unknown"))
         }
-        // A new session: one that somebody else may have put there is worth nothing.
+        // Create a new session. This prevents session fixation.
         sessions.end(session)
         var response = Response.redirect(to: Paths.accounts, type: .normal)
         response.setCookie(try sessions.cookie(for: Session(actor)))

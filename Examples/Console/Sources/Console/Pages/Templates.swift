@@ -1,17 +1,17 @@
 import Foundation
 import Mustache
 
-/// The pages' HTML, from `Resources/Templates`.
+/// The HTML templates of the pages, from `Resources/Templates`.
 struct Templates: Sendable {
     private let library: MustacheLibrary
 
-    /// - Throws: where a template cannot be read or parsed.
+    /// - Throws: if a template cannot be read or parsed.
     init(folder: URL) throws {
         MustacheContentTypes.register(Markup(), named: Markup.name)
         var templates: [String: MustacheTemplate] = [:]
         for file in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
         where file.pathExtension == "mustache" {
-            // Each by itself: a partial begins with Mustache's own escape again.
+            // Set the escape in each template: a partial starts with Mustache's own escape.
             let text = try "{{% CONTENT_TYPE:\(Markup.name)}}" + String(contentsOf: file, encoding: .utf8)
             templates[file.deletingPathExtension().lastPathComponent] = try MustacheTemplate(string: text)
         }

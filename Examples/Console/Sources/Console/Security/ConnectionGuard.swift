@@ -1,20 +1,20 @@
 import NIOCore
 import NIOHTTPTypes
 
-/// Closes connections on which nothing gets on: a request that does not come to its end, an answer that is not taken, requests that
-/// are sent ahead of their answers, which no browser does.
+/// Closes connections that make no progress: the client does not complete a request, does not read an answer, or sends more than one
+/// request ahead of its answers, which no browser does.
 ///
-/// The server's own idle time-out is for connections without a request; with one it waits without a limit.
+/// The idle timeout of the HTTP server applies only to connections without a request in progress.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
-    /// How long a request may take from its first line to its end. Forms here are a few hundred bytes.
-    private static let requestTime: TimeAmount = .seconds(20)
-    /// How long a browser may leave the socket full. It is full again after each 64 KiB or so.
-    private static let patience: TimeAmount = .seconds(60)
+    /// The time limit from the first line of a request to its end. The forms have a few hundred bytes.
+    private static let requestTimeout: TimeAmount = .seconds(20)
+    /// The time limit for a client to read from a full socket. The socket is full again after each 64 KiB or so.
+    private static let readTimeout: TimeAmount = .seconds(60)
 
     private var outstanding = 0
     private var request: Scheduled<Void>?
@@ -24,10 +24,10 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
         switch unwrapInboundIn(data) {
         case .head:
             outstanding += 1
-            // One may be ahead: the last byte of an answer is there a little before its end is noticed here.
+            // One request may be ahead: the client receives the last byte of an answer before this handler sees its end.
             guard outstanding <= 2 else { return context.close(promise: nil) }
             request?.cancel()
-            request = closing(context.channel, in: Self.requestTime)
+            request = closing(context.channel, in: Self.requestTimeout)
         case .body: break
         case .end:
             request?.cancel()
@@ -43,7 +43,7 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         answer?.cancel()
-        answer = context.channel.isWritable ? nil : closing(context.channel, in: Self.patience)
+        answer = context.channel.isWritable ? nil : closing(context.channel, in: Self.readTimeout)
         context.fireChannelWritabilityChanged()
     }
 

@@ -1,8 +1,8 @@
 import HTTPTypes
 import Hummingbird
 
-/// An answer to HEAD has the fields of the one to GET, and no content (RFC 9110, 9.3.2): what is sent all the same would be read as the
-/// beginning of the next answer on the connection.
+/// Removes the content of answers to HEAD. Such an answer has the header fields of the answer to GET and no content (RFC 9110, 9.3.2); a
+/// client would read content as the beginning of the next answer on the connection.
 struct HeadAnswers: RouterMiddleware {
     typealias Context = ConsoleContext
 

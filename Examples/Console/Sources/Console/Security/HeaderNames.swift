@@ -1,6 +1,6 @@
 import HTTPTypes
 
-/// Fields that the standard library of names lacks.
+/// Header fields that HTTPTypes does not define.
 extension HTTPField.Name {
     static let accelBuffering = named("X-Accel-Buffering")
     static let fetchMode = named("Sec-Fetch-Mode")

@@ -1,10 +1,11 @@
 import HTTPTypes
 import Hummingbird
 
-/// Refuses requests that name a host which this console is not: a page elsewhere could have its own name lead here (DNS rebinding).
+/// Refuses requests with a host name other than the console's own. This prevents DNS rebinding: a foreign page could resolve its name to
+/// the console's address.
 struct HostGuard: RouterMiddleware {
     typealias Context = ConsoleContext
-    /// Names without ports; nil lets any in, over a Unix socket.
+    /// Host names without ports. nil, for a Unix socket, accepts every name.
     let hosts: Set<String>?
 
     func handle(

@@ -1,6 +1,6 @@
 import Hummingbird
 
-/// Finds out who the visitor is, for all that comes after.
+/// Identifies the user, and stores it in the context for the middlewares and routes that follow.
 struct Recognition: RouterMiddleware {
     typealias Context = ConsoleContext
     let visitors: Visitors

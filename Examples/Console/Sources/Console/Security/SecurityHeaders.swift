@@ -1,7 +1,8 @@
 import HTTPTypes
 import Hummingbird
 
-/// What every answer tells the browser: run nothing that is not ours, be framed by nobody, guess no types, keep nothing.
+/// Adds header fields to every answer: the browser runs only the console's own scripts, does not show the page in a frame, does not guess
+/// content types, and does not cache pages.
 struct SecurityHeaders: RouterMiddleware {
     typealias Context = ConsoleContext
 

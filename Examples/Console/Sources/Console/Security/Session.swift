@@ -2,14 +2,14 @@ internal import AdminExportAPI
 import AdminExportClient
 import Foundation
 
-/// A visitor's session, as their cookie has it.
+/// A user's session, as the cookie contains it.
 struct Session: Codable, Sendable, Equatable {
-    /// How long one lasts.
+    /// The lifetime of a session, in seconds.
     static let length: TimeInterval = 8 * 3_600
 
-    /// What forms are bound to.
+    /// The value to which the tokens of forms are bound.
     let id: String
-    /// Nobody before somebody has signed in.
+    /// nil before the user has signed in.
     let tenant: String?
     let administrator: String?
     let ends: Date

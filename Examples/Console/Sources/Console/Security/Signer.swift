@@ -1,7 +1,7 @@
 import Crypto
 import Foundation
 
-/// Signs what visitors carry about, so that nobody else can have made it (HMAC-SHA256, RFC 2104).
+/// Signs values that browsers store, so that only the console can create them (HMAC-SHA256, RFC 2104).
 struct Signer: Sendable {
     private let key: SymmetricKey
 
@@ -9,12 +9,12 @@ struct Signer: Sendable {
         self.key = SymmetricKey(data: key)
     }
 
-    /// The value and its code, in characters that a cookie may have (RFC 6265, 4.1.1).
+    /// The value and its code, in characters that a cookie may contain (RFC 6265, 4.1.1).
     func sign(_ value: Data, for purpose: String) -> String {
         "\(value.base64URL).\(code(value, for: purpose).base64URL)"
     }
 
-    /// What was signed; nil where it was not, or for another purpose.
+    /// The signed value; nil if the signature is invalid or is for another purpose.
     func open(_ text: String, for purpose: String) -> Data? {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2, let value = Data(base64URL: parts[0]), let code = Data(base64URL: parts[1]) else {
@@ -29,14 +29,14 @@ struct Signer: Sendable {
         Data(HMAC<SHA256>.authenticationCode(for: Self.bound(value, to: purpose), using: key))
     }
 
-    /// Two strings are equal; how long it takes tells nothing of where they differ.
+    /// Compares two strings. The time does not depend on the position where they differ.
     static func areEqual(_ left: String, _ right: String) -> Bool {
         let key = SymmetricKey(size: .bits256)
         let code = HMAC<SHA256>.authenticationCode(for: Data(left.utf8), using: key)
         return HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: Data(right.utf8), using: key)
     }
 
-    /// A code for one purpose is worth nothing for another.
+    /// The code is valid only for this purpose.
     private static func bound(_ value: Data, to purpose: String) -> Data {
         Data(purpose.utf8) + [0] + value
     }

@@ -1,9 +1,9 @@
 internal import AdminExportAPI
 import AdminExportClient
 
-/// Who a request comes from.
+/// The user that sends a request.
 struct Visitor: Sendable {
     let actor: Actor
-    /// What their forms are bound to.
+    /// The value to which the tokens of this user's forms are bound.
     let formKey: String
 }

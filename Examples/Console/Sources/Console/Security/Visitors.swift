@@ -4,13 +4,13 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 
-/// Finds out who a request comes from, and whether one that changes something was meant by them.
+/// Identifies the user of a request, and checks that a request that changes something comes from a form of this user.
 struct Visitors: Sendable {
     let signIn: ConsoleConfiguration.SignIn
     let signer: Signer
     let sessions: SessionStore
 
-    /// - Returns: nil for somebody who has not signed in.
+    /// - Returns: nil if nobody has signed in.
     func visitor(of request: Request, from peer: Peer) -> Visitor? {
         switch signIn {
         case .demo:
@@ -22,15 +22,15 @@ struct Visitors: Sendable {
         }
     }
 
-    /// What a form carries to show that it is this visitor's own.
+    /// The token that a form contains to prove that it was made for this user.
     func formToken(_ formKey: String) -> String {
         signer.code(Data(formKey.utf8), for: "form").base64URL
     }
 
-    /// Whether the request was made by a page of this console, and its form for this visitor.
+    /// Whether a page of this console made the request, with a form for this user.
     ///
-    /// Browsers say where a request comes from (Fetch Metadata, `Sec-Fetch-Site`; RFC 6454, 7, `Origin`); the token holds where
-    /// they do not.
+    /// Most browsers state the origin of a request (Fetch Metadata, `Sec-Fetch-Site`; RFC 6454, 7, `Origin`). The token protects
+    /// users of the others.
     func isOwn(_ request: Request, token: String?, formKey: String) -> Bool {
         if let site = request.headers[.fetchSite], site != "same-origin" { return false }
         if let origin = request.headers[.origin], let host = request.head.authority,
@@ -52,7 +52,7 @@ extension ConsoleConfiguration.ProxyIdentity {
         }
     }
 
-    /// The actor that the headers name. A header that stands there twice, or as a list, was not set by the proxy alone.
+    /// The actor that the headers name; nil if a header occurs twice or is a list, because then the proxy did not set it alone.
     func actor(of headers: HTTPFields) -> Actor? {
         func value(_ name: String) -> String? {
             guard let field = HTTPField.Name(name) else { return nil }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Does something once: when it is closed, or else when nobody has it any more. A response's body may never be asked for.
+/// Runs a closure once, when it is closed or released. It releases resources of a response whose body the server never requests.
 final class Closing: Sendable {
     private let body: Mutex<(@Sendable () -> Void)?>
 

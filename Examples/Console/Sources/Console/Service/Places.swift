@@ -2,7 +2,7 @@ internal import AdminExportAPI
 import AdminExportClient
 import Synchronization
 
-/// So many at a time, and so many of one visitor's.
+/// Limits the number of concurrent uses, in total and for each user.
 final class Places: Sendable {
     private let all: Int
     private let each: Int

@@ -1,20 +1,20 @@
 internal import AdminExportAPI
 import AdminExportClient
 
-/// How the console calls the service.
+/// The connections through which the console calls the service.
 ///
-/// The service takes so many connections of a user, and so many watches and calls on each (`service.info`); the numbers here are below
-/// those that it is shipped with, and where it says that it has enough, it is asked elsewhere or later.
+/// The service limits the connections of a user, and the watches and calls of a connection (`service.info`). The numbers here are below
+/// the default limits. If the service reports that a limit is reached, the console uses another connection or tries again later.
 struct ServiceConnections: Sendable {
     private let callers: ServiceLines
     private let watchers: ServiceLines
 
     init(socket: String) {
-        callers = ServiceLines(socket: socket, most: 4)
-        watchers = ServiceLines(socket: socket, most: 16, mostUses: 16)
+        callers = ServiceLines(socket: socket, maxConnections: 4)
+        watchers = ServiceLines(socket: socket, maxConnections: 16, maxUses: 16)
     }
 
-    /// Calls a method. On a connection that turns out to have ended the call is repeated once, on another.
+    /// Calls a method. If the connection has ended, repeats the call once on another connection.
     ///
     /// - Throws: ``ClientError``, `CancellationError`.
     func call<Called: Method>(
@@ -23,7 +23,7 @@ struct ServiceConnections: Sendable {
         try await withClient { try await $0.call(method, params, timeout: timeout) }
     }
 
-    /// Lends a connection for calls. The body may be run twice.
+    /// Lends a connection for calls. If the connection has ended, runs the body a second time.
     func withClient<Result>(_ body: (Client) async throws -> Result) async throws -> Result {
         do {
             return try await lending(body)
@@ -37,16 +37,16 @@ struct ServiceConnections: Sendable {
             do {
                 return try await body(client)
             } catch let error as ClientError where error.isShuttingDown {
-                // It answers nothing else on this connection any more.
+                // The service answers no further request on this connection.
                 callers.drop(client)
                 throw error
             }
         }
     }
 
-    /// Watches a job on a connection that has room.
+    /// Watches a job on a connection that is below its limit of watches.
     ///
-    /// - Throws: ``ClientError``: `overloaded` where none has.
+    /// - Throws: ``ClientError`` `overloaded` if there is no such connection.
     func watching<Result>(
         _ actor: Actor, job: String, _ body: (Job, AsyncThrowingStream<Job, any Error>) async throws -> Result
     ) async throws -> Result {
@@ -55,7 +55,7 @@ struct ServiceConnections: Sendable {
             do {
                 watch = try await client.watch(actor, job: job)
             } catch let error as ClientError where error.kind == ErrorKind.overloaded.rawValue {
-                // It has fewer places than are counted here.
+                // The limit of the service is lower than the limit here.
                 watchers.avoid(client)
                 throw error
             }

@@ -3,11 +3,12 @@ import AdminExportClient
 import Dispatch
 import Synchronization
 
-/// Connections to the service that are shared: made when they are needed, and anew when they have ended. So many at most.
+/// A limited number of shared connections to the service. It opens a connection when one is needed, and replaces connections that have
+/// ended.
 final class ServiceLines: Sendable {
     private struct Line {
         let id: Int
-        /// Whoever comes while it is being connected waits for it too.
+        /// Concurrent callers wait for the same connection attempt.
         let connecting: Task<Client, any Error>
         var client: Client?
         var uses = 1
@@ -19,20 +20,20 @@ final class ServiceLines: Sendable {
     }
 
     private let socket: String
-    private let most: Int
-    /// Uses of one at a time; nil where any number may share the last.
-    private let mostUses: Int?
+    private let maxConnections: Int
+    /// The maximum number of concurrent uses of a connection; nil for no limit once all connections exist.
+    private let maxUses: Int?
     private let state = Mutex(State())
 
-    init(socket: String, most: Int, mostUses: Int? = nil) {
+    init(socket: String, maxConnections: Int, maxUses: Int? = nil) {
         self.socket = socket
-        self.most = most
-        self.mostUses = mostUses
+        self.maxConnections = maxConnections
+        self.maxUses = maxUses
     }
 
     /// Lends a connection to the body.
     ///
-    /// - Throws: ``ClientError``: `overloaded` where all are used; what the body throws.
+    /// - Throws: ``ClientError`` `overloaded` if all connections are in use; the errors of the body.
     func lend<Result>(_ body: (Client) async throws -> Result) async throws -> Result {
         let (id, connecting) = try take()
         defer { giveBack(id) }
@@ -49,12 +50,12 @@ final class ServiceLines: Sendable {
         return try await body(client)
     }
 
-    /// It serves those who have it, and nobody else.
+    /// Lends the connection to no further caller. Its present users keep it.
     func drop(_ client: Client) {
         state.withLock { $0.lines.removeAll { $0.client === client } }
     }
 
-    /// The next one goes elsewhere, if there is another.
+    /// Prefers other connections for the next caller.
     func avoid(_ client: Client) {
         state.withLock { state in
             guard let index = state.lines.firstIndex(where: { $0.client === client }) else { return }
@@ -65,17 +66,17 @@ final class ServiceLines: Sendable {
     private func take() throws -> (id: Int, connecting: Task<Client, any Error>) {
         try state.withLock { state in
             state.lines.removeAll { $0.client?.isOpen == false }
-            let hasRoom = { (line: Line) in line.uses < self.mostUses ?? 1 }
+            let hasRoom = { (line: Line) in line.uses < self.maxUses ?? 1 }
             if let index = state.lines.firstIndex(where: hasRoom) ?? leastUsed(state.lines) {
                 state.lines[index].uses += 1
                 return (state.lines[index].id, state.lines[index].connecting)
             }
-            guard state.lines.count < most else {
+            guard state.lines.count < maxConnections else {
                 throw ClientError(
                     .service(code: ErrorKind.overloaded.code, kind: ErrorKind.overloaded.rawValue),
                     "all connections to the service are in use", isRetryable: true)
             }
-            // Connecting blocks, for some seconds where the service takes nobody: beside the task pool, and outside of the lock.
+            // Connecting blocks, for some seconds if the service accepts no connection. It runs outside of the task pool and of the lock.
             let connecting = Task { [socket] in
                 try await withCheckedThrowingContinuation { continuation in
                     DispatchQueue.global().async { continuation.resume(with: Result { try Client(socket: socket) }) }
@@ -88,7 +89,7 @@ final class ServiceLines: Sendable {
     }
 
     private func leastUsed(_ lines: [Line]) -> Int? {
-        guard mostUses == nil, lines.count >= most else { return nil }
+        guard maxUses == nil, lines.count >= maxConnections else { return nil }
         return lines.indices.min { lines[$0].uses < lines[$1].uses }
     }
 
@@ -96,8 +97,8 @@ final class ServiceLines: Sendable {
         state.withLock { state in
             guard let index = state.lines.firstIndex(where: { $0.id == id }) else { return }
             state.lines[index].uses -= 1
-            // Of those with a limit there may be many for a while.
-            if state.lines[index].uses == 0, mostUses != nil { state.lines.remove(at: index) }
+            // Connections with a limit can be many for a short time: close those that are not in use.
+            if state.lines[index].uses == 0, maxUses != nil { state.lines.remove(at: index) }
         }
     }
 }

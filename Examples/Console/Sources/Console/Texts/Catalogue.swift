@@ -1,12 +1,12 @@
 import Foundation
 
-/// Every language that there is.
+/// All languages.
 struct Catalogue: Sendable {
     private let languages: [String: Texts]
-    /// English: what those get who ask for none of them.
+    /// English, for browsers that accept none of the languages.
     private let fallback: Texts
 
-    /// - Throws: where the folder has no English, or a file is not what it should be.
+    /// - Throws: if the folder has no English texts, or a file is invalid.
     init(folder: URL) throws {
         var languages: [String: Texts] = [:]
         for file in try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
@@ -21,7 +21,7 @@ struct Catalogue: Sendable {
 
     var all: [Texts] { languages.values.sorted { $0.language < $1.language } }
 
-    /// The chosen language, or the one that the browser likes best (RFC 9110, 12.5.4).
+    /// The chosen language, or the language that the browser prefers (RFC 9110, 12.5.4).
     func texts(chosen: String?, accepted: String?) -> Texts {
         if let chosen, let texts = languages[chosen] { return texts }
         let wishes = (accepted ?? "").split(separator: ",").prefix(20).enumerated().map { position, wish in

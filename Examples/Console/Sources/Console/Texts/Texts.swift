@@ -1,6 +1,6 @@
 import Foundation
 
-/// What the console says, in one language. A language is a file, `Resources/Texts/<its code>.json`.
+/// The texts of the console in one language, from the file `Resources/Texts/<language>.json`.
 struct Texts: Sendable {
     /// A language tag (BCP 47).
     let language: String
@@ -12,14 +12,14 @@ struct Texts: Sendable {
         groups = try JSONDecoder().decode([String: [String: String]].self, from: json)
     }
 
-    /// A text by `group.name`, with `{placeholders}` filled in; the name itself where there is none, so that it is seen.
+    /// The text `group.name`, with its `{placeholders}` replaced; the name itself if there is no such text, so that the error is visible.
     func callAsFunction(_ name: String, _ values: [String: String] = [:]) -> String {
         guard let text = text(name) else { return name }
-        // In one pass: a value may look like a placeholder.
+        // Replace in one pass, because a value may look like a placeholder.
         return text.replacing(/\{([a-z]+)\}/) { values[String($0.1)] ?? String($0.0) }
     }
 
-    /// The first text there is.
+    /// The first of the named texts that exists.
     func first(of names: [String]) -> String {
         names.lazy.compactMap { text($0) }.first ?? names.last ?? ""
     }
@@ -52,7 +52,7 @@ struct Texts: Sendable {
         return self(unit, ["size": value.formatted(.number.precision(.fractionLength(digits)).locale(locale))])
     }
 
-    /// A time of the service's (RFC 3339) in a time zone.
+    /// A time from the service (RFC 3339), in a time zone.
     func time(_ text: String?, in zone: String) -> String? {
         guard let text,
             let date = try? Date(text, strategy: .iso8601.year().month().day().time(includingFractionalSeconds: true))
@@ -62,7 +62,7 @@ struct Texts: Sendable {
         return date.formatted(style)
     }
 
-    /// A day of the directory's, `yyyy-mm-dd`.
+    /// A day from the directory, `yyyy-mm-dd`.
     func day(_ text: String) -> String {
         guard let date = try? Date(text, strategy: .iso8601.year().month().day()) else { return text }
         var style = Date.FormatStyle(date: .abbreviated, time: .omitted, locale: locale)

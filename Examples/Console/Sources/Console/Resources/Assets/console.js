@@ -1,11 +1,11 @@
-// What the pages do beyond what they do without scripts: the menu, the dialogs, the export's progress, and its download.
+// The functions of the pages that need scripts: the menu, the dialogs, the progress of exports, and automatic downloads.
 //
-// Of all tabs of a visitor one listens to the service and tells the others: a browser has few connections to a host. Texts come from
-// the server, in the visitor's language; nothing here makes HTML of a text.
+// One tab of a user receives the event stream and informs the others, because a browser opens few connections to a host. The texts come
+// from the server, in the user's language. This script never converts a text to HTML.
 
 const byID = (id) => document.getElementById(id);
 const visitor = document.body.dataset.visitor;
-// Tabs in another language have a listener of their own.
+// Tabs in another language have a separate event stream.
 const group = `${visitor}-${document.documentElement.lang}`;
 
 function send(path, fields) {
@@ -20,15 +20,15 @@ function newKey() {
     return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
-/** Runs the body while no other tab runs one of that name; where there are no locks (plain HTTP), at once. */
+/** Runs the body while no other tab runs one of this name. Without locks (plain HTTP), runs it at once. */
 function alone(name, body) {
     return navigator.locks ? navigator.locks.request(`adminexport-${name}`, body) : body();
 }
 
-// ---- What is remembered beyond a page. One entry for each thing, so that tabs do not overwrite each other's.
+// ---- Storage. Each value has its own entry, so that tabs do not overwrite each other's values.
 
 class Memory {
-    /** What the browser has refused to keep; another tab does not know of it, and takes nothing of it. */
+    /** Values that the browser refused to store. Other tabs do not see them. */
     own = new Map();
 
     constructor(storage, kind) {
@@ -49,7 +49,7 @@ class Memory {
         try { return this.storage().getItem(this.prefix + name) ?? this.own.get(name) ?? null; } catch { return this.own.get(name) ?? null; }
     }
 
-    /** Whether it was there. */
+    /** Removes the value; returns whether there was one. */
     take(name) {
         const value = this.get(name);
         this.own.delete(name);
@@ -66,11 +66,11 @@ class Memory {
     }
 }
 
-/** Exports that were started in this browser, whose files are to come by themselves. */
+/** Exports that were started in this browser and whose files it downloads automatically. */
 const pending = new Memory(() => localStorage, "pending");
-/** Starts that were sent and not answered: the keys of their forms, with when it was and what was chosen. */
+/** Requests to start an export that have no answer yet: the key of the form, with the time and the options. */
 const starting = new Memory(() => localStorage, "starting");
-/** Of this tab: what was said, and whether the progress is hidden. */
+/** Values of this tab: the announced texts, and whether the progress dialog is hidden. */
 const tab = new Memory(() => sessionStorage, "tab");
 
 // ---- The progress dialog
@@ -105,7 +105,7 @@ class ProgressDialog {
         if (hadFocus) this.outside().focus();
     }
 
-    /** Where the focus goes when it can't stay. */
+    /** The element that receives the focus when the dialog is hidden. */
     outside() {
         return this.showButton.hidden ? byID("menu-button") ?? byID("content") : this.showButton;
     }
@@ -140,11 +140,11 @@ class ProgressDialog {
         if (view.state === "failed") this.show();
         this.say(`view-${view.id}`, view.announcement);
         this.summary();
-        // What had the focus may be hidden now.
+        // The element with the focus may be hidden now.
         if (focused && !focused.checkVisibility()) byID("progress-heading").focus();
     }
 
-    /** A word about an export that is shown. */
+    /** Shows a problem of an export. */
     trouble(id, text) {
         const note = this.items.get(id)?.querySelector(".trouble");
         if (!note) return;
@@ -153,7 +153,7 @@ class ProgressDialog {
         this.say(`trouble-${id}`, text);
     }
 
-    /** The trouble is over. */
+    /** Hides the problems of running exports. */
     calm() {
         for (const [id, item] of this.items) {
             if (!item.view?.isFinal) item.querySelector(".trouble").hidden = true;
@@ -180,7 +180,7 @@ class ProgressDialog {
             if (!this.items.size) this.dialog.removeAttribute("open");
             (this.items.size ? byID("progress-heading") : this.outside()).focus();
         } else if (button.dataset.do === "cancel") {
-            // Not disabled: what is disabled loses the focus.
+            // Do not disable the button, because a disabled button loses the focus.
             button.setAttribute("aria-disabled", "true");
             const problem = await this.exports.cancel(id);
             button.removeAttribute("aria-disabled");
@@ -188,7 +188,7 @@ class ProgressDialog {
         }
     }
 
-    /** The heading, and the share in the page's head, where it is seen while the dialog is hidden. */
+    /** Updates the heading, and the percentage in the page's header, which is visible while the dialog is hidden. */
     summary() {
         const views = [...this.items.values()].map((item) => item.view).filter(Boolean);
         const shown = views.find((view) => !view.isFinal) ?? views.at(-1);
@@ -197,7 +197,7 @@ class ProgressDialog {
         byID("progress-share").textContent = shown ? shown.percentText || shown.title : "";
     }
 
-    /** Has it said, once in this tab, by whatever reads the page aloud. */
+    /** Announces a text to screen readers, once in this tab. */
     say(about, text) {
         if (!text || tab.get(about) === text) return;
         tab.set(about, text);
@@ -205,14 +205,14 @@ class ProgressDialog {
     }
 }
 
-// ---- The exports: one tab listens, all are told
+// ---- The exports: one tab receives events and informs all others
 
 class Exports {
-    /** Exports that one stream follows. */
-    static atOnce = 20;
-    /** Tries to listen again; then it is left to the person, who comes back to the page or gets a connection. */
-    static mostTries = 60;
-    /** After which a start that was not answered is not asked about any more. */
+    /** The maximum number of exports in a stream. */
+    static maxFollowed = 20;
+    /** The maximum number of attempts to reconnect. Later attempts start when the page becomes visible or the browser is online again. */
+    static maxTries = 60;
+    /** The age after which a request to start without an answer is not sent again, in milliseconds. */
     static startIsOld = 5 * 60_000;
 
     constructor() {
@@ -225,7 +225,7 @@ class Exports {
         this.channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(`adminexport-${group}`) : null;
         if (this.channel) this.channel.onmessage = (event) => this.hear(event.data);
         this.tell({ hello: [...this.followed] });
-        // Held as long as this page lives; then it is another tab's. Without locks each tab listens.
+        // This page holds the lock until it closes. Without locks, each tab opens a stream.
         alone(`listener-${group}`, () => {
             this.isListening = true;
             this.listen();
@@ -243,36 +243,36 @@ class Exports {
 
     tell(message) { this.channel?.postMessage(message); }
 
-    /** The server gives nothing of it to somebody else, who may have signed in meanwhile. */
+    /** The server refuses requests with this field if another user has signed in. */
     static asVisitor = `visitor=${encodeURIComponent(visitor)}`;
 
-    /** A message of another tab. */
+    /** Receives a message from another tab. */
     hear(message) {
         if (message.view) this.receive(message.view);
         if (message.gone) this.gone(message.gone);
         if (message.trouble) this.dialog.trouble(message.trouble.id, message.trouble.text);
         if (message.hello) {
             this.follow(message.hello);
-            // An export may have ended while the other page was being loaded.
+            // An export may have ended while the other page was loading.
             for (const view of this.views.values()) {
                 if (message.hello.includes(view.id) || (this.isListening && !view.isFinal)) this.tell({ view });
             }
         }
     }
 
-    /** Starts an export; the same form sent again is the same export.
+    /** Starts an export. If the same form is sent again, the service returns the same export.
      *
-     * @returns what is to be shown of a refusal, or nothing.
+     * @returns the text of a refusal, or null.
      */
     async start(form, isSecondTry = false) {
         const key = form.elements.idempotencyKey.value;
-        // Should the page go before the answer comes, the next one asks for it.
+        // If the user leaves the page before the answer arrives, the next page sends the request again.
         starting.set(key, JSON.stringify({ at: Date.now(), includeDisabled: form.elements.includeDisabled.checked }));
         const response = await send("/exports", new FormData(form));
         const answer = await response.json();
         starting.take(key);
         if (response.ok && answer.isFinal && !answer.hasFile && !isSecondTry) {
-            // An earlier try, which somebody has ended since.
+            // The key belongs to an earlier export, which has ended without a file.
             form.elements.idempotencyKey.value = newKey();
             return this.start(form, true);
         }
@@ -290,11 +290,11 @@ class Exports {
         this.receive(view, true);
     }
 
-    /** What was sent by a page that went before the answer came. */
+    /** Sends requests again whose page closed before the answer arrived. */
     async askAgain() {
         for (const key of starting.names()) {
             let start = null;
-            try { start = JSON.parse(starting.get(key)); } catch { /* It is none. */ }
+            try { start = JSON.parse(starting.get(key)); } catch { /* The entry is not valid JSON. */ }
             if (!starting.take(key) || !start || !(Date.now() - start.at < Exports.startIsOld)) continue;
             try {
                 const fields = { token: byID("token").value, idempotencyKey: key, ...(start.includeDisabled ? { includeDisabled: "on" } : {}) };
@@ -306,7 +306,7 @@ class Exports {
         }
     }
 
-    /** @returns what is to be shown of a refusal, or nothing. */
+    /** @returns the text of a refusal, or null. */
     async cancel(id) {
         try {
             const response = await send(`/exports/${id}/cancel`, { token: byID("token").value });
@@ -325,20 +325,20 @@ class Exports {
         if (others.length) this.listen();
     }
 
-    /** Listens to what becomes of the exports that are followed. */
+    /** Opens the event stream for the exports that this page follows. */
     listen() {
         clearTimeout(this.timer);
         this.source?.close();
         this.source = null;
         if (!this.isListening || this.isOver) return;
-        // The lock may have come long after the page.
+        // The page may have waited long for the lock.
         for (const id of pending.names()) {
             const view = this.views.get(id);
             if (!view?.isFinal) this.followed.add(id);
-            // Whoever listened before has told of its end and is gone.
+            // The tab that had the stream before has reported the end and has closed.
             else alone(`download-${visitor}`, () => this.download(view));
         }
-        const ids = [...this.followed].slice(0, Exports.atOnce);
+        const ids = [...this.followed].slice(0, Exports.maxFollowed);
         if (!ids.length) return;
         const source = new EventSource(`/exports/events?${ids.map((id) => `job=${encodeURIComponent(id)}`).join("&")}&${Exports.asVisitor}`);
         this.source = source;
@@ -354,7 +354,7 @@ class Exports {
             this.tell({ gone: id });
         });
         source.addEventListener("trouble", (event) => this.trouble(JSON.parse(event.data)));
-        // All of these are final; there may be others.
+        // These exports are in a final state; there may be others.
         source.addEventListener("end", () => this.listen());
         source.addEventListener("signed-out", () => this.signedOut());
         source.addEventListener("error", () => this.retry(source));
@@ -363,20 +363,20 @@ class Exports {
     async retry(source) {
         if (this.source !== source) return;
         for (const id of this.followed) this.trouble({ id, text: this.dialog.words.offline });
-        // A connection that broke is made again by the browser; one that was refused is not.
+        // The browser reconnects after a lost connection, but not after a refusal.
         if (source.readyState !== EventSource.CLOSED) return;
         const isSignedOut = await this.isSignedOut();
         if (this.source !== source) return;
         if (isSignedOut) return this.signedOut();
         this.tries += 1;
-        if (this.tries < Exports.mostTries) {
+        if (this.tries < Exports.maxTries) {
             this.timer = setTimeout(() => this.listen(), Math.min(30_000, 1_000 * this.tries));
         } else {
             for (const id of this.followed) this.trouble({ id, text: this.dialog.words.givenUp });
         }
     }
 
-    /** Whether the server says that this visitor is nobody, or somebody else by now. */
+    /** Whether the user has signed out, or another user has signed in. */
     async isSignedOut() {
         try {
             const response = await fetch("/session", { headers: { Accept: "application/json" } });
@@ -386,7 +386,7 @@ class Exports {
         }
     }
 
-    /** Nothing more is asked for on this page; what was to come is kept for the visitor's next sign-in. */
+    /** Stops all requests of this page. The pending downloads remain stored for the user's next sign-in. */
     signedOut() {
         this.isOver = true;
         this.source?.close();
@@ -407,7 +407,7 @@ class Exports {
 
     receive(view, isFirstHand = false) {
         const known = this.views.get(view.id);
-        // Two ways lead here, and one may be late.
+        // Views arrive from the stream and from other tabs; ignore the older one.
         if (known && (known.isFinal || known.revision > view.revision)) return;
         this.views.set(view.id, view);
         if (view.isFinal) this.followed.delete(view.id);
@@ -418,7 +418,7 @@ class Exports {
         if (view.isFinal && isFirstHand) alone(`download-${visitor}`, () => this.download(view));
     }
 
-    /** Has the browser fetch the file, if it was to come by itself and no other tab has done so. */
+    /** Downloads the file, if it is pending and no other tab has downloaded it. */
     async download(view) {
         if (!view.hasFile) return pending.take(view.id);
         if (this.isOver || pending.get(view.id) === null) return;
@@ -443,7 +443,7 @@ class Exports {
     }
 }
 
-/** The list of exports: each row follows its export. */
+/** Updates the row of an export in the list of exports. */
 function showInList(view) {
     const row = document.querySelector(`tr[data-job="${CSS.escape(view.id)}"]`);
     if (!row) return;
@@ -503,7 +503,7 @@ function setUpMenu(openExport) {
         if (!menu.contains(event.target) && !button.contains(event.target)) close(false);
     });
     byID("menu-export").addEventListener("click", () => {
-        // The dialog gives the focus back to what had it before: the button, not an item that is hidden by then.
+        // The dialog returns the focus to the element that had it before. This must be the button, because the menu item will be hidden.
         close();
         openExport();
     });
@@ -517,7 +517,7 @@ function setUpExport(exports) {
     const start = byID("export-start");
     const problem = byID("export-problem");
     const { includeDisabled, idempotencyKey } = form.elements;
-    // Another choice is another export.
+    // Other options need another key.
     includeDisabled.addEventListener("change", () => { idempotencyKey.value = newKey(); });
 
     let isSending = false;
@@ -528,7 +528,7 @@ function setUpExport(exports) {
         event.preventDefault();
         if (isSending) return;
         isSending = true;
-        // A download that was clicked on looked like leaving.
+        // The click on a download also fired beforeunload.
         isLeaving = false;
         start.setAttribute("aria-disabled", "true");
         problem.hidden = true;
@@ -536,7 +536,7 @@ function setUpExport(exports) {
         try {
             text = await exports.start(form);
         } catch {
-            // Nobody knows whether it has arrived. The person is told, and may try again; a page that is left leaves it to the next.
+            // The request may have arrived. Show this to the user, who can try again. If the user leaves the page, the next page sends it.
             if (!isLeaving) starting.take(idempotencyKey.value);
             text = exports.dialog.words.offlineStart;
         }
@@ -566,7 +566,7 @@ function setUpExport(exports) {
     });
 }
 
-// ---- Deleting asks first
+// ---- The confirmation before a deletion
 
 function setUpDeletes() {
     const dialog = byID("confirm-dialog");
