@@ -1,1 +1,1 @@
-"""What Scripts/check-readers.py is made of."""
+"""The modules of Scripts/check-readers.py."""

@@ -1,4 +1,4 @@
-"""A workbook read with Python's own XML parser as ECMA-376 says it: the measure for the others' peculiarities."""
+"""Reads a workbook with Python's XML parser according to ECMA-376. The other readers are compared with this one."""
 import platform
 import re
 import xml.etree.ElementTree as ElementTree
@@ -25,7 +25,7 @@ def read(path, _):
 
 
 def date_styles(styles):
-    """The cell styles, as cells name them, whose format shows a year."""
+    """The indices of the cell styles whose format shows a year."""
     formats = {item.get("numFmtId") for item in styles.iter(MAIN + "numFmt") if "yyyy" in item.get("formatCode")}
     cells = styles.find(MAIN + "cellXfs")
     return {str(index) for index, item in enumerate(cells) if item.get("numFmtId") in formats}

@@ -1,4 +1,4 @@
-"""What a cell holds of a text or a day, by the rules that the service documents, written again in Python.
+"""The expected content of a cell for a text or a day, by the documented rules of the service, implemented again in Python.
 
 A cell is None, a str, or a datetime.date; whatever else a reader gives (a number, a time) is a difference.
 """
@@ -10,9 +10,9 @@ ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
 def cell_text(text):
-    """Gives what a cell shows of a text, and whether the text had to be cut.
+    """Returns the content of a cell for a text, and whether the text was cut.
 
-    CR LF and CR are LF in a cell. Of more than 32,767 UTF-16 units the first 32,767 stay, one less where the last would be
+    CR LF and CR become LF. A text of more than 32,767 UTF-16 units is cut after 32,767 units, or one less if the last would be
     half a character. An empty text is an empty cell.
     """
     if not text:
@@ -27,9 +27,9 @@ def cell_text(text):
 
 
 def cell_day(text):
-    """Gives what a cell shows of a day as PostgreSQL spells it, and whether it had to be written as text.
+    """Returns the content of a cell for a day in PostgreSQL's notation, and whether it is a text.
 
-    Excel's calendar is right from 1900-03-01 to 9999-12-31. Other days are texts: the year before 0001 is 0000, the one
+    Excel's calendar is correct from 1900-03-01 to 9999-12-31. Other days are texts: the year before 0001 is 0000, the one
     before that -0001, years past 9999 have more digits, and the infinities are as PostgreSQL spells them.
     """
     if text is None:
@@ -45,12 +45,12 @@ def cell_day(text):
 
 
 def unescape(value):
-    """Reads the `_xHHHH_` of a text (ECMA-376 Part 1, 22.9.2.19, ST_Xstring) for readers that leave it as it stands."""
+    """Reads the `_xHHHH_` of a text (ECMA-376 Part 1, 22.9.2.19, ST_Xstring) for readers that do not decode it."""
     return ESCAPE.sub(lambda match: chr(int(match[1], 16)), value) if isinstance(value, str) and "_x" in value else value
 
 
 def plain(value):
-    """A cell as Python's readers give it: empty texts are empty cells, midnight is a day."""
+    """Normalizes a cell of Python's readers: an empty text is an empty cell, midnight is a day."""
     if value is None or value == "":
         return None
     if isinstance(value, datetime) and value.time() == time.min:

@@ -1,4 +1,4 @@
-"""Compares what a reader gave with what it should have given, cell by cell, in one pass."""
+"""Compares the cells that a reader read with the expected ones, in one pass."""
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import zip_longest
@@ -10,7 +10,7 @@ SHOWN = 10
 
 @dataclass
 class Comparison:
-    """The cells that were compared, how many differ, and the first of these."""
+    """The number of compared cells and of differences, and the first differences."""
     cells: int = 0
     differences: int = 0
     garbled: int = 0
@@ -23,7 +23,7 @@ class Comparison:
 
 
 def shorten(value, other):
-    """The value's repr in 80 characters at most; of long texts what stands around the first difference."""
+    """The value's repr in 80 characters at most; of long texts, the part around the first difference."""
     at = 0
     if isinstance(value, str) and isinstance(other, str) and len(value) > 60:
         at = next((i for i, pair in enumerate(zip_longest(value, other)) if pair[0] != pair[1]), 0)
@@ -35,7 +35,7 @@ def shorten(value, other):
 
 
 def compare(expected, got, reader):
-    """Compares sheet after sheet.
+    """Compares the sheets in order.
 
     `expected` gives pairs of a sheet's name and its rows, the header first, each row as long as the header; `got` is
     what a reader gave: a dictionary of the same. Empty cells at the end of a row and empty rows at the end of a sheet may

@@ -12,7 +12,7 @@ CLEAN = {name: value for name, value in os.environ.items()
 
 
 class Database:
-    """A database of its own."""
+    """A new database in the private PostgreSQL."""
 
     def __init__(self, name):
         self.name = name
@@ -28,7 +28,7 @@ class Database:
         self._psql(self.name, "-f", str(path))
 
     def rows(self, query):
-        """Gives what a query of one JSON column gives, row by row.
+        """Yields the rows of a query with one JSON column.
 
         COPY as CSV whose quote and delimiter never occur in JSON writes each value as it is, a line for each.
         """
@@ -43,4 +43,4 @@ class Database:
                 psql.kill()
                 raise
         if psql.returncode != 0:
-            raise RuntimeError("psql gave up")
+            raise RuntimeError("psql failed; its message is above")

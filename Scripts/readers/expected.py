@@ -1,4 +1,4 @@
-"""What a workbook should hold, from plain SQL, in other words than the service's own."""
+"""The expected content of a workbook, computed with SQL that is independent of the service's."""
 from collections import Counter
 from itertools import chain, islice
 
@@ -12,7 +12,7 @@ ITEM = """CASE WHEN r.name ~ '[,"]' THEN '"' || replace(r.name, '"', '""') || '"
 
 
 def _list(relation, column, link):
-    """The names that an administrator's links lead to, as one text for each administrator."""
+    """The names of the groups or teams of each administrator, as one text."""
     return f"""(SELECT l.administrator_id, string_agg({ITEM}, ', ' ORDER BY r.name COLLATE "C") AS names
         FROM directory.{link} l JOIN directory.{relation} r ON r.id = l.{column} GROUP BY l.administrator_id)"""
 
@@ -43,7 +43,7 @@ def groups_query(tenant):
 class Expected:
     """The sheets of a tenant's workbook, and the warnings that its job should have.
 
-    The warnings are counted while the sheets are read, each time anew.
+    Reading the sheets counts the warnings. Each pass starts at 0.
     """
 
     def __init__(self, database, tenant, with_references):
@@ -52,7 +52,7 @@ class Expected:
         self.counted = False
 
     def sheets(self):
-        """Gives pairs of name and rows, one after the other: a sheet's rows are read before the next sheet is asked for."""
+        """Yields pairs of name and rows. The caller must read a sheet's rows before it requests the next sheet."""
         self.warnings = Counter()
         yield from self._administrators()
         if self.with_references:
@@ -62,7 +62,7 @@ class Expected:
         self.counted = True
 
     def _administrators(self):
-        """A sheet takes Excel's number of rows; what is over goes to the next, under the same header."""
+        """A sheet has at most Excel's number of rows. Further rows go to the next sheet, with the same header."""
         rows = (self._administrator(row) for row in self.database.rows(administrators_query(self.tenant)))
         number = 1
         first = list(islice(rows, 1))
@@ -94,10 +94,10 @@ class Expected:
 
 
 def tree(groups):
-    """Gives names and paths, each group before those below it, from groups that are sorted by name.
+    """Yields names and paths from groups that are sorted by name, each group before its children.
 
-    Those that no way from the top leads to, circles and what hangs on them, come last: of each circle the first by name,
-    as if it stood at the top.
+    Groups that are not reachable from a root (cycles and their children) come last. The first group by name of each cycle
+    counts as a root.
     """
     groups = list(groups)
     names = {key: name for key, name, _ in groups}
@@ -128,5 +128,5 @@ def stands_in_circle(key, parents):
 
 
 def step(name):
-    """A name in a path: quoted as in CSV where it holds a slash or a quote."""
+    """A name in a path, quoted as in CSV if it contains a slash or a quote."""
     return '"' + name.replace('"', '""') + '"' if "/" in name or '"' in name else name

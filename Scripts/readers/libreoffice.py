@@ -1,14 +1,14 @@
-"""LibreOffice without a window: to CSV, and to .xlsx and back.
+"""LibreOffice in headless mode: converts to CSV, and to .xlsx and back.
 
-It reads `_x005F_` and the escapes of what XML forbids, and leaves other escapes such as `_x0041_` as they stand; the
-service writes none of these. What it is known to garble:
+It decodes `_x005F_` and the escapes of characters that XML forbids, but no other escapes such as `_x0041_`; the service
+writes none of these. It is known to garble the following:
 
-- A text with a line feed is made of paragraphs, and a paragraph of more than 16,367 UTF-16 units is broken into several,
-  even between surrogates (editeng, MAXCHARSINPARA). Where the breaks make it longer than a cell, .xlsx gets what fits.
-- When it writes .xlsx, its escapes (ECMA-376 Part 1, 22.9.2.19) are not those of the text: it leaves `_x005F_xHHHH_` and
-  `_x0020_` as they stand, of `_xHHHH_xHHHH_` it escapes the first only, and it does not see that the underscore of an
-  escaped control character completes what stands before it (sax, fastserializer.cxx). Since it reads all of them
-  right, its CSV shows that the workbook is not the cause.
+- It divides a text with a line feed into paragraphs, and a paragraph of more than 16,367 UTF-16 units into several, even
+  between surrogates (editeng, MAXCHARSINPARA). If the text is then longer than a cell, .xlsx gets the part that fits.
+- When it writes .xlsx, it does not escape every text correctly (ECMA-376 Part 1, 22.9.2.19). It does not escape
+  `_x005F_xHHHH_` and `_x0020_`. It escapes only the first part of `_xHHHH_xHHHH_`. It does not detect that the underscore
+  of an escaped control character completes the text before it (sax, fastserializer.cxx). Because it reads all of them
+  correctly, its CSV shows that the workbook is not the cause.
 """
 import csv
 import re
@@ -35,7 +35,7 @@ def version():
 
 
 def convert(path, to, work):
-    """Converts with a profile of its own, so that neither the user's settings nor a running program matter."""
+    """Converts with a separate profile, so that neither the user's settings nor a running LibreOffice matter."""
     run("soffice", f"-env:UserInstallation=file://{SCRATCH}/lo", "--headless", "--norestore", "--convert-to", to,
         "--outdir", work, path)
 
@@ -55,7 +55,7 @@ def round_trip(path, work):
     with zipfile.ZipFile(file) as book:
         for part in book.namelist():
             if part.startswith("xl/worksheets/") and re.search(rb"<f[ />]", book.read(part)):
-                raise ValueError(f"LibreOffice took a text for a formula: {part} has an <f>")
+                raise ValueError(f"LibreOffice treated a text as a formula: {part} has an <f>")
     return read_openpyxl(file, work)
 
 
@@ -71,7 +71,7 @@ def break_paragraph(line):
 
 
 def write_and_read(text):
-    """The text after LibreOffice's own escaping has been read as it should be."""
+    """The text after LibreOffice has escaped it and a correct reader has decoded it."""
     text, _ = cell_text(break_paragraphs(text))
     text = ESCAPED.sub(lambda match: match[0] if len(match[0]) > 7 else "_x005F" + match[0], text)
     return unescape(FORBIDDEN.sub(lambda match: f"_x{ord(match[0]):04x}_", text))

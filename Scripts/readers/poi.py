@@ -1,7 +1,7 @@
 """Apache POI, through the small program PoiReader.java.
 
-The jars come from the Python package pyreportjasper, which holds POI 5.2.2, or from Debian's libapache-poi-java. The
-latter's 4.0.1 in Debian 12 cannot open any workbook: the schema classes in it do not fit Debian's xmlbeans 4.
+The jars come from the Python package pyreportjasper, which contains POI 5.2.2, or from Debian's libapache-poi-java. The
+latter's 4.0.1 in Debian 12 cannot open any workbook, because its schema classes are not compatible with Debian's xmlbeans 4.
 """
 import importlib.util
 import json
@@ -32,7 +32,7 @@ def jars():
 
 
 def java(*arguments):
-    # POI gives days as midnight in the time zone of the program.
+    # POI returns a day as midnight in the time zone of the process.
     path = ":".join(map(str, [CLASSES, *jars()]))
     return run("java", "-Xmx2g", "-Duser.timezone=UTC", "-cp", path, "PoiReader", *arguments)
 
@@ -46,7 +46,7 @@ def version():
     try:
         return java("--version").decode().strip()
     except RuntimeError:
-        raise Unusable("its jars do not fit each other") from None
+        raise Unusable("its jars are not compatible with each other") from None
 
 
 def cell(value):

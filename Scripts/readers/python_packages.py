@@ -11,11 +11,11 @@ csv.field_size_limit(sys.maxsize)
 
 @contextlib.contextmanager
 def whole_shared_strings():
-    """Lets openpyxl read shared strings as they are written.
+    """Makes openpyxl return shared strings unchanged.
 
-    openpyxl 3.1 leaves `_xHHHH_` as it stands, in cells and in shared strings. But it takes every `x005F_` out of shared
-    strings, so that what was written `_x005F_x0041_` for the text `_x0041_` looks like the escape of an A. Here the
-    string table is read without that, and all escapes are read afterwards.
+    openpyxl 3.1 does not decode `_xHHHH_` in cells and shared strings. However, it removes every `x005F_` from shared
+    strings, so that `_x005F_x0041_`, which stands for the text `_x0041_`, looks like the escape of an A. This replacement
+    reads the string table without that, and the caller decodes all escapes afterwards.
     """
     import openpyxl.reader.excel
     from openpyxl.cell.text import Text
@@ -39,7 +39,7 @@ def whole_shared_strings():
 
 
 def openpyxl_book(path, **options):
-    """Opens a workbook for the values of its cells: a formula would otherwise be given as a text that looks like one."""
+    """Opens a workbook for the values of its cells. Otherwise openpyxl would return a formula as a text."""
     import openpyxl
     with whole_shared_strings():
         return openpyxl.load_workbook(path, data_only=True, **options)
@@ -70,15 +70,15 @@ def calamine(path, _):
 
 
 def calamine_garbles(text):
-    """calamine 0.9 reads the `_xHHHH_` of control characters and leaves those of U+FFFE and U+FFFF as they stand.
+    """calamine 0.9 decodes the `_xHHHH_` of control characters, but not those of U+FFFE and U+FFFF.
 
-    It strips white space at the ends wherever there is no xml:space="preserve"; nothing of that shows here.
+    It removes outer white space unless xml:space="preserve" is set; this does not affect our workbooks.
     """
     return text.replace("\ufffe", "_xFFFE_").replace("\uffff", "_xFFFF_")
 
 
 def pandas_with(engine):
-    """pandas adds nothing to what its engine does, once it is told to convert and to drop nothing."""
+    """With these options, pandas converts and drops nothing, and returns what its engine returns."""
     def read(path, _):
         import pandas
         with whole_shared_strings():
@@ -90,8 +90,8 @@ def pandas_with(engine):
 
 
 def xlsx2csv(path, work):
-    """xlsx2csv leaves `_xHHHH_` as it stands. Its own way with the format of the dates gives `2025\\-01\\-31`, so it is told
-    one. Rows that have no `r` it passes over: it reads nothing from a workbook without cell references.
+    """xlsx2csv does not decode `_xHHHH_`. Its default date format produces `2025\\-01\\-31`, so this function sets one. It skips
+    rows without `r`, and therefore reads nothing from a workbook without cell references.
     """
     from xlsx2csv import Xlsx2csv
     result = {}
@@ -105,7 +105,7 @@ def xlsx2csv(path, work):
 
 
 def xlsx2csv_garbles(text):
-    """xlsx2csv takes `_x000D_` before a line feed for a carriage return and drops it, though its underscore is escaped."""
+    """xlsx2csv treats `_x000D_` before a line feed as a carriage return and drops it, although its underscore is escaped."""
     return text.replace("_x000D_\n", "_x005F\n")
 
 

@@ -13,22 +13,22 @@ SCRATCH = pathlib.Path(os.environ["SCRATCH"])
 
 
 def administer(database, *arguments):
-    """Runs the daemon's program for one command on the database."""
+    """Runs a command of adminexportd on the database."""
     subprocess.run([BIN / "adminexportd", *arguments], check=True, env={**CLEAN, "ADMINEXPORT_DATABASE_URL": database.url},
                    stdout=subprocess.DEVNULL, timeout=TIME_OUT)
 
 
 class Service:
-    """A daemon that serves a database until the `with` ends.
+    """A daemon that serves a database while the `with` block runs.
 
-    `settings` are environment variables of its configuration, without their ADMINEXPORT_.
+    `settings` are environment variables of its configuration, without the prefix ADMINEXPORT_.
     """
 
     def __init__(self, database, name, settings):
         self.socket = SCRATCH / f"{name}.sock"
         self.environment = {"ADMINEXPORT_DATABASE_URL": database.url,
                             **{f"ADMINEXPORT_{key}": value for key, value in settings.items()}}
-        # One for each database: a store belongs to the database that used it first.
+        # Each database has its own folder, because archives belong to one database.
         self.archives = SCRATCH / f"archives-{database.name}"
 
     def __enter__(self):
@@ -47,7 +47,7 @@ class Service:
         end = time.monotonic() + 60
         while not self.socket.exists():
             if self.process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError("the service does not start")
+                raise RuntimeError("the service did not start within 60 s, or ended")
             time.sleep(0.05)
 
     def __exit__(self, *_):
@@ -59,7 +59,7 @@ class Service:
             self.process.wait()
 
     def export(self, tenant, file, *choices):
-        """Exports as the tenant's owner with disabled administrators, downloads the workbook, and gives the job."""
+        """Exports as the tenant's owner with disabled administrators, downloads the workbook, and returns the job."""
         actor = {"ADMINEXPORT_SOCKET": str(self.socket), "ADMINEXPORT_TENANT": tenant,
                  "ADMINEXPORT_AS": f"owner@{tenant}.example"}
 
