@@ -1,7 +1,7 @@
-"""The traps as data: what is written, who fell into it, and which judge decides.
+"""The list of traps: the input, the writers or readers that failed on it, and the judge.
 
 The ids are those of the list that the project keeps: A archive, B text, C parts and sheet, D dates, E security, S size.
-A source names the public issue, or the clause, that the trap is from.
+A source names the public issue or the clause that describes the trap.
 """
 import dataclasses
 import hashlib
@@ -15,7 +15,7 @@ COLUMNS = ["Name", {"title": "Since", "kind": "date"}, "Note"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Input:
-    """What one workbook is to hold. `make` gives its lines, each time anew."""
+    """The content of one workbook. Each call of `make` returns new lines."""
     make: typing.Callable
     label: str = ""
     #: An exception is right where XLSX cannot represent the input, and wrong where it can.
@@ -39,7 +39,7 @@ class Case:
 
 
 def rows(*values, label="", may_refuse=False, name="Data", columns=("Text",)):
-    """One sheet; a value that is no list is a row of one cell."""
+    """One sheet. A value that is not a list is a row of one cell."""
     body = [value if isinstance(value, list) else [value] for value in values]
     return Input(lambda: [head(name, list(columns)), *body], label, may_refuse)
 
@@ -54,7 +54,7 @@ def named(name, label, *more):
 
 
 def noise():
-    """Some 2 MB of text that compresses badly, so that no buffer holds the entry."""
+    """About 2 MB of text that compresses badly, so that the entry is larger than any buffer."""
     yield head("Data", ["Text"])
     for number in range(30_000):
         yield [hashlib.sha256(str(number).encode()).hexdigest()]
@@ -89,7 +89,7 @@ SMILE = "\U0001F600"
 
 CASES = (
     Case("A1", "no ZIP64 in a small file", "POI #1018, NPOI #583", archive.no_zip64, (PLAIN,)),
-    Case("A2", "both ZIP headers tell one story", "ECMA-376-2 table B.5, LargeXlsx #9", archive.headers_agree,
+    Case("A2", "both ZIP headers agree", "ECMA-376-2 table B.5, LargeXlsx #9", archive.headers_agree,
          (PLAIN, Input(noise, "2 MB"))),
     Case("A5", "small entries: sizes in the local header", "SharpZipLib #900, EPPlus #1808", archive.sizes_in_front,
          (PLAIN,)),
@@ -100,11 +100,11 @@ CASES = (
     Case("B1", "control characters survive", "libxlsxwriter #42, exceljs #234", text.same_text, (rows(*CONTROLS),)),
     Case("B1b", "U+FFFE and U+FFFF survive", "rust_xlsxwriter #168", text.same_text, (rows("a\ufffeb", "a\uffffb"),)),
     Case("B2", "literal _xHHHH_ stays literal", "rust_xlsxwriter #166", text.same_text, (rows(*ESCAPES),)),
-    Case("B2b", "other underscores are left alone", "Sylvan.Data.Excel 0.4.5", text.underscores, (rows(*NO_ESCAPES),)),
+    Case("B2b", "other underscores do not change", "Sylvan.Data.Excel 0.4.5", text.underscores, (rows(*NO_ESCAPES),)),
     Case("B2c", "_xHHHH_ made by a neighbour", "ECMA-376-1, 22.9.2.19", text.same_text, (rows(*NEIGHBOURS),)),
     Case("B2d", "_xH_ with fewer digits, in LibreOffice", "seen in LibreOffice 7.4", text.short_escapes, (rows(*SHORT),)),
     Case("B3", "CR LF and CR become LF", "libxlsxwriter #189, XlsxWriter #812", text.line_feeds, (rows(*LINES),)),
-    Case("B4", "too long a text is cut between characters, and said", "XlsxWriter #776, excelize #2205",
+    Case("B4", "a text that is too long is cut between characters, with a warning", "XlsxWriter #776, excelize #2205",
          text.cut_and_said, (
              rows(SMILE * 20_000, label="20,000 emoji", may_refuse=True),
              rows("a" + SMILE * 20_000, label="a letter and 20,000 emoji", may_refuse=True),
@@ -136,13 +136,13 @@ CASES = (
     Case("C12", "digits in a text stay text", "tablib #197, dbeaver #36423", text.same_text, (rows(*DIGITS),)),
     Case("D1", "the leap day of 1900", "readxl #264, ClosedXML #1432", dates.true_days, (
         day(-25_567, "1900-01-01"), day(-25_509, "1900-02-28"), day(-25_508, "1900-03-01"))),
-    Case("D3", "days that Excel does not know", "XlsxWriter #731", dates.true_days, (
+    Case("D3", "days outside Excel's calendar", "XlsxWriter #731", dates.true_days, (
         day(-25_568, "1899-12-31", may_refuse=True), day(-62_091, "1800-01-01", may_refuse=True),
         day(-719_162, "0001-01-01", may_refuse=True), day(2_932_896, "9999-12-31"),
         day(2_932_897, "10000-01-01", may_refuse=True), day(-719_529, "year -1", may_refuse=True))),
     Case("D4", "dates in the format yyyy-mm-dd", "excelstream 0.20.1", dates.date_format, (day(20_000, ""),)),
     Case("E1", "a text never becomes a formula", "FastExcel #356, #411", text.no_formula, (rows(*FORMULAS),)),
-    Case("E1b", "such a text stays one when edited, by default", "OWASP CSV injection", text.stays_text,
+    Case("E1b", "such a text stays a text when it is edited, by default", "OWASP CSV injection", text.stays_text,
          (rows(*FORMULAS),)),
     Case("S1", "200,000 rows x 10 texts: at most 100 MiB", "exceljs #1894, #2916", size.memory,
          (Input(lambda: unlike(200_000)),), baseline=Input(lambda: unlike(10))),

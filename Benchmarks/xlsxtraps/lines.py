@@ -1,7 +1,7 @@
-"""The input of every writer: JSON lines, a sheet's head or a row each.
+"""The input of every writer: JSON lines. Each is the head of a sheet or a row.
 
 A head is `{"sheet": "Name", "columns": ["A", {"title": "B", "kind": "date"}]}`. A row is an array: a string is a text,
-null an empty cell, an integer a date (days since 1970-01-01), `{"hex": "61ff"}` a text of bytes that may be no UTF-8.
+null an empty cell, an integer a date (days since 1970-01-01), `{"hex": "61ff"}` a text of bytes that may not be UTF-8.
 """
 import json
 
@@ -28,7 +28,7 @@ def read(path):
 
 
 def tokens(lines):
-    """The same input for a program that reads no JSON: a letter, a number, a colon, and for S, C, D and T that many bytes.
+    """The same input for a program that cannot read JSON: a letter, a number, a colon, and for S, C, D and T that many bytes.
 
     S sheet name, C title of a text column, D title of a date column, H end of the head, T text, E empty cell, N date in
     days, R end of the row.

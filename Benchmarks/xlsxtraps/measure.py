@@ -1,9 +1,9 @@
-"""Run one command under a time limit and say how it ended and how much memory it had: one JSON object.
+"""Run one command with a time limit, and print its status and its peak memory as a JSON object.
 
 usage: measure.py SECONDS INPUT COMMAND…
 
-The input file becomes the command's standard input. This is a process of its own because the kernel counts a parent's
-memory at the time of the fork into its child's peak (ru_maxrss): only a small parent gives a true figure.
+The command reads the input file from standard input. This program is a separate process, because the kernel counts a
+parent's memory at the time of the fork as part of its child's peak (ru_maxrss): only a small parent yields a correct figure.
 """
 import json
 import resource

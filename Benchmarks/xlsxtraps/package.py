@@ -1,6 +1,6 @@
-"""A plain reader of .xlsx files for the judges: ZIP records as they lie in the file, parts, relations, cells.
+"""A strict reader of .xlsx files for the judges: ZIP records in the order of the file, parts, relations, cells.
 
-It knows no writer and forgives nothing: what is not there or not well-formed raises, and the trap has snapped.
+It is independent of all writers. If something is missing or not well-formed, it raises, and the writer fails the trap.
 """
 import dataclasses
 import functools
@@ -20,7 +20,7 @@ SPACE = "{http://www.w3.org/XML/1998/namespace}space"
 
 @dataclasses.dataclass
 class Record:
-    """What a local file header and its entry of the central directory have in common."""
+    """The fields that a local file header and its entry of the central directory share."""
     name: bytes
     version: int
     flags: int

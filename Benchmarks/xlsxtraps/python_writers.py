@@ -1,9 +1,9 @@
-"""Write one workbook with a Python library, used as its manual shows it. Started by writers.py in a process of its own.
+"""Write one workbook with a Python library, in the way that its manual shows. writers.py runs it in a separate process.
 
 usage: python_writers.py LIBRARY INPUT OUTPUT
 
-Exit status: 0 written (a JSON report on stdout), 1 refused by the library (it says why on stderr), 3 the library's API has
-no way to say this, 4 the library broke down in another way than by an exception.
+Exit status: 0 the file was written (with a JSON report on stdout), 1 the library refused the input (with the reason on
+stderr), 3 the library's API cannot express the input, 4 the library failed without an exception.
 """
 import datetime
 import json
@@ -17,7 +17,7 @@ CREATED = datetime.datetime(2026, 1, 1)
 
 
 class CannotExpress(Exception):
-    """The library's API has no way to say this."""
+    """The library's API cannot express the input."""
 
 
 class Refused(Exception):
@@ -25,7 +25,7 @@ class Refused(Exception):
 
 
 def value_of(cell):
-    """What a Python program would hold. Bytes that are no UTF-8 reach Python as lone surrogates (PEP 383)."""
+    """The value in a Python program. Bytes that are not UTF-8 become lone surrogates (PEP 383)."""
     if isinstance(cell, dict):
         return bytes.fromhex(cell["hex"]).decode("utf-8", "surrogateescape")
     if isinstance(cell, int):
@@ -37,7 +37,7 @@ def value_of(cell):
 
 
 def sheets(source):
-    """(name, columns, rows) of each sheet; the rows are read only as they are taken."""
+    """(name, columns, rows) of each sheet; the rows are read lazily."""
     heads = [line for line in lines.read(source) if isinstance(line, dict)]
     for index, head in enumerate(heads):
         yield head["sheet"], [lines.column(item) for item in head["columns"]], rows_of(source, index)

@@ -1,4 +1,4 @@
-"""The writers: how each is found, started, and what its exit status means."""
+"""The writers: how the program finds and starts each of them, and the meaning of the exit status."""
 import dataclasses
 import importlib.metadata
 import json

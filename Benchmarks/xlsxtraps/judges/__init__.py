@@ -1,5 +1,5 @@
-"""One function per trap: it takes a Trial and gives None, or in a few words what is wrong with the file.
+"""One function per trap. It takes a Trial, and returns None or a short description of the fault in the file.
 
-All judges read the finished file only, through package.py, so that every writer stands before the same court. What raises
-on the way (XML that is not well-formed, a part that is missing, a broken archive) is a fault too; traps.py words it.
+All judges read only the finished file, through package.py, so that they treat every writer alike. An exception (XML that
+is not well-formed, a missing part, a broken archive) is a fault too; traps.py describes it.
 """

@@ -8,7 +8,7 @@ SERIALS = range(1, 2_958_466)
 
 
 def true_days(trial):
-    """A number must be the serial that Excel shows as that very day; a text or an ISO cell must be that day in ISO 8601."""
+    """A number must be the serial that Excel shows as this day. A text or an ISO cell must be this day in ISO 8601."""
     grid = trial.package.grid()
     for where, days in trial.wanted().items():
         cell = grid.get(where)
@@ -27,7 +27,7 @@ def true_days(trial):
 
 
 def true_serial(days):
-    """Excel counts from 1899-12-31 and has a day 60 that never was, 1900-02-29."""
+    """Excel counts from 1899-12-31, and its day 60 is 1900-02-29, which did not exist."""
     serial = days + EPOCH
     return serial if serial > 60 else serial - 1
 

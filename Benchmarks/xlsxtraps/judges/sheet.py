@@ -104,7 +104,7 @@ def dimension(trial):
 
 
 def extent(trial):
-    """Last row and column of what was asked for, the header's row included."""
+    """The last row and column of the input, including the header row."""
     return len(trial.lines), len(trial.lines[0]["columns"])
 
 

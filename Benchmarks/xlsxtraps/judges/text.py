@@ -1,4 +1,4 @@
-"""B and E: what a text becomes, and that it stays a text."""
+"""B and E: texts keep their content and stay texts."""
 import re
 
 from xlsxtraps.judges.trial import compare, show
@@ -18,7 +18,7 @@ def underscores(trial):
 
 
 def libreoffice(raw):
-    """As LibreOffice reads: one to four digits are an escape where they name a control character; so is `_x005F_`."""
+    """Decodes as LibreOffice does: one to four digits are an escape if they name a control character; so is `_x005F_`."""
     escape = "_x(005F|0{0,3}[0-9A-Fa-f]|0{0,2}1[0-9A-Fa-f])_"
     return re.sub(escape, lambda match: chr(int(match[1], 16)), raw)
 

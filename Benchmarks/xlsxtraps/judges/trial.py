@@ -1,4 +1,4 @@
-"""What every judge is given, and what several of them do with it."""
+"""The input of every judge, and functions that several judges use."""
 import dataclasses
 
 from xlsxtraps.package import Package
@@ -8,7 +8,7 @@ KINDS = {"n": "a number", "b": "a boolean", "e": "an error value", "d": "a date"
 
 @dataclasses.dataclass
 class Trial:
-    """One file to judge, with what was asked for and what the writer said."""
+    """One file to judge, with its input and the report of the writer."""
     package: Package
     lines: list
     report: dict
@@ -28,7 +28,7 @@ def show(value):
 
 
 def compare(trial, change=lambda text: text):
-    """Whether each text cell reads as it was given."""
+    """Compares each text cell with the input."""
     grid = trial.package.grid()
     for where, value in trial.wanted().items():
         got = grid[where].text if where in grid else ""
