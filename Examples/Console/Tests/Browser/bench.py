@@ -1,8 +1,8 @@
-"""A million accounts exported from the browser, beside the command line: the time of both, and the memory of the console.
+"""Measures an export of a million accounts from the browser, beside the command line: the time of both, and the memory of the console.
 
 usage: Scripts/postgres.sh .venv/bin/python3 Examples/Console/Tests/Browser/bench.py [ACCOUNTS [ROUNDS]]
 
-Both are asked for the same export in turn, and the median of each is printed.
+The browser and the command line make the same export in turn. The program prints the median of each.
 """
 import statistics
 import subprocess
@@ -29,7 +29,7 @@ with platform:
         times = {"browser": [], "CLI": []}
         before = console.resident
         peaks = []
-        # What is there only once is there before the first that counts.
+        # The first round does not count: it creates caches and connections.
         for number in range(rounds + 1):
             start = time.monotonic()
             target = SCRATCH / f"cli-{number}.xlsx"

@@ -1,4 +1,4 @@
-"""The console with all that it needs, and browsers to use it with."""
+"""Runs the console, the service and browsers for the tests."""
 import contextlib
 import http.client
 import importlib.util
@@ -46,7 +46,7 @@ class Console:
 
     @property
     def resident(self):
-        """Bytes of memory that are resident."""
+        """The resident memory, in bytes."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
 
@@ -77,7 +77,7 @@ class Console:
 
 
 class Visitor:
-    """Somebody who speaks HTTP without a browser, and may send what no browser would."""
+    """An HTTP client that can send requests that no browser sends."""
 
     def __init__(self, console):
         self.console = console
@@ -113,7 +113,7 @@ class Visitor:
         return self.send("POST", path, body, **more)
 
     def token(self, path="/administrators/accounts"):
-        """The token of a page's forms."""
+        """The token in the forms of a page."""
         return re.search(r'name="token" value="([^"]+)"', self.get(path).text)[1]
 
     def sign_in(self, administrator="owner@acme.example", tenant="acme"):
@@ -139,7 +139,7 @@ class Answer:
 
 
 class Browser:
-    """A Chromium, seen by somebody who knows what the page says."""
+    """A Chromium, with functions for the elements of the console's pages."""
 
     def __init__(self, console, downloads, *arguments, language="en", size=(1280, 900), javascript=True):
         self.console = console
@@ -154,7 +154,7 @@ class Browser:
         preferences = {
             "download.default_directory": str(self.downloads), "download.prompt_for_download": False,
             "intl.accept_languages": language, "intl.selected_languages": language,
-            # Several downloads by themselves from one page are asked about; here they are allowed, as by a person once.
+            # Chromium asks the user before a page downloads several files automatically. Allow this, as a user does once.
             "profile.default_content_setting_values.automatic_downloads": 1}
         if not javascript:
             preferences["profile.managed_default_content_settings.javascript"] = 2
@@ -199,7 +199,7 @@ class Browser:
 
     @staticmethod
     def _quietly(condition):
-        # A page that is just being exchanged has neither the old elements nor the new ones.
+        # While a page loads, neither the old elements nor the new ones exist.
         from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
         try:
             return condition()
@@ -211,7 +211,7 @@ class Browser:
         return self.driver.switch_to.active_element
 
     def keys(self, *keys):
-        """Typed on the keyboard, wherever the focus is."""
+        """Types on the keyboard, into the focused element."""
         chain = webdriver.ActionChains(self.driver)
         for key in keys:
             chain.send_keys(key)
@@ -223,7 +223,7 @@ class Browser:
         self.until(lambda: self.shows("#export-dialog"), "the export dialog")
 
     def export(self, include_disabled=False):
-        """Starts an export as a person does; gives its id."""
+        """Starts an export as a user does; returns its id."""
         self.open_export()
         if include_disabled:
             self.click("#export-dialog [name=includeDisabled]")
@@ -237,13 +237,13 @@ class Browser:
         return sorted(path for path in self.downloads.iterdir() if path.suffix == ".xlsx")
 
     def file(self, count=1):
-        """The last of so many files, once it is there as a whole."""
+        """Waits for a number of complete files; returns the last one."""
         self.until(
             lambda: len(self.files()) >= count and not list(self.downloads.glob("*.crdownload")), f"{count} files", 60)
         return max(self.files(), key=lambda path: path.stat().st_mtime_ns)
 
     def faults(self):
-        """What the browser itself complained of: errors of scripts, refusals by the content security policy."""
+        """The errors that the browser logged: errors of scripts, violations of the content security policy."""
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
 
     def emulate(self, **features):
@@ -269,7 +269,7 @@ class Browser:
 
 
 class Platform(System):
-    """A service whose worker can be held, and the console's login."""
+    """A service whose worker can be suspended, and the console's login."""
 
     def __init__(self, tenants=("acme", "globex"), administrators=300):
         super().__init__(Cluster(), tenants=tenants, administrators=administrators, LEASE="60s", LIMITS_QUEUED_PER_TENANT="16")
@@ -277,7 +277,7 @@ class Platform(System):
 
     @contextlib.contextmanager
     def held(self, *workers):
-        """Workers that do nothing meanwhile; their leases outlive it."""
+        """Suspends the workers for the block; their leases are longer than that."""
         for worker in workers:
             worker.signal(signal.SIGSTOP)
         try:
@@ -287,7 +287,7 @@ class Platform(System):
                 worker.signal(signal.SIGCONT)
 
     def visible(self, administrator, tenant="acme", all_accounts=False):
-        """What the export of an administrator holds, asked of the database in other words than the service's: the e-mail addresses."""
+        """The e-mail addresses in an administrator's export, from SQL that is independent of the service's."""
         return [row[0] for row in self.sql(f"""
             WITH RECURSIVE me AS (
                 SELECT a.id, a.tenant_id, p.scope, a.main_group_id FROM directory.administrator a
@@ -305,7 +305,7 @@ class Platform(System):
 
 
 class Shared:
-    """What all tests use: started once, by run.py."""
+    """The processes that all tests share. run.py starts them once."""
     platform = None
     console = None
     api = None
@@ -315,7 +315,7 @@ class Shared:
 
     @property
     def axe(self):
-        """axe-core's program, or nothing. The package that carries it would load a browser of its own, and is only looked into."""
+        """The script of axe-core, or None. This reads the file in its package, because importing the package would load another browser."""
         package = importlib.util.find_spec("axe_playwright_python")
         files = [pathlib.Path(folder) / "axe.min.js" for folder in package.submodule_search_locations] if package else []
         return next((file for file in files if file.exists()), None)
@@ -326,7 +326,7 @@ class Shared:
         for number, name in enumerate(HOSTILE):
             quoted = name.replace("'", "''")
             self.platform.sql(f"UPDATE directory.administrator SET name = '{quoted}' WHERE id = {10 + number}")
-        # A tenant whose export takes a while.
+        # A tenant whose export takes some seconds.
         self.platform.maintain("demo-data", "--tenant", "vast", "--administrators", "150000", "--seed", "3")
         self.api = self.platform.serve()
         self.worker = self.platform.work(stops=True)
@@ -342,7 +342,7 @@ class Shared:
 #: Names that are more than names to whoever does not escape them.
 HOSTILE = [
     "<script>document.title='owned'</script>", "\"><img src=x onerror=document.title='owned'>",
-    # To some libraries a quote with a combining mark is another character, which they do not escape.
+    # For some libraries, a quote with a combining mark is a different character, which they do not escape.
     "\"\u0301 onfocus=document.title='owned' autofocus x=\"", "<\u0338b>", "{{t.page.product}}",
     "</textarea></title><svg onload=document.title='owned'>", "Two\r\nSet-Cookie: owned=1",
 ]

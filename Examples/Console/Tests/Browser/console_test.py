@@ -1,4 +1,4 @@
-"""What a person does with the console, in a real Chromium. Run by run.py."""
+"""Tests of what a user does with the console, in Chromium. run.py runs them."""
 import json
 import os
 import pathlib
@@ -21,20 +21,20 @@ from console import SCRATCH, Browser, Console, Visitor, shared, until
 COLUMNS = ["Name", "Email", "Phone", "Profile", "Main group", "Secondary groups", "Teams", "Creation date", "Last update", "Status"]
 SECRETS = ["argon2id$", "TOTP-DEMO", "KEY-DEMO"]
 def rows(path):
-    """The sheet's rows as texts."""
+    """The rows of the sheet, as texts."""
     sheet = openpyxl.load_workbook(path, read_only=True)["Administrators"]
     return [[str(cell) if cell is not None else "" for cell in row] for row in sheet.iter_rows(values_only=True)]
 
 
 def picture(browser, name):
     if shared.pictures:
-        # What arrives has arrived.
+        # Wait for the end of animations.
         time.sleep(0.5)
         browser.picture(shared.pictures / f"{name}.png")
 
 
 class BrowserTestCase(unittest.TestCase):
-    """Each test has a browser of its own, and ends without a complaint of that browser."""
+    """Each test has its own browser, and fails if this browser logged an error."""
     arguments = ()
     person = ("Olivia Owner", "Acme Corporation")
     options = {}
@@ -57,7 +57,7 @@ class BrowserTestCase(unittest.TestCase):
 
 
 class TheFeature(BrowserTestCase):
-    """The sentences of the feature's description that speak of the page."""
+    """The requirements of the feature that concern the page."""
 
     def test_navigate_to_administrators_accounts_click_import_export_select_export(self):
         browser = self.browser
@@ -98,7 +98,7 @@ class TheFeature(BrowserTestCase):
         found = rows(self.browser.file())
         self.assertEqual([row[1] for row in found[1:]], shared.platform.visible("owner@acme.example", all_accounts=True))
         self.assertEqual({row[9] for row in found[1:]}, {"Enabled", "Disabled"})
-        # The choice is for one export.
+        # The option applies to one export.
         self.finished()
         self.browser.open_export()
         self.assertFalse(self.browser.one("#export-dialog [name=includeDisabled]").is_selected())
@@ -131,7 +131,7 @@ class TheFeature(BrowserTestCase):
         self.assertRegex(file.name, r"^administrators-acme-\d{4}-\d\d-\d\d\.xlsx$")
         self.finished()
         picture(self.browser, "done")
-        # Once, also when the page is opened again.
+        # The file arrives once, even if the page is opened again.
         self.browser.driver.refresh()
         time.sleep(1)
         self.assertEqual(len(self.browser.files()), 1)
@@ -285,7 +285,7 @@ class Progress(BrowserTestCase):
             browser.export()
             browser.driver.switch_to.window(first)
             browser.until(lambda: browser.shows("#progress-dialog"), "the first tab is told")
-            # It was the first that listened.
+            # The first tab had the event stream.
             browser.driver.close()
             browser.driver.switch_to.window(second)
             time.sleep(0.3)
@@ -337,7 +337,7 @@ class Progress(BrowserTestCase):
         browser = self.browser
         with shared.platform.held(shared.worker):
             browser.open_export()
-            # The service answers late, and the page does not wait.
+            # The service answers late. The page does not wait for it.
             shared.api.signal(signal.SIGSTOP)
             browser.click("#export-start")
             time.sleep(0.3)
@@ -371,7 +371,7 @@ class Progress(BrowserTestCase):
         browser = self.browser
         before = int(shared.platform.sql("SELECT count(*) FROM adminexport.job")[0][0])
         browser.open_export()
-        # By the button, and by what a second click sends that comes before the page knows of the first.
+        # Click the button, and send what a second click sends before the page has the first answer.
         browser.driver.execute_script(
             "const form = document.getElementById('export-form'); form.requestSubmit(); form.requestSubmit();"
             "const body = new URLSearchParams(new FormData(form));"
@@ -397,7 +397,7 @@ class Trouble(BrowserTestCase):
             self.assertTrue(browser.one("#export-dialog [name=includeDisabled]").is_selected(), "the choice stays")
         finally:
             shared.api = shared.platform.serve()
-        # Another choice is another export, whatever has become of the first try.
+        # Other options start another export, whatever the result of the first attempt.
         browser.click("#export-dialog [name=includeDisabled]")
         browser.click("#export-start")
         self.assertEqual(len(rows(browser.file())), len(shared.platform.visible("owner@acme.example")) + 1)
@@ -430,7 +430,7 @@ class Trouble(BrowserTestCase):
             self.assertEqual(visitor.post("/sign-out", {"token": visitor.token()}).status, 303)
         browser.until(lambda: "Your session has ended" in browser.text("#progress-list"), "a word about it", 40)
         self.assertEqual(browser.files(), [])
-        # Signed in again, the same person gets it.
+        # After another sign-in, the same user gets the file.
         browser.sign_in()
         browser.file()
 
@@ -446,7 +446,7 @@ class Trouble(BrowserTestCase):
         self.assertFalse(browser.shows("#progress-list .trouble"))
 
     def test_the_console_is_started_anew_while_an_export_runs(self):
-        # With a key of its own, sessions outlive it.
+        # With a key file, sessions remain valid after a restart.
         key = SCRATCH / "key"
         key.write_bytes(os.urandom(32))
         key.chmod(0o600)
@@ -672,7 +672,7 @@ class Keyboard(BrowserTestCase):
 
 
 class ForEveryone(BrowserTestCase):
-    """axe-core, in both colour schemes and on a narrow screen; and what it cannot see."""
+    """Checks with axe-core, in both colour schemes and on a narrow screen, and checks that axe-core cannot do."""
 
     def axe(self, name):
         results = self.browser.driver.execute_async_script(
@@ -684,14 +684,14 @@ class ForEveryone(BrowserTestCase):
         return 1
 
     def load(self):
-        # As an extension would: the page's policy does not let it load a script.
+        # Run the script as an extension does, because the page's policy forbids other scripts.
         self.browser.driver.execute_script(shared.axe.read_text())
 
     def test_axe_finds_no_violation(self):
         if not shared.axe:
             self.skipTest("pages are not held to axe-core: axe-playwright-python, which carries it, is not installed")
         browser = self.browser
-        # What moves is half transparent while it does.
+        # Elements are transparent during an animation: wait for its end.
         browser.emulate(prefers_reduced_motion="reduce")
         checked = 0
         for scheme in ("light", "dark"):

@@ -1,4 +1,4 @@
-"""What is not seen in a browser: the download's protocol, and what an attacker tries. Run by run.py."""
+"""Tests without a browser: the protocol of downloads, and attacks. run.py runs them."""
 import base64
 import hashlib
 import html
@@ -58,7 +58,7 @@ class Download(unittest.TestCase):
                 first = b""
                 while b"\r\n\r\n" not in first:
                     first += peer.recv(65_536)
-                # What comes next on the connection is the next answer, and not what is left of this one.
+                # The next bytes on the connection must be the next answer, not the rest of this one.
                 peer.sendall(f"{request}Connection: close\r\n\r\n".encode())
                 second = b""
                 while part := peer.recv(65_536):
@@ -67,7 +67,7 @@ class Download(unittest.TestCase):
             self.assertTrue(second.startswith(b"HTTP/1.1 ") and second.endswith(b"\r\n\r\n"), (path, second))
 
     def test_more_files_than_the_service_hands_out_at_a_time(self):
-        # The service hands out 16 to one user, and the console is one.
+        # The service opens 16 files for one user, and the console is one user.
         visitors = [Visitor(shared.console).sign_in(*who) for who in
                     (("owner@vast.example", "vast"), ("owner@acme.example", "acme"), ("europe@acme.example", "acme"),
                      ("owner@globex.example", "globex"), ("europe@globex.example", "globex"))]
@@ -85,7 +85,7 @@ class Download(unittest.TestCase):
                 peer.connect(("127.0.0.1", shared.console.port))
                 peer.sendall(request.encode())
                 peers.append((peer, size, peer.recv(12)))
-            # One more than a visitor may have.
+            # One more than the limit of a user.
             if size > 1_000_000:
                 self.assertEqual(visitor.get(f"/exports/{job}/file").status, 503)
         self.assertEqual([status for _, _, status in peers], [b"HTTP/1.1 200"] * len(peers))
@@ -150,7 +150,7 @@ class Download(unittest.TestCase):
 
 class Events(unittest.TestCase):
     def stream(self, visitor, query):
-        """Lines of an event stream until it ends."""
+        """The lines of an event stream until it ends."""
         return visitor.get(f"/exports/events?{query}", headers={"Accept": "text/event-stream"})
 
     def test_each_state_is_told_and_the_stream_ends(self):
@@ -198,7 +198,7 @@ class Events(unittest.TestCase):
 
 
 class Attacks(unittest.TestCase):
-    """Each is refused, and the console still answers."""
+    """The console refuses each request, and still answers afterwards."""
 
     def tearDown(self):
         self.assertEqual(Visitor(shared.console).get("/sign-in").status, 200)
@@ -259,7 +259,7 @@ class Attacks(unittest.TestCase):
         self.assertEqual(shared.platform.row(job)["state"], "succeeded")
         self.assertEqual(int(shared.platform.sql("SELECT count(*) FROM adminexport.job")[0][0]), int(before[0][0]) + 1)
         self.assertEqual(visitor.post("/exports", {"token": token}, headers={"Origin": local, "Sec-Fetch-Site": "same-origin"}).status, 303)
-        # A browser does not even send the cookie along.
+        # A browser does not send the cookie with such a request.
         answer = Visitor(shared.console).get("/sign-in")
         self.assertRegex(answer.headers["Set-Cookie"], "SameSite=Strict")
         self.assertRegex(answer.headers["Set-Cookie"], "HttpOnly")
@@ -267,7 +267,7 @@ class Attacks(unittest.TestCase):
     def test_signing_somebody_in_without_their_doing(self):
         visitor = Visitor(shared.console)
         self.assertEqual(visitor.post("/sign-in", {"tenant": "acme", "administrator": "owner@acme.example"}).status, 403)
-        # The session before is worth nothing after.
+        # The previous session is no longer valid.
         token = visitor.token("/sign-in")
         before = dict(visitor.cookies)
         visitor.post("/sign-in", {"token": token, "tenant": "acme", "administrator": "owner@acme.example"})
@@ -302,7 +302,7 @@ class Attacks(unittest.TestCase):
             answer = visitor.post("/sign-in", {
                 "token": visitor.token("/sign-in"), "tenant": slug, "administrator": "evil@evil.example"})
             if answer.status == 422:
-                # Such a slug is trimmed at its ends, and so is nobody's.
+                # The console trims this slug, so it matches no tenant.
                 self.assertTrue(slug != slug.strip())
                 continue
             page = visitor.get("/administrators/accounts")
@@ -340,7 +340,7 @@ class Attacks(unittest.TestCase):
             self.assertEqual(browser.driver.title, "Accounts – Administration")
             self.assertEqual(browser.faults(), [], "the policy had nothing to refuse")
             self.assertFalse(browser.all("tbody script, tbody img, tbody svg, [onfocus], [onerror]"))
-            # And what is put into the page all the same does not run: neither markup, nor a handler, nor an element.
+            # Content that is inserted into the page does not run: neither markup, nor a handler, nor an element.
             refused = browser.driver.execute_script("""
                 const attempts = [
                     () => { document.body.innerHTML = '<b>x</b>'; },
@@ -426,18 +426,18 @@ class Attacks(unittest.TestCase):
         for back in ("/" + "a" * 40 + "!", "/" + "a" * 10_000 + "!", "/" + "a-/" * 600 + "!"):
             answer = Visitor(shared.console).get(f"/language?code=fr&back={back}")
             self.assertEqual(answer.headers["Location"], "/")
-        # Some of these took hours once.
+        # Earlier versions needed hours for some of these.
         self.assertLess(time.monotonic() - start, 20)
 
     def test_requests_that_never_end_and_answers_that_nobody_takes(self):
         asset = re.search(r'src="(/assets/[^"]+)"', Visitor(shared.console).get("/sign-in").text)[1]
         address = ("127.0.0.1", shared.console.port)
         with socket.create_connection(address) as ahead, socket.create_connection(address) as slow:
-            # Requests ahead of their answers.
+            # Requests that are sent ahead of their answers.
             ahead.settimeout(30)
             ahead.sendall(f"GET {asset} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * 600)
             self.assertTrue(self.ends(ahead), "a browser does not send ahead")
-            # A body of a byte now and then.
+            # A body that arrives one byte at a time.
             slow.settimeout(40)
             slow.sendall(b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
                          b"Content-Length: 100\r\n\r\nt")
@@ -461,7 +461,7 @@ class Attacks(unittest.TestCase):
 
 
 class BehindAProxy(unittest.TestCase):
-    """The proxy signs people in, and its word is taken: from where it is, once, and from nobody else."""
+    """The console accepts the identity header from the proxy's address only, and only if it occurs once."""
 
     def test_its_header_says_who_it_is(self):
         with Console(shared.platform, "--identity-header", "X-Forwarded-Email", "--tenant", "acme", "--host", "admin.acme.example",
@@ -476,7 +476,7 @@ class BehindAProxy(unittest.TestCase):
             answer = visitor.post("/exports", {"token": token}, headers={**owner, "Accept": "application/json"})
             self.assertEqual(answer.status, 201)
             shared.platform.finish([json.loads(answer.content)["id"]])
-            # The token is this administrator's.
+            # The token belongs to this administrator.
             europe = {"X-Forwarded-Email": "europe@acme.example", "Accept": "application/json"}
             self.assertEqual(visitor.post("/exports", {"token": token}, headers=europe).status, 403)
             for headers in ([], [("X-Forwarded-Email", "")], [("X-Forwarded-Email", "a@b.example, owner@acme.example")],

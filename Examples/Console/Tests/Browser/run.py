@@ -1,10 +1,10 @@
-"""The console's browser tests: what a person does, in a real Chromium, and what an attacker tries.
+"""Runs the tests of the console: what a user does in Chromium, and attacks.
 
 usage: Scripts/postgres.sh .venv/bin/python3 Examples/Console/Tests/Browser/run.py [--pictures FOLDER] [NAME…]
 
-NAME is a test's, as console_test.Keyboard. Needs chromium and chromium-driver, and from PyPI selenium and openpyxl;
-axe-playwright-python for the axe-core that it carries. CHECK_XLSX names a program in Python that checks workbooks against ECMA-376.
-Without one of these two what needs it is named as skipped.
+NAME is the name of a test, such as console_test.Keyboard. The tests need chromium and chromium-driver, and selenium and openpyxl from
+PyPI. The package axe-playwright-python contains axe-core. CHECK_XLSX names a Python program that checks workbooks against ECMA-376. The
+tests that need one of these two are reported as skipped if it is missing.
 """
 import argparse
 import pathlib
@@ -16,7 +16,7 @@ import http_test
 from console import shared
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--pictures", type=pathlib.Path, help="a folder for pictures of what a person sees")
+parser.add_argument("--pictures", type=pathlib.Path, help="the folder for pictures of the pages")
 parser.add_argument("names", nargs="*")
 options = parser.parse_args()
 shared.pictures = options.pictures
