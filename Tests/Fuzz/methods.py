@@ -168,7 +168,7 @@ class Values:
         return Raw('"' + "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2)) + '"')
 
     def right(self, name, schema):
-        """A value that the schema allows, a real one where there is one."""
+        """A value that the schema allows; an existing one if there is one."""
         schema = self.schemas.resolved(schema)
         if "oneOf" in schema:
             return None if self.chance.random() < 0.1 else self.right(name, schema["oneOf"][0])
@@ -555,7 +555,7 @@ class Fuzzer:
             try:
                 return self.peer.result("service.info")
             except Fault:
-                # The service has not yet let go of the one before.
+                # The service has not removed the previous connection yet.
                 if time.monotonic() > end:
                     raise
                 self.peer.close()
@@ -603,7 +603,7 @@ class Fuzzer:
 
 @contextlib.contextmanager
 def service():
-    """A daemon with made-up tenants, on the private PostgreSQL of Scripts/postgres.sh; gives its socket and its process."""
+    """A daemon with generated tenants on the private PostgreSQL of Scripts/postgres.sh. Yields its socket and its process."""
     binary = pathlib.Path(os.environ.get("BIN_DIR", ROOT / ".build/debug")).resolve() / "adminexportd"
     folder = pathlib.Path(os.environ["SCRATCH"])
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ADMINEXPORT_")}

@@ -252,7 +252,7 @@ def pooler(cluster, short):
         system.work(workers=2, host=pool, ADMINEXPORT_DATABASE_LISTEN=listen)
         jobs = [system.export(tenant=("acme", "globex")[index % 2]) for index in range(count)]
         system.finish(jobs, 120)
-        until("nobody is busy", lambda: system.sql("SELECT count(*) FROM adminexport.lease") == [["0"]])
+        until("no export runs", lambda: system.sql("SELECT count(*) FROM adminexport.lease") == [["0"]])
         waits = []
         for _ in range(5):
             time.sleep(0.3)
@@ -285,7 +285,7 @@ def _as_postgres(folder):
 
 
 class Server:
-    """A further PostgreSQL, with its socket in a folder of its own."""
+    """Another PostgreSQL, with its socket in a separate folder."""
 
     def __init__(self, cluster, folder, options=""):
         self.folder = folder
@@ -317,7 +317,7 @@ def _standby(system, source=None):
 
 @contextlib.contextmanager
 def _second(system):
-    """A cluster of its own."""
+    """A separate cluster."""
     cluster, folder = system.cluster, system.folder / "second"
     folder.mkdir()
     subprocess.run([*_as_postgres(folder), f"{cluster.programs}/initdb", "-D", str(folder / "data"), "-U", SUPERUSER, "-A", "trust",
@@ -342,7 +342,7 @@ def replica(cluster, short):
         def is_in_the_way():
             return cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'startup'"
                                " AND wait_event LIKE 'RecoveryConflict%'", host=standby) != [["0"]]
-        # Rows that the export's snapshot sees are gone for good, and the standby is told so.
+        # Removes rows that the export's snapshot sees. The standby replays this.
         system.sql("UPDATE directory.administrator SET updated_at = updated_at")
         system.sql("VACUUM directory.administrator")
         until("recovery finds the export in its way", is_in_the_way, 8)

@@ -8,7 +8,7 @@ from system import Skip, System, until
 
 
 def _mount(folder, size):
-    """A file system of its own, which takes root."""
+    """A separate file system. Only root can mount it."""
     if os.getuid() != 0:
         raise Skip("only root can mount a file system")
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", str(folder)], capture_output=True)

@@ -100,7 +100,7 @@ def idle(cluster, short):
 
 @contextlib.contextmanager
 def _horizon(system):
-    """A transaction elsewhere that sees the database as it is now."""
+    """A transaction in another session, with a snapshot of the current state."""
     holder = subprocess.Popen(
         [f"{system.cluster.programs}/psql", "-h", system.cluster.sockets, "-U", SUPERUSER, "-d", system.name, "-qX"],
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)

@@ -1,4 +1,4 @@
-"""Batches: JSON-RPC 2.0, section 6, with bounds."""
+"""Batches: JSON-RPC 2.0, section 6, with limits."""
 import json
 
 from suite import case

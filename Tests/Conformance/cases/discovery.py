@@ -1,4 +1,4 @@
-"""What the service says of itself."""
+"""The service's description of itself."""
 import os
 
 from suite import Skip, add, case
@@ -14,7 +14,7 @@ def _resolved(document, schema):
 
 
 def _fits(document, schema, value, path):
-    """Holds a value to its schema: types, members and choices."""
+    """Checks a value against its schema: types, members and enumerations."""
     schema = _resolved(document, schema)
     if "oneOf" in schema:
         return value is None or _fits(document, schema["oneOf"][0], value, path)
@@ -41,7 +41,7 @@ def prepare(service):
             add(f"discovery: the example of {method['name']} can be sent: {example['name']}", _example(document, method, example))
 
 
-# What leaves the job other than it was, whom it is for, and how it is taken back.
+# Methods that change the job, methods for operators, and the calls that undo a method.
 SPOILING = {"export.delete", "service.hold"}
 OPERATORS = {"service.pause", "service.resume", "service.workers", "service.drain", "service.hold", "audit.list"}
 UNDO = {"service.pause": ("service.resume", {}), "service.drain": ("service.drain", {"on": False}),
@@ -62,7 +62,7 @@ def _example(document, method, example):
                 service.finish(peer, service.start(peer, **{key: value for key, value in params.items() if key != "actor"}))
                 return
             if method["name"] in OPERATORS and not service.is_operator():
-                raise Skip("the caller is no operator of all tenants")
+                raise Skip("the caller is not an operator of all tenants")
             if "worker" in params:
                 params["worker"] = peer.result("service.workers")["workers"][0]["id"]
             try:

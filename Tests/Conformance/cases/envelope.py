@@ -1,4 +1,4 @@
-"""The envelope of JSON-RPC 2.0, and what is stricter here."""
+"""The members of a JSON-RPC 2.0 request, and the service's stricter rules."""
 import json
 
 from suite import add, case
@@ -139,5 +139,5 @@ def _(service):
 
 
 def _unfinished(service, peer):
-    """A job that is not final yet, most likely."""
+    """A job that is probably not final yet."""
     return service.start(peer, includeReferences=True)["id"]

@@ -11,7 +11,7 @@ from wire import Peer, is_error, is_result, request
 
 
 def _open(peer, service, **params):
-    """Opens the workbook; gives the result and its descriptor."""
+    """Opens the workbook, and returns the result and its descriptor."""
     result = peer.result("export.open", {"actor": service.actor, "job": service.done()["id"], **params})
     assert len(peer.descriptors) == 1 and result["fd"] == 0, f"{len(peer.descriptors)} descriptors"
     return result, peer.descriptors.pop()
@@ -80,14 +80,14 @@ def _(service):
         status = os.fstat(descriptor)
         assert stat.S_ISREG(status.st_mode) and status.st_size == result["archiveSize"]
         assert fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
-        assert os.lseek(descriptor, 0, os.SEEK_CUR) == 0, "it does not stand at its start"
+        assert os.lseek(descriptor, 0, os.SEEK_CUR) == 0, "the offset of the descriptor is not 0"
         try:
             os.write(descriptor, b"x")
         except OSError:
             pass
         else:
-            raise AssertionError("it can be written")
-        assert _content(descriptor)[:4] == b"\x28\xb5\x2f\xfd", "no Zstandard frame"
+            raise AssertionError("the descriptor can be written")
+        assert _content(descriptor)[:4] == b"\x28\xb5\x2f\xfd", "the content is not a Zstandard frame"
 
 
 @case("files: each descriptor of an archive has an offset of its own")
@@ -226,6 +226,6 @@ def _(service):
         socket.send_fds(peer.socket, [request("service.info", id="pipe")], [ends[1]])
         is_result(peer.reply(), "pipe")
         os.close(ends[1])
-        # Nobody else holds the writing end any more.
+        # The service has closed its copy of the write end.
         assert os.read(ends[0], 1) == b""
         os.close(ends[0])

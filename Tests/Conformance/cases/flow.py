@@ -1,4 +1,4 @@
-"""Flow: windows, cancelling, output that nobody reads, and how many connections there are."""
+"""Flow control: the queue of requests, cancellation, unread output, and the number of connections."""
 import time
 
 from suite import Skip, case
@@ -10,7 +10,7 @@ def cancel(id):
 
 
 class Held:
-    """A job that stays as it is for some seconds: the last of a full queue, cancelled at the end."""
+    """A job that does not change for some seconds: the last one of a full queue. The jobs are cancelled at the end."""
 
     def __init__(self, service):
         self.service = service
@@ -33,15 +33,15 @@ class Held:
 
 
 def wait(service, job, id, milliseconds=8_000):
-    """A request that takes its time: until a revision that does not come."""
+    """A request that waits for a revision that does not come."""
     return request("export.wait", {"actor": service.actor, "job": job, "afterRevision": 1_000_000_000,
                                    "timeoutMs": milliseconds}, id)
 
 
 def unfinished(service, peer, job):
-    """Skips the case where the service was too fast for it."""
+    """Skips the case if the service has already finished the job."""
     if peer.result("export.get", {"actor": service.actor, "job": job})["job"]["state"] not in ("queued", "running"):
-        raise Skip("the job was finished before the case could be tried")
+        raise Skip("the service finished the job too early for this case")
 
 
 @case("flow: control requests bypass a full queue, and another request is refused")
@@ -57,7 +57,7 @@ def _(service):
             reply = peer.reply(5)
             seen[reply["id"]] = reply
             if reply["id"] in range(window + parked):
-                raise Skip("the job was finished before the case could be tried")
+                raise Skip("the service finished the job too early for this case")
         is_error(seen["over"], -32001, "overloaded", id="over", retryable=True)
         for name in ("health", "info", "unwatch", "cancel"):
             is_result(seen[name], name)
@@ -70,7 +70,7 @@ def _(service):
         peer.send(b"[" + request("service.info", id="a").strip() + b"," + request("service.health", id="b").strip() + b"]\n")
         reply = peer.reply(5)
         if not isinstance(reply, list):
-            raise Skip("the job was finished before the case could be tried")
+            raise Skip("the service finished the job too early for this case")
         assert [each["id"] for each in reply] == ["a", "b"]
 
 
@@ -93,7 +93,7 @@ def _(service):
         for id in (window + 1, window):
             reply = peer.reply(5)
             if "result" in reply:
-                raise Skip("the job was finished before the case could be tried")
+                raise Skip("the service finished the job too early for this case")
             is_error(reply, -32800, "request-cancelled", id=id)
 
 
@@ -127,7 +127,7 @@ def _(service):
 
 
 def _forgotten(name, ids, lines):
-    """A case in which requests end, and their ids are used again: what was said about the first ones is over with them."""
+    """Adds a case in which requests end and their ids are used again: a cancellation must not affect the later request."""
     def body(service):
         with service.peer() as peer:
             sent = lines(service)
@@ -168,7 +168,7 @@ def _(service):
         peer.send(_batch(cancel('"x"'), request("export.list", {"actor": service.actor}, "x"), cancel('"x"')))
         reply = peer.reply(5)
         if not isinstance(reply, list):
-            raise Skip("the job was finished before the case could be tried")
+            raise Skip("the service finished the job too early for this case")
         is_error(reply[0], -32001, "overloaded", id="x")
         for number in range(window + parked):
             peer.send(cancel(number))

@@ -1,4 +1,4 @@
-"""Lines: how they end, how long they may be, and in what pieces they come."""
+"""Framing: line ends, the length of lines, and lines that arrive in parts."""
 import json
 import random
 import time
@@ -184,7 +184,7 @@ def _(service):
 
 
 def _divided(name, framing, stream):
-    """A case of messages that are not lines: one answer at once, none at the end, and a line is served."""
+    """Adds a case of messages that are not lines: the service sends one error at once and none at the end, and serves a line."""
     def body(service):
         with service.peer() as peer:
             peer.send(stream)

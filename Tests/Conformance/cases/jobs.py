@@ -1,4 +1,4 @@
-"""Jobs: what they are, whose they are, and what becomes of them."""
+"""Jobs: their members, their owners and their life cycle."""
 import time
 
 from suite import Skip, case
@@ -162,8 +162,8 @@ def _(service):
 @case("jobs: an operator may omit the actor, but cannot read files")
 def _(service):
     if not service.is_operator():
-        raise Skip("this caller is no operator")
-    # Of its own: lists have a hundred jobs at most, newest first.
+        raise Skip("the caller is not an operator of all tenants")
+    # A new job, because a list contains at most the hundred newest jobs.
     job = service.fresh()
     with service.peer() as peer:
         assert peer.result("export.get", {"job": job["id"]})["job"] == job

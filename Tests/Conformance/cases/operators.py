@@ -1,4 +1,4 @@
-"""What operators can do: pause, drain, hold, and read the audit trail. Everything is put back as it was."""
+"""The methods for operators: pause, drain, hold, and the audit trail. Each case undoes its changes."""
 import contextlib
 import time
 
@@ -11,7 +11,7 @@ NOBODY = "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b"
 @contextlib.contextmanager
 def _operator(service):
     if not service.is_operator():
-        raise Skip("the caller is no operator of all tenants")
+        raise Skip("the caller is not an operator of all tenants")
     with service.peer() as peer:
         yield peer
 
@@ -94,7 +94,7 @@ def _(service):
     with _operator(service) as peer:
         is_error(peer.ask("export.start", {"actor": service.without}), 1001, "permission-denied", id=1)
         uid, end = service.info["caller"]["uid"], time.monotonic() + 20
-        # The first of a user and reason is written at once and tells what was asked; those that follow are counted.
+        # The service writes the first denial of a user and reason at once, with the request, and counts further ones.
         while True:
             events = [event for event in peer.result("audit.list", {"events": ["denied"], "limit": 500})["events"]
                       if event["reason"] == "no-permission" and event["peer"]["uid"] == uid]

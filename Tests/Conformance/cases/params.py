@@ -1,4 +1,4 @@
-"""Parameters of each method, as rpc.discover describes them: what does not fit is named, before anything is done."""
+"""Parameters of each method according to rpc.discover: the service names an invalid parameter before it does anything."""
 import json
 
 from suite import add
@@ -16,7 +16,7 @@ def _schema(service, document, schema):
 
 
 def _value(service, name):
-    """One that is right, for each parameter there is."""
+    """A valid value for each parameter."""
     return {"actor": service.actor, "job": "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b", "subscription": "s1", "offset": 0,
             "length": 1, "includeDisabled": False, "includeReferences": False, "limit": 1, "states": [], "timeoutMs": 1,
             "afterRevision": 0, "encoding": "identity", "idempotencyKey": "conformance", "tenant": service.actor["tenant"],
@@ -37,14 +37,14 @@ def _refused(method, params, param):
 
 
 def _taken(method, params, param):
-    """What the schema allows is not refused, whatever comes of it; the parameters as they are to be sent."""
+    """The service accepts what the schema allows, whatever the result is. `params` is the JSON text to send."""
     def body(service):
         with service.peer() as peer:
             peer.send(b'{"jsonrpc":"2.0","id":1,"method":"%s","params":%s}\n' % (method.encode(), params.encode()))
             reply = peer.reply()
             assert reply["id"] == 1, reply
             error = reply.get("error", {"code": 0, "data": {}})
-            # An operator's right to leave out the actor is the caller's, and nothing that the schema says.
+            # Whether a caller may omit the actor depends on its grants, not on the schema.
             assert error["code"] != -32602 or error["data"]["param"] != param or param == "actor", error
             assert error["code"] != -32603, error
     return body
