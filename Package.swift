@@ -41,7 +41,7 @@ let targets: [Target] = [
     .target(name: "CommandLine", dependencies: ["AdminExportAPI", "AdminExportClient", "CXattr", argumentParser, crypto]),
     .testTarget(
         name: "CommandLineTests",
-        dependencies: ["AdminExportAPI", "AdminExportClient", "CommandLine", argumentParser, crypto]
+        dependencies: ["AdminExportAPI", "CommandLine", argumentParser, crypto]
     ),
 
     .target(

@@ -1,12 +1,8 @@
-private import Foundation
 import Testing
 
 /// A number that somebody else has sent must not end the process: `Int(_:)` of a `Double` does, for what is no number or too
 /// large.
 @Suite struct ConversionTests {
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-
     /// An integer's initializer without a label that says what becomes of what does not fit.
     private static var trapping: Regex<Substring> {
         /\bU?Int(?:8|16|32|64)?\((?!saturating:|exactly:|clamping:|truncatingIfNeeded:|bitPattern:)/
@@ -39,14 +35,11 @@ import Testing
     @Test("No floating-point number becomes an integer by an initializer that traps")
     func sources() throws {
         var count = 0
-        for folder in ["Sources", "Examples/Console/Sources"] {
-            let files = FileManager.default.enumerator(
-                at: Self.root.appending(path: folder), includingPropertiesForKeys: nil)
-            while let file = files?.nextObject() as? URL {
-                guard file.pathExtension == "swift" else { continue }
+        for folder in ["Sources", "Benchmarks/Sources", "Examples/Console/Sources"] {
+            for file in try Repository.swiftFiles(in: folder) {
                 count += 1
-                for line in Self.faults(in: try String(contentsOf: file, encoding: .utf8)) {
-                    Issue.record("\(file.lastPathComponent): use Int(exactly:), or Int(saturating:) of CommandLine: \(line)")
+                for line in Self.faults(in: file.text) {
+                    Issue.record("\(file.path): use Int(exactly:), or Int(saturating:) of CommandLine: \(line)")
                 }
             }
         }

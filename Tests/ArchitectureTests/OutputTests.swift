@@ -1,11 +1,7 @@
-private import Foundation
 import Testing
 
 /// Holds the command line to its one place of output, which escapes what comes from elsewhere.
 @Suite struct OutputTests {
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-
     /// Ways around it. A descriptor's number is none: nothing is written with it.
     private static let ways = [
         "print(", "debugPrint(", "dump(", "putchar(", "puts(", "fputs(", "fputc(", "fwrite(", "fprintf(", "printf(",
@@ -19,18 +15,15 @@ import Testing
     func onePlace() throws {
         var count = 0
         for module in ["CommandLine", "AdminExportClient", "adminexport"] {
-            let folder = Self.root.appending(path: "Sources/\(module)")
-            let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
-            while let file = files?.nextObject() as? URL {
-                guard file.pathExtension == "swift", file.lastPathComponent != "Output.swift" else { continue }
+            for file in try Repository.swiftFiles(in: "Sources/\(module)") where !file.path.hasSuffix("/Output.swift") {
                 count += 1
-                let text = try String(contentsOf: file, encoding: .utf8)
-                for way in Self.ways where text.contains(way) {
+                for way in Self.ways {
                     // `snprintf(` ends with `printf(`, and `fingerprint(` with `print(`.
-                    let found = text.ranges(of: way).contains { range in
-                        range.lowerBound == text.startIndex || !text[text.index(before: range.lowerBound)].isLetter
+                    let found = file.text.ranges(of: way).contains { range in
+                        range.lowerBound == file.text.startIndex
+                            || !file.text[file.text.index(before: range.lowerBound)].isLetter
                     }
-                    #expect(!found, "\(file.lastPathComponent) has \(way)")
+                    #expect(!found, "\(file.path) has \(way)")
                 }
             }
         }
@@ -39,8 +32,7 @@ import Testing
 
     @Test("No text is made to pass for a literal")
     func literals() throws {
-        let text = try String(
-            contentsOf: Self.root.appending(path: "Sources/CommandLine/Terminal/TerminalText.swift"), encoding: .utf8)
+        let text = try Repository.text(of: "Sources/CommandLine/Terminal/TerminalText.swift")
         #expect(text.contains("private init(trusted string: String)"), "whoever has a String could print it raw")
         #expect(text.contains("init(stringLiteral value: StaticString)"), "a String could pass for a literal")
     }

@@ -3,9 +3,6 @@ import Testing
 
 /// Holds the SQL in the sources to one plan for all values of its parameters.
 @Suite struct StatementTests {
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-
     /// A parameter as it stands in a text, or as the code puts it there.
     private static let parameter = #"\$(?:[1-9]\d*|\\\([^()]*\))(?:::[a-z]+(?:\[\])?)?"#
 
@@ -30,13 +27,11 @@ import Testing
 
     @Test("No statement has a condition that a parameter switches on or off")
     func sources() throws {
-        let files = FileManager.default.enumerator(at: Self.root.appending(path: "Sources"), includingPropertiesForKeys: nil)
         var count = 0
-        while let file = files?.nextObject() as? URL {
-            guard ["swift", "sql"].contains(file.pathExtension) else { continue }
+        for file in try Repository.files(in: "Sources", withExtensions: ["swift", "sql"]) {
             count += 1
-            let hits = try Self.found(in: String(contentsOf: file, encoding: .utf8))
-            #expect(hits.isEmpty, "\(file.lastPathComponent): make it a condition that is there or not: \(hits)")
+            let hits = try Self.found(in: file.text)
+            #expect(hits.isEmpty, "\(file.path): make it a condition that is there or not: \(hits)")
         }
         #expect(count > 100)
     }

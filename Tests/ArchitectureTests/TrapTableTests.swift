@@ -3,12 +3,9 @@ import Testing
 
 /// Holds the tables of traps and of hostile inputs to the tests that they name.
 @Suite struct TrapTableTests {
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-
     @Test("Every trap names a test that is there")
     func tests() throws {
-        let text = try String(contentsOf: Self.root.appending(path: "Sources/XLSX/XLSX.docc/Traps.md"), encoding: .utf8)
+        let text = try Repository.text(of: "Sources/XLSX/XLSX.docc/Traps.md")
         let rows = text.split(separator: "\n").filter { $0.hasPrefix("| ") && !$0.hasPrefix("| trap") }
         #expect(rows.count > 30)
         for row in rows {
@@ -21,7 +18,7 @@ import Testing
 
     @Test("Every test that the table of hostile inputs names is there")
     func hostile() throws {
-        let text = try String(contentsOf: Self.root.appending(path: "Tests/Hostile.md"), encoding: .utf8)
+        let text = try Repository.text(of: "Tests/Hostile.md")
         let names = text.matches(of: /([A-Z][A-Za-z]+Tests)\.([a-z][A-Za-z0-9]*)/)
         #expect(names.count > 60)
         for name in names { try Self.expectTest(String(name.2), of: String(name.1)) }
@@ -38,9 +35,8 @@ import Testing
     /// The text of the file that holds a suite.
     private static func source(of suite: String) throws -> String? {
         for folder in ["Tests", "Examples/Console/Tests"] {
-            let files = FileManager.default.enumerator(at: root.appending(path: folder), includingPropertiesForKeys: nil)
-            while let file = files?.nextObject() as? URL {
-                if file.lastPathComponent == "\(suite).swift" { return try String(contentsOf: file, encoding: .utf8) }
+            for file in try Repository.swiftFiles(in: folder) where file.path.hasSuffix("/\(suite).swift") {
+                return file.text
             }
         }
         return nil
