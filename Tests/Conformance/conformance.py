@@ -26,11 +26,15 @@ def main():
     parser.add_argument("--foreign", default="globex:owner@globex.example", metavar="TENANT:E-MAIL",
                         help="an administrator of another tenant who may export (default: %(default)s)")
     parser.add_argument("--filter", default="", metavar="TEXT", help="run only the cases whose name contains TEXT")
+    parser.add_argument("--file", metavar="NAME", help="run only the cases of cases/NAME.py")
     parser.add_argument("--slow", action="store_true", help="also run the cases that wait for limits of more than 5 s")
     parser.add_argument("--list", action="store_true", help="list the cases for this service, and run none")
     options = parser.parse_args()
     service = suite.Service(options.socket, options)
-    for module in sorted(path.stem for path in (FOLDER / "cases").glob("*.py")):
+    modules = sorted(path.stem for path in (FOLDER / "cases").glob("*.py"))
+    if options.file and options.file not in modules:
+        parser.error(f"there is no file {options.file}: choose one of {', '.join(modules)}")
+    for module in [options.file] if options.file else modules:
         # Some modules create their cases from the service's own description.
         getattr(importlib.import_module(f"cases.{module}"), "prepare", lambda _: None)(service)
     if options.list:

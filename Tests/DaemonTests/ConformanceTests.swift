@@ -3,25 +3,42 @@ import TestSupport
 import Testing
 
 /// The suite that speaks to a socket and to nothing else, against the real service.
-@Suite(.timeLimit(.minutes(5)), .serialized) struct ConformanceTests {
-    private static let program = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .appending(path: "Conformance/conformance.py")
+@Suite(.timeLimit(.minutes(5))) struct ConformanceTests {
+    private static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Conformance")
 
-    @Test("Every case of the conformance suite passes, and hardly any is passed over")
-    func suite() async throws {
-        // Waits that a person would find long are short here.
+    /// The files of cases.
+    private static let files = [
+        "batch", "discovery", "envelope", "files", "flow", "framing", "jobs", "json_text", "operators", "params", "watch",
+    ]
+
+    @Test("No file of cases is left out")
+    func complete() throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: Self.folder.appending(path: "cases").path)
+        #expect(Set(names.filter { $0.hasSuffix(".py") }.map { String($0.dropLast(3)) }) == Set(Self.files))
+    }
+
+    /// Prints the name of each case; a case that fails is an issue of its own.
+    @Test("The service passes the cases", arguments: files)
+    func cases(of file: String) async throws {
+        // Limits of time are short here.
         let settings = ["ADMINEXPORT_LIMITS_PARTIAL_LINE_MS": "1500", "ADMINEXPORT_LIMITS_UNREAD_OUTPUT_MS": "2500"]
         try await ServiceProcess.with(environment: settings) { service in
+            let program = Self.folder.appending(path: "conformance.py").path
             let run = try await Programs.run(
-                TestDatabase.environment("TEST_PYTHON"), [Self.program.path, service.socket])
-            let lines = run.output.split(separator: "\n").map(String.init)
-            let skipped = lines.filter { $0.contains("# SKIP") }
-            let passed = lines.count { $0.hasPrefix("ok ") } - skipped.count
-            let faults = lines.filter { $0.hasPrefix("not ok") || $0.hasPrefix("  message") }.joined(separator: "\n")
-            #expect(run.status == 0, "\(faults)\n\(run.errors)")
-            #expect(lines.contains("1..\(passed + skipped.count)") && passed >= 600)
-            // Some want a job that is not finished yet: on a fast machine with a slow moment there may be none.
-            #expect(skipped.count <= 6, "\(skipped)")
+                TestDatabase.environment("TEST_PYTHON"), [program, service.socket, "--file", file])
+            print(run.output)
+            let results = run.output.split(separator: "\n").filter { $0.hasPrefix("ok ") || $0.hasPrefix("not ok ") }
+            let skipped = results.filter { $0.contains("# SKIP") }
+            #expect(
+                run.output.contains("\n1..\(results.count)\n") && results.count > 3, "the run is not complete: \(run.errors)"
+            )
+            // Six cases of the flow need a job that is still unfinished; on a fast machine there may be none.
+            #expect(skipped.count <= (file == "flow" ? 6 : 0), "\(skipped)")
+            for failure in run.output.split(separator: "\nnot ok ").dropFirst() {
+                Issue.record("\(failure.components(separatedBy: "\n  ...")[0])")
+            }
+            #expect((run.status == 0) == !results.contains { $0.hasPrefix("not ok") })
         }
     }
 }
