@@ -225,7 +225,8 @@ import Testing
             SELECT i, 1, 'Name ' || i || repeat('x', i % 50), i || '@acme.example', 3, 1 + i % 4 FROM generate_series(100, 99 + \(count)) i;
         INSERT INTO directory.administrator_secondary_group
             SELECT i, 1 + (i + k) % 4 FROM generate_series(100, 99 + \(count)) i, generate_series(1, i % 4) k;
-        INSERT INTO directory.administrator_team SELECT i, 1 + i % 2 FROM generate_series(100, 99 + \(count)) i WHERE i % 3 = 0
+        INSERT INTO directory.administrator_team SELECT i, 1 + i % 2 FROM generate_series(100, 99 + \(count)) i WHERE i % 3 = 0;
+        ANALYZE
         """
     }
 
@@ -405,7 +406,8 @@ import Testing
             \(copy("profile", keys: ["id", "tenant_id"], others: ["name", "permissions", "scope"]))
             \(copy("tenant", keys: ["id"], others: ["slug", "name", "time_zone"]))
             CREATE INDEX ON platform.administrator_rows (their_tenant_id, their_id);
-            RESET ROLE
+            RESET ROLE;
+            ANALYZE
             """
     }
 
