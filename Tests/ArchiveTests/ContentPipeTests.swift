@@ -61,7 +61,7 @@ import Testing
         arguments: [0, 1, 1_048_575, 1_048_576, 2_499_999, 2_500_000])
     func offsets(_ offset: Int) async throws {
         try await withReader { reader in
-            let pipe = try ContentPipe(reader, from: offset, patience: .seconds(30))
+            let pipe = try ContentPipe(reader, from: offset, timeout: .seconds(30))
             let end = try #require(pipe.takeReadEnd())
             #expect(pipe.takeReadEnd() == nil)
             async let fed = feed(pipe)
@@ -76,14 +76,14 @@ import Testing
         // As in the service: a pipe without a reader is an error, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         try await withReader { reader in
-            let abandoned = try ContentPipe(reader, from: 0, patience: .seconds(30))
+            let abandoned = try ContentPipe(reader, from: 0, timeout: .seconds(30))
             try abandoned.takeReadEnd()?.close()
             #expect(try await feed(abandoned) == .abandoned)
-            let stalled = try ContentPipe(reader, from: 0, patience: .milliseconds(100))
+            let stalled = try ContentPipe(reader, from: 0, timeout: .milliseconds(100))
             let end = stalled.takeReadEnd()
             #expect(try await feed(stalled) == .stalled)
             try end?.close()
-            let stopped = try ContentPipe(reader, from: 0, patience: .seconds(30))
+            let stopped = try ContentPipe(reader, from: 0, timeout: .seconds(30))
             #expect(try await feed(stopped) { false } == .stopped)
         }
     }

@@ -26,7 +26,7 @@ package final class ContentPipe {
 
     private let reader: SeekableReader
     private let offset: Int
-    private let patience: Duration
+    private let timeout: Duration
     private let writeEnd: FileDescriptor
     private var readEnd: FileDescriptor?
     /// FIONREAD (ioctl_tty(2)), which Swift does not see on every system.
@@ -50,9 +50,9 @@ package final class ContentPipe {
 
     /// - Parameters:
     ///   - offset: bytes from the start of the content, at most its size.
-    ///   - patience: how long the reader may take nothing.
+    ///   - timeout: how long the reader may take nothing.
     /// - Throws: ``ArchiveError`` where no pipe can be made.
-    package init(_ reader: SeekableReader, from offset: Int, patience: Duration) throws {
+    package init(_ reader: SeekableReader, from offset: Int, timeout: Duration) throws {
         precondition((0...reader.size).contains(offset))
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw ArchiveError(Errno(rawValue: errno), "making a pipe") }
@@ -62,7 +62,7 @@ package final class ContentPipe {
         _ = fcntl(ends[1], Self.setPipeSize, Int32(Self.capacity))
         self.reader = reader
         self.offset = offset
-        self.patience = patience
+        self.timeout = timeout
         readEnd = FileDescriptor(rawValue: ends[0])
         writeEnd = FileDescriptor(rawValue: ends[1])
     }
@@ -136,7 +136,7 @@ package final class ContentPipe {
             case EAGAIN: break
             default: throw ArchiveError(Errno(rawValue: errno), "writing into a pipe")
             }
-            guard progress.duration(to: .now) < patience else { return .stalled }
+            guard progress.duration(to: .now) < timeout else { return .stalled }
             var entry = pollfd(fd: writeEnd.rawValue, events: Int16(POLLOUT), revents: 0)
             poll(&entry, 1, Int32(Self.glance.components.attoseconds / 1_000_000_000_000_000))
         }

@@ -37,7 +37,7 @@ final class LiveSettings: Sendable {
         var limits = Transfers.Limits()
         limits.total = current.transfers
         limits.perUser = current.transfersPerUser
-        limits.patience = .milliseconds(current.unreadOutputMs)
+        limits.timeout = .milliseconds(current.unreadOutputMs)
         return limits
     }
 

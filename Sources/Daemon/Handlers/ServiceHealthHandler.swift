@@ -8,21 +8,26 @@ struct ServiceHealthHandler: ResultHandler {
     typealias Called = ServiceHealth
     static let traits: MethodTraits = .control
 
-    private let look: SharedLook<ServiceHealth.Result>
+    private let flight = SingleFlight<ServiceHealth.Result>(reusingValueFor: .milliseconds(250))
+    private let exports: ExportService
+    private let contract: DirectoryContract
+    private let refreshDirectory: @Sendable () async -> Void
 
-    /// - Parameter freshen: has the directory looked at, if that was not done in the last seconds.
-    init(exports: ExportService, contract: DirectoryContract, freshen: @escaping @Sendable () async -> Void) {
-        look = SharedLook(freshFor: .milliseconds(250)) {
-            await freshen()
-            return await Self.look(at: exports, contract)
-        }
+    /// - Parameter refreshDirectory: inspects the directory, unless the last inspection is a few seconds old at most.
+    init(exports: ExportService, contract: DirectoryContract, refreshDirectory: @escaping @Sendable () async -> Void) {
+        self.exports = exports
+        self.contract = contract
+        self.refreshDirectory = refreshDirectory
     }
 
     func handle(_ params: NoMembers, _ session: Session) async throws -> ServiceHealth.Result {
-        await look.answer()
+        try await flight.run { [self] in
+            await refreshDirectory()
+            return await health()
+        }
     }
 
-    private static func look(at exports: ExportService, _ contract: DirectoryContract) async -> ServiceHealth.Result {
+    private func health() async -> ServiceHealth.Result {
         let depth: QueueControl.Depth
         let storage: String
         let free: Int?

@@ -6,20 +6,24 @@ struct ServiceMetricsHandler: ResultHandler {
     typealias Called = ServiceMetrics
     static let traits: MethodTraits = .control
 
-    private let text: SharedLook<String>
+    private let flight = SingleFlight<String>(reusingValueFor: .seconds(1))
+    private let exports: ExportService
+    private let report: @Sendable (ExportService.QueueFigures?, ExportService.DiskFigures) -> MetricsReport
 
     /// - Parameter report: adds what this process knows by itself.
     init(
         exports: ExportService,
         report: @escaping @Sendable (ExportService.QueueFigures?, ExportService.DiskFigures) -> MetricsReport
     ) {
-        text = SharedLook(freshFor: .seconds(1)) {
-            let queue = try? await exports.queueFigures()
-            return report(queue, await exports.diskFigures(queue?.facts)).text
-        }
+        self.exports = exports
+        self.report = report
     }
 
     func handle(_ params: NoMembers, _ session: Session) async throws -> ServiceMetrics.Result {
-        ServiceMetrics.Result(contentType: OpenMetricsText.contentType, body: await text.answer())
+        let text = try await flight.run { [exports, report] in
+            let queue = try? await exports.queueFigures()
+            return report(queue, await exports.diskFigures(queue?.facts)).text
+        }
+        return ServiceMetrics.Result(contentType: OpenMetricsText.contentType, body: text)
     }
 }

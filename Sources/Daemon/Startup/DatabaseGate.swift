@@ -19,7 +19,7 @@ struct DatabaseGate: Service {
     let roles: [String]
     let logger: Logger
     /// One look at a time: none ends later than one that began after it, and takes back what that has shown.
-    private let looks = PatientQuestion<Looked>()
+    private let looks = SingleFlight<Looked>()
 
     /// One attempt, for the start of the process.
     ///
@@ -154,7 +154,7 @@ struct DatabaseGate: Service {
     /// Looks at the directory again unless that was done in the last seconds, for those who ask how it stands.
     func freshen() async {
         guard contract.hasBeenReached, contract.isOlder(than: Self.interval) else { return }
-        _ = try? await looks.ask(atMost: .seconds(3)) { await lookAgain(isThorough: false) }
+        _ = try? await looks.run(timeout: .seconds(3)) { await lookAgain(isThorough: false) }
     }
 
     /// Looks at the directory again every few seconds while it has a fault, now and then otherwise, and at once when a statement was
@@ -195,7 +195,7 @@ struct DatabaseGate: Service {
     private func lookInTurn(isThorough: Bool) async -> Bool {
         let asked = ContinuousClock.now
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
-            let looked = try? await looks.ask(atMost: .seconds(3)) { await lookAgain(isThorough: isThorough) }
+            let looked = try? await looks.run(timeout: .seconds(3)) { await lookAgain(isThorough: isThorough) }
             if let looked, looked.begun >= asked, looked.isThorough || !isThorough { return looked.isNews }
         }
         return false

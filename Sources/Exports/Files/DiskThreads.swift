@@ -38,9 +38,9 @@ package final class DiskThreads: Sendable {
         /// Calls that wait for a thread, for each that a lane has, and as many that wait for others on the same thing.
         package var waitingPerThread = 4
         /// How long a caller waits for a thread, and then for its call; after which a call counts as stuck.
-        package var patience: Duration = .seconds(10)
+        package var timeout: Duration = .seconds(10)
         /// How long a part of the service waits: a disk under load may take long for an fsync.
-        package var ownPatience: Duration = .seconds(30)
+        package var ownTimeout: Duration = .seconds(30)
 
         package init() {}
     }
@@ -85,7 +85,7 @@ package final class DiskThreads: Sendable {
 
     /// Calls that have not come back for longer than anybody waits.
     package var stuck: Int {
-        let limit = ContinuousClock.now - limits.patience
+        let limit = ContinuousClock.now - limits.timeout
         return state.withLock { $0.running.values.count { $0.since < limit } }
     }
 
@@ -126,12 +126,12 @@ package final class DiskThreads: Sendable {
 
     static let noAnswer = ArchiveError(.storageFailed, "the archives' disk does not answer")
 
-    private func patience(_ lane: Lane) -> Duration { lane.isCaller ? limits.patience : limits.ownPatience }
+    private func timeout(_ lane: Lane) -> Duration { lane.isCaller ? limits.timeout : limits.ownTimeout }
 
     /// Ends the waits whose time is up, while there are some. One for all of them: a timer for each would be there until its time
     /// has come, also where the call is over at once.
     private func watch() async {
-        let tick = min(limits.patience, limits.ownPatience) / 4
+        let tick = min(limits.timeout, limits.ownTimeout) / 4
         while true {
             try? await Task.sleep(for: tick)
             let overdue: (running: [Running], waiting: [(Waiting, any Error)])? = state.withLock { state in
@@ -144,14 +144,14 @@ package final class DiskThreads: Sendable {
                 for call in state.waiting {
                     if isHanging(call.thing, call.lane, state, now) {
                         late.append((call, Self.noAnswer))
-                    } else if call.since + patience(call.lane) <= now {
+                    } else if call.since + timeout(call.lane) <= now {
                         late.append((call, Self.refusal(call.lane)))
                     } else {
                         left.append(call)
                     }
                 }
                 state.waiting = left
-                return (state.running.values.filter { $0.since + patience($0.lane) <= now }, late)
+                return (state.running.values.filter { $0.since + timeout($0.lane) <= now }, late)
             }
             guard let overdue else { return }
             for call in overdue.running { call.giveUp() }
@@ -178,7 +178,7 @@ package final class DiskThreads: Sendable {
     /// the service each for their own.
     private func isHanging(_ thing: String, _ lane: Lane, _ state: State, _ now: ContinuousClock.Instant) -> Bool {
         state.running.values.contains {
-            $0.thing == thing && $0.since + patience(lane) <= now
+            $0.thing == thing && $0.since + timeout(lane) <= now
                 && ($0.lane.isCaller && lane.isCaller || $0.lane == lane)
         }
     }
@@ -187,7 +187,7 @@ package final class DiskThreads: Sendable {
     private func admit(_ lane: Lane, _ thing: String, giveUp: @escaping @Sendable () -> Void) async throws -> Int {
         let (number, turn, isFirst): (Int, Call<Void>?, Bool) = try state.withLock { state in
             let now = ContinuousClock.now
-            func hangs(_ call: Running) -> Bool { call.since + patience(lane) <= now }
+            func hangs(_ call: Running) -> Bool { call.since + timeout(lane) <= now }
             if isHanging(thing, lane, state, now) { throw Self.noAnswer }
             state.next += 1
             let number = state.next

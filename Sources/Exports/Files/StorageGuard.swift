@@ -10,8 +10,8 @@ package actor StorageGuard {
     private var condition = Condition.ok
     /// When the disk was found well last.
     private var found: ContinuousClock.Instant?
-    private let question = PatientQuestion<Void>()
-    private static let patience: Duration = .seconds(3)
+    private let flight = SingleFlight<Void>()
+    private static let timeout: Duration = .seconds(3)
     /// For so long what was found holds: a worker that claims a hundred jobs a second does not look as often. Each export looks
     /// again for itself.
     private static let freshness: Duration = .milliseconds(250)
@@ -45,8 +45,8 @@ package actor StorageGuard {
         // A database that does not answer is no fault of the disk's.
         try await check.load()
         do {
-            try await question.ask(atMost: Self.patience) { try await self.look() }
-        } catch is NoAnswer {
+            try await flight.run(timeout: Self.timeout) { try await self.look() }
+        } catch is SingleFlightTimeout {
             condition = .failed
             throw DiskThreads.noAnswer
         }

@@ -12,7 +12,7 @@ package final class Transfers: Sendable {
         package var total = 64
         package var perUser = 16
         /// How long a reader may take nothing.
-        package var patience: Duration = .seconds(30)
+        package var timeout: Duration = .seconds(30)
 
         package init() {}
     }
@@ -74,7 +74,7 @@ package final class Transfers: Sendable {
 
     /// How many wait for the disk for longer than anybody waits for it elsewhere.
     package var stuck: Int {
-        let limit = ContinuousClock.now - DiskThreads.Limits().patience
+        let limit = ContinuousClock.now - DiskThreads.Limits().timeout
         return state.withLock { $0.pipes.values.count { $0.pipe.readingSince.map { $0 < limit } ?? false } }
     }
 
@@ -92,7 +92,7 @@ package final class Transfers: Sendable {
         while true {
             let now = ContinuousClock.now
             let left = waits(archive).filter { begun[$0.key] == $0.value }.values.map { $0.duration(to: now) }
-            if left.contains(where: { $0 > DiskThreads.Limits().patience })
+            if left.contains(where: { $0 > DiskThreads.Limits().timeout })
                 || left.count(where: { $0 > Self.slow }) >= Self.maxSlow
             {
                 throw DiskThreads.noAnswer
@@ -119,7 +119,7 @@ package final class Transfers: Sendable {
         let limits = limits()
         guard state.withLock({ $0.running.take(user, limits) }) else { throw TooManyTransfers() }
         do {
-            let pipe = try ContentPipe(reader, from: offset, patience: limits.patience)
+            let pipe = try ContentPipe(reader, from: offset, timeout: limits.timeout)
             guard let readEnd = pipe.takeReadEnd() else { preconditionFailure("a new pipe has both ends") }
             state.withLock { $0.pipes[ObjectIdentifier(pipe)] = (pipe, archive) }
             let thread = Thread { [self] in

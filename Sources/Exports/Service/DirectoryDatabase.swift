@@ -19,7 +19,7 @@ package final class DirectoryDatabase: Sendable {
     private let own: PostgresPool?
     /// Nil until both have been reached.
     private let place: Mutex<Place?>
-    private let probe = PatientQuestion<Void>()
+    private let probe = SingleFlight<Void>()
 
     /// - Parameters:
     ///   - own: where the configuration names the directory apart; it may be the same database all the same, or a standby of it.
@@ -79,7 +79,7 @@ package final class DirectoryDatabase: Sendable {
         guard let own else { return true }
         guard contract.hasBeenReached else { return false }
         do {
-            try await probe.ask(atMost: .seconds(3)) {
+            try await probe.run(timeout: .seconds(3)) {
                 _ = try await own.withConnection { try await $0.query(Query("probe", "SELECT 1 AS one")) }
             }
             return true

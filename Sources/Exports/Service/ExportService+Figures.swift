@@ -47,6 +47,6 @@ extension ExportService {
 
     /// nil where the disk does not answer.
     package func space() async -> (free: Int, size: Int)? {
-        try? await spaceQuestion.ask(atMost: .seconds(3)) { [disk] in try await disk.space() }
+        try? await spaceCheck.run(timeout: .seconds(3)) { [disk] in try await disk.space() }
     }
 }

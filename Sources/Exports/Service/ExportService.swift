@@ -18,9 +18,9 @@ package struct ExportService: Sendable {
     private let trail: AuditWriter
     private let bounds: @Sendable () -> JobStore.Bounds
     let jobs = JobStore()
-    private let storeQuestion = PatientQuestion<Void>()
-    let spaceQuestion = PatientQuestion<(free: Int, size: Int)>()
-    private let lookup: JobLookup
+    private let storeCheck = SingleFlight<Void>()
+    let spaceCheck = SingleFlight<(free: Int, size: Int)>()
+    private let loader: JobBatchLoader
     private let turns = StartTurns()
 
     package init(
@@ -34,7 +34,7 @@ package struct ExportService: Sendable {
         self.directory = directory
         self.bounds = bounds
         self.disk = disk
-        lookup = JobLookup(pool: pool, directory: directory)
+        loader = JobBatchLoader(pool: pool, directory: directory)
     }
 
     /// Who asks: an administrator, through a process.
@@ -123,8 +123,8 @@ package struct ExportService: Sendable {
     package func get(_ asker: Asker, job id: JobID) async throws -> Job {
         switch asker {
         case .actor(let caller):
-            try await lookup.job(
-                JobLookup.Question(tenant: caller.tenant, email: caller.email, grant: caller.grant, job: id))
+            try await loader.job(
+                JobBatchLoader.Request(tenant: caller.tenant, email: caller.email, grant: caller.grant, job: id))
         case .operator:
             try await acting(for: asker) { try await jobs.get(id, owner: $0, on: $1) }
         }
@@ -214,9 +214,9 @@ package struct ExportService: Sendable {
     /// The same, held to what is known of the database's directory.
     func storageFault(_ facts: StoreFacts) async throws -> String? {
         do {
-            try await storeQuestion.ask(atMost: .seconds(3)) { [disk] in try await disk.verify(facts, mayCreate: false) }
+            try await storeCheck.run(timeout: .seconds(3)) { [disk] in try await disk.verify(facts, mayCreate: false) }
             return nil
-        } catch is NoAnswer {
+        } catch is SingleFlightTimeout {
             return "the archives' disk does not answer"
         } catch let error as ArchiveError {
             // Before the first export there is no id, and nothing that could be missing.

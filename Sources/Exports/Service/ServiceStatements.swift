@@ -8,8 +8,8 @@ package enum ServiceStatements {
         DirectoryStatements.permission(keys) + [
             TenantGrant.tenantsQuery([]), AuditWriter.keyQuery(""),
             isApart
-                ? Query("lookup-actors", JobLookup.actors, [.texts([]), .texts([])])
-                : Query("lookup", JobLookup.sql, [.texts([]), .texts([]), .texts([])]),
+                ? Query("lookup-actors", JobBatchLoader.actors, [.texts([]), .texts([])])
+                : Query("lookup", JobBatchLoader.sql, [.texts([]), .texts([]), .texts([])]),
         ]
     }
 

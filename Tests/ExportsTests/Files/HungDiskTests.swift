@@ -47,16 +47,16 @@ import TestSupport
         try await disk.read(Self.name(job), offset: 0, length: 100, facts: Self.facts).bytes
     }
 
-    private static func limits(patience: Duration) -> DiskThreads.Limits {
+    private static func limits(timeout: Duration) -> DiskThreads.Limits {
         var limits = DiskThreads.Limits()
         (limits.perUser, limits.users, limits.perPart) = (2, 4, 2)
-        (limits.patience, limits.ownPatience) = (patience, patience)
+        (limits.timeout, limits.ownTimeout) = (timeout, timeout)
         return limits
     }
 
     @Test("Whoever asks for a file that hangs is told so in time, and nobody else waits for it or runs out of threads")
     func oneFile() async throws {
-        try await withDisk(Self.limits(patience: .milliseconds(100))) { disk, calls in
+        try await withDisk(Self.limits(timeout: .milliseconds(100))) { disk, calls in
             let noAnswer = ArchiveError(.storageFailed, "the archives' disk does not answer")
             // However often one is asked for: it takes one thread.
             for job in ["hung0", "hung0", "hung0", "hung1"] {
@@ -91,7 +91,7 @@ import TestSupport
 
     @Test("More calls than there are threads wait for one in turn; those that have gone away, or find none in time, do not")
     func turns() async throws {
-        try await withDisk(Self.limits(patience: .seconds(60))) { disk, calls in
+        try await withDisk(Self.limits(timeout: .seconds(60))) { disk, calls in
             let held = ["hung0", "hung1"].map { job in Task { try await read(job, disk.on(.user(1))) } }
             try await eventually("the disk is as it has to be") { calls.count == 2 }
             let waiting = (0..<8).map { _ in Task { try await read("good", disk.on(.user(1))) } }
@@ -105,7 +105,7 @@ import TestSupport
             for (index, task) in waiting.enumerated() where index != 3 { #expect(try await task.value == Self.content) }
             for task in held { #expect(try await task.value == Self.content) }
         }
-        try await withDisk(Self.limits(patience: .milliseconds(100))) { disk, calls in
+        try await withDisk(Self.limits(timeout: .milliseconds(100))) { disk, calls in
             let held = ["hung0", "hung1"].map { job in Task { try await read(job, disk.on(.user(1))) } }
             try await eventually("the disk is as it has to be") { calls.count == 2 }
             await #expect(throws: TooManyFileOperations.self) { _ = try await read("good", disk.on(.user(1))) }
@@ -116,7 +116,7 @@ import TestSupport
 
     @Test("A file that hangs takes few threads, however often a call on it is cancelled, and waits for it take none")
     func cancelledAgain() async throws {
-        var limits = Self.limits(patience: .seconds(60))
+        var limits = Self.limits(timeout: .seconds(60))
         limits.perUser = 3
         try await withDisk(limits) { disk, calls in
             for round in 0..<20 {
@@ -143,7 +143,7 @@ import TestSupport
             for task in waiting + held + [good] { #expect(try await task.value == Self.content) }
         }
         // Whoever waits for a file is told that it hangs when that is known.
-        try await withDisk(Self.limits(patience: .milliseconds(100))) { disk, calls in
+        try await withDisk(Self.limits(timeout: .milliseconds(100))) { disk, calls in
             let tasks = (0..<4).map { _ in Task { try await read("hung0", disk.on(.user(1))) } }
             for task in tasks {
                 await #expect(throws: ArchiveError(.storageFailed, "the archives' disk does not answer")) {
@@ -214,7 +214,7 @@ import TestSupport
 
     @Test("A directory of archives that hangs is looked at by a bounded number of threads, and the looks say so")
     func wholeDisk() async throws {
-        try await withDisk(hanging: [".store-id"], Self.limits(patience: .milliseconds(10))) { disk, calls in
+        try await withDisk(hanging: [".store-id"], Self.limits(timeout: .milliseconds(10))) { disk, calls in
             for _ in 0..<6 {
                 await #expect(throws: ArchiveError(.storageFailed, "the archives' disk does not answer")) {
                     try await disk.verify(Self.facts, mayCreate: false)
@@ -274,7 +274,7 @@ import TestSupport
     func sweep() async throws {
         try await TestDatabase.with { database in
             let stuck = "018f0000-0000-7000-8000-000000000001.1.xlsx.zst"
-            try await withDisk(hanging: [stuck], Self.limits(patience: .milliseconds(50))) { disk, calls in
+            try await withDisk(hanging: [stuck], Self.limits(timeout: .milliseconds(50))) { disk, calls in
                 let month = disk.store.root.string + "/acme/2026/01"
                 let names = (0..<4).map { "018f0000-0000-7000-8000-00000000000\($0).1.xlsx.zst" }
                 for name in names { _ = FileManager.default.createFile(atPath: month + "/" + name, contents: Data([1])) }

@@ -6,7 +6,7 @@ import TestSupport
 @testable import Exports
 
 /// Looks at jobs for many callers at once.
-@Suite(.timeLimit(.minutes(2))) struct JobLookupTests {
+@Suite(.timeLimit(.minutes(2))) struct JobBatchLoaderTests {
     private func start(_ pool: PostgresPool, actor: String = "1", email: String = "owner@acme.example") async throws
         -> Exports.Job
     {
@@ -19,17 +19,17 @@ import TestSupport
         }
     }
 
-    private func question(
+    private func request(
         _ job: JobID, tenant: String = "acme", email: String = "owner@acme.example"
-    ) -> JobLookup.Question {
-        JobLookup.Question(
+    ) -> JobBatchLoader.Request {
+        JobBatchLoader.Request(
             tenant: tenant, email: email, grant: TenantGrant(name: "export", tenants: .all), job: job)
     }
 
-    /// The body with the jobs' database, the directory's, which may be the same, and what looks jobs up in the two.
+    /// The body with the jobs' database, the directory's, which may be the same, and a loader of jobs from the two.
     private static func with(
         apart: Bool, connections: Int = 2,
-        _ body: (_ jobs: PostgresPool, _ directory: TestDatabase, JobLookup) async throws -> Void
+        _ body: (_ jobs: PostgresPool, _ directory: TestDatabase, JobBatchLoader) async throws -> Void
     ) async throws {
         try await TestDatabase.with { database in
             let pool = database.pool(size: connections)
@@ -38,7 +38,7 @@ import TestSupport
                 try await database.execute(SmallTenant.sql)
                 try await contract.load(on: database.connect())
                 let directory = DirectoryDatabase(jobs: pool, own: nil, contract: contract)
-                return try await body(pool, database, JobLookup(pool: pool, directory: directory))
+                return try await body(pool, database, JobBatchLoader(pool: pool, directory: directory))
             }
             // Nothing can be joined across.
             try await database.execute("DROP SCHEMA directory CASCADE")
@@ -48,14 +48,14 @@ import TestSupport
                 try await contract.load(on: connection)
                 let directory = DirectoryDatabase(jobs: pool, own: other.pool(size: connections), contract: contract)
                 #expect(try await directory.locate(from: connection))
-                try await body(pool, other, JobLookup(pool: pool, directory: directory))
+                try await body(pool, other, JobBatchLoader(pool: pool, directory: directory))
             }
         }
     }
 
     @Test("Each of many who ask at once gets their own answer, also from two databases", arguments: [false, true])
     func crowd(apart: Bool) async throws {
-        try await Self.with(apart: apart) { pool, directory, lookup in
+        try await Self.with(apart: apart) { pool, directory, loader in
             try await directory.execute(
                 "INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id) VALUES (500, 1, 'Twin', 'asia@acme.example', 3)"
             )
@@ -68,22 +68,22 @@ import TestSupport
                 for round in 0..<150 {
                     let id = ids[round % count]
                     group.addTask {
-                        let job = try await lookup.job(question(id))
+                        let job = try await loader.job(request(id))
                         #expect(job.id == id && job.queuePosition == round % count + 1)
                     }
                     group.addTask {
-                        await #expect(throws: JobsError.notFound) { try await lookup.job(question(others)) }
+                        await #expect(throws: JobsError.notFound) { try await loader.job(request(others)) }
                         await #expect(throws: JobsError.notFound) {
-                            try await lookup.job(question(id, tenant: "globex", email: "owner@globex.example"))
+                            try await loader.job(request(id, tenant: "globex", email: "owner@globex.example"))
                         }
                         await #expect(throws: DirectoryError.denied(.unknownTenant)) {
-                            try await lookup.job(question(id, tenant: "nowhere"))
+                            try await loader.job(request(id, tenant: "nowhere"))
                         }
                         await #expect(throws: DirectoryError.denied(.unknownAdministrator)) {
-                            try await lookup.job(question(id, email: "OWNER@acme.example"))
+                            try await loader.job(request(id, email: "OWNER@acme.example"))
                         }
                         await #expect(throws: DirectoryError.denied(.ambiguousActor)) {
-                            try await lookup.job(question(id, email: "asia@acme.example"))
+                            try await loader.job(request(id, email: "asia@acme.example"))
                         }
                     }
                 }
@@ -96,7 +96,7 @@ import TestSupport
         "An address names its only enabled account; whose account is another does not see the job of the one before",
         arguments: [false, true])
     func twins(apart: Bool) async throws {
-        try await Self.with(apart: apart) { pool, database, lookup in
+        try await Self.with(apart: apart) { pool, database, loader in
             try await database.execute(
                 "INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id, status) VALUES (500, 1, 'Twin', 'owner@acme.example', 1, 'disabled')"
             )
@@ -109,14 +109,14 @@ import TestSupport
                     WHERE id IN (1, 500)
                     """)
             }
-            #expect(try await lookup.job(question(first)).id == first)
-            await #expect(throws: JobsError.notFound) { try await lookup.job(question(second)) }
+            #expect(try await loader.job(request(first)).id == first)
+            await #expect(throws: JobsError.notFound) { try await loader.job(request(second)) }
             try await enable("500")
-            #expect(try await lookup.job(question(second)).id == second)
-            await #expect(throws: JobsError.notFound) { try await lookup.job(question(first)) }
+            #expect(try await loader.job(request(second)).id == second)
+            await #expect(throws: JobsError.notFound) { try await loader.job(request(first)) }
             for ids in ["1, 500", "NULL"] {
                 try await enable(ids)
-                await #expect(throws: DirectoryError.denied(.ambiguousActor)) { try await lookup.job(question(first)) }
+                await #expect(throws: DirectoryError.denied(.ambiguousActor)) { try await loader.job(request(first)) }
             }
             // A view that shows an account twice shows one account.
             try await database.execute(
@@ -126,7 +126,7 @@ import TestSupport
                 CREATE VIEW directory.administrator AS SELECT * FROM directory.account UNION ALL SELECT * FROM directory.account;
                 GRANT SELECT ON directory.administrator TO adminexport_api
                 """)
-            #expect(try await lookup.job(question(first)).id == first)
+            #expect(try await loader.job(request(first)).id == first)
         }
     }
 
@@ -134,11 +134,11 @@ import TestSupport
         "A caller with a grant for a tenant's key finds jobs of that tenant, whatever it is called",
         arguments: [false, true])
     func keys(apart: Bool) async throws {
-        try await Self.with(apart: apart) { pool, directory, lookup in
+        try await Self.with(apart: apart) { pool, directory, loader in
             let id = try await start(pool).id
             func ask(_ tenant: String, _ tenants: [TenantName]) async throws -> JobID {
-                try await lookup.job(
-                    JobLookup.Question(
+                try await loader.job(
+                    JobBatchLoader.Request(
                         tenant: tenant, email: "owner@acme.example",
                         grant: TenantGrant(name: "export", tenants: .some(tenants)), job: id)
                 ).id
@@ -162,11 +162,11 @@ import TestSupport
         "Tenants that are there twice are a fault of the directory's, told to nobody who is not granted each",
         arguments: [false, true])
     func doubledTenants(apart: Bool) async throws {
-        try await Self.with(apart: apart) { pool, directory, lookup in
+        try await Self.with(apart: apart) { pool, directory, loader in
             let id = try await start(pool).id
             func ask(_ tenants: TenantGrant.Tenants, email: String = "owner@acme.example") async throws {
-                _ = try await lookup.job(
-                    JobLookup.Question(
+                _ = try await loader.job(
+                    JobBatchLoader.Request(
                         tenant: "acme", email: email, grant: TenantGrant(name: "export", tenants: tenants), job: id))
             }
             func show(_ rows: String) async throws {
@@ -204,19 +204,19 @@ import TestSupport
         }
     }
 
-    @Test("A question that the database refuses takes no other with it")
+    @Test("A request that the database refuses takes no other with it")
     func poison() async throws {
-        try await Self.with(apart: false) { pool, _, lookup in
+        try await Self.with(apart: false) { pool, _, loader in
             let id = try await start(pool).id
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<50 {
                     group.addTask {
-                        let job = try await lookup.job(question(id))
+                        let job = try await loader.job(request(id))
                         #expect(job.id == id)
                     }
                     group.addTask {
                         await #expect(throws: DirectoryError.denied(.unknownAdministrator)) {
-                            try await lookup.job(question(id, email: "a\0b"))
+                            try await loader.job(request(id, email: "a\0b"))
                         }
                     }
                 }
@@ -227,13 +227,13 @@ import TestSupport
 
     @Test("Those who go away are let go at once, and those who stay are answered")
     func cancellation() async throws {
-        try await Self.with(apart: false, connections: 1) { pool, _, lookup in
+        try await Self.with(apart: false, connections: 1) { pool, _, loader in
             let id = try await start(pool).id
             let staying = try await pool.withConnection { _ in
-                // The pool's only connection is taken: the first question waits for it, and all others for the first.
-                let first = Task { try await lookup.job(question(id)) }
-                let leaving = (0..<20).map { _ in Task { try await lookup.job(question(id)) } }
-                let staying = Task { try await lookup.job(question(id)) }
+                // The pool's only connection is taken: the first request waits for it, and all others for the first.
+                let first = Task { try await loader.job(request(id)) }
+                let leaving = (0..<20).map { _ in Task { try await loader.job(request(id)) } }
+                let staying = Task { try await loader.job(request(id)) }
                 for task in leaving { task.cancel() }
                 for task in leaving {
                     // One of them may have been the first.

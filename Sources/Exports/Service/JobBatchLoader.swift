@@ -1,0 +1,223 @@
+internal import Directory
+internal import Postgres
+private import Synchronization
+
+/// Loads actors' jobs. Requests that come while a statement runs share the next one.
+///
+/// A request that comes while none is under way is answered at once. So a single caller waits for nobody, and a crowd costs the
+/// database one statement for all of them.
+final class JobBatchLoader: Sendable {
+    /// How long a request waits while statements for other requests run.
+    private static let timeout: Duration = .seconds(10)
+    /// Requests in one statement.
+    private static let maxBatch = 64
+
+    struct Request: Sendable {
+        let tenant: String
+        let email: String
+        let grant: TenantGrant
+        let job: JobID
+    }
+
+    private struct State {
+        var waiting: [Pending] = []
+        /// For requests that wait and for those of the running statement. A caller that is cancelled removes its own.
+        var continuations: [UInt64: CheckedContinuation<Job, any Error>] = [:]
+        var isLoading = false
+        var nextID: UInt64 = 0
+    }
+
+    private struct Pending {
+        let id: UInt64
+        let request: Request
+        let since: ContinuousClock.Instant
+    }
+
+    private let pool: PostgresPool
+    private let directory: DirectoryDatabase
+    private let state = Mutex(State())
+
+    /// - Parameter pool: connects to the jobs' database.
+    init(pool: PostgresPool, directory: DirectoryDatabase) {
+        self.pool = pool
+        self.directory = directory
+    }
+
+    /// The job, if it is the actor's own.
+    ///
+    /// - Throws: ``DirectoryError/denied(_:)`` for an actor that does not exist or is ambiguous; ``TenantNotGranted``;
+    ///   ``JobsError/notFound``; ``DirectoryUnavailable``; ``PostgresError``; `CancellationError`.
+    func job(_ request: Request) async throws -> Job {
+        let id = state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let isFirst = state.withLock { state in
+                    state.waiting.append(Pending(id: id, request: request, since: .now))
+                    state.continuations[id] = continuation
+                    defer { state.isLoading = true }
+                    return !state.isLoading
+                }
+                // Detached: it also loads for others, so it ends with no caller, and waits in no caller's place for a connection.
+                if isFirst { Task.detached { await self.loadAll() } }
+                if Task.isCancelled { self.end(id, .failure(CancellationError())) }
+            }
+        } onCancel: {
+            end(id, .failure(CancellationError()))
+        }
+    }
+
+    private func end(_ id: UInt64, _ result: Result<Job, any Error>) {
+        state.withLock { $0.continuations.removeValue(forKey: id) }?.resume(with: result)
+    }
+
+    private func loadAll() async {
+        while true {
+            let (batch, late) = state.withLock { state in
+                let limit = ContinuousClock.now - Self.timeout
+                state.waiting.removeAll { state.continuations[$0.id] == nil }
+                let late = Array(state.waiting.prefix { $0.since < limit })
+                state.waiting.removeFirst(late.count)
+                let batch = Array(state.waiting.prefix(Self.maxBatch))
+                state.waiting.removeFirst(batch.count)
+                if batch.isEmpty { state.isLoading = false }
+                return (batch, late)
+            }
+            for late in late {
+                end(late.id, .failure(PostgresError(.timedOut, "the database was too slow", query: "lookup")))
+            }
+            guard !batch.isEmpty else { return }
+            for (pending, result) in zip(batch, await results(of: batch.map(\.request))) { end(pending.id, result) }
+        }
+    }
+
+    private func results(of requests: [Request]) async -> [Result<Job, any Error>] {
+        do {
+            return try await load(requests)
+        } catch let error as PostgresError where !error.isTransient && requests.count > 1 {
+            // One request causes the error. Only that one may fail.
+            var results: [Result<Job, any Error>] = []
+            for request in requests { results += await self.results(of: [request]) }
+            return results
+        } catch let error as PostgresError where error.isUnstorableText {
+            return requests.map { request in
+                .failure(ActorReference.labels(tenant: request.tenant, email: request.email).unstorable ?? error)
+            }
+        } catch {
+            return requests.map { _ in .failure(error) }
+        }
+    }
+
+    /// The actors of the requests, by place. Uses the indexes that ``NamedAdministrators`` needs.
+    static let actors = """
+        SELECT request.place, t.id::text AS named_tenant, actor.count AS actors, actor.key AS named_actor
+        FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS request (slug, email, place)
+        LEFT JOIN directory.tenant t ON \(NamedAdministrators.isExactly("t.slug", "request.slug"))
+        LEFT JOIN LATERAL (
+            SELECT count(DISTINCT named.id) AS count, min(named.id::text) AS key
+            FROM \(NamedAdministrators.sql("id", tenant: "t.id", email: "request.email")) AS named
+        ) AS actor ON true
+        """
+
+    /// The same with their jobs, where the jobs' database has the directory. Uses the primary keys of jobs and leases.
+    static let sql = """
+        SELECT actors.place, actors.named_tenant, actors.actors, actors.named_actor, \(Job.columns)
+        FROM (\(actors)) AS actors
+        JOIN unnest($3::uuid[]) WITH ORDINALITY AS wanted (job, place) ON wanted.place = actors.place
+        LEFT JOIN (\(Job.source))
+            ON j.id = wanted.job AND j.tenant_key = actors.named_tenant AND j.actor_key = actors.named_actor
+        """
+
+    /// The jobs of actors that are known.
+    private static let jobs = """
+        SELECT wanted.place, \(Job.columns)
+        FROM unnest($1::text[], $2::text[], $3::uuid[]) WITH ORDINALITY AS wanted (tenant, actor, job, place)
+        JOIN (\(Job.source)) ON j.id = wanted.job AND j.tenant_key = wanted.tenant AND j.actor_key = wanted.actor
+        """
+
+    private func load(_ requests: [Request]) async throws -> [Result<Job, any Error>] {
+        let keys = try directory.keys
+        let who: [Query.Parameter] = [.texts(requests.map(\.tenant)), .texts(requests.map(\.email))]
+        guard try directory.isApart else {
+            let query = Query("lookup", Self.sql, who + [.texts(requests.map(\.job.description))])
+            let rows = try await pool.withStatement(role: DatabaseRole.api) { try await $0.query(query) }
+            return try Self.placed(rows, requests, keys) { row, request in
+                _ = try Self.actor(row, request, keys)
+                guard try row.decodeIfPresent("id", as: String.self) != nil else { throw JobsError.notFound }
+                return try Job(row)
+            }
+        }
+        let actors = try await directory.read { try await $0.query(Query("lookup-actors", Self.actors, who)) }
+        let found = try Self.placed(actors, requests, keys) { row, request in try Self.actor(row, request, keys) }
+        return try await jobs(of: found, requests)
+    }
+
+    /// The jobs of the actors that were found; the error of the others.
+    private func jobs(
+        of actors: [Result<Actor, any Error>], _ requests: [Request]
+    ) async throws -> [Result<Job, any Error>] {
+        var results: [Result<Job, any Error>] = actors.map { $0.flatMap { _ in .failure(JobsError.notFound) } }
+        let known = actors.indices.compactMap { index in (try? actors[index].get()).map { (index: index, actor: $0) } }
+        guard !known.isEmpty else { return results }
+        let query = Query(
+            "lookup-jobs", Self.jobs,
+            [
+                .texts(known.map(\.actor.tenantKey)), .texts(known.map(\.actor.key)),
+                .texts(known.map { requests[$0.index].job.description }),
+            ])
+        for row in try await pool.withStatement(role: DatabaseRole.api, { try await $0.query(query) }) {
+            let place: Int = try row.decode("place")
+            guard known.indices.contains(place - 1) else { continue }
+            results[known[place - 1].index] = Result { try Job(row) }
+        }
+        return results
+    }
+
+    /// A result for each request, in their order.
+    private static func placed<Value>(
+        _ rows: [Row], _ requests: [Request], _ keys: KeyTypes, _ value: (Row, Request) throws -> Value
+    ) throws -> [Result<Value, any Error>] {
+        var placed: [[Row]] = requests.map { _ in [] }
+        for row in rows {
+            let place: Int = try row.decode("place")
+            guard placed.indices.contains(place - 1) else { continue }
+            placed[place - 1].append(row)
+        }
+        return zip(placed, requests).map { rows, request in
+            Result {
+                guard let row = rows.first else { throw JobsError.notFound }
+                guard rows.count == 1 else { throw try severalTenants(rows, request, keys) }
+                return try value(row, request)
+            }
+        }
+    }
+
+    /// Why a request has several rows: each is of a tenant with the slug. The same rule as in ``Access``.
+    ///
+    /// - Throws: ``TenantNotGranted``, before the error can reveal anything about the tenants.
+    private static func severalTenants(_ rows: [Row], _ request: Request, _ keys: KeyTypes) throws -> DirectoryError {
+        let tenants: [String] = try rows.map { try $0.decodeIfPresent("named_tenant") ?? "" }
+        for tenant in tenants { try request.grant.check(slug: request.tenant, key: tenant, keys) }
+        guard Set(tenants).count == 1 else { return .doubled("tenant", "slug", request.tenant) }
+        let isAmbiguous = try rows.contains { try $0.decode("actors", as: Int.self) > 1 }
+        return isAmbiguous ? .denied(.ambiguousActor) : .doubled("tenant", tenants[0])
+    }
+
+    private struct Actor {
+        let tenantKey: String
+        let key: String
+    }
+
+    private static func actor(_ row: Row, _ request: Request, _ keys: KeyTypes) throws -> Actor {
+        let tenant: String? = try row.decodeIfPresent("named_tenant")
+        try request.grant.check(slug: request.tenant, key: tenant ?? "", keys)
+        guard let tenant else { throw DirectoryError.denied(.unknownTenant) }
+        switch try row.decode("actors", as: Int.self) {
+        case 0: throw DirectoryError.denied(.unknownAdministrator)
+        case 1: return Actor(tenantKey: tenant, key: try row.decode("named_actor"))
+        default: throw DirectoryError.denied(.ambiguousActor)
+        }
+    }
+}
