@@ -141,7 +141,7 @@ public final class AccountList: Sendable {
     ) async throws -> Result {
         do {
             let known = keys.withLock { $0 }
-            let (result, found) = try await PostgresPool.withParty(actor?.hashValue ?? 0) {
+            let (result, found) = try await PostgresPool.withFlowKey(actor?.hashValue ?? 0) {
                 try await pool.withConnection { connection in
                     try await connection.withTransaction(isolation: .repeatableRead, readOnly: true) { connection in
                         let keys = if let known { known } else { try await KeyTypes.load(connection) }

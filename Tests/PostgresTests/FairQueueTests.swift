@@ -4,7 +4,7 @@ import Testing
 @Suite struct FairQueueTests {
     private func queue(_ text: String) -> FairQueue<Character, String> {
         var queue = FairQueue<Character, String>()
-        for (index, party) in text.enumerated() { queue.append("\(party)\(index)", id: UInt64(index), of: party) }
+        for (index, key) in text.enumerated() { queue.append("\(key)\(index)", id: UInt64(index), flow: key) }
         return queue
     }
 
@@ -16,7 +16,7 @@ import Testing
     }
 
     @Test(
-        "Parties take turns, and within one whoever came first is first",
+        "Flows take turns, and a flow is first in, first out",
         arguments: [
             ("", ""), ("aaa", "a0 a1 a2"), ("aaab", "a0 b3 a1 a2"), ("aabbc", "a0 b2 c4 a1 b3"), ("abaca", "a0 b1 c3 a2 a4"),
         ])
@@ -24,7 +24,7 @@ import Testing
         #expect(drained(queue(arrivals)) == order)
     }
 
-    @Test("Whoever leaves the line is not waited for")
+    @Test("An element that is removed takes no turn")
     func leaving() {
         var queue = queue("aabbc")
         #expect(queue.remove(4) == "c4" && queue.remove(4) == nil && queue.remove(0) == "a0")

@@ -42,7 +42,7 @@ extension MethodHandler {
             let params = try WireCoding.params(Called.self, node)
             return ServiceDispatcher.Prepared(decoded: node) { session, subscriptions in
                 do {
-                    return try await PostgresPool.withParty(session.number) {
+                    return try await PostgresPool.withFlowKey(session.number) {
                         try await outcome(params, session, subscriptions)
                     }
                 } catch {

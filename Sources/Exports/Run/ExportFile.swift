@@ -8,7 +8,7 @@ internal import XLSX
 ///
 /// Writing takes seconds of computing and waits for the disk; the threads that serve callers must do neither.
 actor ExportFile {
-    private let queue = SerialQueue(label: "export-file")
+    private let queue = ThreadExecutor(label: "export-file")
     nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
     private let job: ClaimedJob

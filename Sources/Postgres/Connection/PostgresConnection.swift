@@ -8,7 +8,7 @@ private import Synchronization
 /// statement that outlives its time-out. A connection that was lost, or whose server does not even answer a cancel
 /// request, is dead for good: the pool replaces it.
 package actor PostgresConnection {
-    private let queue: SerialQueue
+    private let executor: ThreadExecutor
     let handle: PGHandle
     private let statementTimeout: Duration?
     let cancelGrace: Duration
@@ -19,35 +19,35 @@ package actor PostgresConnection {
     var isCopying = false
     var session = Session()
 
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// Connects on the connection's own thread.
     ///
     /// - Throws: ``PostgresError``
     package static func connect(_ options: ConnectionOptions) async throws -> PostgresConnection {
-        let queue = SerialQueue(label: "postgres")
-        let opener = Opener(queue: queue)
+        let executor = ThreadExecutor(label: "postgres")
+        let opener = Opener(executor: executor)
         return try await opener.open(options)
     }
 
     /// Runs the blocking work of connecting where the connection will live.
     private actor Opener {
-        private let queue: SerialQueue
-        nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+        private let executor: ThreadExecutor
+        nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-        init(queue: SerialQueue) {
-            self.queue = queue
+        init(executor: ThreadExecutor) {
+            self.executor = executor
         }
 
         func open(_ options: ConnectionOptions) async throws -> PostgresConnection {
-            let connection = try PostgresConnection(options, queue: queue)
+            let connection = try PostgresConnection(options, executor: executor)
             try await connection.prepare(options)
             return connection
         }
     }
 
-    private init(_ options: ConnectionOptions, queue: SerialQueue) throws {
-        self.queue = queue
+    private init(_ options: ConnectionOptions, executor: ThreadExecutor) throws {
+        self.executor = executor
         statementTimeout = options.statementTimeout
         cancelGrace = options.cancelGrace
         handle = try PGHandle.connect(options)

@@ -1,47 +1,46 @@
-/// Waiters of several parties: the parties take turns, and within a party whoever came first is first. A pure value.
+/// A queue in which flows take turns; within a flow the order is first in, first out. A pure value.
 ///
-/// A party that asks for a thousand things waits behind one that asks for one.
-struct FairQueue<Party: Hashable, Element> {
-    private typealias Place = (id: UInt64, element: Element)
+/// A flow with a thousand elements does not delay a flow with one.
+struct FairQueue<FlowKey: Hashable, Element> {
+    private typealias Entry = (id: UInt64, element: Element)
 
-    private var lines: [Party: [Place]] = [:]
-    /// The parties with somebody in line, the next one first.
-    private var turns: [Party] = []
-    private var parties: [UInt64: Party] = [:]
+    private var flows: [FlowKey: [Entry]] = [:]
+    /// The flows that are not empty, the next one first.
+    private var turns: [FlowKey] = []
+    private var keys: [UInt64: FlowKey] = [:]
 
     var isEmpty: Bool { turns.isEmpty }
 
-    mutating func append(_ element: Element, id: UInt64, of party: Party) {
-        if lines[party] == nil { turns.append(party) }
-        lines[party, default: []].append((id, element))
-        parties[id] = party
+    mutating func append(_ element: Element, id: UInt64, flow key: FlowKey) {
+        if flows[key] == nil { turns.append(key) }
+        flows[key, default: []].append((id, element))
+        keys[id] = key
     }
 
     mutating func popFirst() -> Element? {
-        guard let party = turns.first, let place = lines[party]?.first else { return nil }
+        guard let key = turns.first else { return nil }
         turns.removeFirst()
-        take(place.id, at: 0, of: party)
-        if lines[party] != nil { turns.append(party) }
-        return place.element
+        let element = removeEntry(at: 0, flow: key)
+        if flows[key] != nil { turns.append(key) }
+        return element
     }
 
     mutating func remove(_ id: UInt64) -> Element? {
-        guard let party = parties[id], let index = lines[party]?.firstIndex(where: { $0.id == id }),
-            let place = lines[party]?[index]
-        else { return nil }
-        take(id, at: index, of: party)
-        if lines[party] == nil { turns.removeAll { $0 == party } }
-        return place.element
+        guard let key = keys[id], let index = flows[key]?.firstIndex(where: { $0.id == id }) else { return nil }
+        let element = removeEntry(at: index, flow: key)
+        if flows[key] == nil { turns.removeAll { $0 == key } }
+        return element
     }
 
     mutating func removeAll() -> [Element] {
         defer { self = FairQueue() }
-        return turns.flatMap { lines[$0, default: []].map(\.element) }
+        return turns.flatMap { flows[$0, default: []].map(\.element) }
     }
 
-    private mutating func take(_ id: UInt64, at index: Int, of party: Party) {
-        lines[party]?.remove(at: index)
-        if lines[party]?.isEmpty == true { lines[party] = nil }
-        parties[id] = nil
+    private mutating func removeEntry(at index: Int, flow key: FlowKey) -> Element? {
+        guard let entry = flows[key]?.remove(at: index) else { return nil }
+        if flows[key]?.isEmpty == true { flows[key] = nil }
+        keys[entry.id] = nil
+        return entry.element
     }
 }

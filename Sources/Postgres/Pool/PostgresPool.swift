@@ -2,9 +2,8 @@ private import Synchronization
 
 /// A bounded set of connections, opened when they are needed.
 ///
-/// Whoever finds all of them busy waits in a queue for a limited time, in order, but so that parties take turns: see
-/// ``withParty(_:_:)``. A connection that was lost is
-/// thrown away when it comes back, and one that died while it was idle is found out before it is handed on.
+/// If all of them are in use, a request waits for a limited time in a queue in which flows take turns: see ``withFlowKey(_:_:)``. A
+/// connection that was lost is closed when it is returned; one that was lost while it was idle is closed before it is lent again.
 package final class PostgresPool: Sendable {
     package let options: ConnectionOptions
     private let size: Int
@@ -110,13 +109,13 @@ package final class PostgresPool: Sendable {
         return true
     }
 
-    @TaskLocal private static var party = 0
+    @TaskLocal private static var flowKey = 0
 
-    /// Has what the body asks of pools wait as one party's: one that asks for much does not hold up one that asks for little.
+    /// Puts the requests that the body makes to pools into one flow, so that a flow with many requests does not delay one with few.
     ///
-    /// - Parameter party: any number but 0, which is for those that name none.
-    package static func withParty<Result>(_ party: Int, _ body: () async throws -> Result) async rethrows -> Result {
-        try await $party.withValue(party, operation: body)
+    /// - Parameter key: 0 is the flow of requests without a key.
+    package static func withFlowKey<Result>(_ key: Int, _ body: () async throws -> Result) async rethrows -> Result {
+        try await $flowKey.withValue(key, operation: body)
     }
 
     /// Lends a connection to the body.
@@ -351,7 +350,7 @@ package final class PostgresPool: Sendable {
                         return .failure(PostgresError(.unreachable, "the connection pool is closed"))
                     }
                     if let turn = Self.free(&state, size, isOthersTurn) { return .success(turn) }
-                    state.waiters.append(Waiter(continuation: continuation), id: id, of: Self.party)
+                    state.waiters.append(Waiter(continuation: continuation), id: id, flow: Self.flowKey)
                     return nil
                 }
                 if let turn { continuation.resume(with: turn) }

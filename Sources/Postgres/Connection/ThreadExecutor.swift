@@ -1,7 +1,7 @@
 private import Dispatch
 
-/// A serial executor on a queue with a thread of its own: libpq blocks it, and nobody else.
-package final class SerialQueue: SerialExecutor {
+/// A serial executor for work that blocks, such as calls of libpq: it runs on a thread of Dispatch and blocks no thread of Swift's task pool.
+package final class ThreadExecutor: SerialExecutor {
     private let queue: DispatchQueue
 
     package init(label: String) {
