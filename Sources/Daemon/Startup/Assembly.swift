@@ -16,83 +16,24 @@ private import UnixSignals
 
 /// Puts the services of a process together from its configuration.
 struct Assembly {
-    /// Short statements: whoever waits for an answer has a person behind them.
-    private static let queueStatementTimeout: Duration = .seconds(10)
-    /// The worker's own: with the grace for a silent server, a renewal that hangs leaves time for another within a lease.
-    private static let leaseStatementTimeout: Duration = .seconds(4)
-    private static let idleInTransaction: Duration = .seconds(5)
-    /// A count of many millions, or a page of long rows from a cold disk.
-    private static let directoryStatementTimeout: Duration = .seconds(300)
-    /// A look is short; the search for wrong rows has a limit of its own for each relation, which is below this.
-    private static let lookStatementTimeout: Duration = .seconds(25)
-
     let configuration: ServiceConfiguration
     let logger: Logger
     private let level: LogLevel
     let settings: LiveSettings
     private let disk: ArchiveDisk
     let contract = DirectoryContract()
-    /// Of the jobs' server and login.
-    private let share: ConnectionShare
-    /// Of the directory's; the same where it is reached with the same login at the same server.
-    private let directoryShare: ConnectionShare
+    private let pools: DatabasePools
 
     init(_ loaded: CommonOptions.Loaded) {
         (configuration, logger, level) = loaded
         settings = LiveSettings(configuration)
-        share = Self.share("jobs", logger)
-        directoryShare =
-            ConnectionString.haveOneLogin(configuration.databaseURL, configuration.directoryURL)
-            ? share : Self.share("directory", logger)
+        pools = DatabasePools(configuration, logger: logger)
         #if DEBUG
             let calls: any FileSystemCalls = StepCalls()
         #else
             let calls: any FileSystemCalls = SystemCalls()
         #endif
         disk = ArchiveDisk(store: ArchiveStore(root: FilePath(configuration.archives), calls: calls))
-    }
-
-    private static func share(_ database: String, _ logger: Logger) -> ConnectionShare {
-        ConnectionShare { error in
-            logger.warning(
-                "The database allows fewer connections than the pools may open",
-                metadata: ["database": "\(database)", "error": "\(error)"])
-        }
-    }
-
-    private func pool(
-        _ database: ServiceConfiguration.Database, _ purpose: String, size: Int, timeout: Duration,
-        waiting: Duration = .seconds(5)
-    ) -> PostgresPool {
-        var options = configuration.options(for: database, as: purpose)
-        options.statementTimeout = timeout
-        // An export's snapshot idles while its rows are written, and a slow disk is no reason to lose it.
-        // Any other transaction is over in a moment: one whose process has stopped must not keep its locks for a lease.
-        options.idleInTransactionTimeout =
-            timeout == Self.directoryStatementTimeout ? configuration.deadline : Self.idleInTransaction
-        if timeout == Self.leaseStatementTimeout { options.cancelGrace = .seconds(1) }
-        return PostgresPool(
-            options, size: size, acquisitionTimeout: waiting, share: database == .directory ? directoryShare : share)
-    }
-
-    /// The pools of a process: for callers, for the queue, and for the exports themselves, so that none holds up another. A large
-    /// export reads on two connections. What callers ask of a directory that is apart has a pool too, and so have the looks at the
-    /// directory: one connection for them, and one for the search for wrong rows beside them.
-    ///
-    /// - Parameter exportWaiting: how long an export waits for a connection. Where the login has few it may wait for another's end;
-    ///   its lease is kept meanwhile.
-    private func pools(
-        workers: Int, exportWaiting: Duration = .seconds(60)
-    ) -> (api: PostgresPool, access: PostgresPool?, queue: PostgresPool, directory: PostgresPool, looks: PostgresPool) {
-        (
-            pool(.jobs, "api", size: 8, timeout: Self.queueStatementTimeout),
-            configuration.isDirectoryApart ? pool(.directory, "access", size: 4, timeout: Self.queueStatementTimeout) : nil,
-            pool(.jobs, "worker", size: workers + 3, timeout: Self.leaseStatementTimeout),
-            pool(
-                .directory, "export", size: 2 * max(1, workers), timeout: Self.directoryStatementTimeout,
-                waiting: exportWaiting),
-            pool(.directory, "look", size: 2, timeout: Self.lookStatementTimeout)
-        )
     }
 
     /// Runs `serve`: the socket, and workers where the configuration has some.
@@ -111,10 +52,9 @@ struct Assembly {
         let workers = configuration.workers
         try FileSystem.checkArchives(configuration.archives, writing: workers > 0)
         let policy = try CallerPolicy(configuration.callers)
-        let pools = pools(workers: workers)
         let directory = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
         let gate = DatabaseGate(
-            jobs: pools.api, directory: pools.looks, contract: contract, access: directory,
+            jobs: pools.api, directory: pools.inspection, contract: contract, access: directory,
             roles: [DatabaseRole.api] + (workers > 0 ? [DatabaseRole.worker] : []), logger: logger)
         _ = try await gate.tryOnce()
         let listening = try socket.listen(path: configuration.socket)
@@ -122,10 +62,8 @@ struct Assembly {
         let watch = JobWatch(database: JobDatabase(pool: pools.api, role: DatabaseRole.api), logger: logger)
         let metrics = ServerMetrics()
         let transfers = Transfers(limits: { [settings] in settings.transferLimits }, logger: logger) { metrics.sent($0) }
-        // A connection of its own: what is written later neither waits for callers nor takes a connection from them.
-        let trailPool = pool(.jobs, "trail", size: 1, timeout: Self.queueStatementTimeout)
         let trail = AuditWriter(
-            pool: trailPool, directory: { [directory] in directory.isKnownApart ? directory.pool : nil }, logger: logger)
+            pool: pools.trail, directory: { [directory] in directory.isKnownApart ? directory.pool : nil }, logger: logger)
         let exports = ExportService(
             pool: pools.api, directory: directory, disk: disk, transfers: transfers, watch: watch, trail: trail,
             bounds: { [settings] in settings.startBounds })
@@ -133,7 +71,7 @@ struct Assembly {
             socket: listening, group: group, dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api, gate),
             policy: policy,
             settings: settings, metrics: metrics, logger: logger)
-        let crew = workers > 0 ? crew(pools.queue, pools.directory, pools.looks, slots: workers, watch: watch) : nil
+        let crew = workers > 0 ? crew(slots: workers, watch: watch) : nil
         let status = ServiceStatus("Serving") { [contract] in
             [ServiceStatus.count(metrics.figures.connections, "caller"), ServiceStatus.count(transfers.count, "download")]
                 + (crew.map { Self.figures(of: $0.worker) } ?? []) + Self.figures(of: pools.api)
@@ -163,7 +101,7 @@ struct Assembly {
         services.append(StopNotice(manager: manager, status: status))
         try await run(services)
         try await group.shutdownGracefully()
-        for pool in [pools.api, pools.access, pools.queue, pools.directory, pools.looks, trailPool] { pool?.close() }
+        pools.close()
     }
 
     /// Runs `work`: workers, and no socket.
@@ -171,14 +109,13 @@ struct Assembly {
         prepare()
         let workers = max(1, configuration.workers)
         try FileSystem.checkArchives(configuration.archives, writing: true)
-        let pools = pools(workers: workers)
         let gate = DatabaseGate(
-            jobs: pools.queue, directory: pools.looks, contract: contract, access: nil, roles: [DatabaseRole.worker],
+            jobs: pools.worker, directory: pools.inspection, contract: contract, access: nil, roles: [DatabaseRole.worker],
             logger: logger)
         _ = try await gate.tryOnce()
-        let crew = crew(pools.queue, pools.directory, pools.looks, slots: workers, watch: nil)
+        let crew = crew(slots: workers, watch: nil)
         let status = ServiceStatus("Working") { [contract] in
-            Self.figures(of: crew.worker) + Self.figures(of: pools.queue) + Self.figures(of: contract)
+            Self.figures(of: crew.worker) + Self.figures(of: pools.worker) + Self.figures(of: contract)
         }
         manager.ready(status: status.text)
         logger.notice("Working", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
@@ -191,7 +128,7 @@ struct Assembly {
                 level.level = configuration.logLevel
             }, logger: logger)
         try await run([report, gate] + crew.services + [reload, StopNotice(manager: manager, status: status)])
-        for pool in [pools.queue, pools.directory, pools.looks] { pool.close() }
+        pools.close()
     }
 
     private func prepare() {
@@ -246,12 +183,10 @@ struct Assembly {
     func check() async throws -> Ability {
         try FileSystem.checkArchives(configuration.archives, writing: false)
         let policy = try CallerPolicy(configuration.callers)
-        // Somebody waits for it, and no export runs.
-        let pools = pools(workers: 1, exportWaiting: .seconds(5))
         let access = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
         func gate(_ role: String) -> DatabaseGate {
             DatabaseGate(
-                jobs: pools.api, directory: pools.looks, contract: contract,
+                jobs: pools.api, directory: pools.inspection, contract: contract,
                 access: role == DatabaseRole.api ? access : nil, roles: [role], logger: logger)
         }
         var ability = Ability()
@@ -300,11 +235,10 @@ struct Assembly {
     /// Runs `prune`: what workers do with files and rows as time passes, until nothing is left to do.
     func prune() async throws -> (swept: Retention.Swept, orphans: Int) {
         try FileSystem.checkArchives(configuration.archives, writing: true)
-        let pool = pool(.jobs, "prune", size: 1, timeout: Self.queueStatementTimeout)
-        defer { pool.close() }
-        try await DatabaseGate.check(pool, roles: [DatabaseRole.worker])
+        defer { pools.close() }
+        try await DatabaseGate.check(pools.prune, roles: [DatabaseRole.worker])
         let retention = Retention(
-            database: JobDatabase(pool: pool, role: DatabaseRole.worker), disk: disk.on(.sweep),
+            database: JobDatabase(pool: pools.prune, role: DatabaseRole.worker), disk: disk.on(.sweep),
             history: configuration.history,
             logger: logger)
         var swept = Retention.Swept()
@@ -325,22 +259,19 @@ struct Assembly {
     private func listener(work: [Bell], watch: JobWatch?) -> QueueListener {
         QueueListener(
             configuration.options(for: .listening, as: "listen"), work: work, ends: watch.map { [$0.bell] } ?? [],
-            share: share,
-            logger: logger)
+            share: pools.share, logger: logger)
     }
 
     /// The services that make exports and look after their files, and what tells them and those who watch that there is something
     /// to see.
-    private func crew(
-        _ queue: PostgresPool, _ directory: PostgresPool, _ looks: PostgresPool, slots: Int, watch: JobWatch?
-    ) -> (services: [any Service], worker: Worker) {
-        let database = JobDatabase(pool: queue, role: DatabaseRole.worker)
+    private func crew(slots: Int, watch: JobWatch?) -> (services: [any Service], worker: Worker) {
+        let database = JobDatabase(pool: pools.worker, role: DatabaseRole.worker)
         let leases = LeaseStore(
             tenantLimit: { [settings] in settings.limits.runningPerTenant }, lease: configuration.lease,
             deadline: configuration.deadline,
             retention: configuration.retention)
         let runner = ExportRunner(
-            directory: directory,
+            directory: pools.export,
             storage: StorageGuard(
                 database: database, disk: disk, leastFree: { [settings] in settings.values.leastFreeBytes }),
             contract: contract, disk: disk.on(.work), settings: configuration.workbook)
@@ -349,8 +280,8 @@ struct Assembly {
         var crew = Worker.Configuration(
             slots: slots, host: ProcessInfo.processInfo.hostName, version: AdminExportDaemon.version)
         crew.history = configuration.history
-        crew.furtherCounters = {
-            let figures = [queue.figures, directory.figures, looks.figures]
+        crew.furtherCounters = { [pools] in
+            let figures = [pools.worker, pools.export, pools.inspection].map(\.figures)
             return [
                 .connectionsOpened: figures.reduce(0) { $0 + $1.opened },
                 .connectionsLost: figures.reduce(0) { $0 + $1.lost },
@@ -375,7 +306,7 @@ struct Assembly {
         let budget = configuration.drain + .seconds(20)
         group.services.append(.init(service: ExitDeadline(budget: budget + .seconds(4), logger: logger)))
         // The first to hear of the stop.
-        group.services.append(.init(service: ConnectionWaitEnd(shares: [share, directoryShare])))
+        group.services.append(.init(service: ConnectionWaitEnd(pools: pools)))
         group.maximumGracefulShutdownDuration = budget
         group.maximumCancellationDuration = .seconds(5)
         try await ServiceGroup(configuration: group).run()
