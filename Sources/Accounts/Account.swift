@@ -23,8 +23,8 @@ public struct AccountPage: Sendable {
     public let hasNext: Bool
     /// How many match; nil for more than ``AccountQuery/mostCounted``, or where counting took too long.
     public let matches: Int?
-    /// Who asked, as of the same moment.
-    public let standing: Standing
+    /// The administrator who asked, as of the same moment.
+    public let actor: ActorDetails
 }
 
 /// What a page of accounts is to hold.
@@ -59,8 +59,8 @@ public struct AccountQuery: Sendable {
     }
 }
 
-/// Who an actor is, and whether they may see accounts.
-public struct Standing: Sendable, Equatable {
+/// An administrator who asks for accounts: name, tenant and time zone, and whether they may view accounts.
+public struct ActorDetails: Sendable, Equatable {
     public let name: String
     public let tenantName: String
     /// An IANA name.

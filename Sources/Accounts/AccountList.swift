@@ -24,7 +24,7 @@ public final class AccountList: Sendable {
     /// A page of what the actor sees.
     ///
     /// - Throws: ``AccountsError``.
-    public func page(of actor: Actor, _ query: AccountQuery) async throws -> AccountPage {
+    public func page(of actor: ActorName, _ query: AccountQuery) async throws -> AccountPage {
         do {
             return try await page(of: actor, query, mayMatch: true)
         } catch is ForeignText where !query.search.isEmpty {
@@ -47,7 +47,7 @@ public final class AccountList: Sendable {
         return AccountsError(code: .invalidPosition, message: "there is no such page")
     }
 
-    private func page(of actor: Actor, _ query: AccountQuery, mayMatch: Bool) async throws -> AccountPage {
+    private func page(of actor: ActorName, _ query: AccountQuery, mayMatch: Bool) async throws -> AccountPage {
         let isElsewhere = if case .first = query.position { false } else { true }
         return try await reading(for: actor, takesPosition: isElsewhere) { connection, keys in
             let visible = try await VisibleAdministrators.prepare(
@@ -57,11 +57,11 @@ public final class AccountList: Sendable {
             let isCut = rows.count > query.limit
             if isCut { rows.removeLast() }
             if queries.isBackwards { rows.reverse() }
-            let standing = try await Self.standing(of: visible.access.identity, keys, mayView: true, on: connection)
+            let details = try await Self.details(of: visible.permission.identity, keys, mayView: true, on: connection)
             return AccountPage(
                 accounts: try rows.map { try Account($0) }, hasPrevious: queries.isBackwards ? isCut : isElsewhere,
                 hasNext: queries.isBackwards ? true : isCut, matches: try await Self.count(queries, on: connection),
-                standing: standing)
+                actor: details)
         }
     }
 
@@ -81,40 +81,40 @@ public final class AccountList: Sendable {
     /// Who the actor is; nil where there is no such administrator, or several.
     ///
     /// - Throws: ``AccountsError``.
-    public func standing(of actor: Actor) async throws -> Standing? {
+    public func details(of actor: ActorName) async throws -> ActorDetails? {
         do {
-            return try await knownStanding(of: actor)
+            return try await knownDetails(of: actor)
         } catch is ForeignText {
             return nil
         }
     }
 
-    private func knownStanding(of actor: Actor) async throws -> Standing? {
+    private func knownDetails(of actor: ActorName) async throws -> ActorDetails? {
         try await reading(for: actor) { connection, keys in
-            let identity: Identity
+            let identity: ActorIdentity
             do {
-                identity = try await Identity.find(actor.reference, keys: keys, on: connection)
+                identity = try await ActorIdentity.find(actor.reference, keys: keys, on: connection)
             } catch DirectoryError.denied {
                 return nil
             }
             let mayView: Bool
             do {
-                _ = try await Access.check(actor.reference, keys: keys, on: connection)
+                _ = try await ExportPermission.check(actor.reference, keys: keys, on: connection)
                 mayView = true
             } catch DirectoryError.denied {
                 mayView = false
             }
-            return try await Self.standing(of: identity, keys, mayView: mayView, on: connection)
+            return try await Self.details(of: identity, keys, mayView: mayView, on: connection)
         }
     }
 
-    private static func standing(
-        of identity: Identity, _ keys: KeyTypes, mayView: Bool, on connection: isolated PostgresConnection
-    ) async throws -> Standing {
+    private static func details(
+        of identity: ActorIdentity, _ keys: KeyTypes, mayView: Bool, on connection: isolated PostgresConnection
+    ) async throws -> ActorDetails {
         guard let row = try await connection.query(AccountQueries.person(identity, keys)).first else {
             throw DirectoryError.denied(.unknownAdministrator)
         }
-        return Standing(
+        return ActorDetails(
             name: try row.decodeIfPresent("name") ?? "", tenantName: try row.decodeIfPresent("tenant") ?? "",
             timeZone: try row.decodeIfPresent("time_zone") ?? "", mayView: mayView)
     }
@@ -136,7 +136,7 @@ public final class AccountList: Sendable {
     ///
     /// - Parameter takesPosition: whether a value that is none of its type may have come from the caller.
     private func reading<Result: Sendable>(
-        for actor: Actor?, takesPosition: Bool = false,
+        for actor: ActorName?, takesPosition: Bool = false,
         _ body: @escaping @Sendable (isolated PostgresConnection, KeyTypes) async throws -> Result
     ) async throws -> Result {
         do {
@@ -172,7 +172,7 @@ public final class AccountList: Sendable {
 /// A text was given that the database's encoding cannot hold.
 private struct ForeignText: Error {}
 
-extension Actor {
+extension ActorName {
     fileprivate var reference: ActorReference { .labels(tenant: tenant, email: administrator) }
 }
 

@@ -77,7 +77,7 @@ struct AccountQueries {
             """, parameters)
     }
 
-    static func person(_ identity: Identity, _ keys: KeyTypes) -> Query {
+    static func person(_ identity: ActorIdentity, _ keys: KeyTypes) -> Query {
         Query(
             "person",
             """

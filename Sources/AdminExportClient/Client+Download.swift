@@ -15,7 +15,7 @@ extension Client {
     ///   - end: the byte before which to stop; nil for the workbook's end.
     /// - Throws: ``ClientError``; what `body` throws.
     public func download(
-        _ actor: Actor, job: String, from start: Int = 0, to end: Int? = nil, _ body: (Data) async throws -> Void
+        _ actor: ActorName, job: String, from start: Int = 0, to end: Int? = nil, _ body: (Data) async throws -> Void
     ) async throws {
         var offset = start
         var patience = Self.patience
@@ -43,7 +43,7 @@ extension Client {
 
     /// As ``download(_:job:from:to:_:)``, through the socket alone.
     public func downloadInParts(
-        _ actor: Actor, job: String, from start: Int = 0, to end: Int? = nil, _ body: (Data) async throws -> Void
+        _ actor: ActorName, job: String, from start: Int = 0, to end: Int? = nil, _ body: (Data) async throws -> Void
     ) async throws {
         var offset = start
         while offset < end ?? .max {

@@ -11,7 +11,7 @@ extension Client {
     ///   - actor: who asked for it; nil for an operator.
     ///   - change: called with the job as it stands now and at each change.
     public func finish(
-        _ actor: Actor?, job id: String, _ change: (Job) -> Void = { _ in }
+        _ actor: ActorName?, job id: String, _ change: (Job) -> Void = { _ in }
     ) async throws -> Job {
         var known: Job?
         var patience = Self.patience
@@ -31,7 +31,7 @@ extension Client {
     }
 
     /// The job as it stands, or, where it is known, at its next change.
-    private func next(_ actor: Actor?, job id: String, after known: Job?) async throws -> Job {
+    private func next(_ actor: ActorName?, job id: String, after known: Job?) async throws -> Job {
         guard let known else { return try await call(ExportGet.self, .init(actor: actor, job: id)).job }
         return try await call(
             ExportWait.self, .init(actor: actor, job: id, afterRevision: known.revision, timeoutMs: 20_000),

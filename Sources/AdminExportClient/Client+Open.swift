@@ -10,7 +10,7 @@ extension Client {
     ///   - encoding: a pipe of the workbook's bytes, or the archive file itself.
     /// - Throws: ``ClientError``: also `descriptorLost`.
     public func open(
-        _ actor: Actor, job: String, offset: Int = 0, encoding: ExportOpen.Encoding = .identity
+        _ actor: ActorName, job: String, offset: Int = 0, encoding: ExportOpen.Encoding = .identity
     ) async throws -> OpenWorkbook {
         let box = DescriptorBox()
         let params = try JSONEncoder().encode(

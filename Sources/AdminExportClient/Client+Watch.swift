@@ -8,7 +8,7 @@ extension Client {
     /// - Returns: the job as it stands, and what it becomes, until it is final. Whoever reads the stream slowly gets the last
     ///   state only. The stream ends with a ``ClientError`` where the connection does; ending the stream ends the watch.
     public func watch(
-        _ actor: Actor?, job: String
+        _ actor: ActorName?, job: String
     ) async throws -> (job: Job, changes: AsyncThrowingStream<Job, any Error>) {
         let (stream, continuation) = AsyncThrowingStream.makeStream(of: Job.self, bufferingPolicy: .bufferingNewest(1))
         let params = try JSONEncoder().encode(JobParams(actor: actor, job: job))

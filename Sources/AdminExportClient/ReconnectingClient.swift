@@ -96,7 +96,7 @@ public final class ReconnectingClient: Sendable {
     /// - Parameters:
     ///   - actor: who asked for it; nil for an operator.
     ///   - change: called with the job as it stands now and at each change.
-    public func finish(_ actor: Actor?, job id: String, _ change: (Job) -> Void = { _ in }) async throws -> Job {
+    public func finish(_ actor: ActorName?, job id: String, _ change: (Job) -> Void = { _ in }) async throws -> Job {
         var known: Job?
         var lastAnswer = ContinuousClock.now
         while true {
@@ -128,7 +128,7 @@ public final class ReconnectingClient: Sendable {
     /// - Parameter inParts: through the socket, and not by a pipe that the service passes.
     /// - Throws: ``ClientError``; what `body` throws.
     public func download(
-        _ actor: Actor, job: String, inParts: Bool = false, _ body: (Data) async throws -> Void
+        _ actor: ActorName, job: String, inParts: Bool = false, _ body: (Data) async throws -> Void
     ) async throws {
         var offset = 0
         var reconnection = Reconnection(patience: patience)

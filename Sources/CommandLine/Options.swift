@@ -82,7 +82,7 @@ package struct ActorOptions: ParsableArguments {
     package init() {}
 
     /// Nobody in particular, for operators, where neither is named.
-    func actorOrOperator() throws -> Actor? {
+    func actorOrOperator() throws -> ActorName? {
         tenantName == nil && administratorName == nil ? nil : try actor()
     }
 
@@ -90,14 +90,14 @@ package struct ActorOptions: ParsableArguments {
 
     var administratorName: String? { administrator ?? ServiceOptions.variable("ADMINEXPORT_AS") }
 
-    func actor() throws -> Actor {
+    func actor() throws -> ActorName {
         guard let tenant = tenantName else {
             throw ValidationError("Name the tenant: --tenant SLUG, or ADMINEXPORT_TENANT.")
         }
         guard let administrator = administratorName else {
             throw ValidationError("Say in whose name: --as E-MAIL, or ADMINEXPORT_AS.")
         }
-        return Actor(tenant: tenant, administrator: administrator)
+        return ActorName(tenant: tenant, administrator: administrator)
     }
 }
 

@@ -6,8 +6,8 @@ import TestSupport
 @testable import Accounts
 
 @Suite(.timeLimit(.minutes(2))) struct AccountListTests {
-    private static let owner = Actor(tenant: "acme", administrator: "owner@acme.example")
-    private static let europe = Actor(tenant: "acme", administrator: "europe@acme.example")
+    private static let owner = ActorName(tenant: "acme", administrator: "owner@acme.example")
+    private static let europe = ActorName(tenant: "acme", administrator: "europe@acme.example")
 
     /// A list with the login that a console is told to use: it may read the columns of the contract and nothing else.
     private func list(_ database: TestDatabase, sql: String = SmallTenant.sql) async throws -> AccountList {
@@ -27,7 +27,7 @@ import TestSupport
             #expect(all.accounts.map(\.key) == ["1", "2", "3", "4", "5", "6", "7", "8"])
             #expect(all.matches == 8)
             #expect(
-                all.standing == Standing(name: "John Smith", tenantName: "Acme", timeZone: "Europe/Paris", mayView: true))
+                all.actor == ActorDetails(name: "John Smith", tenantName: "Acme", timeZone: "Europe/Paris", mayView: true))
             let few = try await list.page(of: Self.europe, AccountQuery())
             #expect(few.accounts.map(\.key) == ["1", "2", "3", "5", "6", "8"])
             let enabled = try await list.page(of: Self.europe, AccountQuery(status: .enabled))
@@ -44,10 +44,10 @@ import TestSupport
             try await database.execute(
                 "INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id, status) VALUES (0, 1, 'Before', 'owner@acme.example', 1, 'disabled')"
             )
-            #expect(try await list.standing(of: Self.owner)?.name == "John Smith")
-            #expect(try await list.page(of: Self.owner, AccountQuery()).standing.name == "John Smith")
+            #expect(try await list.details(of: Self.owner)?.name == "John Smith")
+            #expect(try await list.page(of: Self.owner, AccountQuery()).actor.name == "John Smith")
             try await database.execute("UPDATE directory.administrator SET status = 'enabled', profile_id = 3 WHERE id = 0")
-            #expect(try await list.standing(of: Self.owner) == nil)
+            #expect(try await list.details(of: Self.owner) == nil)
             let error = await #expect(throws: AccountsError.self) { _ = try await list.page(of: Self.owner, AccountQuery()) }
             #expect(error?.code == .denied)
         }
@@ -115,13 +115,13 @@ import TestSupport
             let list = try await list(database)
             for administrator in ["nobody@acme.example", "gone@acme.example", "none@acme.example", "owner@globex.example"] {
                 await #expect(throws: AccountsError.self) {
-                    try await list.page(of: Actor(tenant: "acme", administrator: administrator), AccountQuery())
+                    try await list.page(of: ActorName(tenant: "acme", administrator: administrator), AccountQuery())
                 }
             }
-            let nobody = try await list.standing(of: Actor(tenant: "acme", administrator: "nobody@acme.example"))
-            #expect(nobody == Standing(name: "=1+1", tenantName: "Acme", timeZone: "Europe/Paris", mayView: false))
-            #expect(try await list.standing(of: Self.owner)?.mayView == true)
-            #expect(try await list.standing(of: Actor(tenant: "acme", administrator: "none@acme.example")) == nil)
+            let nobody = try await list.details(of: ActorName(tenant: "acme", administrator: "nobody@acme.example"))
+            #expect(nobody == ActorDetails(name: "=1+1", tenantName: "Acme", timeZone: "Europe/Paris", mayView: false))
+            #expect(try await list.details(of: Self.owner)?.mayView == true)
+            #expect(try await list.details(of: ActorName(tenant: "acme", administrator: "none@acme.example")) == nil)
         }
     }
 
@@ -150,12 +150,12 @@ import TestSupport
             for name in ["伟 王", "محمد", "👩‍💻"] { sql = sql.replacing(name, with: "x") }
             let list = try await list(database, sql: sql)
             let page = try await list.page(of: Self.owner, AccountQuery(search: text))
-            #expect(page.accounts.isEmpty && page.matches == 0 && page.standing.mayView)
+            #expect(page.accounts.isEmpty && page.matches == 0 && page.actor.mayView)
             #expect(try await list.page(of: Self.owner, AccountQuery(search: "ë")).accounts.map(\.key) == ["2"])
             for actor in [
-                Actor(tenant: text, administrator: "owner@acme.example"), Actor(tenant: "acme", administrator: text),
+                ActorName(tenant: text, administrator: "owner@acme.example"), ActorName(tenant: "acme", administrator: text),
             ] {
-                #expect(try await list.standing(of: actor) == nil)
+                #expect(try await list.details(of: actor) == nil)
                 let denied = await #expect(throws: AccountsError.self) {
                     try await list.page(of: actor, AccountQuery(search: text))
                 }
@@ -209,7 +209,7 @@ import TestSupport
             try await database.execute("UPDATE directory.tenant SET time_zone = 'Nowhere/Land' WHERE id = 1")
             let error = await #expect(throws: AccountsError.self) { try await list.page(of: Self.owner, AccountQuery()) }
             #expect(error?.code == .sourceInvalid)
-            #expect(try await list.standing(of: Self.owner)?.mayView == true)
+            #expect(try await list.details(of: Self.owner)?.mayView == true)
         }
     }
 
@@ -223,7 +223,7 @@ import TestSupport
                 ALTER TABLE directory.team ALTER name TYPE jsonb USING to_jsonb(name)
                 """)
             #expect(try await list.page(of: Self.owner, AccountQuery()).accounts.count == 8)
-            #expect(try await list.standing(of: Self.owner)?.mayView == true)
+            #expect(try await list.details(of: Self.owner)?.mayView == true)
             // Nobody can be told apart by it.
             try await database.execute("ALTER TABLE directory.administrator ALTER email TYPE char(60)")
             let other = AccountList(database: database.url(user: "adminexport_console"))
@@ -244,7 +244,7 @@ import TestSupport
                         SELECT * FROM directory.\(relation)_once UNION ALL SELECT * FROM directory.\(relation)_once;
                     GRANT SELECT ON directory.\(relation) TO adminexport_console
                     """)
-                let error = await #expect(throws: AccountsError.self) { try await list.standing(of: Self.owner) }
+                let error = await #expect(throws: AccountsError.self) { try await list.details(of: Self.owner) }
                 #expect(error?.code == .sourceInvalid)
             }
         }

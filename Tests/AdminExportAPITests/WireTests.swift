@@ -34,7 +34,7 @@ import TestSupport
             guard case .object(let members) = value else { return }
             #expect(Set(members.keys) == Set(schema.properties.map(\.name)), "\(type(of: params))")
         }
-        let actor = Actor(tenant: "t", administrator: "a")
+        let actor = ActorName(tenant: "t", administrator: "a")
         let job = "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b"
         try check(actor)
         try check(ExportStart.Params(actor: actor, includeDisabled: true, includeReferences: true, idempotencyKey: "k"))

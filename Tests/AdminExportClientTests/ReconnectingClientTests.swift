@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    private static let actor = Actor(tenant: "acme", administrator: "a")
+    private static let actor = ActorName(tenant: "acme", administrator: "a")
     private static let id = "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b"
 
     private static func job(_ state: String, revision: Int = 1) -> String {

@@ -8,7 +8,7 @@ import TestSupport
     @Test("The program's exit status tells what happened")
     func statuses() async throws {
         try await ServiceProcess.with { service in
-            func status(_ arguments: [String], _ actor: Actor = ServiceProcess.owner) async throws -> Int32 {
+            func status(_ arguments: [String], _ actor: ActorName = ServiceProcess.owner) async throws -> Int32 {
                 try await service.run(arguments, as: actor).status
             }
             #expect(try await status(["run", "-q", "-o", "x"]) == 0)
@@ -18,7 +18,7 @@ import TestSupport
             #expect(try await status(["run", "-q", "-o", "none/"]) == 73)
             #expect(try await status(["get", "nonsense"]) == 64)
             #expect(try await status(["get", "018f0000-0000-7000-8000-000000000000"]) == 1)
-            #expect(try await status(["list"], Actor(tenant: "none", administrator: "x")) == 77)
+            #expect(try await status(["list"], ActorName(tenant: "none", administrator: "x")) == 77)
             #expect(try await status(["list", "--socket", service.folder + "/none"]) == 69)
             #expect(try await status(["health"]) == 0)
             #expect(try await status(["call", "no.such.method"]) == 1)
@@ -60,7 +60,7 @@ import TestSupport
             SmallTenant.sql
             + "; UPDATE directory.tenant SET slug = 'münchen.example', time_zone = '\(zone)' WHERE id = 1; UPDATE directory.tenant SET slug = '../a/b' WHERE id = 2"
         try await ServiceProcess.with(sql: sql) { service in
-            let actor = Actor(tenant: "münchen.example", administrator: "owner@acme.example")
+            let actor = ActorName(tenant: "münchen.example", administrator: "owner@acme.example")
             let today = "administrators-münchen.example-\(Date().formatted(.iso8601.year().month().day())).xlsx"
             _ = FileManager.default.createFile(atPath: service.folder + "/" + today, contents: nil)
             let run = try await service.run(["run", "-q"], as: actor)
@@ -77,7 +77,7 @@ import TestSupport
             let taken = try await service.run(["download", job.id], as: actor)
             #expect(taken.status == 73 && taken.errors.contains("\(name) is there already"))
             let slashes = try await service.run(
-                ["run", "-q"], as: Actor(tenant: "../a/b", administrator: "owner@globex.example"))
+                ["run", "-q"], as: ActorName(tenant: "../a/b", administrator: "owner@globex.example"))
             #expect(slashes.status == 0 && slashes.output.hasPrefix("administrators-.._a_b-"), "\(slashes)")
         }
     }

@@ -25,9 +25,9 @@ import TestSupport
             let job = try await service.export()
             #expect(job.state == .succeeded && job.rows == 6, "\(job)")
             let strangers = [
-                Actor(tenant: "acme", administrator: Self.strange),
-                Actor(tenant: "日本👩‍💻", administrator: "owner@acme.example"),
-                Actor(tenant: "日本👩‍💻", administrator: Self.strange),
+                ActorName(tenant: "acme", administrator: Self.strange),
+                ActorName(tenant: "日本👩‍💻", administrator: "owner@acme.example"),
+                ActorName(tenant: "日本👩‍💻", administrator: Self.strange),
             ]
             for actor in strangers {
                 let errors = [

@@ -109,7 +109,7 @@ import TestSupport
             ] {
                 let error = await failure {
                     _ = try await client.call(
-                        ExportStart.self, .init(actor: Actor(tenant: tenant, administrator: email)))
+                        ExportStart.self, .init(actor: ActorName(tenant: tenant, administrator: email)))
                 }
                 #expect(error?.code == .service(code: 1001, kind: "permission-denied"))
             }
@@ -119,7 +119,8 @@ import TestSupport
                     "SELECT string_agg(reason, ' ' ORDER BY id) FROM adminexport.audit_event WHERE event = 'denied'")
                     == "unknown-tenant unknown-administrator administrator-disabled no-permission"
             }
-            let run = try await service.run(["run", "-q"], as: Actor(tenant: "acme", administrator: "nobody@acme.example"))
+            let run = try await service.run(
+                ["run", "-q"], as: ActorName(tenant: "acme", administrator: "nobody@acme.example"))
             #expect(run.status == 77 && run.errors.contains("no permission"))
             let scoped = try await service.export(ServiceProcess.europe)
             #expect(scoped.rows == 5)
@@ -132,7 +133,7 @@ import TestSupport
     func permissionsChange() async throws {
         try await ServiceProcess.with(environment: ["ADMINEXPORT_LIMITS_RUNNING_PER_TENANT": "1"]) { service in
             let client = try service.client()
-            func state(_ actor: Actor, _ id: String) async throws -> Job {
+            func state(_ actor: ActorName, _ id: String) async throws -> Job {
                 try await client.call(ExportGet.self, .init(actor: actor, job: id)).job
             }
             func pause(_ value: Bool) async throws {

@@ -43,7 +43,7 @@ import TestSupport
         let slug = String(repeating: "é", count: 43)
         let sql = SmallTenant.sql + "; UPDATE directory.tenant SET slug = '\(slug)' WHERE slug = 'acme'"
         try await ServiceProcess.with(sql: sql) { service in
-            let actor = Actor(tenant: slug, administrator: Self.owner.administrator)
+            let actor = ActorName(tenant: slug, administrator: Self.owner.administrator)
             let job = try await service.export(actor)
             #expect(job.state == .succeeded, "\(String(describing: job.error))")
             let part = try await service.client().call(

@@ -11,7 +11,7 @@ import Testing
         #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
         let client = Client(connected: ends[0])
         let service = Peer(ends[1])
-        let watch = Task { _ = try await client.watch(Actor(tenant: "t", administrator: "a"), job: "j") }
+        let watch = Task { _ = try await client.watch(ActorName(tenant: "t", administrator: "a"), job: "j") }
         let asked = try await service.line()
         #expect(asked["method"] as? String == ExportWatch.name)
         let id = try #require(asked["id"] as? Int)

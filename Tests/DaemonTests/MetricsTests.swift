@@ -51,7 +51,7 @@ import TestSupport
             _ = try await client.open(ServiceProcess.owner, job: job.id)
             _ = await failure {
                 _ = try await client.call(
-                    ExportStart.self, .init(actor: Actor(tenant: "acme", administrator: "nobody@acme.example")))
+                    ExportStart.self, .init(actor: ActorName(tenant: "acme", administrator: "nobody@acme.example")))
             }
             var text = ""
             try await eventually("the worker has told what it has done") {

@@ -39,7 +39,7 @@ import TestSupport
     func operatorOfOne() async throws {
         try await Self.configured("tenants: [globex], grants: [export, operator]") { service in
             let client = try service.client()
-            let owner = Actor(tenant: "globex", administrator: "owner@globex.example")
+            let owner = ActorName(tenant: "globex", administrator: "owner@globex.example")
             let mine = try await service.export(owner)
             // Another tenant's job, which this caller could not ask for.
             let other = "018f0000-0000-7000-8000-000000000001"
@@ -71,7 +71,7 @@ import TestSupport
         INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id) VALUES (30, 3, 'New', 'owner@acme.example', 30)
         """
 
-    private static let renamedOwner = Actor(tenant: "acme-old", administrator: "owner@acme.example")
+    private static let renamedOwner = ActorName(tenant: "acme-old", administrator: "owner@acme.example")
 
     /// Every call of an operator about one job.
     private static func calls(_ client: Client, _ job: String) -> [(name: String, call: () async throws -> Void)] {
@@ -143,7 +143,7 @@ import TestSupport
             }
             // The tenant with the old name, and one that nobody has, are told alike.
             for tenant in ["acme", "nothing"] {
-                let actor = Actor(tenant: tenant, administrator: "owner@acme.example")
+                let actor = ActorName(tenant: tenant, administrator: "owner@acme.example")
                 let calls: [(name: String, call: () async throws -> Void)] = [
                     ("start", { _ = try await client.call(ExportStart.self, .init(actor: actor)) }),
                     ("get", { _ = try await client.call(ExportGet.self, .init(actor: actor, job: job.id)) }),

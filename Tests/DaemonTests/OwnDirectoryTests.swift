@@ -75,7 +75,8 @@ import TestSupport
                 ("none@acme.example", "no such"),
             ] {
                 let denied = await failure {
-                    _ = try await client.call(ExportStart.self, .init(actor: Actor(tenant: "acme", administrator: email)))
+                    _ = try await client.call(
+                        ExportStart.self, .init(actor: ActorName(tenant: "acme", administrator: email)))
                 }
                 #expect(denied?.code == .service(code: 1001, kind: "permission-denied"))
                 #expect(denied?.message.contains(sentence) == true, "\(denied?.message ?? "")")

@@ -100,8 +100,8 @@ struct ServiceProcess {
     var archives: String { folder + "/archives" }
     var log: String { (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "" }
 
-    static let owner = Actor(tenant: "acme", administrator: "owner@acme.example")
-    static let europe = Actor(tenant: "acme", administrator: "europe@acme.example")
+    static let owner = ActorName(tenant: "acme", administrator: "owner@acme.example")
+    static let europe = ActorName(tenant: "acme", administrator: "europe@acme.example")
 
     /// Starts the service on a small tenant, runs the body, and stops it as a service manager would.
     static func with(
@@ -168,7 +168,7 @@ struct ServiceProcess {
     }
 
     /// Runs the command-line program against this service.
-    func run(_ arguments: [String], as actor: Actor = owner) async throws -> Finished {
+    func run(_ arguments: [String], as actor: ActorName = owner) async throws -> Finished {
         try await Programs.run(
             "adminexport", arguments,
             environment: [
@@ -177,7 +177,7 @@ struct ServiceProcess {
     }
 
     /// Starts an export and waits for its end.
-    func export(_ actor: Actor = owner, includeDisabled: Bool = false) async throws -> Job {
+    func export(_ actor: ActorName = owner, includeDisabled: Bool = false) async throws -> Job {
         let client = try client()
         let job = try await client.call(ExportStart.self, .init(actor: actor, includeDisabled: includeDisabled)).job
         return try await client.finish(actor, job: job.id)

@@ -88,7 +88,7 @@ import TestSupport
                 if getgid() == 0 {
                     #expect(info.caller.grants.map(\.tenants) == [["globex"]])
                     _ = try await client.call(
-                        ExportStart.self, .init(actor: Actor(tenant: "globex", administrator: "owner@globex.example")))
+                        ExportStart.self, .init(actor: ActorName(tenant: "globex", administrator: "owner@globex.example")))
                 }
             }
         }

@@ -9,7 +9,7 @@ import TestSupport
     /// A title, a colour by C1, a reversed end, an end of line, a letter without width, a tag.
     private static let slug = "ac\u{1B}]0;x\u{7}\u{9B}31m\u{202E}fdp\u{2028}\nme\u{200B}\u{E0041}\u{7F}\u{61C}"
     private static let email = "o\u{1B}[2J\r\u{85}@\u{2066}x"
-    private static let actor = Actor(tenant: slug, administrator: email)
+    private static let actor = ActorName(tenant: slug, administrator: email)
 
     private static func literal(_ text: String) -> String {
         "U&'"
@@ -39,7 +39,7 @@ import TestSupport
             let jobs = try await service.client().call(ExportList.self, .init(actor: Self.actor)).jobs
             let id = try #require(jobs.first).id
             var lines: [String: Int] = [:]
-            let unknown = Actor(tenant: Self.slug + "\u{1B}c", administrator: Self.email)
+            let unknown = ActorName(tenant: Self.slug + "\u{1B}c", administrator: Self.email)
             for (name, arguments, actor) in [
                 ("get", ["get", id], Self.actor), ("list", ["list"], Self.actor), ("wait", ["wait", id], Self.actor),
                 ("audit", ["audit"], Self.actor), ("stats", ["stats"], Self.actor), ("workers", ["workers"], Self.actor),

@@ -133,7 +133,8 @@ import TestSupport
                         for number in 0..<100 {
                             let error = await failure {
                                 _ = try await client.call(
-                                    ExportList.self, .init(actor: Actor(tenant: "t\(part)-\(number)", administrator: "a@x")))
+                                    ExportList.self,
+                                    .init(actor: ActorName(tenant: "t\(part)-\(number)", administrator: "a@x")))
                             }
                             #expect(error?.kind == "permission-denied")
                         }
@@ -154,7 +155,7 @@ import TestSupport
             let blocker = try await service.database.connect()
             try await blocker.script("block", "BEGIN; LOCK TABLE adminexport.audit_event IN ACCESS EXCLUSIVE MODE")
             let client = try service.client()
-            let nobody = Actor(tenant: "acme", administrator: "nobody@acme.example")
+            let nobody = ActorName(tenant: "acme", administrator: "nobody@acme.example")
             for _ in 1...3 {
                 let error = await failure { _ = try await client.call(ExportStart.self, .init(actor: nobody)) }
                 #expect(error?.kind == "permission-denied")

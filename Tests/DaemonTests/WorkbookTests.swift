@@ -28,7 +28,7 @@ import TestSupport
     }
 
     /// Exports with the command-line program and reads what it wrote.
-    private func sheets(_ service: ServiceProcess, _ arguments: [String], as actor: Actor = ServiceProcess.owner)
+    private func sheets(_ service: ServiceProcess, _ arguments: [String], as actor: ActorName = ServiceProcess.owner)
         async throws
         -> [Sheet]
     {

@@ -433,7 +433,7 @@ import Testing
     func grace() throws {
         let contract = DirectoryContract()
         #expect(throws: PostgresError.self) { try contract.checkExport() }
-        #expect(contract.standing == .unreachable)
+        #expect(contract.status == .unreachable)
         let now = ContinuousClock.now
         func look(_ faults: [ContractFault], at time: ContinuousClock.Instant) -> Bool {
             contract.found(DirectoryInspection(faults: faults), at: time)

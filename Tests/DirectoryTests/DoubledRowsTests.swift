@@ -73,7 +73,7 @@ import Testing
                 if ["tenant", "profile", "administrator"].contains(relation), key == 1 {
                     let error = await #expect(throws: DirectoryError.self) {
                         _ = try await database.pool(size: 1).withTransaction(role: "adminexport_api") { connection in
-                            try await Access.check(
+                            try await ExportPermission.check(
                                 .labels(tenant: "acme", email: "owner@acme.example"),
                                 keys: try await KeyTypes.load(connection), on: connection)
                         }
@@ -111,7 +111,7 @@ import Testing
             func check() async -> (any Error)? {
                 do {
                     _ = try await database.pool(size: 1).withTransaction(role: "adminexport_api") { connection in
-                        try await Access.check(
+                        try await ExportPermission.check(
                             .labels(tenant: "acme", email: "owner@acme.example"), keys: try await KeyTypes.load(connection),
                             on: connection)
                     }

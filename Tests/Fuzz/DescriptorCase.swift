@@ -28,7 +28,7 @@ enum DescriptorCase {
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else { fail("no pair of sockets") }
         let client = Client(connected: ends[0])
         let isDone = DispatchSemaphore(value: 0)
-        let actor = Actor(tenant: "t", administrator: "a")
+        let actor = ActorName(tenant: "t", administrator: "a")
         Task {
             // Two files and a job, ids 1 to 3, all asked for before anything is answered.
             async let first = try? client.open(actor, job: "j")

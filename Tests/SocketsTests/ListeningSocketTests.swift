@@ -57,7 +57,7 @@ import Testing
                 Issue.record("no connection")
                 return
             }
-            let peer = try PeerIdentity(of: descriptor)
+            let peer = try PeerCredentials(of: descriptor)
             #expect(peer.uid == getuid())
             #expect(peer.pid == getpid())
             #expect(peer.groups.contains(getgid()))

@@ -28,8 +28,8 @@ public enum AuditList: Method {
         }
 
         public static let schema = ObjectSchema(
-            .init("tenant", Actor.label, "Only of this tenant.", required: false),
-            .init("administrator", Actor.label, "Only of the administrator with this e-mail address.", required: false),
+            .init("tenant", ActorName.label, "Only of this tenant.", required: false),
+            .init("administrator", ActorName.label, "Only of the administrator with this e-mail address.", required: false),
             .init("job", .uuid, "Only of this job.", required: false),
             .init(
                 "events", .array(of: .oneOf(AuditEvent.events), upTo: AuditEvent.events.count, isSet: true), "Only these.",

@@ -4,7 +4,7 @@ public enum ExportList: Method {
 
     public struct Params: WireObject {
         /// May be left out by a caller with the `operator` grant, who then acts for nobody.
-        public let actor: Actor?
+        public let actor: ActorName?
         /// Only jobs of this tenant; for operators who leave out `actor`.
         public let tenant: String?
         /// Only jobs in these states.
@@ -15,7 +15,7 @@ public enum ExportList: Method {
         public let cursor: String?
 
         public init(
-            actor: Actor?, tenant: String? = nil, states: [Job.State]? = nil, limit: Int? = nil, cursor: String? = nil
+            actor: ActorName?, tenant: String? = nil, states: [Job.State]? = nil, limit: Int? = nil, cursor: String? = nil
         ) {
             self.actor = actor
             self.tenant = tenant
@@ -25,9 +25,10 @@ public enum ExportList: Method {
         }
 
         public static let schema = ObjectSchema(
-            Actor.property(required: false),
+            ActorName.property(required: false),
             .init(
-                "tenant", Actor.label, "Only jobs of this tenant; for operators who leave out the actor.", required: false),
+                "tenant", ActorName.label, "Only jobs of this tenant; for operators who leave out the actor.",
+                required: false),
             .init(
                 "states", .array(of: Job.stateSchema, upTo: Job.State.allCases.count, isSet: true),
                 "Only jobs in these states.", required: false),

@@ -10,7 +10,7 @@ public enum ExportOpen: Method {
     }
 
     public struct Params: WireObject {
-        public let actor: Actor
+        public let actor: ActorName
         /// The job's id.
         public let job: String
         /// Bytes from the start of the workbook; 0 where absent.
@@ -18,7 +18,7 @@ public enum ExportOpen: Method {
         /// `identity` where absent.
         public let encoding: Encoding?
 
-        public init(actor: Actor, job: String, offset: Int? = nil, encoding: Encoding? = nil) {
+        public init(actor: ActorName, job: String, offset: Int? = nil, encoding: Encoding? = nil) {
             self.actor = actor
             self.job = job
             self.offset = offset
@@ -26,7 +26,7 @@ public enum ExportOpen: Method {
         }
 
         public static let schema = ObjectSchema(
-            Actor.property(required: true), JobParams.job,
+            ActorName.property(required: true), JobParams.job,
             .init("offset", .count, "Bytes from the start of the workbook; 0 for zstd.", default: 0),
             .init(
                 "encoding", .oneOf(Encoding.allCases.map(\.rawValue)),

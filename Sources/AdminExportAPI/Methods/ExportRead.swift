@@ -3,7 +3,7 @@ public enum ExportRead: Method {
     public static let name = "export.read"
 
     public struct Params: WireObject {
-        public let actor: Actor
+        public let actor: ActorName
         /// The job's id.
         public let job: String
         /// Bytes from the start of the workbook.
@@ -11,7 +11,7 @@ public enum ExportRead: Method {
         /// 1 to 524,288 bytes.
         public let length: Int
 
-        public init(actor: Actor, job: String, offset: Int, length: Int) {
+        public init(actor: ActorName, job: String, offset: Int, length: Int) {
             self.actor = actor
             self.job = job
             self.offset = offset
@@ -19,7 +19,7 @@ public enum ExportRead: Method {
         }
 
         public static let schema = ObjectSchema(
-            Actor.property(required: true), JobParams.job,
+            ActorName.property(required: true), JobParams.job,
             .init("offset", .count, "Bytes from the start of the workbook."),
             .init("length", .integer(1...longest), "Bytes to read."))
     }

@@ -3,7 +3,7 @@ public enum ExportStart: Method {
     public static let name = "export.start"
 
     public struct Params: WireObject {
-        public let actor: Actor
+        public let actor: ActorName
         /// Disabled administrators too; false where absent.
         public let includeDisabled: Bool?
         /// Sheets with the tenant's profiles, groups and teams; false where absent.
@@ -12,7 +12,7 @@ public enum ExportStart: Method {
         public let idempotencyKey: String?
 
         public init(
-            actor: Actor, includeDisabled: Bool? = nil, includeReferences: Bool? = nil, idempotencyKey: String? = nil
+            actor: ActorName, includeDisabled: Bool? = nil, includeReferences: Bool? = nil, idempotencyKey: String? = nil
         ) {
             self.actor = actor
             self.includeDisabled = includeDisabled
@@ -21,7 +21,7 @@ public enum ExportStart: Method {
         }
 
         public static let schema = ObjectSchema(
-            Actor.property(required: true),
+            ActorName.property(required: true),
             .init("includeDisabled", .boolean, "Disabled administrators too.", default: false),
             .init(
                 "includeReferences", .boolean,

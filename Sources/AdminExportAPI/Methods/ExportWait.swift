@@ -4,7 +4,7 @@ public enum ExportWait: Method {
 
     public struct Params: WireObject {
         /// May be left out by a caller with the `operator` grant, who then acts for nobody.
-        public let actor: Actor?
+        public let actor: ActorName?
         /// The job's id.
         public let job: String
         /// Answers at a revision past this one; where absent, at the next change.
@@ -12,7 +12,7 @@ public enum ExportWait: Method {
         /// 1 to 60,000; 30,000 where absent. Then the job is given as it stands.
         public let timeoutMs: Int?
 
-        public init(actor: Actor?, job: String, afterRevision: Int? = nil, timeoutMs: Int? = nil) {
+        public init(actor: ActorName?, job: String, afterRevision: Int? = nil, timeoutMs: Int? = nil) {
             self.actor = actor
             self.job = job
             self.afterRevision = afterRevision
@@ -20,7 +20,7 @@ public enum ExportWait: Method {
         }
 
         public static let schema = ObjectSchema(
-            Actor.property(required: false), JobParams.job,
+            ActorName.property(required: false), JobParams.job,
             .init(
                 "afterRevision", .count, "Answers at a revision past this one; where absent, at the next change.",
                 required: false),

@@ -24,7 +24,7 @@ public enum OpenRPC {
     }
 
     private static let components = [
-        Schema.Component(name: "Actor", schema: Actor.schema), Job.component,
+        Schema.Component(name: "Actor", schema: ActorName.schema), Job.component,
     ]
 
     private static func method(_ method: MethodDescription) -> JSONValue {

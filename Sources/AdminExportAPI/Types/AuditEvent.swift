@@ -6,11 +6,11 @@ public struct AuditEvent: WireObject, Hashable {
     public let administrator: String?
     public let job: String?
     /// The process that asked; absent for what workers do of themselves, and for denials of more users than are told apart.
-    public let peer: Peer?
+    public let peer: CallingProcess?
     public let reason: String?
     public let details: JSONValue
 
-    public struct Peer: WireObject, Hashable {
+    public struct CallingProcess: WireObject, Hashable {
         public let uid: Int
         public let gid: Int
         public let pid: Int
@@ -26,7 +26,8 @@ public struct AuditEvent: WireObject, Hashable {
     }
 
     public init(
-        at: String, event: String, tenant: String?, administrator: String?, job: String?, peer: Peer?, reason: String?,
+        at: String, event: String, tenant: String?, administrator: String?, job: String?, peer: CallingProcess?,
+        reason: String?,
         details: JSONValue
     ) {
         self.at = at
@@ -47,13 +48,13 @@ public struct AuditEvent: WireObject, Hashable {
 
     public static let schema = ObjectSchema(
         .init("at", .time, "When it was written down."), .init("event", .oneOf(events), "What happened."),
-        .init("tenant", Actor.label, "The tenant's slug, as it was or as it was given.", required: false),
+        .init("tenant", ActorName.label, "The tenant's slug, as it was or as it was given.", required: false),
         .init(
-            "administrator", Actor.label, "The administrator's e-mail address, as it was or as it was given.",
+            "administrator", ActorName.label, "The administrator's e-mail address, as it was or as it was given.",
             required: false),
         .init("job", .uuid, "The job.", required: false),
         .init(
-            "peer", .object(Peer.schema),
+            "peer", .object(CallingProcess.schema),
             "The process that asked, of several denials the first; absent for what workers do, and for denials of many users.",
             required: false),
         .init("reason", .text(upTo: 64), "Why, or in which sense.", required: false),

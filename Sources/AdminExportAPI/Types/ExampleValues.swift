@@ -1,6 +1,6 @@
 /// What the examples are about: an export of a small tenant that is done.
 enum ExampleValues {
-    static let actor = Actor(tenant: "acme", administrator: "owner@acme.example")
+    static let actor = ActorName(tenant: "acme", administrator: "owner@acme.example")
     static let jobID = "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b"
 
     static let queued = job(.queued)

@@ -146,8 +146,8 @@ extension Job {
 
     static let schema = ObjectSchema(
         .init("id", .uuid, "The job's id, a UUID of version 7."),
-        .init("tenant", Actor.label, "The tenant's slug when the export was asked for."),
-        .init("requestedBy", Actor.label, "The e-mail address of the administrator who asked."),
+        .init("tenant", ActorName.label, "The tenant's slug when the export was asked for."),
+        .init("requestedBy", ActorName.label, "The e-mail address of the administrator who asked."),
         .init("includeDisabled", .boolean, "Whether disabled administrators are exported too."),
         .init("includeReferences", .boolean, "Whether there are sheets of profiles, groups and teams."),
         .init("state", stateSchema, "A running job may go back to queued; error then says why."),

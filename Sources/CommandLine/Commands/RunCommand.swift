@@ -71,7 +71,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     private func finish(
-        _ job: Job, _ actor: Actor, _ client: ReconnectingClient, _ progress: ProgressReporter
+        _ job: Job, _ actor: ActorName, _ client: ReconnectingClient, _ progress: ProgressReporter
     ) async throws -> Job {
         let interrupt = Interrupt {
             progress.end()
@@ -97,7 +97,7 @@ struct RunCommand: AsyncParsableCommand {
 }
 
 extension ExportChoices {
-    func params(_ actor: Actor) -> ExportStart.Params {
+    func params(_ actor: ActorName) -> ExportStart.Params {
         ExportStart.Params(
             actor: actor, includeDisabled: includeDisabled, includeReferences: includeReferences,
             // A start whose answer is lost is made again, and is to be one all the same.

@@ -6,7 +6,7 @@ internal import Foundation
 /// Fetches a finished workbook to where the options say.
 struct Download {
     let client: ReconnectingClient
-    let actor: Actor
+    let actor: ActorName
     let options: OutputOptions
 
     /// Refuses what can be refused before anything is asked of the service.

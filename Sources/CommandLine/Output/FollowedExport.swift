@@ -6,7 +6,7 @@ private import Synchronization
 struct FollowedExport {
     let client: ReconnectingClient
     /// Nil for an operator.
-    let actor: Actor?
+    let actor: ActorName?
     let progress: ProgressReporter
     let quiet: Bool
 

@@ -9,7 +9,7 @@ struct QueueNotice {
     private static let timeout: Duration = .seconds(5)
 
     let client: ReconnectingClient
-    let actor: Actor?
+    let actor: ActorName?
 
     /// Asks as soon as the export has waited, and again while there is nothing to say. Ends when it has said something, and with its task.
     ///

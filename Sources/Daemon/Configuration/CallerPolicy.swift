@@ -20,7 +20,7 @@ struct CallerPolicy: Sendable {
             case group(UInt32)
         }
         let who: Who
-        let rule: Rights.Rule
+        let rule: CallerGrants.Rule
     }
 
     private let entries: [Entry]
@@ -31,7 +31,7 @@ struct CallerPolicy: Sendable {
         guard !callers.isEmpty else {
             // Nothing configured: for whoever tries the service out, and root.
             entries = [0, geteuid()].map {
-                Entry(who: .user($0), rule: Rights.Rule(tenants: .all, grants: Set(Grant.allCases)))
+                Entry(who: .user($0), rule: CallerGrants.Rule(tenants: .all, grants: Set(Grant.allCases)))
             }
             return
         }
@@ -42,7 +42,7 @@ struct CallerPolicy: Sendable {
             }
             return Entry(
                 who: try Self.resolve(caller, name),
-                rule: Rights.Rule(tenants: caller.tenants, grants: Set(caller.grants)))
+                rule: CallerGrants.Rule(tenants: caller.tenants, grants: Set(caller.grants)))
         }
     }
 
@@ -63,7 +63,7 @@ struct CallerPolicy: Sendable {
             id = UInt32(caller.group ?? "") ?? getgrnam(caller.group ?? "")?.pointee.gr_gid
         }
         guard let id else { throw ConfigurationFault("callers: there is no such thing on this system as \(name)") }
-        guard id != PeerIdentity.overflowID else {
+        guard id != PeerCredentials.overflowID else {
             throw ConfigurationFault(
                 "callers: \(name) has the id \(id), which stands for everyone whom this system cannot tell apart: name another"
             )
@@ -71,10 +71,10 @@ struct CallerPolicy: Sendable {
         return caller.user == nil ? .group(id) : .user(id)
     }
 
-    func rights(of peer: PeerIdentity) -> Rights {
+    func grants(of peer: PeerCredentials) -> CallerGrants {
         // Users whom this user namespace does not have all look alike: whoever it is, is nobody.
-        guard peer.uid != PeerIdentity.overflowID else { return Rights(rules: []) }
-        return Rights(
+        guard peer.uid != PeerCredentials.overflowID else { return CallerGrants(rules: []) }
+        return CallerGrants(
             rules: entries.filter { entry in
                 switch entry.who {
                 case .user(let uid): uid == peer.uid
@@ -84,8 +84,8 @@ struct CallerPolicy: Sendable {
     }
 }
 
-/// What one peer may do.
-struct Rights: Sendable, Equatable {
+/// What the configuration grants to one calling process.
+struct CallerGrants: Sendable, Equatable {
     struct Rule: Sendable, Equatable {
         let tenants: TenantGrant.Tenants
         let grants: Set<Grant>
@@ -93,8 +93,8 @@ struct Rights: Sendable, Equatable {
 
     let rules: [Rule]
 
-    /// For which tenants a grant holds, as all rules together say it; nil where it is not given at all.
-    func grant(_ grant: Grant) -> TenantGrant? {
+    /// The tenants for which a grant is given, by all rules together; nil if no rule gives it.
+    subscript(grant: Grant) -> TenantGrant? {
         let given = rules.filter { $0.grants.contains(grant) }
         guard !given.isEmpty else { return nil }
         var names: [TenantName] = []

@@ -10,8 +10,8 @@ struct AuditListHandler: ResultHandler {
 
     let exports: ExportService
 
-    func handle(_ params: AuditList.Params, _ session: Session) async throws -> AuditList.Result {
-        let asker = try session.asOperator(of: params.tenant)
+    func handle(_ params: AuditList.Params, _ session: CallerSession) async throws -> AuditList.Result {
+        let requester = try session.asOperator(of: params.tenant)
         let limit = params.limit ?? 100
         var filter = AuditLog.Filter()
         filter.actorEmail = params.administrator
@@ -20,7 +20,7 @@ struct AuditListHandler: ResultHandler {
         filter.from = params.from.flatMap(RFC3339.microseconds)
         filter.before = params.before.flatMap(RFC3339.microseconds)
         // One more than asked for tells whether there is a next page.
-        let entries = try await exports.audit(asker, filter, after: params.cursor.map(Self.cursor), limit: limit + 1)
+        let entries = try await exports.audit(requester, filter, after: params.cursor.map(Self.cursor), limit: limit + 1)
         let page = entries.prefix(limit)
         return AuditList.Result(
             events: try page.map { try AuditEvent($0) },
@@ -39,7 +39,8 @@ extension AuditEvent {
     fileprivate init(_ entry: AuditLog.Entry) throws {
         self.init(
             at: entry.at.rfc3339, event: entry.event, tenant: entry.tenantSlug, administrator: entry.actorEmail,
-            job: entry.job, peer: entry.peer.map { Peer(uid: $0.uid, gid: $0.gid, pid: $0.pid) }, reason: entry.reason,
+            job: entry.job, peer: entry.peer.map { CallingProcess(uid: $0.uid, gid: $0.gid, pid: $0.pid) },
+            reason: entry.reason,
             details: try JSONDecoder().decode(JSONValue.self, from: Data(entry.details.utf8)))
     }
 }

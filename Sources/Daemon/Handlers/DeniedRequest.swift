@@ -42,7 +42,7 @@ extension RPCError {
 extension DeniedSubject {
     /// The members that parameters of every method name alike.
     private struct Named: Decodable {
-        let actor: Actor?
+        let actor: ActorName?
         let tenant: String?
         let job: String?
     }

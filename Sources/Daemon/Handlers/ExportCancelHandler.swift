@@ -8,7 +8,7 @@ struct ExportCancelHandler: ResultHandler {
 
     let exports: ExportService
 
-    func handle(_ params: ExportCancel.Params, _ session: Session) async throws -> JobReply {
-        try JobReply(await exports.cancel(session.asker(params.actor), job: JobID(param: params.job)))
+    func handle(_ params: ExportCancel.Params, _ session: CallerSession) async throws -> JobReply {
+        try JobReply(await exports.cancel(session.requester(params.actor), job: JobID(param: params.job)))
     }
 }

@@ -6,7 +6,7 @@ struct ExportDeleteHandler: ResultHandler {
 
     let exports: ExportService
 
-    func handle(_ params: ExportDelete.Params, _ session: Session) async throws -> JobReply {
-        try JobReply(await exports.delete(session.asker(params.actor), job: JobID(param: params.job)))
+    func handle(_ params: ExportDelete.Params, _ session: CallerSession) async throws -> JobReply {
+        try JobReply(await exports.delete(session.requester(params.actor), job: JobID(param: params.job)))
     }
 }

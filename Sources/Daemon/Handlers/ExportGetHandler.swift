@@ -6,7 +6,7 @@ struct ExportGetHandler: ResultHandler {
 
     let exports: ExportService
 
-    func handle(_ params: ExportGet.Params, _ session: Session) async throws -> JobReply {
-        try JobReply(await exports.get(session.asker(params.actor), job: JobID(param: params.job)))
+    func handle(_ params: ExportGet.Params, _ session: CallerSession) async throws -> JobReply {
+        try JobReply(await exports.get(session.requester(params.actor), job: JobID(param: params.job)))
     }
 }

@@ -9,14 +9,14 @@ struct ExportListHandler: ResultHandler {
 
     let exports: ExportService
 
-    func handle(_ params: ExportList.Params, _ session: Session) async throws -> ExportList.Result {
+    func handle(_ params: ExportList.Params, _ session: CallerSession) async throws -> ExportList.Result {
         let limit = params.limit ?? 20
         if params.actor != nil, params.tenant != nil {
             throw RPCError.invalidParams("tenant", "tenant goes without actor, who has a tenant already.")
         }
         // One more than asked for tells whether there is a next page.
         let jobs = try await exports.list(
-            session.asker(params.actor, tenant: params.tenant),
+            session.requester(params.actor, tenant: params.tenant),
             states: (params.states ?? []).compactMap { JobState(rawValue: $0.rawValue) },
             before: params.cursor.map { try JobID(param: $0, "cursor") }, limit: limit + 1)
         let page = jobs.prefix(limit)

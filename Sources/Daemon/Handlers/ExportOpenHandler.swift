@@ -13,7 +13,7 @@ struct ExportOpenHandler: MethodHandler {
     let metrics: ServerMetrics
 
     func outcome(
-        _ params: ExportOpen.Params, _ session: Session, _ subscriptions: Subscriptions
+        _ params: ExportOpen.Params, _ session: CallerSession, _ subscriptions: Subscriptions
     ) async throws -> ServiceOutcome {
         let offset = params.offset ?? 0
         let form: ExportService.Form
@@ -26,7 +26,7 @@ struct ExportOpenHandler: MethodHandler {
             }
             form = .archive
         }
-        let (job, file) = try await exports.open(session.caller(params.actor), job: JobID(param: params.job), as: form)
+        let (job, file) = try await exports.open(session.actorRequest(params.actor), job: JobID(param: params.job), as: form)
         metrics.openedWorkbook()
         let reply = try AdminExportAPI.Job(job)
         let result = ExportOpen.Result(

@@ -11,9 +11,9 @@ struct ExportReadHandler: MethodHandler {
     let metrics: ServerMetrics
 
     func outcome(
-        _ params: ExportRead.Params, _ session: Session, _ subscriptions: Subscriptions
+        _ params: ExportRead.Params, _ session: CallerSession, _ subscriptions: Subscriptions
     ) async throws -> ServiceOutcome {
-        let caller = try session.caller(params.actor)
+        let caller = try session.actorRequest(params.actor)
         let job = try JobID(param: params.job)
         let isFirst = session.isFirstRead(of: job)
         let part: ExportService.Part

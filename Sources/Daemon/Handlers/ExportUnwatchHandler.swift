@@ -6,7 +6,7 @@ struct ExportUnwatchHandler: MethodHandler {
     static let traits: MethodTraits = .control
 
     func outcome(
-        _ params: ExportUnwatch.Params, _ session: Session, _ subscriptions: Subscriptions
+        _ params: ExportUnwatch.Params, _ session: CallerSession, _ subscriptions: Subscriptions
     ) async throws -> ServiceOutcome {
         subscriptions.end(params.subscription)
         return Outcome(try WireCoding.encode(NoMembers()))

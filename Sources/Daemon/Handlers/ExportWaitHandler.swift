@@ -8,10 +8,10 @@ struct ExportWaitHandler: ResultHandler {
 
     let exports: ExportService
 
-    func handle(_ params: ExportWait.Params, _ session: Session) async throws -> JobReply {
+    func handle(_ params: ExportWait.Params, _ session: CallerSession) async throws -> JobReply {
         try JobReply(
             await exports.wait(
-                session.asker(params.actor), job: JobID(param: params.job), after: params.afterRevision,
+                session.requester(params.actor), job: JobID(param: params.job), after: params.afterRevision,
                 timeout: .milliseconds(params.timeoutMs ?? 30_000)))
     }
 }

@@ -8,9 +8,9 @@ struct ExportWatchHandler: MethodHandler {
     let exports: ExportService
 
     func outcome(
-        _ params: JobParams, _ session: Session, _ subscriptions: Subscriptions
+        _ params: JobParams, _ session: CallerSession, _ subscriptions: Subscriptions
     ) async throws -> ServiceOutcome {
-        let job = try await exports.get(session.asker(params.actor), job: JobID(param: params.job))
+        let job = try await exports.get(session.requester(params.actor), job: JobID(param: params.job))
         let reply = try AdminExportAPI.Job(job)
         let subscription = try subscriptions.open()
         do {

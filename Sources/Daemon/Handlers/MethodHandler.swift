@@ -5,7 +5,7 @@ package import JSONRPC
 private import Postgres
 internal import Sockets
 
-typealias ServiceDispatcher = Dispatcher<Session, PassedDescriptor>
+typealias ServiceDispatcher = Dispatcher<CallerSession, PassedDescriptor>
 typealias ServiceOutcome = Outcome<PassedDescriptor>
 
 /// Serves one method: from the wire's parameters to the service and back to the wire's result.
@@ -15,18 +15,18 @@ protocol MethodHandler: Sendable {
     static var traits: MethodTraits { get }
 
     func outcome(
-        _ params: Called.Params, _ session: Session, _ subscriptions: Subscriptions
+        _ params: Called.Params, _ session: CallerSession, _ subscriptions: Subscriptions
     ) async throws -> ServiceOutcome
 }
 
 /// One that has nothing to give but its result.
 protocol ResultHandler: MethodHandler {
-    func handle(_ params: Called.Params, _ session: Session) async throws -> Called.Result
+    func handle(_ params: Called.Params, _ session: CallerSession) async throws -> Called.Result
 }
 
 extension ResultHandler {
     func outcome(
-        _ params: Called.Params, _ session: Session, _ subscriptions: Subscriptions
+        _ params: Called.Params, _ session: CallerSession, _ subscriptions: Subscriptions
     ) async throws -> ServiceOutcome {
         Outcome(try WireCoding.encode(try await handle(params, session)))
     }

@@ -10,7 +10,9 @@ struct RPCDiscoverHandler: MethodHandler {
         try WireCoding.encode(RPCDiscover.Result(OpenRPC.document(version: AdminExportDaemon.version)))
     }
 
-    func outcome(_ params: NoMembers, _ session: Session, _ subscriptions: Subscriptions) async throws -> ServiceOutcome {
+    func outcome(_ params: NoMembers, _ session: CallerSession, _ subscriptions: Subscriptions) async throws
+        -> ServiceOutcome
+    {
         Outcome(try Self.document.get())
     }
 }

@@ -20,7 +20,7 @@ struct ServiceHealthHandler: ResultHandler {
         self.refreshDirectory = refreshDirectory
     }
 
-    func handle(_ params: NoMembers, _ session: Session) async throws -> ServiceHealth.Result {
+    func handle(_ params: NoMembers, _ session: CallerSession) async throws -> ServiceHealth.Result {
         try await flight.run { [self] in
             await refreshDirectory()
             return await health()
@@ -45,7 +45,7 @@ struct ServiceHealthHandler: ResultHandler {
                 stuckFileOperations: stuck)
         }
         let database = contract.schemaFaults.first.map { "\($0)" } ?? "ok"
-        let (found, faults) = Self.directory(contract.standing)
+        let (found, faults) = Self.directory(contract.status)
         // The look may be seconds old; whether the server answers is asked now.
         let directory = await exports.directoryFault() ?? found
         let isWorking =
@@ -59,9 +59,9 @@ struct ServiceHealthHandler: ResultHandler {
     }
 
     private static func directory(
-        _ standing: DirectoryContract.Standing
+        _ status: DirectoryContract.Status
     ) -> (word: String, faults: [ServiceHealth.DirectoryFault]) {
-        switch standing {
+        switch status {
         case .unreachable: ("the database with the directory cannot be reached", [])
         case .seen(let faults):
             (

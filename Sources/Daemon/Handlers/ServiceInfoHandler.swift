@@ -10,7 +10,9 @@ struct ServiceInfoHandler: MethodHandler {
 
     let settings: LiveSettings
 
-    func outcome(_ params: NoMembers, _ session: Session, _ subscriptions: Subscriptions) async throws -> ServiceOutcome {
+    func outcome(_ params: NoMembers, _ session: CallerSession, _ subscriptions: Subscriptions) async throws
+        -> ServiceOutcome
+    {
         let limits = inForce(for: session)
         if let known = session.info.withLock({ $0 }), known.limits == limits { return Outcome(known.json) }
         let json = try WireCoding.encode(info(session, limits))
@@ -19,7 +21,7 @@ struct ServiceInfoHandler: MethodHandler {
     }
 
     /// Those of the connection are what they were when it began; those of the service may have changed.
-    private func inForce(for session: Session) -> ServiceInfo.Limits {
+    private func inForce(for session: CallerSession) -> ServiceInfo.Limits {
         let now = settings.limits
         var limits = session.limits
         limits.connections = now.connections
@@ -33,14 +35,14 @@ struct ServiceInfoHandler: MethodHandler {
         return limits
     }
 
-    private func info(_ session: Session, _ limits: ServiceInfo.Limits) -> ServiceInfo.Result {
+    private func info(_ session: CallerSession, _ limits: ServiceInfo.Limits) -> ServiceInfo.Result {
         ServiceInfo.Result(
             name: "adminexport", version: AdminExportDaemon.version, protocolVersion: 1, limits: limits,
             capabilities: Called.capabilities,
             caller: ServiceInfo.Caller(
                 uid: Int(session.peer.uid), gid: Int(session.peer.gid), groups: session.peer.groups.sorted().map { Int($0) },
                 grants: Grant.allCases.compactMap { grant in
-                    session.rights.grant(grant).map { ServiceInfo.Caller.Grant($0) }
+                    session.grants[grant].map { ServiceInfo.Caller.Grant($0) }
                 }))
     }
 }

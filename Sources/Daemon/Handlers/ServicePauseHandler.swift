@@ -6,7 +6,7 @@ struct ServicePauseHandler: ResultHandler {
 
     let exports: ExportService
 
-    func handle(_ params: NoMembers, _ session: Session) async throws -> NoMembers {
+    func handle(_ params: NoMembers, _ session: CallerSession) async throws -> NoMembers {
         try await exports.pause(true, peer: session.operatorOfAll())
         return NoMembers()
     }

@@ -6,7 +6,7 @@ struct ServiceResumeHandler: ResultHandler {
 
     let exports: ExportService
 
-    func handle(_ params: NoMembers, _ session: Session) async throws -> NoMembers {
+    func handle(_ params: NoMembers, _ session: CallerSession) async throws -> NoMembers {
         try await exports.pause(false, peer: session.operatorOfAll())
         return NoMembers()
     }

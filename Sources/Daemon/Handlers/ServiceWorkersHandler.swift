@@ -9,7 +9,7 @@ struct ServiceWorkersHandler: ResultHandler {
 
     let exports: ExportService
 
-    func handle(_ params: NoMembers, _ session: Session) async throws -> ServiceWorkers.Result {
+    func handle(_ params: NoMembers, _ session: CallerSession) async throws -> ServiceWorkers.Result {
         _ = try session.operatorOfAll()
         return ServiceWorkers.Result(workers: try await exports.workers().map { WorkerStatus($0) })
     }

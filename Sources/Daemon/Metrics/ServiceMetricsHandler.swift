@@ -19,7 +19,7 @@ struct ServiceMetricsHandler: ResultHandler {
         self.report = report
     }
 
-    func handle(_ params: NoMembers, _ session: Session) async throws -> ServiceMetrics.Result {
+    func handle(_ params: NoMembers, _ session: CallerSession) async throws -> ServiceMetrics.Result {
         let text = try await flight.run { [exports, report] in
             let queue = try? await exports.queueFigures()
             return report(queue, await exports.diskFigures(queue?.facts)).text

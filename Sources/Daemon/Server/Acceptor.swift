@@ -11,7 +11,7 @@ final class Acceptor: Sendable {
     struct Accepted: Sendable {
         /// To be closed by whoever takes it.
         let descriptor: Int32
-        let peer: PeerIdentity
+        let peer: PeerCredentials
     }
 
     /// How long to wait when the system has no descriptor left, in milliseconds.
@@ -52,7 +52,7 @@ final class Acceptor: Sendable {
     ///   - admit: counts the connection, or gives the line that it is let go with.
     ///   - exhausted: that line, where this process has no descriptor left for it.
     func start(
-        _ socket: consuming ListeningSocket, exhausted: [UInt8], admit: @escaping @Sendable (PeerIdentity) -> [UInt8]?
+        _ socket: consuming ListeningSocket, exhausted: [UInt8], admit: @escaping @Sendable (PeerCredentials) -> [UInt8]?
     ) {
         let box = SocketBox(socket)
         let thread = Thread { self.loop(box.socket, exhausted, admit) }
@@ -77,7 +77,7 @@ final class Acceptor: Sendable {
     }
 
     private func loop(
-        _ socket: borrowing ListeningSocket, _ exhaustedLine: [UInt8], _ admit: (PeerIdentity) -> [UInt8]?
+        _ socket: borrowing ListeningSocket, _ exhaustedLine: [UInt8], _ admit: (PeerCredentials) -> [UInt8]?
     ) {
         // Given up when no other descriptor is left, so that whoever comes is told, and not left waiting.
         var spare = Self.openSpare()
@@ -122,8 +122,8 @@ final class Acceptor: Sendable {
         }
     }
 
-    private func take(_ descriptor: Int32, _ admit: (PeerIdentity) -> [UInt8]?) {
-        guard let peer = try? PeerIdentity(of: descriptor) else {
+    private func take(_ descriptor: Int32, _ admit: (PeerCredentials) -> [UInt8]?) {
+        guard let peer = try? PeerCredentials(of: descriptor) else {
             close(descriptor)
             return
         }
@@ -138,7 +138,7 @@ final class Acceptor: Sendable {
         }
     }
 
-    private func tellRefusal(_ reason: String, _ peer: PeerIdentity?) {
+    private func tellRefusal(_ reason: String, _ peer: PeerCredentials?) {
         metrics.refusedConnection()
         var metadata: Logger.Metadata = ["reason": "\(reason)"]
         if let peer { metadata["uid"] = "\(peer.uid)" }

@@ -14,8 +14,8 @@ final class ServedConnection: Sendable {
     private static let errorDeliveryTimeout: Duration = .seconds(1)
 
     private let number: Int
-    let peer: PeerIdentity
-    let rights: Rights
+    let peer: PeerCredentials
+    let grants: CallerGrants
     private let limits: ServiceInfo.Limits
     /// Its user's.
     private let account: ByteAccount
@@ -24,12 +24,12 @@ final class ServedConnection: Sendable {
     private let stopping = Mutex<(reason: RPCError, since: ContinuousClock.Instant)?>(nil)
 
     init(
-        number: Int, peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits, account: ByteAccount,
+        number: Int, peer: PeerCredentials, grants: CallerGrants, limits: ServiceInfo.Limits, account: ByteAccount,
         metrics: ServerMetrics, logger: Logger
     ) {
         self.number = number
         self.peer = peer
-        self.rights = rights
+        self.grants = grants
         self.limits = limits
         self.account = account
         self.metrics = metrics
@@ -58,7 +58,8 @@ final class ServedConnection: Sendable {
             try await channel.executeThenClose { inbound, _ in
                 let connection = Connection(
                     transport: SocketTransport(inbound: inbound, channel: channel.channel, socket: socket),
-                    dispatcher: dispatcher, session: Session(number: number, peer: peer, rights: rights, limits: limits),
+                    dispatcher: dispatcher,
+                    session: CallerSession(number: number, peer: peer, grants: grants, limits: limits),
                     limits: connectionLimits,
                     account: ByteAccount(.connection, within: account) { [limits] in limits.bytesPerConnection })
                 await withTaskGroup(of: Void.self) { group in
@@ -96,7 +97,7 @@ final class ServedConnection: Sendable {
     ///
     /// - Returns: whether to end the connection; false where it has ended by itself, with everything answered.
     private func supervise<Channel: Transport>(
-        _ connection: Connection<Session, Channel>, _ socket: ConnectedSocket
+        _ connection: Connection<CallerSession, Channel>, _ socket: ConnectedSocket
     ) async -> Bool {
         var isToldToStop = false
         var unread = 0
@@ -132,7 +133,7 @@ final class ServedConnection: Sendable {
     }
 
     /// Waits, for ``errorDeliveryTimeout`` at most, until the peer's side has taken all output.
-    private func waitUntilTaken<Channel: Transport>(_ connection: Connection<Session, Channel>) async {
+    private func waitUntilTaken<Channel: Transport>(_ connection: Connection<CallerSession, Channel>) async {
         let end = ContinuousClock.now + Self.errorDeliveryTimeout
         while connection.waitingBytes > 0, ContinuousClock.now < end {
             do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
@@ -144,7 +145,7 @@ final class ServedConnection: Sendable {
         case unfinishedLine = "unfinished line"
     }
 
-    private func stall<Channel: Transport>(_ connection: Connection<Session, Channel>) -> Stall? {
+    private func stall<Channel: Transport>(_ connection: Connection<CallerSession, Channel>) -> Stall? {
         let stalls = connection.stalls
         if stalls.writing > .milliseconds(limits.unreadOutputMs) { return .notReading }
         if stalls.reading > .milliseconds(limits.partialLineMs) { return .unfinishedLine }

@@ -75,7 +75,7 @@ final class SocketServer: Service {
     func apply(_ policy: CallerPolicy) {
         let changed = state.withLock { state in
             state.policy = policy
-            return state.served.values.filter { policy.rights(of: $0.peer) != $0.rights }
+            return state.served.values.filter { policy.grants(of: $0.peer) != $0.grants }
         }
         let reason = RPCError(
             .shuttingDown, "The rules about callers have changed. Connect again.", retryable: true)
@@ -97,7 +97,7 @@ final class SocketServer: Service {
     // MARK: Admission
 
     /// Counts the peer; or gives what one over a limit is told.
-    private func admit(_ peer: PeerIdentity) -> [UInt8]? {
+    private func admit(_ peer: PeerCredentials) -> [UInt8]? {
         let limits = settings.limits
         let fault: String? = state.withLock { state in
             let ofUser = state.users[peer.uid]?.connections ?? 0
@@ -124,7 +124,7 @@ final class SocketServer: Service {
         let (id, connection, isStopping) = state.withLock { state in
             state.nextID += 1
             let connection = ServedConnection(
-                number: state.nextID, peer: peer, rights: state.policy.rights(of: peer), limits: limits,
+                number: state.nextID, peer: peer, grants: state.policy.grants(of: peer), limits: limits,
                 account: state.users[peer.uid, default: newUser()].account, metrics: metrics, logger: logger)
             state.served[state.nextID] = connection
             return (state.nextID, connection, state.isStopping)

@@ -41,7 +41,7 @@ extension Assembly {
             if let denied, fault == nil {
                 // The caller is answered at once: the trail's writer waits for the database.
                 trail.denied(
-                    call.session.auditedPeer, reason: denied.reason, method: call.method, subject: denied.subject)
+                    call.session.callingProcess, reason: denied.reason, method: call.method, subject: denied.subject)
             }
             return translation(fault ?? cause, in: call.method, uid: call.session.peer.uid)
         }

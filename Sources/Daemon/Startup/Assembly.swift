@@ -150,7 +150,7 @@ struct Assembly {
     }
 
     private static func figures(of contract: DirectoryContract) -> [String] {
-        switch contract.standing {
+        switch contract.status {
         case .seen(let faults) where faults.isEmpty: []
         case .seen(let faults):
             ["the directory has \(ServiceStatus.count(faults.count, "fault")): adminexportd check-config"]

@@ -221,7 +221,7 @@ struct DatabaseGate: Service {
                 contract.wasNotSeen()
                 return false
             }
-            if contract.standing != .unreachable {
+            if contract.status != .unreachable {
                 logger.warning("The database cannot be reached", metadata: ["error": "\(error)"])
             }
             contract.unreachable()

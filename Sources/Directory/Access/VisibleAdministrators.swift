@@ -2,7 +2,7 @@ package import Postgres
 
 /// Which administrators an actor sees, as the export has it, for statements that somebody else writes.
 package struct VisibleAdministrators: Sendable {
-    package let access: Access
+    package let permission: ExportPermission
     package let keys: KeyTypes
     /// A condition on `directory.administrator a`; made of the program's own words.
     package let condition: String
@@ -16,11 +16,11 @@ package struct VisibleAdministrators: Sendable {
     package static func prepare(
         for actor: ActorReference, includeDisabled: Bool, keys: KeyTypes, on connection: isolated PostgresConnection
     ) async throws -> VisibleAdministrators {
-        let access = try await Access.check(actor, keys: keys, on: connection)
-        let queries = SnapshotQueries(keys: keys, includeDisabled: includeDisabled, scope: access.scope)
-        try await Snapshot.setTimeZone(access, on: connection)
-        try await Snapshot.setGroups(access, queries, on: connection)
+        let permission = try await ExportPermission.check(actor, keys: keys, on: connection)
+        let queries = SnapshotQueries(keys: keys, includeDisabled: includeDisabled, scope: permission.scope)
+        try await Snapshot.setTimeZone(permission, on: connection)
+        try await Snapshot.setGroups(permission, queries, on: connection)
         return VisibleAdministrators(
-            access: access, keys: keys, condition: queries.visible, tenant: queries.tenant)
+            permission: permission, keys: keys, condition: queries.visible, tenant: queries.tenant)
     }
 }

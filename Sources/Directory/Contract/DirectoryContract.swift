@@ -99,15 +99,15 @@ package final class DirectoryContract: Sendable {
         requests.yield()
     }
 
-    /// How it stands, for those who watch over the service.
-    package enum Standing: Sendable, Equatable {
+    /// What the last check of the directory found, for health reports.
+    package enum Status: Sendable, Equatable {
         /// The last look could not be made.
         case unreachable
         /// What is wrong; nothing, if all is well.
         case seen([ContractFault])
     }
 
-    package var standing: Standing {
+    package var status: Status {
         state.withLock { $0.isReachable ? .seen($0.faults + $0.rows) : .unreachable }
     }
 

@@ -6,9 +6,9 @@ package enum DirectoryStatements {
     /// Those that ask for an actor and their permission.
     package static func permission(_ keys: KeyTypes) -> [Query] {
         [
-            Access.query(.labels(tenant: "", email: ""), keys: keys),
-            Access.query(.keys(tenant: keys.tenant.sample, actor: keys.administrator.sample), keys: keys),
-            Access.doubledRows(tenant: keys.tenant.sample, actor: keys.administrator.sample, keys: keys),
+            ExportPermission.query(.labels(tenant: "", email: ""), keys: keys),
+            ExportPermission.query(.keys(tenant: keys.tenant.sample, actor: keys.administrator.sample), keys: keys),
+            ExportPermission.doubledRows(tenant: keys.tenant.sample, actor: keys.administrator.sample, keys: keys),
         ]
     }
 

@@ -4,7 +4,7 @@ private import Synchronization
 
 /// What one export reads: all of it from one snapshot, taken when the export is processed.
 package struct Snapshot: Sendable {
-    package let access: Access
+    package let permission: ExportPermission
     /// When the snapshot was taken.
     package let takenAt: Timestamp
     /// Stands for the types of the directory's columns; see ``DirectoryContract/accepts(types:)``.
@@ -61,9 +61,9 @@ extension Snapshot {
         role: String, _ body: @escaping @Sendable (Snapshot, PageStream) async throws -> Result
     ) async throws -> Result {
         try await pool.withTransaction(isolation: .repeatableRead, readOnly: true, role: role) { connection in
-            let access = try await Access.check(actor, keys: keys, on: connection)
-            let queries = SnapshotQueries(keys: keys, includeDisabled: includeDisabled, scope: access.scope)
-            let snapshot = try await open(access, queries, includeGroupTree: includeGroupTree, on: connection)
+            let permission = try await ExportPermission.check(actor, keys: keys, on: connection)
+            let queries = SnapshotQueries(keys: keys, includeDisabled: includeDisabled, scope: permission.scope)
+            let snapshot = try await open(permission, queries, includeGroupTree: includeGroupTree, on: connection)
             let pages = PageStream {
                 try await linksElsewhere(queries, on: connection)
             }
@@ -140,8 +140,8 @@ extension Snapshot {
         _ queries: SnapshotQueries, _ pages: PageStream, of snapshot: Snapshot, on connection: PostgresConnection,
         links second: isolated PostgresConnection
     ) async throws {
-        try await set("tenant", snapshot.access.identity.tenantKey, on: second)
-        try await setGroups(snapshot.access, queries, on: second)
+        try await set("tenant", snapshot.permission.identity.tenantKey, on: second)
+        try await setGroups(snapshot.permission, queries, on: second)
         let buffers = PageBuffers()
         let links = LinkReader(queries: queries, isSmall: snapshot.isSmall, buffers: buffers)
         let bare = AsyncChannel<RowPage>()
@@ -176,19 +176,20 @@ extension Snapshot {
 
     /// The groups that the actor sees, for the statements.
     static func setGroups(
-        _ access: Access, _ queries: SnapshotQueries, on connection: isolated PostgresConnection
+        _ permission: ExportPermission, _ queries: SnapshotQueries, on connection: isolated PostgresConnection
     ) async throws {
-        guard case .groups(let roots) = access.scope else { return }
+        guard case .groups(let roots) = permission.scope else { return }
         guard case .text(let array) = Query.Parameter.texts(roots) else { preconditionFailure("arrays are text") }
         try await set("roots", array, on: connection)
         try await connection.query(queries.visibleGroups)
     }
 
     private static func open(
-        _ access: Access, _ queries: SnapshotQueries, includeGroupTree: Bool, on connection: isolated PostgresConnection
+        _ permission: ExportPermission, _ queries: SnapshotQueries, includeGroupTree: Bool,
+        on connection: isolated PostgresConnection
     ) async throws -> Snapshot {
-        try await setTimeZone(access, on: connection)
-        try await setGroups(access, queries, on: connection)
+        try await setTimeZone(permission, on: connection)
+        try await setGroups(permission, queries, on: connection)
         guard let moment = try await connection.query(queries.moment(few: PageReader.few)).first else {
             throw DirectoryError.sourceInvalid("the database gave no count")
         }
@@ -213,7 +214,7 @@ extension Snapshot {
                 keys: queries.keys.group)
             : nil
         return Snapshot(
-            access: access, takenAt: try moment.decode("taken_at"),
+            permission: permission, takenAt: try moment.decode("taken_at"),
             types: try moment.decodeIfPresent("types"), day: try moment.decode("day"),
             rowsTotal: total, isSmall: try prepared("bytes") > 0, references: references, groupTree: groupTree)
     }
@@ -222,10 +223,10 @@ extension Snapshot {
     ///
     /// PostgreSQL takes more than the names of zones: `Mars5` or `UTC+2` is to it a POSIX zone, the latter two hours *west*
     /// of Greenwich, and `5` an offset. Nobody means that, so a name with a digit has to be one that it lists.
-    static func setTimeZone(_ access: Access, on connection: isolated PostgresConnection) async throws {
-        let name = access.timeZone
+    static func setTimeZone(_ permission: ExportPermission, on connection: isolated PostgresConnection) async throws {
+        let name = permission.timeZone
         do {
-            try await connection.query(setTimeZoneQuery(name, tenant: access.identity.tenantKey))
+            try await connection.query(setTimeZoneQuery(name, tenant: permission.identity.tenantKey))
         } catch let error as PostgresError where error.sqlState?.hasPrefix("22") == true {
             // Class 22, data exception: no such zone, or no such interval where the name begins like one.
             throw unknownTimeZone(name)

@@ -25,7 +25,7 @@ struct DirectoryBehind: Error {
                 }
                 do {
                     _ = try await connection.withTransaction(readOnly: true, role: role) { connection in
-                        try await Access.check(
+                        try await ExportPermission.check(
                             .keys(tenant: job.tenantKey, actor: job.actorKey), keys: keys, on: connection)
                     }
                     return DirectoryBehind(denial: denial)

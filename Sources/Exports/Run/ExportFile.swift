@@ -55,7 +55,7 @@ actor ExportFile {
         let partial = try store.create(job.archiveName)
         let archive = try SeekableWriter(to: partial)
         let properties = WorkbookProperties(
-            title: "Administrators of \(snapshot.access.identity.tenantSlug)",
+            title: "Administrators of \(snapshot.permission.identity.tenantSlug)",
             creator: "\(ExportService.productName) \(settings.version)", application: ExportService.productName,
             applicationVersion: settings.applicationVersion, created: Int(snapshot.takenAt.microseconds / 1_000_000))
         let workbook = try WorkbookWriter(properties: properties, options: settings.options, to: ArchiveSink(archive))
@@ -100,8 +100,8 @@ actor ExportFile {
         let written = try output.archive.finish { content in
             try JSON.encoder.encode(
                 Manifest(
-                    job: job.id.description, tenant: snapshot.access.identity.tenantSlug,
-                    actor: snapshot.access.identity.actorEmail, rows: rows, sheets: summary.sheets,
+                    job: job.id.description, tenant: snapshot.permission.identity.tenantSlug,
+                    actor: snapshot.permission.identity.actorEmail, rows: rows, sheets: summary.sheets,
                     sha256: content.sha256.hexadecimal, size: content.size,
                     created: Date(timeIntervalSince1970: Double(snapshot.takenAt.microseconds) / 1_000_000)
                         .formatted(.iso8601),
@@ -112,7 +112,7 @@ actor ExportFile {
         try output.partial.publish()
         return JobResult(
             rows: rows, sheets: summary.sheets, size: written.content.size,
-            sha256: written.content.sha256.hexadecimal, scopeDigest: snapshot.access.scope.hexadecimalDigest,
+            sha256: written.content.sha256.hexadecimal, scopeDigest: snapshot.permission.scope.hexadecimalDigest,
             day: snapshot.day, warnings: String(decoding: try JSON.encoder.encode(warnings), as: UTF8.self))
     }
 }

@@ -14,30 +14,30 @@ extension ExportService {
     }
 
     /// Stops all claims, or lets them go on; what runs is not touched.
-    package func pause(_ isPaused: Bool, peer: Peer) async throws {
+    package func pause(_ isPaused: Bool, peer: CallingProcess) async throws {
         _ = try await transaction { try await QueueControl().pause(isPaused, peer: peer, on: $0) }
     }
 
     /// Has a worker claim no more, or lets it claim again.
     ///
     /// - Throws: ``JobsError/noWorker``
-    package func drain(_ worker: JobID, _ isDraining: Bool, peer: Peer) async throws -> QueueControl.WorkerStatus {
+    package func drain(_ worker: JobID, _ isDraining: Bool, peer: CallingProcess) async throws -> QueueControl.WorkerStatus {
         try await transaction { try await QueueControl().drain(worker, isDraining, peer: peer, on: $0) }
     }
 
     /// Begins or ends a legal hold of a job of the operator's tenants.
-    package func hold(_ asker: Asker, job id: JobID, _ isHeld: Bool) async throws -> Job {
-        try await acting(for: asker) { owner, connection in
-            try await jobs.hold(id, isHeld, owner: owner, peer: asker.peer, on: connection)
+    package func hold(_ requester: Requester, job id: JobID, _ isHeld: Bool) async throws -> Job {
+        try await acting(for: requester) { owner, connection in
+            try await jobs.hold(id, isHeld, owner: owner, peer: requester.peer, on: connection)
         }
     }
 
-    /// The trail of the asker's tenants.
+    /// The trail of the requester's tenants.
     package func audit(
-        _ asker: Asker, _ filter: AuditLog.Filter, after cursor: AuditLog.Cursor?, limit: Int
+        _ requester: Requester, _ filter: AuditLog.Filter, after cursor: AuditLog.Cursor?, limit: Int
     ) async throws -> [AuditLog.Entry] {
         do {
-            return try await acting(for: asker) { owner, connection in
+            return try await acting(for: requester) { owner, connection in
                 try await AuditLog().list(owner, filter, after: cursor, limit: limit, on: connection)
             }
         } catch let error as PostgresError

@@ -1,6 +1,6 @@
 package import Archive
 private import Crypto
-package import Directory
+private import Directory
 package import Postgres
 private import Synchronization
 
@@ -37,41 +37,6 @@ package struct ExportService: Sendable {
         loader = JobBatchLoader(pool: pool, directory: directory)
     }
 
-    /// Who asks: an administrator, through a process.
-    package struct Caller: Sendable {
-        package let tenant: String
-        package let email: String
-        /// Which tenants the process may name.
-        package let grant: TenantGrant
-        package let peer: Peer
-
-        package init(tenant: String, email: String, grant: TenantGrant, peer: Peer) {
-            self.tenant = tenant
-            self.email = email
-            self.grant = grant
-            self.peer = peer
-        }
-
-        fileprivate var reference: ActorReference { .labels(tenant: tenant, email: email, within: grant) }
-    }
-
-    /// Whose jobs are asked for.
-    package enum Asker: Sendable {
-        /// An administrator's own.
-        case actor(Caller)
-        /// Anybody's of the tenants of a grant.
-        ///
-        /// - Parameter tenant: the slug of the only one that is wanted; nil for all of them.
-        case `operator`(Peer, TenantGrant, tenant: String?)
-
-        var peer: Peer {
-            switch self {
-            case .actor(let caller): caller.peer
-            case .operator(let peer, _, _): peer
-            }
-        }
-    }
-
     func transaction<Result: Sendable>(
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
@@ -86,32 +51,32 @@ package struct ExportService: Sendable {
     /// tenant has, and however long they take, the others find connections. What is refused or repeated waits for nobody.
     ///
     /// - Throws: ``DirectoryError/denied(_:)``; ``JobsError``; ``PostgresError``.
-    package func start(_ caller: Caller, options: ExportOptions, idempotencyKey: String?) async throws
+    package func start(_ actor: ActorRequest, options: ExportOptions, idempotencyKey: String?) async throws
         -> JobStore.Started
     {
         do {
-            return try await start(caller, options, idempotencyKey, turn: .now)
+            return try await start(actor, options, idempotencyKey, turn: .now)
         } catch let taken as TurnTaken {
             return try await turns.withPlace(of: taken.tenantKey) { left in
-                try await start(caller, options, idempotencyKey, turn: .within(left))
+                try await start(actor, options, idempotencyKey, turn: .within(left))
             }
         }
     }
 
     private func start(
-        _ caller: Caller, _ options: ExportOptions, _ idempotencyKey: String?, turn: JobStore.Turn
+        _ actor: ActorRequest, _ options: ExportOptions, _ idempotencyKey: String?, turn: JobStore.Turn
     ) async throws -> JobStore.Started {
         let json = try options.json
         let hash = Array(SHA256.hash(data: Array(json.utf8))).hexadecimal
         return try await directory.ask { connection, keys in
-            try await Access.check(caller.reference, keys: keys, on: connection)
-        } then: { access, connection in
+            try await ExportPermission.check(actor.reference, keys: keys, on: connection)
+        } then: { permission, connection in
             let request = JobStore.Request(
-                tenantKey: access.identity.tenantKey, tenantSlug: access.identity.tenantSlug,
-                actorKey: access.identity.actorKey, actorEmail: access.identity.actorEmail, options: json,
+                tenantKey: permission.identity.tenantKey, tenantSlug: permission.identity.tenantSlug,
+                actorKey: permission.identity.actorKey, actorEmail: permission.identity.actorEmail, options: json,
                 idempotency: idempotencyKey.map { ($0, hash) })
             do {
-                return try await jobs.enqueue(request, bounds(), peer: caller.peer, turn: turn, on: connection)
+                return try await jobs.enqueue(request, bounds(), peer: actor.peer, turn: turn, on: connection)
             } catch let error as PostgresError where error.isUnstorableText {
                 // All else comes from the database itself.
                 throw UnstorableText(parameter: "idempotencyKey")
@@ -120,42 +85,42 @@ package struct ExportService: Sendable {
     }
 
     /// An actor's own job. A job is visible to who asked for it also when they may not export any more.
-    package func get(_ asker: Asker, job id: JobID) async throws -> Job {
-        switch asker {
-        case .actor(let caller):
+    package func get(_ requester: Requester, job id: JobID) async throws -> Job {
+        switch requester {
+        case .actor(let actor):
             try await loader.job(
-                JobBatchLoader.Request(tenant: caller.tenant, email: caller.email, grant: caller.grant, job: id))
+                JobBatchLoader.Request(tenant: actor.tenant, email: actor.email, grant: actor.grant, job: id))
         case .operator:
-            try await acting(for: asker) { try await jobs.get(id, owner: $0, on: $1) }
+            try await acting(for: requester) { try await jobs.get(id, owner: $0, on: $1) }
         }
     }
 
-    package func list(_ asker: Asker, states: [JobState], before: JobID?, limit: Int) async throws -> [Job] {
-        try await acting(for: asker) { owner, connection in
+    package func list(_ requester: Requester, states: [JobState], before: JobID?, limit: Int) async throws -> [Job] {
+        try await acting(for: requester) { owner, connection in
             try await jobs.list(owner: owner, states: states, before: before, limit: limit, on: connection)
         }
     }
 
-    package func cancel(_ asker: Asker, job id: JobID) async throws -> Job {
-        try await acting(for: asker) { owner, connection in
-            try await jobs.cancel(id, owner: owner, peer: asker.peer, on: connection)
+    package func cancel(_ requester: Requester, job id: JobID) async throws -> Job {
+        try await acting(for: requester) { owner, connection in
+            try await jobs.cancel(id, owner: owner, peer: requester.peer, on: connection)
         }
     }
 
-    package func delete(_ asker: Asker, job id: JobID) async throws -> Job {
-        try await acting(for: asker) { owner, connection in
-            try await jobs.delete(id, owner: owner, peer: asker.peer, on: connection)
+    package func delete(_ requester: Requester, job id: JobID) async throws -> Job {
+        try await acting(for: requester) { owner, connection in
+            try await jobs.delete(id, owner: owner, peer: requester.peer, on: connection)
         }
     }
 
-    /// Asks the directory whose jobs the asker may see now, and acts on that. Whoever may see those of all tenants, or of tenants that
+    /// Asks the directory whose jobs the requester may see now, and acts on that. Whoever may see those of all tenants, or of tenants that
     /// are named by key, needs no directory.
     ///
     /// - Throws: ``TenantNotGranted``, ``DirectoryError/denied(_:)``, ``DirectoryUnavailable``, or what the body throws.
     func acting<Result: Sendable>(
-        for asker: Asker, _ body: @Sendable (JobStore.Owner, isolated PostgresConnection) async throws -> Result
+        for requester: Requester, _ body: @Sendable (JobStore.Owner, isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
-        switch asker {
+        switch requester {
         case .operator(_, let grant, let tenant):
             // Who may see everything names a tenant as the jobs and events show it, and finds also one that is gone.
             if let tenant, grant.tenants == .all {
@@ -169,9 +134,9 @@ package struct ExportService: Sendable {
             } then: { owner, connection in
                 try await body(owner.storable(on: connection), connection)
             }
-        case .actor(let caller):
+        case .actor(let actor):
             return try await directory.ask { connection, keys in
-                let identity = try await Identity.find(caller.reference, keys: keys, on: connection)
+                let identity = try await ActorIdentity.find(actor.reference, keys: keys, on: connection)
                 return JobStore.Owner.actor(tenantKey: identity.tenantKey, actorKey: identity.actorKey)
             } then: { owner, connection in
                 try await body(owner, connection)
@@ -183,13 +148,13 @@ package struct ExportService: Sendable {
     ///
     /// - Parameter revision: nil for the next change from now on.
     package func wait(
-        _ asker: Asker, job id: JobID, after revision: Int?, timeout: Duration
+        _ requester: Requester, job id: JobID, after revision: Int?, timeout: Duration
     ) async throws -> Job {
-        let job = try await get(asker, job: id)
+        let job = try await get(requester, job: id)
         let known = revision ?? job.revision
         guard job.revision <= known, !job.state.isFinal else { return job }
         if let changed = try await watch.change(of: job, after: known, within: timeout) { return changed }
-        return try await get(asker, job: id)
+        return try await get(requester, job: id)
     }
 
     /// Tells of a job's changes from the one that is known until it is final; see ``JobWatch``.
@@ -241,11 +206,11 @@ package struct ExportService: Sendable {
     /// - Throws: ``DirectoryError/denied(_:)`` where the actor may not export any more or sees less than the file holds;
     ///   ``JobsError``; ``UnreadableArchive``; ``PostgresError``.
     package func read(
-        _ caller: Caller, job id: JobID, offset: Int, length: Int, isFirst: Bool
+        _ actor: ActorRequest, job id: JobID, offset: Int, length: Int, isFirst: Bool
     ) async throws -> Part {
-        let found = try await permitted(caller, id, isAudited: isFirst)
+        let found = try await permitted(actor, id, isAudited: isFirst)
         var part = try await Self.reading(found) {
-            try await disk.on(.user(caller.peer.uid)).read(found.name, offset: offset, length: length, facts: found.facts)
+            try await disk.on(.user(actor.peer.uid)).read(found.name, offset: offset, length: length, facts: found.facts)
         }
         part.delivery = found.delivery
         return part
@@ -263,15 +228,15 @@ package struct ExportService: Sendable {
     /// is read to its end all the same.
     ///
     /// - Throws: as ``read(_:job:offset:length:isFirst:)``; ``OffsetBeyondEnd``; ``TooManyTransfers``; ``TooManyFileOperations``.
-    package func open(_ caller: Caller, job id: JobID, as form: Form) async throws -> (job: Job, file: OpenedFile) {
+    package func open(_ actor: ActorRequest, job id: JobID, as form: Form) async throws -> (job: Job, file: OpenedFile) {
         let offset = if case .content(let offset) = form { offset } else { 0 }
-        let found = try await permitted(caller, id, from: offset, isAudited: true)
+        let found = try await permitted(actor, id, from: offset, isAudited: true)
         let file = try await Self.reading(found) {
-            let disk = disk.on(.user(caller.peer.uid))
+            let disk = disk.on(.user(actor.peer.uid))
             return switch form {
             case .content(let offset):
                 try await disk.pipe(
-                    found.name, from: offset, for: caller.peer.uid, facts: found.facts, transfers: transfers,
+                    found.name, from: offset, for: actor.peer.uid, facts: found.facts, transfers: transfers,
                     delivery: found.delivery)
             case .archive: try await disk.file(found.name, facts: found.facts, delivery: found.delivery)
             }
@@ -304,21 +269,21 @@ package struct ExportService: Sendable {
     ///
     /// - Parameter offset: which the workbook has to reach before anything is written down.
     private func permitted(
-        _ caller: Caller, _ id: JobID, from offset: Int = 0, isAudited: Bool
+        _ actor: ActorRequest, _ id: JobID, from offset: Int = 0, isAudited: Bool
     ) async throws -> Permitted {
         let audited = Mutex<Delivery?>(nil)
         do {
             return try await directory.ask { connection, keys in
-                try await Access.check(caller.reference, keys: keys, on: connection)
-            } then: { access, connection in
-                let identity = access.identity
+                try await ExportPermission.check(actor.reference, keys: keys, on: connection)
+            } then: { permission, connection in
+                let identity = permission.identity
                 let job = try await jobs.get(
                     id, owner: JobStore.Owner.actor(tenantKey: identity.tenantKey, actorKey: identity.actorKey),
                     on: connection)
                 guard job.state == .succeeded, let name = job.archiveName, let result = job.result else {
                     throw JobsError.notReady(job.state)
                 }
-                guard access.scope.mayRead(fileOf: result.scopeDigest) else {
+                guard permission.scope.mayRead(fileOf: result.scopeDigest) else {
                     throw DirectoryError.denied(.scopeChanged)
                 }
                 guard offset <= result.size else { throw OffsetBeyondEnd(size: result.size) }
@@ -326,8 +291,8 @@ package struct ExportService: Sendable {
                 if isAudited {
                     try await Audit.record(
                         .downloaded, job: id, tenantKey: identity.tenantKey, tenant: identity.tenantSlug,
-                        actorKey: identity.actorKey, actorEmail: identity.actorEmail, peer: caller.peer, on: connection)
-                    audited.withLock { $0 = delivery(of: id, to: identity, caller.peer) }
+                        actorKey: identity.actorKey, actorEmail: identity.actorEmail, peer: actor.peer, on: connection)
+                    audited.withLock { $0 = delivery(of: id, to: identity, actor.peer) }
                 }
                 return Permitted(job: job, name: name, facts: facts, delivery: audited.withLock { $0 })
             }
@@ -338,7 +303,7 @@ package struct ExportService: Sendable {
         }
     }
 
-    private func delivery(of job: JobID, to identity: Identity, _ peer: Peer) -> Delivery {
+    private func delivery(of job: JobID, to identity: ActorIdentity, _ peer: CallingProcess) -> Delivery {
         Delivery { [trail] failure, details in
             trail.undelivered(
                 Audit.Entry(

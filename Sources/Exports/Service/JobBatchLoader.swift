@@ -156,7 +156,7 @@ final class JobBatchLoader: Sendable {
 
     /// The jobs of the actors that were found; the error of the others.
     private func jobs(
-        of actors: [Result<Actor, any Error>], _ requests: [Request]
+        of actors: [Result<ActorKeys, any Error>], _ requests: [Request]
     ) async throws -> [Result<Job, any Error>] {
         var results: [Result<Job, any Error>] = actors.map { $0.flatMap { _ in .failure(JobsError.notFound) } }
         let known = actors.indices.compactMap { index in (try? actors[index].get()).map { (index: index, actor: $0) } }
@@ -194,7 +194,7 @@ final class JobBatchLoader: Sendable {
         }
     }
 
-    /// Why a request has several rows: each is of a tenant with the slug. The same rule as in ``Access``.
+    /// Why a request has several rows: each is of a tenant with the slug. The same rule as in ``ExportPermission``.
     ///
     /// - Throws: ``TenantNotGranted``, before the error can reveal anything about the tenants.
     private static func severalTenants(_ rows: [Row], _ request: Request, _ keys: KeyTypes) throws -> DirectoryError {
@@ -205,18 +205,18 @@ final class JobBatchLoader: Sendable {
         return isAmbiguous ? .denied(.ambiguousActor) : .doubled("tenant", tenants[0])
     }
 
-    private struct Actor {
+    private struct ActorKeys {
         let tenantKey: String
         let key: String
     }
 
-    private static func actor(_ row: Row, _ request: Request, _ keys: KeyTypes) throws -> Actor {
+    private static func actor(_ row: Row, _ request: Request, _ keys: KeyTypes) throws -> ActorKeys {
         let tenant: String? = try row.decodeIfPresent("named_tenant")
         try request.grant.check(slug: request.tenant, key: tenant ?? "", keys)
         guard let tenant else { throw DirectoryError.denied(.unknownTenant) }
         switch try row.decode("actors", as: Int.self) {
         case 0: throw DirectoryError.denied(.unknownAdministrator)
-        case 1: return Actor(tenantKey: tenant, key: try row.decode("named_actor"))
+        case 1: return ActorKeys(tenantKey: tenant, key: try row.decode("named_actor"))
         default: throw DirectoryError.denied(.ambiguousActor)
         }
     }

@@ -5,7 +5,7 @@ import TestSupport
 @testable import Exports
 
 @Suite(.timeLimit(.minutes(2))) struct QueueTests {
-    private static let peer = Peer(uid: 1, gid: 2, pid: 3)
+    private static let peer = CallingProcess(uid: 1, gid: 2, pid: 3)
     private let jobs = JobStore()
 
     private func leases(tenantLimit: Int = 2, lease: Duration = .seconds(60)) -> LeaseStore {

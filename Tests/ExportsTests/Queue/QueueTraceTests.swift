@@ -6,7 +6,7 @@ import TestSupport
 
 /// Plays random orders of events to the rules and to PostgreSQL, and compares what each makes of the job.
 @Suite(.timeLimit(.minutes(2))) struct QueueTraceTests {
-    private static let peer = Peer(uid: 1, gid: 2, pid: 3)
+    private static let peer = CallingProcess(uid: 1, gid: 2, pid: 3)
     private static let result = JobResult(
         rows: 1, sheets: 1, size: 10, sha256: String(repeating: "ab", count: 32),
         scopeDigest: String(repeating: "cd", count: 32), day: "2026-01-02", warnings: "[]")

@@ -8,7 +8,7 @@ import TestSupport
 @testable import Exports
 
 @Suite(.timeLimit(.minutes(2))) struct AuditWriterTests {
-    private static let peer = Peer(uid: 1_000, gid: 1_001, pid: 4_711)
+    private static let peer = CallingProcess(uid: 1_000, gid: 1_001, pid: 4_711)
     private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     /// Runs the writer while the body runs, and stops it as the service does.
@@ -73,7 +73,7 @@ import TestSupport
         let writer = AuditWriter(logger: Self.logger) { _ in try await Task.sleep(for: .seconds(3_600)) }
         try await running(writer) {
             for uid in 0..<5_000 {
-                writer.denied(Peer(uid: uid, gid: 0, pid: 0), reason: "no-permission", method: "export.get") {
+                writer.denied(CallingProcess(uid: uid, gid: 0, pid: 0), reason: "no-permission", method: "export.get") {
                     DeniedSubject()
                 }
                 writer.undelivered(Self.delivery(uid))

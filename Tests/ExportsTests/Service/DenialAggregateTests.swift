@@ -5,7 +5,7 @@ import Testing
 @Suite struct DenialAggregateTests {
     private static let start = ContinuousClock.now
 
-    private static func peer(_ uid: Int, pid: Int = 1) -> Peer { Peer(uid: uid, gid: uid, pid: pid) }
+    private static func peer(_ uid: Int, pid: Int = 1) -> CallingProcess { CallingProcess(uid: uid, gid: uid, pid: pid) }
 
     private static func add(
         _ aggregate: inout DenialAggregate, uid: Int = 7, pid: Int = 1, _ reason: String = "no-permission",

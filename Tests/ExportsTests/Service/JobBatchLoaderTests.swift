@@ -14,7 +14,7 @@ import TestSupport
             tenantKey: "1", tenantSlug: "acme", actorKey: actor, actorEmail: email, options: "{}", idempotency: nil)
         return try await pool.withTransaction(role: DatabaseRole.api) { connection in
             try await JobStore().enqueue(
-                request, JobStore.Bounds(queued: 100), peer: Peer(uid: 1, gid: 1, pid: 1), on: connection
+                request, JobStore.Bounds(queued: 100), peer: CallingProcess(uid: 1, gid: 1, pid: 1), on: connection
             ).job
         }
     }

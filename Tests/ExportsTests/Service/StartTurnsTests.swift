@@ -15,10 +15,10 @@ import TestSupport
         while try await !condition() { try await Task.sleep(for: .milliseconds(5)) }
     }
 
-    private func caller(_ tenant: String) -> ExportService.Caller {
-        ExportService.Caller(
+    private func caller(_ tenant: String) -> ActorRequest {
+        ActorRequest(
             tenant: tenant, email: "owner@\(tenant).example", grant: TenantGrant(name: "export", tenants: .all),
-            peer: Peer(uid: 1, gid: 1, pid: 1))
+            peer: CallingProcess(uid: 1, gid: 1, pid: 1))
     }
 
     @Test("Starts of a tenant that wait leave connections to others, and a repeat waits for nobody")

@@ -1,8 +1,8 @@
 private import Foundation
 package import Postgres
 
-/// The process at the other end of the socket.
-package struct Peer: Sendable, Hashable {
+/// The process at the other end of the socket, as the audit trail records it. The kernel gave its credentials.
+package struct CallingProcess: Sendable, Hashable {
     package let uid: Int
     package let gid: Int
     package let pid: Int
@@ -29,14 +29,14 @@ package enum Audit {
         package var tenant: String?
         package var actorKey: String?
         package var actorEmail: String?
-        package var peer: Peer?
+        package var peer: CallingProcess?
         package var reason: String?
         /// A JSON object.
         package var details: String
 
         package init(
             event: Event, job: JobID?, tenantKey: String?, tenant: String?, actorKey: String?, actorEmail: String?,
-            peer: Peer?, reason: String?, details: String = "{}"
+            peer: CallingProcess?, reason: String?, details: String = "{}"
         ) {
             self.event = event
             self.job = job
@@ -84,7 +84,7 @@ package enum Audit {
     ///   - details: a JSON object; what is in it depends on the event.
     package static func record(
         _ event: Event, job: JobID?, tenantKey: String?, tenant: String?, actorKey: String?, actorEmail: String?,
-        peer: Peer?, reason: String? = nil, details: String = "{}", on connection: isolated PostgresConnection
+        peer: CallingProcess?, reason: String? = nil, details: String = "{}", on connection: isolated PostgresConnection
     ) async throws {
         try await connection.query(
             Query(

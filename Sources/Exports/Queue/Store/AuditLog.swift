@@ -11,7 +11,7 @@ package struct AuditLog: Sendable {
         package let job: String?
         package let tenantSlug: String?
         package let actorEmail: String?
-        package let peer: Peer?
+        package let peer: CallingProcess?
         package let reason: String?
         /// A JSON object.
         package let details: String
@@ -26,7 +26,7 @@ package struct AuditLog: Sendable {
             reason = try row.decodeIfPresent("reason")
             details = try row.decode("details")
             peer = try row.decodeIfPresent("peer_uid", as: Int.self).map { uid in
-                Peer(uid: uid, gid: try row.decode("peer_gid"), pid: try row.decode("peer_pid"))
+                CallingProcess(uid: uid, gid: try row.decode("peer_gid"), pid: try row.decode("peer_pid"))
             }
         }
     }

@@ -71,7 +71,7 @@ package struct JobStore: Sendable {
     /// - Throws: ``JobsError/conflict``, ``JobsError/quotaExceeded(limit:retryAfter:)``, ``JobsError/busy``, ``TurnTaken``,
     ///   ``PostgresError``.
     package func enqueue(
-        _ request: Request, _ bounds: Bounds, peer: Peer, turn: Turn = .within(JobStore.turnTimeout),
+        _ request: Request, _ bounds: Bounds, peer: CallingProcess, turn: Turn = .within(JobStore.turnTimeout),
         on connection: isolated PostgresConnection
     ) async throws -> Started {
         let limit = bounds.queued
@@ -148,7 +148,7 @@ package struct JobStore: Sendable {
 
     /// - Returns: nil where the queue is full, or the key has a job.
     private func insert(
-        _ request: Request, limit: Int, peer: Peer, on connection: isolated PostgresConnection
+        _ request: Request, limit: Int, peer: CallingProcess, on connection: isolated PostgresConnection
     ) async throws -> Row? {
         // A start of the version before this one holds the slot's row instead of the turn: between it and this one the unique
         // index decides.
@@ -347,7 +347,7 @@ package struct JobStore: Sendable {
 
     /// Cancels a queued job at once and asks the worker of a running one; a finished job stays as it is.
     package func cancel(
-        _ id: JobID, owner: Owner, peer: Peer, on connection: isolated PostgresConnection
+        _ id: JobID, owner: Owner, peer: CallingProcess, on connection: isolated PostgresConnection
     ) async throws -> Job {
         let (job, changed) = try await lock(id, owner: owner, toApply: .cancelRequested, on: connection)
         guard let machine = changed else { return job }
@@ -377,7 +377,7 @@ package struct JobStore: Sendable {
     ///
     /// - Throws: ``JobsError/notReady(_:)`` while it is queued or runs, ``JobsError/held``.
     package func delete(
-        _ id: JobID, owner: Owner, peer: Peer, on connection: isolated PostgresConnection
+        _ id: JobID, owner: Owner, peer: CallingProcess, on connection: isolated PostgresConnection
     ) async throws -> Job {
         let (job, changed) = try await lock(id, owner: owner, toApply: .deleted, on: connection)
         guard job.state.isFinal else { throw JobsError.notReady(job.state) }
@@ -400,7 +400,7 @@ package struct JobStore: Sendable {
     ///
     /// - Throws: ``JobsError/notReady(_:)`` where the file has expired already.
     package func hold(
-        _ id: JobID, _ isHeld: Bool, owner: Owner, peer: Peer, on connection: isolated PostgresConnection
+        _ id: JobID, _ isHeld: Bool, owner: Owner, peer: CallingProcess, on connection: isolated PostgresConnection
     ) async throws -> Job {
         let (job, changed) = try await lock(id, owner: owner, toApply: .held(isHeld), on: connection)
         guard job.isHeld != isHeld else { return job }

@@ -117,7 +117,9 @@ package struct QueueControl: Sendable {
     ///
     /// - Returns: whether that changed anything.
     @discardableResult
-    package func pause(_ isPaused: Bool, peer: Peer, on connection: isolated PostgresConnection) async throws -> Bool {
+    package func pause(_ isPaused: Bool, peer: CallingProcess, on connection: isolated PostgresConnection) async throws
+        -> Bool
+    {
         let rows = try await connection.query(
             Query(
                 "pause",
@@ -135,7 +137,7 @@ package struct QueueControl: Sendable {
     ///
     /// - Throws: ``JobsError/noWorker``
     package func drain(
-        _ worker: JobID, _ isDraining: Bool, peer: Peer, on connection: isolated PostgresConnection
+        _ worker: JobID, _ isDraining: Bool, peer: CallingProcess, on connection: isolated PostgresConnection
     ) async throws -> WorkerStatus {
         let changed = try await connection.query(
             Query(

@@ -69,7 +69,7 @@ package final class AuditWriter: Service {
     ///   - reason: one of those that the protocol knows.
     ///   - method: one of those that are served.
     ///   - subject: asked where it is the first of its user and reason.
-    package func denied(_ peer: Peer, reason: String, method: String, subject: () -> DeniedSubject) {
+    package func denied(_ peer: CallingProcess, reason: String, method: String, subject: () -> DeniedSubject) {
         let isNew = state.withLock { state in
             state.denials.add(peer, reason: reason, method: method, at: .now, subject: subject)
         }

@@ -17,7 +17,7 @@ struct DenialAggregate: Sendable {
     struct Group: Sendable, Equatable {
         let reason: String
         /// The process of the first of them; nil where they are of several users.
-        let peer: Peer?
+        let peer: CallingProcess?
         /// What was asked for; nil where it is not the first of its user and reason.
         let subject: DeniedSubject?
         var count: Int
@@ -52,7 +52,7 @@ struct DenialAggregate: Sendable {
     /// - Parameter subject: asked where it is the first of its user and reason.
     /// - Returns: whether ``nextDue`` may be another now.
     mutating func add(
-        _ peer: Peer, reason: String, method: String, at now: ContinuousClock.Instant, subject: () -> DeniedSubject
+        _ peer: CallingProcess, reason: String, method: String, at now: ContinuousClock.Instant, subject: () -> DeniedSubject
     ) -> Bool {
         var key = Key(uid: peer.uid, reason: reason)
         if states[key] == nil {

@@ -22,7 +22,7 @@ struct EventRoute: Sendable {
         guard streams.open(actor) else { throw HTTPError(.serviceUnavailable, headers: [.retryAfter: "5"]) }
         let place = Closing { [streams] in streams.close(actor) }
         // The time zone of the expiry time. Without it, the stream omits the time.
-        let zone = (try? await accounts.standing(of: actor))?.timeZone ?? ""
+        let zone = (try? await accounts.details(of: actor))?.timeZone ?? ""
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .accelBuffering: "no"],
             body: ResponseBody { [events, visitors = frame.visitors, peer = context.peer] writer in

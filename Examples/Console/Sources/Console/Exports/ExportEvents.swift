@@ -38,7 +38,7 @@ struct ExportEvents: Sendable {
     ///
     /// - Parameter tell: sends an event; returns whether the receiver wants more events.
     /// - Throws: the errors of `tell`; `CancellationError`.
-    func follow(_ jobs: [String], of actor: Actor, _ tell: (Event) async throws -> Bool) async throws -> End {
+    func follow(_ jobs: [String], of actor: ActorName, _ tell: (Event) async throws -> Bool) async throws -> End {
         // The channel has no buffer: an event is made when the receiver has taken the one before.
         let events = AsyncChannel<Event>()
         return try await withThrowingTaskGroup(of: End.self) { group in
@@ -75,7 +75,7 @@ struct ExportEvents: Sendable {
     }
 
     /// - Returns: whether the export is in a final state or gone.
-    private func watch(_ id: String, of actor: Actor, into events: AsyncChannel<Event>) async -> Bool {
+    private func watch(_ id: String, of actor: ActorName, into events: AsyncChannel<Event>) async -> Bool {
         var attemptsLeft = Self.maxAttempts
         while attemptsLeft > 0, !Task.isCancelled {
             do {

@@ -18,7 +18,7 @@ struct ExportForms: Sendable {
     /// The user and the form.
     ///
     /// - Throws: 401 if nobody has signed in, 403 if the form was not made for this user.
-    func form(_ request: Request, _ context: ConsoleContext) async throws -> (actor: Actor, form: Form) {
+    func form(_ request: Request, _ context: ConsoleContext) async throws -> (actor: ActorName, form: Form) {
         guard let visitor = context.visitor else { throw HTTPError(.unauthorized) }
         let form = try await request.decode(as: Form.self, context: context)
         guard visitors.isOwn(request, token: form.token, formKey: visitor.formKey) else { throw HTTPError(.forbidden) }

@@ -59,7 +59,7 @@ struct FileRoute: Sendable {
 
     /// - Throws: the error of opening the file, before the status of the answer is sent.
     private func body(
-        _ actor: Actor, _ id: String, _ range: Range<Int>, on channel: any Channel, keeping place: Closing
+        _ actor: ActorName, _ id: String, _ range: Range<Int>, on channel: any Channel, keeping place: Closing
     ) async throws -> ResponseBody {
         // Open the file first, so that a denial becomes a status and not an interrupted download.
         let workbook: OpenWorkbook?

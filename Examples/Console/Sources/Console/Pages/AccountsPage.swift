@@ -16,33 +16,33 @@ struct AccountsPage: Sendable {
         guard let visitor = context.visitor else { throw HTTPError(.unauthorized) }
         let query = try query(request, context)
         async let active = exports.active(visitor.actor)
-        let standing: Standing?
+        let details: ActorDetails?
         var values: [String: Any] = [:]
         do {
             let page = try await accounts.page(of: visitor.actor, query)
             let isElsewhere = if case .first = query.position { false } else { true }
             // The accounts of this page no longer exist: show the first page.
             guard !page.accounts.isEmpty || !isElsewhere else { return .redirect(to: Self.link(to: query), type: .normal) }
-            standing = page.standing
+            details = page.actor
             values = list(page, query, frame.texts(request))
         } catch let error as AccountsError where error.code == .invalidPosition {
             return .redirect(to: Self.link(to: query), type: .normal)
         } catch let error as AccountsError where error.code == .denied {
-            standing = try await accounts.standing(of: visitor.actor)
+            details = try await accounts.details(of: visitor.actor)
         }
         return .html(
             try frame.page(
-                "accounts", title: "accounts.title", request, visitor: visitor, standing: standing, active: await active,
+                "accounts", title: "accounts.title", request, visitor: visitor, details: details, active: await active,
                 values))
     }
 
     func exportForm(_ request: Request, _ context: ConsoleContext) async throws -> Response {
         guard let visitor = context.visitor else { throw HTTPError(.unauthorized) }
-        let standing = try await accounts.standing(of: visitor.actor)
-        guard standing?.mayView == true else { throw HTTPError(.forbidden) }
+        let details = try await accounts.details(of: visitor.actor)
+        guard details?.mayView == true else { throw HTTPError(.forbidden) }
         return .html(
             try frame.page(
-                "export", title: "export.title", request, visitor: visitor, standing: standing,
+                "export", title: "export.title", request, visitor: visitor, details: details,
                 active: await exports.active(visitor.actor)))
     }
 

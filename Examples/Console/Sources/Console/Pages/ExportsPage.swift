@@ -13,7 +13,7 @@ struct ExportsPage: Sendable {
     func respond(to request: Request, _ context: ConsoleContext) async throws -> Response {
         guard let visitor = context.visitor else { throw HTTPError(.unauthorized) }
         let texts = frame.texts(request)
-        let standing = try await accounts.standing(of: visitor.actor)
+        let details = try await accounts.details(of: visitor.actor)
         let cursor = request.uri.queryParameters["cursor"].map { String($0) }
         let page: ExportList.Result
         do {
@@ -24,10 +24,10 @@ struct ExportsPage: Sendable {
             page = .init(jobs: [], nextCursor: nil)
         }
         async let active = exports.active(visitor.actor)
-        let rows = page.jobs.map { JobRow($0, texts, zone: standing?.timeZone ?? "") }
+        let rows = page.jobs.map { JobRow($0, texts, zone: details?.timeZone ?? "") }
         return .html(
             try frame.page(
-                "exports", title: "exports.title", request, visitor: visitor, standing: standing,
+                "exports", title: "exports.title", request, visitor: visitor, details: details,
                 active: await active,
                 [
                     "isEmpty": rows.isEmpty, "rows": rows,
@@ -42,11 +42,11 @@ struct ExportsPage: Sendable {
         guard let visitor = context.visitor else { throw HTTPError(.unauthorized) }
         let id = try context.parameters.require("id", as: UUID.self).uuidString.lowercased()
         let job = try await exports.connections.call(ExportGet.self, .init(actor: visitor.actor, job: id)).job
-        let standing = try await accounts.standing(of: visitor.actor)
-        let row = JobRow(job, frame.texts(request), zone: standing?.timeZone ?? "")
+        let details = try await accounts.details(of: visitor.actor)
+        let row = JobRow(job, frame.texts(request), zone: details?.timeZone ?? "")
         return .html(
             try frame.page(
-                "delete", title: "exports.confirmTitle", request, visitor: visitor, standing: standing, ["label": row.label])
+                "delete", title: "exports.confirmTitle", request, visitor: visitor, details: details, ["label": row.label])
         )
     }
 }

@@ -44,7 +44,7 @@ struct Frame: Sendable {
     ///   - title: the name of a text.
     ///   - active: the exports in progress that the page follows.
     func page(
-        _ template: String, title: String, _ request: Request, visitor: Visitor?, standing: Standing? = nil,
+        _ template: String, title: String, _ request: Request, visitor: Visitor?, details: ActorDetails? = nil,
         active: [Job] = [],
         _ values: [String: Any] = [:]
     ) throws -> String {
@@ -63,11 +63,11 @@ struct Frame: Sendable {
         if let visitor {
             page["token"] = visitors.formToken(visitor.formKey)
             page["visitor"] = [
-                "name": standing?.name ?? visitor.actor.administrator,
-                "tenant": standing?.tenantName ?? visitor.actor.tenant,
+                "name": details?.name ?? visitor.actor.administrator,
+                "tenant": details?.tenantName ?? visitor.actor.tenant,
                 "tag": tag(of: visitor),
             ]
-            page["mayView"] = standing?.mayView ?? false
+            page["mayView"] = details?.mayView ?? false
             page["active"] = active.map(\.id).joined(separator: " ")
             page["idempotencyKey"] = UUID().uuidString
         }

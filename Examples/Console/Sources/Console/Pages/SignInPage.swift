@@ -44,10 +44,10 @@ struct SignInPage: Sendable {
         guard let session = sessions.session(of: request),
             visitors.isOwn(request, token: form.token, formKey: session.id)
         else { throw HTTPError(.forbidden) }
-        let actor = Actor(
+        let actor = ActorName(
             tenant: (form.tenant ?? "").trimmingCharacters(in: .whitespaces),
             administrator: (form.administrator ?? "").trimmingCharacters(in: .whitespaces))
-        guard try await accounts.standing(of: actor) != nil else {
+        guard try await accounts.details(of: actor) != nil else {
             return try await show(request, problem: frame.texts(request)("signIn.unknown"))
         }
         // Create a new session. This prevents session fixation.

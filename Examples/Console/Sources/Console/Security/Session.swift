@@ -14,15 +14,15 @@ struct Session: Codable, Sendable, Equatable {
     let administrator: String?
     let ends: Date
 
-    init(_ actor: Actor?, id: String = UUID().uuidString, now: Date = .now) {
+    init(_ actor: ActorName?, id: String = UUID().uuidString, now: Date = .now) {
         self.id = id
         tenant = actor?.tenant
         administrator = actor?.administrator
         ends = now + Self.length
     }
 
-    var actor: Actor? {
+    var actor: ActorName? {
         guard let tenant, let administrator else { return nil }
-        return Actor(tenant: tenant, administrator: administrator)
+        return ActorName(tenant: tenant, administrator: administrator)
     }
 }

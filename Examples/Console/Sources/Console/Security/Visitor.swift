@@ -3,7 +3,7 @@ import AdminExportClient
 
 /// The user that sends a request.
 struct Visitor: Sendable {
-    let actor: Actor
+    let actor: ActorName
     /// The value to which the tokens of this user's forms are bound.
     let formKey: String
 }

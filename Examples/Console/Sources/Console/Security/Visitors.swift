@@ -53,7 +53,7 @@ extension ConsoleConfiguration.ProxyIdentity {
     }
 
     /// The actor that the headers name; nil if a header occurs twice or is a list, because then the proxy did not set it alone.
-    func actor(of headers: HTTPFields) -> Actor? {
+    func actor(of headers: HTTPFields) -> ActorName? {
         func value(_ name: String) -> String? {
             guard let field = HTTPField.Name(name) else { return nil }
             let values = headers[values: field]
@@ -62,8 +62,8 @@ extension ConsoleConfiguration.ProxyIdentity {
         }
         guard let administrator = value(administratorHeader) else { return nil }
         switch tenant {
-        case .fixed(let slug): return Actor(tenant: slug, administrator: administrator)
-        case .header(let name): return value(name).map { Actor(tenant: $0, administrator: administrator) }
+        case .fixed(let slug): return ActorName(tenant: slug, administrator: administrator)
+        case .header(let name): return value(name).map { ActorName(tenant: $0, administrator: administrator) }
         }
     }
 }

@@ -6,14 +6,14 @@ import Synchronization
 final class Places: Sendable {
     private let all: Int
     private let each: Int
-    private let taken = Mutex<[Actor: Int]>([:])
+    private let taken = Mutex<[ActorName: Int]>([:])
 
     init(all: Int, each: Int) {
         self.all = all
         self.each = each
     }
 
-    func open(_ actor: Actor) -> Bool {
+    func open(_ actor: ActorName) -> Bool {
         taken.withLock { taken in
             guard taken.values.reduce(0, +) < all, taken[actor, default: 0] < each else { return false }
             taken[actor, default: 0] += 1
@@ -21,7 +21,7 @@ final class Places: Sendable {
         }
     }
 
-    func close(_ actor: Actor) {
+    func close(_ actor: ActorName) {
         taken.withLock { taken in
             taken[actor] = taken[actor].flatMap { $0 > 1 ? $0 - 1 : nil }
         }

@@ -48,7 +48,7 @@ struct ServiceConnections: Sendable {
     ///
     /// - Throws: ``ClientError`` `overloaded` if there is no such connection.
     func watching<Result>(
-        _ actor: Actor, job: String, _ body: (Job, AsyncThrowingStream<Job, any Error>) async throws -> Result
+        _ actor: ActorName, job: String, _ body: (Job, AsyncThrowingStream<Job, any Error>) async throws -> Result
     ) async throws -> Result {
         try await watchers.lend { client in
             let watch: (job: Job, changes: AsyncThrowingStream<Job, any Error>)

@@ -1,24 +1,24 @@
 package import Postgres
 
-/// An administrator of a tenant: who somebody is, not what they may.
-package struct Identity: Sendable, Equatable {
+/// An administrator of a tenant, by the keys and the labels that the directory has for them. What they may is ``ExportPermission``.
+package struct ActorIdentity: Sendable, Equatable {
     package let tenantKey: String
     package let tenantSlug: String
     package let actorKey: String
     package let actorEmail: String
 }
 
-/// An administrator who may export, and what they see.
-package struct Access: Sendable, Equatable {
-    package let identity: Identity
+/// The permission of an administrator to export: who they are, their time zone, and which accounts they see.
+package struct ExportPermission: Sendable, Equatable {
+    package let identity: ActorIdentity
     package let timeZone: String
     package let scope: Scope
 
     /// The permission that an export takes.
-    package static let permission = "administrators.view"
+    package static let name = "administrators.view"
 }
 
-/// How an actor is named.
+/// How an actor is named, before the directory is asked.
 package enum ActorReference: Sendable {
     /// By tenant slug and exact e-mail, as a caller does; see ``NamedAdministrators``.
     ///
@@ -38,25 +38,25 @@ extension ActorReference {
     }
 }
 
-extension Identity {
+extension ActorIdentity {
     /// Looks the actor up.
     ///
     /// - Throws: ``DirectoryError/denied(_:)`` for a tenant or an administrator that is not there, or a name that several have;
     ///   ``TenantNotGranted``; ``PostgresError``.
     package static func find(
         _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
-    ) async throws -> Identity {
-        try await Access.row(actor, keys: keys, on: connection).identity
+    ) async throws -> ActorIdentity {
+        try await ExportPermission.row(actor, keys: keys, on: connection).identity
     }
 }
 
-extension Access {
+extension ExportPermission {
     /// Looks the actor up and decides, in one statement, so that one snapshot is asked.
     ///
     /// - Throws: ``DirectoryError/denied(_:)``; ``TenantNotGranted``; ``PostgresError``.
     package static func check(
         _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
-    ) async throws -> Access {
+    ) async throws -> ExportPermission {
         let (row, identity) = try await row(actor, keys: keys, on: connection)
         guard try row.decode("status") == "enabled" else { throw DirectoryError.denied(.disabled) }
         guard try row.decode("permitted", as: Bool.self) else { throw DirectoryError.denied(.noPermission) }
@@ -66,12 +66,12 @@ extension Access {
         case "groups": scope = .groups(roots: try row.decode("roots"))
         default: throw DirectoryError.denied(.noPermission)
         }
-        return Access(identity: identity, timeZone: try row.decodeIfPresent("time_zone") ?? "", scope: scope)
+        return ExportPermission(identity: identity, timeZone: try row.decodeIfPresent("time_zone") ?? "", scope: scope)
     }
 
     fileprivate static func row(
         _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
-    ) async throws -> (row: Row, identity: Identity) {
+    ) async throws -> (row: Row, identity: ActorIdentity) {
         let rows: [Row]
         do {
             rows = try await connection.query(query(actor, keys: keys))
@@ -95,7 +95,7 @@ extension Access {
         }
         return (
             row,
-            Identity(
+            ActorIdentity(
                 tenantKey: try row.decode("tenant_key"), tenantSlug: try row.decode("slug"), actorKey: actorKey,
                 actorEmail: try row.decode("email"))
         )
@@ -155,7 +155,7 @@ extension Access {
             values = [.text(tenant), .text(actor)]
         }
         return Query(
-            "access",
+            "export-permission",
             """
             SELECT t.id::text AS tenant_key, t.slug::text AS slug, t.time_zone::text AS time_zone,
                 a.id::text AS actor_key, a.email::text AS email, a.status::text AS status, p.scope::text AS scope,
@@ -170,6 +170,6 @@ extension Access {
             LEFT JOIN directory.profile p ON p.id = a.profile_id AND p.tenant_id = t.id
             WHERE \(tenantCondition)
             LIMIT 2
-            """, [.text(permission)] + values)
+            """, [.text(name)] + values)
     }
 }

@@ -5,12 +5,12 @@ internal import JSONRPC
 internal import Sockets
 internal import Synchronization
 
-/// One connection's peer, what they may, and what the connection has to remember.
-final class Session: Sendable {
+/// The state of one connection: the process that calls, what it is granted, and what it has read.
+final class CallerSession: Sendable {
     /// Tells this connection from others; from 1.
     let number: Int
-    let peer: PeerIdentity
-    let rights: Rights
+    let peer: PeerCredentials
+    let grants: CallerGrants
     /// Those that this connection was begun with.
     let limits: ServiceInfo.Limits
     /// What ``ServiceInfoHandler`` has answered: nothing in it changes while the connection lasts but the limits.
@@ -20,33 +20,33 @@ final class Session: Sendable {
     private let downloads = Mutex<[JobID]>([])
     private static let maxDownloads = 64
 
-    init(number: Int, peer: PeerIdentity, rights: Rights, limits: ServiceInfo.Limits) {
+    init(number: Int, peer: PeerCredentials, grants: CallerGrants, limits: ServiceInfo.Limits) {
         self.number = number
         self.peer = peer
-        self.rights = rights
+        self.grants = grants
         self.limits = limits
     }
 
-    var auditedPeer: Peer {
-        Peer(uid: Int(peer.uid), gid: Int(peer.gid), pid: Int(peer.pid))
+    var callingProcess: CallingProcess {
+        CallingProcess(uid: Int(peer.uid), gid: Int(peer.gid), pid: Int(peer.pid))
     }
 
-    /// The caller as an administrator's agent.
+    /// A request in an administrator's name.
     ///
     /// - Throws: ``RPCError`` 1001 where the peer may certainly not act for the tenant; else the directory says it.
-    func caller(_ actor: Actor) throws(RPCError) -> ExportService.Caller {
-        guard let grant = rights.grant(.export), grant.mayCover(slug: actor.tenant) else {
+    func actorRequest(_ actor: ActorName) throws(RPCError) -> ActorRequest {
+        guard let grant = grants[.export], grant.mayCover(slug: actor.tenant) else {
             throw denial(Grant.export.rawValue, actor.tenant)
         }
-        return ExportService.Caller(tenant: actor.tenant, email: actor.administrator, grant: grant, peer: auditedPeer)
+        return ActorRequest(tenant: actor.tenant, email: actor.administrator, grant: grant, peer: callingProcess)
     }
 
-    /// The caller as an administrator's agent, or as an operator where no actor is named.
+    /// A request in an administrator's name, or as an operator where no actor is named.
     ///
     /// - Parameter tenant: the one that an operator asks about; nil for all that they may.
-    func asker(_ actor: Actor?, tenant: String? = nil) throws(RPCError) -> ExportService.Asker {
-        if let actor { return .actor(try caller(actor)) }
-        guard rights.grant(.operator) != nil else {
+    func requester(_ actor: ActorName?, tenant: String? = nil) throws(RPCError) -> Requester {
+        if let actor { return .actor(try actorRequest(actor)) }
+        guard grants[.operator] != nil else {
             // A parameter that is missing, and a grant that is: the audit trail has it as a denial.
             throw .invalidParams(
                 "actor", "The parameter actor is missing; only a caller with the operator grant may leave it out. \(whoami)",
@@ -58,20 +58,20 @@ final class Session: Sendable {
     /// The caller as one who looks after the service as a whole.
     ///
     /// - Throws: ``RPCError`` 1001 where the peer is no operator of all tenants.
-    func operatorOfAll() throws(RPCError) -> Peer {
-        guard rights.grant(.operator)?.tenants == .all else { throw denial(Grant.operator.rawValue, "*") }
-        return auditedPeer
+    func operatorOfAll() throws(RPCError) -> CallingProcess {
+        guard grants[.operator]?.tenants == .all else { throw denial(Grant.operator.rawValue, "*") }
+        return callingProcess
     }
 
     /// The caller as an operator.
     ///
     /// - Parameter tenant: the one that is asked about; nil for all that they may look after.
     /// - Throws: ``RPCError`` 1001 where the peer is no operator, or certainly not of the tenant; else the directory says it.
-    func asOperator(of tenant: String? = nil) throws(RPCError) -> ExportService.Asker {
-        guard let grant = rights.grant(.operator), tenant.map(grant.mayCover) ?? true else {
+    func asOperator(of tenant: String? = nil) throws(RPCError) -> Requester {
+        guard let grant = grants[.operator], tenant.map(grant.mayCover) ?? true else {
             throw denial(Grant.operator.rawValue, tenant ?? "*")
         }
-        return .operator(auditedPeer, grant, tenant: tenant)
+        return .operator(callingProcess, grant, tenant: tenant)
     }
 
     /// - Parameters:
@@ -79,7 +79,7 @@ final class Session: Sendable {
     ///   - tenant: a slug, or `*`.
     func denial(_ grant: String, _ tenant: String) -> RPCError {
         let remedy =
-            peer.uid == PeerIdentity.overflowID
+            peer.uid == PeerCredentials.overflowID
             ? "The system cannot tell who you are: a user namespace hides your id. Call from outside of it."
             : "Ask the operators of adminexport to add you or one of your groups to callers in its configuration."
         let whom = tenant == "*" ? "the service as a whole" : "the tenant \(RPCError.excerpt(tenant))"

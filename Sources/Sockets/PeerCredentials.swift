@@ -1,7 +1,7 @@
 private import CSockets
 
 /// Who is at the other end of a Unix-domain socket, as the kernel knows it from the time of `connect`.
-package struct PeerIdentity: Hashable, Sendable {
+package struct PeerCredentials: Hashable, Sendable {
     package let uid: UInt32
     package let gid: UInt32
     package let pid: Int32

@@ -1,5 +1,5 @@
-/// Who asks: an administrator, by the tenant's slug and their exact e-mail address.
-public struct Actor: WireObject, Hashable {
+/// The administrator in whose name a caller asks, by the tenant's slug and the exact e-mail address.
+public struct ActorName: WireObject, Hashable {
     public let tenant: String
     public let administrator: String
 

@@ -3,12 +3,12 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct AccessTests {
-    private func access(_ tenant: String, _ email: String, in database: TestDatabase) async throws -> Access {
+@Suite(.timeLimit(.minutes(2))) struct ExportPermissionTests {
+    private func permission(_ tenant: String, _ email: String, in database: TestDatabase) async throws -> ExportPermission {
         let connection = try await database.connect(user: TestDatabase.serviceUser)
         let keys = try await KeyTypes.load(connection)
         return try await connection.withTransaction(readOnly: true, role: "adminexport_api") { connection in
-            try await Access.check(.labels(tenant: tenant, email: email), keys: keys, on: connection)
+            try await ExportPermission.check(.labels(tenant: tenant, email: email), keys: keys, on: connection)
         }
     }
 
@@ -16,12 +16,12 @@ import Testing
     func decisions() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
-            #expect(try await access("acme", "owner@acme.example", in: database).scope == .tenant)
-            let europe = try await access("acme", "europe@acme.example", in: database)
+            #expect(try await permission("acme", "owner@acme.example", in: database).scope == .tenant)
+            let europe = try await permission("acme", "europe@acme.example", in: database)
             #expect(europe.scope == .groups(roots: ["1"]))
             #expect(europe.timeZone == "Europe/Paris")
             // The same address in another tenant is another person.
-            #expect(try await access("globex", "owner@acme.example", in: database).identity.actorKey == "9")
+            #expect(try await permission("globex", "owner@acme.example", in: database).identity.actorKey == "9")
             let denials: [(String, String, Denial)] = [
                 ("none", "owner@acme.example", .unknownTenant), ("acme", "none@acme.example", .unknownAdministrator),
                 ("acme", "OWNER@acme.example", .unknownAdministrator), ("acme", "gone@acme.example", .disabled),
@@ -29,13 +29,13 @@ import Testing
             ]
             for (tenant, email, denial) in denials {
                 await #expect(throws: DirectoryError.denied(denial)) {
-                    _ = try await access(tenant, email, in: database)
+                    _ = try await permission(tenant, email, in: database)
                 }
             }
             try await database.execute(
                 "UPDATE directory.administrator SET email = 'owner@acme.example' WHERE id = 3")
             await #expect(throws: DirectoryError.denied(.ambiguousActor)) {
-                _ = try await access("acme", "owner@acme.example", in: database)
+                _ = try await permission("acme", "owner@acme.example", in: database)
             }
         }
     }
@@ -90,7 +90,7 @@ import Testing
                 let connection = try await database.connect(user: TestDatabase.serviceUser)
                 let keys = try await KeyTypes.load(connection)
                 return try await connection.withTransaction(readOnly: true, role: "adminexport_api") { connection in
-                    try await Identity.find(
+                    try await ActorIdentity.find(
                         .labels(tenant: "acme", email: "twin@acme.example"), keys: keys, on: connection
                     ).actorKey
                 }
@@ -103,11 +103,11 @@ import Testing
             }
             if let denial = twins.denial {
                 await #expect(throws: DirectoryError.denied(denial)) {
-                    _ = try await access("acme", "twin@acme.example", in: database)
+                    _ = try await permission("acme", "twin@acme.example", in: database)
                 }
             } else {
-                let access = try await access("acme", "twin@acme.example", in: database)
-                #expect(access.identity.actorKey == twins.named.map { "\(100 + $0)" })
+                let permission = try await permission("acme", "twin@acme.example", in: database)
+                #expect(permission.identity.actorKey == twins.named.map { "\(100 + $0)" })
             }
         }
     }
@@ -123,12 +123,14 @@ import Testing
                 ALTER TABLE directory.tenant ALTER COLUMN slug TYPE text COLLATE directory.careless;
                 INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id) VALUES (100, 1, 'Twin', 'Owner@acme.example', 1)
                 """)
-            #expect(try await access("acme", "owner@acme.example", in: database).identity.actorKey == "1")
-            #expect(try await access("acme", "Owner@acme.example", in: database).identity.actorKey == "100")
+            #expect(try await permission("acme", "owner@acme.example", in: database).identity.actorKey == "1")
+            #expect(try await permission("acme", "Owner@acme.example", in: database).identity.actorKey == "100")
             for (tenant, email, denial) in [
                 ("acme", "OWNER@acme.example", Denial.unknownAdministrator), ("Acme", "owner@acme.example", .unknownTenant),
             ] {
-                await #expect(throws: DirectoryError.denied(denial)) { _ = try await access(tenant, email, in: database) }
+                await #expect(throws: DirectoryError.denied(denial)) {
+                    _ = try await permission(tenant, email, in: database)
+                }
             }
         }
     }
@@ -204,7 +206,7 @@ import Testing
             try await database.execute(SmallTenant.sql)
             try await database.execute("UPDATE directory.administrator SET profile_id = 4 WHERE id = 1")
             await #expect(throws: DirectoryError.denied(.noPermission)) {
-                _ = try await access("acme", "owner@acme.example", in: database)
+                _ = try await permission("acme", "owner@acme.example", in: database)
             }
         }
     }
