@@ -49,7 +49,6 @@ let targets: [Target] = [
         dependencies: [
             "AdminExportAPI", "Archive", "Directory", "Exports", "JSONRPC", "Postgres", "Sockets", "Systemd",
             argumentParser, logging, nioCore, nioPosix, serviceLifecycle, systemPackage,
-            .product(name: "Configuration", package: "swift-configuration"),
             .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             .product(name: "Yams", package: "Yams"),
         ],
@@ -138,7 +137,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
-        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),

@@ -42,7 +42,7 @@ import Testing
 
     /// The names of all files below the folders that contain sources. Hidden folders, which contain builds, are left out.
     private static let fileNames = Set(
-        ["Benchmarks", "Examples", "Scripts", "Sources", "Tests"].flatMap { folder in
+        ["Benchmarks", "Documentation", "Examples", "Scripts", "Sources", "Tests"].flatMap { folder in
             let files = FileManager.default.enumerator(
                 at: Repository.root.appending(path: folder), includingPropertiesForKeys: nil, options: .skipsHiddenFiles)
             return (files?.compactMap { ($0 as? URL)?.lastPathComponent }) ?? []
@@ -81,7 +81,7 @@ import Testing
                 declared.formUnion(found.map(\.1))
             }
         }
-        let folderNames = try ["Benchmarks", "Examples", "Scripts", "Sources", "Tests"].reduce(into: Set<String>()) {
+        let folderNames = try ["Benchmarks", "Documentation", "Examples", "Scripts", "Sources", "Tests"].reduce(into: Set<String>()) {
             $0.formUnion(try Repository.folderNames(in: $1).union([$1]))
         }
         var count = 0

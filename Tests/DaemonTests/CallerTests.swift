@@ -158,8 +158,8 @@ struct CallerTests {
             _ = try await unchanged.call(ServiceInfo.self, NoMembers())
             for (fault, sign) in [
                 ("callers:\n- {user: no-such-user, tenants: \"*\", grants: [export]}\n", "no-such-user"),
-                ("callers:\n- {user: nobody, tenants: \"*\", grants: [export]}\n", "cannot tell apart"),
-                ("callers:\n- {user: daemon, tenants: [], grants: [export]}\n", "granted nothing"),
+                ("callers:\n- {user: nobody, tenants: \"*\", grants: [export]}\n", "cannot identify"),
+                ("callers:\n- {user: daemon, tenants: [], grants: [export]}\n", "grants nothing"),
                 ("callers: [\n", "not YAML"), ("wrokers: 1\n", "wrokers"),
             ] {
                 try apply(fault)

@@ -9,12 +9,12 @@ import Testing
     private static let url = ["ADMINEXPORT_DATABASE_URL": "postgresql:///x"]
 
     private func load(
-        _ yaml: String = "", flags: [ConfigurationKey: String] = [:], environment: [String: String] = Self.url
+        _ yaml: String = "", flags: [String: String] = [:], environment: [String: String] = Self.url
     ) throws -> ServiceConfiguration {
         try TemporaryFolder.with { folder in
             let path = folder + "/config.yaml"
             try yaml.write(toFile: path, atomically: true, encoding: .utf8)
-            return try ServiceConfiguration.load(flags: flags, file: path, environment: environment)
+            return try ServiceConfiguration(flags: flags, file: path, environment: environment)
         }
     }
 
@@ -24,7 +24,7 @@ import Testing
         var environment = Self.url
         environment["ADMINEXPORT_WORKERS"] = "3"
         environment["ADMINEXPORT_SOCKET"] = "/environment"
-        let configuration = try load(yaml, flags: [.socket: "/flag"], environment: environment)
+        let configuration = try load(yaml, flags: ["socket": "/flag"], environment: environment)
         #expect(configuration.socket == "/flag")
         #expect(configuration.workers == 3)
         #expect(configuration.retention == .seconds(3 * 86_400))
@@ -33,20 +33,66 @@ import Testing
         #expect(configuration.directoryURL == "postgresql:///x")
     }
 
-    @Test("Every key can be set in the environment by its name")
-    func environment() throws {
+    @Test("A key's variable is its name in capitals, and each key has a name, a variable and a place of its own")
+    func names() {
+        let keys = ConfigurationKey.all
+        let variables = Dictionary(uniqueKeysWithValues: keys.map { ($0.name, $0.variable) })
+        #expect(variables.count == keys.count && Set(variables.values).count == keys.count)
+        #expect(variables["database.keepSessions"] == "DATABASE_KEEP_SESSIONS")
+        #expect(variables["limits.bytesPerUser"] == "LIMITS_BYTES_PER_USER" && variables["socket"] == "SOCKET")
+    }
+
+    @Test("Every key can be set in the file and in the environment, and a file of the defaults changes nothing")
+    func everyKey() throws {
+        let standard = ServiceConfiguration()
+        for key in ConfigurationKey.all where key.name != "callers" {
+            let text: String
+            switch key.kind {
+            case .text: text = "/other"
+            case .database: text = "postgresql:///other"
+            case .count(let range, _), .bytes(let range, _): text = "\(min(range.upperBound, 2_000_000))"
+            case .byteBudget: text = "1000000000"
+            case .duration(let range, _): text = range.upperBound.configured
+            case .flag(let path): text = "\(!standard[keyPath: path])"
+            case .logLevel: text = "trace"
+            case .compressionLevel: text = "9"
+            case .callers: text = ""
+            }
+            let nested = key.name.split(separator: ".").map(String.init)
+            let yaml = nested.count == 1 ? "\(key.name): \(text)\n" : "\(nested[0]):\n  \(nested[1]): \(text)\n"
+            let file = try load(yaml, environment: key.name == "database.url" ? [:] : Self.url)
+            var environment = Self.url
+            environment["ADMINEXPORT_" + key.variable] = text
+            let variable = try load(environment: environment)
+            for found in [file, variable] {
+                #expect(key.text(in: found) == text && key.text(in: standard) != text, "\(key.name)")
+                #expect(found.warnings.isEmpty)
+            }
+            #expect(file.origins[key.name] == "the file" && variable.origins[key.name] == "ADMINEXPORT_" + key.variable)
+            #expect(key.isSecret == !file.list.contains("\(key.name): \(text)"))
+            if let value = key.text(in: standard) {
+                let same = try load(
+                    nested.count == 1 ? "\(key.name): \(value)\n" : "\(nested[0]):\n  \(nested[1]): \(value)\n")
+                #expect(key.text(in: same) == value)
+            }
+        }
+    }
+
+    @Test("A former name works, with a warning that says what to write; both names together are refused")
+    func formerNames() throws {
+        let file = try load("limits:\n  partialLineMs: 1500\n  leastFreeBytes: 7\n")
+        #expect(file.limits.partialLine == .milliseconds(1_500) && file.limits.minFreeBytes == 7)
         #expect(
-            ConfigurationKey.allCases.map(\.variable) == [
-                "SOCKET", "DATABASE_URL", "DATABASE_LISTEN", "DATABASE_KEEP_SESSIONS", "DIRECTORY_URL", "ARCHIVES",
-                "WORKERS", "RETENTION", "HISTORY",
-                "IDEMPOTENCY", "LEASE", "DEADLINE", "DRAIN",
-                "LOG_LEVEL", "WORKBOOK_CELL_REFERENCES", "WORKBOOK_COMPRESSION_LEVEL", "LIMITS_CONNECTIONS",
-                "LIMITS_CONNECTIONS_PER_USER", "LIMITS_LINE_BYTES", "LIMITS_BYTES", "LIMITS_BYTES_PER_USER",
-                "LIMITS_BYTES_PER_CONNECTION", "LIMITS_IN_FLIGHT", "LIMITS_PARTIAL_LINE_MS",
-                "LIMITS_UNREAD_OUTPUT_MS", "LIMITS_SUBSCRIPTIONS", "LIMITS_TRANSFERS", "LIMITS_TRANSFERS_PER_USER",
-                "LIMITS_RUNNING_PER_TENANT", "LIMITS_QUEUED_PER_TENANT",
-                "LIMITS_LEAST_FREE_BYTES",
-            ])
+            file.warnings.count == 2 && file.warnings[0].contains("line 2")
+                && file.warnings[0].contains("limits.partialLine: 1500ms"))
+        var environment = Self.url
+        environment["ADMINEXPORT_LIMITS_UNREAD_OUTPUT_MS"] = "2500"
+        let variable = try load(environment: environment)
+        #expect(variable.limits.unreadOutput == .milliseconds(2_500) && variable.limits.wire.unreadOutputMs == 2_500)
+        #expect(variable.warnings.count == 1 && variable.warnings[0].contains("ADMINEXPORT_LIMITS_UNREAD_OUTPUT=2500ms"))
+        environment["ADMINEXPORT_LIMITS_UNREAD_OUTPUT"] = "3s"
+        #expect(throws: ConfigurationFault.self) { try load(environment: environment) }
+        #expect(throws: ConfigurationFault.self) { try load("limits:\n  partialLineMs: 1500\n  partialLine: 2s\n") }
     }
 
     @Test("No account of bytes is smaller than what is in it: what is not set is raised")
@@ -66,23 +112,23 @@ import Testing
     @Test(
         "A fault is named with its line or its key, and no secret",
         arguments: [
-            ("workers: 2\nworker: 3\n", "line 2: there is no key worker"),
-            ("database:\n  uri: x\n", "line 2: there is no key database.uri"),
-            ("- a\n", "line 1"), ("workers: [1]\n", "line 1: workers is one value"),
+            ("workers: 2\nworker: 3\n", "line 2: unknown key \"worker\""),
+            ("database:\n  uri: x\n", "line 2: unknown key \"database.uri\""),
+            ("- a\n", "line 1"), ("workers: [1]\n", "line 1: workers must have one value"),
             ("workers: many\n", "workers is \"many\""),
             ("workers: -1\n", "workers is \"-1\""), ("retention: 7\n", "retention is \"7\""),
             ("lease: 1s\n", "lease is \"1s\""), ("idempotency: 0s\n", "idempotency is \"0s\""),
             ("workbook:\n  cellReferences: maybe\n", "workbook.cellReferences is \"maybe\""),
-            ("workbook:\n  compressionLevel: 10\n", "workbook.compressionLevel is \"10\", but has to be auto"),
+            ("workbook:\n  compressionLevel: 10\n", "workbook.compressionLevel is \"10\", but must be auto"),
             ("workbook:\n  compressionLevel: fast\n", "workbook.compressionLevel is \"fast\""),
             (
                 "limits:\n  bytesPerConnection: 5242879\n",
-                "bytesPerConnection is \"5242879\", but has to be a whole number from 5242880"
+                "bytesPerConnection is \"5242879\", but must be a whole number from 5242880"
             ),
             ("limits:\n  bytesPerConnection: 60000000\n  bytesPerUser: 50000000\n", "bytesPerUser is \"50000000\""),
             ("limits:\n  bytes: 9000000\n", "limits.bytes is \"9000000\""),
-            ("log:\n  level: loud\n", "log.level is \"loud\""), ("database.url: x\n", "nest the words"),
-            ("socket:\n", "socket is one value"),
+            ("log:\n  level: loud\n", "log.level is \"loud\""), ("database.url: x\n", "write nested maps"),
+            ("socket:\n", "socket must have one value"),
             ("callers:\n- {group: g, tenants: all, grants: [export]}\n", "line 2: a caller is"),
             ("callers:\n- {group: g, tenants: [\"*\"], grants: [export]}\n", "line 2: a caller is"),
             ("callers:\n- {group: g, tenants: [{key: 1, slug: a}], grants: [export]}\n", "line 2: a caller is"),
@@ -96,7 +142,7 @@ import Testing
             ("callers:\n- {group: g, tenants: [{key: \"1\\0\"}], grants: [export]}\n", "line 2: a caller is"),
             ("callers:\n- {group: g, tenants: [\"a\\u0000b\"], grants: [export]}\n", "line 2: a caller is"),
             ("callers:\n- {group: g, tenants: {key: 1}, grants: [export]}\n", "line 2: a caller is"),
-            ("callers:\n- {group: g, tenants: \"*\", grants: [export], more: 1}\n", "line 2: there is no key callers.more"),
+            ("callers:\n- {group: g, tenants: \"*\", grants: [export], more: 1}\n", "line 2: unknown key \"callers.more\""),
             ("callers:\n- {tenants: \"*\", grants: [export]}\n", "line 2: a caller is either"),
             ("database:\n  url: \"postgresql://u:s3cret@h/d\n", "not YAML"),
             ("database: {url: u:s3cret, url: u:s3cret}\n", "twice"),
@@ -124,14 +170,14 @@ import Testing
 
     @Test("An unknown variable, a bad URL, a missing one, and a password in a flag are refused")
     func environmentFaults() {
-        func fault(_ environment: [String: String], flags: [ConfigurationKey: String] = [:]) -> String {
+        func fault(_ environment: [String: String], flags: [String: String] = [:]) -> String {
             #expect(throws: ConfigurationFault.self) { try load(flags: flags, environment: environment) }?.description ?? ""
         }
         #expect(fault(["ADMINEXPORT_DATBASE_URL": "x"]).contains("ADMINEXPORT_DATBASE_URL"))
         #expect(fault([:]).contains("no database is configured"))
         #expect(fault(["ADMINEXPORT_DATABASE_URL": "postgresql://u:s3/cret@h/d"]).contains("port is not a number"))
         #expect(!fault(["ADMINEXPORT_DATABASE_URL": "postgresql://u:s3/cret@h/d"]).contains("s3"))
-        #expect(fault(Self.url, flags: [.databaseURL: "postgresql://u:s3cret@h/d"]).contains("ps"))
+        #expect(fault(Self.url, flags: ["database.url": "postgresql://u:s3cret@h/d"]).contains("ps"))
     }
 
     @Test(
@@ -143,5 +189,6 @@ import Testing
         ])
     func durations(_ text: String, _ expected: Duration?) {
         #expect(Duration(configured: text) == expected)
+        if let expected { #expect(expected.configured == text) }
     }
 }

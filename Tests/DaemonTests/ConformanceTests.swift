@@ -22,7 +22,7 @@ import Testing
     @Test("The service passes the cases", arguments: files)
     func cases(of file: String) async throws {
         // Limits of time are short here.
-        let settings = ["ADMINEXPORT_LIMITS_PARTIAL_LINE_MS": "1500", "ADMINEXPORT_LIMITS_UNREAD_OUTPUT_MS": "2500"]
+        let settings = ["ADMINEXPORT_LIMITS_PARTIAL_LINE": "1500ms", "ADMINEXPORT_LIMITS_UNREAD_OUTPUT": "2500ms"]
         try await ServiceProcess.with(environment: settings) { service in
             let program = Self.folder.appending(path: "conformance.py").path
             let run = try await Programs.run(

@@ -44,7 +44,7 @@ import TestSupport
                         "adminexportd migrate"
                     ),
                     (serve + ["--config", folder + "/none.yaml"], ok, "cannot be read"),
-                    (serve + ["--config", folder + "/unknown.yaml"], ok, "line 2: there is no key wrokers"),
+                    (serve + ["--config", folder + "/unknown.yaml"], ok, "line 2: unknown key \"wrokers\""),
                     (serve, with(["ADMINEXPORT_NONSENSE": "1"]), "ADMINEXPORT_NONSENSE"),
                     (serve, with(["ADMINEXPORT_ARCHIVES": folder + "/none"]), "create it"),
                     (["serve", "--socket", folder + "/" + String(repeating: "x", count: 100)], ok, "choose a shorter one"),

@@ -321,7 +321,7 @@ def reload(machine, debs):
         machine.write("/etc/adminexport/config.yaml", config.replace("callers:", "calers:"))
         machine.run(f"systemctl reload {unit}")
         status = machine.eventually(
-            "the status tells", lambda: re.search("not taken: .*line [0-9]+: there is no key calers", machine.show(
+            "the status tells", lambda: re.search("not taken: .*line [0-9]+: unknown key .calers", machine.show(
                 unit, "StatusText")["StatusText"]), 20)
         entry = machine.journal(f"-u {unit} MESSAGE_ID=b57b9bbae6794fdfb879c7725eebde55")[-1]
         check("calers" in entry["ADMINEXPORT_ERROR"] and entry["PRIORITY"] == "3", f"{entry}")
@@ -350,7 +350,7 @@ def misconfigured(machine, debs):
     note(f"callers of a service that is not set up: {json.dumps(seen)}")
     check(seen["refused"] == 0 and seen["outcomes"].get("1007 retryable", 0) > 10 and "ok" not in seen["outcomes"], f"{seen}")
     check(machine.show("adminexport.socket", "ActiveState")["ActiveState"] == "active", "the socket went down")
-    starts = machine.run("journalctl -u adminexport.service -o cat | grep -c 'there is no key calers'").stdout.strip()
+    starts = machine.run("journalctl -u adminexport.service -o cat | grep -c 'unknown key .calers'").stdout.strip()
     note(f"starts in 15 s of calls: {starts}")
     check(int(starts) < 12, f"{starts} starts")
     machine.write("/etc/adminexport/config.yaml", config)

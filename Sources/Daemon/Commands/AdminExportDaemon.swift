@@ -24,8 +24,7 @@ package struct AdminExportDaemon: AsyncParsableCommand {
         version: "\(version) (schema \(Migrator.version))",
         subcommands: [
             ServeCommand.self, WorkCommand.self, MigrateCommand.self, PruneCommand.self, CheckConfigCommand.self,
-            DemoDataCommand.self,
-            OpenRPCCommand.self,
+            ConfigReferenceCommand.self, DemoDataCommand.self, OpenRPCCommand.self,
         ])
 
     package init() {}
@@ -44,11 +43,11 @@ struct CommonOptions: ParsableArguments, Sendable {
 
     typealias Loaded = (configuration: ServiceConfiguration, logger: Logger, level: LogLevel)
 
-    func load(_ further: [ConfigurationKey: String?] = [:]) throws -> Loaded {
+    func load(_ further: [String: String?] = [:]) throws -> Loaded {
         var flags = further.compactMapValues(\.self)
-        flags[.databaseURL] = databaseURL
-        flags[.logLevel] = logLevel
-        let configuration = try ServiceConfiguration.load(
+        flags["database.url"] = databaseURL
+        flags["log.level"] = logLevel
+        let configuration = try ServiceConfiguration(
             flags: flags, file: config, environment: ProcessInfo.processInfo.environment)
         let level = LogLevel(configuration.logLevel)
         let logger = Logger(label: "adminexportd") { _ in ServiceLog(level: level) }

@@ -1,5 +1,27 @@
 internal import ArgumentParser
 
+/// Prints every key of the configuration.
+struct ConfigReferenceCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "config-reference",
+        abstract: "Print every configuration key with its variable, values, default and meaning.")
+
+    enum Format: String, CaseIterable, ExpressibleByArgument {
+        case text, markdown, mdoc
+    }
+
+    @Option(help: "text, or the form that the manuals have: markdown or mdoc.")
+    var format = Format.text
+
+    func run() {
+        switch format {
+        case .text: print(ConfigurationReference.text, terminator: "")
+        case .markdown: print(ConfigurationReference.markdown, terminator: "")
+        case .mdoc: print(ConfigurationReference.mdoc, terminator: "")
+        }
+    }
+}
+
 /// Checks what `serve` and `work` would run with.
 struct CheckConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -18,9 +40,14 @@ struct CheckConfigCommand: AsyncParsableCommand {
     @Option(help: "The directory of archives.")
     var archives: String?
 
+    @Flag(help: "Print the value of each key and where it comes from, but no secrets.")
+    var values = false
+
     func run() async throws {
         try await reportingFaults {
-            let ability = try await Assembly(common.load([.archives: archives])).check()
+            let loaded = try common.load(["archives": archives])
+            if values { print(loaded.configuration.list, terminator: "") }
+            let ability = try await Assembly(loaded).check()
             print("The configuration works. This login can \(ability.commands.joined(separator: " and ")).")
             for fault in ability.faults { print("It cannot \(fault).") }
             for note in ability.notes { print("Note: \(note).") }

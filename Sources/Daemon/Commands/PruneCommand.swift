@@ -32,7 +32,7 @@ struct PruneCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await reportingFaults {
-            let loaded = try common.load([.archives: archives])
+            let loaded = try common.load(["archives": archives])
             if let auditBefore {
                 try await Self.pruneAudit(before: auditBefore, loaded.configuration)
             } else {

@@ -32,6 +32,6 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func load() throws -> CommonOptions.Loaded {
-        try common.load([.socket: socket, .archives: archives, .workers: workers])
+        try common.load(["socket": socket, "archives": archives, "workers": workers])
     }
 }

@@ -22,6 +22,6 @@ struct WorkCommand: AsyncParsableCommand {
     }
 
     private func load() throws -> CommonOptions.Loaded {
-        try common.load([.archives: archives, .workers: workers])
+        try common.load(["archives": archives, "workers": workers])
     }
 }

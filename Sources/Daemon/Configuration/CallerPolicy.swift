@@ -12,7 +12,7 @@ enum Grant: String, Codable, Sendable, CaseIterable {
 
 /// Which local users and groups may call, for which tenants. What is not granted is denied.
 ///
-/// Names are resolved when the policy is made: a question of a caller never waits for a directory of users.
+/// Names are resolved when the policy is made, so that a request never waits for a user database.
 struct CallerPolicy: Sendable {
     private struct Entry: Sendable {
         enum Who: Sendable {
@@ -25,23 +25,22 @@ struct CallerPolicy: Sendable {
 
     private let entries: [Entry]
 
-    /// - Throws: ``ConfigurationFault`` for a user or a group that the system does not know, and for an entry that names
-    ///   nobody or grants nothing.
+    /// - Throws: ``ConfigurationFault`` for an unknown user or group, and for an entry that names nobody or grants nothing.
     init(_ callers: [ConfigurationFile.CallerEntry]) throws {
         guard !callers.isEmpty else {
-            // Nothing configured: for whoever tries the service out, and root.
+            // Nothing is configured: root and the user who tries the service may do everything.
             entries = [0, geteuid()].map {
                 Entry(who: .user($0), rule: CallerGrants.Rule(tenants: .all, grants: Set(Grant.allCases)))
             }
             return
         }
-        entries = try callers.map { caller in
-            let name = caller.user.map { "the user \($0)" } ?? "the group \(caller.group ?? "")"
+        entries = try callers.enumerated().map { index, caller in
+            let place = "callers[\(index)]"
             guard !caller.grants.isEmpty, caller.tenants != .some([]) else {
-                throw ConfigurationFault("callers: \(name) is granted nothing: name grants and tenants, or leave it out")
+                throw ConfigurationFault("\(place) grants nothing; give it grants and tenants, or remove it")
             }
             return Entry(
-                who: try Self.resolve(caller, name),
+                who: try Self.resolve(caller, place),
                 rule: CallerGrants.Rule(tenants: caller.tenants, grants: Set(caller.grants)))
         }
     }
@@ -55,20 +54,18 @@ struct CallerPolicy: Sendable {
         return TenantGrant(name: "callers", tenants: .some(names))
     }
 
-    private static func resolve(_ caller: ConfigurationFile.CallerEntry, _ name: String) throws -> Entry.Who {
-        let id: UInt32?
-        if let user = caller.user {
-            id = UInt32(user) ?? getpwnam(user)?.pointee.pw_uid
-        } else {
-            id = UInt32(caller.group ?? "") ?? getgrnam(caller.group ?? "")?.pointee.gr_gid
+    private static func resolve(_ caller: ConfigurationFile.CallerEntry, _ place: String) throws -> Entry.Who {
+        let (kind, name) = caller.user.map { ("user", $0) } ?? ("group", caller.group ?? "")
+        let id = UInt32(name) ?? (kind == "user" ? getpwnam(name)?.pointee.pw_uid : getgrnam(name)?.pointee.gr_gid)
+        guard let id else {
+            throw ConfigurationFault("unknown \(kind) \"\(name)\" in \(place); create it or remove the entry")
         }
-        guard let id else { throw ConfigurationFault("callers: there is no such thing on this system as \(name)") }
         guard id != PeerCredentials.overflowID else {
             throw ConfigurationFault(
-                "callers: \(name) has the id \(id), which stands for everyone whom this system cannot tell apart: name another"
+                "the \(kind) \"\(name)\" in \(place) has the id \(id), which stands for everyone whom this system cannot identify; name another \(kind)"
             )
         }
-        return caller.user == nil ? .group(id) : .user(id)
+        return kind == "user" ? .user(id) : .group(id)
     }
 
     func grants(of peer: PeerCredentials) -> CallerGrants {

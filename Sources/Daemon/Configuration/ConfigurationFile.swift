@@ -1,14 +1,15 @@
 internal import Directory
 private import Foundation
+private import Postgres
 internal import Yams
 
-/// The configuration file: a strict reading of YAML. A key that is not known is a fault with its line.
-struct ConfigurationFile: Equatable {
-    /// The scalars, by their dotted names: `database.url`.
-    var scalars: [String: String] = [:]
-    var callers: [CallerEntry] = []
-    /// By its mode.
-    var isReadableByAll = false
+/// The contents of the configuration file. An unknown key is a fault that names its line.
+struct ConfigurationFile {
+    /// The values, by the names of ``ConfigurationKey/all``.
+    private(set) var values: [String: String] = [:]
+    private(set) var callers: [CallerEntry] = []
+    /// What works and should be changed.
+    private(set) var warnings: [String] = []
 
     /// One item of `callers`.
     struct CallerEntry: Decodable, Equatable {
@@ -29,7 +30,7 @@ struct ConfigurationFile: Equatable {
             if let word = try? container.decode(String.self, forKey: .tenants) {
                 guard word == "*" else {
                     throw DecodingError.dataCorruptedError(
-                        forKey: .tenants, in: container, debugDescription: "tenants is a list, or \"*\"")
+                        forKey: .tenants, in: container, debugDescription: "tenants is a list or \"*\"")
                 }
                 tenants = .all
             } else {
@@ -62,29 +63,27 @@ struct ConfigurationFile: Equatable {
                     }
                     name = .key(try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .key))
                 }
-                // "*" stands by itself, not in a list. NUL is in no text of PostgreSQL's, which refuses the statement that has it.
+                // "*" is not an element of a list. PostgreSQL refuses a statement whose text contains NUL.
                 let text =
                     switch name {
                     case .slug(let text), .key(let text): text
                     }
                 guard name != .slug("*"), !text.isEmpty, !text.utf8.contains(0) else {
                     throw DecodingError.dataCorrupted(
-                        .init(codingPath: decoder.codingPath, debugDescription: "that names no tenant"))
+                        .init(codingPath: decoder.codingPath, debugDescription: "the text does not name a tenant"))
                 }
             }
         }
     }
 
-    init() {}
-
-    /// - Throws: ``ConfigurationFault`` naming the file and the line.
+    /// - Throws: ``ConfigurationFault`` that names the file and the line.
     init(path: String) throws {
         let text: String
         do {
             text = try String(contentsOfFile: path, encoding: .utf8)
         } catch {
             throw ConfigurationFault(
-                "the configuration file \(path) cannot be read as UTF-8 text: check its path, mode and content")
+                "the configuration file \(path) cannot be read as UTF-8 text; check its path, mode and content")
         }
         do {
             try self.init(yaml: text)
@@ -92,7 +91,21 @@ struct ConfigurationFile: Equatable {
             throw ConfigurationFault("\(path): \(fault)")
         }
         var status = stat()
-        isReadableByAll = stat(path, &status) == 0 && status.st_mode & S_IROTH != 0
+        let isReadableByAll = stat(path, &status) == 0 && status.st_mode & S_IROTH != 0
+        let hasPassword = ConfigurationKey.all.contains {
+            $0.isSecret && values[$0.name].map(ConnectionString.hasPassword) == true
+        }
+        if isReadableByAll && hasPassword {
+            warnings.append(
+                "every user can read the password in \(path); store it as the credential database-password, or change the file's mode"
+            )
+        }
+    }
+
+    /// The file at the default path, if it exists.
+    static func standard() throws -> ConfigurationFile {
+        let path = ServiceConfiguration.defaultFile
+        return access(path, F_OK) == 0 ? try ConfigurationFile(path: path) : try ConfigurationFile(yaml: "")
     }
 
     init(yaml text: String) throws {
@@ -106,14 +119,14 @@ struct ConfigurationFile: Equatable {
         try read(root, prefix: "")
     }
 
-    /// What and where, without the text around it: that may be a password.
+    /// What and where, without the text around it, which may be a password.
     private static func describe(_ error: YamlError) -> String {
         switch error {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
             "line \(mark.line): this is not YAML: \(problem)"
         case .duplicatedKeysInMapping(let keys, _):
-            "a key stands twice: \(keys.map { "\($0)" }.joined(separator: ", "))"
+            "the file contains a key twice: \(keys.map { "\($0)" }.joined(separator: ", "))"
         default:
             "this is not YAML"
         }
@@ -121,66 +134,76 @@ struct ConfigurationFile: Equatable {
 
     private mutating func read(_ node: Node, prefix: String) throws {
         guard let mapping = node.mapping else {
-            throw ConfigurationFault(
-                "line \(Self.line(node)): \(prefix.isEmpty ? "the file" : prefix) is a map of keys and values")
+            throw Self.fault(node, "\(prefix.isEmpty ? "the file" : prefix) must be a map of keys and values")
         }
         for (keyNode, value) in mapping {
-            guard let key = keyNode.string else { throw ConfigurationFault("line \(Self.line(keyNode)): a key is a word") }
-            let name = prefix.isEmpty ? key : "\(prefix).\(key)"
-            guard !key.contains(".") else {
-                throw ConfigurationFault(
-                    "line \(Self.line(keyNode)): there is no key \(key); nest the words instead of joining them with points")
-            }
-            if name == "callers" {
+            guard let word = keyNode.string else { throw Self.fault(keyNode, "a key must be a word") }
+            let name = prefix.isEmpty ? word : "\(prefix).\(word)"
+            if word.contains(".") {
+                throw Self.fault(keyNode, "unknown key \"\(word)\"; write nested maps instead of a name with periods")
+            } else if name == "callers" {
                 callers = try Self.callers(value)
             } else if ConfigurationKey.sections.contains(name) {
                 try read(value, prefix: name)
-            } else if ConfigurationKey(rawValue: name) != nil {
-                guard let text = value.scalar?.string, value.null == nil else {
-                    throw ConfigurationFault("line \(Self.line(value)): \(name) is one value")
-                }
-                scalars[name] = text
+            } else if let key = ConfigurationKey.named(name) {
+                try set(key, try Self.text(of: value, name), at: keyNode)
+            } else if let key = ConfigurationKey.all.first(where: { $0.former?.name == name }), let former = key.former {
+                let text = try Self.text(of: value, name) + former.unit
+                try set(key, text, at: keyNode)
+                warnings.append("\(Self.fault(keyNode, "\(name) has a new name; write \(key.name): \(text) instead"))")
             } else {
-                throw ConfigurationFault(
-                    "line \(Self.line(keyNode)): there is no key \(name); man adminexport.yaml has those there are")
+                throw Self.fault(keyNode, "unknown key \"\(name)\"; adminexport.yaml(5) lists the keys")
             }
         }
     }
 
+    private mutating func set(_ key: ConfigurationKey, _ text: String, at node: Node) throws {
+        guard values.updateValue(text, forKey: key.name) == nil else {
+            throw Self.fault(node, "\(key.name) is set twice, once by its former name; remove one of them")
+        }
+    }
+
+    private static func text(of node: Node, _ name: String) throws -> String {
+        guard let text = node.scalar?.string, node.null == nil else { throw fault(node, "\(name) must have one value") }
+        return text
+    }
+
+    private static func fault(_ node: Node, _ text: String) -> ConfigurationFault {
+        ConfigurationFault("line \(node.mark?.line ?? 1): \(text)")
+    }
+
     private static func callers(_ node: Node) throws -> [CallerEntry] {
         guard let sequence = node.sequence else {
-            throw ConfigurationFault("line \(line(node)): callers is a list")
+            throw fault(node, "callers must be a list")
         }
         return try sequence.map { item in
             for (key, _) in item.mapping ?? [:] where !["user", "group", "tenants", "grants"].contains(key.string) {
-                throw ConfigurationFault("line \(line(key)): there is no key callers.\(key.string ?? "")")
+                throw fault(
+                    key, "unknown key \"callers.\(key.string ?? "")\"; a caller has user or group, tenants and grants")
             }
             for tenant in item.mapping?["tenants"]?.sequence ?? [] {
-                // Slugs such as no and on are taken as they stand; a key that YAML takes for null or a truth value is a slip.
+                // Slugs such as no and on are accepted as text. A key that YAML reads as null or as a truth value is probably an error.
                 let key = tenant.mapping?["key"]
                 let tag = (key ?? tenant).tag.description
                 guard tag != "tag:yaml.org,2002:null", key == nil || tag != "tag:yaml.org,2002:bool" else {
-                    throw ConfigurationFault(
-                        "line \(line(key ?? tenant)): a tenant is a slug or {key: ...}; put null, true and the like in quotes where they are meant as text"
-                    )
+                    throw fault(
+                        key ?? tenant,
+                        "a tenant is a slug or {key: ...}; write null, true and similar words in quotes if you mean text")
                 }
             }
             let entry: CallerEntry
             do {
                 entry = try YAMLDecoder().decode(CallerEntry.self, from: item)
             } catch {
-                throw ConfigurationFault(
-                    "line \(line(item)): a caller is {user or group, tenants: \"*\" or a list of slugs and {key: ...}, grants: [export, operator]}"
+                throw fault(
+                    item,
+                    "a caller is {user or group, tenants: \"*\" or a list of slugs and {key: ...}, grants: [export, operator]}"
                 )
             }
             guard (entry.user == nil) != (entry.group == nil) else {
-                throw ConfigurationFault("line \(line(item)): a caller is either a user or a group")
+                throw fault(item, "a caller is either a user or a group")
             }
             return entry
         }
-    }
-
-    private static func line(_ node: Node) -> Int {
-        node.mark?.line ?? 1
     }
 }

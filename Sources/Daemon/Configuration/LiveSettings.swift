@@ -1,48 +1,37 @@
-internal import AdminExportAPI
 internal import Exports
 private import Synchronization
 
-/// What a reload may change while the process runs.
+/// The settings that a reload changes while the process runs.
 final class LiveSettings: Sendable {
     struct Values: Sendable {
-        var limits: ServiceInfo.Limits
-        /// Bytes that have to be free on the archives' disk for an export to begin.
-        var leastFreeBytes: Int
-        /// How long an idempotency key stands.
+        var limits: ServiceLimits
+        /// How long an idempotency key identifies the export that it started.
         var idempotency: Duration
     }
 
     private let state: Mutex<Values>
 
     init(_ configuration: ServiceConfiguration) {
-        state = Mutex(Self.values(configuration))
+        state = Mutex(Values(limits: configuration.limits, idempotency: configuration.idempotency))
     }
 
     func apply(_ configuration: ServiceConfiguration) {
-        state.withLock { $0 = Self.values(configuration) }
+        state.withLock { $0 = Values(limits: configuration.limits, idempotency: configuration.idempotency) }
     }
 
-    private static func values(_ configuration: ServiceConfiguration) -> Values {
-        Values(
-            limits: configuration.limits, leastFreeBytes: configuration.leastFreeBytes,
-            idempotency: configuration.idempotency)
-    }
-
-    var values: Values { state.withLock { $0 } }
-
-    var limits: ServiceInfo.Limits { values.limits }
+    var limits: ServiceLimits { state.withLock(\.limits) }
 
     var transferLimits: Transfers.Limits {
         let current = self.limits
         var limits = Transfers.Limits()
         limits.total = current.transfers
         limits.perUser = current.transfersPerUser
-        limits.timeout = .milliseconds(current.unreadOutputMs)
+        limits.timeout = current.unreadOutput
         return limits
     }
 
     var startBounds: JobStore.Bounds {
-        let values = self.values
+        let values = state.withLock { $0 }
         return JobStore.Bounds(queued: values.limits.queuedPerTenant, keyLifetime: values.idempotency)
     }
 }

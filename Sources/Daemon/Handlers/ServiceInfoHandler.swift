@@ -13,31 +13,16 @@ struct ServiceInfoHandler: MethodHandler {
     func outcome(_ params: NoMembers, _ session: CallerSession, _ subscriptions: Subscriptions) async throws
         -> ServiceOutcome
     {
-        let limits = inForce(for: session)
+        let limits = settings.limits.inForce(sinceBeginning: session.limits)
         if let known = session.info.withLock({ $0 }), known.limits == limits { return Outcome(known.json) }
         let json = try WireCoding.encode(info(session, limits))
         session.info.withLock { $0 = (limits, json) }
         return Outcome(json)
     }
 
-    /// Those of the connection are what they were when it began; those of the service may have changed.
-    private func inForce(for session: CallerSession) -> ServiceInfo.Limits {
-        let now = settings.limits
-        var limits = session.limits
-        limits.connections = now.connections
-        limits.connectionsPerUser = now.connectionsPerUser
-        limits.bytes = now.bytes
-        limits.bytesPerUser = now.bytesPerUser
-        limits.transfers = now.transfers
-        limits.transfersPerUser = now.transfersPerUser
-        limits.runningPerTenant = now.runningPerTenant
-        limits.queuedPerTenant = now.queuedPerTenant
-        return limits
-    }
-
-    private func info(_ session: CallerSession, _ limits: ServiceInfo.Limits) -> ServiceInfo.Result {
+    private func info(_ session: CallerSession, _ limits: ServiceLimits) -> ServiceInfo.Result {
         ServiceInfo.Result(
-            name: "adminexport", version: AdminExportDaemon.version, protocolVersion: 1, limits: limits,
+            name: "adminexport", version: AdminExportDaemon.version, protocolVersion: 1, limits: limits.wire,
             capabilities: Called.capabilities,
             caller: ServiceInfo.Caller(
                 uid: Int(session.peer.uid), gid: Int(session.peer.gid), groups: session.peer.groups.sorted().map { Int($0) },

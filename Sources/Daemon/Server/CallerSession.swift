@@ -12,15 +12,15 @@ final class CallerSession: Sendable {
     let peer: PeerCredentials
     let grants: CallerGrants
     /// Those that this connection was begun with.
-    let limits: ServiceInfo.Limits
+    let limits: ServiceLimits
     /// What ``ServiceInfoHandler`` has answered: nothing in it changes while the connection lasts but the limits.
-    let info = Mutex<(limits: ServiceInfo.Limits, json: [UInt8])?>(nil)
+    let info = Mutex<(limits: ServiceLimits, json: [UInt8])?>(nil)
     /// The jobs that this connection has read last: the audit trail names each once. Past ``maxDownloads`` the oldest is
     /// forgotten, and named again where it is read again.
     private let downloads = Mutex<[JobID]>([])
     private static let maxDownloads = 64
 
-    init(number: Int, peer: PeerCredentials, grants: CallerGrants, limits: ServiceInfo.Limits) {
+    init(number: Int, peer: PeerCredentials, grants: CallerGrants, limits: ServiceLimits) {
         self.number = number
         self.peer = peer
         self.grants = grants

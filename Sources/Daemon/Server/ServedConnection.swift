@@ -16,7 +16,7 @@ final class ServedConnection: Sendable {
     private let number: Int
     let peer: PeerCredentials
     let grants: CallerGrants
-    private let limits: ServiceInfo.Limits
+    private let limits: ServiceLimits
     /// Its user's.
     private let account: ByteAccount
     private let metrics: ServerMetrics
@@ -24,7 +24,7 @@ final class ServedConnection: Sendable {
     private let stopping = Mutex<(reason: RPCError, since: ContinuousClock.Instant)?>(nil)
 
     init(
-        number: Int, peer: PeerCredentials, grants: CallerGrants, limits: ServiceInfo.Limits, account: ByteAccount,
+        number: Int, peer: PeerCredentials, grants: CallerGrants, limits: ServiceLimits, account: ByteAccount,
         metrics: ServerMetrics, logger: Logger
     ) {
         self.number = number
@@ -60,7 +60,7 @@ final class ServedConnection: Sendable {
                     transport: SocketTransport(inbound: inbound, channel: channel.channel, socket: socket),
                     dispatcher: dispatcher,
                     session: CallerSession(number: number, peer: peer, grants: grants, limits: limits),
-                    limits: connectionLimits,
+                    limits: limits.connection,
                     account: ByteAccount(.connection, within: account) { [limits] in limits.bytesPerConnection })
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask { await connection.run() }
@@ -78,19 +78,6 @@ final class ServedConnection: Sendable {
         } catch {
             logger.debug("A connection ended", metadata: ["uid": "\(peer.uid)", "error": "\(error)"])
         }
-    }
-
-    private var connectionLimits: ConnectionLimits {
-        var limits = ConnectionLimits()
-        limits.line = self.limits.lineBytes
-        limits.nesting = self.limits.nesting
-        limits.batch = self.limits.batch
-        limits.batchReplies = self.limits.batchReplyBytes
-        limits.inFlight = self.limits.inFlight
-        limits.parked = self.limits.parked
-        limits.subscriptions = self.limits.subscriptions
-        limits.output = self.limits.outputBytes
-        return limits
     }
 
     /// Watches for a peer that does not finish a line, does not read, or is gone, and for the time to stop.
@@ -147,8 +134,8 @@ final class ServedConnection: Sendable {
 
     private func stall<Channel: Transport>(_ connection: Connection<CallerSession, Channel>) -> Stall? {
         let stalls = connection.stalls
-        if stalls.writing > .milliseconds(limits.unreadOutputMs) { return .notReading }
-        if stalls.reading > .milliseconds(limits.partialLineMs) { return .unfinishedLine }
+        if stalls.writing > limits.unreadOutput { return .notReading }
+        if stalls.reading > limits.partialLine { return .unfinishedLine }
         return nil
     }
 }

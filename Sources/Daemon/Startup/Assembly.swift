@@ -273,7 +273,7 @@ struct Assembly {
         let runner = ExportRunner(
             directory: pools.export,
             storage: StorageGuard(
-                database: database, disk: disk, leastFree: { [settings] in settings.values.leastFreeBytes }),
+                database: database, disk: disk, leastFree: { [settings] in settings.limits.minFreeBytes }),
             contract: contract, disk: disk.on(.work), settings: configuration.workbook)
         let retention = Retention(
             database: database, disk: disk.on(.sweep), history: configuration.history, logger: logger)
