@@ -1,5 +1,6 @@
 import AdminExportAPI
 import AdminExportClient
+@testable import Daemon
 import Foundation
 import Testing
 import TestSupport
@@ -164,7 +165,7 @@ struct CallerTests {
             ] {
                 try apply(fault)
                 try await eventually("the fault is told") {
-                    service.log.contains("The configuration was not taken") && service.log.contains(sign)
+                    service.count(of: DaemonEvent.configurationRefused) > 0 && service.log.contains(sign)
                 }
                 #expect(try await call(service, as: Self.stranger, "export.list", params("globex")).status == 0)
                 #expect(try await call(service, as: Self.acme, "export.list", params("acme")).status == 77)

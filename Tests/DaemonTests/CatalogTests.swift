@@ -1,8 +1,8 @@
 import AdminExportAPI
+@testable import Daemon
+import Exports
 import Foundation
 import Testing
-
-@testable import Daemon
 
 /// What is installed beside the programs, held to them.
 @Suite struct CatalogTests {
@@ -13,21 +13,49 @@ import Testing
         try String(contentsOf: Self.root.appending(path: path), encoding: .utf8)
     }
 
-    @Test("Every message with an id is one that the programs say, and has a text in the catalog, which has no others")
+    private static let events: [any ServiceEvent] = ExportEvent.allCases + DaemonEvent.allCases
+
+    @Test(
+        "Every event has an id of its own and a text in the catalog, which has no others and refers to fields of the event")
     func catalog() throws {
-        let ids = try text("systemd/adminexport.catalog").matches(of: /(?m)^-- ([0-9a-f]{32})$/).map { String($0.1) }
-        #expect(Set(ids).count == ids.count, "an id stands twice")
-        #expect(Set(ids) == Set(MessageCatalog.ids.values).union([MessageCatalog.fault]))
-        #expect(Set(MessageCatalog.ids.values).count == MessageCatalog.ids.count)
-        let sources = FileManager.default.enumerator(
-            at: Self.root.appending(path: "Sources"), includingPropertiesForKeys: nil)
-        var said: Set<String> = []
-        for case let file as URL in sources ?? .init()
-        where file.pathExtension == "swift" && file.lastPathComponent != "MessageCatalog.swift" {
-            let code = try String(contentsOf: file, encoding: .utf8)
-            for message in MessageCatalog.ids.keys where code.contains("\"\(message)\"") { said.insert(message) }
+        let texts = try text("systemd/adminexport.catalog").components(separatedBy: "-- ").dropFirst()
+        #expect(texts.map { String($0.prefix(32)) }.sorted() == Self.events.map(\.entry.id).sorted())
+        #expect(Set(Self.events.map(\.entry.id)).count == Self.events.count, "two events have one id")
+        for event in Self.events {
+            #expect(event.entry.id.wholeMatch(of: /[0-9a-f]{32}/) != nil)
+            let fields = Set(event.entry.fields.map { ServiceLog.journalField($0.rawValue) })
+            for field in texts.first(where: { $0.hasPrefix(event.entry.id) })?.matches(of: /@([A-Z_]+)@/) ?? [] {
+                #expect(fields.contains(String(field.1)), "\(event) has no field \(field.1)")
+            }
         }
-        #expect(said == Set(MessageCatalog.ids.keys))
+    }
+
+    @Test("The ids that were published stay")
+    func publishedIDs() {
+        let published: [any ServiceEvent] = [
+            DaemonEvent.fatalError, DaemonEvent.serving, ExportEvent.attemptStarted, ExportEvent.attemptEnded,
+            ExportEvent.archiveUnreadable, DaemonEvent.requestRefused, ExportEvent.auditLost,
+        ]
+        #expect(
+            published.map(\.entry.id) == [
+                "e1a234841aaf49e58aa6867f51cb5328", "b45274ae453e4d26a8772b558f2d1f95", "2e6ee85d09014d12a4e48c5141c99da6",
+                "5602f6fe700a4462b1a2c982d4c1c8a3", "43e1977d3abc4764b57045e434549b93", "f26874d4c6c747998bb09d037f64b05b",
+                "379b48eae14d4ef3b26fad9ba6d10392",
+            ])
+    }
+
+    @Test("Every event is logged somewhere")
+    func used() throws {
+        let files = FileManager.default.enumerator(
+            at: Self.root.appending(path: "Sources"), includingPropertiesForKeys: nil)
+        var logged: Set<String> = []
+        for case let file as URL in files ?? .init() where file.pathExtension == "swift" {
+            let code = try String(contentsOf: file, encoding: .utf8)
+            for match in code.matches(of: /(?:ExportEvent|DaemonEvent|complain\()\.([a-zA-Z]+)/) {
+                logged.insert(String(match.1))
+            }
+        }
+        for event in Self.events { #expect(logged.contains("\(event)"), "nothing logs \(event)") }
     }
 
     @Test("The manual and the README list the configuration keys as the table of keys has them")
@@ -70,7 +98,8 @@ import Testing
 
     @Test("A journal's field is named by the key, and the peer's user by the name that is promised")
     func fields() {
-        #expect(ServiceLog.field("job") == "ADMINEXPORT_JOB" && ServiceLog.field("uid") == "ADMINEXPORT_PEER_UID")
-        #expect(ServiceLog.field("more of them") == "ADMINEXPORT_MORE_OF_THEM")
+        #expect(ServiceLog.journalField("job") == "ADMINEXPORT_JOB")
+        #expect(ServiceLog.journalField("uid") == "ADMINEXPORT_PEER_UID")
+        #expect(ServiceLog.journalField("service-lifecycle.signal") == "ADMINEXPORT_SERVICE_LIFECYCLE_SIGNAL")
     }
 }

@@ -1,5 +1,6 @@
 import AdminExportAPI
 import AdminExportClient
+@testable import Daemon
 import Foundation
 import Testing
 import TestSupport
@@ -167,16 +168,18 @@ import TestSupport
                 let (url, link) = later(database, folder, user: TestDatabase.superuser)
                 let process = try activated(folder, ["ADMINEXPORT_DATABASE_URL": url])
                 defer { process.terminate() }
-                func log() -> String { (try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "" }
+                func hasLogged(_ event: DaemonEvent) -> Bool {
+                    (try? String(contentsOfFile: folder + "/log", encoding: .utf8))?.contains(" event=\(event)\n") == true
+                }
                 try await eventually("somebody comes") { (try? Client(socket: folder + "/s")) != nil }
-                try await eventually("it serves without a database") { log().contains("Serving") }
+                try await eventually("it serves without a database") { hasLogged(.serving) }
                 try link()
-                try await eventually("the schema is missed") { log().contains("The schema is not there yet") }
+                try await eventually("the schema is missed") { hasLogged(.schemaMissing) }
                 let migrated = try await Programs.run(
                     "adminexportd", ["migrate", "--with-directory"],
                     environment: ["ADMINEXPORT_DATABASE_URL": database.url(user: TestDatabase.superuser)])
                 #expect(migrated.status == 0, "\(migrated)")
-                try await eventually("the database is there") { log().contains("The database is there") }
+                try await eventually("the database is there") { hasLogged(.databaseReachable) }
                 let client = try Client(socket: folder + "/s")
                 #expect(try await client.call(ServiceHealth.self, NoMembers()).database == "ok")
             }

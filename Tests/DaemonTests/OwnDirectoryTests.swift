@@ -1,5 +1,6 @@
 import AdminExportAPI
 import AdminExportClient
+@testable import Daemon
 import Foundation
 import Testing
 import TestSupport
@@ -140,7 +141,7 @@ import TestSupport
                 }
                 #expect(try await client.call(ServiceHealth.self, NoMembers()).status == .ok)
                 try await eventually("the limit is told of the directory") {
-                    service.log.contains("allows fewer connections") && service.log.contains("database=directory")
+                    service.count(of: DaemonEvent.connectionsLimited) > 0 && service.log.contains("database=directory")
                 }
                 #expect(!service.log.contains("database=jobs"))
                 let before = try await service.database.text("SELECT string_agg(pid::text, ' ' ORDER BY pid) \(jobs)")

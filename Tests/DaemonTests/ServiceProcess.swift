@@ -1,5 +1,6 @@
 import AdminExportAPI
 import AdminExportClient
+import protocol Exports.ServiceEvent
 import Foundation
 import Testing
 import TestSupport
@@ -165,6 +166,11 @@ struct ServiceProcess {
 
     func client() throws -> Client {
         try Client(socket: socket)
+    }
+
+    /// How many entries of the event the service has logged.
+    func count(of event: any ServiceEvent) -> Int {
+        log.components(separatedBy: " event=\(event)\n").count - 1
     }
 
     /// Runs the command-line program against this service.

@@ -29,6 +29,9 @@ SOCKET = "/run/adminexport/adminexport.sock"
 ARCHIVES = "/var/lib/adminexport/archives"
 OWNER = {"tenant": "acme", "administrator": "owner@acme.example"}
 UNITS = ("adminexport.socket", "adminexport.service", "adminexport-worker@1.service")
+# Ids of events: systemd/adminexport.catalog.
+ATTEMPT_ENDED = "5602f6fe700a4462b1a2c982d4c1c8a3"
+REQUEST_REFUSED = "f26874d4c6c747998bb09d037f64b05b"
 ENVIRONMENT = "export ADMINEXPORT_TENANT=acme ADMINEXPORT_AS=owner@acme.example; "
 
 scenarios = []
@@ -168,7 +171,7 @@ def journal(machine, debs):
     job = json.loads(machine.run(ENVIRONMENT + "adminexport start --json", user="member").stdout)["id"]
     machine.run(ENVIRONMENT + f"adminexport wait {job} -q", user="member")
     entries = machine.eventually(
-        "the journal has the job", lambda: [e for e in machine.journal(f"ADMINEXPORT_JOB={job}") if e["MESSAGE"].startswith("Ended")])
+        "the journal has the job", lambda: [e for e in machine.journal(f"ADMINEXPORT_JOB={job}") if e.get("MESSAGE_ID") == ATTEMPT_ENDED])
     entry = machine.journal(f"ADMINEXPORT_JOB={job}")[0]
     wanted = {"ADMINEXPORT_JOB": job, "ADMINEXPORT_TENANT": "acme", "PRIORITY": "6", "SYSLOG_IDENTIFIER": "adminexportd",
               "_SYSTEMD_UNIT": "adminexport-worker@1.service"}
@@ -179,7 +182,7 @@ def journal(machine, debs):
     uid = machine.run("id -u member").stdout.strip()
     refused = machine.eventually(
         "a refusal is told", lambda: machine.journal(f"ADMINEXPORT_PEER_UID={uid} ADMINEXPORT_METHOD=export.start"))
-    check(refused[-1]["MESSAGE"].startswith("A request was refused") and "nobody@" not in json.dumps(refused), f"{refused}")
+    check(refused[-1]["MESSAGE_ID"] == REQUEST_REFUSED and "nobody@" not in json.dumps(refused), f"{refused}")
     catalog = machine.run(f"journalctl -x --no-pager ADMINEXPORT_JOB={job}").stdout
     check(f"The export {job} has begun" in catalog, catalog)
     check(entries[-1].get("ADMINEXPORT_END") == "succeeded", f"{entries}")

@@ -1,6 +1,6 @@
 package import ArgumentParser
 internal import Logging
-private import Exports
+internal import Exports
 private import Foundation
 
 /// `adminexportd`: the service's processes and its maintenance commands.
@@ -41,7 +41,7 @@ struct CommonOptions: ParsableArguments, Sendable {
     @Option(help: "trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
-    typealias Loaded = (configuration: ServiceConfiguration, logger: Logger, level: LogLevel)
+    typealias Loaded = (configuration: ServiceConfiguration, logger: Logger, level: ServiceLog.Level)
 
     func load(_ further: [String: String?] = [:]) throws -> Loaded {
         var flags = further.compactMapValues(\.self)
@@ -49,9 +49,9 @@ struct CommonOptions: ParsableArguments, Sendable {
         flags["log.level"] = logLevel
         let configuration = try ServiceConfiguration(
             flags: flags, file: config, environment: ProcessInfo.processInfo.environment)
-        let level = LogLevel(configuration.logLevel)
+        let level = ServiceLog.Level(configuration.logLevel)
         let logger = Logger(label: "adminexportd") { _ in ServiceLog(level: level) }
-        for warning in configuration.warnings { logger.warning("\(warning)") }
+        for warning in configuration.warnings { logger.report(DaemonEvent.configurationWarning, [.warning: warning]) }
         return (configuration, logger, level)
     }
 }

@@ -34,6 +34,6 @@ func reportingFaults(_ body: () async throws -> Void) async throws {
 }
 
 private func fail(_ message: String, _ status: Int32) -> Never {
-    ServiceLog.fault(message)
+    ServiceLog.fatal(message)
     exit(status)
 }

@@ -14,14 +14,12 @@ struct ErrorTranslation: Sendable {
     let lookAgain: @Sendable () -> Void
 
     func callAsFunction(_ error: any Error, in method: String, uid: UInt32) -> RPCError {
-        var logger = logger
-        logger[metadataKey: "method"] = "\(method)"
-        logger[metadataKey: "uid"] = "\(uid)"
+        let logger = logger.with([.method: method, .uid: uid])
         switch error {
         case let error as RPCError:
             return error
         case let error as DirectoryUnavailable:
-            logger.warning("The directory is not available", metadata: ["error": "\(error)"])
+            logger.report(DaemonEvent.requestWithoutDirectory, [.error: error])
             return RPCError(
                 .unavailable, "The directory of administrators is not available now. Try again in a moment.",
                 retryable: true,
@@ -31,7 +29,7 @@ struct ErrorTranslation: Sendable {
         case let error as JobsError:
             return Self.jobs(error)
         case let error as PostgresError where error.isTransient || [.refused, .unsuitable].contains(error.code):
-            logger.warning("The database is not available", metadata: ["error": "\(error)"])
+            logger.report(DaemonEvent.requestWithoutDatabase, [.error: error])
             return RPCError(
                 .unavailable, "The database is not available now. Try again in a moment.",
                 retryable: true)
@@ -56,18 +54,18 @@ struct ErrorTranslation: Sendable {
         case let error as UnreadableArchive:
             return archive(error, logger)
         default:
-            logger.error("A request failed", metadata: ["error": "\(error)"])
+            logger.report(DaemonEvent.requestFailed, [.error: error])
             return .internalError
         }
     }
 
     private func archive(_ error: UnreadableArchive, _ logger: Logger) -> RPCError {
         if error.fault.isOutOfDescriptors {
-            logger.error("No descriptor is left to open an archive")
+            logger.report(DaemonEvent.noDescriptorLeft)
             return RPCError(
                 .overloaded, "The service has no descriptor left for the file. Try again in a moment.", retryable: true)
         }
-        logger.error("An archive cannot be read", metadata: ["job": "\(error.job)", "error": "\(error.fault)"])
+        logger.report(ExportEvent.archiveUnreadable, [.job: error.job, .error: error.fault])
         let isLost = [.missing, .damaged].contains(error.fault.code)
         return RPCError(
             .unavailable,
@@ -80,7 +78,7 @@ struct ErrorTranslation: Sendable {
     /// A statement that the database does not run, or whose rows are not what the program expects.
     private func refusal(_ error: PostgresError, _ logger: Logger) -> RPCError {
         guard let query = error.query, ServiceStatements.names.contains(query) else {
-            logger.error("A request failed", metadata: ["error": "\(error)"])
+            logger.report(DaemonEvent.requestFailed, [.error: error])
             guard error.sqlState == SQLState.insufficientPrivilege else { return .internalError }
             lookAgain()
             return RPCError(
@@ -93,7 +91,7 @@ struct ErrorTranslation: Sendable {
 
     /// What is wrong with the directory is for its operators: they find it in the log, in `service.health` and by `check-config`.
     private func unavailableDirectory(_ error: any Error, _ logger: Logger) -> RPCError {
-        logger.error("The directory cannot be used", metadata: ["error": "\(error)"])
+        logger.report(DaemonEvent.directoryRefused, [.error: error])
         lookAgain()
         return RPCError(
             .unavailable,

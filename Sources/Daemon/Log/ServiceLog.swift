@@ -1,10 +1,26 @@
+internal import Exports
 private import Foundation
 internal import Logging
+private import Synchronization
 internal import Systemd
 
-/// Log entries: with their fields where standard error is the journal's, otherwise as lines on standard error. Under a service
-/// manager without a journal each line begins with its priority (sd-daemon(3)).
+/// Writes log entries to the journal, with their fields, if standard error leads to it; otherwise as lines to standard error. Under a
+/// service manager without a journal each line begins with its priority (sd-daemon(3)).
 struct ServiceLog: LogHandler {
+    /// The level of all loggers of the process. A reload of the configuration may change it.
+    final class Level: Sendable {
+        private let state: Mutex<Logger.Level>
+
+        init(_ value: Logger.Level) {
+            state = Mutex(value)
+        }
+
+        var value: Logger.Level {
+            get { state.withLock { $0 } }
+            set { state.withLock { $0 = newValue } }
+        }
+    }
+
     private enum Destination {
         case journal(Journal)
         case prefixedLines
@@ -18,16 +34,16 @@ struct ServiceLog: LogHandler {
         return isManaged ? .prefixedLines : .lines
     }()
 
-    private let shared: LogLevel
+    private let level: Level
     var metadata: Logger.Metadata = [:]
 
-    init(level: LogLevel) {
-        shared = level
+    init(level: Level) {
+        self.level = level
     }
 
     var logLevel: Logger.Level {
-        get { shared.level }
-        set { shared.level = newValue }
+        get { level.value }
+        set { level.value = newValue }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -35,59 +51,62 @@ struct ServiceLog: LogHandler {
         set { metadata[key] = newValue }
     }
 
-    func log(event: LogEvent) {
-        let all = metadata.merging(event.metadata ?? [:]) { _, new in new }.sorted { $0.key < $1.key }
-            .map { (key: $0.key, value: "\($0.value)") }
-        Self.write(event.message.description, all, event.level, place: (event.file, event.line, event.function))
+    func log(event entry: LogEvent) {
+        var all = metadata.merging(entry.metadata ?? [:]) { _, new in new }
+        let event: (any ServiceEvent)? =
+            if case .stringConvertible(let value) = all.removeValue(forKey: LogKey.event.rawValue) {
+                value as? any ServiceEvent
+            } else { nil }
+        let fields = all.sorted { $0.key < $1.key }.map { (key: $0.key, value: "\($0.value)") }
+        Self.write(
+            entry.message.description, event, entry.level, fields, place: (entry.file, entry.line, entry.function))
     }
 
-    /// What ends the process, or is said before there is a logger.
-    static func fault(_ message: String) {
+    /// Logs why the process ends or cannot start, also before there is a logger.
+    static func fatal(_ message: String) {
         if case .lines = destination {
             writeLine("adminexportd: \(message)\n")
         } else {
-            write(message, [], .error, id: MessageCatalog.fault)
+            write(message, DaemonEvent.fatalError, DaemonEvent.fatalError.entry.level, [])
         }
     }
 
     private static func write(
-        _ message: String, _ metadata: [(key: String, value: String)], _ level: Logger.Level,
-        place: (file: String, line: UInt, function: String)? = nil, id: String? = nil
+        _ message: String, _ event: (any ServiceEvent)?, _ level: Logger.Level, _ fields: [(key: String, value: String)],
+        place: (file: String, line: UInt, function: String)? = nil
     ) {
-        let pairs = metadata.map { " \($0.key)=\(oneLine($0.value))" }.joined()
-        let text = oneLine(message) + pairs
         let priority = priority(level)
+        let text = oneLine(message) + fields.map { " \($0.key)=\(oneLine($0.value))" }.joined()
+        let line = text + (event.map { " \(LogKey.event.rawValue)=\($0)" } ?? "") + "\n"
         switch destination {
         case .journal(let journal):
-            var fields = [
+            var all = [
                 ("MESSAGE", text), ("PRIORITY", "\(priority.rawValue)"), ("SYSLOG_IDENTIFIER", "adminexportd"),
             ]
-            if let id = id ?? MessageCatalog.id(of: message) { fields.append(("MESSAGE_ID", id)) }
+            if let event { all.append(("MESSAGE_ID", event.entry.id)) }
             if let place {
-                fields += [
-                    ("CODE_FILE", place.file), ("CODE_LINE", "\(place.line)"), ("CODE_FUNC", place.function),
-                ]
+                all += [("CODE_FILE", place.file), ("CODE_LINE", "\(place.line)"), ("CODE_FUNC", place.function)]
             }
-            fields += metadata.map { (field($0.key), $0.value) }
-            if !journal.send(fields) { writeLine("<\(priority.rawValue)>\(text)\n") }
-        case .prefixedLines: writeLine("<\(priority.rawValue)>\(text)\n")
-        case .lines: writeLine("\(Date().formatted(.iso8601)) \(level.rawValue.uppercased()) \(text)\n")
+            all += fields.map { (journalField($0.key), $0.value) }
+            if !journal.send(all) { writeLine("<\(priority.rawValue)>\(line)") }
+        case .prefixedLines: writeLine("<\(priority.rawValue)>\(line)")
+        case .lines: writeLine("\(Date().formatted(.iso8601)) \(level.rawValue.uppercased()) \(line)")
         }
     }
 
-    /// `job` is the field `ADMINEXPORT_JOB`; who called is `ADMINEXPORT_PEER_UID`.
-    static func field(_ key: String) -> String {
-        let word = key == "uid" ? "peer_uid" : key
+    /// The journal's name of a field: `ADMINEXPORT_JOB` for `job`. Libraries may use any character in a key.
+    static func journalField(_ key: String) -> String {
+        let word = key == LogKey.uid.rawValue ? "peer_uid" : key
         return "ADMINEXPORT_"
             + word.uppercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? String($0) : "_" }.joined()
     }
 
-    /// What came from outside must not begin a line of its own.
+    /// Text from outside must not begin a line of its own.
     private static func oneLine(_ text: String) -> String {
         text.contains(where: \.isNewline) ? text.split(whereSeparator: \.isNewline).joined(separator: "; ") : text
     }
 
-    /// A log that cannot be written must not stop the service: errors are ignored.
+    /// Ignores errors: a log that cannot be written must not stop the service.
     private static func writeLine(_ line: String) {
         let bytes = Array(line.utf8)
         _ = Foundation.write(2, bytes, bytes.count)
@@ -102,5 +121,34 @@ struct ServiceLog: LogHandler {
         case .error: .error
         case .critical: .critical
         }
+    }
+}
+
+/// Logs an event that somebody outside can cause at any rate: at most one entry a second, with the number of those left out.
+final class ThrottledLog: Sendable {
+    private static let interval: Duration = .seconds(1)
+
+    private let event: any ServiceEvent
+    private let logger: Logger
+    private let state = Mutex((last: ContinuousClock.Instant?.none, suppressed: 0))
+
+    init(_ event: any ServiceEvent, _ logger: Logger) {
+        self.event = event
+        self.logger = logger
+    }
+
+    func report(_ fields: [LogKey: any Sendable], at now: ContinuousClock.Instant = .now) {
+        let suppressed: Int? = state.withLock { state in
+            if let last = state.last, last.duration(to: now) < Self.interval {
+                state.suppressed += 1
+                return nil
+            }
+            defer { state = (now, 0) }
+            return state.suppressed
+        }
+        guard let suppressed else { return }
+        var fields = fields
+        if suppressed > 0 { fields[.suppressed] = suppressed }
+        logger.report(event, fields)
     }
 }

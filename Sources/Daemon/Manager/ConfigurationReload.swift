@@ -1,3 +1,4 @@
+private import Exports
 internal import Logging
 internal import ServiceLifecycle
 internal import Systemd
@@ -25,12 +26,11 @@ struct ConfigurationReload: Service {
                 try apply(configuration)
                 let waiting = configuration.changes(from: started).joined(separator: ", ")
                 status.configurationTaken(restartFor: waiting.isEmpty ? nil : waiting)
-                logger.notice(
-                    "The configuration is in force",
-                    metadata: waiting.isEmpty ? nil : ["but after a restart only": "\(waiting)"])
+                logger.report(
+                    DaemonEvent.configurationApplied, waiting.isEmpty ? [:] : [.restartNeeded: waiting])
             } catch {
                 status.configurationFault("\(error)")
-                logger.error("The configuration was not taken", metadata: ["error": "\(error)"])
+                logger.report(DaemonEvent.configurationRefused, [.error: error])
             }
             manager.ready(status: status.text)
         }

@@ -1,3 +1,4 @@
+private import Exports
 private import Foundation
 private import Glibc
 private import JSONRPC
@@ -31,7 +32,7 @@ final class Acceptor: Sendable {
         (connections, continuation) = AsyncStream.makeStream(of: Accepted.self, bufferingPolicy: .unbounded)
         self.logger = logger
         self.metrics = metrics
-        refusals = ThrottledLog("Refused a connection", level: .notice, logger: logger)
+        refusals = ThrottledLog(DaemonEvent.connectionRefused, logger)
         var ends: [Int32] = [-1, -1]
         pipe(&ends)
         for end in ends {
@@ -117,7 +118,7 @@ final class Acceptor: Sendable {
         do throws(SocketError) {
             return try socket.accept()
         } catch {
-            logger.error("Cannot accept a connection", metadata: ["error": "\(error)"])
+            logger.report(DaemonEvent.acceptFailed, [.error: error])
             return .exhausted
         }
     }
@@ -140,9 +141,9 @@ final class Acceptor: Sendable {
 
     private func tellRefusal(_ reason: String, _ peer: PeerCredentials?) {
         metrics.refusedConnection()
-        var metadata: Logger.Metadata = ["reason": "\(reason)"]
-        if let peer { metadata["uid"] = "\(peer.uid)" }
-        refusals.log(metadata)
+        var fields: [LogKey: any Sendable] = [.reason: reason]
+        fields[.uid] = peer?.uid
+        refusals.report(fields)
     }
 
     /// Tells the peer why, as well as that can be done at once, and closes the descriptor.

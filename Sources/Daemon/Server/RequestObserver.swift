@@ -1,4 +1,5 @@
 internal import AdminExportAPI
+private import Exports
 internal import JSONRPC
 internal import Logging
 private import Sockets
@@ -11,13 +12,13 @@ final class RequestObserver: Sendable {
     init(metrics: ServerMetrics, logger: Logger) {
         self.metrics = metrics
         // The figures count all of them, and the audit trail has the names that are not written here.
-        refusals = ThrottledLog("A request was refused", level: .info, logger: logger)
+        refusals = ThrottledLog(DaemonEvent.requestRefused, logger)
     }
 
     func answered(_ call: ServiceDispatcher.Call, _ error: RPCError?, after duration: Duration) {
         metrics.served(call.method, error?.kind ?? "ok", in: call.traits.contains(.long) ? nil : duration)
         if error?.kind == ErrorKind.permissionDenied.rawValue {
-            refusals.log(["method": "\(call.method)", "uid": "\(call.session.peer.uid)"])
+            refusals.report([.method: call.method, .uid: call.session.peer.uid])
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import AdminExportAPI
+private import Exports
 internal import JSONRPC
 internal import Logging
 internal import NIOCore
@@ -76,7 +77,7 @@ final class ServedConnection: Sendable {
                 }
             }
         } catch {
-            logger.debug("A connection ended", metadata: ["uid": "\(peer.uid)", "error": "\(error)"])
+            logger.report(DaemonEvent.connectionEnded, [.uid: peer.uid, .error: error])
         }
     }
 
@@ -100,8 +101,7 @@ final class ServedConnection: Sendable {
             unread = nowUnread
             if let stall = stall(connection) {
                 metrics.stalledConnection()
-                logger.notice(
-                    "Dropped a connection that stalled", metadata: ["uid": "\(peer.uid)", "side": "\(stall.rawValue)"])
+                logger.report(DaemonEvent.connectionStalled, [.uid: peer.uid, .side: stall.rawValue])
                 if stall == .unfinishedLine {
                     connection.refuseUnfinishedLine()
                     await waitUntilTaken(connection)

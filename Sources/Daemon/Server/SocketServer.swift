@@ -1,4 +1,5 @@
 internal import AdminExportAPI
+private import Exports
 internal import JSONRPC
 internal import Logging
 internal import NIOCore
@@ -80,9 +81,7 @@ final class SocketServer: Service {
         let reason = RPCError(
             .shuttingDown, "The rules about callers have changed. Connect again.", retryable: true)
         for connection in changed { connection.stop(reason) }
-        if !changed.isEmpty {
-            logger.notice("Ended connections whose rights have changed", metadata: ["connections": "\(changed.count)"])
-        }
+        if !changed.isEmpty { logger.report(DaemonEvent.connectionsRevoked, [.connections: changed.count]) }
     }
 
     private func stopAll() {

@@ -18,7 +18,7 @@ private import UnixSignals
 struct Assembly {
     let configuration: ServiceConfiguration
     let logger: Logger
-    private let level: LogLevel
+    private let level: ServiceLog.Level
     let settings: LiveSettings
     private let disk: ArchiveDisk
     let contract = DirectoryContract()
@@ -79,7 +79,7 @@ struct Assembly {
                 + Self.figures(of: contract)
         }
         manager.ready(status: status.text)
-        logger.notice("Serving", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
+        logger.report(DaemonEvent.serving, [.workers: workers, .version: AdminExportDaemon.version])
         // Those that serve stop before what they need.
         var services: [any Service] = [
             ManagerReport(
@@ -95,7 +95,7 @@ struct Assembly {
                     let policy = try CallerPolicy(configuration.callers)
                     settings.apply(configuration)
                     contract.lookAgain()
-                    level.level = configuration.logLevel
+                    level.value = configuration.logLevel
                     server.apply(policy)
                 }, logger: logger))
         services.append(StopNotice(manager: manager, status: status))
@@ -118,14 +118,14 @@ struct Assembly {
             Self.figures(of: crew.worker) + Self.figures(of: pools.worker) + Self.figures(of: contract)
         }
         manager.ready(status: status.text)
-        logger.notice("Working", metadata: ["workers": "\(workers)", "version": "\(AdminExportDaemon.version)"])
+        logger.report(DaemonEvent.working, [.workers: workers, .version: AdminExportDaemon.version])
         let report = ManagerReport(manager: manager, status: status, loop: nil, sincePulse: { crew.worker.pulse.age })
         let reload = ConfigurationReload(
             manager: manager, status: status, load: reload, started: configuration,
             apply: { [settings, level, contract] configuration in
                 settings.apply(configuration)
                 contract.lookAgain()
-                level.level = configuration.logLevel
+                level.value = configuration.logLevel
             }, logger: logger)
         try await run([report, gate] + crew.services + [reload, StopNotice(manager: manager, status: status)])
         pools.close()

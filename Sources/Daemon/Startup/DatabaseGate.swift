@@ -29,7 +29,7 @@ struct DatabaseGate: Service {
             tell(try await check())
             return true
         } catch let error as PostgresError where error.isTransient {
-            logger.warning("The database cannot be reached", metadata: ["error": "\(error)"])
+            logger.report(DaemonEvent.databaseUnreachable, [.error: error])
             return false
         }
     }
@@ -51,16 +51,14 @@ struct DatabaseGate: Service {
         while !contract.hasBeenReached, !Task.isShuttingDownGracefully, !Task.isCancelled {
             do {
                 tell(try await check())
-                logger.notice("The database is there")
+                logger.report(DaemonEvent.databaseReachable)
             } catch _ where Task.isCancelled {
                 return
             } catch let error as PostgresError where error.isTransient {
                 unmigrated = nil
                 await pause(backoff.next())
             } catch let fault as ConfigurationFault where fault.mayPass {
-                if unmigrated == nil {
-                    logger.warning("The schema is not there yet", metadata: ["error": "\(fault)"])
-                }
+                if unmigrated == nil { logger.report(DaemonEvent.schemaMissing, [.error: fault]) }
                 let since = unmigrated ?? .now
                 guard since.duration(to: .now) < Self.migration else { throw fault }
                 unmigrated = since
@@ -128,9 +126,7 @@ struct DatabaseGate: Service {
         }
         look.schema = lacking
         if contract.found(schema: lacking) {
-            for fault in lacking {
-                logger.error("The database does not let the service do its work", metadata: ["fault": "\(fault)"])
-            }
+            for fault in lacking { logger.report(DaemonEvent.privilegeMissing, [.fault: fault]) }
         }
         return look
     }
@@ -217,12 +213,12 @@ struct DatabaseGate: Service {
         } catch {
             guard !Task.isCancelled, !(error is CancellationError) else { return false }
             guard (error as? PostgresError)?.isForWantOfConnection != true else {
-                logger.info("The directory could not be looked at now", metadata: ["error": "\(error)"])
+                logger.report(DaemonEvent.directoryNotChecked, [.error: error])
                 contract.wasNotSeen()
                 return false
             }
             if contract.status != .unreachable {
-                logger.warning("The database cannot be reached", metadata: ["error": "\(error)"])
+                logger.report(DaemonEvent.databaseUnreachable, [.error: error])
             }
             contract.unreachable()
             return false
@@ -231,13 +227,9 @@ struct DatabaseGate: Service {
 
     private func tell(_ look: Look) {
         guard look.isNews else { return }
-        for fault in look.inspection.faults {
-            logger.error("The directory does not hold to its contract", metadata: ["fault": "\(fault)"])
-        }
-        for note in look.inspection.notes {
-            logger.warning("The directory may show less than it has", metadata: ["note": "\(note)"])
-        }
-        if look.inspection.faults.isEmpty { logger.notice("The directory holds to its contract") }
+        for fault in look.inspection.faults { logger.report(DaemonEvent.directoryFault, [.fault: fault]) }
+        for note in look.inspection.notes { logger.report(DaemonEvent.directoryNote, [.note: note]) }
+        if look.inspection.faults.isEmpty { logger.report(DaemonEvent.directorySound) }
     }
 
     /// Searches the rows of the directory for faults that the catalogue does not show.
@@ -267,9 +259,7 @@ struct DatabaseGate: Service {
         // A second one is needed once a minute at most.
         pool.closeIdle()
         guard contract.found(rows: found.faults) else { return }
-        for fault in found.faults {
-            logger.error("The directory does not hold to its contract", metadata: ["fault": "\(fault)"])
-        }
+        for fault in found.faults { logger.report(DaemonEvent.directoryFault, [.fault: fault]) }
     }
 
     /// A login or a database that is not there (SQLSTATE 28000, 3D000): a migration makes the first, somebody the other.

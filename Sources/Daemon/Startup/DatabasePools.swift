@@ -1,3 +1,4 @@
+private import Exports
 internal import Logging
 internal import Postgres
 internal import ServiceLifecycle
@@ -57,9 +58,7 @@ struct DatabasePools {
     init(_ configuration: ServiceConfiguration, logger: Logger) {
         func share(_ database: String) -> ConnectionShare {
             ConnectionShare { error in
-                logger.warning(
-                    "The database allows fewer connections than the pools may open",
-                    metadata: ["database": "\(database)", "error": "\(error)"])
+                logger.report(DaemonEvent.connectionsLimited, [.database: database, .error: error])
             }
         }
         let jobs = share("jobs")

@@ -1,4 +1,5 @@
 private import Dispatch
+private import Exports
 private import Glibc
 internal import Logging
 internal import ServiceLifecycle
@@ -12,7 +13,7 @@ struct ExitDeadline: Service {
     func run() async throws {
         try? await gracefulShutdown()
         DispatchQueue.global().asyncAfter(deadline: .now() + budget / .seconds(1)) { [logger, budget] in
-            logger.critical("Not stopped in time", metadata: ["seconds": "\(budget.components.seconds)"])
+            logger.report(DaemonEvent.stopOverdue, [.seconds: budget.components.seconds])
             _exit(1)
         }
     }

@@ -59,7 +59,7 @@ package struct Retention: Service {
                     _ = try await sweepOrphans()
                 }
                 if swept.stuck > 0 {
-                    logger.warning("Archives cannot be removed", metadata: ["files": "\(swept.stuck)"])
+                    logger.report(ExportEvent.archivesNotRemoved, [.files: swept.stuck])
                     isDue = true
                     await pause(backoff.next())
                 } else {
@@ -68,7 +68,7 @@ package struct Retention: Service {
                 }
             } catch {
                 isDue = true
-                logger.notice("Cannot sweep archives", metadata: ["error": "\(error)"])
+                logger.report(ExportEvent.sweepFailed, [.error: error])
                 await pause(backoff.next())
             }
         }
@@ -104,17 +104,14 @@ package struct Retention: Service {
     package func sweepOrphans() async throws -> Int {
         try await check.verify()
         let found = try await OrphanSweep(database: database, disk: disk).run()
-        if found.removed > 0 { logger.notice("Removed files that no job names", metadata: ["files": "\(found.removed)"]) }
+        if found.removed > 0 { logger.report(ExportEvent.orphansRemoved, [.files: found.removed]) }
         let news = reported.news(strays: found.strays, stuck: found.stuck)
-        if news.stuck {
-            logger.warning("Files that no job names cannot be removed", metadata: ["files": "\(found.stuck)"])
-        }
+        if news.stuck { logger.report(ExportEvent.orphansNotRemoved, [.files: found.stuck]) }
         if news.strays, found.strays.count > 0 {
-            logger.warning("Something else lies among the archives", metadata: ["files": "\(found.strays.count)"])
+            logger.report(ExportEvent.foreignEntries, [.files: found.strays.count])
         }
         if news.strays, found.strays.unreadable > 0 {
-            logger.warning(
-                "Directories of archives cannot be read", metadata: ["directories": "\(found.strays.unreadable)"])
+            logger.report(ExportEvent.directoriesUnreadable, [.directories: found.strays.unreadable])
         }
         return found.removed
     }
@@ -136,10 +133,10 @@ package struct Retention: Service {
         do {
             try await disk.remove(file.name)
             try await database.statement { try await Self.forget(file, on: $0) }
-            logger.info("Removed an archive", metadata: ["job": "\(file.job)"])
+            logger.report(ExportEvent.archiveRemoved, [.job: file.job])
             return true
         } catch {
-            logger.debug("Cannot remove an archive", metadata: ["job": "\(file.job)", "error": "\(error)"])
+            logger.report(ExportEvent.archiveNotRemoved, [.job: file.job, .error: error])
             return false
         }
     }

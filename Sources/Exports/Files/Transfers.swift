@@ -149,18 +149,18 @@ package final class Transfers: Sendable {
         defer { sent(pipe.written) }
         do {
             let end = try pipe.feed { !state.withLock { $0.isStopped } }
-            logger.debug("A transfer ended", metadata: ["end": "\(end)"])
+            logger.report(ExportEvent.transferEnded, [.end: end])
             switch end {
             case .complete: return true
             case .abandoned: delivery?.failed(.readerGone, bytes: pipe.taken)
             case .stopped: delivery?.failed(.serviceStopped, bytes: pipe.taken)
             case .stalled:
                 delivery?.failed(.readerStalled, bytes: pipe.taken)
-                logger.notice("Dropped a transfer whose reader took nothing")
+                logger.report(ExportEvent.transferStalled)
             }
         } catch {
             delivery?.failed(.archiveUnreadable, bytes: pipe.taken)
-            logger.error("An archive cannot be read", metadata: ["error": "\(error)"])
+            logger.report(ExportEvent.archiveUnreadable, [.error: error])
         }
         return false
     }

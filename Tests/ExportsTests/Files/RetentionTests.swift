@@ -68,11 +68,13 @@ import TestSupport
             // Two links, three that are no files, one that is no text, three directories and two files elsewhere.
             let count = Self.strays.count + 11
             #expect(
-                log.lines.filter { $0.hasPrefix("Something else") } == ["Something else lies among the archives \(count)"])
+                log.lines.filter { $0.hasPrefix("\(ExportEvent.foreignEntries)") } == [
+                    "\(ExportEvent.foreignEntries) \(count)"
+                ])
             // What is new is told.
             #expect(files.createFile(atPath: root + "/acme/2026/01/more", contents: nil))
             _ = try await retention.sweepOrphans()
-            #expect(log.lines.last == "Something else lies among the archives \(count + 1)")
+            #expect(log.lines.last == "\(ExportEvent.foreignEntries) \(count + 1)")
         }
     }
 
@@ -96,13 +98,13 @@ import TestSupport
             for expected in [1, 0, 0] { #expect(try await retention.sweepOrphans() == expected) }
             #expect(
                 log.lines.sorted() == [
-                    "Directories of archives cannot be read 1", "Files that no job names cannot be removed 1",
-                    "Removed files that no job names 1",
+                    "\(ExportEvent.directoriesUnreadable) 1", "\(ExportEvent.orphansNotRemoved) 1",
+                    "\(ExportEvent.orphansRemoved) 1",
                 ])
         }
     }
 
-    /// What was logged: the message and the number in its metadata.
+    /// What was logged: the event and its number of files or directories.
     private final class LogLines: LogHandler {
         private let all = Mutex<[String]>([])
         var lines: [String] { all.withLock { $0 } }
@@ -121,8 +123,9 @@ import TestSupport
         }
 
         func log(event: LogEvent) {
-            let number = (event.metadata?["files"] ?? event.metadata?["directories"]).map { " \($0)" } ?? ""
-            all.withLock { $0.append("\(event.message)\(number)") }
+            let fields = event.metadata ?? [:]
+            let number = fields[LogKey.files.rawValue] ?? fields[LogKey.directories.rawValue] ?? ""
+            all.withLock { $0.append("\(fields[LogKey.event.rawValue] ?? "") \(number)") }
         }
     }
 

@@ -102,7 +102,7 @@ package final class JobWatch: Service {
             return false
         } catch {
             if Task.isCancelled { return hasFailed }
-            if !hasFailed { logger.warning("Jobs cannot be watched for now", metadata: ["error": "\(error)"]) }
+            if !hasFailed { logger.report(ExportEvent.watchFailed, [.error: error]) }
             for tell in singleWatchers() { tell(.failure(error)) }
             return true
         }

@@ -50,7 +50,7 @@ struct Heartbeat: Sendable {
                 }
             } catch let error as PostgresError {
                 // Whatever it is: it may be over before the lease is, and is no fault of the export's.
-                logger.warning("Cannot renew the lease", metadata: ["error": "\(error)"])
+                logger.report(ExportEvent.leaseNotRenewed, [.error: error])
             }
         }
     }

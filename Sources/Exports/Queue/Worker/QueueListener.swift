@@ -46,7 +46,7 @@ package struct QueueListener: Service {
                 } catch {
                     // Once for each time that it goes away: the database's absence is told of elsewhere.
                     if !isSilent, !Task.isCancelled {
-                        self.logger.notice("Not listening; looking every few seconds", metadata: ["error": "\(error)"])
+                        self.logger.report(ExportEvent.notListening, [.error: error])
                     }
                     isSilent = true
                     let error = error as? PostgresError

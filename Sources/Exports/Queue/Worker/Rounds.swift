@@ -1,4 +1,3 @@
-internal import Logging
 private import Postgres
 
 /// What the worker does next.
@@ -27,7 +26,7 @@ struct Rounds {
     private var recounted: ContinuousClock.Instant?
     private var looked: ContinuousClock.Instant?
     /// What was complained of last, by what could not be done.
-    private var faults: [String: (text: String, at: ContinuousClock.Instant)] = [:]
+    private var faults: [ExportEvent: (text: String, at: ContinuousClock.Instant)] = [:]
     /// Claims in a row that took nothing although there was something to take.
     private var misses = 0
     /// The last round has claimed a job, and the next may well do so too.
@@ -65,7 +64,7 @@ struct Rounds {
             return .sleep(
                 Nap.length(after: outlook, mayClaim: mayClaim, misses: misses, jitter: .random(in: 0...1)))
         } catch {
-            complain("Cannot claim jobs", error, worker)
+            complain(.claimFailed, error, worker)
             return .sleep(backoff.next())
         }
     }
@@ -158,10 +157,10 @@ struct Rounds {
                     if state == .failed { worker.counters.count(.failed) }
                     if state == .cancelled { worker.counters.count(.cancelled) }
                     worker.counters.count(fault.counter)
-                    worker.logger.notice("Took a job from a worker", metadata: ["because": "\(fault)"])
+                    worker.logger.report(ExportEvent.jobRescued, [.because: fault])
                 }
             } catch {
-                complain("Cannot take jobs from dead workers", error, worker)
+                complain(.rescueFailed, error, worker)
             }
         }
     }
@@ -206,7 +205,7 @@ struct Rounds {
         do {
             try await answered(worker) { try await worker.database.transaction { try await worker.leases.tidy(on: $0) } }
         } catch {
-            complain("Cannot tidy up", error, worker)
+            complain(.maintenanceFailed, error, worker)
         }
         await recount(worker)
     }
@@ -218,9 +217,9 @@ struct Rounds {
             let wrong = try await answered(worker) {
                 try await worker.database.transaction { try await worker.leases.recount(on: $0) }
             }
-            if wrong > 0 { worker.logger.error("Slots had a wrong count of what runs", metadata: ["slots": "\(wrong)"]) }
+            if wrong > 0 { worker.logger.report(ExportEvent.slotsCorrected, [.slots: wrong]) }
         } catch {
-            complain("Cannot count what runs", error, worker)
+            complain(.slotsNotCounted, error, worker)
         }
     }
 
@@ -229,18 +228,18 @@ struct Rounds {
             try await worker.runner.checkReadiness()
             return true
         } catch {
-            complain("Not ready for jobs", error, worker)
+            complain(.workerNotReady, error, worker)
             return false
         }
     }
 
     /// Once for each fault, and now and then while it lasts.
-    private mutating func complain(_ message: Logger.Message, _ error: any Error, _ worker: Worker) {
+    private mutating func complain(_ event: ExportEvent, _ error: any Error, _ worker: Worker) {
         let text = "\(error)"
         if worker.isStopping { return }
-        if let fault = faults["\(message)"], fault.text == text, fault.at.duration(to: .now) < Self.logging { return }
-        faults["\(message)"] = (text, .now)
-        worker.logger.warning(message, metadata: ["error": "\(text)"])
+        if let fault = faults[event], fault.text == text, fault.at.duration(to: .now) < Self.logging { return }
+        faults[event] = (text, .now)
+        worker.logger.report(event, [.error: text])
     }
 }
 

@@ -13,15 +13,13 @@ extension Worker {
     /// Runs the job beside its heartbeat. Whichever ends first decides, and is written down at once: a run that hangs on a disk
     /// keeps its slot, but neither its job nor its tenant's place.
     func execute(_ job: ClaimedJob, _ lease: LeaseClock) async {
-        var logger = logger
-        logger[metadataKey: "job"] = "\(job.id)"
-        logger[metadataKey: "epoch"] = "\(job.epoch)"
-        logger.info("Started", metadata: ["attempt": "\(job.attempt)", "tenant": "\(job.tenantSlug)"])
+        let logger = logger.with([.job: job.id, .epoch: job.epoch])
+        logger.report(ExportEvent.attemptStarted, [.attempt: job.attempt, .tenant: job.tenantSlug])
         configuration.observe(.claimed, job)
         let progress = Progress { configuration.observe($0, job) }
         let heartbeat = Heartbeat(
             job: job, progress: progress, lease: lease, leases: leases, database: database, logger: logger)
-        await withTaskGroup(of: Outcome?.self) { [logger] group in
+        await withTaskGroup(of: Outcome?.self) { group in
             group.addTask {
                 do {
                     return .done(try await runner.run(job, progress: progress, lease: lease))
@@ -95,9 +93,8 @@ extension Worker {
 
     private func retryOrFail(_ job: ClaimedJob, _ error: any Error, logger: Logger) -> LeaseStore.End {
         let failure = runner.failure(for: error)
-        logger.warning(
-            "The attempt failed",
-            metadata: ["kind": "\(failure.kind)", "transient": "\(failure.isTransient)", "error": "\(error)"])
+        logger.report(
+            ExportEvent.attemptFailed, [.kind: failure.kind, .transient: failure.isTransient, .error: error])
         guard failure.isTransient else { return .failed(failure) }
         return .retried(
             failure, delay: delay(after: job),
@@ -128,7 +125,7 @@ extension Worker {
         while true {
             do {
                 if wanted.needsLease, !lease.isOver, let state = try await ended(job, wanted) {
-                    logger.info("Ended", metadata: ["end": "\(wanted.name)", "state": "\(state.rawValue)"])
+                    logger.report(ExportEvent.attemptEnded, [.end: wanted.name, .state: state.rawValue])
                     tally(job, wanted, state)
                 } else {
                     try await handBack(job, insteadOf: wanted, logger: logger)
@@ -139,7 +136,7 @@ extension Worker {
                     lease.until + Self.patience, drain.end(and: Self.stopPatience) ?? .now + Self.patience)
                 guard error is PostgresError, ContinuousClock.now < patience else {
                     // The lease runs out, and whoever claims next takes the job back.
-                    logger.error("Cannot write the end down", metadata: ["end": "\(wanted.name)", "error": "\(error)"])
+                    logger.report(ExportEvent.endNotRecorded, [.end: wanted.name, .error: error])
                     return
                 }
                 try? await Task.sleep(for: backoff.next())
@@ -170,18 +167,18 @@ extension Worker {
         if case .succeeded = wanted {
             // A success may have been written although its answer got lost.
             if state == nil, try await database.transaction({ try await leases.isPublished(job, on: $0) }) {
-                logger.info("Ended", metadata: ["end": "succeeded", "state": "succeeded"])
+                logger.report(ExportEvent.attemptEnded, [.end: wanted.name, .state: JobState.succeeded.rawValue])
                 tally(job, wanted, .succeeded)
                 return
             }
             await runner.discard(job)
         }
         if let state {
-            logger.info(
-                "Ended", metadata: ["end": "given-back", "wanted": "\(wanted.name)", "state": "\(state.rawValue)"])
+            logger.report(
+                ExportEvent.attemptEnded, [.end: "given-back", .wanted: wanted.name, .state: state.rawValue])
             tally(job, back, state)
         } else {
-            logger.warning("The job was not this worker's any more", metadata: ["end": "\(wanted.name)"])
+            logger.report(ExportEvent.lateWriteRefused, [.end: wanted.name])
         }
     }
 }

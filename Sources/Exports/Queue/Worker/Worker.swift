@@ -90,9 +90,7 @@ package struct Worker: Service {
         self.runner = runner
         self.care = care
         self.drain = drain
-        var logger = logger
-        logger[metadataKey: "worker"] = "\(id)"
-        self.logger = logger
+        self.logger = logger.with([.worker: id])
     }
 
     package func run() async throws {

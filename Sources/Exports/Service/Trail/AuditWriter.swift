@@ -109,7 +109,7 @@ package final class AuditWriter: Service {
         }
         let figures = figures
         guard figures.waiting + figures.lost > 0 else { return }
-        logger.error("Events are missing from the audit trail", metadata: ["events": "\(figures.waiting + figures.lost)"])
+        logger.report(ExportEvent.auditLost, [.events: figures.waiting + figures.lost])
     }
 
     /// - Returns: false where the database takes nothing now; then nothing is lost.
@@ -135,8 +135,7 @@ package final class AuditWriter: Service {
                     state.denials.putBack(groups)
                     return state.denials.count + state.deliveries.count
                 }
-                logger.warning(
-                    "Cannot write to the audit trail", metadata: ["events": "\(waiting)", "error": "\(error)"])
+                logger.report(ExportEvent.auditDelayed, [.events: waiting, .error: error])
                 return false
             }
         }

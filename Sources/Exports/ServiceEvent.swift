@@ -1,0 +1,160 @@
+package import Logging
+
+/// What the service logs. An event has an id, by which the journal finds its entries (`MESSAGE_ID`), a level, a message for people and the
+/// fields that every entry of it has. `systemd/adminexport.catalog` has a text for each event.
+///
+/// Each module lists its events in an enum: ``ExportEvent``, and `DaemonEvent` in the daemon. The raw value is the event's name. Ids and
+/// names do not change; messages may be reworded at any time.
+package protocol ServiceEvent: CaseIterable, CustomStringConvertible, RawRepresentable, Sendable where RawValue == String {
+    var entry: EventEntry { get }
+}
+
+extension ServiceEvent {
+    package var description: String { rawValue }
+}
+
+package struct EventEntry: Sendable {
+    /// 128 bits as 32 hexadecimal digits, made by `journalctl --new-id128`.
+    package let id: String
+    package let level: Logger.Level
+    package let message: String
+    /// What the entry has beside the message, from the call or from its logger. A text of the catalog may refer to these.
+    package let fields: [LogKey]
+
+    package init(_ id: String, _ level: Logger.Level, _ message: String, _ fields: [LogKey] = []) {
+        self.id = id
+        self.level = level
+        self.message = message
+        self.fields = fields
+    }
+}
+
+/// The keys of log entries. The journal has `job` as the field `ADMINEXPORT_JOB`.
+package enum LogKey: String, Sendable {
+    case attempt
+    case because
+    case connections
+    case database
+    case directories
+    case end
+    case epoch
+    case error
+    case event
+    case events
+    case fault
+    case files
+    case job
+    case kind
+    case method
+    case note
+    case reason
+    /// Configuration keys whose new values take effect after a restart.
+    case restartNeeded = "restart_needed"
+    case seconds
+    case side
+    case slots
+    case state
+    /// Entries of this event that were left out since the last one.
+    case suppressed
+    case tenant
+    case transient
+    /// The user who called. The journal has it as `ADMINEXPORT_PEER_UID`.
+    case uid
+    case version
+    case wanted
+    case warning
+    case worker
+    case workers
+}
+
+extension Logger {
+    package func report(
+        _ event: any ServiceEvent, _ fields: [LogKey: any Sendable] = [:], file: String = #fileID,
+        function: String = #function, line: UInt = #line
+    ) {
+        let entry = event.entry
+        guard logLevel <= entry.level else { return }
+        var metadata: Metadata = [LogKey.event.rawValue: .stringConvertible(event)]
+        for (key, value) in fields { metadata[key.rawValue] = "\(value)" }
+        assert(entry.fields.allSatisfy { (metadata[$0.rawValue] ?? self[metadataKey: $0.rawValue]) != nil }, "\(event)")
+        log(level: entry.level, "\(entry.message)", metadata: metadata, file: file, function: function, line: line)
+    }
+
+    /// The same logger, whose entries have these fields too.
+    package func with(_ fields: [LogKey: any Sendable]) -> Logger {
+        var logger = self
+        for (key, value) in fields { logger[metadataKey: key.rawValue] = "\(value)" }
+        return logger
+    }
+}
+
+/// What is logged about jobs, workers, archives and the audit trail.
+package enum ExportEvent: String, ServiceEvent {
+    case attemptStarted, attemptEnded, attemptFailed, endNotRecorded, lateWriteRefused, jobRescued
+    case workerNotReady, claimFailed, rescueFailed, leaseNotRenewed, maintenanceFailed, slotsNotCounted, slotsCorrected
+    case notListening, watchFailed
+    case archiveUnreadable, archiveRemoved, archiveNotRemoved, archivesNotRemoved, sweepFailed
+    case orphansRemoved, orphansNotRemoved, foreignEntries, directoriesUnreadable
+    case transferEnded, transferStalled
+    case auditDelayed, auditLost
+
+    package var entry: EventEntry {
+        switch self {
+        case .attemptStarted:
+            .init("2e6ee85d09014d12a4e48c5141c99da6", .info, "The attempt started", [.job, .attempt, .tenant])
+        case .attemptEnded: .init("5602f6fe700a4462b1a2c982d4c1c8a3", .info, "The attempt ended", [.job, .end])
+        case .attemptFailed:
+            .init("fe778faacc96462b844db98e3ec7946b", .warning, "The attempt failed", [.job, .kind, .transient, .error])
+        case .endNotRecorded:
+            .init(
+                "8bf3d7fcaca6473084e6baa67af61521", .error, "The worker cannot record how the attempt ended",
+                [.job, .end, .error])
+        case .lateWriteRefused:
+            .init("cf81414c802549aebb57633c0c78eaea", .warning, "The job no longer belongs to this worker", [.job, .end])
+        case .jobRescued:
+            .init("91d29da77e0344bf8b7829e78336c0c2", .notice, "Took a job from a worker that stopped", [.because])
+        case .workerNotReady:
+            .init("6103a5a80ce54bb5b833711ae8de02d6", .warning, "The worker is not ready for jobs", [.error])
+        case .claimFailed: .init("3cc57d93536440fb86af0444f48dc6f6", .warning, "The worker cannot claim jobs", [.error])
+        case .rescueFailed:
+            .init(
+                "ad97e4f4d75d4bbf8444bc225e419b4d", .warning, "The worker cannot take jobs from workers that stopped",
+                [.error])
+        case .leaseNotRenewed:
+            .init("f885b23014944efb8a0a91e7dce82660", .warning, "The worker cannot renew the lease", [.job, .error])
+        case .maintenanceFailed:
+            .init("379b54ecfacb49c0893d1740dfac93a6", .warning, "The worker cannot remove old rows of the queue", [.error])
+        case .slotsNotCounted:
+            .init("1814bebd429847ce992633563ae3ca5d", .warning, "The worker cannot count the running jobs", [.error])
+        case .slotsCorrected:
+            .init("9d93edb2fca04aa0a29189a89ea21b57", .error, "Corrected wrong counts of running jobs", [.slots])
+        case .notListening:
+            .init(
+                "9c9a843a9edd4d4a857f2fd60e957ed9", .notice,
+                "Cannot listen for notifications; polling every few seconds instead", [.error])
+        case .watchFailed:
+            .init("1ec0c106d1374341a06d292c8347da72", .warning, "Cannot read the jobs that callers watch", [.error])
+        case .archiveUnreadable: .init("43e1977d3abc4764b57045e434549b93", .error, "Cannot read an archive", [.error])
+        case .archiveRemoved: .init("11b164f1a92549f282b1fd4e5ebf3148", .info, "Removed an expired archive", [.job])
+        case .archiveNotRemoved:
+            .init("cabb161358de422f93e8a6f8271fe782", .debug, "Cannot remove an expired archive", [.job, .error])
+        case .archivesNotRemoved:
+            .init("27877adc65e3473ab5a59c4a240c9b53", .warning, "Cannot remove expired archives", [.files])
+        case .sweepFailed: .init("cf9eea314a81435ca0b94652995a9da0", .notice, "Cannot sweep the archives", [.error])
+        case .orphansRemoved: .init("b3c3800b3814486e9dd8eb2c6055d1a0", .notice, "Removed files that no job names", [.files])
+        case .orphansNotRemoved:
+            .init("0c7b9c2d4e5f4a61b8d3e2f1a09b8c7d", .warning, "Cannot remove files that no job names", [.files])
+        case .foreignEntries:
+            .init("b2b1f3b7c0a94f7a9d7a6c1f0f0e5d42", .warning, "Found entries that are not archives", [.files])
+        case .directoriesUnreadable:
+            .init("5d0f1f7be2c94a0c8a4b7c1d9e6f3a20", .warning, "Cannot read directories of archives", [.directories])
+        case .transferEnded: .init("4d04b099ea7e4a83a4cbc0619505872e", .debug, "A download through a pipe ended", [.end])
+        case .transferStalled:
+            .init("df9cb576c1384d078a7aee36792dbf66", .notice, "Ended a download whose reader did not read")
+        case .auditDelayed:
+            .init("1b43670d720c4996af758bf21ea5d6e3", .warning, "Cannot write to the audit trail", [.events, .error])
+        case .auditLost:
+            .init("379b48eae14d4ef3b26fad9ba6d10392", .error, "Events are missing from the audit trail", [.events])
+        }
+    }
+}
