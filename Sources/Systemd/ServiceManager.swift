@@ -33,8 +33,10 @@ package struct ServiceManager: Sendable {
     package var isPresent: Bool { socket != nil }
 
     /// The service is up, or up again after ``reloading(status:)``.
-    package func ready(status: String) {
-        send([("READY", "1"), ("STATUS", status)])
+    ///
+    /// - Parameter error: an errno, or 0 for none: systemd shows it as `StatusErrno`. nil keeps what it shows.
+    package func ready(status: String, error: Int32? = nil) {
+        send([("READY", "1"), ("STATUS", status)] + (error.map { [("ERRNO", "\($0)")] } ?? []))
     }
 
     /// What it does now, for people.

@@ -56,7 +56,7 @@ import Testing
         let socket = "Id=adminexport.socket\nLoadState=loaded\nActiveState=active\nSubState=listening\nResult=success\n"
         let service = "Id=adminexport.service\nLoadState=loaded\nActiveState=inactive\nSubState=dead\nStatusText=\n"
         let worker =
-            "Id=adminexport-worker@1.service\nLoadState=loaded\nActiveState=active\nSubState=running\nStatusText=Working, a=b\n"
+            "Id=adminexport-worker@1.service\nLoadState=loaded\nActiveState=active\nSubState=running\nStatusText=Working, a=b\nStatusErrno=0\n"
         func findings(_ blocks: String...) -> [Finding] {
             UnitExamination.findings(UnitExamination.units(blocks.joined(separator: "\n")))
         }
@@ -74,7 +74,7 @@ import Testing
             worst(
                 findings(
                     socket,
-                    worker.replacingOccurrences(of: "Working", with: "The configuration that is there was not taken: x"))
+                    worker + "StatusErrno=22\n")
             )
             .1.contains("systemctl reload"))
         #expect(

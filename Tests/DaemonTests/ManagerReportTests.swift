@@ -44,9 +44,9 @@ import Testing
             #expect(
                 await messages(receiver, until: "STATUS=Working, 1 export", periods: 200).last == "STATUS=Working, 1 export")
             _ = await messages(receiver, until: "WATCHDOG=1", periods: 200)
-            status.configurationFault("line 3: a fault")
+            status.configurationRefused("line 3: a fault")
             let told = await messages(receiver, until: "STATUS=", periods: 200)
-            #expect(told.last == "STATUS=Working, 1 export. The configuration that is there was not taken: line 3: a fault")
+            #expect(told.last == "STATUS=Working, 1 export. Refused the new configuration: line 3: a fault")
             status.stop()
             #expect(
                 await messages(receiver, until: "EXTEND_TIMEOUT_USEC=", periods: 200).last == "EXTEND_TIMEOUT_USEC=15000000")

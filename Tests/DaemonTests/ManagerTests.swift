@@ -45,12 +45,13 @@ import TestSupport
                 try await told("READY=1", receiver, &all)
                 let reloading = try #require(all.first { $0.contains("RELOADING=1") })
                 #expect(reloading.contains("\nMONOTONIC_USEC="))
+                #expect(all.last?.hasSuffix("\nERRNO=0") == true)
                 // The same connection: limits are the service's, not the connection's.
                 #expect(try await client.call(ServiceInfo.self, NoMembers()).limits.queuedPerTenant == 6)
                 try "limits: {queuedPerTenant: many}\n".write(toFile: config, atomically: true, encoding: .utf8)
                 kill(service.process.processIdentifier, SIGHUP)
                 all = []
-                try await told("was not taken", receiver, &all)
+                try await told("ERRNO=22", receiver, &all)
                 #expect(all.last?.contains("queuedPerTenant is \"many\"") == true)
                 #expect(try await client.call(ServiceInfo.self, NoMembers()).limits.queuedPerTenant == 6)
                 all = []

@@ -154,7 +154,7 @@ def doctor(machine, debs):
     time.sleep(0.5)
     machine.run("adduser -q late adminexport-clients")
     told = late.communicate(timeout=60)[0]
-    check("this session began before it was" in told and "status 1" in told, told)
+    check("this session began before that" in told and "status 1" in told, told)
     machine.run("systemctl stop adminexport-worker@1")
     machine.eventually(
         "a worker is missed", lambda: "systemctl enable --now adminexport-worker@1" in
@@ -324,15 +324,16 @@ def reload(machine, debs):
         machine.write("/etc/adminexport/config.yaml", config.replace("callers:", "calers:"))
         machine.run(f"systemctl reload {unit}")
         status = machine.eventually(
-            "the status tells", lambda: re.search("not taken: .*line [0-9]+: unknown key .calers", machine.show(
+            "the status tells", lambda: re.search(": .*line [0-9]+: unknown key .calers", machine.show(
                 unit, "StatusText")["StatusText"]), 20)
+        check(machine.show(unit, "StatusErrno")["StatusErrno"] == "22", "systemd does not show the error number")
         entry = machine.journal(f"-u {unit} MESSAGE_ID=b57b9bbae6794fdfb879c7725eebde55")[-1]
         check("calers" in entry["ADMINEXPORT_ERROR"] and entry["PRIORITY"] == "3", f"{entry}")
         check(machine.show(unit, "ActiveState")["ActiveState"] == "active", f"{unit} is not active")
     note("status: " + status.group(0))
     check(call(machine, "service.info")["result"]["limits"]["runningPerTenant"] == 5, "the rules of before are not in force")
     looked = machine.run("adminexport doctor", user="member", check=False).stdout
-    check("Mend the configuration" in looked, looked)
+    check("Correct the configuration" in looked, looked)
     machine.write("/etc/adminexport/config.yaml", config.replace("group: adminexport-clients", "group: root"))
     machine.run("systemctl reload adminexport.service")
     reply = machine.eventually("the rules are in force", lambda: call(machine, "service.info")["result"]["caller"]["grants"] == [], 20)

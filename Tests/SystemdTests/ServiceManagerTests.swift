@@ -11,6 +11,8 @@ import Testing
         let manager = ServiceManager(socket: receiver.path, watchdog: nil)
         manager.ready(status: "Serving")
         #expect(receiver.text() == "READY=1\nSTATUS=Serving")
+        manager.ready(status: "Serving", error: EINVAL)
+        #expect(receiver.text() == "READY=1\nSTATUS=Serving\nERRNO=22")
         manager.status("2 callers")
         #expect(receiver.text() == "STATUS=2 callers")
         manager.stopping(status: "Stopping")

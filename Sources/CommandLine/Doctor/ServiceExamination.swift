@@ -1,32 +1,33 @@
 internal import AdminExportAPI
 internal import AdminExportClient
 
-/// What the service says of itself and of who asks.
+/// Checks what the service reports about itself and about this user.
 struct ServiceExamination {
-    private static let patience: Duration = .seconds(10)
-    /// Less than this is soon used up.
-    private static let littleSpace = 2_000_000_000
+    private static let timeout: Duration = .seconds(10)
+    /// In bytes.
+    private static let minFreeSpace = 2_000_000_000
 
     let connect: () throws -> Client
 
     func findings() async -> [Finding] {
         do {
             let client = try connect()
-            let info = try await client.call(ServiceInfo.self, NoMembers(), timeout: Self.patience)
-            let health = try await client.call(ServiceHealth.self, NoMembers(), timeout: Self.patience)
+            let info = try await client.call(ServiceInfo.self, NoMembers(), timeout: Self.timeout)
+            let health = try await client.call(ServiceHealth.self, NoMembers(), timeout: Self.timeout)
             return Self.findings(info) + Self.findings(health)
         } catch let error as ClientError {
             return [.failure("service", error.message, Self.remedy(error))]
         } catch {
-            return [.failure("service", "\(error)", "See its journal: journalctl -x -e -u adminexport.service")]
+            return [.failure("service", "\(error)", "Run: journalctl -x -e -u adminexport.service")]
         }
     }
 
     private static func remedy(_ error: ClientError) -> String {
         switch error.code {
-        case .service(_, let kind) where kind == ErrorKind.overloaded.rawValue: "Too many callers: try again in a moment."
+        case .service(_, let kind) where kind == ErrorKind.overloaded.rawValue:
+            "The service has too many callers. Try again in a moment."
         default:
-            "See its journal: journalctl -x -e -u adminexport.service; and: sudo -u adminexport adminexportd check-config"
+            "Run: journalctl -x -e -u adminexport.service; and: sudo -u adminexport adminexportd check-config"
         }
     }
 
@@ -37,14 +38,15 @@ struct ServiceExamination {
                 ? Finding.ok("versions", "\(own) on both sides")
                 : .warning(
                     "versions", "the service is \(info.version), this program \(own)",
-                    "Restart what is older: systemctl restart adminexport.service 'adminexport-worker@*'")
+                    "Restart the older one: systemctl restart adminexport.service 'adminexport-worker@*'")
         ]
         let grants = info.caller.grants.map(\.words)
         findings.append(
             grants.isEmpty
                 ? .failure(
                     "rights", "the service grants this user nothing",
-                    "Add the user or a group to callers in /etc/adminexport/config.yaml, and: systemctl reload adminexport")
+                    "Add the user or a group to callers in /etc/adminexport/config.yaml, then run: systemctl reload adminexport"
+                )
                 : .ok("rights", grants.joined(separator: "; ")))
         return findings
     }
@@ -70,7 +72,7 @@ struct ServiceExamination {
         ] + directory(health)
     }
 
-    /// A service of an older version says nothing of it.
+    /// A service of an older version does not report the directory.
     private static func directory(_ health: ServiceHealth.Result) -> [Finding] {
         let faults = health.directoryFaults ?? []
         guard faults.isEmpty else { return faults.map { .failure("directory", $0.problem, $0.remedy) } }
@@ -83,7 +85,7 @@ struct ServiceExamination {
                 )
             ]
         }
-        return [.ok("directory", "holds to its contract")]
+        return [.ok("directory", "satisfies its contract")]
     }
 
     private static func queue(_ health: ServiceHealth.Result) -> Finding {
@@ -91,25 +93,27 @@ struct ServiceExamination {
         let found = "\(queued) waiting, \(running) running, \(workers) \(workers == 1 ? "worker" : "workers")"
         if workers == 0 {
             return .failure(
-                "queue", found + ": nobody makes exports", "Start a worker: systemctl enable --now adminexport-worker@1")
+                "queue", found + ": no process makes exports", "Start a worker: systemctl enable --now adminexport-worker@1")
         }
         if health.draining == workers {
             return .failure(
-                "queue", found + ", drained: nobody takes exports",
-                "Let one take them again: adminexport workers; adminexport drain WORKER --undo; or restart it")
+                "queue", found + ", all drained: no worker takes exports",
+                "To let a worker take exports again, run: adminexport workers; adminexport drain WORKER --undo; or restart it"
+            )
         }
         if health.paused == true {
-            return .warning("queue", found + "; stopped by an operator", "Let it go on: adminexport resume")
+            return .warning("queue", found + "; paused by an operator", "To continue, run: adminexport resume")
         }
         if let oldest = health.oldestQueuedMs, oldest > 600_000 {
             return .warning(
                 "queue", found + ", the oldest for \(StatsCommand.time(Double(oldest) / 1_000))",
-                "More workers may help, or a look at what runs: adminexport workers, adminexport list --state running")
+                "Add workers, or see what runs: adminexport workers; adminexport list --state running")
         }
         if queued > 0, running < health.slots ?? 0, let oldest = health.oldestQueuedMs, oldest > 15_000 {
             return .warning(
                 "queue", found + ", the oldest for \(StatsCommand.time(Double(oldest) / 1_000)) though there are free slots",
-                "A tenant at its limit (limits.runningPerTenant), or a worker that is drained or hangs: adminexport workers")
+                "A tenant is at its limit (limits.runningPerTenant), or a worker is drained or hangs. Run: adminexport workers"
+            )
         }
         return .ok("queue", found)
     }
@@ -119,11 +123,12 @@ struct ServiceExamination {
         guard health.storage == "ok" else {
             return .failure(
                 "storage", "\(health.storage); \(free)",
-                "Is the archives' file system mounted, has it room, and is its top adminexport-worker:adminexport-archives, mode 2750? "
-                    + "Workers that run go on by themselves; units that have failed are to be restarted.")
+                "Check that the file system of the archives is mounted and has room, and that its root directory belongs to "
+                    + "adminexport-worker:adminexport-archives and has the mode 2750. Running workers continue by themselves; restart failed units."
+            )
         }
-        if let bytes = health.freeBytes, bytes < littleSpace {
-            return .warning("storage", free, "Make room, or keep workbooks for a shorter time (retention).")
+        if let bytes = health.freeBytes, bytes < minFreeSpace {
+            return .warning("storage", free, "Free space on the disk, or keep workbooks for a shorter time (retention).")
         }
         return .ok("storage", free)
     }

@@ -1,10 +1,10 @@
 private import Foundation
 
-/// Whether the socket is there and lets this user in, as the file system tells.
+/// Checks in the file system that the socket exists and that this user may connect to it.
 struct SocketExamination {
     let path: String
 
-    /// - Returns: what was found, and whether it makes sense to connect.
+    /// - Returns: the findings, and whether a connection can succeed.
     func findings() -> (all: [Finding], mayConnect: Bool) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return ([missing(errno)], false) }
@@ -12,7 +12,7 @@ struct SocketExamination {
             return (
                 [
                     .failure(
-                        "socket", "\(path) is no socket",
+                        "socket", "\(path) is not a socket",
                         "Remove it, and restart the socket: systemctl restart adminexport.socket")
                 ], false
             )
@@ -26,11 +26,11 @@ struct SocketExamination {
     private func missing(_ error: Int32) -> Finding {
         if error == EACCES {
             return .failure(
-                "socket", "a directory on the way to \(path) may not be entered by this user",
-                "Give its directories the mode 0755, or name another socket.")
+                "socket", "this user may not enter a directory of \(path)",
+                "Set the mode of its directories to 0755, or name another socket.")
         }
         return .failure(
-            "socket", "there is none at \(path)",
+            "socket", "there is no socket at \(path)",
             "Start it: systemctl enable --now adminexport.socket; or name another with --socket or ADMINEXPORT_SOCKET.")
     }
 
@@ -39,8 +39,9 @@ struct SocketExamination {
         let found = "\(path), mode \(mode), owner \(Self.user(status.st_uid)), group \(Self.group(status.st_gid))"
         guard status.st_mode & S_IWOTH == 0 else {
             return .warning(
-                "socket", found + ": everyone may connect",
-                "Give it the mode 0660 (SocketMode= of adminexport.socket), unless callers: says who may do what.")
+                "socket", found + ": every user may connect",
+                "Set the mode 0660 (SocketMode= of adminexport.socket), unless callers in the configuration limits what each user may do."
+            )
         }
         return .ok("socket", found)
     }
@@ -53,12 +54,12 @@ struct SocketExamination {
         let group = Self.group(status.st_gid)
         if Self.isListed(geteuid(), in: status.st_gid), !groups.contains(status.st_gid) {
             return .failure(
-                "you", me + ": your account is in \(group), but this session began before it was",
-                "Log in again; or, for this shell: newgrp \(group)")
+                "you", me + ": your account is in \(group), but this session began before that",
+                "Log in again, or run in this shell: newgrp \(group)")
         }
         return .failure(
             "you", me + ": not in \(group), whose members may connect",
-            "Have an administrator run: adduser \(Self.user(geteuid())) \(group); then log in again.")
+            "Ask an administrator to run: adduser \(Self.user(geteuid())) \(group); then log in again.")
     }
 
     private static func ownGroups() -> [gid_t] {
@@ -68,7 +69,7 @@ struct SocketExamination {
         return own.enumerated().filter { own.firstIndex(of: $0.element) == $0.offset }.map(\.element)
     }
 
-    /// Whether the user database has the user in the group, whatever this process has.
+    /// Whether the user database has the user in the group; this process may have other groups.
     private static func isListed(_ uid: uid_t, in gid: gid_t) -> Bool {
         guard let user = getpwuid(uid)?.pointee else { return false }
         var groups = [gid_t](repeating: 0, count: 65_536)

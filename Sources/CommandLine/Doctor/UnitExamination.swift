@@ -1,10 +1,10 @@
 private import Dispatch
 private import Foundation
 
-/// How it stands with the service manager's units, where there is one.
+/// Checks the units of the service, if systemd runs this system.
 struct UnitExamination {
-    /// How long `systemctl` may take.
-    private static let patience: Double = 5
+    /// In seconds, for `systemctl`.
+    private static let timeout: Double = 5
     private static let program = "/usr/bin/systemctl"
 
     struct Unit: Equatable {
@@ -14,26 +14,28 @@ struct UnitExamination {
         var sub = ""
         var result = ""
         var status = ""
+        /// The error number that the service reported last: of a configuration that it refused.
+        var error = 0
         /// `enabled`, `disabled`, `static` or `masked`.
         var file = ""
     }
 
     func findings() -> [Finding] {
         guard access("/run/systemd/system", F_OK) == 0, access(Self.program, X_OK) == 0 else {
-            return [.ok("units", "systemd does not run this system; nothing to say of units")]
+            return [.ok("units", "systemd does not run this system; the units were not checked")]
         }
         guard
             let text = Self.run(
                 [
-                    "show", "--property=Id,LoadState,ActiveState,SubState,Result,StatusText,UnitFileState",
+                    "show", "--property=Id,LoadState,ActiveState,SubState,Result,StatusText,StatusErrno,UnitFileState",
                     "adminexport.socket",
                     "adminexport.service", "adminexport-migrate.service", "adminexport-worker@*.service",
                 ] + Self.enabledWorkers())
-        else { return [.warning("units", "systemctl did not answer", "Ask it yourself: systemctl status 'adminexport*'")] }
+        else { return [.warning("units", "systemctl did not answer", "Run: systemctl status 'adminexport*'")] }
         return Self.findings(Self.units(text))
     }
 
-    /// Instances that are enabled: a pattern finds only those that systemd has loaded.
+    /// The enabled instances. A pattern finds only those that systemd has loaded.
     private static func enabledWorkers() -> [String] {
         let names = ["multi-user.target", "adminexport.target"].flatMap { target in
             (try? FileManager.default.contentsOfDirectory(atPath: "/etc/systemd/system/\(target).wants")) ?? []
@@ -51,8 +53,8 @@ struct UnitExamination {
         if !there.contains(where: { $0.name.hasPrefix("adminexport-worker@") }) {
             findings.append(
                 .warning(
-                    "units", "no worker is set up on this machine",
-                    "Unless others make the exports: systemctl enable --now adminexport-worker@1"))
+                    "units", "no worker is enabled on this machine",
+                    "If no other machine makes the exports, run: systemctl enable --now adminexport-worker@1"))
         }
         return findings
     }
@@ -61,7 +63,8 @@ struct UnitExamination {
         let found = "\(unit.name) is \(unit.active) (\(unit.sub))" + (unit.status.isEmpty ? "" : ": \(unit.status)")
         let journal = "journalctl -x -e -u \(unit.name)"
         if unit.active == "failed" {
-            return .failure("units", found + ", \(unit.result)", "See why: \(journal); then: systemctl restart \(unit.name)")
+            return .failure(
+                "units", found + ", \(unit.result)", "To see why, run: \(journal); then: systemctl restart \(unit.name)")
         }
         if unit.name == "adminexport.socket", unit.active != "active" {
             return .failure("units", found, "Start it: systemctl enable --now adminexport.socket")
@@ -70,10 +73,10 @@ struct UnitExamination {
             return .warning("units", found + ", though it is enabled", "Start it: systemctl start \(unit.name)")
         }
         if unit.sub == "auto-restart" {
-            return .failure("units", found + ": it ends again and again", "See why: \(journal)")
+            return .failure("units", found + ": it fails repeatedly", "To see why, run: \(journal)")
         }
-        if unit.status.contains("was not taken") {
-            return .warning("units", found, "Mend the configuration, and: systemctl reload \(unit.name)")
+        if unit.error != 0 {
+            return .warning("units", found, "Correct the configuration, then run: systemctl reload \(unit.name)")
         }
         return .ok("units", found)
     }
@@ -91,6 +94,7 @@ struct UnitExamination {
                 case "SubState": unit.sub = words[1]
                 case "Result": unit.result = words[1]
                 case "StatusText": unit.status = words[1]
+                case "StatusErrno": unit.error = Int(words[1]) ?? 0
                 case "UnitFileState": unit.file = words[1]
                 default: break
                 }
@@ -99,7 +103,7 @@ struct UnitExamination {
         }.filter { !$0.name.isEmpty }
     }
 
-    /// - Returns: what it prints; nil where it fails or takes too long.
+    /// - Returns: the standard output; nil if `systemctl` fails or takes too long.
     private static func run(_ arguments: [String]) -> String? {
         let process = Process()
         process.executableURL = URL(filePath: program)
@@ -110,7 +114,7 @@ struct UnitExamination {
         process.standardInput = FileHandle.nullDevice
         guard (try? process.run()) != nil else { return nil }
         let timer = DispatchWorkItem { process.terminate() }
-        DispatchQueue.global().asyncAfter(deadline: .now() + patience, execute: timer)
+        DispatchQueue.global().asyncAfter(deadline: .now() + timeout, execute: timer)
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         timer.cancel()

@@ -1,53 +1,47 @@
 internal import NIOCore
 internal import ServiceLifecycle
+private import Synchronization
 internal import Systemd
 
-/// Tells the service manager how the process does, for as long as it runs: what it does now, that it works, and, while it stops,
-/// that it still needs time.
+/// Reports to the service manager, while the process runs: its status, that it works, and, while it stops, that it still needs time.
 ///
-/// It runs on the threads that serve callers and asks the event loop too, so that the manager hears nothing from a process
-/// that does not serve any more.
+/// The report runs on the threads that serve callers and waits for the event loop too, so that a process that does not serve any
+/// more does not report either, and the watchdog ends it.
 struct ManagerReport: Service {
-    /// How old what is told may be.
+    /// How often the status is sent, if it has changed.
     private static let interval: Duration = .seconds(5)
-    /// How long a worker's loop may take to come round: its waits for a database and a disk that do not answer add up to less.
-    private static let patience: Duration = .seconds(60)
-    /// The manager waits so much longer each time that it hears of a process that stops.
+    /// The longest time between two rounds of a worker's loop. Its timeouts for the database and the disk add up to less.
+    private static let timeout: Duration = .seconds(60)
+    /// How much longer the manager waits, each time that the stopping process reports.
     private static let extraTime: Duration = .seconds(15)
 
     let manager: ServiceManager
     let status: ServiceStatus
     /// The event loop that serves, if any.
     let loop: (any EventLoop)?
-    /// How long ago the loop that claims jobs was seen to go round; nil where there is none.
+    /// The time since the last round of the loop that claims jobs; nil if there is no such loop.
     let sincePulse: @Sendable () -> Duration?
 
     func run() async throws {
         guard manager.isPresent else { return try await gracefulShutdown() }
-        let watching = manager.watchdog.map { $0 / 3 } ?? Self.interval
-        // Told last of all services, when there is nothing left to say.
+        let interval = min(Self.interval, manager.watchdog.map { $0 / 3 } ?? Self.interval)
+        // This service stops last.
         try? await cancelWhenGracefulShutdown {
-            var told = ""
+            var sent = ""
             while true {
-                try await Task.sleep(for: min(Self.interval, watching))
-                await loopTurn()
-                if sincePulse().map({ $0 < Self.patience }) ?? true { manager.isAlive() }
+                try await Task.sleep(for: interval)
+                try? await loop?.submit {}.get()
+                if sincePulse().map({ $0 < Self.timeout }) ?? true { manager.isAlive() }
                 if status.isStopping { manager.extendTimeout(by: Self.extraTime) }
                 let text = status.text
-                if text != told { manager.status(text) }
-                told = text
+                if text != sent { manager.status(text) }
+                sent = text
             }
         }
     }
-
-    /// Comes back when the event loop has taken its turn.
-    private func loopTurn() async {
-        guard let loop else { return }
-        try? await loop.submit {}.get()
-    }
 }
 
-/// Tells the manager that the process is on its way out. The last of the services, and so the first that hears of it.
+/// Tells the manager that the process stops. It is the last of the services, and so the first that stops.
 struct StopNotice: Service {
     let manager: ServiceManager
     let status: ServiceStatus
@@ -56,5 +50,48 @@ struct StopNotice: Service {
         try? await gracefulShutdown()
         status.stop()
         manager.stopping(status: status.text)
+    }
+}
+
+/// What the process does now, in one line for people (`systemctl status`).
+final class ServiceStatus: Sendable {
+    private let activity: String
+    private let figures: @Sendable () -> [String]
+    private let state = Mutex((isStopping: false, fault: String?.none, restartNeeded: String?.none))
+
+    /// - Parameters:
+    ///   - activity: the first word, such as `Serving`.
+    ///   - figures: what follows it.
+    init(_ activity: String, figures: @escaping @Sendable () -> [String]) {
+        self.activity = activity
+        self.figures = figures
+    }
+
+    var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    func stop() {
+        state.withLock { $0.isStopping = true }
+    }
+
+    func configurationRefused(_ fault: String) {
+        state.withLock { $0.fault = fault }
+    }
+
+    /// - Parameter keys: the changed keys that take effect after a restart.
+    func configurationApplied(restartNeeded keys: String?) {
+        state.withLock { $0 = ($0.isStopping, nil, keys) }
+    }
+
+    var text: String {
+        let (isStopping, fault, restartNeeded) = state.withLock { $0 }
+        var text = ([isStopping ? "Stopping" : activity] + figures()).joined(separator: ", ")
+        if let restartNeeded { text += ". Changes that take effect after a restart: \(restartNeeded)" }
+        if let fault { text += ". Refused the new configuration: \(fault)" }
+        return text
+    }
+
+    /// `1 connection`, `2 connections`.
+    static func count(_ number: Int, _ noun: String) -> String {
+        "\(number) \(noun)\(number == 1 ? "" : "s")"
     }
 }

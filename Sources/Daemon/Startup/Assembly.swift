@@ -294,7 +294,7 @@ struct Assembly {
         let drain = Drain(budget: configuration.drain)
         let worker = Worker(
             crew, database: database, leases: leases, runner: runner, care: retention.bell, drain: drain, logger: logger)
-        return ([retention, listener(work: [worker.bell], watch: watch), HurrySignal(drain: drain), worker], worker)
+        return ([retention, listener(work: [worker.bell], watch: watch), ForceDrainSignal(drain: drain), worker], worker)
     }
 
     /// Runs until SIGTERM or SIGINT, or until a service fails. Services stop in reverse order: callers first, so that
