@@ -37,7 +37,7 @@ public struct MethodDescription: Sendable {
         .init(ExportStart.self), .init(ExportGet.self), .init(ExportList.self), .init(ExportWait.self),
         .init(ExportWatch.self), .init(ExportUnwatch.self), .init(ExportCancel.self), .init(ExportOpen.self),
         .init(ExportRead.self), .init(ExportDelete.self), .init(ServiceInfo.self), .init(ServiceHealth.self),
-        .init(ServiceMetrics.self),
+        .init(ServiceMetrics.self), .init(ServiceStats.self),
         .init(RPCDiscover.self), .init(ServicePause.self), .init(ServiceResume.self), .init(ServiceWorkers.self),
         .init(ServiceDrain.self), .init(ServiceHold.self), .init(AuditList.self),
     ]

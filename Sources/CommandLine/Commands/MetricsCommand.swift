@@ -3,27 +3,27 @@ internal import AdminExportClient
 internal import ArgumentParser
 private import Foundation
 
-/// Prints the service's figures, or keeps a file of them for node_exporter.
+/// Prints the service's metrics, or writes them to a file for node_exporter.
 struct MetricsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "metrics", abstract: "Print the service's figures as OpenMetrics text.",
+        commandName: "metrics", abstract: "Print the service's metrics as OpenMetrics text.",
         discussion: """
-            With --textfile they are written to a file in the text format of Prometheus, for node_exporter's collector of text \
-            files: the file is replaced as a whole, and may be read by everyone. adminexport_up in it is 0 where the service does \
-            not answer. Figures that node_exporter has of its own, process_…, are left out.
+            With --textfile, the command replaces the file atomically with the metrics in the text format of Prometheus, for the \
+            textfile collector of node_exporter. Every user can read the file. adminexport_up is 0 if the service does not answer. \
+            The file does not contain the metrics process_…, which node_exporter has itself.
             """)
 
-    /// Of a file's writer: whoever runs it again and again does not wait for long.
-    private static let patience: Duration = .seconds(10)
+    /// A timer that runs the command again and again must not wait for long.
+    private static let timeout: Duration = .seconds(10)
 
     @OptionGroup var service: ServiceOptions
 
-    @Option(help: ArgumentHelp("Write them to this file instead, such as DIRECTORY/adminexport.prom.", valueName: "path"))
+    @Option(help: ArgumentHelp("Write the metrics to this file, for example DIRECTORY/adminexport.prom.", valueName: "path"))
     var textfile: String?
 
     func run() async throws {
         try await reportingFailures {
-            if let textfile { return try await keep(textfile) }
+            if let textfile { return try await updateTextfile(textfile) }
             let metrics = try await service.connect().call(ServiceMetrics.self, NoMembers())
             if service.json {
                 try Output.json(metrics)
@@ -33,10 +33,10 @@ struct MetricsCommand: AsyncParsableCommand {
         }
     }
 
-    /// A file that stays as it was would say that all is well for as long as it lies there.
-    private func keep(_ path: String) async throws {
+    /// Replaces the file also if the service does not answer: an old file would report that all is well.
+    private func updateTextfile(_ path: String) async throws {
         do {
-            let metrics = try await service.connect().call(ServiceMetrics.self, NoMembers(), timeout: Self.patience)
+            let metrics = try await service.connect().call(ServiceMetrics.self, NoMembers(), timeout: Self.timeout)
             try Self.replace(path, PrometheusText.up(true) + PrometheusText.convert(openMetrics: metrics.body))
         } catch let error as ClientError {
             try Self.replace(path, PrometheusText.up(false))
@@ -46,7 +46,7 @@ struct MetricsCommand: AsyncParsableCommand {
 
     /// - Throws: ``CommandFailure`` with the status 73.
     private static func replace(_ path: String, _ text: String) throws {
-        // The collector reads whatever ends with .prom.
+        // The collector reads every file whose name ends with .prom.
         let temporary = "\(path).\(getpid()).new"
         let bytes = Array(text.utf8)
         let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
@@ -62,5 +62,50 @@ struct MetricsCommand: AsyncParsableCommand {
 
     private static func failure(_ path: String) -> CommandFailure {
         CommandFailure(status: .cannotCreate, message: "\(path) cannot be written: \(String(cString: strerror(errno)))")
+    }
+}
+
+/// Converts OpenMetrics text to the text format 0.0.4 of Prometheus, which the textfile collector of node_exporter reads. In that format the
+/// family of a counter has the name of its samples, and there is neither a unit nor an end.
+enum PrometheusText {
+    /// The prefix of metrics that node_exporter has itself: it fails if a family exists twice.
+    private static let others = "process_"
+
+    /// The metric that says whether the service answers.
+    static func up(_ isUp: Bool) -> String {
+        """
+        # TYPE adminexport_up gauge
+        # HELP adminexport_up Whether the service answers.
+        adminexport_up \(isUp ? 1 : 0)
+
+        """
+    }
+
+    static func convert(openMetrics text: String) -> String {
+        var suffixes: [Substring: String] = [:]
+        var lines: [String] = []
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 3)
+            guard words.first == "#" else {
+                if line.hasPrefix(others) { continue }
+                lines.append(String(line))
+                continue
+            }
+            guard words.count == 4, !words[2].hasPrefix(others) else { continue }
+            let name = words[2]
+            switch (words[1], words[3]) {
+            case ("TYPE", "counter"):
+                suffixes[name] = "_total"
+                lines.append("# TYPE \(name)_total counter")
+            case ("TYPE", "info"):
+                suffixes[name] = "_info"
+                lines.append("# TYPE \(name)_info gauge")
+            case ("TYPE", let kind): lines.append("# TYPE \(name) \(kind)")
+            case ("HELP", let help):
+                lines.append("# HELP \(name)\(suffixes[name] ?? "") \(help.replacing("\\\"", with: "\""))")
+            default: break
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
     }
 }

@@ -1,3 +1,5 @@
+internal import AdminExportAPI
+
 /// Text in the OpenMetrics format (https://prometheus.io/docs/specs/om/open_metrics_spec/, 1.0), family by family.
 struct OpenMetricsText {
     static let contentType = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -42,19 +44,20 @@ struct OpenMetricsText {
         sample(name + "_total", [:], value)
     }
 
+    /// Samples that differ in one label.
+    mutating func samples(_ name: String, _ label: String, _ values: KeyValuePairs<String, Int>) {
+        for (word, value) in values { sample(name, [label: word], value) }
+    }
+
     /// A family of one histogram.
-    ///
-    /// - Parameters:
-    ///   - bounds: in seconds, rising.
-    ///   - counts: one more than the bounds, each of its own bucket alone.
-    mutating func histogram(_ name: String, _ help: String, bounds: [Double], counts: [Int], sum: Double) {
+    mutating func histogram(_ name: String, _ help: String, _ histogram: ServiceStats.Histogram) {
         family(name, .histogram, unit: "seconds", help)
         var below = 0
-        for (bound, count) in zip(bounds.map { "\($0)" } + ["+Inf"], counts) {
-            below += count
-            sample(name + "_bucket", ["le": bound], below)
+        for bucket in histogram.buckets {
+            below += bucket.count
+            sample(name + "_bucket", ["le": bucket.upToUs.map { "\(Double($0) / 1e6)" } ?? "+Inf"], below)
         }
-        sample(name + "_sum", [:], sum)
+        sample(name + "_sum", [:], Double(histogram.sumUs) / 1e6)
         sample(name + "_count", [:], below)
     }
 

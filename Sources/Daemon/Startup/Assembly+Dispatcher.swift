@@ -13,10 +13,16 @@ extension Assembly {
     ) -> ServiceDispatcher {
         let translation = ErrorTranslation(logger: logger) { [contract] in contract.lookAgain() }
         let observer = RequestObserver(metrics: metrics, logger: logger)
-        let reporting = ServiceMetricsHandler(exports: exports) { queue, disk in
-            MetricsReport(
-                server: metrics.figures, transfers: transfers.count, trail: trail.figures, pools: pool.figures, queue: queue,
-                disk: disk)
+        let flight = SingleFlight<MetricsReport>(reusingValueFor: .seconds(1))
+        let report = { @Sendable in
+            try await flight.run {
+                let queue = try? await exports.queueFigures()
+                let disk = await exports.diskFigures(queue?.facts)
+                return MetricsReport(
+                    .init(
+                        server: metrics.figures, transfers: transfers.count, trail: trail.figures, pools: pool.figures,
+                        queue: queue, disk: disk))
+            }
         }
         let dispatcher = ServiceDispatcher(
             [
@@ -30,7 +36,8 @@ extension Assembly {
                 RPCDiscoverHandler().method,
                 ServiceHealthHandler(exports: exports, contract: contract) { await gate.freshen() }.method,
                 ServiceDrainHandler(exports: exports).method, ServiceHoldHandler(exports: exports).method,
-                ServiceInfoHandler(settings: settings).method, reporting.method,
+                ServiceInfoHandler(settings: settings).method, ServiceMetricsHandler(report: report).method,
+                ServiceStatsHandler(report: report).method,
                 ServicePauseHandler(exports: exports).method, ServiceResumeHandler(exports: exports).method,
                 ServiceWorkersHandler(exports: exports).method,
             ], answered: { call, error, duration in observer.answered(call, error, after: duration) }

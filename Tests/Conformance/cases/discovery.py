@@ -114,6 +114,21 @@ def _(service):
         assert health["status"] in ("ok", "degraded", "unavailable") and "database" in health and "storage" in health
 
 
+@case("discovery: the metrics as numbers have the promised members, and are those of the text")
+def _(service):
+    with service.peer() as peer:
+        stats = peer.result("service.stats")
+        for name in ("archives", "requests", "requestTimes", "downloads", "auditEvents", "connections", "databaseConnections"):
+            assert name in stats, f"{name} is missing"
+        assert stats["connections"]["open"] >= 1
+        text = peer.result("service.metrics")["body"]
+        assert ("queue" in stats) == ("adminexport_database_up 1\n" in text)
+        if "queue" in stats:
+            assert f"adminexport_worker_slots {stats['queue']['slots']}\n" in text
+        buckets = stats["requestTimes"]["buckets"]
+        assert "upToUs" not in buckets[-1] and all(bucket["upToUs"] > 0 for bucket in buckets[:-1])
+
+
 @case("callers: the service knows the user and the groups of the caller")
 def _(service):
     caller = service.info["caller"]
