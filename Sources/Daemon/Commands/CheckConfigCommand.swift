@@ -47,10 +47,10 @@ struct CheckConfigCommand: AsyncParsableCommand {
         try await reportingFaults {
             let loaded = try common.load(["archives": archives])
             if values { print(loaded.configuration.list, terminator: "") }
-            let ability = try await Assembly(loaded).check()
-            print("The configuration works. This login can \(ability.commands.joined(separator: " and ")).")
-            for fault in ability.faults { print("It cannot \(fault).") }
-            for note in ability.notes { print("Note: \(note).") }
+            let report = try await ConfigurationCheck(loaded).run()
+            print("The configuration works. This login can \(report.commands.joined(separator: " and ")).")
+            for fault in report.faults { print("It cannot \(fault).") }
+            for note in report.notes { print("Note: \(note).") }
         }
     }
 }

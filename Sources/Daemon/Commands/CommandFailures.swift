@@ -16,12 +16,12 @@ func reportingFaults(_ body: () async throws -> Void) async throws {
     } catch let error as PostgresError {
         switch error.code {
         case _ where error.sqlState == SQLState.tooManyConnections:
-            fail("the database gives this login no connection now: \(error.message). \(DatabaseGate.connectionsHint)", 69)
+            fail("the database gives this login no connection now: \(error.message). \(DatabaseCheck.connectionsHint)", 69)
         case .statement where error.isTransient:
             fail("the database does not answer now: \(error.debugDescription)", 69)
         case .refused, .invalidConnectionString:
             fail(
-                "the database refused the connection: \(error.message)\(DatabaseGate.hint(error))",
+                "the database refused the connection: \(error.message)\(DatabaseCheck.hint(error))",
                 ConfigurationFault.exitStatus)
         case .unsuitable:
             fail("the database cannot be used: \(error.message)", ConfigurationFault.exitStatus)

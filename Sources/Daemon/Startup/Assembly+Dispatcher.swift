@@ -9,7 +9,7 @@ extension Assembly {
     /// What is served: every method that is described.
     func dispatcher(
         _ exports: ExportService, _ metrics: ServerMetrics, _ transfers: Transfers, _ trail: AuditWriter,
-        _ pool: PostgresPool, _ gate: DatabaseGate
+        _ pool: PostgresPool, _ inspector: DirectoryInspector
     ) -> ServiceDispatcher {
         let translation = ErrorTranslation(logger: logger) { [contract] in contract.lookAgain() }
         let observer = RequestObserver(metrics: metrics, logger: logger)
@@ -34,7 +34,7 @@ extension Assembly {
                 ExportStartHandler(exports: exports).method, ExportUnwatchHandler().method,
                 ExportWaitHandler(exports: exports).method, ExportWatchHandler(exports: exports).method,
                 RPCDiscoverHandler().method,
-                ServiceHealthHandler(exports: exports, contract: contract) { await gate.freshen() }.method,
+                ServiceHealthHandler(exports: exports, contract: contract) { await inspector.refresh() }.method,
                 ServiceDrainHandler(exports: exports).method, ServiceHoldHandler(exports: exports).method,
                 ServiceInfoHandler(settings: settings).method, ServiceMetricsHandler(report: report).method,
                 ServiceStatsHandler(report: report).method,

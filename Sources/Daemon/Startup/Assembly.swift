@@ -2,7 +2,9 @@ private import AdminExportAPI
 internal import Archive
 internal import Directory
 internal import Exports
+private import Dispatch
 private import Foundation
+private import Glibc
 internal import JSONRPC
 internal import Logging
 internal import NIOCore
@@ -36,27 +38,27 @@ struct Assembly {
         disk = ArchiveDisk(store: ArchiveStore(root: FilePath(configuration.archives), calls: calls))
     }
 
-    /// Runs `serve`: the socket, and workers where the configuration has some.
+    /// Runs `serve`: the socket, and workers if the configuration has some.
     ///
-    /// - Parameter reload: reads the configuration again, at SIGHUP.
+    /// - Parameter load: reads the configuration again, at SIGHUP.
     func serve(
-        manager: ServiceManager, socket: SocketActivation, reload: @escaping @Sendable () throws -> ServiceConfiguration
+        manager: ServiceManager, socket: SocketActivation, load: @escaping @Sendable () throws -> ServiceConfiguration
     ) async throws {
         prepare()
         DescriptorLimit.raise()
         guard !UserNamespace.isConfined else {
             throw ConfigurationFault(
-                "this process is confined to a user namespace in which callers cannot be told apart: take PrivateUsers= out of its unit"
+                "this process runs in a user namespace in which it cannot tell callers apart: remove PrivateUsers= from its unit"
             )
         }
-        let workers = configuration.workers
-        try FileSystem.checkArchives(configuration.archives, writing: workers > 0)
+        let slots = configuration.workers
+        try FileSystem.checkArchives(configuration.archives, writing: slots > 0)
         let policy = try CallerPolicy(configuration.callers)
         let directory = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
-        let gate = DatabaseGate(
+        let inspector = DirectoryInspector(
             jobs: pools.api, directory: pools.inspection, contract: contract, access: directory,
-            roles: [DatabaseRole.api] + (workers > 0 ? [DatabaseRole.worker] : []), logger: logger)
-        _ = try await gate.tryOnce()
+            roles: [DatabaseRole.api] + (slots > 0 ? [DatabaseRole.worker] : []), logger: logger)
+        try await inspector.start()
         let listening = try socket.listen(path: configuration.socket)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let watch = JobWatch(database: JobDatabase(pool: pools.api, role: DatabaseRole.api), logger: logger)
@@ -68,71 +70,71 @@ struct Assembly {
             pool: pools.api, directory: directory, disk: disk, transfers: transfers, watch: watch, trail: trail,
             bounds: { [settings] in settings.startBounds })
         let server = SocketServer(
-            socket: listening, group: group, dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api, gate),
-            policy: policy,
+            socket: listening, group: group,
+            dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api, inspector), policy: policy,
             settings: settings, metrics: metrics, logger: logger)
-        let crew = workers > 0 ? crew(slots: workers, watch: watch) : nil
-        let status = ServiceStatus("Serving") { [contract] in
+        let own = slots > 0 ? workerServices(slots: slots, watch: watch) : nil
+        let status = ServiceStatus("Serving") { [contract, pools] in
             [ServiceStatus.count(metrics.figures.connections, "caller"), ServiceStatus.count(transfers.count, "download")]
-                + (crew.map { Self.figures(of: $0.worker) } ?? []) + Self.figures(of: pools.api)
-                + (pools.access.map { Self.figures(of: $0, "the directory") } ?? [])
-                + Self.figures(of: contract)
+                + (own.map { Self.figures(of: $0.worker) } ?? []) + Self.figures(of: pools.api)
+                + (pools.access.map { Self.figures(of: $0, "the directory") } ?? []) + Self.figures(of: contract)
         }
         manager.ready(status: status.text)
-        logger.report(DaemonEvent.serving, [.workers: workers, .version: AdminExportDaemon.version])
-        // Those that serve stop before what they need.
-        var services: [any Service] = [
-            ManagerReport(
-                manager: manager, status: status, loop: group.any(), sincePulse: { crew?.worker.pulse.age }),
-            gate, trail, watch, TransferEnd(transfers: transfers),
-        ]
-        services += crew?.services ?? [listener(work: [], watch: watch)]
-        services += [server, MemoryTrim(server: server)]
-        services.append(
-            ConfigurationReload(
-                manager: manager, status: status, load: reload, started: configuration,
-                apply: { [settings, level, contract] configuration in
-                    let policy = try CallerPolicy(configuration.callers)
-                    settings.apply(configuration)
-                    contract.lookAgain()
-                    level.value = configuration.logLevel
-                    server.apply(policy)
-                }, logger: logger))
-        services.append(StopNotice(manager: manager, status: status))
-        try await run(services)
+        logger.report(DaemonEvent.serving, [.workers: slots, .version: AdminExportDaemon.version])
+        // Services stop in reverse order: those that serve stop before what they need.
+        try await run(
+            [
+                ManagerReport(manager: manager, status: status, loop: group.any(), sincePulse: { own?.worker.pulse.age }),
+                inspector, trail, watch, transfers,
+            ] + (own?.services ?? [listener(watch: watch)]) + [
+                server, MemoryTrim(server: server), reload(load, manager, status, server: server),
+                StopNotice(manager: manager, status: status),
+            ])
         try await group.shutdownGracefully()
         pools.close()
     }
 
     /// Runs `work`: workers, and no socket.
-    func work(manager: ServiceManager, reload: @escaping @Sendable () throws -> ServiceConfiguration) async throws {
+    func work(manager: ServiceManager, load: @escaping @Sendable () throws -> ServiceConfiguration) async throws {
         prepare()
-        let workers = max(1, configuration.workers)
+        let slots = max(1, configuration.workers)
         try FileSystem.checkArchives(configuration.archives, writing: true)
-        let gate = DatabaseGate(
+        let inspector = DirectoryInspector(
             jobs: pools.worker, directory: pools.inspection, contract: contract, access: nil, roles: [DatabaseRole.worker],
             logger: logger)
-        _ = try await gate.tryOnce()
-        let crew = crew(slots: workers, watch: nil)
-        let status = ServiceStatus("Working") { [contract] in
-            Self.figures(of: crew.worker) + Self.figures(of: pools.worker) + Self.figures(of: contract)
+        try await inspector.start()
+        let (worker, services) = workerServices(slots: slots, watch: nil)
+        let status = ServiceStatus("Working") { [contract, pools] in
+            Self.figures(of: worker) + Self.figures(of: pools.worker) + Self.figures(of: contract)
         }
         manager.ready(status: status.text)
-        logger.report(DaemonEvent.working, [.workers: workers, .version: AdminExportDaemon.version])
-        let report = ManagerReport(manager: manager, status: status, loop: nil, sincePulse: { crew.worker.pulse.age })
-        let reload = ConfigurationReload(
-            manager: manager, status: status, load: reload, started: configuration,
-            apply: { [settings, level, contract] configuration in
-                settings.apply(configuration)
-                contract.lookAgain()
-                level.value = configuration.logLevel
-            }, logger: logger)
-        try await run([report, gate] + crew.services + [reload, StopNotice(manager: manager, status: status)])
+        logger.report(DaemonEvent.working, [.workers: slots, .version: AdminExportDaemon.version])
+        try await run(
+            [
+                ManagerReport(manager: manager, status: status, loop: nil, sincePulse: { worker.pulse.age }), inspector,
+            ] + services + [
+                reload(load, manager, status, server: nil), StopNotice(manager: manager, status: status),
+            ])
         pools.close()
     }
 
+    private func reload(
+        _ load: @escaping @Sendable () throws -> ServiceConfiguration, _ manager: ServiceManager, _ status: ServiceStatus,
+        server: SocketServer?
+    ) -> ConfigurationReload {
+        ConfigurationReload(
+            manager: manager, status: status, load: load, started: configuration,
+            apply: { [settings, level, contract] configuration in
+                let policy = try server.map { _ in try CallerPolicy(configuration.callers) }
+                settings.apply(configuration)
+                contract.lookAgain()
+                level.value = configuration.logLevel
+                if let policy { server?.apply(policy) }
+            }, logger: logger)
+    }
+
     private func prepare() {
-        // Until somebody listens for it: it is not to end a service that is only just starting.
+        // SIGHUP must not end a process that does not handle it yet.
         signal(SIGHUP, SIG_IGN)
         ProcessFigures.begin()
         MemoryTrim.limit()
@@ -158,89 +160,14 @@ struct Assembly {
         }
     }
 
-    /// What `check-config` has found: the commands that this login can run, and why not the other.
-    struct Ability {
-        var commands: [String] = []
-        var faults: [String] = []
-        /// Remarks on settings that may not be intended, and on what cannot be proven of the directory. None is a fault.
-        var notes: [String] = []
-    }
-
-    /// Tenants of `callers` that are not there now.
-    private func notes(_ policy: CallerPolicy, _ directory: DirectoryDatabase) async throws -> [String] {
-        try await directory.missing(policy.tenants).map { name in
-            switch name {
-            case .slug(let slug):
-                "callers names the tenant \(slug), but no tenant, or more than one, has this slug now: the entry grants nothing for it; correct the slug, write {key: ...}, or remove the entry"
-            case .key(let key):
-                "callers names the tenant with the key \(key), but the directory has no such tenant now: the entry grants nothing for it; correct the key or remove the entry"
-            }
-        }
-    }
-
-    /// The checks of `check-config`; throws what is wrong. An installation keeps the logins of the two commands apart, so one is
-    /// enough.
-    func check() async throws -> Ability {
-        try FileSystem.checkArchives(configuration.archives, writing: false)
-        let policy = try CallerPolicy(configuration.callers)
-        let access = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
-        func gate(_ role: String) -> DatabaseGate {
-            DatabaseGate(
-                jobs: pools.api, directory: pools.inspection, contract: contract,
-                access: role == DatabaseRole.api ? access : nil, roles: [role], logger: logger)
-        }
-        var ability = Ability()
-        var directory = DirectoryInspection()
-        var gateOfRows: DatabaseGate?
-        var schema: [ContractFault] = []
-        for (role, command) in [(DatabaseRole.api, "serve"), (DatabaseRole.worker, "work")] {
-            do {
-                let gate = gate(role)
-                let look = try await gate.check()
-                directory.add(look.inspection)
-                schema += look.schema
-                // The workers' role comes last and reads more: its gate searches the rows.
-                gateOfRows = gate
-                if role == DatabaseRole.worker {
-                    try FileSystem.checkArchives(configuration.archives, writing: true)
-                }
-                ability.commands.append(command)
-            } catch let fault as ConfigurationFault {
-                // Whoever serves without workers needs no right to write archives either.
-                guard fault.isAboutRole || role == DatabaseRole.worker && !ability.commands.isEmpty else { throw fault }
-                ability.faults.append(
-                    fault.isAboutRole
-                        ? "\(command): that takes the role \(role), which another login has where the two are kept apart"
-                        : "\(command): \(fault)")
-            }
-        }
-        guard !ability.commands.isEmpty else {
-            throw ConfigurationFault(
-                "the database login may assume neither \(DatabaseRole.api), which serving takes, nor \(DatabaseRole.worker), "
-                    + "which making exports takes: run adminexportd migrate with --api-login or --worker-login, or grant it one"
-            )
-        }
-        let rows = try await gateOfRows?.wrongRows() ?? WrongRows.Found()
-        let faults = (schema + directory.faults + rows.faults).map(\.description)
-        guard faults.isEmpty else { throw ConfigurationFault(faults.joined(separator: "\n")) }
-        ability.notes =
-            directory.notes
-            + rows.unread.map {
-                "\($0) has too many rows to check for duplicate keys in time; make sure that its view returns each key once"
-            }
-        if ability.commands.contains("serve") { ability.notes += try await notes(policy, access) }
-        return ability
-    }
-
-    /// Runs `prune`: what workers do with files and rows as time passes, until nothing is left to do.
+    /// Runs `prune`: expires jobs and removes files and rows, as the workers' maintenance does, until nothing is left to do.
     func prune() async throws -> (swept: Retention.Swept, orphans: Int) {
         try FileSystem.checkArchives(configuration.archives, writing: true)
         defer { pools.close() }
-        try await DatabaseGate.check(pools.prune, roles: [DatabaseRole.worker])
+        try await DatabaseCheck.run(pools.prune, roles: [DatabaseRole.worker])
         let retention = Retention(
             database: JobDatabase(pool: pools.prune, role: DatabaseRole.worker), disk: disk.on(.sweep),
-            history: configuration.history,
-            logger: logger)
+            history: configuration.history, logger: logger)
         var swept = Retention.Swept()
         do {
             var more = try await retention.sweep()
@@ -255,32 +182,31 @@ struct Assembly {
         }
     }
 
-    /// Hears that there is work, and that jobs are over.
-    private func listener(work: [Bell], watch: JobWatch?) -> QueueListener {
+    /// - Parameter work: signalled when a job may be claimed.
+    private func listener(work: [Bell] = [], watch: JobWatch?) -> QueueListener {
         QueueListener(
             configuration.options(for: .listening, as: "listen"), work: work, ends: watch.map { [$0.bell] } ?? [],
             share: pools.share, logger: logger)
     }
 
-    /// The services that make exports and look after their files, and what tells them and those who watch that there is something
-    /// to see.
-    private func crew(slots: Int, watch: JobWatch?) -> (services: [any Service], worker: Worker) {
+    /// The worker, and the services that go with one: the maintenance of files and rows, and the listener for notifications of the
+    /// queue, which also wakes those that watch jobs.
+    private func workerServices(slots: Int, watch: JobWatch?) -> (worker: Worker, services: [any Service]) {
         let database = JobDatabase(pool: pools.worker, role: DatabaseRole.worker)
         let leases = LeaseStore(
             tenantLimit: { [settings] in settings.limits.runningPerTenant }, lease: configuration.lease,
-            deadline: configuration.deadline,
-            retention: configuration.retention)
+            deadline: configuration.deadline, retention: configuration.retention)
         let runner = ExportRunner(
             directory: pools.export,
             storage: StorageGuard(
                 database: database, disk: disk, leastFree: { [settings] in settings.limits.minFreeBytes }),
             contract: contract, disk: disk.on(.work), settings: configuration.workbook)
-        let retention = Retention(
+        let maintenance = Retention(
             database: database, disk: disk.on(.sweep), history: configuration.history, logger: logger)
-        var crew = Worker.Configuration(
+        var options = Worker.Configuration(
             slots: slots, host: ProcessInfo.processInfo.hostName, version: AdminExportDaemon.version)
-        crew.history = configuration.history
-        crew.furtherCounters = { [pools] in
+        options.history = configuration.history
+        options.furtherCounters = { [pools] in
             let figures = [pools.worker, pools.export, pools.inspection].map(\.figures)
             return [
                 .connectionsOpened: figures.reduce(0) { $0 + $1.opened },
@@ -289,26 +215,40 @@ struct Assembly {
             ]
         }
         #if DEBUG
-            crew.observe = { step, _ in StepStop.reached(step) }
+            options.observe = { step, _ in StepStop.reached(step) }
         #endif
         let drain = Drain(budget: configuration.drain)
         let worker = Worker(
-            crew, database: database, leases: leases, runner: runner, care: retention.bell, drain: drain, logger: logger)
-        return ([retention, listener(work: [worker.bell], watch: watch), ForceDrainSignal(drain: drain), worker], worker)
+            options, database: database, leases: leases, runner: runner, care: maintenance.bell, drain: drain,
+            logger: logger)
+        return (worker, [maintenance, listener(work: [worker.bell], watch: watch), ForceDrainSignal(drain: drain), worker])
     }
 
-    /// Runs until SIGTERM or SIGINT, or until a service fails. Services stop in reverse order: callers first, so that
-    /// nobody asks for what is going away.
+    /// Runs until SIGTERM or SIGINT, or until a service fails. Services stop in reverse order.
     private func run(_ services: [any Service]) async throws {
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-        // A disk that hangs may keep a thread for ever: then the process ends all the same, and says so.
+        // A disk that hangs may block a thread forever. The process ends all the same.
         let budget = configuration.drain + .seconds(20)
         group.services.append(.init(service: ExitDeadline(budget: budget + .seconds(4), logger: logger)))
-        // The first to hear of the stop.
+        // Stops first.
         group.services.append(.init(service: ConnectionWaitEnd(pools: pools)))
         group.maximumGracefulShutdownDuration = budget
         group.maximumCancellationDuration = .seconds(5)
         try await ServiceGroup(configuration: group).run()
+    }
+}
+
+/// Ends the process if its services have not stopped in time. Other processes take over what it held, as after a crash.
+private struct ExitDeadline: Service {
+    let budget: Duration
+    let logger: Logger
+
+    func run() async throws {
+        try? await gracefulShutdown()
+        DispatchQueue.global().asyncAfter(deadline: .now() + budget / .seconds(1)) { [logger, budget] in
+            logger.report(DaemonEvent.stopOverdue, [.seconds: budget.components.seconds])
+            _exit(1)
+        }
     }
 }

@@ -1,12 +1,13 @@
 package import Archive
 private import Foundation
 package import Logging
+internal import ServiceLifecycle
 private import Synchronization
 package import SystemPackage
 
 /// Workbooks on their way through pipes: a bounded number, each with a thread of its own, since a disk and a reader may
 /// both be slow.
-package final class Transfers: Sendable {
+package final class Transfers: Service {
     package struct Limits: Sendable {
         /// At a time.
         package var total = 64
@@ -65,12 +66,22 @@ package final class Transfers: Sendable {
         self.logger = logger
     }
 
-    /// Ends those that run; their readers find the pipe shorter than the size that they were told.
-    package func stop() {
+    /// At shutdown, gives workbooks that are on their way some time to arrive, and then ends them: their readers find the pipe
+    /// shorter than the size that they were told.
+    package func run() async throws {
+        try? await gracefulShutdown()
+        await waitUntilIdle(atMost: .seconds(5))
         state.withLock { $0.isStopped = true }
+        // Each records what it has delivered.
+        await waitUntilIdle(atMost: .seconds(1))
     }
 
-    package var isIdle: Bool { state.withLock { $0.running.count == 0 } }
+    private func waitUntilIdle(atMost time: Duration) async {
+        let deadline = ContinuousClock.now + time
+        while !isIdle, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
+    }
+
+    var isIdle: Bool { state.withLock { $0.running.count == 0 } }
 
     /// How many wait for the disk for longer than anybody waits for it elsewhere.
     package var stuck: Int {
