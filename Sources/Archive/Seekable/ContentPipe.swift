@@ -1,10 +1,9 @@
 private import Glibc
-private import Synchronization
 package import SystemPackage
 
 /// The content of an archive, from an offset to its end, as a pipe that somebody else reads.
 ///
-/// The reader's pace is the pace: no more is read from the disk than the pipe takes. ``feed(while:)`` blocks, and wants a
+/// The reader's pace is the pace: no more is read from the disk than the pipe takes. ``feed(reading:while:)`` blocks, and wants a
 /// thread of its own.
 package final class ContentPipe {
     package enum End: Sendable {
@@ -13,7 +12,7 @@ package final class ContentPipe {
         case abandoned
         /// The reader took nothing for too long.
         case stalled
-        /// ``feed(while:)`` was told to stop.
+        /// ``feed(reading:while:)`` was told to stop.
         case stopped
     }
 
@@ -34,10 +33,6 @@ package final class ContentPipe {
 
     /// Bytes that the pipe has taken.
     package private(set) var written = 0
-    private let reading = Mutex<ContinuousClock.Instant?>(.now)
-
-    /// Since when the disk is being waited for, also before the first read; nil while it is not. May be asked for from any thread.
-    package var readingSince: ContinuousClock.Instant? { reading.withLock { $0 } }
 
     /// Bytes that its reader has taken, and those that there are for it.
     package var taken: (taken: Int, all: Int) { (written - unread, reader.size - offset) }
@@ -79,19 +74,23 @@ package final class ContentPipe {
 
     /// Writes until the end.
     ///
-    /// - Parameter isWanted: asked now and then; false ends it.
+    /// - Parameters:
+    ///   - reading: called with true before each read of the disk, and with false after it.
+    ///   - isWanted: asked now and then; false ends it.
     /// - Throws: ``ArchiveError`` where the archive cannot be read any further.
-    package func feed(while isWanted: () -> Bool) throws -> End {
+    package func feed(reading: (Bool) -> Void = { _ in }, while isWanted: () -> Bool) throws -> End {
         var at = offset
         while at < reader.size {
-            let part = try part(at: at)
+            reading(true)
+            let part = try reader.part(at: at)
+            reading(false)
             if let end = try write(part, isWanted) { return end }
             at += part.count
         }
         return .complete
     }
 
-    /// Waits, after all has been written, until the reader has read it or is gone. Blocks, as ``feed(while:)`` does.
+    /// Waits, after all has been written, until the reader has read it or is gone. Blocks, as ``feed(reading:while:)`` does.
     ///
     /// The pipe's reader sees the end of the content only when the pipe is closed after this. So the interval between two
     /// polls is short at first, and grows with the time that has passed.
@@ -109,12 +108,6 @@ package final class ContentPipe {
             if poll(&entry, 1, Int32(wait / .milliseconds(1))) > 0 { return unread > 0 }
         }
         return false
-    }
-
-    private func part(at offset: Int) throws -> ArraySlice<UInt8> {
-        reading.withLock { $0 = .now }
-        defer { reading.withLock { $0 = nil } }
-        return try reader.part(at: offset)
     }
 
     /// - Returns: why there is no use in going on.

@@ -172,7 +172,7 @@ struct Assembly {
         do {
             var more = try await retention.sweep()
             swept += more
-            while more.expired + more.removed + more.forgotten > 0 {
+            while more.hasProgress {
                 more = try await retention.sweep()
                 swept += more
             }
@@ -200,7 +200,7 @@ struct Assembly {
             directory: pools.export,
             storage: StorageGuard(
                 database: database, disk: disk, leastFree: { [settings] in settings.limits.minFreeBytes }),
-            contract: contract, disk: disk.on(.work), settings: configuration.workbook)
+            contract: contract, disk: disk.on(.export), settings: configuration.workbook)
         let maintenance = Retention(
             database: database, disk: disk.on(.sweep), history: configuration.history, logger: logger)
         var options = Worker.Configuration(

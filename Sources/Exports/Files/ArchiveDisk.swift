@@ -1,13 +1,15 @@
 package import Archive
+private import Synchronization
+package import SystemPackage
 
-/// The store of archives, each call on a thread of its own: a disk that hangs holds up neither the threads that serve callers and
+/// The store of archives, with each call on a thread of its own: a disk that hangs blocks neither the threads that serve callers and
 /// renew leases, nor a call on another file.
 package struct ArchiveDisk: Sendable {
     package let store: ArchiveStore
     private let threads: DiskThreads
     private let lane: DiskThreads.Lane
 
-    package init(store: ArchiveStore, threads: DiskThreads = DiskThreads(), lane: DiskThreads.Lane = .look) {
+    package init(store: ArchiveStore, threads: DiskThreads = DiskThreads(), lane: DiskThreads.Lane = .check) {
         self.store = store
         self.threads = threads
         self.lane = lane
@@ -18,16 +20,16 @@ package struct ArchiveDisk: Sendable {
         ArchiveDisk(store: store, threads: threads, lane: lane)
     }
 
-    /// Calls that do not come back.
+    /// Calls that take longer than a caller waits.
     package var stuck: Int { threads.stuck }
 
     /// Calls that wait for a thread.
     var waiting: Int { threads.waiting }
 
-    private func run<Answer: Sendable>(
-        on thing: String, _ body: @escaping @Sendable (ArchiveStore) throws -> Answer
-    ) async throws -> Answer {
-        try await threads.run(in: lane, on: thing) { [store] in try body(store) }
+    private func run<Value: Sendable>(
+        on target: String, _ body: @escaping @Sendable (ArchiveStore) throws -> Value
+    ) async throws -> Value {
+        try await threads.run(in: lane, on: target) { [store] in try body(store) }
     }
 
     /// See ``ArchiveStore/verify(storeID:mayCreate:)``.
@@ -45,11 +47,11 @@ package struct ArchiveDisk: Sendable {
         try await run(on: "a trial") { try $0.probe() }
     }
 
-    /// Opens an archive, after a look at whose file system this is: a file of another installation, or none because nothing is
-    /// mounted, is not given out as this one's.
-    private func open<Answer: Sendable>(
-        _ name: ArchiveName, _ facts: StoreFacts, _ body: @escaping @Sendable (SeekableReader) throws -> Answer
-    ) async throws -> Answer {
+    /// Opens an archive, after a check whose file system this is. A directory of another installation, or one without its mount, must
+    /// not answer for this one's.
+    private func open<Value: Sendable>(
+        _ name: ArchiveName, _ facts: StoreFacts, _ body: @escaping @Sendable (SeekableReader) throws -> Value
+    ) async throws -> Value {
         try await run(on: name.file) { store in
             try store.verify(storeID: facts.id, mayCreate: false)
             return try body(store.open(name))
@@ -58,21 +60,21 @@ package struct ArchiveDisk: Sendable {
 
     /// Reads a part of a file.
     func read(_ name: ArchiveName, offset: Int, length: Int, facts: StoreFacts) async throws -> ExportService.Part {
-        // Opened for each part: a reader that was kept would hold the disk space of a file that is removed.
+        // Opened for each part: a reader that is kept would hold the disk space of a file that is removed.
         try await open(name, facts) { reader in
             ExportService.Part(bytes: try reader.read(offset: offset, length: length), size: reader.size)
         }
     }
 
-    /// Opens a file's content as a pipe that a thread of its own feeds.
+    /// Opens the content of a file as a pipe, which a thread of its own feeds.
     func pipe(
         _ name: ArchiveName, from offset: Int, for user: Int, facts: StoreFacts, transfers: Transfers, delivery: Delivery?
     ) async throws -> OpenedFile {
-        try await open(name, facts) { reader in
+        try await open(name, facts) { [threads] reader in
             guard offset <= reader.size else { throw ArchiveError(.damaged, "the archive is shorter than its job says") }
             let (size, archiveSize) = (reader.size, reader.archiveSize)
             return OpenedFile(
-                adopting: try transfers.start(reader, of: name.file, from: offset, for: user, delivery), size: size,
+                adopting: try transfers.start(reader, of: name.file, from: offset, for: user, threads, delivery), size: size,
                 archiveSize: archiveSize, delivery: delivery)
         }
     }
@@ -85,17 +87,17 @@ package struct ArchiveDisk: Sendable {
         }
     }
 
-    /// Begins to list what lies in the store.
+    /// Begins to list the files of the store.
     func walk() async throws -> StoreWalk {
         try await run(on: "the list") { try StoreWalk($0) }
     }
 
-    /// Goes on with it. A walk whose step has failed is over.
-    func step(of walk: StoreWalk, files most: Int) async throws -> StoreWalk.Step {
-        try await run(on: "the list") { _ in try walk.step(files: most) }
+    /// Continues a walk. A walk ends when a step fails.
+    func step(of walk: StoreWalk, files max: Int) async throws -> StoreWalk.Step {
+        try await run(on: "the list") { _ in try walk.step(files: max) }
     }
 
-    /// - Returns: whether it is gone.
+    /// - Returns: whether the file is gone.
     func remove(quietly file: StoredFile) async -> Bool {
         (try? await run(on: file.name) { try $0.remove(file) }) != nil
     }
@@ -104,11 +106,46 @@ package struct ArchiveDisk: Sendable {
         try await run(on: name.file) { try $0.remove(name) }
     }
 
-    /// Removes what no row names, partial or whole, as well as that can be done now.
+    /// Removes a file that no row names, partial or whole, if that is possible now.
     func remove(quietly name: ArchiveName) async {
         try? await run(on: name.file) { store in
             try? store.remove(name)
             try? store.removePartial(name)
         }
     }
+}
+
+/// A workbook that is delivered: a descriptor, which this object closes, and its sizes.
+package final class OpenedFile: Sendable {
+    package let descriptor: FileDescriptor
+    /// The size of the whole workbook, in bytes.
+    package let size: Int
+    /// The size of its archive, in bytes.
+    package let archiveSize: Int
+    private let delivery: Delivery?
+    private let isPassed = Atomic(false)
+
+    init(adopting descriptor: FileDescriptor, size: Int, archiveSize: Int, delivery: Delivery?) {
+        self.descriptor = descriptor
+        self.size = size
+        self.archiveSize = archiveSize
+        self.delivery = delivery
+    }
+
+    /// The kernel has taken the descriptor for the peer.
+    package func wasPassed() {
+        isPassed.store(true, ordering: .releasing)
+    }
+
+    deinit {
+        // Before the descriptor is closed: the writer of the pipe reports the close, too.
+        if !isPassed.load(ordering: .acquiring) { delivery?.failed(.notSent) }
+        try? descriptor.close()
+    }
+}
+
+/// The offset is beyond the end of the workbook.
+package struct OffsetBeyondEnd: Error, Sendable {
+    /// The size of the workbook, in bytes.
+    package let size: Int
 }

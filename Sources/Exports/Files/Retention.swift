@@ -4,9 +4,10 @@ internal import Postgres
 internal import ServiceLifecycle
 private import Synchronization
 
-/// Ends the life of files: says so in the row first, then removes the file, so that no row promises a missing file.
+/// The maintenance of files and rows: expires jobs, removes their files and forgets their rows. The row changes before its file is
+/// removed, so that no row names a missing file.
 package struct Retention: Service {
-    /// Rung when something is due; see ``Worker``.
+    /// Signalled by ``Worker`` when something is due.
     package let bell = Bell()
     private let database: JobDatabase
     private let disk: ArchiveDisk
@@ -24,18 +25,18 @@ package struct Retention: Service {
         check = StoreCheck(database: database, disk: disk)
     }
 
-    /// What one sweep has done.
+    /// What one sweep did.
     package struct Swept: Sendable, Equatable {
         package var expired = 0
         package var removed = 0
         package var forgotten = 0
-        /// Files whose time is up and which could not be removed.
+        /// Files of expired jobs that could not be removed.
         package var stuck = 0
 
         package init() {}
 
-        /// Another sweep may well find more.
-        var isWorthAnother: Bool { expired > 0 || removed > 0 || forgotten > 0 }
+        /// Whether another sweep may find more.
+        package var hasProgress: Bool { expired > 0 || removed > 0 || forgotten > 0 }
 
         package static func += (left: inout Self, right: Self) {
             left.expired += right.expired
@@ -48,12 +49,12 @@ package struct Retention: Service {
     package func run() async throws {
         var backoff = Backoff(cap: .seconds(30))
         var nextOrphans = ContinuousClock.now
-        // Who looks at the queue rings as long as something is due; nobody asks for it besides.
+        // The worker that polls the queue signals for as long as something is due.
         var isDue = true
         while !Task.isShuttingDownGracefully, !Task.isCancelled {
             do {
                 var swept = isDue ? try await sweep() : Swept()
-                while swept.isWorthAnother, !Task.isShuttingDownGracefully { swept = try await sweep() }
+                while swept.hasProgress, !Task.isShuttingDownGracefully { swept = try await sweep() }
                 if ContinuousClock.now >= nextOrphans {
                     nextOrphans = .now + Self.orphanInterval
                     _ = try await sweepOrphans()
@@ -74,13 +75,12 @@ package struct Retention: Service {
         }
     }
 
-    /// Whatever rings: what cannot be done is not tried all the time.
+    /// Sleeps through signals: what fails is not tried all the time.
     private func pause(_ time: Duration) async {
         try? await cancelWhenGracefulShutdown { try await Task.sleep(for: time) }
     }
 
-    /// Expires what is due, removes the files of what has expired, and forgets jobs that are long over; some hundred at a
-    /// time.
+    /// Expires jobs that are due, removes the files of expired jobs, and forgets jobs that ended long ago; some hundred at a time.
     package func sweep() async throws -> Swept {
         try await check.verify()
         var swept = Swept()
@@ -98,9 +98,9 @@ package struct Retention: Service {
         return swept
     }
 
-    /// Removes what a crash left.
+    /// Removes files that no row names.
     ///
-    /// - Returns: how many files.
+    /// - Returns: the number of files removed.
     package func sweepOrphans() async throws -> Int {
         try await check.verify()
         let found = try await OrphanSweep(database: database, disk: disk).run()
@@ -116,7 +116,7 @@ package struct Retention: Service {
         return found.removed
     }
 
-    /// What was said of the last sweep: the next, a minute later, is not to say the same once more.
+    /// What was logged about the last sweep. The next one, a minute later, must not log the same again.
     private final class Reported: Sendable {
         private let last = Mutex((strays: StoreWalk.Strays(), stuck: 0))
 
@@ -128,7 +128,7 @@ package struct Retention: Service {
         }
     }
 
-    /// One file that cannot be removed must not keep the others.
+    /// Logs an error and goes on: one file that cannot be removed must not keep the others.
     private func remove(_ file: ExpiredFile) async -> Bool {
         do {
             try await disk.remove(file.name)
@@ -218,5 +218,56 @@ package struct Retention: Service {
                 UPDATE adminexport.job SET archive_epoch = NULL
                 WHERE id = $1::uuid AND state = 'expired' AND archive_epoch = $2::int
                 """, [.text(file.job), .integer(file.epoch)]))
+    }
+}
+
+/// Removes files that no row will ever name, such as those that a crash left.
+///
+/// A file is an orphan if its job does not exist, if its epoch is not the job's current one, or if the job is final and does not name
+/// that epoch. Age is no criterion: the current epoch of a running job keeps its file however long it runs.
+private struct OrphanSweep: Sendable {
+    private static let batch = 500
+
+    let database: JobDatabase
+    let disk: ArchiveDisk
+
+    /// What a sweep found.
+    struct Findings {
+        var removed = 0
+        /// Orphans that could not be removed.
+        var stuck = 0
+        var strays = StoreWalk.Strays()
+    }
+
+    /// Works in batches, in memory that does not depend on the number of files.
+    func run() async throws -> Findings {
+        var findings = Findings()
+        let walk = try await disk.walk()
+        while case .files(let batch) = try await disk.step(of: walk, files: Self.batch) {
+            guard !batch.isEmpty else { continue }
+            for orphan in try await orphans(among: batch) {
+                // One that cannot be removed must not keep the others.
+                if await disk.remove(quietly: orphan) { findings.removed += 1 } else { findings.stuck += 1 }
+            }
+        }
+        findings.strays = walk.strays
+        return findings
+    }
+
+    private func orphans(among files: [StoredFile]) async throws -> [StoredFile] {
+        let rows = try await database.statement { connection in
+            try await connection.query(
+                Query(
+                    "orphans",
+                    """
+                    SELECT f.place - 1 AS place
+                    FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY AS f (job, epoch, place)
+                    LEFT JOIN adminexport.job j ON j.id = f.job
+                    WHERE j.id IS NULL
+                        OR j.archive_epoch IS DISTINCT FROM f.epoch
+                            AND (f.epoch <> j.epoch OR j.state IN ('succeeded', 'failed', 'cancelled', 'expired'))
+                    """, [.texts(files.map(\.job)), .texts(files.map { "\($0.epoch)" })]))
+        }
+        return try rows.map { files[try $0.decode("place")] }
     }
 }

@@ -1,20 +1,20 @@
 internal import Archive
+internal import Postgres
 
-/// Whether exports can be written now: the right file system, with room, which takes what is written.
+/// Whether exports can be written now: whether this is the right file system, with enough space, and accepts writes.
 ///
-/// After an attempt that the disk has failed, nothing is claimed until a trial has been written and made durable.
+/// After the disk has failed an attempt, the worker claims nothing until a test write was made durable.
 package actor StorageGuard {
     private let check: StoreCheck
     private let disk: ArchiveDisk
     private let leastFree: @Sendable () -> Int
     private var condition = Condition.ok
-    /// When the disk was found well last.
-    private var found: ContinuousClock.Instant?
+    /// When a check last succeeded.
+    private var checked: ContinuousClock.Instant?
     private let flight = SingleFlight<Void>()
     private static let timeout: Duration = .seconds(3)
-    /// For so long what was found holds: a worker that claims a hundred jobs a second does not look as often. Each export looks
-    /// again for itself.
-    private static let freshness: Duration = .milliseconds(250)
+    /// How long a result holds: a worker that claims a hundred jobs a second checks less often. Each export checks again.
+    private static let lifetime: Duration = .milliseconds(250)
 
     private enum Condition: String {
         case ok
@@ -32,7 +32,7 @@ package actor StorageGuard {
         }
     }
 
-    /// - Parameter leastFree: bytes that have to be free for an export to begin.
+    /// - Parameter leastFree: bytes that must be free for an export to begin.
     package init(database: JobDatabase, disk: ArchiveDisk, leastFree: @escaping @Sendable () -> Int) {
         check = StoreCheck(database: database, disk: disk)
         self.disk = disk
@@ -41,41 +41,42 @@ package actor StorageGuard {
 
     /// - Throws: ``ArchiveError``, or a fault of the database.
     func verify() async throws {
-        if condition == .ok, let found, found.duration(to: .now) < Self.freshness { return }
-        // A database that does not answer is no fault of the disk's.
+        if condition == .ok, let checked, checked.duration(to: .now) < Self.lifetime { return }
+        // Outside of the timeout: a database that does not answer is not a fault of the disk.
         try await check.load()
         do {
-            try await flight.run(timeout: Self.timeout) { try await self.look() }
+            try await flight.run(timeout: Self.timeout) { try await self.checkDisk() }
         } catch is SingleFlightTimeout {
             condition = .failed
-            throw DiskThreads.noAnswer
+            throw DiskSchedule.noAnswer
         }
     }
 
-    /// Looks, and keeps what it has found though nobody may wait for it any more.
-    private func look() async throws {
+    /// Checks, and keeps the result even if no caller waits for it any more.
+    private func checkDisk() async throws {
         do {
             try await check.verify()
             let leastFree = leastFree()
             guard try await disk.space().free >= leastFree else {
                 throw ArchiveError(
-                    .storageFull, "the archives' disk has less than the \(leastFree) bytes free that an export begins with")
+                    .storageFull,
+                    "the archives' disk has less free space than the \(leastFree) bytes that an export needs to begin")
             }
             if condition != .ok { try await disk.probe() }
             condition = .ok
-            found = .now
+            checked = .now
         } catch let error as ArchiveError {
             condition = Condition(error)
             throw error
         }
     }
 
-    /// The id that the directory has to have, for who writes into it.
+    /// The id that the directory must have, for exports that write into it.
     func storeID() async throws -> String {
         try await check.verify()
     }
 
-    /// An attempt has ended with this error. One that is the export's own says nothing about the disk, which may take the next.
+    /// Records the error of an attempt. An error of the export itself says nothing about the disk.
     func note(_ error: any Error) {
         guard let error = error as? ArchiveError, [.passing, .full].contains(error.fault) else { return }
         condition = Condition(error)
@@ -83,4 +84,71 @@ package actor StorageGuard {
 
     /// `ok`, `full`, `failed` or `wrong-store`.
     var word: String { condition.rawValue }
+}
+
+/// What the database knows about the directory of archives.
+package struct StoreFacts: Sendable {
+    let id: String
+    /// No worker has seen the directory yet.
+    let isNew: Bool
+
+    static func load(on connection: isolated PostgresConnection) async throws -> StoreFacts {
+        let rows = try await connection.query(
+            Query(
+                "store-id",
+                """
+                SELECT (SELECT value FROM adminexport.setting WHERE key = 'store_id') AS id,
+                    EXISTS (SELECT FROM adminexport.setting WHERE key = 'store_is_new' AND value = 'true') AS new
+                """))
+        guard let row = rows.first else {
+            throw PostgresError(.unexpectedResult, "the database has no store id; restore the row of adminexport.setting")
+        }
+        return StoreFacts(id: try row.decode("id"), isNew: try row.decode("new"))
+    }
+}
+
+/// Checks, for those who write archives, that the directory belongs to the database.
+package actor StoreCheck {
+    private let database: JobDatabase
+    private let disk: ArchiveDisk
+    /// The id never changes. It is read until the directory has its mark.
+    private var facts: StoreFacts?
+
+    package init(database: JobDatabase, disk: ArchiveDisk) {
+        self.database = database
+        self.disk = disk
+    }
+
+    /// Reads the facts from the database, unless they are known.
+    package func load() async throws {
+        guard facts == nil else { return }
+        facts = try await database.transaction { try await StoreFacts.load(on: $0) }
+    }
+
+    /// Checks the mark. The first worker of an installation writes it, and records that in the database: from then on a directory
+    /// without the mark is one that is not mounted. A row lock lets only one worker be the first.
+    ///
+    /// - Returns: the id of the store.
+    /// - Throws: ``ArchiveError/Code/wrongStore``, or a fault of the disk or the database.
+    @discardableResult
+    package func verify() async throws -> String {
+        try await load()
+        guard let known = facts else { preconditionFailure("the facts are loaded") }
+        if known.isNew {
+            try await database.transaction { [disk] connection in
+                try await connection.query(
+                    Query("lock-store", "SELECT value FROM adminexport.setting WHERE key = 'store_is_new' FOR UPDATE"))
+                let facts = try await StoreFacts.load(on: connection)
+                try await disk.verify(facts, mayCreate: facts.isNew)
+                try await connection.query(
+                    Query(
+                        "store-seen",
+                        "UPDATE adminexport.setting SET value = 'false' WHERE key = 'store_is_new' AND value <> 'false'"))
+            }
+        } else {
+            try await disk.verify(known, mayCreate: false)
+        }
+        facts = StoreFacts(id: known.id, isNew: false)
+        return known.id
+    }
 }

@@ -1,28 +1,25 @@
-package import Archive
+internal import Archive
 private import Foundation
 package import Logging
 internal import ServiceLifecycle
 private import Synchronization
-package import SystemPackage
+internal import SystemPackage
 
-/// Workbooks on their way through pipes: a bounded number, each with a thread of its own, since a disk and a reader may
-/// both be slow.
+/// Workbooks on their way through pipes. Their number is bounded, and each has a thread of its own, since a disk and a reader may both
+/// be slow.
 package final class Transfers: Service {
     package struct Limits: Sendable {
         /// At a time.
         package var total = 64
         package var perUser = 16
-        /// How long a reader may take nothing.
+        /// How long a reader may read nothing.
         package var timeout: Duration = .seconds(30)
 
         package init() {}
     }
 
-    /// Pipes of one archive that may wait for the disk when another one begins, and how long a read that does not hang takes.
-    private static let maxSlow = 2
-    private static let slow: Duration = .seconds(1)
-    /// How long a reader is waited for that has the rest of its workbook in the pipe.
-    private static let longestWatch: Duration = .seconds(300)
+    /// How long to wait for a reader that has the rest of its workbook in the pipe.
+    private static let drainTimeout: Duration = .seconds(300)
 
     private let limits: @Sendable () -> Limits
     private let logger: Logger
@@ -31,12 +28,12 @@ package final class Transfers: Service {
 
     private struct State {
         var running = Places()
-        /// Those that are written whole, and whose readers have not taken all of it yet.
-        var watched = Places()
-        var pipes: [ObjectIdentifier: (pipe: ContentPipe, archive: String)] = [:]
+        /// Those whose pipe has all of the workbook, and whose reader has not read all of it yet.
+        var draining = Places()
         var isStopped = false
     }
 
+    /// The places that each user takes.
     private struct Places {
         private var ofUser: [Int: Int] = [:]
 
@@ -49,15 +46,15 @@ package final class Transfers: Service {
             return true
         }
 
-        mutating func giveBack(_ user: Int) {
+        mutating func release(_ user: Int) {
             let left = ofUser[user, default: 1] - 1
             ofUser[user] = left > 0 ? left : nil
         }
     }
 
     /// - Parameters:
-    ///   - limits: asked anew for each transfer.
-    ///   - sent: told how many bytes a transfer has given out, at its end.
+    ///   - limits: called for each transfer.
+    ///   - sent: called at the end of each transfer with the number of bytes that it has written.
     package init(
         limits: @escaping @Sendable () -> Limits, logger: Logger, sent: @escaping @Sendable (Int) -> Void = { _ in }
     ) {
@@ -83,83 +80,55 @@ package final class Transfers: Service {
 
     var isIdle: Bool { state.withLock { $0.running.count == 0 } }
 
-    /// How many wait for the disk for longer than anybody waits for it elsewhere.
-    package var stuck: Int {
-        let limit = ContinuousClock.now - DiskThreads.Limits().timeout
-        return state.withLock { $0.pipes.values.count { $0.pipe.readingSince.map { $0 < limit } ?? false } }
-    }
-
-    /// Since when which pipes of an archive have waited for the disk.
-    private func waits(_ archive: String) -> [ObjectIdentifier: ContinuousClock.Instant] {
-        state.withLock { state in
-            state.pipes.compactMapValues { $0.archive == archive ? $0.pipe.readingSince : nil }
-        }
-    }
-
-    /// Waits while too many pipes of the archive wait for the disk: one archive that hangs must not use the places up before that is
-    /// known. Ends soon: each of the reads that are under way does, or counts as hanging.
-    private func waitForOthers(_ archive: String) throws {
-        let begun = waits(archive)
-        while true {
-            let now = ContinuousClock.now
-            let left = waits(archive).filter { begun[$0.key] == $0.value }.values.map { $0.duration(to: now) }
-            if left.contains(where: { $0 > DiskThreads.Limits().timeout })
-                || left.count(where: { $0 > Self.slow }) >= Self.maxSlow
-            {
-                throw DiskThreads.noAnswer
-            }
-            if left.count < Self.maxSlow { return }
-            Thread.sleep(forTimeInterval: 0.005)
-        }
-    }
-
     /// How many run.
     package var count: Int { state.withLock { $0.running.count } }
 
-    /// Starts to feed a pipe with the reader's content, and gives its reading end, which the caller closes. Blocks where others
-    /// wait for the disk.
+    /// Starts to feed a pipe with the reader's content.
     ///
     /// - Parameters:
-    ///   - archive: what the reader reads.
-    ///   - delivery: told where the reader does not get all of it.
+    ///   - threads: counts the reads of the file.
+    ///   - delivery: receives the reason if the reader of the pipe does not get all of the content.
+    /// - Returns: the reading end of the pipe, which the caller closes.
     /// - Throws: ``TooManyTransfers``, ``ArchiveError``.
-    package func start(
-        _ reader: SeekableReader, of archive: String, from offset: Int, for user: Int, _ delivery: Delivery?
+    func start(
+        _ reader: SeekableReader, of file: String, from offset: Int, for user: Int, _ threads: DiskThreads,
+        _ delivery: Delivery?
     ) throws -> FileDescriptor {
-        try waitForOthers(archive)
         let limits = limits()
         guard state.withLock({ $0.running.take(user, limits) }) else { throw TooManyTransfers() }
         do {
             let pipe = try ContentPipe(reader, from: offset, timeout: limits.timeout)
             guard let readEnd = pipe.takeReadEnd() else { preconditionFailure("a new pipe has both ends") }
-            state.withLock { $0.pipes[ObjectIdentifier(pipe)] = (pipe, archive) }
+            let reading = threads.countReads(of: file)
             let thread = Thread { [self] in
-                let isWhole = feed(pipe, delivery)
+                let isComplete = feed(pipe, reading, delivery)
                 // One that only waits for its reader takes no place from others.
-                let isWatched = state.withLock { state in
-                    state.pipes[ObjectIdentifier(pipe)] = nil
-                    state.running.giveBack(user)
-                    return isWhole && state.watched.take(user, limits)
+                let isDraining = state.withLock { state in
+                    state.running.release(user)
+                    return isComplete && state.draining.take(user, limits)
                 }
-                if isWatched {
-                    watch(pipe, delivery)
-                    state.withLock { $0.watched.giveBack(user) }
+                if isDraining {
+                    awaitReader(of: pipe, delivery)
+                    state.withLock { $0.draining.release(user) }
                 }
             }
             thread.name = "transfer"
             thread.start()
             return readEnd
         } catch {
-            state.withLock { $0.running.giveBack(user) }
+            state.withLock { $0.running.release(user) }
             throw error
         }
     }
 
-    /// - Returns: whether the pipe has taken all of it.
-    private func feed(_ pipe: ContentPipe, _ delivery: Delivery?) -> Bool {
-        defer { sent(pipe.written) }
+    /// - Returns: whether the pipe has taken all of the content.
+    private func feed(_ pipe: ContentPipe, _ reading: (Bool) -> Void, _ delivery: Delivery?) -> Bool {
+        defer {
+            reading(false)
+            sent(pipe.written)
+        }
         do {
-            let end = try pipe.feed { !state.withLock { $0.isStopped } }
+            let end = try pipe.feed(reading: reading) { !state.withLock { $0.isStopped } }
             logger.report(ExportEvent.transferEnded, [.end: end])
             switch end {
             case .complete: return true
@@ -176,13 +145,13 @@ package final class Transfers: Service {
         return false
     }
 
-    /// Waits for the reader of a pipe that holds the rest. Whoever does not read it for long may still do so: only a reader that
-    /// is gone is known to have got less.
-    private func watch(_ pipe: ContentPipe, _ delivery: Delivery?) {
-        guard pipe.readerLeaves(within: Self.longestWatch, while: { !state.withLock { $0.isStopped } }) else { return }
+    /// Waits for the reader of a pipe that has the rest. A slow reader may still read it. Only a reader that closed the pipe is known
+    /// to have got less.
+    private func awaitReader(of pipe: ContentPipe, _ delivery: Delivery?) {
+        guard pipe.readerLeaves(within: Self.drainTimeout, while: { !state.withLock { $0.isStopped } }) else { return }
         delivery?.failed(.readerGone, bytes: pipe.taken)
     }
 }
 
-/// As many workbooks as may be are on their way already.
+/// A user, or all users together, have as many transfers as they may have.
 package struct TooManyTransfers: Error, Sendable {}

@@ -166,8 +166,8 @@ package struct ExportService: Sendable {
         return { [watch] in watch.cancel(id) }
     }
 
-    /// Operations on archives that do not come back.
-    package var stuckFileOperations: Int { disk.stuck + transfers.stuck }
+    /// Operations on archives that take longer than a caller waits.
+    package var stuckFileOperations: Int { disk.stuck }
 
     /// What is wrong with the archives' directory; nil where nothing is.
     ///
