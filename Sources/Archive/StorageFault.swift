@@ -1,8 +1,9 @@
+private import Glibc
 package import SystemPackage
 
 /// Says whether a call that ended with an error of the file system can succeed later.
 package enum StorageFault: Sendable {
-    /// The same call can succeed later: the disk or the network recovers, others free a resource, or an operator corrects a
+    /// The same call can succeed later: the disk or the network recovers, another process frees a resource, or an operator corrects a
     /// mount, an owner or a mode.
     case passing
     /// The file system is full. The same call can succeed when somebody frees space.
@@ -12,12 +13,12 @@ package enum StorageFault: Sendable {
     /// Only a defect of this program causes the error.
     case ours
 
-    /// Looks the number up. An unknown number is permanent, so that no export is tried again for an hour without a reason.
+    /// An unknown number is permanent, so that no export is retried for an hour without a reason.
     package init(_ errno: Errno) {
         self = Self.table[errno.rawValue] ?? .permanent
     }
 
-    /// By Linux's numbers (errno(3)).
+    /// The faults of the error numbers of Linux (errno(3)).
     package static let table: [CInt: StorageFault] = {
         var table: [CInt: StorageFault] = [:]
         for (fault, numbers) in [(passing, passingNumbers), (full, fullNumbers), (permanent, permanentNumbers)] {
@@ -29,77 +30,77 @@ package enum StorageFault: Sendable {
     }()
 
     private static let fullNumbers: [CInt] = [
-        28,  // ENOSPC
-        122,  // EDQUOT
+        ENOSPC,
+        EDQUOT,
     ]
 
     private static let passingNumbers: [CInt] = [
-        1,  // EPERM
-        2,  // ENOENT: a directory that somebody removed is made again
-        4,  // EINTR
-        5,  // EIO
-        11,  // EAGAIN
-        12,  // ENOMEM
-        13,  // EACCES
-        16,  // EBUSY
-        19,  // ENODEV
-        23,  // ENFILE
-        24,  // EMFILE
-        26,  // ETXTBSY
-        30,  // EROFS
-        35,  // EDEADLK
-        37,  // ENOLCK
-        62,  // ETIME
-        64,  // ENONET
-        67,  // ENOLINK
-        70,  // ECOMM
-        71,  // EPROTO
-        74,  // EBADMSG: a checksum of the file system is wrong, until it is repaired
-        85,  // ERESTART
-        87,  // EUSERS
-        100,  // ENETDOWN
-        101,  // ENETUNREACH
-        102,  // ENETRESET
-        103,  // ECONNABORTED
-        104,  // ECONNRESET
-        105,  // ENOBUFS
-        107,  // ENOTCONN: a file system in user space whose process is gone
-        108,  // ESHUTDOWN
-        110,  // ETIMEDOUT
-        111,  // ECONNREFUSED
-        112,  // EHOSTDOWN
-        113,  // EHOSTUNREACH
-        116,  // ESTALE
-        117,  // EUCLEAN: the file system needs to be repaired
-        121,  // EREMOTEIO
-        123,  // ENOMEDIUM
-        125,  // ECANCELED
-        126,  // ENOKEY: an encrypted directory that is locked
-        127,  // EKEYEXPIRED
-        128,  // EKEYREVOKED
-        129,  // EKEYREJECTED
-        133,  // EHWPOISON
+        EPERM,
+        ENOENT,  // a directory that somebody removed is made again
+        EINTR,
+        EIO,
+        EAGAIN,
+        ENOMEM,
+        EACCES,
+        EBUSY,
+        ENODEV,
+        ENFILE,
+        EMFILE,
+        ETXTBSY,
+        EROFS,
+        EDEADLK,
+        ENOLCK,
+        ETIME,
+        ENONET,
+        ENOLINK,
+        ECOMM,
+        EPROTO,
+        EBADMSG,  // a checksum of the file system is wrong, until it is repaired
+        ERESTART,
+        EUSERS,
+        ENETDOWN,
+        ENETUNREACH,
+        ENETRESET,
+        ECONNABORTED,
+        ECONNRESET,
+        ENOBUFS,
+        ENOTCONN,  // a file system in user space whose process is gone
+        ESHUTDOWN,
+        ETIMEDOUT,
+        ECONNREFUSED,
+        EHOSTDOWN,
+        EHOSTUNREACH,
+        ESTALE,
+        EUCLEAN,  // the file system needs to be repaired
+        EREMOTEIO,
+        ENOMEDIUM,
+        ECANCELED,
+        ENOKEY,  // an encrypted directory that is locked
+        EKEYEXPIRED,
+        EKEYREVOKED,
+        EKEYREJECTED,
+        EHWPOISON,
     ]
 
     private static let permanentNumbers: [CInt] = [
-        6,  // ENXIO: a socket, or a FIFO that nobody reads
-        7,  // E2BIG
-        15,  // ENOTBLK
-        17,  // EEXIST
-        18,  // EXDEV
-        20,  // ENOTDIR
-        21,  // EISDIR
-        22,  // EINVAL: a name that this file system does not take
-        27,  // EFBIG
-        31,  // EMLINK
-        36,  // ENAMETOOLONG
-        38,  // ENOSYS
-        39,  // ENOTEMPTY
-        40,  // ELOOP
-        75,  // EOVERFLOW
-        84,  // EILSEQ
-        95,  // EOPNOTSUPP
-        124,  // EMEDIUMTYPE
+        ENXIO,  // a socket, or a FIFO that nobody reads
+        E2BIG,
+        ENOTBLK,
+        EEXIST,
+        EXDEV,
+        ENOTDIR,
+        EISDIR,
+        EINVAL,  // a name that this file system does not take
+        EFBIG,
+        EMLINK,
+        ENAMETOOLONG,
+        ENOSYS,
+        ENOTEMPTY,
+        ELOOP,
+        EOVERFLOW,
+        EILSEQ,
+        EOPNOTSUPP,
+        EMEDIUMTYPE,
     ]
 }
 

@@ -1,7 +1,7 @@
 package import Glibc
 package import SystemPackage
 
-/// The system calls on files. A test replaces them, to make the n-th write fail or a read hang.
+/// The system calls on files. The defaults are the system's own; a test replaces some, to make the n-th write fail or a read hang.
 package protocol FileSystemCalls: Sendable {
     func makeDirectory(_ path: FilePath, mode: CInterop.Mode) throws(Errno)
     func changeMode(_ path: FilePath, mode: CInterop.Mode) throws(Errno)
@@ -24,64 +24,30 @@ package protocol FileSystemCalls: Sendable {
 }
 
 extension FileSystemCalls {
-    package func open(_ path: FilePath) throws(Errno) -> FileDescriptor {
-        try SystemCalls().open(path)
-    }
-
-    package func openDirectory(_ path: FilePath, isRoot: Bool) throws(Errno) -> FileDescriptor {
-        try SystemCalls().openDirectory(path, isRoot: isRoot)
-    }
-
-    package func read(
-        _ file: FileDescriptor, at offset: Int64, into bytes: UnsafeMutableRawBufferPointer
-    ) throws(Errno) -> Int {
-        try SystemCalls().read(file, at: offset, into: bytes)
-    }
-
-    package func space(_ path: FilePath) throws(Errno) -> statvfs {
-        try SystemCalls().space(path)
-    }
-}
-
-/// The system's own.
-package struct SystemCalls: FileSystemCalls {
-    package init() {}
-
     package func makeDirectory(_ path: FilePath, mode: CInterop.Mode) throws(Errno) {
-        try Self.check(mkdir(path.string, mode))
+        try check(mkdir(path.string, mode))
     }
 
     package func changeMode(_ path: FilePath, mode: CInterop.Mode) throws(Errno) {
-        try Self.check(chmod(path.string, mode))
+        try check(chmod(path.string, mode))
     }
 
     package func changeMode(_ file: FileDescriptor, mode: CInterop.Mode) throws(Errno) {
-        try Self.check(fchmod(file.rawValue, mode))
+        try check(fchmod(file.rawValue, mode))
     }
 
     package func open(_ path: FilePath) throws(Errno) -> FileDescriptor {
-        try Self.open(path, O_RDONLY, mode: 0)
+        try openNoFollow(path, O_RDONLY, mode: 0)
     }
 
     package func openDirectory(_ path: FilePath, isRoot: Bool) throws(Errno) -> FileDescriptor {
         let directory = Glibc.open(path.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (isRoot ? 0 : O_NOFOLLOW))
-        try Self.check(directory)
+        try check(directory)
         return FileDescriptor(rawValue: directory)
     }
 
     package func create(_ path: FilePath, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {
-        try Self.open(path, O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
-    }
-
-    /// O_NONBLOCK: the system opens or refuses a FIFO at once, whether or not its other end is open. It has no effect on a
-    /// regular file.
-    private static func open(_ path: FilePath, _ flags: Int32, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {
-        while true {
-            let file = Glibc.open(path.string, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode)
-            if file < 0, errno == EINTR { continue }
-            try Self.check(file)
-            return FileDescriptor(rawValue: file)
-        }
+        try openNoFollow(path, O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
     }
 
     package func read(
@@ -92,7 +58,7 @@ package struct SystemCalls: FileSystemCalls {
             let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[got...])
             let count = pread(file.rawValue, rest.baseAddress, rest.count, off_t(offset) + off_t(got))
             if count < 0, errno == EINTR { continue }
-            try Self.check(count < 0 ? -1 : 0)
+            try check(count < 0 ? -1 : 0)
             if count == 0 { break }
             got += count
         }
@@ -101,7 +67,7 @@ package struct SystemCalls: FileSystemCalls {
 
     package func space(_ path: FilePath) throws(Errno) -> statvfs {
         var status = statvfs()
-        try Self.check(statvfs(path.string, &status))
+        try check(statvfs(path.string, &status))
         return status
     }
 
@@ -110,28 +76,44 @@ package struct SystemCalls: FileSystemCalls {
         while !rest.isEmpty {
             let written = Glibc.write(file.rawValue, rest.baseAddress, rest.count)
             if written < 0, errno == EINTR { continue }
-            try Self.check(written < 0 ? -1 : 0)
-            // A disk that takes nothing and says nothing would keep us here for ever.
+            try check(written < 0 ? -1 : 0)
+            // A disk that writes nothing without an error would block forever.
             if written == 0 { throw .ioError }
             rest = UnsafeRawBufferPointer(rebasing: rest[written...])
         }
     }
 
     package func sync(_ file: FileDescriptor) throws(Errno) {
-        try Self.check(fsync(file.rawValue))
+        try check(fsync(file.rawValue))
     }
 
     package func rename(_ path: FilePath, to target: FilePath) throws(Errno) {
-        try Self.check(Glibc.rename(path.string, target.string))
+        try check(Glibc.rename(path.string, target.string))
     }
 
     package func unlink(_ path: FilePath) throws(Errno) {
-        try Self.check(Glibc.unlink(path.string))
+        try check(Glibc.unlink(path.string))
     }
 
-    private static func check(_ result: Int32) throws(Errno) {
-        if result < 0 { throw Errno(rawValue: errno) }
+}
+
+/// The system's own calls.
+package struct SystemCalls: FileSystemCalls {
+    package init() {}
+}
+
+/// O_NONBLOCK: the system opens or refuses a FIFO at once, whether or not its other end is open. It has no effect on a regular file.
+private func openNoFollow(_ path: FilePath, _ flags: Int32, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {
+    while true {
+        let file = Glibc.open(path.string, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode)
+        if file < 0, errno == EINTR { continue }
+        try check(file)
+        return FileDescriptor(rawValue: file)
     }
+}
+
+private func check(_ result: Int32) throws(Errno) {
+    if result < 0 { throw Errno(rawValue: errno) }
 }
 
 extension FileSystemCalls {

@@ -94,22 +94,4 @@ final class HangingCalls: FileSystemCalls {
         pass(path)
         try system.unlink(path)
     }
-
-    func makeDirectory(_ path: FilePath, mode: CInterop.Mode) throws(Errno) {
-        try system.makeDirectory(path, mode: mode)
-    }
-
-    func changeMode(_ path: FilePath, mode: CInterop.Mode) throws(Errno) { try system.changeMode(path, mode: mode) }
-
-    func changeMode(_ file: FileDescriptor, mode: CInterop.Mode) throws(Errno) { try system.changeMode(file, mode: mode) }
-
-    func create(_ path: FilePath, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {
-        try system.create(path, mode: mode)
-    }
-
-    func write(_ bytes: UnsafeRawBufferPointer, to file: FileDescriptor) throws(Errno) { try system.write(bytes, to: file) }
-
-    func sync(_ file: FileDescriptor) throws(Errno) { try system.sync(file) }
-
-    func rename(_ path: FilePath, to target: FilePath) throws(Errno) { try system.rename(path, to: target) }
 }
