@@ -36,9 +36,6 @@ struct Download {
             hash.update(data: data)
             try Output.bytes(data)
         }
-        let digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        guard digest == job.sha256 else {
-            throw CommandFailure(status: .failed, message: "the file arrived damaged (SHA-256 differs); try again")
-        }
+        try hash.check(job.sha256)
     }
 }

@@ -1,4 +1,4 @@
-private import Crypto
+internal import Crypto
 internal import Foundation
 
 /// The file that a workbook is fetched into: it appears under its name whole and verified, or not at all.
@@ -143,10 +143,7 @@ struct WorkbookFile: ~Copyable {
 
     /// Checks the content against the service's digest and puts the file under its name.
     mutating func keep(sha256: String?) throws {
-        let digest = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        guard digest == sha256 else {
-            throw CommandFailure(status: .failed, message: "the file arrived damaged (SHA-256 differs); try again")
-        }
+        try hash.check(sha256)
         if replaces {
             let name = try named()
             FileAccess(of: path)?.apply(to: handle.fileDescriptor)
@@ -181,5 +178,17 @@ struct WorkbookFile: ~Copyable {
     private func giveName(_ name: String) throws {
         let source = "/proc/self/fd/\(handle.fileDescriptor)"
         guard linkat(AT_FDCWD, source, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 else { throw Self.failure(path) }
+    }
+}
+
+extension SHA256 {
+    /// Checks the bytes hashed so far against a digest in hexadecimal.
+    ///
+    /// - Throws: ``CommandFailure`` if they have another digest.
+    func check(_ sha256: String?) throws {
+        let digest = finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        guard digest == sha256 else {
+            throw CommandFailure(status: .failed, message: "the file arrived damaged (its SHA-256 differs): try again")
+        }
     }
 }

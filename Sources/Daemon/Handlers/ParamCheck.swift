@@ -1,4 +1,5 @@
 internal import AdminExportAPI
+private import Directory
 internal import JSONRPC
 
 /// Holds parameters to their schema before anything is done, and names the first that does not fit.
@@ -103,7 +104,7 @@ enum ParamCheck {
         let isOfLength = rule.length.contains(text.unicodeScalars.count)
         switch rule.content {
         case .uuid:
-            guard isOfLength, isUUID(text) else { throw wrong(path, "an id that the service gave, a UUID") }
+            guard isOfLength, text.isUUID else { throw wrong(path, "an id that the service gave, a UUID") }
         case .time:
             guard isOfLength, RFC3339.microseconds(text) != nil else {
                 throw wrong(path, "a time as in RFC 3339, of the years 0001 to 9999, such as 2026-11-25T09:30:00Z")
@@ -122,19 +123,6 @@ enum ParamCheck {
             if rule.content != .any, text.unicodeScalars.contains("\0") { throw wrong(path, "a string without NUL") }
         }
         return text
-    }
-
-    private static func isUUID(_ text: String) -> Bool {
-        let parts = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-        return parts.map(\.count) == [8, 4, 4, 4, 12]
-            && parts.joined().allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
-                    UInt8(ascii: "A")...UInt8(ascii: "F"):
-                    true
-                default: false
-                }
-            }
     }
 
     private static func isAuditCursor(_ text: String) -> Bool {

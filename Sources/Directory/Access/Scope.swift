@@ -24,9 +24,7 @@ package enum Scope: Sendable, Equatable {
     }
 
     /// ``digest`` as text.
-    package var hexadecimalDigest: String {
-        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
+    package var hexadecimalDigest: String { digest.hexadecimal }
 
     /// Whether an actor with this scope may have a file that was made with a scope of the digest.
     ///

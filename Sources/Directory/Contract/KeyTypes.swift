@@ -50,16 +50,10 @@ extension KeyTypes.KeyType {
 
     /// A key as people write it, from PostgreSQL's binary form.
     func text(of key: some Collection<UInt8>) -> String {
-        let bytes = Array(key)
         switch self {
-        case .bigint:
-            return "\(bytes.reduce(Int64(0)) { $0 << 8 | Int64($1) })"
-        case .uuid:
-            let digits = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
-            return [0..<4, 4..<6, 6..<8, 8..<10, 10..<16].map { digits[$0.clamped(to: 0..<digits.count)].joined() }
-                .joined(separator: "-")
-        case .text:
-            return String(decoding: bytes, as: UTF8.self)
+        case .bigint: "\(key.reduce(Int64(0)) { $0 << 8 | Int64($1) })"
+        case .uuid: key.uuid
+        case .text: String(decoding: key, as: UTF8.self)
         }
     }
 }

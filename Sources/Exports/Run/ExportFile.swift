@@ -136,12 +136,6 @@ extension Data {
     fileprivate var bytes: [UInt8] { Array(self) }
 }
 
-extension [UInt8] {
-    var hexadecimal: String {
-        map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-}
-
 extension ClaimedJob {
     /// Where this epoch's file belongs.
     var archiveName: ArchiveName { archiveName(epoch: epoch) }

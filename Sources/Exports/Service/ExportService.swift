@@ -67,7 +67,7 @@ package struct ExportService: Sendable {
         _ actor: ActorRequest, _ options: ExportOptions, _ idempotencyKey: String?, turn: JobStore.Turn
     ) async throws -> JobStore.Started {
         let json = try options.json
-        let hash = Array(SHA256.hash(data: Array(json.utf8))).hexadecimal
+        let hash = SHA256.hash(data: Array(json.utf8)).hexadecimal
         return try await directory.ask { connection, keys in
             try await ExportPermission.check(actor.reference, keys: keys, on: connection)
         } then: { permission, connection in

@@ -1,3 +1,4 @@
+private import Directory
 private import Glibc
 
 /// A job's id: a UUID of version 7 (RFC 9562, 5.7), so that ids sort by time of creation.
@@ -15,31 +16,12 @@ package struct JobID: Hashable, Sendable, CustomStringConvertible {
         var random = SystemRandomNumberGenerator()
         let high = milliseconds << 16 | 0x7000 | fraction
         let low = 0x8000_0000_0000_0000 | random.next() & 0x3FFF_FFFF_FFFF_FFFF
-        let digits = Self.hexadecimal(high) + Self.hexadecimal(low)
-        var text = ""
-        for (index, digit) in digits.enumerated() {
-            if [8, 12, 16, 20].contains(index) { text.append("-") }
-            text.append(digit)
-        }
-        description = text
+        description = [high, low].flatMap { half in (0..<8).map { UInt8(truncatingIfNeeded: half >> (56 - 8 * $0)) } }.uuid
     }
 
-    /// Reads one that a caller sent: 36 characters, hexadecimal digits in groups of 8, 4, 4, 4 and 12.
+    /// Reads an id that a caller sent, in upper or lower case.
     package init?(_ text: String) {
-        let bytes = Array(text.utf8)
-        guard bytes.count == 36 else { return nil }
-        for (index, byte) in bytes.enumerated() {
-            let isHyphen = [8, 13, 18, 23].contains(index)
-            let isDigit =
-                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-                || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20)
-            guard isHyphen ? byte == UInt8(ascii: "-") : isDigit else { return nil }
-        }
+        guard text.isUUID else { return nil }
         description = text.lowercased()
-    }
-
-    private static func hexadecimal(_ value: UInt64) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }
