@@ -4,9 +4,9 @@ private import Foundation
 internal import Postgres
 internal import XLSX
 
-/// The workbook of one export and the archive that it goes into, on a thread of their own.
+/// The workbook of one export and its archive, on a thread of their own.
 ///
-/// Writing takes seconds of computing and waits for the disk; the threads that serve callers must do neither.
+/// Writing computes for seconds and waits for the disk. The threads that serve callers must do neither.
 actor ExportFile {
     private let queue = ThreadExecutor(label: "export-file")
     nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
@@ -27,7 +27,7 @@ actor ExportFile {
         let workbook: WorkbookWriter
     }
 
-    /// Passes the workbook's bytes on to the archive.
+    /// Passes the bytes of the workbook to the archive.
     private final class ArchiveSink: ByteSink {
         private let archive: SeekableWriter
 
@@ -49,7 +49,7 @@ actor ExportFile {
 
     /// Creates the partial file and the sheet with its header.
     ///
-    /// - Parameter id: what the store has to say that it is, now and when the file gets its name.
+    /// - Parameter id: the id that the store must have, now and when the file gets its name.
     func open(in store: ArchiveStore, id: String) throws {
         try store.verify(storeID: id, mayCreate: false)
         let partial = try store.create(job.archiveName)
@@ -63,7 +63,9 @@ actor ExportFile {
         output = Output(store: store, storeID: id, partial: partial, archive: archive, workbook: workbook)
     }
 
-    /// Writes a page and gives the number of rows so far.
+    /// Writes a page.
+    ///
+    /// - Returns: the number of rows so far.
     func write(_ page: RowPage) throws -> Int {
         guard let output else { preconditionFailure("the file is not open") }
         unresolved += try page.forEachRow(snapshot.references) { row in
@@ -75,18 +77,18 @@ actor ExportFile {
 
     var hasUnresolved: Bool { unresolved > 0 }
 
-    /// - Parameter links: so many of those that lead to nothing here belong to the same person's account in another tenant.
+    /// - Parameter links: the number of links that are unresolved here because they belong to the same person's account in another tenant.
     func resolve(elsewhere links: Int) {
         unresolved = max(0, unresolved - links)
     }
 
-    /// Writes the sheets behind the data, where they were asked for.
+    /// Writes the sheets after the data, if they were requested.
     func writeReferences() throws {
         guard let output, let groups = snapshot.groupTree else { return }
         try ReferenceSheets.write(snapshot.references, groups, to: output.workbook)
     }
 
-    /// Ends the workbook, adds the manifest, and puts the file under its name.
+    /// Ends the workbook, adds the manifest, and gives the file its name.
     func finish() throws -> JobResult {
         guard let output else { preconditionFailure("the file is not open") }
         self.output = nil
@@ -98,7 +100,7 @@ actor ExportFile {
             Warning(kind: "unresolved-reference", count: unresolved),
         ].filter { $0.count > 0 }
         let written = try output.archive.finish { content in
-            try JSON.encoder.encode(
+            try JSON.encode(
                 Manifest(
                     job: job.id.description, tenant: snapshot.permission.identity.tenantSlug,
                     actor: snapshot.permission.identity.actorEmail, rows: rows, sheets: summary.sheets,
@@ -106,18 +108,18 @@ actor ExportFile {
                     created: Date(timeIntervalSince1970: Double(snapshot.takenAt.microseconds) / 1_000_000)
                         .formatted(.iso8601),
                     columns: AdministratorsSheet.columns.map(\.title), options: options, warnings: warnings)
-            ).bytes
+            )
         }
         try output.store.verify(storeID: output.storeID, mayCreate: false)
         try output.partial.publish()
         return JobResult(
             rows: rows, sheets: summary.sheets, size: written.content.size,
             sha256: written.content.sha256.hexadecimal, scopeDigest: snapshot.permission.scope.hexadecimalDigest,
-            day: snapshot.day, warnings: String(decoding: try JSON.encoder.encode(warnings), as: UTF8.self))
+            day: snapshot.day, warnings: String(decoding: try JSON.encode(warnings), as: UTF8.self))
     }
 }
 
-/// What an archive says about itself, without the database.
+/// The description of an archive, readable without the database.
 private struct Manifest: Encodable {
     let job: String
     let tenant: String
@@ -132,12 +134,8 @@ private struct Manifest: Encodable {
     let warnings: [Warning]
 }
 
-extension Data {
-    fileprivate var bytes: [UInt8] { Array(self) }
-}
-
 extension ClaimedJob {
-    /// Where this epoch's file belongs.
+    /// The name of this epoch's file.
     var archiveName: ArchiveName { archiveName(epoch: epoch) }
 
     func archiveName(epoch: Int) -> ArchiveName {
@@ -147,11 +145,37 @@ extension ClaimedJob {
 }
 
 extension Job {
-    /// Where the file is that the row names; nil where it names none.
+    /// The name of the file that the row names; nil if it names none.
     var archiveName: ArchiveName? {
         archiveEpoch.map {
             ArchiveName(
                 tenant: tenantSlug, year: createdMonth.year, month: createdMonth.month, job: id.description, epoch: $0)
         }
+    }
+}
+
+/// How this installation writes workbooks.
+package struct WorkbookSettings: Sendable {
+    /// The service's version, `X.Y.Z`, for the properties of the document.
+    package let version: String
+    /// Whether rows and cells have references, which some importers need and which make files larger; see ``WorkbookOptions``.
+    package var cellReferences = true
+    /// DEFLATE level, 1 (fastest) to 9 (smallest); nil for the first MiB at 6 and the rest at 1.
+    package var compressionLevel: Int?
+
+    package init(version: String) {
+        self.version = version
+    }
+
+    /// `X.Y`: Excel reports an error for a longer version of the application.
+    var applicationVersion: String {
+        version.split(separator: ".").prefix(2).joined(separator: ".")
+    }
+
+    var options: WorkbookOptions {
+        var options = WorkbookOptions()
+        options.cellReferences = cellReferences
+        options.compression = compressionLevel.map { .level($0) } ?? .automatic
+        return options
     }
 }

@@ -2,7 +2,7 @@ internal import Archive
 package import Directory
 package import Postgres
 
-/// Runs an export: rows from one snapshot, into a workbook, into an archive.
+/// Runs an export: reads rows from one snapshot and writes them into a workbook in an archive.
 package struct ExportRunner: JobRunner {
     private let directory: PostgresPool
     private let guardian: StorageGuard
@@ -33,10 +33,10 @@ package struct ExportRunner: JobRunner {
     package func run(_ job: ClaimedJob, progress: Progress, lease: LeaseClock) async throws -> JobResult {
         let options = try ExportOptions(json: job.options)
         try contract.checkExport()
-        // What workers have left that died with this job: no epoch but this one can be published any more.
+        // Files of workers that died with this job. Only the current epoch can be published.
         for epoch in max(1, job.epoch - 8)..<job.epoch { await disk.remove(quietly: job.archiveName(epoch: epoch)) }
         do {
-            // The file is finished after the snapshot's transaction: nothing that still can fail comes behind it.
+            // The file is finished after the snapshot's transaction, whose end can still fail.
             let file = try await rows(job, options, progress: progress, lease: lease)
             try await file.writeReferences()
             try lease.check()
@@ -52,23 +52,23 @@ package struct ExportRunner: JobRunner {
         }
     }
 
-    /// After so many attempts a refusal that no look at the directory explains is taken for lasting.
+    /// After this number of attempts a refusal that no inspection explains counts as permanent.
     private static let maxRefusals = 6
 
-    /// After a refused statement the directory is inspected again, and the export tried again: its views may have been
-    /// replaced at that moment. The inspection decides about the next attempt.
+    /// After a refused statement the directory is inspected and the export retried: somebody may have replaced its views at that
+    /// moment. The inspection decides about the next attempt.
     private func judged(_ error: any Error, attempt: Int) -> any Error {
         switch error {
         case let error as PostgresError where error.isRefusal && ServiceStatements.names.contains(error.query ?? ""):
             contract.lookAgain()
-            // Of these classes the server's words are names of relations and columns.
+            // In these classes the server's message has names of relations and columns only.
             let fault = "PostgreSQL refuses to read it: \(error.serverMessage ?? "SQLSTATE \(error.sqlState ?? "")")"
             return attempt < Self.maxRefusals ? DirectoryError.unsettled(fault) : DirectoryError.sourceInvalid(fault)
         case let error as PostgresError where error.isEvaluationFault && ServiceStatements.names.contains(error.query ?? ""):
             contract.lookAgain()
-            // Of these classes the server's words may quote data.
+            // In these classes the server's message may quote data.
             let fault = "PostgreSQL cannot compute its values in \(error.query ?? "") (SQLSTATE \(error.sqlState ?? ""))"
-            // The keys may have had another type when they were read last, or when the job was asked for.
+            // The keys may have had another type when they were last read, or when the job was started.
             return error.sqlState == SQLState.invalidTextRepresentation && attempt < Self.maxRefusals
                 ? DirectoryError.unsettled(fault) : DirectoryError.sourceInvalid(fault)
         case DirectoryError.sourceInvalid:
@@ -93,7 +93,7 @@ package struct ExportRunner: JobRunner {
             }
             progress.begin(total: snapshot.rowsTotal)
             let file = ExportFile(job: job, options: options, settings: settings, snapshot: snapshot)
-            // Not before: the counts may have taken minutes, and the file system may have gone meanwhile.
+            // Not earlier: the counts may have taken minutes, in which the file system may be unmounted.
             try await file.open(in: disk.store, id: guardian.storeID())
             var rows = 0
             for await page in pages {
@@ -102,11 +102,12 @@ package struct ExportRunner: JobRunner {
                 try Task.checkCancellation()
                 try lease.check()
             }
-            // A stream ends early when its task is cancelled, and pages would go missing if keys did not compare as they are
-            // ordered: a file with fewer rows than the snapshot has is never published.
+            // A stream ends early when its task is cancelled, and pages are missing if keys do not compare in the order in which they
+            // are sorted. A file with fewer rows than the snapshot is never published.
             try Task.checkCancellation()
             guard rows == snapshot.rowsTotal else {
-                throw DirectoryError.sourceInvalid("\(snapshot.rowsTotal) administrators were counted, but \(rows) came")
+                throw DirectoryError.sourceInvalid(
+                    "the count of administrators is \(snapshot.rowsTotal), but \(rows) rows were read")
             }
             if await file.hasUnresolved { await file.resolve(elsewhere: try await pages.linksElsewhere()) }
             return file
@@ -119,5 +120,58 @@ package struct ExportRunner: JobRunner {
 
     package func failure(for error: any Error) -> JobFailure {
         JobFailure(exportError: error)
+    }
+}
+
+/// A denial by a standby that may not have replayed yet what the start of the export saw.
+struct DirectoryBehind: Error {
+    let denial: Denial
+
+    /// Decides whether a denial of a running export is final: a standby may deny because it lags behind the start.
+    ///
+    /// The start found that the actor may export, so only a transaction that was committed after the job was created can remove
+    /// that permission. While the standby has replayed no such transaction, its denial is older than the start. Once it has, the
+    /// permission is checked again, since the export's snapshot may be older than that replay.
+    ///
+    /// - Returns: the error of the attempt.
+    static func judge(
+        _ error: DirectoryError, of job: ClaimedJob, keys: KeyTypes, pool: PostgresPool, role: String
+    ) async -> any Error {
+        guard case .denied(let denial) = error else { return error }
+        do {
+            return try await pool.withConnection { connection in
+                switch try await hasReplayed(past: job.createdAt, on: connection) {
+                case nil: return error
+                case false?: return DirectoryBehind(denial: denial)
+                case true?: break
+                }
+                do {
+                    _ = try await connection.withTransaction(readOnly: true, role: role) { connection in
+                        try await ExportPermission.check(
+                            .keys(tenant: job.tenantKey, actor: job.actorKey), keys: keys, on: connection)
+                    }
+                    return DirectoryBehind(denial: denial)
+                } catch let error as DirectoryError {
+                    return error
+                }
+            }
+        } catch {
+            return error
+        }
+    }
+
+    /// Whether the standby has replayed a transaction that was committed after the moment; nil if the server is not a standby.
+    private static func hasReplayed(
+        past moment: Timestamp, on connection: isolated PostgresConnection
+    ) async throws -> Bool? {
+        let rows = try await connection.query(
+            Query(
+                "replayed",
+                """
+                SELECT pg_is_in_recovery() AS recovering, coalesce(pg_last_xact_replay_timestamp()
+                    > '1970-01-01 00:00+00'::timestamptz + $1::bigint * interval '1 microsecond', false) AS replayed
+                """, [.integer(Int(moment.microseconds))]))
+        guard let row = rows.first, try row.decode("recovering") else { return nil }
+        return try row.decode("replayed")
     }
 }

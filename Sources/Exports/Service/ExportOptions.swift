@@ -1,10 +1,10 @@
 internal import Foundation
 
-/// What the administrator chose when they asked.
+/// What the administrator chose for an export.
 package struct ExportOptions: Codable, Hashable, Sendable {
-    /// Disabled administrators too.
+    /// Whether disabled administrators are included.
     package let includeDisabled: Bool
-    /// Sheets with the tenant's profiles, groups and teams after the data.
+    /// Whether sheets with the tenant's profiles, groups and teams follow the data.
     package let includeReferences: Bool
 
     package init(includeDisabled: Bool, includeReferences: Bool) {
@@ -12,12 +12,12 @@ package struct ExportOptions: Codable, Hashable, Sendable {
         self.includeReferences = includeReferences
     }
 
-    /// JSON with sorted names: equal options give equal text.
+    /// Equal options give equal text.
     package var json: String {
-        get throws { String(decoding: try JSON.encoder.encode(self), as: UTF8.self) }
+        get throws { String(decoding: try JSON.encode(self), as: UTF8.self) }
     }
 
-    /// The four there are, as PostgreSQL spells them: to be asked for with each look at a job.
+    /// The four values, as PostgreSQL spells them. Each read of a job needs one.
     private static let known = Dictionary(
         uniqueKeysWithValues: [false, true].flatMap { disabled in
             [false, true].map { references in
@@ -38,14 +38,15 @@ package struct ExportOptions: Codable, Hashable, Sendable {
 }
 
 enum JSON {
-    static var encoder: JSONEncoder {
+    /// JSON with sorted names: equal values give equal text.
+    static func encode(_ value: some Encodable) throws -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return encoder
+        return Array(try encoder.encode(value))
     }
 }
 
-/// Something that was not lost in silence.
+/// A change of the data that the workbook needed, with the number of cells or links.
 package struct Warning: Codable, Hashable, Sendable {
     /// `text-truncated`, `text-replaced`, `date-as-text` or `unresolved-reference`.
     package let kind: String

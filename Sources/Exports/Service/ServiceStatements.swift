@@ -1,9 +1,9 @@
 package import Directory
 package import Postgres
 
-/// The statements that read the directory, by the role that runs them: what ``DirectoryInspection`` looks at.
+/// The statements that read the directory, by the role that runs them. ``DirectoryInspection`` explains them.
 package enum ServiceStatements {
-    /// Those of ``DatabaseRole/api``. They run where the jobs are, unless the directory is in a database of its own.
+    /// Those of ``DatabaseRole/api``. They run in the jobs' database, or in the directory's if that is a separate one.
     package static func permission(_ keys: KeyTypes, isApart: Bool = false) -> [Query] {
         DirectoryStatements.permission(keys) + [
             TenantGrant.tenantsQuery([]), AuditWriter.keyQuery(""),
@@ -13,14 +13,21 @@ package enum ServiceStatements {
         ]
     }
 
-    /// Those of ``DatabaseRole/worker``. They run where the directory is.
+    /// Those of ``DatabaseRole/worker``. They run in the database of the directory.
     package static func snapshot(_ keys: KeyTypes) -> [Query] {
         DirectoryStatements.snapshot(keys)
     }
 
-    /// By which an error of the directory's is known from one of the jobs'.
+    /// The names of all of them. They tell errors of the directory from errors of the queue.
     package static let names: Set<String> = {
         let keys = KeyTypes(tenant: .bigint, profile: .bigint, group: .bigint, team: .bigint, administrator: .bigint)
         return Set((permission(keys) + permission(keys, isApart: true) + snapshot(keys)).map(\.name))
     }()
+}
+
+/// The roles that transactions assume; see the grants in `Schema/`.
+package enum DatabaseRole {
+    package static let owner = "adminexport_owner"
+    package static let api = "adminexport_api"
+    package static let worker = "adminexport_worker"
 }

@@ -1,7 +1,7 @@
 internal import Directory
 internal import XLSX
 
-/// The sheet that users know: ten columns in this order.
+/// The first sheet: ten columns in this order.
 enum AdministratorsSheet {
     static let name = "Administrators"
 
@@ -14,7 +14,7 @@ enum AdministratorsSheet {
     private static let enabled: StaticString = "Enabled"
     private static let disabled: StaticString = "Disabled"
 
-    /// Writes one administrator in the columns' order.
+    /// Writes the row of one administrator.
     static func write(_ row: borrowing AdministratorRow, to workbook: WorkbookWriter) throws {
         try text(row.name, to: workbook)
         try text(row.email, to: workbook)
@@ -35,7 +35,7 @@ enum AdministratorsSheet {
         if let text { try workbook.text(text) } else { try workbook.empty() }
     }
 
-    /// PostgreSQL's infinities are no day of any calendar; they are written as PostgreSQL spells them.
+    /// PostgreSQL's infinities are not days of a calendar. They are written as text, as PostgreSQL spells them.
     @inline(__always)
     private static func day(_ day: AdministratorRow.Day?, to workbook: WorkbookWriter) throws {
         switch day {
@@ -43,6 +43,33 @@ enum AdministratorsSheet {
         case .infinity: try workbook.date(text: "infinity")
         case .minusInfinity: try workbook.date(text: "-infinity")
         case nil: try workbook.empty()
+        }
+    }
+}
+
+/// The sheets after the data, on request: the names that an import may refer to. A sheet without rows has its header.
+enum ReferenceSheets {
+    static func write(_ references: References, _ groups: GroupTree, to workbook: WorkbookWriter) throws {
+        try list("Profiles", references.forEachProfile, to: workbook)
+        try workbook.beginSheet("Groups", columns: [Column("Name"), Column("Path")])
+        try groups.forEachGroup { name, path in
+            try Task.checkCancellation()
+            try workbook.text(name)
+            try workbook.text(path)
+            try workbook.endRow()
+        }
+        try list("Teams", references.forEachTeam, to: workbook)
+    }
+
+    private static func list(
+        _ sheet: String, _ forEach: ((UnsafeBufferPointer<UInt8>) throws -> Void) throws -> Void,
+        to workbook: WorkbookWriter
+    ) throws {
+        try workbook.beginSheet(sheet, columns: [Column("Name")])
+        try forEach { name in
+            try Task.checkCancellation()
+            try workbook.text(name)
+            try workbook.endRow()
         }
     }
 }

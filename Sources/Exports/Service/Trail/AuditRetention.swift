@@ -1,18 +1,18 @@
 package import Postgres
 
-/// Removes old months of the audit trail, as its owner: the service itself can add events and nothing else.
+/// Removes old months of the audit trail, as its owner. The service itself can only add events.
 package struct AuditRetention: Sendable {
     package init() {}
 
     /// Removes the months that ended before a day.
     ///
-    /// A month is a partition and goes as a whole. Events of such months that lie in the default partition, because theirs was
-    /// not made in time, go too.
+    /// A month is a partition, which is dropped. Events of such months in the default partition, which has them if their own was not
+    /// created in time, are deleted.
     ///
     /// - Parameters:
     ///   - day: `yyyy-mm-dd`, in UTC.
-    ///   - removed: told of each month, as `yyyy-mm`, when it is gone.
-    /// - Throws: ``PostgresError`` with ``SQLState/lockNotAvailable`` where somebody is reading the trail.
+    ///   - removed: called with each month, as `yyyy-mm`, after it was removed.
+    /// - Throws: ``PostgresError`` with ``SQLState/lockNotAvailable`` if a session is reading the trail.
     package func prune(
         before day: String, on connection: isolated PostgresConnection, removed: @Sendable (String) -> Void
     ) async throws {
@@ -37,11 +37,11 @@ package struct AuditRetention: Sendable {
         }
     }
 
-    /// A month in a transaction of its own, and no wait for a lock that makes everybody else wait: while it lasts nobody can
-    /// add an event.
+    /// Removes each month in a transaction of its own. It waits for the lock for a short time only: while it waits, no event can be
+    /// added.
     private static func remove(_ first: String, on connection: isolated PostgresConnection) async throws {
         _ = try await connection.withTransaction(role: DatabaseRole.owner) { connection in
-            // Long, so before the lock. Events of a month that is over are not added any more.
+            // Takes long, so it runs before the lock. No events are added to a month that is over.
             try await connection.query(
                 Query(
                     "audit-delete",
@@ -52,7 +52,7 @@ package struct AuditRetention: Sendable {
                     """, [.text(first)]))
         }
         try await connection.withTransaction(role: DatabaseRole.owner) { connection in
-            // The name is made of digits that the database gave.
+            // The name has only digits that the database returned.
             let name = "adminexport.audit_event_\(first.prefix(7).replacing("-", with: "_"))"
             try await connection.script(
                 "drop-month",
