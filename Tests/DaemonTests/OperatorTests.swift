@@ -108,7 +108,7 @@ import TestSupport
             }
             // A slug that no tenant has grants nothing, and says why.
             let nowhere = await failure { _ = try await client.call(AuditList.self, .init(tenant: "nowhere")) }
-            #expect(nowhere?.message == "There is no such tenant.")
+            #expect(nowhere?.message == "The tenant does not exist.")
             // The one that is called so now is theirs.
             let after = try await service.export()
             #expect(try await client.call(ExportList.self, .init(actor: nil)).jobs.map(\.id) == [after.id])

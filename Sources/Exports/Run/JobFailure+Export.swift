@@ -3,7 +3,7 @@ internal import Directory
 private import Postgres
 
 extension JobFailure {
-    /// An error of an export as users and programs are told of it: no path, no secret, nobody's data.
+    /// The failure that users and programs see for an error of an export. It has no path, no secret and no personal data.
     init(exportError error: any Error) {
         switch error {
         case let error as DirectoryError:
@@ -12,24 +12,24 @@ extension JobFailure {
             self.init(
                 kind: "permission-denied",
                 message:
-                    "The standby server that exports are read from does not show yet that the administrator may export. "
-                    + "The export is tried again.",
+                    "The standby server from which exports are read does not have the administrator's permission yet. "
+                    + "The service tries the export again.",
                 isTransient: true, isTriedUntilDeadline: true)
         case let error as PostgresError where error.isTransient || [.refused, .unsuitable].contains(error.code):
             self.init(
-                kind: "database-unavailable", message: "The database was not available. The export is tried again.",
+                kind: "database-unavailable", message: "The database was not available. The service tries the export again.",
                 isTransient: true)
         case let error as ArchiveError where error.code == .storageFull:
             self.init(
-                kind: "storage-full", message: "The disk for archives is full. The export is tried again.",
+                kind: "storage-full", message: "The disk for archives is full. The service tries the export again.",
                 isTransient: true)
         case let error as ArchiveError where error.fault == .permanent:
             self.init(
                 kind: "storage-failed",
-                message: "The archive cannot be kept on this disk under its name or at its size. Ask the operators.")
+                message: "This disk cannot store the archive under its name or at its size. Ask the operators.")
         case let error as ArchiveError where error.fault == .passing:
             self.init(
-                kind: "storage-failed", message: "The archive could not be written. The export is tried again.",
+                kind: "storage-failed", message: "The archive could not be written. The service tries the export again.",
                 isTransient: true)
         default:
             self.init(kind: "internal-error", message: "Something went wrong in the service. Ask the operators.")
@@ -46,27 +46,27 @@ extension JobFailure {
                 message: name.isEmpty
                     ? "The tenant has no time zone. Set it to a name that PostgreSQL's pg_timezone_names lists, such as "
                         + "Europe/Paris, and start again."
-                    : "The tenant's time zone \"\(name)\" is no name that PostgreSQL's pg_timezone_names lists. Set it to one "
-                        + "of those, such as Europe/Paris, and start again.")
+                    : "PostgreSQL does not know the tenant's time zone \"\(name)\". Set it to a name that pg_timezone_names lists, "
+                        + "such as Europe/Paris, and start again.")
         case .sourceInvalid(let fault):
-            self.init(kind: "source-invalid", message: "The directory does not hold to its contract: \(fault).")
+            self.init(kind: "source-invalid", message: "The directory violates its contract: \(fault).")
         case .unsettled(let fault):
             self.init(
                 kind: "source-invalid",
-                message: "The directory does not hold to its contract: \(fault). The export is tried again.",
+                message: "The directory violates its contract: \(fault). The service tries the export again.",
                 isTransient: true)
         }
     }
 }
 
 extension Denial {
-    /// For people.
+    /// The message for people.
     package var sentence: String {
         switch self {
-        case .unknownTenant: "There is no such tenant."
-        case .unknownAdministrator: "There is no such administrator in the tenant."
+        case .unknownTenant: "The tenant does not exist."
+        case .unknownAdministrator: "The tenant has no such administrator."
         case .ambiguousActor:
-            "Several accounts of the tenant have this e-mail address, and it is ambiguous unless exactly one of them is enabled. Correct the addresses or disable the others."
+            "Several accounts of the tenant have this e-mail address, and not exactly one of them is enabled. Correct the addresses or disable all accounts but one."
         case .disabled: "The administrator's account is disabled."
         case .noPermission: "The administrator's profile has no permission to view administrators."
         case .scopeChanged: "The administrator no longer sees what the export holds. Start a new export."
