@@ -1,8 +1,9 @@
 private import Synchronization
 
-/// Lets a few starts of a tenant at a time wait for their turn in the database, each with a connection; the others wait here, in order.
+/// Limits the starts of a tenant that wait for their turn in the database, each of which holds a connection. Further starts wait here, in
+/// order.
 ///
-/// More than one, so that the next is there when a turn ends.
+/// The limit is more than one, so that the next start is ready when a turn ends.
 final class StartTurns: Sendable {
     private struct Line {
         var inside = 0
@@ -15,7 +16,7 @@ final class StartTurns: Sendable {
     }
 
     private let places: Int
-    /// Of one tenant.
+    /// The limit for one tenant.
     private let maxWaiting: Int
     private let timeout: Duration
     private let state = Mutex(State())
@@ -26,14 +27,14 @@ final class StartTurns: Sendable {
         self.timeout = timeout
     }
 
-    /// How many of the tenant's wait here.
+    /// The number of the tenant's starts that wait here.
     func waiting(_ tenant: String) -> Int { state.withLock { $0.lines[tenant]?.waiting.count ?? 0 } }
 
-    /// Tenants of which anything is kept.
+    /// The number of tenants with state in memory.
     var count: Int { state.withLock { $0.lines.count } }
 
-    /// - Parameter body: is given what is left of the time for both waits.
-    /// - Throws: ``JobsError/busy`` where too many wait already or the time is up; CancellationError; what the body throws.
+    /// - Parameter body: receives what is left of the timeout, which covers this wait and the one in the database.
+    /// - Throws: ``JobsError/busy`` if too many starts wait or the time is up; CancellationError; what the body throws.
     func withPlace<Result: Sendable>(
         of tenant: String, _ body: (_ left: Duration) async throws -> Result
     ) async throws -> Result {
@@ -76,7 +77,7 @@ final class StartTurns: Sendable {
                     return false
                 }
                 if isInside { continuation.resume() }
-                // Who was cancelled, or late, before they stood in line is not told again.
+                // A cancellation, or the deadline, before the append has no other effect.
                 if Task.isCancelled { end(id, of: tenant, CancellationError()) }
                 if ContinuousClock.now >= deadline { end(id, of: tenant, JobsError.busy) }
             }
@@ -93,7 +94,7 @@ final class StartTurns: Sendable {
         continuation?.resume(throwing: error)
     }
 
-    /// Passes the place on to whoever has waited longest.
+    /// Gives the place to the start that has waited longest.
     private func leave(_ tenant: String) {
         let next: CheckedContinuation<Void, any Error>? = state.withLock { state in
             guard var line = state.lines[tenant] else { return nil }

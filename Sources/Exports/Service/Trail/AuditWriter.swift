@@ -4,25 +4,26 @@ package import Postgres
 internal import ServiceLifecycle
 private import Synchronization
 
-/// Writes to the audit trail what nobody can wait for: denials and deliveries that failed.
+/// Writes the audit events that no caller waits for: denials, and deliveries that failed.
 ///
-/// Whoever reports one goes on at once. An event that the database takes and does not confirm is written twice rather than lost.
+/// The methods that report an event return at once. An event that the database may have stored without a confirmation is written again:
+/// the trail may have it twice, and never lacks it.
 package final class AuditWriter: Service {
     typealias Insert = @Sendable ([Audit.Entry]) async throws -> Void
 
-    /// Deliveries that may wait. Each was written down as downloaded before, so they come no faster than the database takes those.
+    /// Failed deliveries that may wait. Each was recorded as a download before, so they come no faster than the database records those.
     private static let maxWaiting = 4_096
-    /// Events in one statement, besides the denials.
+    /// Failed deliveries in one statement.
     private static let batch = 100
-    /// How long a process that stops tries to write what is left.
+    /// How long a process that stops tries to write the remaining events.
     private static let flushTime: Duration = .seconds(3)
-    /// Scalars of what a caller sent.
+    /// The longest text of a caller in an event, in scalars.
     private static let maxLabel = 320
 
     package struct Figures: Sendable, Equatable {
-        /// Denials and failed deliveries that are not in the trail yet.
+        /// Denials and failed deliveries that are not written yet.
         package var waiting = 0
-        /// Those that will never be.
+        /// Failed deliveries that were dropped.
         package var lost = 0
     }
 
@@ -38,7 +39,7 @@ package final class AuditWriter: Service {
     private let state: Mutex<State>
     private let bell = Bell()
 
-    /// - Parameter directory: where a tenant's key is looked up, if that is known to be another database than the pool's.
+    /// - Parameter directory: the database in which to look up the key of a tenant, if it is not the pool's.
     package convenience init(
         pool: PostgresPool, directory: @escaping @Sendable () -> PostgresPool? = { nil }, logger: Logger
     ) {
@@ -63,12 +64,12 @@ package final class AuditWriter: Service {
         state.withLock { Figures(waiting: $0.denials.count + $0.deliveries.count, lost: $0.lost) }
     }
 
-    /// Does not wait.
+    /// Records a denial. Does not wait.
     ///
     /// - Parameters:
-    ///   - reason: one of those that the protocol knows.
-    ///   - method: one of those that are served.
-    ///   - subject: asked where it is the first of its user and reason.
+    ///   - reason: a reason of the protocol.
+    ///   - method: the name of a method that is served.
+    ///   - subject: called for the first denial of a user and reason.
     package func denied(_ peer: CallingProcess, reason: String, method: String, subject: () -> DeniedSubject) {
         let isNew = state.withLock { state in
             state.denials.add(peer, reason: reason, method: method, at: .now, subject: subject)
@@ -76,7 +77,7 @@ package final class AuditWriter: Service {
         if isNew { bell.ring() }
     }
 
-    /// Does not wait.
+    /// Records a delivery that failed. Does not wait.
     func undelivered(_ entry: Audit.Entry) {
         state.withLock { state in
             if state.deliveries.count < Self.maxWaiting { state.deliveries.append(entry) } else { state.lost += 1 }
@@ -99,7 +100,7 @@ package final class AuditWriter: Service {
         await flush()
     }
 
-    /// Writes what is left, also what is not due yet.
+    /// Writes all events, also those that are not due yet.
     private func flush() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { _ = await self.write(everything: true) }
@@ -112,7 +113,7 @@ package final class AuditWriter: Service {
         logger.report(ExportEvent.auditLost, [.events: figures.waiting + figures.lost])
     }
 
-    /// - Returns: false where the database takes nothing now; then nothing is lost.
+    /// - Returns: false if the database cannot store events now. They stay in memory.
     private func write(everything: Bool) async -> Bool {
         while true {
             let now = ContinuousClock.now
@@ -126,7 +127,7 @@ package final class AuditWriter: Service {
                 do {
                     try await insert(entries)
                 } catch let error as PostgresError where error.isUnstorableText {
-                    // What a caller sent may hold characters that the database's encoding does not have.
+                    // The text of a caller may have characters that the encoding of the database lacks.
                     try await insert(entries.map(\.inASCII))
                 }
                 state.withLock { $0.deliveries.removeFirst(deliveries.count) }
@@ -155,7 +156,7 @@ package final class AuditWriter: Service {
         if let tenant { await tenantKey(tenant) } else { nil }
     }
 
-    /// The schemas of parameters bound what is sent; this holds it to what the table takes whatever they say.
+    /// Cuts a text to the length that the table accepts. The schemas of parameters usually have a lower limit.
     private static func bounded(_ text: String) -> String {
         String(String.UnicodeScalarView(text.unicodeScalars.lazy.map { $0 == "\0" ? "\u{FFFD}" : $0 }.prefix(maxLabel)))
     }
@@ -167,7 +168,7 @@ package final class AuditWriter: Service {
             [.text(slug)])
     }
 
-    /// nil where no tenant has the slug, several have it, or that cannot be asked: such an event is for operators of all tenants.
+    /// nil if no tenant has the slug, several have it, or the database does not answer. Only operators of all tenants see such an event.
     private static func tenantKey(of slug: String, _ pool: PostgresPool) async -> String? {
         let rows = try? await pool.withStatement(role: DatabaseRole.api) { try await $0.query(keyQuery(slug)) }
         guard let rows, rows.count == 1 else { return nil }
@@ -176,9 +177,9 @@ package final class AuditWriter: Service {
 }
 
 extension Audit.Entry {
-    /// The same in characters that every encoding has.
+    /// The same event in ASCII, which every encoding has.
     fileprivate var inASCII: Self {
-        // The rest is what the database has given.
+        // All other texts come from the database.
         guard event == .denied else { return self }
         var entry = self
         entry.tenant = tenant.map(Self.escaped)

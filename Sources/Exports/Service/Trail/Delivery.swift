@@ -2,23 +2,23 @@ package import Archive
 private import Synchronization
 private import SystemPackage
 
-/// A workbook that the audit trail has as downloaded, until it is known how its delivery has ended.
+/// The delivery of a workbook that the audit trail has as `downloaded`.
 ///
-/// The trail says `downloaded` before the first byte leaves. Where the delivery then fails it says `undelivered` besides, once,
-/// with the first reason that is seen.
+/// The trail gets `downloaded` before the first byte is sent. If the delivery then fails, the trail gets one `undelivered` event with the
+/// first reason.
 package final class Delivery: Sendable {
-    /// Why a workbook has not arrived. The raw values stand in the audit trail.
+    /// Why a workbook did not arrive. The audit trail has the raw values.
     package enum Failure: String, Sendable, CaseIterable {
         case tooManyTransfers = "too-many-transfers"
         case archiveUnreadable = "archive-unreadable"
         case noDescriptorLeft = "no-descriptor-left"
         case cancelled = "cancelled"
         case notSent = "reply-not-sent"
-        /// It closed the pipe before it had read all of it.
+        /// The reader closed the pipe before it had read all of the workbook.
         case readerGone = "reader-gone"
         case readerStalled = "reader-stalled"
         case serviceStopped = "service-stopped"
-        /// Whether the trail has it as downloaded is not known: the answer to the commit got lost.
+        /// The answer to the commit was lost, so it is unknown whether the trail has the `downloaded` event.
         case databaseUnavailable = "database-unavailable"
         case internalError = "internal-error"
 
@@ -39,7 +39,7 @@ package final class Delivery: Sendable {
         self.report = Mutex(report)
     }
 
-    /// - Parameter bytes: how many the reader has taken, and how many there were for it.
+    /// - Parameter bytes: the number of bytes that the reader has read, and of those that it was to read.
     package func failed(_ failure: Failure, bytes: (taken: Int, all: Int)? = nil) {
         let report = report.withLock { $0.take() }
         report?(failure, bytes.map { #"{"bytes": \#($0.taken), "of": \#($0.all)}"# } ?? "{}")

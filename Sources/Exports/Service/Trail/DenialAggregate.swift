@@ -1,14 +1,14 @@
 /// Denials that are not in the audit trail yet. A pure value.
 ///
-/// The trail has every denial, and nobody can fill it: denials are counted by who was denied and why, never by what they sent. The
-/// first of a user and reason is due at once and says what was asked for; those that follow are due once in an interval, as a
-/// number. Users beyond ``maxKeys`` are counted together, since one person may have a range of user ids.
+/// The trail counts every denial, and no caller can fill it: denials are counted by user and reason, never by what was sent. The first
+/// denial of a user and reason is due at once and has its subject. Later ones are due once in an interval, as a number. Users beyond
+/// ``maxKeys`` are counted together, since one person may have a range of user ids.
 struct DenialAggregate: Sendable {
-    /// Users and reasons that are told apart.
+    /// Pairs of user and reason that are counted separately.
     static let maxKeys = 128
 
     private struct Key: Hashable {
-        /// nil for all who are not told apart.
+        /// nil for all users that are counted together.
         let uid: Int?
         let reason: String
     }
@@ -16,14 +16,14 @@ struct DenialAggregate: Sendable {
     /// Denials of one user for one reason that become one event.
     struct Group: Sendable, Equatable {
         let reason: String
-        /// The process of the first of them; nil where they are of several users.
+        /// The process of the first denial; nil if the denials are of several users.
         let peer: CallingProcess?
-        /// What was asked for; nil where it is not the first of its user and reason.
+        /// What the caller named; nil if an event of this user and reason is recent.
         let subject: DeniedSubject?
         var count: Int
-        /// Names of methods, of which there is a fixed number.
+        /// Names of methods. Their number is fixed.
         var methods: Set<String>
-        /// When the first of them was.
+        /// The time of the first denial.
         var since: ContinuousClock.Instant
 
         mutating func add(_ other: Group) {
@@ -35,7 +35,7 @@ struct DenialAggregate: Sendable {
 
     private struct State {
         var waiting: Group?
-        /// When the last event was taken to be written.
+        /// When the last event was taken out.
         var taken: ContinuousClock.Instant?
     }
 
@@ -46,11 +46,11 @@ struct DenialAggregate: Sendable {
         self.interval = interval
     }
 
-    /// How many denials wait.
+    /// The number of denials that wait.
     var count: Int { states.values.reduce(0) { $0 + ($1.waiting?.count ?? 0) } }
 
-    /// - Parameter subject: asked where it is the first of its user and reason.
-    /// - Returns: whether ``nextDue`` may be another now.
+    /// - Parameter subject: called for the first denial of a user and reason.
+    /// - Returns: whether ``nextDue`` may have changed.
     mutating func add(
         _ peer: CallingProcess, reason: String, method: String, at now: ContinuousClock.Instant, subject: () -> DeniedSubject
     ) -> Bool {
@@ -73,20 +73,20 @@ struct DenialAggregate: Sendable {
         return true
     }
 
-    /// Whether an event of it was taken less than an interval ago.
+    /// Whether its last event was taken out less than an interval ago.
     private func isWithin(_ state: State, _ now: ContinuousClock.Instant) -> Bool {
         state.taken.map { $0.duration(to: now) < interval } ?? false
     }
 
-    /// When something is due next; nil while nothing waits.
+    /// When the next event is due; nil if nothing waits.
     var nextDue: ContinuousClock.Instant? {
         states.values.filter { $0.waiting != nil }
             .map { state in state.taken.map { $0 + interval } ?? state.waiting?.since ?? .now }.min()
     }
 
-    /// Takes what is due, the oldest first.
+    /// Takes out the events that are due, the oldest first.
     ///
-    /// - Parameter everything: also what is not due yet.
+    /// - Parameter everything: whether to take also those that are not due yet.
     mutating func take(at now: ContinuousClock.Instant, everything: Bool = false) -> [Group] {
         var groups: [Group] = []
         for (key, state) in states {
@@ -98,7 +98,7 @@ struct DenialAggregate: Sendable {
         return groups.sorted { $0.since < $1.since }
     }
 
-    /// Keeps what could not be written, together with what has come since. It is due again at once.
+    /// Keeps events that could not be written, merged with later ones. They are due at once.
     mutating func putBack(_ groups: [Group]) {
         for var group in groups {
             let key = Key(uid: group.peer?.uid, reason: group.reason)
@@ -112,7 +112,7 @@ struct DenialAggregate: Sendable {
     }
 }
 
-/// What somebody asked for in vain, as they gave it.
+/// What the caller named in a request that was denied, as sent.
 package struct DeniedSubject: Sendable, Equatable {
     package var tenant: String?
     package var administrator: String?
