@@ -3,22 +3,22 @@ import Foundation
 import Testing
 
 @Suite struct ServiceStatementsTests {
-    @Test("Every statement of the sources that reads the directory is one that is looked at")
+    @Test("Every statement of the sources that reads the directory is in the list of the inspection")
     func complete() throws {
-        let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-            .appending(path: "Sources")
-        let looked = ServiceStatements.names
+        var root = URL(filePath: #filePath)
+        while root.lastPathComponent != "Tests" { root.deleteLastPathComponent() }
+        let sources = root.deletingLastPathComponent().appending(path: "Sources")
+        let inspected = ServiceStatements.names
         let exempt: [String: String] = [
-            // Settings alone.
+            // Settings only.
             "set-\\(name)": "set_config", "sample-settings": "set_config",
             // The catalogue, which everyone may read.
             "directory-columns": "", "directory-types": "", "directory-functions": "", "directory-grants": "",
             "directory-reads": "",
             "unproven-keys": "",
-            // What it may not read is left out; for checks.
+            // Searches that leave out what the role may not read.
             "wrong-rows": "", "tenant-keys": "",
-            // The jobs alone.
+            // Jobs only.
             "lookup-jobs": "",
         ]
         var seen: Set<String> = []
@@ -32,13 +32,13 @@ import Testing
             }
             for match in text.matches(of: /[^A-Za-z]Query\(\s*"([^"]+)"/) { seen.insert(String(match.1)) }
         }
-        // Of a name that is put together its beginning is compared.
-        func isLooked(_ name: String) -> Bool {
+        // Of an interpolated name, only the beginning is compared.
+        func isInspected(_ name: String) -> Bool {
             let start = name.prefix { $0 != "\\" }
-            return start.count == name.count ? looked.contains(name) : looked.contains { $0.hasPrefix(start) }
+            return start.count == name.count ? inspected.contains(name) : inspected.contains { $0.hasPrefix(start) }
         }
         #expect(seen.count > 15)
-        for name in seen where exempt[name] == nil { #expect(isLooked(name), "\(name) is not looked at") }
-        for name in exempt.keys { #expect(seen.contains(name), "there is no \(name) any more") }
+        for name in seen where exempt[name] == nil { #expect(isInspected(name), "\(name) is not inspected") }
+        for name in exempt.keys { #expect(seen.contains(name), "the sources have no \(name)") }
     }
 }
