@@ -66,7 +66,9 @@ import TestSupport
             for (name, value) in expected {
                 guard let other = got[name] else { continue }
                 let isStable = ["state", "tenant", "requestedBy", "rows", "sheets", "offset", "data", "eof", "fd", "status"]
-                if isStable.contains(name), other != .null { #expect(value == other, "\(path).\(name)") }
+                // The counters of service.stats depend on what the service has done before.
+                let isCounter = path.hasPrefix(ServiceStats.name)
+                if isStable.contains(name), !isCounter, other != .null { #expect(value == other, "\(path).\(name)") }
                 compare(value, other, "\(path).\(name)")
             }
         case (.array(let expected), .array(let got)):
