@@ -1,7 +1,7 @@
 package import ArgumentParser
 private import Foundation
 
-/// `adminexport`: asks the service for workbooks of administrator accounts.
+/// `adminexport`: the command line of the service.
 package struct AdminExport: AsyncParsableCommand {
     static let version = "0.1.0"
 
@@ -9,24 +9,24 @@ package struct AdminExport: AsyncParsableCommand {
         commandName: "adminexport",
         abstract: "Export administrator accounts to Excel workbooks.",
         discussion: """
-            The service makes the workbook; this program asks for it, shows how far it is, and fetches it.
+            The service makes the workbook. This program starts the export, shows its progress, and downloads it.
 
-            Results go to standard output, everything else to standard error.
+            Results go to standard output, all other messages to standard error.
 
             ENVIRONMENT
               ADMINEXPORT_SOCKET  the service's socket (default \(ServiceOptions.defaultSocket))
               ADMINEXPORT_TENANT  the tenant's slug, instead of --tenant
-              ADMINEXPORT_AS      the administrator's e-mail, instead of --as (ps shows flags to everyone)
+              ADMINEXPORT_AS      the administrator's e-mail address, instead of --as, which ps shows to other users
 
             EXIT STATUS
-              0    done
+              0    success
               1    the export failed, or the service refused the request
               2    the export was cancelled
               64   the command line is wrong
               69   the service cannot be reached
               73   the file cannot be created
-              75   not now: try again later
-              77   denied
+              75   temporary failure: try again later
+              77   permission denied
               130  interrupted while an export was being cancelled
             """,
         version: version,
@@ -51,8 +51,7 @@ package struct AdminExport: AsyncParsableCommand {
             }
         } catch {
             let status = exitCode(for: error)
-            // Help and the like are this program's own words. What is wrong with a command line repeats it, and whatever a script has
-            // put into it.
+            // Help is this program's own text. An error message repeats the command line, which can contain anything, so it is escaped.
             guard !status.isSuccess else { exit(withError: error) }
             let message = fullMessage(for: error)
             if !message.isEmpty { Output.diagnostic("\(TerminalText(lines: message))\n") }

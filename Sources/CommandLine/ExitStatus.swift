@@ -2,7 +2,7 @@ private import AdminExportAPI
 internal import AdminExportClient
 internal import ArgumentParser
 
-/// What the process ends with, after sysexits.h.
+/// The exit status of the process, after sysexits.h.
 enum ExitStatus: Int32 {
     case failed = 1
     case cancelled = 2
@@ -34,13 +34,13 @@ enum ExitStatus: Int32 {
     }
 }
 
-/// Ends the command with a sentence and a status.
+/// A failure of the command: what happened, why, what to do, and the exit status.
 struct CommandFailure: Error {
     let status: ExitStatus
     let message: TerminalText
 }
 
-/// Runs a command's body; every error becomes a line on standard error and an exit status.
+/// Runs a command's body. An error becomes a line on standard error and an exit status.
 func reportingFailures(_ body: () async throws -> Void) async throws {
     do {
         try await body()

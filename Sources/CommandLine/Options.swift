@@ -3,7 +3,7 @@ internal import AdminExportClient
 internal import ArgumentParser
 private import Foundation
 
-/// Where the service is, and how results are printed.
+/// The service's socket, and the form of results.
 package struct ServiceOptions: ParsableArguments {
     static let defaultSocket = Client.defaultSocket
 
@@ -21,57 +21,57 @@ package struct ServiceOptions: ParsableArguments {
         try Client(socket: path)
     }
 
-    /// An environment variable that is set to something.
+    /// The value of an environment variable; nil if it is not set or empty.
     static func variable(_ name: String) -> String? {
         ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
     }
 }
 
-/// For how long a service that restarts is called again.
+/// How long to retry while the service cannot be reached.
 package struct WaitOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "How long to call a service that cannot be reached, such as 30s or 5m. (default: 1m after it has answered once, otherwise 0s)",
+            "How long to retry while the service cannot be reached, such as 30s or 5m. (default: 1m if it has answered before, otherwise 0s)",
             valueName: "duration"),
         transform: WaitOptions.duration)
     var wait: Duration?
 
     package init() {}
 
-    /// `90`, `90s`, `5m`, `1h`: seconds where there is no unit.
+    /// Reads `90s`, `5m` or `1h`; a number without a unit is seconds.
     static func duration(_ text: String) throws -> Duration {
         guard let match = text.wholeMatch(of: /([0-9]{1,6})(s|m|h)?/), let number = Int(match.1) else {
-            throw ValidationError("\(text) is not a duration, such as 30s, 5m or 1h.")
+            throw ValidationError("\(text) is not a duration; write a number and a unit, such as 30s, 5m or 1h.")
         }
         let seconds = match.2.map { ["s": 1, "m": 60, "h": 3_600][$0] ?? 1 } ?? 1
         let duration = Duration.seconds(number * seconds)
-        guard duration <= .seconds(86_400) else { throw ValidationError("--wait must be at most 24h.") }
+        guard duration <= .seconds(86_400) else { throw ValidationError("--wait has to be at most 24h.") }
         return duration
     }
 }
 
 extension ServiceOptions {
-    /// A connection that outlives restarts of the service, for calls that may be made again.
+    /// A client whose calls survive a restart of the service.
     ///
     /// - Parameters:
-    ///   - wait: as ``WaitOptions`` has it.
-    ///   - say: told once each time that the service is lost.
+    ///   - wait: the value of ``WaitOptions/wait``.
+    ///   - say: called once each time that the service is lost.
     func connect(
         waiting wait: Duration?, say: @escaping @Sendable (TerminalText) -> Void = { Output.message($0) }
     ) async throws -> ReconnectingClient {
-        let patience = wait ?? ReconnectingClient.defaultPatience
+        let retryTimeout = wait ?? ReconnectingClient.defaultRetryTimeout
         let failed: @Sendable (ClientError, Int) -> Void = { error, failures in
-            // Most restarts are over before anybody has noticed.
-            if failures == 4 { say("\(error.message); calling again for up to \(patience.components.seconds) s") }
+            // Most restarts are over within the first pauses.
+            if failures == 4 { say("\(error.message); retrying for up to \(retryTimeout.components.seconds) s") }
         }
         if let wait, wait > .zero {
-            return try await ReconnectingClient.waiting(forSocket: path, patience: patience, failed: failed)
+            return try await ReconnectingClient.waiting(forSocket: path, retryTimeout: retryTimeout, failed: failed)
         }
-        return try ReconnectingClient(socket: path, patience: patience, failed: failed)
+        return try ReconnectingClient(socket: path, retryTimeout: retryTimeout, failed: failed)
     }
 }
 
-/// In whose name the service is asked.
+/// The administrator in whose name the service is called.
 package struct ActorOptions: ParsableArguments {
     @Option(help: "The tenant's slug. [$ADMINEXPORT_TENANT]")
     var tenant: String?
@@ -81,7 +81,7 @@ package struct ActorOptions: ParsableArguments {
 
     package init() {}
 
-    /// Nobody in particular, for operators, where neither is named.
+    /// Nil if neither is named: then an operator asks.
     func actorOrOperator() throws -> ActorName? {
         tenantName == nil && administratorName == nil ? nil : try actor()
     }
@@ -92,16 +92,16 @@ package struct ActorOptions: ParsableArguments {
 
     func actor() throws -> ActorName {
         guard let tenant = tenantName else {
-            throw ValidationError("Name the tenant: --tenant SLUG, or ADMINEXPORT_TENANT.")
+            throw ValidationError("The tenant is missing: give --tenant SLUG, or set ADMINEXPORT_TENANT.")
         }
         guard let administrator = administratorName else {
-            throw ValidationError("Say in whose name: --as E-MAIL, or ADMINEXPORT_AS.")
+            throw ValidationError("The administrator is missing: give --as E-MAIL, or set ADMINEXPORT_AS.")
         }
         return ActorName(tenant: tenant, administrator: administrator)
     }
 }
 
-/// What is exported.
+/// What the workbook contains.
 package struct ExportChoices: ParsableArguments {
     @Flag(help: "Export disabled administrators too.")
     var includeDisabled = false
@@ -109,26 +109,26 @@ package struct ExportChoices: ParsableArguments {
     @Flag(help: "Add sheets of the tenant's profiles and teams, and of the groups that the administrator sees.")
     var includeReferences = false
 
-    @Option(help: "Makes repeated starts one: the same key gives the same export. (default: a key of its own each time)")
+    @Option(help: "A second start with the same key gives the same export. (default: a new key each time)")
     var idempotencyKey: String?
 
     package init() {}
 }
 
-/// Where a workbook goes.
+/// Where the workbook is written.
 package struct OutputOptions: ParsableArguments {
     @Option(
         name: [.customShort("o"), .long],
         help: ArgumentHelp(
-            "The file to write; a folder, to write into it under the export's own name; or - for standard output. (default: this folder)",
+            "The file to write; or a folder, in which the file gets the export's own name; or - for standard output. (default: the current folder)",
             valueName: "file"),
         completion: .file(extensions: ["xlsx"]))
     var output: String?
 
-    @Flag(help: "Replace a file that is there; it keeps its owner and its mode where this user may give them.")
+    @Flag(help: "Replace an existing file. The new file keeps owner and mode, as far as this user may set them.")
     var force = false
 
-    @Flag(help: "Fetch the workbook in parts through the socket, instead of by an open file that the service passes.")
+    @Flag(help: "Download the workbook in parts through the socket, not from a file that the service passes.")
     var inParts = false
 
     package init() {}

@@ -10,10 +10,11 @@ import Testing
         oldest: Int? = nil, free: Int? = 50_000_000_000,
         storage: String = "ok"
     ) -> ServiceHealth.Result {
-        .init(
-            status: .ok, database: database, queued: 3, running: 1, oldestQueuedMs: oldest, workers: workers, slots: slots,
-            draining: draining, paused: paused,
-            schemaVersion: 4, freeBytes: free, storage: storage)
+        var health = ServiceHealth.Result(status: .ok, database: database, storage: storage)
+        (health.queued, health.running, health.oldestQueuedMs, health.workers) = (3, 1, oldest, workers)
+        (health.slots, health.draining, health.paused) = (slots, draining, paused)
+        (health.schemaVersion, health.freeBytes) = (4, free)
+        return health
     }
 
     private func worst(_ findings: [Finding]) -> (Finding.Level?, String) {

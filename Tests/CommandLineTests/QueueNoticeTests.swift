@@ -21,9 +21,10 @@ import Testing
         paused: Bool = false,
         storage: String = "ok"
     ) -> ServiceHealth.Result {
-        .init(
-            status: .ok, database: database, queued: 3, running: running, oldestQueuedMs: 1, workers: workers, slots: slots,
-            draining: draining, paused: paused, schemaVersion: 3, freeBytes: 1, storage: storage)
+        var health = ServiceHealth.Result(status: .ok, database: database, storage: storage)
+        (health.queued, health.running, health.workers, health.slots) = (3, running, workers, slots)
+        (health.draining, health.paused) = (draining, paused)
+        return health
     }
 
     private func text(_ job: Job, _ health: ServiceHealth.Result) -> String? {

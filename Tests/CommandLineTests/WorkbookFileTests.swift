@@ -129,9 +129,9 @@ import Testing
             try write(link, "newer")
             #expect(status(link).st_mode & S_IFMT == S_IFLNK)
             #expect(try String(contentsOfFile: path, encoding: .utf8) == "newer")
-            #expect(failure { try write(link, replacing: false) }?.message.string.contains("is there already") == true)
+            #expect(failure { try write(link, replacing: false) }?.message.string.contains("exists already") == true)
             symlink("nowhere", folder + "/dangling")
-            #expect(failure { try write(folder + "/dangling") }?.message.string.contains("leads nowhere") == true)
+            #expect(failure { try write(folder + "/dangling") }?.message.string.contains("does not exist") == true)
             symlink("/dev/null", folder + "/device")
             #expect(failure { try write(folder + "/device") }?.message.string.contains("not a regular file") == true)
         }
@@ -143,7 +143,7 @@ import Testing
             try write(folder + "/x", replacing: false)
             for (path, replacing, words) in [
                 (folder + "/none/x", false, "the folder \(folder)/none does not exist"),
-                (folder + "/x", false, "is there already"),
+                (folder + "/x", false, "exists already"),
                 (folder + "/x/y", false, "cannot be created: Not a directory"), (folder, true, "not a regular file"),
                 (folder + "/" + String(repeating: "n", count: 256), false, "File name too long"), ("", false, "empty"),
                 ("/proc/adminexport.xlsx", false, "no file can be created in /proc"),

@@ -1,14 +1,14 @@
 internal import AdminExportAPI
 private import Foundation
 
-/// Where a workbook goes, as the command line says.
+/// The destination of a workbook, from the command line.
 enum Destination: Equatable {
     case standardOutput
     case file(String)
-    /// Into a folder, under the export's own name.
+    /// A file in this folder with the export's own name.
     case folder(String)
 
-    /// - Parameter option: what `-o` names: a folder where it ends with a slash or is one; nil for the folder that one is in.
+    /// - Parameter option: the value of `-o`. It is a folder if it ends with a slash or if it is a directory; nil is the current folder.
     init(_ option: String?) {
         switch option {
         case nil: self = .folder(".")
@@ -20,15 +20,16 @@ enum Destination: Equatable {
         }
     }
 
-    /// Finds out what can be known before the export is there: whether the file could be written.
+    /// Checks before the export whether the file can be written.
     ///
-    /// The name in a folder is not known yet, so nothing that has one is in the way.
+    /// The name in a folder is not known yet, so a file that exists there is not found here.
     func check(replacing: Bool) throws {
         switch self {
         case .standardOutput:
             guard !Output.isTerminal else {
                 throw CommandFailure(
-                    status: .usage, message: "a workbook is not for a terminal: redirect standard output, or name a file")
+                    status: .usage,
+                    message: "a workbook cannot be shown on a terminal; redirect standard output, or name a file with -o")
             }
         case .file(let path): try WorkbookFile.check(path, replacing: replacing)
         case .folder(let path): try WorkbookFile.check(folder: path)
@@ -37,7 +38,7 @@ enum Destination: Equatable {
 
     /// The file's path; nil for standard output.
     ///
-    /// - Parameter name: the export's own. It comes from the service, and decides nothing but the file's name.
+    /// - Parameter name: the export's own name. It comes from the service, so it is made safe first.
     func path(named name: String?) -> String? {
         switch self {
         case .standardOutput: return nil

@@ -1,7 +1,7 @@
 internal import AdminExportAPI
 internal import AdminExportClient
 
-/// What the service says of its methods (`rpc.discover`, an OpenRPC document).
+/// The description of the service's methods (`rpc.discover`, an OpenRPC document).
 struct Discovery {
     private let document: JSONValue
 
@@ -17,23 +17,23 @@ struct Discovery {
         if case .string(let text)? = value { text } else { "" }
     }
 
-    /// Names and summaries, notifications too.
+    /// Names and summaries of methods and notifications.
     var methods: [(name: String, summary: String)] {
         (list(document["methods"]) + list(document["x-notifications"])).map {
             (text($0["name"]), text($0["summary"]))
         }
     }
 
-    /// What the document has of a method or a notification; nil where there is none of the name.
+    /// A method or a notification of the document; nil if there is none with the name.
     func method(_ name: String) -> JSONValue? {
         (list(document["methods"]) + list(document["x-notifications"])).first { $0["name"] == .string(name) }
     }
 
-    /// The lines that tell it to a person.
+    /// The description as lines of text.
     func lines(describing method: JSONValue) throws -> [String] {
         guard let direction = method["x-direction"] else { return try lines(method) }
-        let way = direction == "to-caller" ? "the service to the caller" : "the caller to the service"
-        return ["\(text(method["name"])): a notification of \(way)", text(method["summary"])]
+        let route = direction == "to-caller" ? "the service to the caller" : "the caller to the service"
+        return ["\(text(method["name"])): a notification from \(route)", text(method["summary"])]
             + section("Parameters", list(method["params"]).map(param))
     }
 
@@ -42,7 +42,7 @@ struct Discovery {
         let details = text(method["description"])
         var lines = ["\(text(method["name"])): \(summary)"]
         if details != summary { lines.append(details) }
-        if method["x-batch"] == false { lines.append("It is not taken in a batch.") }
+        if method["x-batch"] == false { lines.append("It is not allowed in a batch.") }
         if method["x-descriptors"] == 1 { lines.append("One descriptor comes with the result.") }
         lines += section("Parameters", list(method["params"]).map(param))
         lines += section("Result", members(method["result"]?["schema"]))
@@ -64,7 +64,7 @@ struct Discovery {
 
     private func param(_ param: JSONValue) -> String {
         let schema = resolved(param["schema"])
-        // Null stands for what is left out: "optional" says it already.
+        // null means that the parameter is left out, which "optional" says already.
         let kind = alternatives(schema).filter { $0["type"] != "null" }.map { self.kind(resolved($0)) }.joined(
             separator: " or ")
         let need = param["required"] == true ? "required" : defaultValue(param["schema"]) ?? "optional"
@@ -87,22 +87,22 @@ struct Discovery {
         }
     }
 
-    /// The schemas of which a value fits one.
+    /// The schemas of which a value has to match one.
     private func alternatives(_ schema: JSONValue?) -> [JSONValue] {
         schema?["oneOf"] != nil ? list(schema?["oneOf"]) : [schema ?? .null]
     }
 
-    /// What a schema is, in a few words.
+    /// The type of a schema in a few words.
     private func kind(_ schema: JSONValue?) -> String {
         if schema?["oneOf"] != nil { return alternatives(schema).map { kind(resolved($0)) }.joined(separator: " or ") }
         let values = list(schema?["enum"])
         if !values.isEmpty { return values.map { text($0) }.joined(separator: ", ") }
         switch schema?["type"] {
         case "integer":
-            guard case .integer(let least)? = schema?["minimum"], case .integer(let most)? = schema?["maximum"] else {
+            guard case .integer(let min)? = schema?["minimum"], case .integer(let max)? = schema?["maximum"] else {
                 return "integer"
             }
-            return "integer from \(least) to \(most)"
+            return "integer from \(min) to \(max)"
         case "array": return "array of \(kind(resolved(schema?["items"])))"
         case "object":
             guard case .object(let properties)? = schema?["properties"], !properties.isEmpty else { return "object" }
@@ -113,7 +113,7 @@ struct Discovery {
         }
     }
 
-    /// The schema itself where this is a reference to it.
+    /// The schema that a reference names; otherwise the schema itself.
     private func resolved(_ schema: JSONValue?) -> JSONValue? {
         let reference = text(schema?["$ref"] ?? list(schema?["allOf"]).first?["$ref"])
         guard let name = reference.split(separator: "/").last else { return schema }

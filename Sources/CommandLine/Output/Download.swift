@@ -1,20 +1,20 @@
 internal import AdminExportAPI
 internal import AdminExportClient
-private import Crypto
+internal import Crypto
 internal import Foundation
 
-/// Fetches a finished workbook to where the options say.
+/// Downloads a finished workbook to the destination of the options.
 struct Download {
     let client: ReconnectingClient
     let actor: ActorName
     let options: OutputOptions
 
-    /// Refuses what can be refused before anything is asked of the service.
+    /// Checks the destination before the service is called.
     static func check(_ options: OutputOptions) throws {
         try Destination(options.output).check(replacing: options.force)
     }
 
-    /// - Returns: the file's path; nil where it went to standard output.
+    /// - Returns: the file's path; nil for standard output.
     func run(_ job: Job) async throws -> String? {
         guard let path = Destination(options.output).path(named: job.fileName) else {
             try await toStandardOutput(job)

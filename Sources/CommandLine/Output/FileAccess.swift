@@ -1,15 +1,15 @@
 private import CXattr
 private import Foundation
 
-/// Who may do what with a file: its owner, its mode, and its access control list where it has one (acl(5)).
+/// The permissions of a file: its owner, its mode, and its access control list if it has one (acl(5)).
 struct FileAccess {
-    /// Where Linux keeps the list.
+    /// The extended attribute that has the list on Linux.
     private static let listName = "system.posix_acl_access"
 
     private enum List {
         case none
         case entries([UInt8])
-        /// There may be one, and it cannot be read.
+        /// There may be a list, but it cannot be read.
         case unknown
     }
 
@@ -18,13 +18,13 @@ struct FileAccess {
     private let mode: mode_t
     private let list: List
 
-    /// Of a regular file; nil where there is none of the name.
+    /// The permissions of a regular file; nil if there is none at the path.
     init?(of path: String) {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         owner = status.st_uid
         group = status.st_gid
-        // Without set-user-ID and set-group-ID: other content is not to run as somebody.
+        // Without set-user-ID and set-group-ID: new content must not run as somebody else.
         mode = status.st_mode & 0o777
         list = Self.list(of: path)
     }
@@ -37,15 +37,15 @@ struct FileAccess {
         return count == 0 || errno == ENODATA || errno == EOPNOTSUPP ? .none : .unknown
     }
 
-    /// Gives them to an open file that only its owner may read so far, as far as this user may. Nobody is let in who was not before.
+    /// Gives the permissions to an open file with the mode 0600, as far as this user may. Nobody gets more access than before.
     func apply(to descriptor: Int32) {
-        // Entries that the folder gives to new files count nothing with the mode 0600, and would with another.
+        // The default entries of the folder have no effect with the mode 0600, but would have with another.
         fremovexattr(descriptor, Self.listName)
         let kept = keepOwner(descriptor)
         switch list {
         case .none: fchmod(descriptor, Self.mode(mode, ownerKept: kept.owner, groupKept: kept.group))
         case .entries(let bytes) where kept.owner && kept.group:
-            // With a list the mode's bits of the group are a mask, which says nothing of the group.
+            // With a list, the group bits of the mode are a mask and not the permissions of the group.
             if fsetxattr(descriptor, Self.listName, bytes, bytes.count, 0) != 0 { fchmod(descriptor, mode & 0o700) }
         case .entries, .unknown: fchmod(descriptor, mode & 0o700)
         }
@@ -56,12 +56,12 @@ struct FileAccess {
         guard fstat(descriptor, &status) == 0 else { return (false, false) }
         let isOwners = status.st_uid == owner
         if isOwners && status.st_gid == group || fchown(descriptor, owner, group) == 0 { return (true, true) }
-        // A user may give a file to any of their groups, and to nobody.
+        // A user may give a file to any of their groups, but not to another user.
         let isGroups = status.st_gid == group || fchown(descriptor, uid_t.max, group) == 0
         return (isOwners, isGroups)
     }
 
-    /// The mode under another owner or group: whoever counts for another class now may do no more than before.
+    /// The mode under another owner or group: a user who is in another class now gets no more access than before.
     static func mode(_ mode: UInt32, ownerKept: Bool, groupKept: Bool) -> UInt32 {
         let owner = mode >> 6 & 7
         var group = mode >> 3 & 7

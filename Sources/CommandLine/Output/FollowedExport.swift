@@ -2,10 +2,10 @@ internal import AdminExportAPI
 internal import AdminExportClient
 private import Synchronization
 
-/// Follows an export to its end, and shows how far it is and what keeps it from beginning.
+/// Waits until an export has ended. Shows its progress, and why it waits if it does not begin.
 struct FollowedExport {
     let client: ReconnectingClient
-    /// Nil for an operator.
+    /// The administrator of the export; nil for an operator.
     let actor: ActorName?
     let progress: ProgressReporter
     let quiet: Bool

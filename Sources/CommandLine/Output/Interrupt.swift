@@ -2,7 +2,7 @@ private import Dispatch
 private import Foundation
 private import Synchronization
 
-/// ^C while an export runs: the first asks for its cancellation, the second does not wait for that and ends this program.
+/// Handles ^C while an export runs. The first asks for the cancellation of the export, the second ends this program.
 final class Interrupt {
     private let source: any DispatchSourceSignal
 
@@ -21,7 +21,7 @@ final class Interrupt {
             if presses.next() == 1 {
                 first()
             } else {
-                Output.message("stopped waiting; the cancellation was asked for")
+                Output.message("ended without waiting; the service was asked to cancel the export")
                 exit(ExitStatus.interrupted.rawValue)
             }
         }

@@ -1,28 +1,28 @@
 internal import AdminExportAPI
 internal import Foundation
 
-/// Results on standard output, everything else on standard error: the only place where this program writes to either.
+/// Results on standard output, all other messages on standard error. This is the only place where this program writes to either.
 ///
-/// It takes ``TerminalText``, so that nothing of the service reaches a terminal without having been escaped.
+/// It takes ``TerminalText``, so that everything from the service is escaped before it reaches a terminal.
 enum Output {
     static var isTerminal: Bool { TerminalOutput.isTerminal(FileHandle.standardOutput.fileDescriptor) }
 
-    /// - Throws: ``CommandFailure`` with the status 73 where standard output takes no more.
+    /// - Throws: ``CommandFailure`` with the status 73 if standard output cannot be written.
     static func result(_ text: TerminalText) throws {
         try bytes(Data((text + "\n").string.utf8))
     }
 
-    /// A file's path. A program gets it as it is, whatever is in it; a person sees it escaped.
+    /// A file's path. A program gets it unchanged; on a terminal it is escaped.
     static func path(_ path: String) throws {
         if isTerminal { try result("\(path)") } else { try bytes(Data((path + "\n").utf8)) }
     }
 
-    /// A workbook's content, which is for no terminal.
+    /// The content of a workbook.
     static func bytes(_ data: Data) throws {
         do {
             try FileHandle.standardOutput.write(contentsOf: data)
         } catch {
-            throw CommandFailure(status: .cannotCreate, message: "standard output cannot be written")
+            throw CommandFailure(status: .cannotCreate, message: "standard output cannot be written: \(error)")
         }
     }
 
@@ -30,7 +30,7 @@ enum Output {
         diagnostic("adminexport: \(text)\n")
     }
 
-    /// What cannot be said is left unsaid: there is nobody to tell.
+    /// Ignores an error of standard error: there is no other place to report it.
     static func diagnostic(_ text: TerminalText) {
         try? FileHandle.standardError.write(contentsOf: Data(text.string.utf8))
     }
@@ -79,7 +79,7 @@ enum Output {
     }
 
     static func state(_ job: Job) -> String {
-        job.cancelRequested && !job.state.isFinal ? "\(job.state.rawValue), to be cancelled" : job.state.rawValue
+        job.cancelRequested && !job.state.isFinal ? "\(job.state.rawValue), being cancelled" : job.state.rawValue
     }
 
     static func describe(_ warning: Job.Warning) -> String {
@@ -87,13 +87,13 @@ enum Output {
         let isOne = warning.count == 1
         return switch warning.kind {
         case "text-truncated":
-            "\(count) \(isOne ? "text was" : "texts were") cut at the 32,767 UTF-16 units that a cell holds"
+            "\(count) \(isOne ? "text was" : "texts were") cut: a cell holds at most 32,767 UTF-16 units"
         case "text-replaced":
-            "\(count) \(isOne ? "text" : "texts") had bytes that are no characters; they became U+FFFD"
+            "\(count) \(isOne ? "text" : "texts") had invalid characters, which became U+FFFD"
         case "date-as-text":
-            "\(count) \(isOne ? "date is" : "dates are") outside Excel's calendar (1900-03-01 to 9999-12-31), written as text"
+            "\(count) \(isOne ? "date is" : "dates are") outside Excel's calendar (1900-03-01 to 9999-12-31) and written as text"
         case "unresolved-reference":
-            "\(count) \(isOne ? "reference points" : "references point") to a profile, group or team that is not in the tenant"
+            "\(count) \(isOne ? "reference points" : "references point") to a profile, group or team that the tenant does not have"
         default:
             "\(warning.kind): \(count)"
         }

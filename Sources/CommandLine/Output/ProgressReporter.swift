@@ -2,7 +2,7 @@ internal import AdminExportAPI
 internal import Foundation
 private import Synchronization
 
-/// Shows on standard error how far an export is: a bar on a terminal, a line now and then elsewhere.
+/// Shows the progress of an export on standard error: a bar on a terminal, otherwise a line every five seconds.
 final class ProgressReporter: Sendable {
     private static let lineInterval: Duration = .seconds(5)
 
@@ -44,7 +44,7 @@ final class ProgressReporter: Sendable {
         }
     }
 
-    /// Says something on a line of its own; the bar comes again below it.
+    /// Prints a message on its own line. The next progress appears below it.
     func say(_ text: TerminalText) {
         state.withLock { state in
             Self.end(&state)
@@ -52,7 +52,7 @@ final class ProgressReporter: Sendable {
         }
     }
 
-    /// Leaves the bar as it stands and goes to the next line.
+    /// Ends the line of the bar.
     func end() {
         state.withLock { Self.end(&$0) }
     }

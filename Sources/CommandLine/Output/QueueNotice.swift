@@ -1,21 +1,23 @@
 internal import AdminExportAPI
 internal import AdminExportClient
 
-/// Why an export does not begin, and what to do about it: as far as anybody who may connect can tell.
+/// Why an export does not begin and what to do, from what every caller may know.
 struct QueueNotice {
-    /// How long an export may wait before there is a reason to ask.
-    private static let patience: Duration = .seconds(3)
-    /// How long the service may take to answer: it is no answer that anybody waits for.
+    /// How long an export may wait before the reason is asked for, and the time between two questions.
+    private static let interval: Duration = .seconds(3)
+    /// How long the service may take to answer.
     private static let timeout: Duration = .seconds(5)
 
     let client: ReconnectingClient
     let actor: ActorName?
 
-    /// Asks as soon as the export has waited, and again while there is nothing to say. Ends when it has said something, and with its task.
+    /// Asks in intervals while the export is queued, until a reason is known or the task is cancelled.
     ///
-    /// - Parameter job: the export as it stands.
+    /// - Parameters:
+    ///   - job: gives the export as it is now.
+    ///   - say: called once, with the reason.
     func watch(_ job: () -> Job?, say: (TerminalText) -> Void) async {
-        while (try? await Task.sleep(for: Self.patience)) != nil {
+        while (try? await Task.sleep(for: Self.interval)) != nil {
             guard let job = job(), job.state == .queued, let text = try? await text(about: job) else { continue }
             return say(text)
         }
@@ -27,14 +29,14 @@ struct QueueNotice {
         return Self.text(about: job, health, runningPerTenant: limit)
     }
 
-    /// - Returns: nil where nothing is known to be in the way.
+    /// - Returns: nil if no reason is known.
     static func text(about job: Job, _ health: ServiceHealth.Result, runningPerTenant limit: Int) -> TerminalText? {
-        // Without a database nothing is known, and an attempt that has failed is made again by itself.
+        // Without a database nothing is known, and the service repeats a failed attempt by itself.
         guard health.database == "ok", job.state == .queued, job.error == nil, !job.cancelRequested else { return nil }
         let workers = health.workers ?? 0
         if workers == 0 {
             return
-                "the export waits, because no worker is running; start one: systemctl enable --now adminexport-worker@1 (adminexport doctor says more)"
+                "the export waits, because no worker is running; start one: systemctl enable --now adminexport-worker@1 (see adminexport doctor)"
         }
         if health.paused == true {
             return

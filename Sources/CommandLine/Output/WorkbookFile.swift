@@ -1,25 +1,25 @@
 internal import Crypto
 internal import Foundation
 
-/// The file that a workbook is fetched into: it appears under its name whole and verified, or not at all.
+/// The file that a workbook is downloaded to. It appears under its name complete and verified, or not at all.
 ///
-/// Where the file system can, it has no name until then, so that not even a process that is killed leaves a part of it.
+/// Until then it has no name, if the file system supports that, so that even a killed process leaves no partial file.
 struct WorkbookFile: ~Copyable {
-    /// O_TMPFILE (open(2)), a macro that Swift does not see; this part of it is the same on x86-64 and ARM.
+    /// O_TMPFILE (open(2)), a macro that Swift cannot import. This part of it is the same on x86-64 and ARM.
     private static let unnamed = 0o20_000_000 | O_DIRECTORY
 
-    /// Names a file without opening it for anything, as the kernel lets this user follow links.
+    /// O_PATH (open(2)): names a file without opening it for reading or writing.
     private static let onlyPath: Int32 = 0o10_000_000
 
     private let path: String
     private let directory: String
     private let handle: FileHandle
     private let replaces: Bool
-    /// The name that it has meanwhile, where it needs one.
+    /// The temporary name, if the file needs one.
     private var temporary: String?
     private var hash = SHA256()
 
-    /// Creates a file in the folder of the one that is wanted; only its owner may read it.
+    /// Creates a file in the folder of the path. Only its owner may read it.
     ///
     /// - Throws: ``CommandFailure`` with the status 73.
     init(path: String, replacing: Bool) throws {
@@ -37,25 +37,25 @@ struct WorkbookFile: ~Copyable {
         if let temporary { unlink(temporary) }
     }
 
-    // MARK: What can be known before
+    // MARK: Checks before the download
 
-    /// - Throws: ``CommandFailure`` where a file could not be written under the name.
+    /// - Throws: ``CommandFailure`` if a file cannot be written at the path.
     static func check(_ path: String, replacing: Bool) throws {
         try check(folder: folder(of: target(path, replacing: replacing)))
     }
 
-    /// Makes a file without a name and drops it: only that shows a file system that takes none.
+    /// Creates a file without a name and removes it: only that shows whether the file system accepts files.
     ///
-    /// - Throws: ``CommandFailure`` where the folder takes no file.
+    /// - Throws: ``CommandFailure`` if no file can be created in the folder.
     static func check(folder: String) throws {
         let file = try create(in: folder)
         close(file.descriptor)
         if let name = file.name { unlink(name) }
     }
 
-    /// The path at which the file is to appear: a link stays one, and what it leads to is replaced.
+    /// The path at which the file appears. A symbolic link stays, and its target is replaced.
     ///
-    /// - Throws: ``CommandFailure`` where there is something that may not be replaced.
+    /// - Throws: ``CommandFailure`` if something exists there that must not be replaced.
     private static func target(_ path: String, replacing: Bool) throws -> String {
         guard !path.isEmpty else { throw CommandFailure(status: .usage, message: "the file's name is empty") }
         var status = stat()
@@ -73,14 +73,15 @@ struct WorkbookFile: ~Copyable {
         return resolved
     }
 
-    /// Where a link leads. The kernel follows it, so that in a folder where everybody may write (/tmp) a link that somebody else has
-    /// laid leads nowhere (fs.protected_symlinks, proc(5)).
+    /// The target of a link. The kernel follows it, so it refuses a link that another user made in a folder that everybody may write to, such
+    /// as /tmp (fs.protected_symlinks, proc(5)).
     private static func resolved(_ path: String) throws -> String {
         let descriptor = open(path, onlyPath | O_CLOEXEC)
         guard descriptor >= 0 else {
             guard errno == ENOENT else { throw failure(path) }
             throw CommandFailure(
-                status: .cannotCreate, message: "\(path) is a link that leads nowhere; remove it, or use -o for another name"
+                status: .cannotCreate,
+                message: "\(path) is a link to a file that does not exist; remove the link, or name another file with -o"
             )
         }
         defer { close(descriptor) }
@@ -127,7 +128,7 @@ struct WorkbookFile: ~Copyable {
 
     private static func taken(_ path: String) -> CommandFailure {
         CommandFailure(
-            status: .cannotCreate, message: "\(path) is there already; use --force to replace it, or -o for another name")
+            status: .cannotCreate, message: "\(path) exists already; replace it with --force, or name another file with -o")
     }
 
     // MARK: Content
@@ -141,7 +142,7 @@ struct WorkbookFile: ~Copyable {
         }
     }
 
-    /// Checks the content against the service's digest and puts the file under its name.
+    /// Checks the content against the service's digest, and gives the file its name.
     mutating func keep(sha256: String?) throws {
         try hash.check(sha256)
         if replaces {
@@ -154,7 +155,7 @@ struct WorkbookFile: ~Copyable {
         }
         guard fsync(handle.fileDescriptor) == 0 else { throw Self.failure(path) }
         if let temporary {
-            // link() refuses a name that somebody took meanwhile; not every file system has it.
+            // link() refuses a name that exists by now. Not every file system supports it.
             if link(temporary, path) != 0 {
                 guard errno != EEXIST, access(path, F_OK) != 0, rename(temporary, path) == 0 else {
                     throw Self.failure(path)
@@ -166,7 +167,7 @@ struct WorkbookFile: ~Copyable {
         }
     }
 
-    /// A name beside the target's, from which it can be renamed over it.
+    /// A temporary name in the same folder, from which the file can be renamed over the target.
     private mutating func named() throws -> String {
         if let temporary { return temporary }
         let name = "\(directory)/.adminexport.\(UUID().uuidString)"

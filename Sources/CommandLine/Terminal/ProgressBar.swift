@@ -1,23 +1,23 @@
-/// Turns the progress of a task with rows into text. A pure value: it is told the time and writes nothing.
+/// Formats the progress of an export as text. A pure value: the time is a parameter.
 package struct ProgressBar: Sendable {
     private static let barWidth = 24
-    /// The rate is taken over this much of the past at most.
+    /// The rate is measured over at most this time.
     private static let window: Duration = .seconds(5)
 
     private var samples: [(at: Duration, done: Int)] = []
 
     package init() {}
 
-    /// Notes that so many rows were done at a time, counted from any fixed start.
+    /// Records how many rows were done at a time, measured from any fixed start.
     package mutating func record(done: Int, at time: Duration) {
         let done = max(0, done)
-        // A run that starts anew begins at 0 again; what was measured of the old one is of no use.
+        // A new attempt begins at 0, so the samples of the last one do not count.
         if let last = samples.last, done < last.done { samples.removeAll() }
         samples.append((time, done))
         while samples.count > 2, time - samples[1].at >= Self.window { samples.removeFirst() }
     }
 
-    /// Rows per second, once there are two different times to tell it from.
+    /// Rows per second; nil until there are samples of two different times.
     package var rate: Double? {
         guard let first = samples.first, let last = samples.last, last.at > first.at, last.done > first.done else {
             return nil
@@ -25,7 +25,7 @@ package struct ProgressBar: Sendable {
         return Double(last.done - first.done) / ((last.at - first.at) / .seconds(1))
     }
 
-    /// One line without its end, no wider than `columns`: bar, rows, rate and time left, the least important cut first.
+    /// One line without a line feed, at most `columns` wide: bar, rows, rate and time left. The last parts are left out first.
     package func line(label: TerminalText, total: Int?, columns: Int) -> TerminalText {
         let done = samples.last?.done ?? 0
         var parts: [TerminalText] = [label]
@@ -63,5 +63,15 @@ package struct ProgressBar: Sendable {
     private static func time(_ seconds: Double) -> String {
         let whole = Int(saturating: seconds.rounded(.up))
         return whole < 60 ? "\(whole) s" : "\(whole / 60) min \(whole % 60) s"
+    }
+}
+
+extension Int {
+    /// The whole part of a number from outside; the nearest bound if it is too large, 0 if it is not a number.
+    ///
+    /// `Int(_:)` ends the program for all of these. The bounds are ±(2^53 − 1), so that two of them can be added and subtracted.
+    package init(saturating number: Double) {
+        let bound = 9_007_199_254_740_991.0
+        self = number.isNaN ? 0 : Int(exactly: Swift.min(Swift.max(number, -bound), bound).rounded(.towardZero)) ?? 0
     }
 }

@@ -1,4 +1,6 @@
-/// Rows of text in columns, for people.
+private import Glibc
+
+/// Rows of text in aligned columns.
 package struct Table: Sendable {
     private let header: [TerminalText]
     private var rows: [[TerminalText]] = []
@@ -21,5 +23,21 @@ package struct Table: Sendable {
                 column < row.count - 1 ? cell.padded(to: widths[column] + 2) : cell
             }.joined()
         }.joined(separator: "\n")
+    }
+}
+
+/// Whether a descriptor is a terminal, and how wide it is.
+package enum TerminalOutput {
+    package static func isTerminal(_ descriptor: Int32) -> Bool {
+        guard isatty(descriptor) == 1 else { return false }
+        guard let term = getenv("TERM") else { return false }
+        return String(cString: term) != "dumb"
+    }
+
+    /// Columns of the terminal; 80 if it does not report them.
+    package static func columns(_ descriptor: Int32) -> Int {
+        var size = winsize()
+        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
     }
 }

@@ -3,15 +3,15 @@ internal import AdminExportClient
 internal import ArgumentParser
 private import Foundation
 
-/// Starts an export, waits for it, and fetches the workbook.
+/// Starts an export, waits for it, and downloads the workbook.
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "run", abstract: "Export and download, in one go.",
+        commandName: "run", abstract: "Start an export, wait for it, and download the workbook.",
         discussion: """
-            ^C cancels the export; a second ^C does not wait for that and ends this program.
+            ^C cancels the export. A second ^C ends this program without waiting for the cancellation.
 
-            A restart of the service ends neither the export nor this program. The program reconnects for a minute, or as long as --wait \
-            says, and continues the download at the byte that it had reached.
+            If the service restarts, the export continues. This program reconnects for one minute, or for the time of --wait, and \
+            continues the download at the byte that it had reached.
             """)
 
     @OptionGroup var service: ServiceOptions
@@ -20,12 +20,12 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var destination: OutputOptions
     @OptionGroup var waiting: WaitOptions
 
-    @Flag(name: [.customShort("q"), .long], help: "Show no progress, and not why the export waits.")
+    @Flag(name: [.customShort("q"), .long], help: "Show no progress and no reason why the export waits.")
     var quiet = false
 
     func validate() throws {
         if service.json, destination.output == "-" {
-            throw ValidationError("--json and -o - both want standard output.")
+            throw ValidationError("--json and -o - cannot be used together: both write to standard output.")
         }
     }
 
@@ -57,15 +57,16 @@ struct RunCommand: AsyncParsableCommand {
         }
     }
 
-    /// Says how to go on with the export where this program cannot.
+    /// Prints how to continue with the export if this program cannot.
     private func remembering<Result>(_ job: Job, _ body: () async throws -> Result) async throws -> Result {
         do {
             return try await body()
         } catch {
             Output.message(
                 job.state.isFinal
-                    ? "the workbook is kept: adminexport download \(job.id) -o FILE fetches it"
-                    : "the export goes on without this program: see adminexport get \(job.id), then download \(job.id)")
+                    ? "the service keeps the workbook; download it with: adminexport download \(job.id) -o FILE"
+                    : "the export continues without this program; see adminexport get \(job.id), then adminexport download \(job.id)"
+            )
             throw error
         }
     }
@@ -75,14 +76,14 @@ struct RunCommand: AsyncParsableCommand {
     ) async throws -> Job {
         let interrupt = Interrupt {
             progress.end()
-            Output.message("cancelling; press ^C again to stop waiting for it")
-            // The answer comes through the wait.
+            Output.message("cancelling the export; press ^C again to end this program without waiting")
+            // The wait reports the result.
             Task {
                 do {
                     let answer = try await client.call(ExportCancel.self, .init(actor: actor, job: job.id)).job
-                    if answer.state == .succeeded { Output.message("it was done already") }
+                    if answer.state == .succeeded { Output.message("the export had succeeded already") }
                 } catch {
-                    Output.message("it could not be cancelled: \(error)")
+                    Output.message("the export could not be cancelled: \(error)")
                 }
             }
         }
@@ -100,7 +101,30 @@ extension ExportChoices {
     func params(_ actor: ActorName) -> ExportStart.Params {
         ExportStart.Params(
             actor: actor, includeDisabled: includeDisabled, includeReferences: includeReferences,
-            // A start whose answer is lost is made again, and is to be one all the same.
+            // A start whose answer is lost is sent again. The key makes both starts one export.
             idempotencyKey: idempotencyKey ?? "adminexport-\(UUID().uuidString.lowercased())")
+    }
+}
+
+/// Downloads the workbook of a finished export.
+struct DownloadCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "download", abstract: "Download the workbook of a finished export.")
+
+    @OptionGroup var service: ServiceOptions
+    @OptionGroup var asActor: ActorOptions
+    @OptionGroup var job: JobArgument
+    @OptionGroup var destination: OutputOptions
+    @OptionGroup var waiting: WaitOptions
+
+    func run() async throws {
+        let actor = try asActor.actor()
+        try await reportingFailures {
+            try Download.check(destination)
+            let client = try await service.connect(waiting: waiting.wait)
+            let download = Download(client: client, actor: actor, options: destination)
+            let job = try await client.call(ExportGet.self, .init(actor: actor, job: job.id)).job
+            if let path = try await download.run(job) { try Output.path(path) }
+        }
     }
 }
