@@ -24,7 +24,7 @@ let targets: [Target] = [
     .testTarget(name: "AdminExportAPITests", dependencies: ["AdminExportAPI", "JSONRPC", "TestSupport"]),
 
     .target(name: "AdminExportClient", dependencies: ["AdminExportAPI", "JSONRPC", "Sockets"]),
-    .testTarget(name: "AdminExportClientTests", dependencies: ["AdminExportAPI", "AdminExportClient"]),
+    .testTarget(name: "AdminExportClientTests", dependencies: ["AdminExportAPI", "AdminExportClient", "Sockets"]),
 
     .testTarget(name: "ArchitectureTests"),
 

@@ -1,7 +1,7 @@
 public import AdminExportAPI
 public import Foundation
 private import JSONRPC
-private import Sockets
+internal import Sockets
 private import Synchronization
 
 /// A connection to the service, with typed calls.
@@ -11,41 +11,42 @@ private import Synchronization
 /// let job = try await client.call(ExportStart.self, .init(actor: actor)).job
 /// ```
 ///
-/// Calls may run side by side. A client whose connection has ended stays ended; make a new one.
+/// Calls can run at the same time. A client whose connection has ended cannot be used again: make a new one, or use
+/// ``ReconnectingClient``.
 public final class Client: Sendable {
-    /// Where the packaged service listens.
+    /// The socket of the packaged service.
     public static let defaultSocket = "/run/adminexport/adminexport.sock"
 
-    /// A reply's line may be longer than a request's: a part of a file in base64 and what is around it.
-    private static let longestLine = 8 * 1024 * 1024
+    /// The longest reply is a part of a workbook in base64 with what is around it.
+    private static let maxLineBytes = 8 * 1_024 * 1_024
     private static let writeTimeout: Duration = .seconds(30)
 
     private let socket: ClientSocket
     private let state = Mutex(State())
-    /// Writes block, and must not do so on a thread of the task pool.
+    /// Writes block, so they must not run on a thread of the task pool.
     private let writer = DispatchQueue(label: "client-writer")
 
     private struct Waiting {
         let continuation: CheckedContinuation<Data, any Error>
-        /// Done with a result before anything that comes after it is looked at.
+        /// Runs with a result before the client reads anything that comes after it.
         let receive: (@Sendable (Data, Descriptor?) -> Void)?
-        /// Done instead with a result that nobody waits for any more.
+        /// Runs instead with a result that comes when the call has ended already.
         let late: (@Sendable (Data) -> Void)?
     }
 
     private struct State {
         var nextID = 1
         var waiting: [Int: Waiting] = [:]
-        /// Calls whose result takes a descriptor, also when nobody waits for it any more.
+        /// Calls whose result takes a descriptor, also those that have ended already.
         var opening: Set<Int> = []
-        /// What is to be done with results that nobody waits for any more.
+        /// What to do with results of calls that have ended already.
         var late: [Int: @Sendable (Data) -> Void] = [:]
         var descriptors = DescriptorQueue()
         var subscriptions: [String: AsyncThrowingStream<Job, any Error>.Continuation] = [:]
         var ended: ClientError?
     }
 
-    /// Connects.
+    /// Connects to the service.
     ///
     /// - Throws: ``ClientError``: `unreachable` or `socketDenied`.
     public init(socket path: String = Client.defaultSocket) throws {
@@ -65,15 +66,16 @@ public final class Client: Sendable {
 
     private func startReading() {
         let thread = Thread { [socket, weak self] in
-            var framer = LineFramer(limit: Self.longestLine)
+            var framer = LineFramer(limit: Self.maxLineBytes)
             while true {
                 let received = socket.receive()
                 guard !received.bytes.isEmpty, let client = self else { break }
-                // Before the lines: theirs are among them.
+                // The descriptors first: the lines refer to them.
                 client.keep(received)
                 for case .line(let line) in framer.append(received.bytes) { client.receive(Data(line)) }
             }
-            self?.end(ClientError(.connectionLost, "the service closed the connection", isRetryable: true))
+            self?.end(
+                ClientError(.connectionLost, "the service closed the connection before it answered", isRetryable: true))
         }
         thread.name = "client-reader"
         thread.start()
@@ -83,52 +85,76 @@ public final class Client: Sendable {
         socket.shutdown()
     }
 
-    /// Whether calls may still be made. The other side may end the connection at any moment.
+    /// Whether calls can still be made. The service can end the connection at any moment.
     public var isOpen: Bool {
         state.withLock { $0.ended == nil }
     }
 
-    /// Ends the connection; calls that wait fail.
+    /// Ends the connection. Calls that wait fail with `connectionLost`.
     public func close() {
-        end(ClientError(.connectionLost, "the connection was closed"))
+        end(ClientError(.connectionLost, "this program closed the connection"))
     }
 
     // MARK: Calls
 
     /// Calls a method.
     ///
-    /// - Throws: ``ClientError``; `CancellationError` where the task is cancelled, which the service is told.
+    /// - Parameter timeout: how long to wait for the answer.
+    /// - Throws: ``ClientError``. `CancellationError` if the task is cancelled; the client then cancels the request too.
     public func call<Called: Method>(
         _ method: Called.Type, _ params: Called.Params, timeout: Duration = .seconds(30)
     ) async throws -> Called.Result {
-        let result = try await call(Called.name, params: try JSONEncoder().encode(params), timeout: timeout)
-        do {
-            return try JSONDecoder().decode(Called.Result.self, from: result)
-        } catch {
-            throw ClientError(.protocolViolation, "the service answered \(Called.name) with something else than a result")
-        }
+        try await call(method, params, timeout: timeout, late: nil, receive: nil)
     }
 
-    /// Calls a method by name, with parameters and result as JSON text.
+    /// Calls a method by name.
+    ///
+    /// - Parameters:
+    ///   - params: a JSON object, without line feeds.
+    ///   - timeout: how long to wait for the answer.
+    /// - Returns: the result as JSON.
+    /// - Throws: as ``call(_:_:timeout:)``.
     public func call(_ method: String, params: Data, timeout: Duration = .seconds(30)) async throws -> Data {
-        try await call(method, params: params, timeout: timeout, nil)
+        try await send(method, params, timeout: timeout, late: nil, receive: nil)
     }
 
     /// - Parameters:
-    ///   - receive: called by the thread that reads, with the result and its descriptor; not for an error.
-    ///   - late: called by it with a result that came after the call had ended.
-    func call(
-        _ method: String, params: Data, timeout: Duration, late: (@Sendable (Data) -> Void)? = nil,
-        _ receive: (@Sendable (Data, Descriptor?) -> Void)?
+    ///   - late: called with a result that came when the call had ended already.
+    ///   - receive: called by the thread that reads, with the result and its descriptor, before it reads anything more.
+    private func call<Called: Method>(
+        _ method: Called.Type, _ params: Called.Params, timeout: Duration,
+        late: (@Sendable (Called.Result) -> Void)?, receive: (@Sendable (Called.Result, Descriptor?) -> Void)?
+    ) async throws -> Called.Result {
+        @Sendable func decode(_ json: Data) throws -> Called.Result {
+            do {
+                return try JSONDecoder().decode(Called.Result.self, from: json)
+            } catch {
+                throw ClientError(
+                    .protocolViolation, "the service answered \(Called.name) with a result that does not match its schema")
+            }
+        }
+        let json = try await send(
+            Called.name, JSONEncoder().encode(params), timeout: timeout,
+            late: late.map { late -> @Sendable (Data) -> Void in
+                { json in if let result = try? decode(json) { late(result) } }
+            },
+            receive: { json, descriptor in
+                if let receive, let result = try? decode(json) { receive(result, descriptor) }
+            })
+        return try decode(json)
+    }
+
+    private func send(
+        _ method: String, _ params: Data, timeout: Duration, late: (@Sendable (Data) -> Void)?,
+        receive: (@Sendable (Data, Descriptor?) -> Void)?
     ) async throws -> Data {
         let id = state.withLock { state in
             defer { state.nextID += 1 }
             if method == ExportOpen.name { state.opening.insert(state.nextID) }
             return state.nextID
         }
-        let name = try JSONEncoder().encode(method)
-        var line = Data("{\"jsonrpc\":\"2.0\",\"id\":\(id),\"method\":".utf8) + name
-        line += Data(",\"params\":".utf8) + params + Data("}\n".utf8)
+        var line = Data("{\"jsonrpc\":\"2.0\",\"id\":\(id),\"method\":\(JSONText.quoted(method)),\"params\":".utf8)
+        line += params + Data("}\n".utf8)
         let timer = Task {
             try await Task.sleep(for: timeout)
             self.fail(id, ClientError(.timedOut, "the service did not answer within \(timeout)", isRetryable: true))
@@ -143,23 +169,149 @@ public final class Client: Sendable {
                     return state.ended
                 }
                 if let ended { return continuation.resume(throwing: ended) }
-                send(line)
+                write(line)
                 if Task.isCancelled { fail(id, CancellationError()) }
             }
         } onCancel: {
-            send(Data("{\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\",\"params\":{\"id\":\(id)}}\n".utf8))
+            write(Data("{\"jsonrpc\":\"2.0\",\"method\":\"$/cancelRequest\",\"params\":{\"id\":\(id)}}\n".utf8))
             fail(id, CancellationError())
         }
     }
 
-    private func send(_ line: Data) {
+    private func write(_ line: Data) {
         writer.async { [self] in
             do throws(SocketError) {
                 try socket.write(Array(line), timeout: Self.writeTimeout)
             } catch {
-                // The reader takes what has come already, which may say why, and then ends the connection.
+                // The reader still reads what has come, which can say why, and then ends the connection.
                 socket.shutdown()
             }
+        }
+    }
+
+    // MARK: Jobs
+
+    /// Waits until a job is final. If the service has no database meanwhile, the client asks again for two minutes.
+    ///
+    /// - Parameters:
+    ///   - actor: the administrator of the job; nil for an operator.
+    ///   - change: called with the job as it is now, and at each change.
+    /// - Returns: the final job.
+    public func finish(_ actor: ActorName?, job id: String, _ change: (Job) -> Void = { _ in }) async throws -> Job {
+        try await waitUntilFinal(actor, id, change)
+    }
+
+    /// Watches a job.
+    ///
+    /// - Parameter actor: the administrator of the job; nil for an operator.
+    /// - Returns: the job as it is now, and a stream of its changes until it is final. A slow reader of the stream gets only the latest
+    ///   state. The stream ends with a ``ClientError`` if the connection ends. If the reader ends the stream, the watch ends.
+    public func watch(
+        _ actor: ActorName?, job: String
+    ) async throws -> (job: Job, changes: AsyncThrowingStream<Job, any Error>) {
+        let (stream, continuation) = AsyncThrowingStream.makeStream(of: Job.self, bufferingPolicy: .bufferingNewest(1))
+        let unwatch: @Sendable (String) -> Void = { [weak self] subscription in
+            guard let self else { return }
+            Task { _ = try? await self.call(ExportUnwatch.self, .init(subscription: subscription)) }
+        }
+        let result = try await call(
+            ExportWatch.self, JobParams(actor: actor, job: job), timeout: .seconds(30),
+            // The call has ended, but the service keeps the subscription.
+            late: { unwatch($0.subscription) },
+            // On the thread that reads: the next line can be a notification.
+            receive: { [weak self] result, _ in
+                guard !result.job.state.isFinal else { return continuation.finish() }
+                self?.state.withLock { $0.subscriptions[result.subscription] = continuation }
+            })
+        continuation.onTermination = { [weak self] reason in
+            guard case .cancelled = reason, let self else { return }
+            state.withLock { $0.subscriptions[result.subscription] = nil }
+            unwatch(result.subscription)
+        }
+        return (result.job, stream)
+    }
+
+    // MARK: Workbooks
+
+    /// Opens a finished workbook: the service passes a file descriptor.
+    ///
+    /// - Parameters:
+    ///   - offset: bytes to skip from the start of the workbook; 0 for the archive.
+    ///   - encoding: a pipe with the workbook's bytes, or the archive file itself.
+    /// - Throws: ``ClientError``, also `descriptorLost`.
+    public func open(
+        _ actor: ActorName, job: String, offset: Int = 0, encoding: ExportOpen.Encoding = .identity
+    ) async throws -> OpenWorkbook {
+        let box = DescriptorBox()
+        let params = ExportOpen.Params(actor: actor, job: job, offset: offset == 0 ? nil : offset, encoding: encoding)
+        let result = try await call(
+            ExportOpen.self, params, timeout: .seconds(30), late: nil, receive: { _, descriptor in box.put(descriptor) })
+        switch box.take() {
+        case .arrived(let descriptor): return try OpenWorkbook(result, descriptor)
+        case .lost:
+            throw ClientError(
+                .descriptorLost,
+                "this process has too many open files to receive another one from the service: raise its limit (ulimit -n)")
+        case nil: throw ClientError(.protocolViolation, "the service answered \(ExportOpen.name) without a file")
+        }
+    }
+
+    /// How many pipes in a row may end without having given a byte.
+    private static let maxEmptyPipes = 3
+
+    /// Reads a finished workbook, or a part of it, and passes its bytes on in order.
+    ///
+    /// The service passes a pipe. If the pipe ends too early, the client opens another one at that offset. If the service cannot pass a
+    /// descriptor, the client reads the workbook in parts through the socket.
+    ///
+    /// - Parameters:
+    ///   - start: the offset of the first byte.
+    ///   - end: the offset after the last byte; nil for the end of the workbook.
+    ///   - body: called with each block of bytes.
+    /// - Throws: ``ClientError``; what `body` throws.
+    public func download(
+        _ actor: ActorName, job: String, from start: Int = 0, to end: Int? = nil, _ body: (Data) async throws -> Void
+    ) async throws {
+        var offset = start
+        var emptyPipes = 0
+        do {
+            while emptyPipes < Self.maxEmptyPipes {
+                let workbook = try await open(actor, job: job, offset: offset)
+                let end = min(end ?? workbook.size, workbook.size)
+                let start = offset
+                while offset < end, let data = try await workbook.read() {
+                    try await body(data.prefix(end - offset))
+                    offset += data.count
+                }
+                if offset >= end {
+                    // Bytes after the part belong to the workbook, but there must be none after its end.
+                    guard offset <= workbook.size else {
+                        throw ClientError(.protocolViolation, "the service sent more bytes than the workbook has")
+                    }
+                    return
+                }
+                emptyPipes = offset > start ? 0 : emptyPipes + 1
+            }
+        } catch let error as ClientError where error.canReadInParts {}
+        try await downloadInParts(actor, job: job, from: offset, to: end, body)
+    }
+
+    /// Reads a workbook like ``download(_:job:from:to:_:)``, but through the socket alone.
+    public func downloadInParts(
+        _ actor: ActorName, job: String, from start: Int = 0, to end: Int? = nil, _ body: (Data) async throws -> Void
+    ) async throws {
+        var offset = start
+        while offset < end ?? .max {
+            let length = min(ExportRead.maxLength, (end ?? .max) - offset)
+            let part = try await call(ExportRead.self, .init(actor: actor, job: job, offset: offset, length: length))
+            guard let data = Data(base64Encoded: part.data), part.offset == offset, part.eof || !data.isEmpty,
+                data.count <= length
+            else {
+                throw ClientError(.protocolViolation, "the service sent another part of the workbook than requested")
+            }
+            try await body(data)
+            offset += data.count
+            if part.eof { return }
         }
     }
 
@@ -170,16 +322,15 @@ public final class Client: Sendable {
             let id: Int?
             let method: String?
         }
-        guard let envelope = try? JSONDecoder().decode(Envelope.self, from: line) else {
-            return end(ClientError(.protocolViolation, "the service sent an unknown line"))
-        }
+        let unknownLine = ClientError(.protocolViolation, "the service sent a line that is not a message of the protocol")
+        guard let envelope = try? JSONDecoder().decode(Envelope.self, from: line) else { return end(unknownLine) }
         if let id = envelope.id {
             answer(id, Swift.Result { try Self.result(of: line) })
         } else if envelope.method != nil {
             notify(line)
         } else if case .failure(let error) = Swift.Result(catching: { try Self.result(of: line) }) {
-            // An error without an id is about the connection: too many of them, or a line that was not understood.
-            end(error as? ClientError ?? ClientError(.protocolViolation, "the service sent an unknown line"))
+            // An error without an id is about the connection: too many connections, or a line that the service did not understand.
+            end(error as? ClientError ?? unknownLine)
         }
     }
 
@@ -201,23 +352,12 @@ public final class Client: Sendable {
 
     private func keep(_ received: ClientSocket.Received) {
         let isSane = state.withLock { $0.descriptors.add(received) }
-        if !isSane { end(ClientError(.protocolViolation, "the service sent descriptors that nobody asked for")) }
-    }
-
-    // MARK: Subscriptions
-
-    /// Notifications of the subscription go to the stream from now on.
-    func subscribe(_ id: String, _ stream: AsyncThrowingStream<Job, any Error>.Continuation) {
-        state.withLock { $0.subscriptions[id] = stream }
-    }
-
-    func unsubscribe(_ id: String) {
-        state.withLock { $0.subscriptions[id] = nil }
+        if !isSane { end(ClientError(.protocolViolation, "the service sent descriptors that no call asked for")) }
     }
 
     private func notify(_ line: Data) {
         struct Notification: Decodable { let params: ExportChanged }
-        // Notifications that are not known are for later versions of this client.
+        // Unknown notifications are for later versions of this client.
         guard let change = (try? JSONDecoder().decode(Notification.self, from: line))?.params else { return }
         let stream = state.withLock { state in
             change.job.state.isFinal
@@ -239,7 +379,7 @@ public final class Client: Sendable {
     }
 
     private func end(_ error: ClientError) {
-        // The service is not to serve a client that listens no more.
+        // The service must not go on serving a client that does not read any more.
         defer { socket.shutdown() }
         let (waiting, subscriptions) = state.withLock { state in
             state.ended = state.ended ?? error
@@ -250,7 +390,9 @@ public final class Client: Sendable {
         for stream in subscriptions.values { stream.finish(throwing: error) }
     }
 
-    /// The `result` member's bytes, or the `error` member as an error.
+    /// The bytes of the `result` member.
+    ///
+    /// - Throws: ``ClientError`` for an `error` member, or for a line that has neither.
     private static func result(of reply: Data) throws -> Data {
         struct Failure: Decodable {
             struct Body: Decodable {
@@ -272,10 +414,59 @@ public final class Client: Sendable {
         }
         if let result = root.members.first(where: { $0.name.isString("result") }) { return Data(result.value.bytes) }
         guard let error = (try? JSONDecoder().decode(Failure.self, from: reply))?.error else {
-            throw ClientError(.protocolViolation, "the service sent a reply with neither result nor error")
+            throw ClientError(.protocolViolation, "the service sent a reply with neither a result nor an error")
         }
         throw ClientError(
             .service(code: error.code, kind: error.data?.kind ?? "unknown"), error.message,
             isRetryable: error.data?.retryable ?? false, reason: error.data?.reason)
+    }
+}
+
+/// A client that can call methods, over one connection or over several.
+protocol MethodCaller: Sendable {
+    func call<Called: Method>(
+        _ method: Called.Type, _ params: Called.Params, timeout: Duration
+    ) async throws -> Called.Result
+}
+
+extension Client: MethodCaller {}
+
+/// How long ``MethodCaller/waitUntilFinal(_:_:_:)`` tolerates a service that answers but has no database. Exports wait for the database too.
+private let maxTimeWithoutDatabase: Duration = .seconds(120)
+
+extension MethodCaller {
+    /// Waits until a job is final, and asks again each second while the service has no database.
+    func waitUntilFinal(_ actor: ActorName?, _ id: String, _ change: (Job) -> Void) async throws -> Job {
+        var known: Job?
+        var lastAnswer = ContinuousClock.now
+        while true {
+            do {
+                let job =
+                    if let known {
+                        try await call(
+                            ExportWait.self,
+                            .init(actor: actor, job: id, afterRevision: known.revision, timeoutMs: 20_000),
+                            timeout: .seconds(40)
+                        ).job
+                    } else {
+                        try await call(ExportGet.self, .init(actor: actor, job: id), timeout: .seconds(30)).job
+                    }
+                change(job)
+                if job.state.isFinal { return job }
+                known = job
+                lastAnswer = .now
+            } catch let error as ClientError
+                where error.kind == ErrorKind.unavailable.rawValue && .now - lastAnswer < maxTimeWithoutDatabase
+            {
+                try await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+}
+
+extension ClientError {
+    /// Whether the workbook can be read through the socket, although its descriptor could not be passed.
+    fileprivate var canReadInParts: Bool {
+        code == .descriptorLost || kind == ErrorKind.methodNotFound.rawValue || kind == ErrorKind.overloaded.rawValue
     }
 }

@@ -2,19 +2,21 @@ public import AdminExportAPI
 private import Dispatch
 public import Foundation
 internal import Sockets
+private import Synchronization
 
-/// A workbook that the service has handed out: a pipe of its bytes, or its archive.
+/// A workbook that the service has handed out: a pipe with its bytes, or its archive.
 ///
-/// The descriptor is closed when this goes. To be read by one task.
+/// The object closes the descriptor when it is released. Only one task may read from it.
 public final class OpenWorkbook: Sendable {
-    /// Bytes that are read at once, at most.
-    private static let part = 256 * 1024
-    /// How long the service may give nothing.
-    private static let patience: Int32 = 60
+    /// The largest number of bytes of one read.
+    private static let blockBytes = 256 * 1_024
+    /// Seconds that the service may give nothing.
+    private static let readTimeout: Int32 = 60
 
     private let descriptor: PassedDescriptor
-    /// Reads block, and must not do so on a thread of the task pool.
+    /// Reads block, so they must not run on a thread of the task pool.
     private let queue = DispatchQueue(label: "workbook-reader")
+    /// The reply of the service: sizes, SHA-256, and file name.
     public let details: ExportOpen.Result
 
     /// Bytes of the whole workbook.
@@ -22,15 +24,15 @@ public final class OpenWorkbook: Sendable {
 
     init(_ details: ExportOpen.Result, _ descriptor: PassedDescriptor) throws {
         var status = stat()
-        // Nothing else is read from: a device or a directory would be a trap.
+        // Reading from a device or a directory could do harm.
         guard fstat(descriptor.raw, &status) == 0, [S_IFIFO, S_IFREG].contains(status.st_mode & S_IFMT) else {
-            throw ClientError(.protocolViolation, "the service passed something that is no file and no pipe")
+            throw ClientError(.protocolViolation, "the service passed a descriptor that is neither a file nor a pipe")
         }
         self.details = details
         self.descriptor = descriptor
     }
 
-    /// A descriptor of the caller's own, to be closed by them.
+    /// Makes another descriptor of the same open file. The caller has to close it.
     ///
     /// - Throws: ``ClientError``: `descriptorLost`.
     public func duplicateDescriptor() throws -> Int32 {
@@ -41,9 +43,10 @@ public final class OpenWorkbook: Sendable {
         }
     }
 
-    /// The next bytes; nil at the end, which comes too early where the service had to stop.
+    /// Reads the next bytes.
     ///
-    /// - Throws: ``ClientError``: `timedOut`, `connectionLost`.
+    /// - Returns: up to 256 KiB; nil at the end. The end comes before ``size`` if the service had to stop.
+    /// - Throws: ``ClientError``: `timedOut` after 60 seconds without bytes; `connectionLost`.
     public func read() async throws -> Data? {
         try await withCheckedThrowingContinuation { continuation in
             queue.async { [descriptor] in
@@ -54,15 +57,57 @@ public final class OpenWorkbook: Sendable {
 
     private static func read(_ raw: Int32) throws -> Data? {
         var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
-        guard poll(&entry, 1, patience * 1_000) != 0 else {
+        guard poll(&entry, 1, readTimeout * 1_000) != 0 else {
             throw ClientError(
-                .timedOut, "the service gave nothing of the workbook for \(patience) seconds", isRetryable: true)
+                .timedOut, "the service sent no byte of the workbook for \(readTimeout) seconds", isRetryable: true)
         }
-        var bytes = Data(count: part)
+        var bytes = Data(count: blockBytes)
         let count = bytes.withUnsafeMutableBytes { Foundation.read(raw, $0.baseAddress, $0.count) }
         guard count >= 0 else {
             throw ClientError(.connectionLost, "the workbook cannot be read: \(String(cString: strerror(errno)))")
         }
         return count == 0 ? nil : bytes.prefix(count)
+    }
+}
+
+/// A descriptor that came with a reply.
+enum Descriptor: Sendable {
+    case arrived(PassedDescriptor)
+    /// This process had too many open files to receive it.
+    case lost
+}
+
+/// Descriptors that have come and that no result has taken yet, in their order. A pure value.
+///
+/// One read from the socket can give several lines, so each result takes as many descriptors as it declares, from the front.
+struct DescriptorQueue {
+    /// A result takes its descriptor as soon as its line is read, so only a faulty service sends more than this.
+    private static let maxCount = 16
+
+    private var queue: [Descriptor] = []
+
+    /// - Returns: false if there are more descriptors than calls can have asked for.
+    mutating func add(_ received: ClientSocket.Received) -> Bool {
+        queue += received.descriptors.map { .arrived($0) }
+        // A message of this protocol carries one descriptor.
+        if received.hasLostDescriptors { queue.append(.lost) }
+        return queue.count <= Self.maxCount
+    }
+
+    mutating func next() -> Descriptor? {
+        queue.isEmpty ? nil : queue.removeFirst()
+    }
+}
+
+/// Carries a descriptor from the thread that reads to the task that called.
+final class DescriptorBox: Sendable {
+    private let content = Mutex<Descriptor?>(nil)
+
+    func put(_ descriptor: Descriptor?) {
+        content.withLock { $0 = descriptor }
+    }
+
+    func take() -> Descriptor? {
+        content.withLock { $0.take() }
     }
 }

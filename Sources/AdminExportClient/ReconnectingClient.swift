@@ -17,12 +17,11 @@ private import Synchronization
 /// ```
 ///
 /// Subscriptions belong to a connection: watch with ``Client``, or use ``finish(_:job:_:)``.
-public final class ReconnectingClient: Sendable {
-    public static let defaultPatience: Duration = .seconds(60)
-    /// How long ``finish(_:job:_:)`` tolerates a service that answers but has no database. Exports wait for the database too.
-    private static let databasePatience: Duration = .seconds(120)
+public final class ReconnectingClient: Sendable, MethodCaller {
+    /// How long a call is repeated by default: 60 seconds.
+    public static let defaultRetryTimeout: Duration = .seconds(60)
 
-    private let patience: Duration
+    private let retryTimeout: Duration
     private let connect: @Sendable () throws -> Client
     private let failed: @Sendable (_ failure: ClientError, _ failures: Int) -> Void
     /// Nil if the last connection must not be used again.
@@ -31,36 +30,36 @@ public final class ReconnectingClient: Sendable {
     /// Connects.
     ///
     /// - Parameters:
-    ///   - patience: how long a call is repeated after the service is lost.
+    ///   - retryTimeout: how long a call is repeated after the service is lost.
     ///   - failed: called for each failure that another attempt follows, with the number of failures since the last success.
-    /// - Throws: ``ClientError`` if the service cannot be reached now; see ``waiting(forSocket:patience:failed:)``.
+    /// - Throws: ``ClientError`` if the service cannot be reached now; see ``waiting(forSocket:retryTimeout:failed:)``.
     public convenience init(
-        socket path: String = Client.defaultSocket, patience: Duration = ReconnectingClient.defaultPatience,
+        socket path: String = Client.defaultSocket, retryTimeout: Duration = ReconnectingClient.defaultRetryTimeout,
         failed: @escaping @Sendable (_ failure: ClientError, _ failures: Int) -> Void = { _, _ in }
     ) throws {
-        try self.init(patience: patience, failed: failed) { try Client(socket: path) }
+        try self.init(retryTimeout: retryTimeout, failed: failed) { try Client(socket: path) }
     }
 
     /// - Parameter connect: makes a connection, each time that one is needed.
     package init(
-        patience: Duration, failed: @escaping @Sendable (ClientError, Int) -> Void = { _, _ in },
+        retryTimeout: Duration, failed: @escaping @Sendable (ClientError, Int) -> Void = { _, _ in },
         connect: @escaping @Sendable () throws -> Client
     ) throws {
-        self.patience = patience
+        self.retryTimeout = retryTimeout
         self.failed = failed
         self.connect = connect
         current = Mutex(try connect())
     }
 
-    /// Connects like ``init(socket:patience:failed:)``, but also waits for a service that does not run yet.
+    /// Connects like ``init(socket:retryTimeout:failed:)``, but also waits for a service that does not run yet.
     public static func waiting(
-        forSocket path: String = Client.defaultSocket, patience: Duration = ReconnectingClient.defaultPatience,
+        forSocket path: String = Client.defaultSocket, retryTimeout: Duration = ReconnectingClient.defaultRetryTimeout,
         failed: @escaping @Sendable (_ failure: ClientError, _ failures: Int) -> Void = { _, _ in }
     ) async throws -> ReconnectingClient {
-        var reconnection = Reconnection(patience: patience)
+        var reconnection = Reconnection(retryTimeout: retryTimeout)
         while true {
             do {
-                return try ReconnectingClient(socket: path, patience: patience, failed: failed)
+                return try ReconnectingClient(socket: path, retryTimeout: retryTimeout, failed: failed)
             } catch let error as ClientError where error.code == .unreachable {
                 try await Self.pause(&reconnection, after: error, failed)
             }
@@ -76,7 +75,7 @@ public final class ReconnectingClient: Sendable {
     public func call<Called: Method>(
         _ method: Called.Type, _ params: Called.Params, timeout: Duration = .seconds(30)
     ) async throws -> Called.Result {
-        var reconnection = Reconnection(patience: patience)
+        var reconnection = Reconnection(retryTimeout: retryTimeout)
         let mayRepeat = Called.isRepeatable(params)
         while true {
             var client: Client?
@@ -91,47 +90,27 @@ public final class ReconnectingClient: Sendable {
         }
     }
 
-    /// Waits until a job is final. A service that is without its database meanwhile is asked again, for two minutes at least.
+    /// Waits until a job is final. If the service answers but has no database, the client asks again for two minutes.
     ///
     /// - Parameters:
-    ///   - actor: who asked for it; nil for an operator.
-    ///   - change: called with the job as it stands now and at each change.
+    ///   - actor: the administrator of the job; nil for an operator.
+    ///   - change: called with the job as it is now, and at each change.
+    /// - Returns: the final job.
     public func finish(_ actor: ActorName?, job id: String, _ change: (Job) -> Void = { _ in }) async throws -> Job {
-        var known: Job?
-        var lastAnswer = ContinuousClock.now
-        while true {
-            do {
-                let job =
-                    if let known {
-                        try await call(
-                            ExportWait.self,
-                            .init(actor: actor, job: id, afterRevision: known.revision, timeoutMs: 20_000),
-                            timeout: .seconds(40)
-                        ).job
-                    } else {
-                        try await call(ExportGet.self, .init(actor: actor, job: id)).job
-                    }
-                change(job)
-                if job.state.isFinal { return job }
-                known = job
-                lastAnswer = .now
-            } catch let error as ClientError
-                where error.kind == ErrorKind.unavailable.rawValue && .now - lastAnswer < Self.databasePatience
-            {
-                try await Task.sleep(for: .seconds(1))
-            }
-        }
+        try await waitUntilFinal(actor, id, change)
     }
 
-    /// Reads a finished workbook and hands its bytes on in order, each once: after a lost connection from where it stopped.
+    /// Reads a finished workbook and passes its bytes on in order, each once. After a lost connection it continues where it stopped.
     ///
-    /// - Parameter inParts: through the socket, and not by a pipe that the service passes.
+    /// - Parameters:
+    ///   - inParts: whether to read through the socket, and not through a pipe that the service passes.
+    ///   - body: called with each block of bytes.
     /// - Throws: ``ClientError``; what `body` throws.
     public func download(
         _ actor: ActorName, job: String, inParts: Bool = false, _ body: (Data) async throws -> Void
     ) async throws {
         var offset = 0
-        var reconnection = Reconnection(patience: patience)
+        var reconnection = Reconnection(retryTimeout: retryTimeout)
         while true {
             let start = offset
             var client: Client?
@@ -156,7 +135,7 @@ public final class ReconnectingClient: Sendable {
                 throw taken.error
             } catch let error as ClientError where error.mayPass(reconnection) {
                 leave(client, after: error)
-                // An attempt that received bytes resets the patience, even if its connection was lost in the end.
+                // An attempt that received bytes resets the time, even if its connection was lost in the end.
                 if offset > start { reconnection.succeed() }
                 try await Self.pause(&reconnection, after: error, failed)
             }
@@ -191,7 +170,7 @@ public final class ReconnectingClient: Sendable {
         }
     }
 
-    /// - Throws: the failure, if the patience is used up.
+    /// - Throws: the failure, if the time is up.
     private static func pause(
         _ reconnection: inout Reconnection, after error: ClientError, _ failed: (ClientError, Int) -> Void
     ) async throws {
@@ -216,5 +195,41 @@ extension ClientError {
             default: false
             }
         }
+    }
+}
+
+/// Decides when a call whose connection was lost is made again. A pure value: the time and a random number are parameters.
+///
+/// Pauses double from 50 ms to 2 s. Each is shortened by up to a half at random, so that clients that lost a service together do not
+/// reconnect together.
+struct Reconnection {
+    private static let minPause: Duration = .milliseconds(50)
+    private static let maxPause: Duration = .seconds(2)
+
+    /// How long attempts go on, counted from the first failure after the last success.
+    let retryTimeout: Duration
+    private var began: ContinuousClock.Instant?
+    private(set) var failures = 0
+
+    init(retryTimeout: Duration) {
+        self.retryTimeout = retryTimeout
+    }
+
+    /// An attempt has made progress.
+    mutating func succeed() {
+        began = nil
+        failures = 0
+    }
+
+    /// - Parameter random: 0 to 1.
+    /// - Returns: how long to wait before the next attempt; nil if there is none.
+    mutating func pause(at now: ContinuousClock.Instant, random: Double) -> Duration? {
+        let began = self.began ?? now
+        self.began = began
+        let left = retryTimeout - (now - began)
+        guard left > .zero else { return nil }
+        let full = failures < 6 ? min(Self.minPause * (1 << failures), Self.maxPause) : Self.maxPause
+        failures += 1
+        return min(full * (1 - random / 2), left)
     }
 }

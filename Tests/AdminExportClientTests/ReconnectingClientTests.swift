@@ -95,9 +95,11 @@ import Testing
         .result(#"{"offset":\#(offset),"data":"\#(Data(text.utf8).base64EncodedString())","size":6,"eof":\#(eof)}"#)
     }
 
-    private func client(_ connections: [[Step]], patience: Duration = .seconds(20)) throws -> (ReconnectingClient, Script) {
+    private func client(_ connections: [[Step]], retryTimeout: Duration = .seconds(20)) throws -> (
+        ReconnectingClient, Script
+    ) {
         let script = Script(connections)
-        return (try ReconnectingClient(patience: patience) { try script.connect() }, script)
+        return (try ReconnectingClient(retryTimeout: retryTimeout) { try script.connect() }, script)
     }
 
     @Test("A call that may be made twice is made again, however its connection ends")
@@ -140,7 +142,7 @@ import Testing
 
     @Test("A service that does not come back is given up, with why; one that was never there at once")
     func lost() async throws {
-        let (client, _) = try client([[.cut]], patience: .milliseconds(300))
+        let (client, _) = try client([[.cut]], retryTimeout: .milliseconds(300))
         let error = await failure { _ = try await client.call(ExportGet.self, .init(actor: Self.actor, job: Self.id)) }
         #expect(error?.code == .unreachable)
         let never = await failure { _ = try self.client([]) }

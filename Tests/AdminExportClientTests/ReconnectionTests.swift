@@ -4,9 +4,9 @@ import Testing
 @testable import AdminExportClient
 
 @Suite struct ReconnectionTests {
-    @Test("Pauses grow, stay below two seconds, differ by chance, and end with the patience", arguments: [0.0, 0.5, 1.0])
+    @Test("Pauses grow, stay below two seconds, differ by chance, and end with the time", arguments: [0.0, 0.5, 1.0])
     func pauses(_ random: Double) {
-        var reconnection = Reconnection(patience: .seconds(60))
+        var reconnection = Reconnection(retryTimeout: .seconds(60))
         var now = ContinuousClock.now
         let start = now
         var pauses: [Duration] = []
@@ -21,15 +21,15 @@ import Testing
         #expect((30...80).contains(pauses.count))
     }
 
-    @Test("After a success there is all the patience again, and without patience no second try")
+    @Test("After a success the whole time counts again, and without any there is no second attempt")
     func success() {
-        var reconnection = Reconnection(patience: .seconds(1))
+        var reconnection = Reconnection(retryTimeout: .seconds(1))
         let now = ContinuousClock.now
         #expect(reconnection.pause(at: now, random: 0) != nil)
         #expect(reconnection.pause(at: now + .seconds(1), random: 0) == nil)
         reconnection.succeed()
         #expect(reconnection.failures == 0 && reconnection.pause(at: now + .seconds(5), random: 0) == .milliseconds(50))
-        var none = Reconnection(patience: .zero)
+        var none = Reconnection(retryTimeout: .zero)
         #expect(none.pause(at: now, random: 0) == nil)
     }
 }
