@@ -27,7 +27,7 @@ import Testing
                 }
             }
         }
-        #expect(count > 45)
+        #expect(count > 25)
     }
 
     @Test("No text is made to pass for a literal")

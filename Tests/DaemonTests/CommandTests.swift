@@ -75,7 +75,7 @@ import TestSupport
                 #expect(again.status == 0 && again.output == "folder/\(name)\n", "\(again)")
             }
             let taken = try await service.run(["download", job.id], as: actor)
-            #expect(taken.status == 73 && taken.errors.contains("\(name) is there already"))
+            #expect(taken.status == 73 && taken.errors.contains("\(name) exists already"))
             let slashes = try await service.run(
                 ["run", "-q"], as: ActorName(tenant: "../a/b", administrator: "owner@globex.example"))
             #expect(slashes.status == 0 && slashes.output.hasPrefix("administrators-.._a_b-"), "\(slashes)")

@@ -228,7 +228,7 @@ import TestSupport
             #expect(drained.status == 0 && drained.output.contains("draining"))
             #expect(try await service.run(["drain", worker, "--undo"]).output.contains("draining") == false)
             #expect(try await service.run(["drain", job.id]).status == 1)
-            #expect(try await service.run(["pause"]).errors.contains("stands still"))
+            #expect(try await service.run(["pause"]).errors.contains("is paused"))
             let health = try await service.run(["health"])
             #expect(health.status == 75 && health.output.contains("paused"))
             #expect(try await service.run(["resume"]).status == 0)

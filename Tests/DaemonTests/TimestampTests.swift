@@ -1,6 +1,8 @@
-@testable import Daemon
+import Foundation
 import Postgres
 import Testing
+
+@testable import Daemon
 
 @Suite struct TimestampTests {
     @Test("Times are written as the system's formatter writes them")
@@ -10,8 +12,9 @@ import Testing
         var samples: [Int64] = [0, -1, 86_399, 86_400, 951_782_400, 4_107_542_400, -11_676_096_000, 253_402_300_799]
         for _ in 0..<2_000 { samples.append(.random(in: -12_212_553_600...253_402_300_799)) }
         for sample in samples {
-            let time = Timestamp(microseconds: sample * 1_000_000)
-            #expect(time.rfc3339 == time.slowRFC3339, "\(sample)")
+            let expected = Date(timeIntervalSince1970: Double(sample))
+                .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true, timeZone: .gmt))
+            #expect(Timestamp(microseconds: sample * 1_000_000).rfc3339 == expected, "\(sample)")
         }
     }
 
@@ -23,8 +26,13 @@ import Testing
         #expect(Timestamp(microseconds: 1_767_323_045_678_901).rfc3339 == "2026-01-02T03:04:05.678Z")
     }
 
-    @Test("Infinity is no reason to stop")
+    @Test("A time beyond the years 0001 to 9999, infinity among them, is the first or the last time of them")
     func infinity() {
-        #expect(!Timestamp(microseconds: .max).rfc3339.isEmpty && !Timestamp(microseconds: .min).rfc3339.isEmpty)
+        for late in [253_402_300_800_000_000, Int64.max] {
+            #expect(Timestamp(microseconds: late).rfc3339 == "9999-12-31T23:59:59.999Z")
+        }
+        for early in [-62_135_596_800_000_001, Int64.min] {
+            #expect(Timestamp(microseconds: early).rfc3339 == "0001-01-01T00:00:00.000Z")
+        }
     }
 }

@@ -1,9 +1,9 @@
 /// Returns the service's metrics as numbers: ``ServiceMetrics`` has the same ones as text. Durations are in microseconds.
 public enum ServiceStats: Method {
-    public static let name = "service.stats"
-
+    /// None.
     public typealias Params = NoMembers
 
+    /// The metrics.
     public struct Result: WireObject, Hashable {
         /// nil if the database does not answer.
         public var queue: Queue?
@@ -26,6 +26,7 @@ public enum ServiceStats: Method {
 
         package init() {}
 
+        /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("queue", .object(Queue.schema), "The queue; absent if the database does not answer.", required: false),
             .init(
@@ -47,6 +48,7 @@ public enum ServiceStats: Method {
                 "Connections of this process to the database."))
     }
 
+    /// The queue and the workers that take jobs from it.
     public struct Queue: WireObject, Hashable {
         /// Jobs that wait.
         public var queued = 0
@@ -63,6 +65,7 @@ public enum ServiceStats: Method {
 
         package init() {}
 
+        /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("queued", .count, "Jobs that wait."), .init("running", .count, "Jobs that run."),
             .init(
@@ -86,12 +89,14 @@ public enum ServiceStats: Method {
 
         package init() {}
 
+        /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("ok", .count, "Their disk works."), .init("full", .count, "Their disk is full."),
             .init("failed", .count, "Their disk has failed."),
             .init("wrongStore", .count, "Their disk is not the one of this database."))
     }
 
+    /// What all workers have done since the installation.
     public struct Work: WireObject, Hashable {
         /// Attempts of exports, by their end.
         public var attempts = Attempts()
@@ -112,6 +117,7 @@ public enum ServiceStats: Method {
 
         package init() {}
 
+        /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("attempts", .object(Attempts.schema), "Attempts of exports, by their end."),
             .init("rescues", .object(Rescues.schema), "Jobs that were taken from workers that stopped, by the reason."),
@@ -124,6 +130,7 @@ public enum ServiceStats: Method {
                 "databaseConnections", .object(DatabaseConnections.schema), "Connections of the workers to the database."))
     }
 
+    /// Attempts of exports, by their end.
     public struct Attempts: WireObject, Hashable {
         /// The workbook is finished.
         public var succeeded = 0
@@ -140,6 +147,7 @@ public enum ServiceStats: Method {
 
         package init() {}
 
+        /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("succeeded", .count, "The workbook is finished."), .init("failed", .count, "The job has failed."),
             .init("cancelled", .count, "A caller cancelled the job."),
@@ -148,6 +156,7 @@ public enum ServiceStats: Method {
             .init("returned", .count, "The job is queued again because the worker lost its lease."))
     }
 
+    /// Jobs that were taken from workers that stopped, by the reason.
     public struct Rescues: WireObject, Hashable {
         /// The lease was over.
         public var leaseOver = 0
@@ -158,11 +167,13 @@ public enum ServiceStats: Method {
 
         package init() {}
 
+        /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("leaseOver", .count, "The lease was over."), .init("overdue", .count, "The deadline had passed."),
             .init("leaseMissing", .count, "The job ran without a lease."))
     }
 
+    /// The disk of the archives.
     public struct Archives: WireObject, Hashable {
         /// Bytes that can still be written; nil if the disk does not answer.
         public var freeBytes: Int?
@@ -175,6 +186,7 @@ public enum ServiceStats: Method {
 
         package init() {}
 
+        /// The members on the wire.
         public static let schema = ObjectSchema(
             .init(
                 "freeBytes", .count, "Bytes that can still be written; absent if the disk does not answer.",
@@ -188,6 +200,7 @@ public enum ServiceStats: Method {
                 required: false))
     }
 
+    /// Requests of one method with one outcome.
     public struct RequestCount: WireObject, Hashable {
         /// The method.
         public var method: String
@@ -202,11 +215,13 @@ public enum ServiceStats: Method {
             self.count = count
         }
 
+        /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("method", .text(upTo: 64), "The method."),
             .init("outcome", .text(upTo: 64), "ok, or the kind of the error."), .init("count", .count, "Requests."))
     }
 
+    /// Workbooks that this process has given to callers.
     public struct Downloads: WireObject, Hashable {
         /// Workbooks that were given out as open files.
         public var opened = 0
@@ -217,12 +232,14 @@ public enum ServiceStats: Method {
 
         package init() {}
 
+        /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("opened", .count, "Workbooks that were given out as open files."),
             .init("sentBytes", .count, "Bytes of workbooks that were sent through pipes and in parts."),
             .init("transfers", .count, "Workbooks that are being sent through pipes."))
     }
 
+    /// Events that are not in the audit trail.
     public struct AuditEvents: WireObject, Hashable {
         /// Denials and failed deliveries that are not in the audit trail yet.
         public var waiting = 0
@@ -231,11 +248,13 @@ public enum ServiceStats: Method {
 
         package init() {}
 
+        /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("waiting", .count, "Denials and failed deliveries that are not in the audit trail yet."),
             .init("lost", .count, "Failed deliveries that are missing from the audit trail."))
     }
 
+    /// Callers of this process.
     public struct Connections: WireObject, Hashable {
         /// Callers that are connected.
         public var open = 0
@@ -248,12 +267,14 @@ public enum ServiceStats: Method {
 
         package init() {}
 
+        /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("open", .count, "Callers that are connected."), .init("accepted", .count, "Callers that were accepted."),
             .init("refused", .count, "Callers that were refused because of a limit."),
             .init("stalled", .count, "Callers that were disconnected because they did not read or did not finish a line."))
     }
 
+    /// Connections to the database.
     public struct DatabaseConnections: WireObject, Hashable {
         /// Connections that were opened.
         public var opened = 0
@@ -264,6 +285,7 @@ public enum ServiceStats: Method {
 
         package init() {}
 
+        /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("opened", .count, "Connections that were opened."), .init("lost", .count, "Connections that were lost."),
             .init("failed", .count, "Attempts to connect that failed."))
@@ -278,11 +300,13 @@ public enum ServiceStats: Method {
 
         package init() {}
 
+        /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("buckets", .array(of: .object(Bucket.schema), upTo: 64), "The buckets; their bounds increase."),
             .init("sumUs", .count, "The sum of all durations, in microseconds."))
     }
 
+    /// One bucket of a histogram.
     public struct Bucket: WireObject, Hashable {
         /// nil in the last bucket.
         public var upToUs: Int?
@@ -294,19 +318,20 @@ public enum ServiceStats: Method {
             self.count = count
         }
 
+        /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("upToUs", .count, "The upper bound, in microseconds; absent in the last bucket.", required: false),
             .init("count", .count, "Durations above the bound of the bucket before and up to this bound."))
     }
 
-    public static let summary = "Returns the service's metrics as numbers."
-    public static let details = """
-        queue and work are metrics of the whole installation since it was made, the others of the process that answers since \
-        it started. No metric is about a single tenant. service.metrics returns the same metrics as text.
-        """
-    public static let examples = [
-        Example<Self>("The queue is empty", NoMembers(), example)
-    ]
+    /// See ``Method/description``.
+    public static let description = MethodDescription(
+        Self.self, "service.stats", "Returns the service's metrics as numbers.",
+        details: """
+            queue and work are metrics of the whole installation since it was made, the others of the process that answers since \
+            it started. No metric is about a single tenant. service.metrics returns the same metrics as text.
+            """,
+        examples: [("The queue is empty", NoMembers(), example)])
 
     private static let example: Result = {
         var histogram = Histogram()

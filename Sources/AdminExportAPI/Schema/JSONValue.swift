@@ -1,4 +1,4 @@
-/// Any JSON value that the protocol has: its numbers are integers.
+/// Any JSON value of the protocol. Its numbers are integers.
 public enum JSONValue: Codable, Hashable, Sendable {
     case null
     case boolean(Bool)
@@ -7,6 +7,7 @@ public enum JSONValue: Codable, Hashable, Sendable {
     case array([JSONValue])
     case object([String: JSONValue])
 
+    /// Decodes any value of the protocol.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if container.decodeNil() {
@@ -24,6 +25,7 @@ public enum JSONValue: Codable, Hashable, Sendable {
         }
     }
 
+    /// Encodes the value as itself.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         switch self {
@@ -36,19 +38,31 @@ public enum JSONValue: Codable, Hashable, Sendable {
         }
     }
 
-    /// The member of an object; nil where there is none, or this is no object.
+    /// The member of an object; nil if there is no such member, or if this is not an object.
     public subscript(_ name: String) -> JSONValue? {
         if case .object(let members) = self { members[name] } else { nil }
     }
 }
 
+extension JSONValue {
+    /// A string, or null for nil.
+    init(_ value: String?) { self = value.map { .string($0) } ?? .null }
+    /// An integer, or null for nil.
+    init(_ value: Int?) { self = value.map { .integer($0) } ?? .null }
+}
+
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
     ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
+    /// A string.
     public init(stringLiteral value: String) { self = .string(value) }
+    /// An integer.
     public init(integerLiteral value: Int) { self = .integer(value) }
+    /// True or false.
     public init(booleanLiteral value: Bool) { self = .boolean(value) }
+    /// An array.
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+    /// An object. Of two members with one name, the last counts.
     public init(dictionaryLiteral elements: (String, JSONValue)...) {
         self = .object(Dictionary(elements) { _, last in last })
     }

@@ -1,8 +1,10 @@
 /// The protocol as an OpenRPC document (https://spec.open-rpc.org, 1.3), made from the wire types.
 ///
-/// OpenRPC has no word for notifications: they stand in `x-notifications`, with their direction.
+/// OpenRPC has no notifications. The document has them in `x-notifications`, with their direction.
 public enum OpenRPC {
-    /// - Parameter version: the service's.
+    /// The document of all methods.
+    ///
+    /// - Parameter version: the version of the service.
     public static func document(version: String) -> JSONValue {
         [
             "openrpc": "1.3.2",
@@ -28,7 +30,7 @@ public enum OpenRPC {
     ]
 
     private static func method(_ method: MethodDescription) -> JSONValue {
-        // Those that may be left out come last, as OpenRPC wants it.
+        // OpenRPC requires optional parameters to come last.
         let params = method.params.properties.filter(\.isRequired) + method.params.properties.filter { !$0.isRequired }
         return [
             "name": .string(method.name),
@@ -76,7 +78,7 @@ public enum OpenRPC {
     private static let notifications: [JSONValue] = [
         [
             "name": .string(ExportChanged.name), "x-direction": "to-caller",
-            "summary": "A job that is watched has changed, or is told again.",
+            "summary": "The service sends it when a watched job has changed, and every 5 s without a change.",
             "params": .array(
                 ExportChanged.schema.properties.map { property in
                     [
@@ -88,7 +90,7 @@ public enum OpenRPC {
         [
             "name": "$/cancelRequest", "x-direction": "to-service",
             "summary":
-                "Cancels a request of this connection: it is answered so, or with its result; an unknown id is ignored.",
+                "Cancels a request of this connection. The request is answered with the error request-cancelled, or with its result. An unknown id is ignored.",
             "params": [
                 [
                     "name": "id", "description": "The request's id.", "required": true,

@@ -1,17 +1,18 @@
-/// A point in time as callers write it: RFC 3339, years 0001 to 9999, up to nine digits of a second's part.
+/// Points in time as text: RFC 3339, years 0001 to 9999.
 ///
-/// It is read without a `Double` and without a calendar of anybody's locale, so that no text is beyond what can be counted.
+/// Reading and writing use integers only, no `Double` and no calendar of a locale, so no text and no time can overflow. XLSX, which
+/// depends on nothing of ours, has the same calendar arithmetic in its `CivilDate`.
 package enum RFC3339 {
-    /// Every text that is a time matches it. Beyond it only the days of the month are counted.
+    /// Every valid time matches this pattern. The only further rule is the number of days of a month.
     package static let pattern =
         "^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)"
         + "(\\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
-    /// Bytes of the shortest and the longest.
+    /// The smallest and the largest number of bytes of a time.
     package static let length = 20...35
 
-    /// Microseconds since 1970-01-01 00:00 UTC, what is smaller cut off. A leap second is the one after it.
+    /// Reads a time: microseconds since 1970-01-01 00:00 UTC, cut to whole microseconds. A leap second counts as the second after it.
     ///
-    /// - Returns: nil for what is no such time.
+    /// - Returns: nil for a text that is not such a time.
     package static func microseconds(_ text: String) -> Int? {
         guard length.contains(text.utf8.count) else { return nil }
         var reader = Reader(rest: text.utf8[...])
@@ -25,16 +26,52 @@ package enum RFC3339 {
         return (minutes * 60 + second) * 1_000_000 + fraction
     }
 
+    /// Writes a time in UTC, cut to whole milliseconds. A time outside of the years 0001 to 9999 becomes the first or the last time of them.
+    ///
+    /// - Parameter microseconds: since 1970-01-01 00:00 UTC.
+    package static func text(microseconds: Int64) -> String {
+        let first = -62_135_596_800_000
+        let last = 253_402_300_799_999
+        let whole = Int(microseconds / 1_000) - (microseconds % 1_000 < 0 ? 1 : 0)
+        let milliseconds = min(max(whole, first), last)
+        // Howard Hinnant's `civil_from_days`, for years from 1 on: the era begins on 0000-03-01.
+        let sinceEra = milliseconds + 719_468 * 86_400_000
+        let (days, rest) = sinceEra.quotientAndRemainder(dividingBy: 86_400_000)
+        let (era, dayOfEra) = days.quotientAndRemainder(dividingBy: 146_097)
+        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let shifted = (5 * dayOfYear + 2) / 153
+        let month = shifted < 10 ? shifted + 3 : shifted - 9
+        var text: [UInt8] = []
+        text.reserveCapacity(24)
+        func append(_ value: Int, digits: Int, _ end: Unicode.Scalar) {
+            var power = digits == 4 ? 1_000 : digits == 3 ? 100 : 10
+            while power > 0 {
+                text.append(UInt8(ascii: "0") + UInt8(value / power % 10))
+                power /= 10
+            }
+            text.append(UInt8(ascii: end))
+        }
+        append(era * 400 + yearOfEra + (month <= 2 ? 1 : 0), digits: 4, "-")
+        append(month, digits: 2, "-")
+        append(dayOfYear - (153 * shifted + 2) / 5 + 1, digits: 2, "T")
+        append(rest / 3_600_000, digits: 2, ":")
+        append(rest / 60_000 % 60, digits: 2, ":")
+        append(rest / 1_000 % 60, digits: 2, ".")
+        append(rest % 1_000, digits: 3, "Z")
+        return String(decoding: text, as: UTF8.self)
+    }
+
     private struct Reader {
         var rest: Substring.UTF8View
 
-        mutating func take(_ words: Unicode.Scalar...) -> Bool {
-            guard let byte = rest.first, words.contains(Unicode.Scalar(byte)) else { return false }
+        mutating func take(_ expected: Unicode.Scalar...) -> Bool {
+            guard let byte = rest.first, expected.contains(Unicode.Scalar(byte)) else { return false }
             rest.removeFirst()
             return true
         }
 
-        /// So many digits.
+        /// The value of the next so many digits.
         mutating func number(_ count: Int, in range: ClosedRange<Int>) -> Int? {
             let digits = rest.prefix(count)
             guard digits.count == count, let value = Self.value(digits), range.contains(value) else { return nil }
@@ -42,7 +79,7 @@ package enum RFC3339 {
             return value
         }
 
-        /// Microseconds; 0 where there is none.
+        /// Microseconds; 0 if there is no fraction.
         mutating func fraction() -> Int? {
             guard take(".") else { return 0 }
             let digits = rest.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
@@ -51,7 +88,7 @@ package enum RFC3339 {
             return (digits.count..<max(6, digits.count)).reduce(value) { value, _ in value * 10 }
         }
 
-        /// Minutes east of Greenwich.
+        /// Minutes east of UTC.
         mutating func offset() -> Int? {
             if take("Z", "z") { return 0 }
             let isWest = rest.first == UInt8(ascii: "-")

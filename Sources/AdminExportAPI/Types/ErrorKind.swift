@@ -1,7 +1,7 @@
-/// What `error.data.kind` says: the contract about errors, each with its number (`error.code`).
+/// The kinds of errors on the wire: `error.data.kind`, each with its number (`error.code`). Programs decide by the kind.
 ///
-/// Numbers from −32768 to −32000 are JSON-RPC's (its specification, section 5.1), −32800 is the Language Server Protocol's;
-/// the rest are the service's own.
+/// Numbers from −32768 to −32000 are those of JSON-RPC (its specification, section 5.1), −32800 is that of the Language Server
+/// Protocol. The others are the service's own.
 public enum ErrorKind: String, Sendable, CaseIterable {
     case parseError = "parse-error"
     case invalidRequest = "invalid-request"
@@ -21,6 +21,7 @@ public enum ErrorKind: String, Sendable, CaseIterable {
     case expired
     case unavailable
 
+    /// The number of the error, `error.code`. Several kinds can share one.
     public var code: Int {
         switch self {
         case .parseError: -32700
@@ -41,52 +42,44 @@ public enum ErrorKind: String, Sendable, CaseIterable {
         }
     }
 
-    /// When it comes, and what its `data` says beside `kind` and `retryable`.
+    /// When the error occurs, and what its `data` has beside `kind` and `retryable`.
     public var meaning: String {
         switch self {
-        case .parseError: "The line is not JSON that is taken here; `offset` is the byte where the scan stopped."
-        case .invalidRequest: "The JSON is no request, or not one for a batch."
-        case .lineTooLong: "The line has more than `limit` bytes and was dropped to its end."
+        case .parseError: "The line is not JSON of this protocol. `offset` is the byte where the scan stopped."
+        case .invalidRequest: "The JSON is not a request, or not one that a batch allows."
+        case .lineTooLong: "The line has more than `limit` bytes. The service discarded it to its end."
         case .duplicateID: "A request with this id is still in flight on the connection."
         case .methodNotFound: "There is no such method."
         case .invalidParams:
             """
-            A parameter is not known, missing or wrong; `param` names it. Nothing was done. `reason` is caller-not-allowed where \
-            `actor` is missing and the caller lacks the grant to leave it out.
+            A parameter is unknown, missing or wrong; `param` names it. The service did nothing. `reason` is caller-not-allowed if `actor` is \
+            missing and the caller lacks the grant to leave it out.
             """
-        case .internalError: "Something went wrong in the service; its log says what."
-        case .shuttingDown: "The service stops, or its rules about the caller have changed. Connect again."
+        case .internalError: "The service failed. Its log has the cause."
+        case .shuttingDown: "The service stops, or its grants for the caller have changed. Connect again."
         case .overloaded: "There are too many connections, requests, subscriptions or transfers. Try again in a moment."
         case .requestCancelled: "The request was cancelled by `$/cancelRequest`."
         case .permissionDenied:
-            "The caller or the administrator may not; `reason` is caller-not-allowed, unknown-tenant, unknown-administrator, ambiguous-actor, administrator-disabled, no-permission or scope-changed."
-        case .notFound: "There is no such job, or it is somebody else's."
-        case .notReady: "The job has no file: `state` says why. Retryable while it is queued or runs."
+            """
+            The caller or the administrator lacks the permission. `reason` is caller-not-allowed, unknown-tenant, unknown-administrator, \
+            ambiguous-actor, administrator-disabled, no-permission or scope-changed.
+            """
+        case .notFound: "There is no such job, or it belongs to somebody else."
+        case .notReady: "The job has no workbook; `state` says why. Retryable while the job is queued or runs."
         case .conflict:
-            "The idempotency key was used with other options, or the file is under legal hold (`reason` is held)."
-        case .quotaExceeded: "The tenant has `limit` jobs in the queue; try again after `retryAfterMs`."
-        case .expired: "The file is not kept any more."
+            "The idempotency key was used with other options, or the workbook is under a legal hold (`reason` is held)."
+        case .quotaExceeded: "The tenant has `limit` jobs in the queue. Try again after `retryAfterMs`."
+        case .expired: "The workbook is not kept any more. Start a new export."
         case .unavailable:
-            "The database, the archives (`reason` is storage) or the directory of administrators (`reason` is directory) cannot be used now."
+            """
+            The database, the archives (`reason` is storage) or the directory of administrators (`reason` is directory) cannot be used now.
+            """
         }
     }
 
-    /// Those that any method may end with.
+    /// The errors that every method can give.
     public static let general: [ErrorKind] = [
         .parseError, .invalidRequest, .lineTooLong, .duplicateID, .methodNotFound, .invalidParams, .internalError,
         .shuttingDown, .overloaded, .requestCancelled,
     ]
-}
-
-/// What `job.error.kind` may say.
-public enum FailureKind: String, Sendable, CaseIterable {
-    case permissionDenied = "permission-denied"
-    case unknownTimeZone = "unknown-time-zone"
-    case sourceInvalid = "source-invalid"
-    case databaseUnavailable = "database-unavailable"
-    case storageFull = "storage-full"
-    case storageFailed = "storage-failed"
-    case deadlineExceeded = "deadline-exceeded"
-    case workerCrashed = "worker-crashed"
-    case internalError = "internal-error"
 }

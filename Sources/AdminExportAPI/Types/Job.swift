@@ -1,78 +1,102 @@
-/// An export, as callers see it. Times are RFC 3339 in UTC with milliseconds, sizes are bytes.
+/// An export as callers see it. Times are RFC 3339 in UTC with milliseconds, sizes are bytes.
 public struct Job: Codable, Hashable, Sendable {
+    /// The state of a job.
     public enum State: String, Codable, Hashable, Sendable, CaseIterable {
         case queued, running, succeeded, failed, cancelled, expired
 
-        /// Nothing but expiry and deletion changes it any more.
+        /// Whether only expiry and deletion can change the state any more.
         public var isFinal: Bool { self != .queued && self != .running }
     }
 
+    /// How far an attempt has come.
     public struct Progress: Codable, Hashable, Sendable {
+        /// Rows that have been written.
         public let rowsDone: Int
-        /// Known once the snapshot has been counted.
+        /// Rows of the export; nil until the snapshot has counted them.
         public let rowsTotal: Int?
 
+        /// A number of rows, of a total that may not be known yet.
         public init(rowsDone: Int, rowsTotal: Int?) {
             self.rowsDone = rowsDone
             self.rowsTotal = rowsTotal
         }
     }
 
-    /// Something that the export did not do in silence: `text-truncated`, `text-replaced`, `date-as-text`,
-    /// `unresolved-reference`.
+    /// A kind of value that the export could not write unchanged.
     public struct Warning: Codable, Hashable, Sendable {
+        /// `text-truncated`, `text-replaced`, `date-as-text` or `unresolved-reference`.
         public let kind: String
+        /// How many values.
         public let count: Int
 
+        /// A number of values of a kind.
         public init(kind: String, count: Int) {
             self.kind = kind
             self.count = count
         }
     }
 
+    /// Why an attempt failed.
     public struct Failure: Codable, Hashable, Sendable {
-        /// The contract; see ``FailureKind``.
+        /// One of ``FailureKind``. Programs decide by this.
         public let kind: String
-        /// For people.
+        /// The reason in words, for people.
         public let message: String
 
+        /// A failure of a kind.
         public init(kind: String, message: String) {
             self.kind = kind
             self.message = message
         }
     }
 
+    /// A UUID of version 7, in lower case.
     public let id: String
+    /// The tenant's slug when the export was started.
     public let tenant: String
+    /// The e-mail address of the administrator in whose name the export was started.
     public let requestedBy: String
+    /// Whether disabled administrators are exported too.
     public let includeDisabled: Bool
+    /// Whether the workbook also has sheets of profiles, groups and teams.
     public let includeReferences: Bool
+    /// The state now.
     public let state: State
-    /// Rises with every visible change.
+    /// Rises by one with every visible change.
     public let revision: Int
+    /// How far the current attempt has come, or the last one.
     public let progress: Progress
-    /// 1 for the tenant's next job; null unless queued.
+    /// 1 for the tenant's next job; nil unless the job is queued.
     public let queuePosition: Int?
+    /// Whether somebody has asked to cancel the job.
     public let cancelRequested: Bool
+    /// When the export was started.
     public let createdAt: String
-    /// Of the first attempt.
+    /// When the first attempt began.
     public let startedAt: String?
-    /// Of the attempt that runs, or ran last.
+    /// When the current attempt began, or the last one; nil also if an older version did not record it.
     public let attemptStartedAt: String?
+    /// When the job became final.
     public let finishedAt: String?
+    /// When the job expires, unless it is held.
     public let expiresAt: String?
-    /// `administrators-<tenant>-<yyyy-mm-dd>.xlsx`, the day being the data's in the tenant's time zone. Whoever writes a file under a name
-    /// that came over the wire holds it to ``WorkbookName/safe(_:)`` first.
+    /// `administrators-<tenant>-<yyyy-mm-dd>.xlsx`, with the day of the data in the tenant's time zone. Pass a name that came over the wire
+    /// through ``WorkbookName/safe(_:)`` before you create a file with it.
     public let fileName: String?
+    /// Bytes of the workbook.
     public let size: Int?
-    /// Hexadecimal, of the workbook.
+    /// The SHA-256 of the workbook, in hexadecimal.
     public let sha256: String?
+    /// Rows of the workbook without its header.
     public let rows: Int?
+    /// Sheets of the workbook.
     public let sheets: Int?
+    /// Values that the export could not write unchanged.
     public let warnings: [Warning]
-    /// Why it failed; of a queued job, why its last attempt did.
+    /// Why the job failed; for a queued job, why its last attempt failed.
     public let error: Failure?
 
+    /// A job with these members.
     public init(
         id: String, tenant: String, requestedBy: String, includeDisabled: Bool, includeReferences: Bool, state: State,
         revision: Int, progress: Progress, queuePosition: Int?, cancelRequested: Bool, createdAt: String,
@@ -103,96 +127,117 @@ public struct Job: Codable, Hashable, Sendable {
         self.error = error
     }
 
-    /// Writes null where there is nothing: every member is always there.
+    /// Encodes every member; null stands for nil.
     public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(id, forKey: .id)
-        try container.encode(tenant, forKey: .tenant)
-        try container.encode(requestedBy, forKey: .requestedBy)
-        try container.encode(includeDisabled, forKey: .includeDisabled)
-        try container.encode(includeReferences, forKey: .includeReferences)
-        try container.encode(state, forKey: .state)
-        try container.encode(revision, forKey: .revision)
-        try container.encode(progress, forKey: .progress)
-        try container.encode(queuePosition, forKey: .queuePosition)
-        try container.encode(cancelRequested, forKey: .cancelRequested)
-        try container.encode(createdAt, forKey: .createdAt)
-        try container.encode(startedAt, forKey: .startedAt)
-        try container.encode(attemptStartedAt, forKey: .attemptStartedAt)
-        try container.encode(finishedAt, forKey: .finishedAt)
-        try container.encode(expiresAt, forKey: .expiresAt)
-        try container.encode(fileName, forKey: .fileName)
-        try container.encode(size, forKey: .size)
-        try container.encode(sha256, forKey: .sha256)
-        try container.encode(rows, forKey: .rows)
-        try container.encode(sheets, forKey: .sheets)
-        try container.encode(warnings, forKey: .warnings)
-        try container.encode(error, forKey: .error)
-    }
-}
-
-extension Job.Progress {
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(rowsDone, forKey: .rowsDone)
-        try container.encode(rowsTotal, forKey: .rowsTotal)
+        try JSONValue.object(Dictionary(Self.members.map { ($0.property.name, $0.value(self)) }) { first, _ in first })
+            .encode(to: encoder)
     }
 }
 
 extension Job {
-    static let component = Schema.Component(name: "Job", schema: schema)
+    /// A member of the object that a job is on the wire.
+    package struct Member: Sendable {
+        /// Name, type and meaning.
+        package let property: ObjectSchema.Property
+        package let value: @Sendable (Job) -> JSONValue
+
+        fileprivate init(
+            _ name: String, _ schema: Schema, _ description: String, _ value: @escaping @Sendable (Job) -> JSONValue
+        ) {
+            property = ObjectSchema.Property(name, schema, description)
+            self.value = value
+        }
+    }
+
+    static let component = Schema.Component(name: "Job", schema: ObjectSchema(members.map(\.property)))
 
     static let stateSchema = Schema.oneOf(State.allCases.map(\.rawValue))
 
-    static let schema = ObjectSchema(
-        .init("id", .uuid, "The job's id, a UUID of version 7."),
-        .init("tenant", ActorName.label, "The tenant's slug when the export was asked for."),
-        .init("requestedBy", ActorName.label, "The e-mail address of the administrator who asked."),
-        .init("includeDisabled", .boolean, "Whether disabled administrators are exported too."),
-        .init("includeReferences", .boolean, "Whether there are sheets of profiles, groups and teams."),
-        .init("state", stateSchema, "A running job may go back to queued; error then says why."),
-        .init("revision", .count, "Rises by one with every visible change."),
-        .init(
+    /// The members in their order. The schema, ``encode(to:)`` and the service's own writer are made from this list.
+    package static let members: [Member] = [
+        Member("id", .uuid, "The job's id, a UUID of version 7.") { .string($0.id) },
+        Member("tenant", ActorName.label, "The tenant's slug when the export was started.") { .string($0.tenant) },
+        Member(
+            "requestedBy", ActorName.label,
+            "The e-mail address of the administrator in whose name the export was started."
+        ) { .string($0.requestedBy) },
+        Member("includeDisabled", .boolean, "Whether disabled administrators are exported too.") {
+            .boolean($0.includeDisabled)
+        },
+        Member("includeReferences", .boolean, "Whether the workbook also has sheets of profiles, groups and teams.") {
+            .boolean($0.includeReferences)
+        },
+        Member("state", stateSchema, "A running job can become queued again; error then says why.") {
+            .string($0.state.rawValue)
+        },
+        Member("revision", .count, "Rises by one with every visible change.") { .integer($0.revision) },
+        Member(
             "progress",
             .object(
                 ObjectSchema(
                     .init("rowsDone", .count, "Rows that have been written."),
-                    .init("rowsTotal", .optional(.count), "Rows there are; null until they have been counted."))),
-            "How far the export is. It begins anew with each attempt."),
-        .init("queuePosition", .optional(.count), "1 for the tenant's next job; null unless it is queued."),
-        .init("cancelRequested", .boolean, "Whether somebody wants it to end."),
-        .init("createdAt", .time, "When it was asked for."),
-        .init("startedAt", .optional(.time), "When its first attempt began."),
-        .init(
+                    .init("rowsTotal", .optional(.count), "Rows of the export. null until they have been counted."))),
+            "How far the current attempt has come, or the last one. Each attempt begins at 0."
+        ) { ["rowsDone": .integer($0.progress.rowsDone), "rowsTotal": JSONValue($0.progress.rowsTotal)] },
+        Member("queuePosition", .optional(.count), "1 for the tenant's next job. null unless the job is queued.") {
+            JSONValue($0.queuePosition)
+        },
+        Member("cancelRequested", .boolean, "Whether somebody has asked to cancel the job.") {
+            .boolean($0.cancelRequested)
+        },
+        Member("createdAt", .time, "When the export was started.") { .string($0.createdAt) },
+        Member("startedAt", .optional(.time), "When the first attempt began.") { JSONValue($0.startedAt) },
+        Member(
             "attemptStartedAt", .optional(.time),
-            "When the attempt began that runs, or ran last; null also where an older version did not write it down."),
-        .init("finishedAt", .optional(.time), "When it became final."),
-        .init(
-            "expiresAt", .optional(.time), "Until when the file is kept, unless it is held; from then on the job is expired."
-        ),
-        .init(
+            "When the current attempt began, or the last one. null also if an older version did not record it."
+        ) { JSONValue($0.attemptStartedAt) },
+        Member("finishedAt", .optional(.time), "When the job became final.") { JSONValue($0.finishedAt) },
+        Member(
+            "expiresAt", .optional(.time),
+            "When the job expires, unless it is held. An expired job has no workbook any more."
+        ) { JSONValue($0.expiresAt) },
+        Member(
             "fileName", .optional(.text(upTo: 255)),
-            "administrators-<tenant>-<yyyy-mm-dd>.xlsx, the day being the data's in the tenant's time zone. What cannot stand in a file's name is _; at most 255 bytes of UTF-8."
-        ),
-        .init("size", .optional(.count), "Bytes of the workbook."),
-        .init("sha256", .optional(.sha256), "Of the workbook, in hexadecimal."),
-        .init("rows", .optional(.count), "Rows of the workbook, its header not counted."),
-        .init("sheets", .optional(.count), "Sheets of the workbook."),
-        .init(
+            """
+            administrators-<tenant>-<yyyy-mm-dd>.xlsx, with the day of the data in the tenant's time zone. Characters that a file's name \
+            cannot have are _. At most 255 bytes of UTF-8.
+            """
+        ) { JSONValue($0.fileName) },
+        Member("size", .optional(.count), "Bytes of the workbook.") { JSONValue($0.size) },
+        Member("sha256", .optional(.sha256), "The SHA-256 of the workbook, in hexadecimal.") { JSONValue($0.sha256) },
+        Member("rows", .optional(.count), "Rows of the workbook without its header.") { JSONValue($0.rows) },
+        Member("sheets", .optional(.count), "Sheets of the workbook.") { JSONValue($0.sheets) },
+        Member(
             "warnings",
             .array(
                 of: .object(
                     ObjectSchema(
                         .init(
                             "kind", .text(upTo: 64), "text-truncated, text-replaced, date-as-text or unresolved-reference."),
-                        .init("count", .count, "How often."))), upTo: 16),
-            "What the export did not do in silence."),
-        .init(
+                        .init("count", .count, "How many values."))), upTo: 16),
+            "Values that the export could not write unchanged."
+        ) { .array($0.warnings.map { ["kind": .string($0.kind), "count": .integer($0.count)] }) },
+        Member(
             "error",
             .optional(
                 .object(
                     ObjectSchema(
-                        .init("kind", .oneOf(FailureKind.allCases.map(\.rawValue)), "The contract."),
-                        .init("message", .text, "For people.")))),
-            "Why it failed; of a queued job, why its last attempt did."))
+                        .init("kind", .oneOf(FailureKind.allCases.map(\.rawValue)), "Programs decide by this."),
+                        .init("message", .text, "The reason in words, for people.")))),
+            "Why the job failed; for a queued job, why its last attempt failed."
+        ) { $0.error.map { ["kind": .string($0.kind), "message": .string($0.message)] } ?? .null },
+    ]
+}
+
+/// What `job.error.kind` can be.
+public enum FailureKind: String, Sendable, CaseIterable {
+    case permissionDenied = "permission-denied"
+    case unknownTimeZone = "unknown-time-zone"
+    case sourceInvalid = "source-invalid"
+    case databaseUnavailable = "database-unavailable"
+    case storageFull = "storage-full"
+    case storageFailed = "storage-failed"
+    case deadlineExceeded = "deadline-exceeded"
+    case workerCrashed = "worker-crashed"
+    case internalError = "internal-error"
 }

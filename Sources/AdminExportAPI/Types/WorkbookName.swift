@@ -1,27 +1,27 @@
-/// Names of workbooks, for people: readable, one component of a path, and taken by every file system.
+/// File names of workbooks: readable, one component of a path, and valid on every common file system.
 public enum WorkbookName {
-    /// Bytes of a name, at most (NAME_MAX of Linux' file systems).
-    private static let longest = 255
+    /// The largest number of bytes of a name (NAME_MAX of Linux file systems).
+    private static let maxBytes = 255
     private static let ending = ".xlsx"
-    /// What no name has before its first dot on Windows, where workbooks are opened.
+    /// Names that Windows reserves, whatever follows the first dot.
     private static let reserved: Set<String> = [
         "con", "prn", "aux", "nul", "com1", "com2", "com3", "com4", "com5", "com6", "com7", "com8", "com9", "lpt1", "lpt2",
         "lpt3", "lpt4", "lpt5", "lpt6", "lpt7", "lpt8", "lpt9",
     ]
 
-    /// `administrators-<tenant>-<yyyy-mm-dd>.xlsx`. What cannot stand in a name is `_`, and a long slug is cut; so names of two tenants
-    /// may be the same, which is why nothing but people go by them.
+    /// `administrators-<tenant>-<yyyy-mm-dd>.xlsx`. Characters that a name cannot have become `_`, and a long slug is cut. Two tenants can
+    /// therefore have the same name; only people use these names.
     ///
     /// - Parameters:
     ///   - tenant: the slug.
-    ///   - day: the data's day in the tenant's time zone.
+    ///   - day: the day of the data in the tenant's time zone, `yyyy-mm-dd`.
     public static func name(tenant: String, day: String) -> String {
         let (start, end) = ("administrators-", "-\(day)\(ending)")
-        return start + cut(component(tenant), to: longest - start.utf8.count - end.utf8.count) + end
+        return start + cut(component(tenant), to: maxBytes - start.utf8.count - end.utf8.count) + end
     }
 
-    /// A name that a service has given, as one that can do no harm in a folder: it leads nowhere else, hides from nobody, is no option of
-    /// a program, and is a workbook's. A sound name stays as it is.
+    /// Makes a name from the wire safe to use in a folder: it is not a path, not hidden, not an option of a program, not reserved, and ends
+    /// with `.xlsx`. A name that is safe already stays as it is.
     public static func safe(_ name: String) -> String {
         var stem = component(name)
         if stem.lowercased().hasSuffix(ending) { stem.removeLast(ending.count) }
@@ -30,15 +30,15 @@ public enum WorkbookName {
         if first == "." || first == "-" || first == "~" || first == " " { stem = "_" + stem }
         let base = stem.prefix { $0 != "." }
         if reserved.contains(base.lowercased()) { stem = "_" + stem }
-        return cut(stem, to: longest - ending.utf8.count) + ending
+        return cut(stem, to: maxBytes - ending.utf8.count) + ending
     }
 
-    /// The text with `_` for each scalar that is a separator of paths, is not shown, or is not taken by some file system.
+    /// The text with `_` for each scalar that separates paths, is invisible, or is refused by some file system.
     private static func component(_ text: String) -> String {
-        // As nearly all slugs are, and a name is made for each job that is told of.
+        // Nearly all slugs are plain, and each job on the wire has a name.
         if text.utf8.allSatisfy({ isPlain($0) }) { return text }
         var result = ""
-        for scalar in text.unicodeScalars { result.unicodeScalars.append(mayStand(scalar) ? scalar : "_") }
+        for scalar in text.unicodeScalars { result.unicodeScalars.append(isAllowed(scalar) ? scalar : "_") }
         return result
     }
 
@@ -52,7 +52,7 @@ public enum WorkbookName {
         }
     }
 
-    private static func mayStand(_ scalar: Unicode.Scalar) -> Bool {
+    private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar {
         case "/", "\\", ":", "*", "?", "\"", "<", ">", "|": return false
         case " ": return true
@@ -65,7 +65,7 @@ public enum WorkbookName {
         }
     }
 
-    /// As many whole characters as have room in so many bytes. A mark that is longer than a character may be does not keep its letter out.
+    /// The longest prefix of whole characters that has at most so many bytes. A first character that is longer is cut between scalars.
     private static func cut(_ text: String, to bytes: Int) -> String {
         guard text.utf8.count > bytes else { return text }
         var left = bytes

@@ -7,10 +7,10 @@ internal import Logging
 private import Postgres
 private import SystemPackage
 
-/// Errors of the service as callers are told of them: no path, no secret, nobody else's data.
+/// Translates errors of the service into errors for callers, without paths, secrets or data of others.
 struct ErrorTranslation: Sendable {
     let logger: Logger
-    /// Requests a look at the databases, after a statement was refused.
+    /// Requests a check of the databases, after a statement was refused.
     let lookAgain: @Sendable () -> Void
 
     func callAsFunction(_ error: any Error, in method: String, uid: UInt32) -> RPCError {
@@ -21,7 +21,7 @@ struct ErrorTranslation: Sendable {
         case let error as DirectoryUnavailable:
             logger.report(DaemonEvent.requestWithoutDirectory, [.error: error])
             return RPCError(
-                .unavailable, "The directory of administrators is not available now. Try again in a moment.",
+                .unavailable, "The directory of administrators cannot be reached now. Try again in a moment.",
                 retryable: true,
                 details: [("reason", .text("directory"))])
         case let error as DirectoryError:
@@ -31,11 +31,12 @@ struct ErrorTranslation: Sendable {
         case let error as PostgresError where error.isTransient || [.refused, .unsuitable].contains(error.code):
             logger.report(DaemonEvent.requestWithoutDatabase, [.error: error])
             return RPCError(
-                .unavailable, "The database is not available now. Try again in a moment.",
+                .unavailable, "The database cannot be reached now. Try again in a moment.",
                 retryable: true)
         case let error as UnstorableText:
             return .invalidParams(
-                error.parameter, "\(error.parameter) has a character that the database's encoding does not have.")
+                error.parameter,
+                "The parameter \(error.parameter) has a character that the database's encoding does not have.")
         case let error as PostgresError where error.isUnstorableText:
             return RPCError(
                 -32602, "invalid-params", "A parameter has a character that the database's encoding does not have.")
@@ -43,10 +44,11 @@ struct ErrorTranslation: Sendable {
         where error.isRefusal || error.isEvaluationFault || error.code == .unexpectedResult:
             return refusal(error, logger)
         case let error as OffsetBeyondEnd:
-            return .invalidParams("offset", "The workbook has \(error.size) bytes; offset is past its end.")
+            return .invalidParams(
+                "offset", "The parameter offset is beyond the end of the workbook, which has \(error.size) bytes.")
         case is TooManyTransfers:
             return RPCError(
-                .overloaded, "Too many workbooks are being fetched now. Try again in a moment, or use export.read.",
+                .overloaded, "Too many workbooks are being downloaded now. Try again in a moment, or use export.read.",
                 retryable: true)
         case is TooManyFileOperations:
             return RPCError(
@@ -63,19 +65,19 @@ struct ErrorTranslation: Sendable {
         if error.fault.isOutOfDescriptors {
             logger.report(DaemonEvent.noDescriptorLeft)
             return RPCError(
-                .overloaded, "The service has no descriptor left for the file. Try again in a moment.", retryable: true)
+                .overloaded, "The service has too many open files to open this one. Try again in a moment.", retryable: true)
         }
         logger.report(ExportEvent.archiveUnreadable, [.job: error.job, .error: error.fault])
         let isLost = [.missing, .damaged].contains(error.fault.code)
         return RPCError(
             .unavailable,
             isLost
-                ? "The file is lost or damaged. Start a new export, and tell the operators."
-                : "The file cannot be read now. Ask the operators.",
+                ? "The workbook is lost or damaged. Start a new export, and tell the operators."
+                : "The workbook cannot be read now. Ask the operators.",
             retryable: !isLost && [.passing, .full].contains(error.fault.fault), details: [("reason", .text("storage"))])
     }
 
-    /// A statement that the database does not run, or whose rows are not what the program expects.
+    /// A statement that the database refuses, or whose rows are not as the program expects.
     private func refusal(_ error: PostgresError, _ logger: Logger) -> RPCError {
         guard let query = error.query, ServiceStatements.names.contains(query) else {
             logger.report(DaemonEvent.requestFailed, [.error: error])
@@ -89,7 +91,7 @@ struct ErrorTranslation: Sendable {
         return unavailableDirectory(error, logger)
     }
 
-    /// What is wrong with the directory is for its operators: they find it in the log, in `service.health` and by `check-config`.
+    /// The fault is for the operators of the directory: the log, `service.health` and `check-config` show it.
     private func unavailableDirectory(_ error: any Error, _ logger: Logger) -> RPCError {
         logger.report(DaemonEvent.directoryRefused, [.error: error])
         lookAgain()
@@ -109,30 +111,30 @@ struct ErrorTranslation: Sendable {
     private static func jobs(_ error: JobsError) -> RPCError {
         switch error {
         case .notFound:
-            RPCError(.notFound, "There is no such export.")
+            RPCError(.notFound, "There is no such export, or it belongs to somebody else.")
         case .conflict:
             RPCError(
-                .conflict, "The idempotency key was used for an export with other options.")
+                .conflict, "The idempotency key was used for an export with other options. Use another key.")
         case .quotaExceeded(let limit, let retryAfter):
             RPCError(
                 .quotaExceeded,
-                "The tenant has \(limit) exports in the queue, and may have no more. Try again when one is done.",
+                "The tenant has \(limit) exports in the queue, which is its limit. Try again when one has ended.",
                 retryable: true,
                 details: [("limit", .number(limit)), ("retryAfterMs", .number(Int(retryAfter / .milliseconds(1))))])
         case .busy:
             RPCError(
                 .overloaded, "Too many exports of the tenant are being started now. Try again in a moment.", retryable: true)
         case .notReady(.expired):
-            RPCError(.expired, "The file is not kept any more. Start a new export.")
+            RPCError(.expired, "The workbook is not kept any more. Start a new export.")
         case .notReady(let state):
             RPCError(
-                .notReady, "The export is \(state.rawValue).", retryable: !state.isFinal,
+                .notReady, "The export has no workbook: it is \(state.rawValue).", retryable: !state.isFinal,
                 details: [("state", .text(state.rawValue))])
         case .noWorker:
-            RPCError(.notFound, "There is no such worker now. service.workers lists those there are.")
+            RPCError(.notFound, "There is no such worker now. service.workers lists the workers.")
         case .held:
             RPCError(
-                .conflict, "The file is under legal hold and cannot be deleted.",
+                .conflict, "The workbook is under a legal hold and cannot be deleted.",
                 details: [("reason", .text("held"))])
         }
     }

@@ -1,5 +1,6 @@
 package import AdminExportAPI
-private import Directory
+internal import Directory
+internal import Exports
 private import Foundation
 package import JSONRPC
 private import Postgres
@@ -8,42 +9,28 @@ internal import Sockets
 typealias ServiceDispatcher = Dispatcher<CallerSession, PassedDescriptor>
 typealias ServiceOutcome = Outcome<PassedDescriptor>
 
-/// Serves one method: from the wire's parameters to the service and back to the wire's result.
-protocol MethodHandler: Sendable {
-    associatedtype Called: AdminExportAPI.Method
-    /// How the connection treats the method. That it stands alone is taken from ``ExportAPI/Method``.
-    static var traits: MethodTraits { get }
-
-    func outcome(
-        _ params: Called.Params, _ session: CallerSession, _ subscriptions: Subscriptions
-    ) async throws -> ServiceOutcome
-}
-
-/// One that has nothing to give but its result.
-protocol ResultHandler: MethodHandler {
-    func handle(_ params: Called.Params, _ session: CallerSession) async throws -> Called.Result
-}
-
-extension ResultHandler {
-    func outcome(
-        _ params: Called.Params, _ session: CallerSession, _ subscriptions: Subscriptions
-    ) async throws -> ServiceOutcome {
-        Outcome(try WireCoding.encode(try await handle(params, session)))
+extension ServiceDispatcher.Method {
+    /// A method whose reply is its result and nothing else.
+    ///
+    /// - Parameter traits: how the connection treats the method. `.alone` comes from ``MethodDescription/isTakenInBatch``.
+    static func result<Called: AdminExportAPI.Method>(
+        _ called: Called.Type, _ traits: MethodTraits = [],
+        _ handle: @escaping @Sendable (Called.Params, CallerSession) async throws -> Called.Result
+    ) -> Self {
+        outcome(called, traits) { params, session, _ in Outcome(try WireCoding.encode(try await handle(params, session))) }
     }
-}
 
-extension MethodHandler {
-    static var traits: MethodTraits { [] }
-
-    /// The method as the dispatcher calls it.
-    var method: ServiceDispatcher.Method {
-        let traits = Called.isTakenInBatch ? Self.traits : Self.traits.union(.alone)
-        return ServiceDispatcher.Method(name: Called.name, traits: traits) { node in
+    /// A method whose reply has more than a result: a descriptor, a subscription, or something to do once it is sent.
+    static func outcome<Called: AdminExportAPI.Method>(
+        _ called: Called.Type, _ traits: MethodTraits = [],
+        _ handle: @escaping @Sendable (Called.Params, CallerSession, Subscriptions) async throws -> ServiceOutcome
+    ) -> Self {
+        Self(name: Called.name, traits: Called.description.isTakenInBatch ? traits : traits.union(.alone)) { node in
             let params = try WireCoding.params(Called.self, node)
             return ServiceDispatcher.Prepared(decoded: node) { session, subscriptions in
                 do {
                     return try await PostgresPool.withFlowKey(session.number) {
-                        try await outcome(params, session, subscriptions)
+                        try await handle(params, session, subscriptions)
                     }
                 } catch {
                     var error = error
@@ -55,7 +42,7 @@ extension MethodHandler {
     }
 }
 
-/// Between JSON and the wire's types.
+/// Conversion between JSON and the wire types.
 package enum WireCoding {
     /// - Throws: ``RPCError`` −32602 for what the method's schema does not allow.
     package static func params<Called: AdminExportAPI.Method>(
@@ -65,7 +52,8 @@ package enum WireCoding {
         do {
             return try JSONDecoder().decode(Called.Params.self, from: Data(canonical))
         } catch is DecodingError {
-            throw RPCError.invalidParams("", "The parameters are not what \(Called.name) takes.")
+            throw RPCError.invalidParams(
+                "", "The parameters do not match the schema of \(Called.name). rpc.discover shows it.")
         }
     }
 
@@ -74,5 +62,52 @@ package enum WireCoding {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
         return Array(try encoder.encode(object))
+    }
+}
+
+/// A request that was denied, with what it asked for: the audit trail records it, the caller gets the error.
+struct DeniedRequest: Error {
+    let error: any Error
+    /// The value of `data.reason`.
+    let reason: String
+    /// What the request asked for.
+    let subject: @Sendable () -> DeniedSubject
+
+    /// Nil for an error that is no denial.
+    init?(_ error: any Error, _ params: some WireObject) {
+        switch error {
+        case let denial as RPCError:
+            guard let reason = denial.deniedReason else { return nil }
+            self.reason = reason
+        case DirectoryError.denied(let denial): reason = denial.rawValue
+        default: return nil
+        }
+        self.error = error
+        subject = { DeniedSubject(params) }
+    }
+}
+
+extension RPCError {
+    /// The `data.reason` for a caller that lacks a grant.
+    static let callerNotAllowed = "caller-not-allowed"
+
+    fileprivate var deniedReason: String? {
+        for case ("reason", .text(let reason)) in details
+        where kind == ErrorKind.permissionDenied.rawValue || reason == Self.callerNotAllowed {
+            return reason
+        }
+        return nil
+    }
+}
+
+extension DeniedSubject {
+    /// Parameters of all methods use the same names for the actor, the tenant and the job.
+    fileprivate init(_ params: some WireObject) {
+        let members = Mirror(reflecting: params).children
+        func member<Value>(_ name: String) -> Value? { members.first { $0.label == name }?.value as? Value }
+        let actor: ActorName? = member("actor")
+        self.init(
+            tenant: actor?.tenant ?? member("tenant"), administrator: actor?.administrator,
+            job: member("job").flatMap { JobID($0) })
     }
 }

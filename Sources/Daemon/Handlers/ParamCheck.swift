@@ -2,15 +2,15 @@ internal import AdminExportAPI
 private import Directory
 internal import JSONRPC
 
-/// Holds parameters to their schema before anything is done, and names the first that does not fit.
+/// Checks parameters against their schema before the service does anything, and names the first that does not match.
 ///
-/// What fits is written anew in one form, which the decoder takes: an integer is digits, a member that is null is left out, an
-/// empty array in the place of no parameters is an object. Nothing is read beyond the bounds of the schema, so that a check costs
-/// what a request may have, and not what was sent.
+/// Valid parameters are written in one canonical form for the decoder: an integer is digits, a member that is null is left out, and an
+/// empty array instead of parameters is an object. The check reads nothing beyond the bounds of the schema, so its cost is bounded by the
+/// schema and not by what was sent.
 enum ParamCheck {
-    /// - Parameter params: nil where none came.
+    /// - Parameter params: nil if the request has none.
     /// - Returns: a JSON object.
-    /// - Throws: ``RPCError`` −32602 for a member that is not known, missing or wrong, at any depth.
+    /// - Throws: ``RPCError`` −32602 for a member that is unknown, missing or wrong, at any depth.
     static func canonical(_ params: JSONNode?, _ schema: ObjectSchema) throws(RPCError) -> [UInt8] {
         var json: [UInt8] = []
         if params?.kind == .array {
@@ -25,7 +25,7 @@ enum ParamCheck {
 
     private typealias Member = (name: JSONNode, value: JSONNode)
 
-    /// - Parameter members: more than the schema has, if there are; one of them is none of its own.
+    /// - Parameter members: at most one more than the schema has; then at least one is unknown.
     private static func object(
         _ members: [Member], _ schema: ObjectSchema, _ path: String, _ json: inout [UInt8]
     ) throws(RPCError) {
@@ -35,7 +35,9 @@ enum ParamCheck {
         for member in members {
             guard let property = schema.properties.first(where: { member.name.isString($0.name) }) else {
                 let name = place(RPCError.excerpt(member.name, 128))
-                throw .invalidParams(name, "There is no parameter \(RPCError.excerpt(name)).")
+                throw .invalidParams(
+                    name,
+                    "There is no parameter \(RPCError.excerpt(name)). rpc.discover lists the parameters of each method.")
             }
             if !property.isRequired, member.value.isLiteral("null") { continue }
             if !found.isEmpty { json.append(UInt8(ascii: ",")) }
@@ -99,20 +101,20 @@ enum ParamCheck {
     }
 
     private static func text(_ node: JSONNode, _ rule: Schema.StringRule, _ path: String) throws(RPCError) -> String {
-        // In scalars: characters as people count them have no limit of their own.
+        // In scalars: a character as people count them can have any number of scalars.
         guard let text = node.text(upTo: rule.length.upperBound + 1) else { throw wrong(path, "a string") }
         let isOfLength = rule.length.contains(text.unicodeScalars.count)
         switch rule.content {
         case .uuid:
-            guard isOfLength, text.isUUID else { throw wrong(path, "an id that the service gave, a UUID") }
+            guard isOfLength, text.isUUID else { throw wrong(path, "a UUID that the service gave") }
         case .time:
             guard isOfLength, RFC3339.microseconds(text) != nil else {
-                throw wrong(path, "a time as in RFC 3339, of the years 0001 to 9999, such as 2026-11-25T09:30:00Z")
+                throw wrong(path, "a time as in RFC 3339, in the years 0001 to 9999, such as 2026-11-25T09:30:00Z")
             }
         case .auditCursor:
             guard isOfLength, isAuditCursor(text) else { throw wrong(path, "the nextCursor of an earlier page") }
         case .oneOf(let values):
-            // By bytes: what a string compares as equal may be another.
+            // By bytes: Swift compares strings by canonical equivalence.
             guard values.contains(where: { $0.utf8.elementsEqual(text.utf8) }) else {
                 throw wrong(path, "one of \(values.joined(separator: ", "))")
             }

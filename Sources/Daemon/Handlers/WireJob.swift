@@ -1,6 +1,5 @@
 internal import AdminExportAPI
 internal import Exports
-private import Foundation
 internal import JSONRPC
 internal import Postgres
 
@@ -9,7 +8,7 @@ extension AdminExportAPI.Job {
     init(_ job: Exports.Job) throws {
         let options = try ExportOptions(json: job.options)
         guard let state = State(rawValue: job.state.rawValue) else {
-            throw PostgresError(.unexpectedResult, "a job has a state that the wire does not know")
+            throw PostgresError(.unexpectedResult, "a job has the state \(job.state.rawValue), which the wire does not have")
         }
         self.init(
             id: job.id.description, tenant: job.tenantSlug, requestedBy: job.actorEmail,
@@ -34,60 +33,76 @@ extension JobReply {
 extension JobID {
     /// - Throws: ``RPCError`` −32602
     init(param text: String, _ name: String = "job") throws(RPCError) {
-        guard let id = JobID(text) else { throw .invalidParams(name, "\(name) is not an id; ids are UUIDs.") }
+        guard let id = JobID(text) else { throw .invalidParams(name, "The parameter \(name) has to be a UUID.") }
         self = id
-    }
-}
-
-extension Int64 {
-    /// The quotient rounded down, and what is left.
-    fileprivate func dividedDown(by divisor: Int64) -> (Int64, Int64) {
-        let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
-        return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
     }
 }
 
 extension Timestamp {
     /// UTC, with milliseconds.
-    var rfc3339: String {
-        let (day, rest) = microseconds.dividedDown(by: 86_400_000_000)
-        let (year, month, dayOfMonth) = Self.civil(daysSince1970: day)
-        guard (0...9_999).contains(year) else { return slowRFC3339 }
-        let milliseconds = rest / 1_000
-        var text: [UInt8] = []
-        text.reserveCapacity(24)
-        func append(_ value: Int64, digits: Int, _ end: Unicode.Scalar) {
-            var power: Int64 = digits == 4 ? 1_000 : digits == 3 ? 100 : 10
-            while power > 0 {
-                text.append(UInt8(ascii: "0") + UInt8(value / power % 10))
-                power /= 10
-            }
-            text.append(UInt8(ascii: end))
+    var rfc3339: String { RFC3339.text(microseconds: microseconds) }
+}
+
+/// A result that is written as JSON without an encoder, some ten times as fast: the results of the most frequent calls.
+protocol DirectlyEncoded {
+    var json: [UInt8] { get }
+}
+
+extension JobReply: DirectlyEncoded {
+    var json: [UInt8] {
+        var json: [UInt8] = []
+        json.reserveCapacity(1_024)
+        json += "{\"job\":".utf8
+        job.append(to: &json)
+        json.append(UInt8(ascii: "}"))
+        return json
+    }
+}
+
+extension ExportStart.Result: DirectlyEncoded {
+    var json: [UInt8] {
+        JobReply(job: job).json.dropLast() + Array(",\"replayed\":\(replayed)}".utf8)
+    }
+}
+
+extension AdminExportAPI.Job {
+    private static let writers = members.map { (start: Array(",\"\($0.property.name)\":".utf8), value: $0.value) }
+
+    fileprivate func append(to json: inout [UInt8]) {
+        let start = json.count
+        for writer in Self.writers {
+            json += writer.start
+            writer.value(self).append(to: &json)
         }
-        append(year, digits: 4, "-")
-        append(month, digits: 2, "-")
-        append(dayOfMonth, digits: 2, "T")
-        append(milliseconds / 3_600_000, digits: 2, ":")
-        append(milliseconds / 60_000 % 60, digits: 2, ":")
-        append(milliseconds / 1_000 % 60, digits: 2, ".")
-        append(milliseconds % 1_000, digits: 3, "Z")
-        return String(decoding: text, as: UTF8.self)
+        // In the place of the first comma.
+        json[start] = UInt8(ascii: "{")
+        json.append(UInt8(ascii: "}"))
     }
+}
 
-    /// Any year at all. Some forty times as slow.
-    var slowRFC3339: String {
-        let milliseconds = (Double(microseconds) / 1_000).rounded(.down)
-        return Date(timeIntervalSince1970: milliseconds / 1_000)
-            .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true, timeZone: .gmt))
-    }
-
-    /// Howard Hinnant's `civil_from_days`.
-    private static func civil(daysSince1970 days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        let (era, dayOfEra) = (days + 719_468).dividedDown(by: 146_097)
-        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shifted = (5 * dayOfYear + 2) / 153
-        let month = shifted < 10 ? shifted + 3 : shifted - 9
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shifted + 2) / 5 + 1)
+extension JSONValue {
+    fileprivate func append(to json: inout [UInt8]) {
+        switch self {
+        case .null: json += "null".utf8
+        case .boolean(let value): json += (value ? "true" : "false").utf8
+        case .integer(let value): json += String(value).utf8
+        case .string(let value): JSONText.append(value, to: &json)
+        case .array(let elements):
+            json.append(UInt8(ascii: "["))
+            for (index, element) in elements.enumerated() {
+                if index > 0 { json.append(UInt8(ascii: ",")) }
+                element.append(to: &json)
+            }
+            json.append(UInt8(ascii: "]"))
+        case .object(let members):
+            json.append(UInt8(ascii: "{"))
+            for (index, member) in members.enumerated() {
+                if index > 0 { json.append(UInt8(ascii: ",")) }
+                JSONText.append(member.key, to: &json)
+                json.append(UInt8(ascii: ":"))
+                member.value.append(to: &json)
+            }
+            json.append(UInt8(ascii: "}"))
+        }
     }
 }

@@ -1,6 +1,5 @@
 internal import AdminExportAPI
 internal import Exports
-internal import JSONRPC
 internal import Postgres
 
 extension ServiceStats.Result {
@@ -212,27 +211,5 @@ struct MetricsReport: Sendable {
             connections.stalled)
         text.family("adminexport_database_connections", .counter, "Connections of this process to the database.")
         add(stats.databaseConnections, "adminexport_database_connections_total", &text)
-    }
-}
-
-struct ServiceStatsHandler: ResultHandler {
-    typealias Called = ServiceStats
-    static let traits: MethodTraits = .control
-
-    let report: @Sendable () async throws -> MetricsReport
-
-    func handle(_ params: NoMembers, _ session: CallerSession) async throws -> ServiceStats.Result {
-        try await report().stats
-    }
-}
-
-struct ServiceMetricsHandler: ResultHandler {
-    typealias Called = ServiceMetrics
-    static let traits: MethodTraits = .control
-
-    let report: @Sendable () async throws -> MetricsReport
-
-    func handle(_ params: NoMembers, _ session: CallerSession) async throws -> ServiceMetrics.Result {
-        ServiceMetrics.Result(contentType: OpenMetricsText.contentType, body: try await report().text)
     }
 }

@@ -13,7 +13,7 @@ final class CallerSession: Sendable {
     let grants: CallerGrants
     /// Those that this connection was begun with.
     let limits: ServiceLimits
-    /// What ``ServiceInfoHandler`` has answered: nothing in it changes while the connection lasts but the limits.
+    /// The last answer to `service.info`. Only its limits can change during the connection.
     let info = Mutex<(limits: ServiceLimits, json: [UInt8])?>(nil)
     /// The jobs that this connection has read last: the audit trail names each once. Past ``maxDownloads`` the oldest is
     /// forgotten, and named again where it is read again.
@@ -80,8 +80,8 @@ final class CallerSession: Sendable {
     func denial(_ grant: String, _ tenant: String) -> RPCError {
         let remedy =
             peer.uid == PeerCredentials.overflowID
-            ? "The system cannot tell who you are: a user namespace hides your id. Call from outside of it."
-            : "Ask the operators of adminexport to add you or one of your groups to callers in its configuration."
+            ? "The service cannot tell who you are, because a user namespace hides your user id. Call from outside of the namespace."
+            : "Ask the operators of adminexport to add you or one of your groups to callers in the configuration."
         let whom = tenant == "*" ? "the service as a whole" : "the tenant \(RPCError.excerpt(tenant))"
         return RPCError(
             .permissionDenied,

@@ -24,22 +24,15 @@ extension Assembly {
                         queue: queue, disk: disk))
             }
         }
+        let handlers =
+            ExportHandlers(exports: exports, metrics: metrics).methods + OperatorHandlers(exports: exports).methods
+            + ServiceHandlers(exports: exports, contract: contract, settings: settings) { await inspector.refresh() }.methods
         let dispatcher = ServiceDispatcher(
-            [
-                AuditListHandler(exports: exports).method,
-                ExportCancelHandler(exports: exports).method, ExportDeleteHandler(exports: exports).method,
-                ExportGetHandler(exports: exports).method, ExportListHandler(exports: exports).method,
-                ExportOpenHandler(exports: exports, metrics: metrics).method,
-                ExportReadHandler(exports: exports, metrics: metrics).method,
-                ExportStartHandler(exports: exports).method, ExportUnwatchHandler().method,
-                ExportWaitHandler(exports: exports).method, ExportWatchHandler(exports: exports).method,
-                RPCDiscoverHandler().method,
-                ServiceHealthHandler(exports: exports, contract: contract) { await inspector.refresh() }.method,
-                ServiceDrainHandler(exports: exports).method, ServiceHoldHandler(exports: exports).method,
-                ServiceInfoHandler(settings: settings).method, ServiceMetricsHandler(report: report).method,
-                ServiceStatsHandler(report: report).method,
-                ServicePauseHandler(exports: exports).method, ServiceResumeHandler(exports: exports).method,
-                ServiceWorkersHandler(exports: exports).method,
+            handlers + [
+                .result(ServiceMetrics.self, .control) { _, _ in
+                    ServiceMetrics.Result(contentType: OpenMetricsText.contentType, body: try await report().text)
+                },
+                .result(ServiceStats.self, .control) { _, _ in try await report().stats },
             ], answered: { call, error, duration in observer.answered(call, error, after: duration) }
         ) { [contract] error, call in
             let denied = error as? DeniedRequest

@@ -1,29 +1,37 @@
-/// JSON text that is written by hand: error objects and envelopes.
+/// JSON text that is written without an encoder.
 package enum JSONText {
-    /// Escapes what JSON wants escaped, and U+2028 and U+2029, at which some cut lines.
+    /// The text as a JSON string; see ``append(_:to:)``.
     package static func quoted(_ text: String) -> String {
-        // Most texts have nothing to escape.
-        if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
-            return "\"\(text)\""
-        }
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\u{0}"..<"\u{20}", "\u{7F}"..<"\u{A0}", "\u{2028}", "\u{2029}":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
+        var json: [UInt8] = []
+        append(text, to: &json)
+        return String(decoding: json, as: UTF8.self)
     }
 
-    /// The bytes of a text without the white space between its values.
+    /// Appends the text as a JSON string. Escapes what JSON requires (RFC 8259, section 7), U+007F to U+009F, which can control a terminal,
+    /// and U+2028 and U+2029, which some programs take for the end of a line.
+    package static func append(_ text: String, to json: inout [UInt8]) {
+        json.append(UInt8(ascii: "\""))
+        // Most texts have nothing to escape.
+        if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+            json += text.utf8
+        } else {
+            for scalar in text.unicodeScalars {
+                switch scalar {
+                case "\"", "\\": json += [UInt8(ascii: "\\"), UInt8(ascii: scalar)]
+                case "\n": json += "\\n".utf8
+                case "\u{0}"..<"\u{20}", "\u{7F}"..<"\u{A0}", "\u{2028}", "\u{2029}":
+                    let digits = String(scalar.value, radix: 16)
+                    json += "\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)".utf8
+                default: json += String(scalar).utf8
+                }
+            }
+        }
+        json.append(UInt8(ascii: "\""))
+    }
+
+    /// The number of bytes of the text without the white space between its values.
     static func compactLength(_ json: ArraySlice<UInt8>) -> Int {
-        // Nobody gains by a few spaces.
+        // A few spaces do not matter.
         guard json.count > 512 else { return json.count }
         var length = 0
         var isInString = false
@@ -41,17 +49,17 @@ package enum JSONText {
         return length
     }
 
-    /// A line of JSON with its end, in which U+2028 and U+2029 are escaped; in JSON they stand in strings only.
+    /// A line of JSON with its line feed. U+2028 and U+2029, which JSON has in strings only, are escaped.
     static func line(_ json: consuming [UInt8]) -> [UInt8] {
-        // In place, where nobody else has the array: a large reply is not to be there twice.
+        // In place if the array has no other owner, so that a large reply is in memory once.
         if let escaped = withoutLineSeparators(json) { json = escaped }
         json.append(UInt8(ascii: "\n"))
         return json
     }
 
-    /// - Returns: nil where there are none.
+    /// - Returns: nil if there are none.
     private static func withoutLineSeparators(_ json: [UInt8]) -> [UInt8]? {
-        // Both begin with E2 80: most results have neither, and are passed on as they are.
+        // Both begin with E2 80. Most results have neither and are passed on unchanged.
         var result: [UInt8] = []
         var copied = 0
         var at = 0

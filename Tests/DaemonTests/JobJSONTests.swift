@@ -1,9 +1,10 @@
+import AdminExportAPI
 import Foundation
 import Testing
 
-@testable import AdminExportAPI
+@testable import Daemon
 
-/// What is written by hand is what an encoder would write.
+/// The service writes jobs without an encoder. Both forms have to be the same JSON.
 @Suite struct JobJSONTests {
     private static let texts = [
         "", "plain", "é 👩‍💻 \u{2028}", "quote \" backslash \\ slash /", "\u{0}\u{1}\u{1F}\u{7F}\n\r\t\u{8}\u{C}",

@@ -1,0 +1,81 @@
+internal import AdminExportAPI
+internal import Exports
+private import Foundation
+internal import JSONRPC
+private import Postgres
+
+/// Serves the methods of ``OperatorMethods.swift`` and ``AuditMethods.swift``.
+struct OperatorHandlers: Sendable {
+    let exports: ExportService
+
+    var methods: [ServiceDispatcher.Method] {
+        [
+            .result(ServicePause.self) { _, session in
+                try await exports.pause(true, peer: session.operatorOfAll())
+                return NoMembers()
+            },
+            .result(ServiceResume.self) { _, session in
+                try await exports.pause(false, peer: session.operatorOfAll())
+                return NoMembers()
+            },
+            .result(ServiceWorkers.self, .large) { _, session in
+                _ = try session.operatorOfAll()
+                return ServiceWorkers.Result(workers: try await exports.workers().map { WorkerStatus($0) })
+            },
+            .result(ServiceDrain.self) { params, session in
+                let peer = try session.operatorOfAll()
+                let worker = try await exports.drain(JobID(param: params.worker, "worker"), params.on ?? true, peer: peer)
+                return ServiceDrain.Result(worker: WorkerStatus(worker))
+            },
+            .result(ServiceHold.self) { params, session in
+                let job = try await exports.hold(session.asOperator(), job: JobID(param: params.job), params.on)
+                return ServiceHold.Result(job: try AdminExportAPI.Job(job), held: job.isHeld)
+            },
+            .result(AuditList.self, .large, audit),
+        ]
+    }
+
+    private func audit(_ params: AuditList.Params, _ session: CallerSession) async throws -> AuditList.Result {
+        let requester = try session.asOperator(of: params.tenant)
+        let limit = params.limit ?? 100
+        var filter = AuditLog.Filter()
+        filter.actorEmail = params.administrator
+        filter.job = try params.job.map { try JobID(param: $0) }
+        filter.events = params.events?.compactMap { Audit.Event(rawValue: $0) }
+        filter.from = params.from.flatMap(RFC3339.microseconds)
+        filter.before = params.before.flatMap(RFC3339.microseconds)
+        // One more than asked for tells whether there is a next page.
+        let entries = try await exports.audit(requester, filter, after: params.cursor.map(Self.cursor), limit: limit + 1)
+        let page = entries.prefix(limit)
+        return AuditList.Result(
+            events: try page.map { try AuditEvent($0) },
+            nextCursor: entries.count > limit ? page.last.map { "\($0.at.microseconds)-\($0.id)" } : nil)
+    }
+
+    /// - Parameter text: a cursor in the form that the schema requires.
+    private static func cursor(_ text: String) throws(RPCError) -> AuditLog.Cursor {
+        let parts = text.split(separator: "-").compactMap { Int($0) }
+        guard parts.count == 2 else {
+            throw .invalidParams("cursor", "The parameter cursor has to be the nextCursor of an earlier page.")
+        }
+        return AuditLog.Cursor(at: parts[0], id: parts[1])
+    }
+}
+
+extension WorkerStatus {
+    fileprivate init(_ worker: QueueControl.WorkerStatus) {
+        self.init(
+            id: worker.id, host: worker.host, version: worker.version, startedAt: worker.startedAt.rfc3339,
+            seenAt: worker.seenAt.rfc3339, slots: worker.slots, running: worker.running, draining: worker.isDraining,
+            storage: worker.storage)
+    }
+}
+
+extension AuditEvent {
+    fileprivate init(_ entry: AuditLog.Entry) throws {
+        self.init(
+            at: entry.at.rfc3339, event: entry.event, tenant: entry.tenantSlug, administrator: entry.actorEmail,
+            job: entry.job, peer: entry.peer.map { CallingProcess(uid: $0.uid, gid: $0.gid, pid: $0.pid) },
+            reason: entry.reason, details: try JSONDecoder().decode(JSONValue.self, from: Data(entry.details.utf8)))
+    }
+}
