@@ -11,14 +11,14 @@ import Testing
 
     /// Runs a report for as long as the body does.
     private func reporting(
-        loop: (any EventLoop)?, sincePulse: @escaping @Sendable () -> Duration?,
+        loop: (any EventLoop)?, sinceProgress: @escaping @Sendable () -> Duration?,
         _ body: (DatagramReceiver, ServiceStatus) async throws -> Void
     ) async throws {
         let receiver = DatagramReceiver()
         let status = ServiceStatus("Working") { [ServiceStatus.count(1, "export")] }
         let report = ManagerReport(
             manager: ServiceManager(socket: receiver.path, watchdog: Self.watchdog), status: status, loop: loop,
-            sincePulse: sincePulse)
+            sinceProgress: sinceProgress)
         let task = Task { try await report.run() }
         defer { task.cancel() }
         try await body(receiver, status)
@@ -39,7 +39,7 @@ import Testing
     @Test("A process that works says so, and what it does, once; one that stops asks for more time")
     func works() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        try await reporting(loop: group.next(), sincePulse: { .seconds(59) }) { receiver, status in
+        try await reporting(loop: group.next(), sinceProgress: { .seconds(59) }) { receiver, status in
             #expect(await messages(receiver, until: "WATCHDOG=1", periods: 200).contains("WATCHDOG=1"))
             #expect(
                 await messages(receiver, until: "STATUS=Working, 1 export", periods: 200).last == "STATUS=Working, 1 export")
@@ -56,7 +56,7 @@ import Testing
 
     @Test("A loop of claims that does not go round is not covered up")
     func stands() async throws {
-        try await reporting(loop: nil, sincePulse: { .seconds(61) }) { receiver, _ in
+        try await reporting(loop: nil, sinceProgress: { .seconds(61) }) { receiver, _ in
             // The status goes on: it is for people.
             var told = await messages(receiver, until: "STATUS=", periods: 200)
             #expect(!told.isEmpty)
@@ -71,7 +71,7 @@ import Testing
         let loop = group.next()
         let gate = LockedGate()
         loop.execute { gate.wait() }
-        try await reporting(loop: loop, sincePulse: { nil }) { receiver, _ in
+        try await reporting(loop: loop, sinceProgress: { nil }) { receiver, _ in
             #expect(await messages(receiver, until: "WATCHDOG", periods: 10).isEmpty)
             gate.open()
             #expect(await messages(receiver, until: "WATCHDOG=1", periods: 200).contains("WATCHDOG=1"))

@@ -30,8 +30,8 @@ final class LiveSettings: Sendable {
         return limits
     }
 
-    var startBounds: JobStore.Bounds {
+    var startLimits: JobStore.Limits {
         let values = state.withLock { $0 }
-        return JobStore.Bounds(queued: values.limits.queuedPerTenant, keyLifetime: values.idempotency)
+        return JobStore.Limits(queued: values.limits.queuedPerTenant, keyLifetime: values.idempotency)
     }
 }

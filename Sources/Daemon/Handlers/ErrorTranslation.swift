@@ -26,7 +26,7 @@ struct ErrorTranslation: Sendable {
                 details: [("reason", .text("directory"))])
         case let error as DirectoryError:
             return directory(error, logger)
-        case let error as JobsError:
+        case let error as QueueError:
             return Self.jobs(error)
         case let error as PostgresError where error.isTransient || [.refused, .unsuitable].contains(error.code):
             logger.report(DaemonEvent.requestWithoutDatabase, [.error: error])
@@ -108,7 +108,7 @@ struct ErrorTranslation: Sendable {
             details: [("reason", .text(denial.rawValue))])
     }
 
-    private static func jobs(_ error: JobsError) -> RPCError {
+    private static func jobs(_ error: QueueError) -> RPCError {
         switch error {
         case .notFound:
             RPCError(.notFound, "There is no such export, or it belongs to somebody else.")

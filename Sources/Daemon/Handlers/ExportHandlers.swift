@@ -90,7 +90,7 @@ struct ExportHandlers: Sendable {
         }
     }
 
-    private static func notify(_ change: Result<Exports.Job, any Error>, _ subscription: Subscription) {
+    private static func notify(_ change: Result<JobRecord, any Error>, _ subscription: Subscription) {
         // If the job is gone, or cannot be written as JSON, no further notification can follow.
         guard let job = try? change.get(), let reply = try? AdminExportAPI.Job(job),
             let json = try? WireCoding.encode(ExportChanged(subscription: subscription.id, job: reply))

@@ -63,7 +63,7 @@ struct OperatorHandlers: Sendable {
 }
 
 extension WorkerStatus {
-    fileprivate init(_ worker: QueueControl.WorkerStatus) {
+    fileprivate init(_ worker: QueueControl.WorkerRecord) {
         self.init(
             id: worker.id, host: worker.host, version: worker.version, startedAt: worker.startedAt.rfc3339,
             seenAt: worker.seenAt.rfc3339, slots: worker.slots, running: worker.running, draining: worker.isDraining,

@@ -5,7 +5,7 @@ internal import Postgres
 
 extension AdminExportAPI.Job {
     /// The job as it goes over the wire.
-    init(_ job: Exports.Job) throws {
+    init(_ job: JobRecord) throws {
         let options = try ExportOptions(json: job.options)
         guard let state = State(rawValue: job.state.rawValue) else {
             throw PostgresError(.unexpectedResult, "a job has the state \(job.state.rawValue), which the wire does not have")
@@ -25,7 +25,7 @@ extension AdminExportAPI.Job {
 }
 
 extension JobReply {
-    init(_ job: Exports.Job) throws {
+    init(_ job: JobRecord) throws {
         self.init(job: try AdminExportAPI.Job(job))
     }
 }

@@ -20,7 +20,7 @@ struct ManagerReport: Service {
     /// The event loop that serves, if any.
     let loop: (any EventLoop)?
     /// The time since the last round of the loop that claims jobs; nil if there is no such loop.
-    let sincePulse: @Sendable () -> Duration?
+    let sinceProgress: @Sendable () -> Duration?
 
     func run() async throws {
         guard manager.isPresent else { return try await gracefulShutdown() }
@@ -31,7 +31,7 @@ struct ManagerReport: Service {
             while true {
                 try await Task.sleep(for: interval)
                 try? await loop?.submit {}.get()
-                if sincePulse().map({ $0 < Self.timeout }) ?? true { manager.isAlive() }
+                if sinceProgress().map({ $0 < Self.timeout }) ?? true { manager.isAlive() }
                 if status.isStopping { manager.extendTimeout(by: Self.extraTime) }
                 let text = status.text
                 if text != sent { manager.status(text) }

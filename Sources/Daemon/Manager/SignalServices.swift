@@ -48,7 +48,7 @@ struct ForceDrainSignal: Service {
     func run() async throws {
         var isStopping = false
         for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint).cancelOnGracefulShutdown() {
-            if isStopping { drain.hurry() }
+            if isStopping { drain.force() }
             isStopping = true
         }
     }

@@ -68,7 +68,7 @@ struct Assembly {
             pool: pools.trail, directory: { [directory] in directory.isKnownApart ? directory.pool : nil }, logger: logger)
         let exports = ExportService(
             pool: pools.api, directory: directory, disk: disk, transfers: transfers, watch: watch, trail: trail,
-            bounds: { [settings] in settings.startBounds })
+            bounds: { [settings] in settings.startLimits })
         let server = SocketServer(
             socket: listening, group: group,
             dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api, inspector), policy: policy,
@@ -84,7 +84,8 @@ struct Assembly {
         // Services stop in reverse order: those that serve stop before what they need.
         try await run(
             [
-                ManagerReport(manager: manager, status: status, loop: group.any(), sincePulse: { own?.worker.pulse.age }),
+                ManagerReport(
+                    manager: manager, status: status, loop: group.any(), sinceProgress: { own?.worker.liveness.age }),
                 inspector, trail, watch, transfers,
             ] + (own?.services ?? [listener(watch: watch)]) + [
                 server, MemoryTrim(server: server), reload(load, manager, status, server: server),
@@ -111,7 +112,8 @@ struct Assembly {
         logger.report(DaemonEvent.working, [.workers: slots, .version: AdminExportDaemon.version])
         try await run(
             [
-                ManagerReport(manager: manager, status: status, loop: nil, sincePulse: { worker.pulse.age }), inspector,
+                ManagerReport(manager: manager, status: status, loop: nil, sinceProgress: { worker.liveness.age }),
+                inspector,
             ] + services + [
                 reload(load, manager, status, server: nil), StopNotice(manager: manager, status: status),
             ])
@@ -183,9 +185,9 @@ struct Assembly {
     }
 
     /// - Parameter work: signalled when a job may be claimed.
-    private func listener(work: [Bell] = [], watch: JobWatch?) -> QueueListener {
+    private func listener(work: [WakeSignal] = [], watch: JobWatch?) -> QueueListener {
         QueueListener(
-            configuration.options(for: .listening, as: "listen"), work: work, ends: watch.map { [$0.bell] } ?? [],
+            configuration.options(for: .listening, as: "listen"), work: work, ends: watch.map { [$0.wakeSignal] } ?? [],
             share: pools.share, logger: logger)
     }
 
@@ -219,9 +221,11 @@ struct Assembly {
         #endif
         let drain = Drain(budget: configuration.drain)
         let worker = Worker(
-            options, database: database, leases: leases, runner: runner, care: maintenance.bell, drain: drain,
+            options, database: database, leases: leases, runner: runner, maintenance: maintenance.wakeSignal, drain: drain,
             logger: logger)
-        return (worker, [maintenance, listener(work: [worker.bell], watch: watch), ForceDrainSignal(drain: drain), worker])
+        return (
+            worker, [maintenance, listener(work: [worker.wakeSignal], watch: watch), ForceDrainSignal(drain: drain), worker]
+        )
     }
 
     /// Runs until SIGTERM or SIGINT, or until a service fails. Services stop in reverse order.

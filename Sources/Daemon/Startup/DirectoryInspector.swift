@@ -80,10 +80,10 @@ struct DirectoryInspector: Service {
         // Everything here only reads, so a shutdown cancels all waits for connections and results.
         try await cancelWhenGracefulShutdown {
             try await waitForDatabase()
-            let (requests, searches) = (Bell(), Bell())
+            let (requests, searches) = (WakeSignal(), WakeSignal())
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { [contract] in
-                    for await _ in contract.lookRequests { requests.ring() }
+                    for await _ in contract.lookRequests { requests.signal() }
                 }
                 group.addTask { await repeatRowSearches(searches) }
                 await repeatInspections(requests, searches)
@@ -122,13 +122,13 @@ struct DirectoryInspector: Service {
         _ = try? await inspections.run(timeout: Self.timeout) { await inspectAndRecord(isThorough: false) }
     }
 
-    private func repeatInspections(_ requests: Bell, _ searches: Bell) async {
+    private func repeatInspections(_ requests: WakeSignal, _ searches: WakeSignal) async {
         while true {
-            let isRequested = await requests.sleep(for: contract.isSound ? Self.soundInterval : Self.interval)
+            let isRequested = await requests.wait(for: contract.isSound ? Self.soundInterval : Self.interval)
             guard !Task.isCancelled else { return }
             let isNews = await nextInspection(isThorough: isRequested || !contract.isSound)
             guard isRequested || isNews || contract.hasWrongRows else { continue }
-            searches.ring()
+            searches.signal()
             try? await Task.sleep(for: Self.requestInterval)
         }
     }
@@ -212,12 +212,12 @@ struct DirectoryInspector: Service {
     // MARK: The directory's rows
 
     /// Searches the rows at once, and at each signal while none is known to be wrong, but not more often than the interval.
-    private func repeatRowSearches(_ signal: Bell) async {
+    private func repeatRowSearches(_ signal: WakeSignal) async {
         while !Task.isCancelled {
             await searchRows()
             try? await Task.sleep(for: Self.rowSearchInterval)
             guard !contract.hasWrongRows else { continue }
-            await signal.sleep(for: .seconds(86_400))
+            await signal.wait(for: .seconds(86_400))
         }
     }
 

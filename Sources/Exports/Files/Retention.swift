@@ -8,7 +8,7 @@ private import Synchronization
 /// removed, so that no row names a missing file.
 package struct Retention: Service {
     /// Signalled by ``Worker`` when something is due.
-    package let bell = Bell()
+    package let wakeSignal = WakeSignal()
     private let database: JobDatabase
     private let disk: ArchiveDisk
     private let check: StoreCheck
@@ -65,7 +65,7 @@ package struct Retention: Service {
                     await pause(backoff.next())
                 } else {
                     backoff.reset()
-                    isDue = await bell.sleep(for: Self.orphanInterval)
+                    isDue = await wakeSignal.wait(for: Self.orphanInterval)
                 }
             } catch {
                 isDue = true

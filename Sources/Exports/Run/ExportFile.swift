@@ -144,7 +144,7 @@ extension ClaimedJob {
     }
 }
 
-extension Job {
+extension JobRecord {
     /// The name of the file that the row names; nil if it names none.
     var archiveName: ArchiveName? {
         archiveEpoch.map {

@@ -30,7 +30,7 @@ package struct ExportRunner: JobRunner {
         await guardian.word
     }
 
-    package func run(_ job: ClaimedJob, progress: Progress, lease: LeaseClock) async throws -> JobResult {
+    package func run(_ job: ClaimedJob, progress: ProgressCounter, lease: LeaseClock) async throws -> JobResult {
         let options = try ExportOptions(json: job.options)
         try contract.checkExport()
         // Files of workers that died with this job. Only the current epoch can be published.
@@ -81,7 +81,7 @@ package struct ExportRunner: JobRunner {
 
     /// Writes every row of the snapshot.
     private func rows(
-        _ job: ClaimedJob, _ options: ExportOptions, progress: Progress, lease: LeaseClock
+        _ job: ClaimedJob, _ options: ExportOptions, progress: ProgressCounter, lease: LeaseClock
     ) async throws -> ExportFile {
         try await Snapshot.read(
             actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,

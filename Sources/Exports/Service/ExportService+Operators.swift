@@ -9,7 +9,7 @@ extension ExportService {
         return try await transaction { try await QueueControl().depth(on: $0) }
     }
 
-    package func workers() async throws -> [QueueControl.WorkerStatus] {
+    package func workers() async throws -> [QueueControl.WorkerRecord] {
         try await transaction { try await QueueControl().workers(on: $0) }
     }
 
@@ -20,13 +20,13 @@ extension ExportService {
 
     /// Has a worker claim no more, or lets it claim again.
     ///
-    /// - Throws: ``JobsError/noWorker``
-    package func drain(_ worker: JobID, _ isDraining: Bool, peer: CallingProcess) async throws -> QueueControl.WorkerStatus {
+    /// - Throws: ``QueueError/noWorker``
+    package func drain(_ worker: JobID, _ isDraining: Bool, peer: CallingProcess) async throws -> QueueControl.WorkerRecord {
         try await transaction { try await QueueControl().drain(worker, isDraining, peer: peer, on: $0) }
     }
 
     /// Begins or ends a legal hold of a job of the operator's tenants.
-    package func hold(_ requester: Requester, job id: JobID, _ isHeld: Bool) async throws -> Job {
+    package func hold(_ requester: Requester, job id: JobID, _ isHeld: Bool) async throws -> JobRecord {
         try await acting(for: requester) { owner, connection in
             try await jobs.hold(id, isHeld, owner: owner, peer: requester.peer, on: connection)
         }

@@ -16,7 +16,7 @@ package struct ExportService: Sendable {
     private let transfers: Transfers
     private let watch: JobWatch
     private let trail: AuditWriter
-    private let bounds: @Sendable () -> JobStore.Bounds
+    private let bounds: @Sendable () -> JobStore.Limits
     let jobs = JobStore()
     private let storeCheck = SingleFlight<Void>()
     let spaceCheck = SingleFlight<(free: Int, size: Int)>()
@@ -25,7 +25,7 @@ package struct ExportService: Sendable {
 
     package init(
         pool: PostgresPool, directory: DirectoryDatabase, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
-        trail: AuditWriter, bounds: @escaping @Sendable () -> JobStore.Bounds
+        trail: AuditWriter, bounds: @escaping @Sendable () -> JobStore.Limits
     ) {
         self.pool = pool
         self.transfers = transfers
@@ -50,13 +50,13 @@ package struct ExportService: Sendable {
     /// Starts of one tenant take turns. One whose turn it is not gives its connection back, and waits without: however many starts a
     /// tenant has, and however long they take, the others find connections. What is refused or repeated waits for nobody.
     ///
-    /// - Throws: ``DirectoryError/denied(_:)``; ``JobsError``; ``PostgresError``.
+    /// - Throws: ``DirectoryError/denied(_:)``; ``QueueError``; ``PostgresError``.
     package func start(_ actor: ActorRequest, options: ExportOptions, idempotencyKey: String?) async throws
         -> JobStore.Started
     {
         do {
             return try await start(actor, options, idempotencyKey, turn: .now)
-        } catch let taken as TurnTaken {
+        } catch let taken as StartLockHeld {
             return try await turns.withPlace(of: taken.tenantKey) { left in
                 try await start(actor, options, idempotencyKey, turn: .within(left))
             }
@@ -64,7 +64,7 @@ package struct ExportService: Sendable {
     }
 
     private func start(
-        _ actor: ActorRequest, _ options: ExportOptions, _ idempotencyKey: String?, turn: JobStore.Turn
+        _ actor: ActorRequest, _ options: ExportOptions, _ idempotencyKey: String?, turn: JobStore.LockWait
     ) async throws -> JobStore.Started {
         let json = try options.json
         let hash = SHA256.hash(data: Array(json.utf8)).hexadecimal
@@ -85,7 +85,7 @@ package struct ExportService: Sendable {
     }
 
     /// An actor's own job. A job is visible to who asked for it also when they may not export any more.
-    package func get(_ requester: Requester, job id: JobID) async throws -> Job {
+    package func get(_ requester: Requester, job id: JobID) async throws -> JobRecord {
         switch requester {
         case .actor(let actor):
             try await loader.job(
@@ -95,19 +95,19 @@ package struct ExportService: Sendable {
         }
     }
 
-    package func list(_ requester: Requester, states: [JobState], before: JobID?, limit: Int) async throws -> [Job] {
+    package func list(_ requester: Requester, states: [JobState], before: JobID?, limit: Int) async throws -> [JobRecord] {
         try await acting(for: requester) { owner, connection in
             try await jobs.list(owner: owner, states: states, before: before, limit: limit, on: connection)
         }
     }
 
-    package func cancel(_ requester: Requester, job id: JobID) async throws -> Job {
+    package func cancel(_ requester: Requester, job id: JobID) async throws -> JobRecord {
         try await acting(for: requester) { owner, connection in
             try await jobs.cancel(id, owner: owner, peer: requester.peer, on: connection)
         }
     }
 
-    package func delete(_ requester: Requester, job id: JobID) async throws -> Job {
+    package func delete(_ requester: Requester, job id: JobID) async throws -> JobRecord {
         try await acting(for: requester) { owner, connection in
             try await jobs.delete(id, owner: owner, peer: requester.peer, on: connection)
         }
@@ -149,7 +149,7 @@ package struct ExportService: Sendable {
     /// - Parameter revision: nil for the next change from now on.
     package func wait(
         _ requester: Requester, job id: JobID, after revision: Int?, timeout: Duration
-    ) async throws -> Job {
+    ) async throws -> JobRecord {
         let job = try await get(requester, job: id)
         let known = revision ?? job.revision
         guard job.revision <= known, !job.state.isFinal else { return job }
@@ -161,7 +161,7 @@ package struct ExportService: Sendable {
     ///
     /// - Parameter job: one that ``get(_:job:)`` gave, which is where it was asked whose it is.
     /// - Returns: how to end it.
-    package func watch(_ job: Job, _ tell: @escaping JobWatch.Tell) -> @Sendable () -> Void {
+    package func watch(_ job: JobRecord, _ tell: @escaping JobWatch.Handler) -> @Sendable () -> Void {
         let id = watch.watch(job, after: job.revision, continuously: true, tell)
         return { [watch] in watch.cancel(id) }
     }
@@ -204,7 +204,7 @@ package struct ExportService: Sendable {
     ///
     /// - Parameter isFirst: the first read of this job by the caller's connection, which is written to the audit trail.
     /// - Throws: ``DirectoryError/denied(_:)`` where the actor may not export any more or sees less than the file holds;
-    ///   ``JobsError``; ``UnreadableArchive``; ``PostgresError``.
+    ///   ``QueueError``; ``UnreadableArchive``; ``PostgresError``.
     package func read(
         _ actor: ActorRequest, job id: JobID, offset: Int, length: Int, isFirst: Bool
     ) async throws -> Part {
@@ -228,7 +228,8 @@ package struct ExportService: Sendable {
     /// is read to its end all the same.
     ///
     /// - Throws: as ``read(_:job:offset:length:isFirst:)``; ``OffsetBeyondEnd``; ``TooManyTransfers``; ``TooManyFileOperations``.
-    package func open(_ actor: ActorRequest, job id: JobID, as form: Form) async throws -> (job: Job, file: OpenedFile) {
+    package func open(_ actor: ActorRequest, job id: JobID, as form: Form) async throws -> (job: JobRecord, file: OpenedFile)
+    {
         let offset = if case .content(let offset) = form { offset } else { 0 }
         let found = try await permitted(actor, id, from: offset, isAudited: true)
         let file = try await Self.reading(found) {
@@ -258,7 +259,7 @@ package struct ExportService: Sendable {
 
     /// What ``permitted(_:_:from:isAudited:)`` gives.
     private struct Permitted {
-        let job: Job
+        let job: JobRecord
         let name: ArchiveName
         let facts: StoreFacts
         /// Of what was written to the audit trail as downloaded.
@@ -281,7 +282,7 @@ package struct ExportService: Sendable {
                     id, owner: JobStore.Owner.actor(tenantKey: identity.tenantKey, actorKey: identity.actorKey),
                     on: connection)
                 guard job.state == .succeeded, let name = job.archiveName, let result = job.result else {
-                    throw JobsError.notReady(job.state)
+                    throw QueueError.notReady(job.state)
                 }
                 guard permission.scope.mayRead(fileOf: result.scopeDigest) else {
                     throw DirectoryError.denied(.scopeChanged)

@@ -22,7 +22,7 @@ final class JobBatchLoader: Sendable {
     private struct State {
         var waiting: [Pending] = []
         /// For requests that wait and for those of the running statement. A caller that is cancelled removes its own.
-        var continuations: [UInt64: CheckedContinuation<Job, any Error>] = [:]
+        var continuations: [UInt64: CheckedContinuation<JobRecord, any Error>] = [:]
         var isLoading = false
         var nextID: UInt64 = 0
     }
@@ -46,8 +46,8 @@ final class JobBatchLoader: Sendable {
     /// The job, if it is the actor's own.
     ///
     /// - Throws: ``DirectoryError/denied(_:)`` for an actor that does not exist or is ambiguous; ``TenantNotGranted``;
-    ///   ``JobsError/notFound``; ``DirectoryUnavailable``; ``PostgresError``; `CancellationError`.
-    func job(_ request: Request) async throws -> Job {
+    ///   ``QueueError/notFound``; ``DirectoryUnavailable``; ``PostgresError``; `CancellationError`.
+    func job(_ request: Request) async throws -> JobRecord {
         let id = state.withLock { state in
             state.nextID += 1
             return state.nextID
@@ -69,7 +69,7 @@ final class JobBatchLoader: Sendable {
         }
     }
 
-    private func end(_ id: UInt64, _ result: Result<Job, any Error>) {
+    private func end(_ id: UInt64, _ result: Result<JobRecord, any Error>) {
         state.withLock { $0.continuations.removeValue(forKey: id) }?.resume(with: result)
     }
 
@@ -93,12 +93,12 @@ final class JobBatchLoader: Sendable {
         }
     }
 
-    private func results(of requests: [Request]) async -> [Result<Job, any Error>] {
+    private func results(of requests: [Request]) async -> [Result<JobRecord, any Error>] {
         do {
             return try await load(requests)
         } catch let error as PostgresError where !error.isTransient && requests.count > 1 {
             // One request causes the error. Only that one may fail.
-            var results: [Result<Job, any Error>] = []
+            var results: [Result<JobRecord, any Error>] = []
             for request in requests { results += await self.results(of: [request]) }
             return results
         } catch let error as PostgresError where error.isUnstorableText {
@@ -123,21 +123,21 @@ final class JobBatchLoader: Sendable {
 
     /// The same with their jobs, where the jobs' database has the directory. Uses the primary keys of jobs and leases.
     static let sql = """
-        SELECT actors.place, actors.named_tenant, actors.actors, actors.named_actor, \(Job.columns)
+        SELECT actors.place, actors.named_tenant, actors.actors, actors.named_actor, \(JobRecord.columns)
         FROM (\(actors)) AS actors
         JOIN unnest($3::uuid[]) WITH ORDINALITY AS wanted (job, place) ON wanted.place = actors.place
-        LEFT JOIN (\(Job.source))
+        LEFT JOIN (\(JobRecord.source))
             ON j.id = wanted.job AND j.tenant_key = actors.named_tenant AND j.actor_key = actors.named_actor
         """
 
     /// The jobs of actors that are known.
     private static let jobs = """
-        SELECT wanted.place, \(Job.columns)
+        SELECT wanted.place, \(JobRecord.columns)
         FROM unnest($1::text[], $2::text[], $3::uuid[]) WITH ORDINALITY AS wanted (tenant, actor, job, place)
-        JOIN (\(Job.source)) ON j.id = wanted.job AND j.tenant_key = wanted.tenant AND j.actor_key = wanted.actor
+        JOIN (\(JobRecord.source)) ON j.id = wanted.job AND j.tenant_key = wanted.tenant AND j.actor_key = wanted.actor
         """
 
-    private func load(_ requests: [Request]) async throws -> [Result<Job, any Error>] {
+    private func load(_ requests: [Request]) async throws -> [Result<JobRecord, any Error>] {
         let keys = try directory.keys
         let who: [Query.Parameter] = [.texts(requests.map(\.tenant)), .texts(requests.map(\.email))]
         guard try directory.isApart else {
@@ -145,8 +145,8 @@ final class JobBatchLoader: Sendable {
             let rows = try await pool.withStatement(role: DatabaseRole.api) { try await $0.query(query) }
             return try Self.placed(rows, requests, keys) { row, request in
                 _ = try Self.actor(row, request, keys)
-                guard try row.decodeIfPresent("id", as: String.self) != nil else { throw JobsError.notFound }
-                return try Job(row)
+                guard try row.decodeIfPresent("id", as: String.self) != nil else { throw QueueError.notFound }
+                return try JobRecord(row)
             }
         }
         let actors = try await directory.read { try await $0.query(Query("lookup-actors", Self.actors, who)) }
@@ -157,8 +157,8 @@ final class JobBatchLoader: Sendable {
     /// The jobs of the actors that were found; the error of the others.
     private func jobs(
         of actors: [Result<ActorKeys, any Error>], _ requests: [Request]
-    ) async throws -> [Result<Job, any Error>] {
-        var results: [Result<Job, any Error>] = actors.map { $0.flatMap { _ in .failure(JobsError.notFound) } }
+    ) async throws -> [Result<JobRecord, any Error>] {
+        var results: [Result<JobRecord, any Error>] = actors.map { $0.flatMap { _ in .failure(QueueError.notFound) } }
         let known = actors.indices.compactMap { index in (try? actors[index].get()).map { (index: index, actor: $0) } }
         guard !known.isEmpty else { return results }
         let query = Query(
@@ -170,7 +170,7 @@ final class JobBatchLoader: Sendable {
         for row in try await pool.withStatement(role: DatabaseRole.api, { try await $0.query(query) }) {
             let place: Int = try row.decode("place")
             guard known.indices.contains(place - 1) else { continue }
-            results[known[place - 1].index] = Result { try Job(row) }
+            results[known[place - 1].index] = Result { try JobRecord(row) }
         }
         return results
     }
@@ -187,7 +187,7 @@ final class JobBatchLoader: Sendable {
         }
         return zip(placed, requests).map { rows, request in
             Result {
-                guard let row = rows.first else { throw JobsError.notFound }
+                guard let row = rows.first else { throw QueueError.notFound }
                 guard rows.count == 1 else { throw try severalTenants(rows, request, keys) }
                 return try value(row, request)
             }

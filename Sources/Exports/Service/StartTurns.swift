@@ -21,7 +21,7 @@ final class StartTurns: Sendable {
     private let timeout: Duration
     private let state = Mutex(State())
 
-    init(places: Int = 2, maxWaiting: Int = 1_000, timeout: Duration = JobStore.turnTimeout) {
+    init(places: Int = 2, maxWaiting: Int = 1_000, timeout: Duration = JobStore.startLockTimeout) {
         self.places = places
         self.maxWaiting = maxWaiting
         self.timeout = timeout
@@ -34,7 +34,7 @@ final class StartTurns: Sendable {
     var count: Int { state.withLock { $0.lines.count } }
 
     /// - Parameter body: receives what is left of the timeout, which covers this wait and the one in the database.
-    /// - Throws: ``JobsError/busy`` if too many starts wait or the time is up; CancellationError; what the body throws.
+    /// - Throws: ``QueueError/busy`` if too many starts wait or the time is up; CancellationError; what the body throws.
     func withPlace<Result: Sendable>(
         of tenant: String, _ body: (_ left: Duration) async throws -> Result
     ) async throws -> Result {
@@ -42,7 +42,7 @@ final class StartTurns: Sendable {
         try await enter(tenant, until: deadline)
         defer { leave(tenant) }
         let left = deadline - .now
-        guard left > .zero else { throw JobsError.busy }
+        guard left > .zero else { throw QueueError.busy }
         return try await body(left)
     }
 
@@ -54,7 +54,7 @@ final class StartTurns: Sendable {
                 state.lines[tenant, default: Line()].inside += 1
                 return nil
             }
-            guard line.waiting.count < maxWaiting else { throw JobsError.busy }
+            guard line.waiting.count < maxWaiting else { throw QueueError.busy }
             state.nextWaiter += 1
             return state.nextWaiter
         }
@@ -62,7 +62,7 @@ final class StartTurns: Sendable {
         // The timer ends with this function.
         let timer = Task {
             try await Task.sleep(until: deadline)
-            self.end(id, of: tenant, JobsError.busy)
+            self.end(id, of: tenant, QueueError.busy)
         }
         defer { timer.cancel() }
         try await withTaskCancellationHandler {
@@ -79,7 +79,7 @@ final class StartTurns: Sendable {
                 if isInside { continuation.resume() }
                 // A cancellation, or the deadline, before the append has no other effect.
                 if Task.isCancelled { end(id, of: tenant, CancellationError()) }
-                if ContinuousClock.now >= deadline { end(id, of: tenant, JobsError.busy) }
+                if ContinuousClock.now >= deadline { end(id, of: tenant, QueueError.busy) }
             }
         } onCancel: {
             end(id, of: tenant, CancellationError())

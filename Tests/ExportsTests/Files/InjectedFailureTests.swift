@@ -77,7 +77,8 @@ import TestSupport
                 let outcome: Result<JobResult, any Error>
                 do {
                     outcome = .success(
-                        try await runner.run(job, progress: Progress(), lease: LeaseClock(until: .now + .seconds(60))))
+                        try await runner.run(job, progress: ProgressCounter(), lease: LeaseClock(until: .now + .seconds(60)))
+                    )
                 } catch {
                     outcome = .failure(error)
                 }

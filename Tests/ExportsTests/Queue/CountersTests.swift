@@ -8,8 +8,8 @@ import TestSupport
     private static let leases = LeaseStore(
         tenantLimit: { 2 }, lease: .seconds(60), deadline: .seconds(600), retention: .seconds(3_600))
 
-    private func row(_ id: JobID, _ counters: String) -> LeaseStore.WorkerRow {
-        LeaseStore.WorkerRow(id: id.description, host: "h", version: "1", slots: 1, counters: counters)
+    private func row(_ id: JobID, _ counters: String) -> LeaseStore.WorkerRegistration {
+        LeaseStore.WorkerRegistration(id: id.description, host: "h", version: "1", slots: 1, counters: counters)
     }
 
     private func totals(_ pool: PostgresPool) async throws -> [String: Int] {

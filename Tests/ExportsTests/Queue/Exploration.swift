@@ -34,7 +34,7 @@ struct Exploration {
     }
 
     let guards: JobMachine.Guards
-    let mostEpochs: Int
+    let maxEpochs: Int
 
     /// Walks through all that can be reached.
     ///
@@ -136,7 +136,7 @@ struct Exploration {
         func become(_ worker: Worker, _ world: inout World) { world.workers[index] = worker }
         switch world.workers[index] {
         case .idle:
-            guard world.job.epoch < mostEpochs else { return }
+            guard world.job.epoch < maxEpochs else { return }
             add("\(name) claims") { world in
                 guard apply(.claimed, to: &world) else { return false }
                 become(.reading(epoch: world.job.epoch), &world)

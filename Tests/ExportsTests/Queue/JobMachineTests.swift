@@ -13,7 +13,7 @@ import Testing
             ] + JobMachine.End.allCases.map { .ended(epoch: 1, $0) }
         for state in JobState.allCases {
             for isCancelRequested in [false, true] {
-                for crashes in [0, JobMachine.mostCrashes - 1] {
+                for crashes in [0, JobMachine.maxCrashes - 1] {
                     for event in events {
                         var job = JobMachine(
                             state: state, epoch: 1, attempt: 1, crashes: crashes, isCancelRequested: isCancelRequested,
@@ -34,7 +34,7 @@ import Testing
 
     @Test("Nothing is lost and nothing doubled in any order of what two workers, callers and the sweep can do to a job")
     func exploration() throws {
-        let (worlds, steps) = try Exploration(guards: .all, mostEpochs: 3).run()
+        let (worlds, steps) = try Exploration(guards: .all, maxEpochs: 3).run()
         // Far fewer would mean that most of it was not walked through.
         #expect(worlds > 5_000 && steps > 20_000, "\(worlds) worlds, \(steps) steps")
     }
@@ -47,7 +47,7 @@ import Testing
     func withoutGuard(_ removed: JobMachine.Guards, _ name: String) throws {
         var violation: Exploration.Violation?
         do {
-            _ = try Exploration(guards: JobMachine.Guards.all.subtracting(removed), mostEpochs: 3).run()
+            _ = try Exploration(guards: JobMachine.Guards.all.subtracting(removed), maxEpochs: 3).run()
         } catch let found as Exploration.Violation {
             violation = found
         }
@@ -57,9 +57,9 @@ import Testing
     @Test("A job is given up at the third lost lease, and an attempt that was handed back counts for nothing")
     func crashes() {
         var job = JobMachine()
-        for crash in 1...JobMachine.mostCrashes {
+        for crash in 1...JobMachine.maxCrashes {
             #expect(job.apply(.claimed) && job.apply(.leaseRanOut) && job.apply(.swept))
-            #expect(job.state == (crash < JobMachine.mostCrashes ? .queued : .failed))
+            #expect(job.state == (crash < JobMachine.maxCrashes ? .queued : .failed))
         }
         var other = JobMachine()
         #expect(other.apply(.claimed) && other.apply(.leaseRanOut) && other.apply(.ended(epoch: 1, .handedBack)))

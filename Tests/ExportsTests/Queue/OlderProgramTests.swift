@@ -103,7 +103,7 @@ import Testing
             #expect(try await database.text(Self.wrong) == "0")
             #expect(try await database.text("SELECT count(*) FROM adminexport.audit_event WHERE tenant_key IS NULL") == "1")
             #expect(try await database.text("SELECT count(*) FROM adminexport.setting WHERE key LIKE 'audit%'") == "0")
-            #expect(try await Migrator().run(on: database.connect()) == Migrator.Outcome())
+            #expect(try await Migrator().run(on: database.connect()) == Migrator.Report())
         }
     }
 
@@ -134,7 +134,7 @@ import Testing
                 try await database.text(
                     "SELECT indisvalid FROM pg_index WHERE indexrelid = 'adminexport.audit_event_of_tenant'::regclass")
                     == "true")
-            #expect(try await Migrator().run(on: database.connect()) == Migrator.Outcome())
+            #expect(try await Migrator().run(on: database.connect()) == Migrator.Report())
         }
     }
 

@@ -9,7 +9,7 @@ import TestSupport
 @Suite(.timeLimit(.minutes(4)), .serialized) struct PlanTests {
     /// Pages that a statement may touch, with jobs of twenty tenants in the queue; a plan that reads the history touches a hundred
     /// times as many. With a short history and statistics that are out of date the planner sorts a tenant's jobs: five hundred here.
-    private static let mostPages = 320
+    private static let maxPages = 320
 
     private static let parameters = [
         "$1": "'018f0000-0000-7000-8000-000000000001'", "$2": "'2'", "$3": "'12 s'", "$4": "'1800 s'", "$5": "'{}'",
@@ -17,8 +17,8 @@ import TestSupport
     private static let sweepParameters = ["$1": "'0.001 s'", "$2": "'{}'", "$3": "'018f0000-0000-7000-8000-000000000001'"]
 
     private static var statements: [(name: String, sql: String, parameters: [String: String])] {
-        [("claim", LeaseStore.claimSQL, parameters), ("look", LeaseStore.lookSQL, parameters)]
-            + LeaseStore.Fault.allCases.map { ("sweep \($0)", LeaseStore.sweepSQL($0), sweepParameters) }
+        [("claim", LeaseStore.claimSQL, parameters), ("look", LeaseStore.pollSQL, parameters)]
+            + LeaseStore.SweepReason.allCases.map { ("sweep \($0)", LeaseStore.sweepSQL($0), sweepParameters) }
             + [
                 (
                     "list of an operator",
@@ -35,8 +35,8 @@ import TestSupport
                     AuditLog.listQuery(.anyone(ofTenants: ["t1"]), AuditLog.Filter(), after: nil, limit: 20).sql,
                     ["$1": "'20'", "$2": "'{t1,none}'"]
                 ),
-                ("turn of a start", JobStore.turnSQL(waits: true), ["$1": "'t7'", "$2": "'16'", "$3": "'5s'"]),
-                ("refusal of a start", JobStore.turnSQL(waits: false), ["$1": "'t7'", "$2": "'1'", "$3": "'5s'"]),
+                ("turn of a start", JobStore.startLockSQL(waits: true), ["$1": "'t7'", "$2": "'16'", "$3": "'5s'"]),
+                ("refusal of a start", JobStore.startLockSQL(waits: false), ["$1": "'t7'", "$2": "'1'", "$3": "'5s'"]),
                 ("usual run", JobStore.usualRunSQL, [:]),
             ]
     }
@@ -83,9 +83,9 @@ import TestSupport
                 for (name, sql, parameters) in Self.statements {
                     let said = "\(history) jobs that have \(state), statistics \(isFresh ? "fresh" : "stale")"
                     let pages = try await Self.pages(of: Self.fill(sql, parameters), on: admin)
-                    #expect(pages <= Self.mostPages, "\(name) touches \(pages) pages with \(said)")
+                    #expect(pages <= Self.maxPages, "\(name) touches \(pages) pages with \(said)")
                     let prepared = try await Self.preparedPages(of: sql, parameters, on: admin)
-                    #expect(prepared <= Self.mostPages, "\(name), prepared, touches \(prepared) pages with \(said)")
+                    #expect(prepared <= Self.maxPages, "\(name), prepared, touches \(prepared) pages with \(said)")
                 }
             }
         }

@@ -27,7 +27,7 @@ import TestSupport
     private func start(
         _ pool: PostgresPool, tenant: String = "1", key: String? = nil, hash: String = String(repeating: "00", count: 32),
         limit: Int = 1_000
-    ) async throws -> Job {
+    ) async throws -> JobRecord {
         try await api(pool) { try await enqueue(tenant, key: key, hash: hash, limit: limit, on: $0).job }
     }
 
@@ -36,7 +36,7 @@ import TestSupport
         on connection: isolated PostgresConnection
     ) async throws -> JobStore.Started {
         try await jobs.enqueue(
-            Self.request(tenant, key: key, hash: hash), JobStore.Bounds(queued: limit), peer: Self.peer, on: connection)
+            Self.request(tenant, key: key, hash: hash), JobStore.Limits(queued: limit), peer: Self.peer, on: connection)
     }
 
     private static func request(
@@ -308,23 +308,23 @@ import TestSupport
                 switch request {
                 case "start": _ = try await enqueue("1", key: nil, limit: 10, on: connection)
                 case "full queue":
-                    await #expect(throws: JobsError.quotaExceeded(limit: 1, retryAfter: .seconds(5))) {
+                    await #expect(throws: QueueError.quotaExceeded(limit: 1, retryAfter: .seconds(5))) {
                         _ = try await enqueue("1", key: nil, limit: 1, on: connection)
                     }
                 case "repeat": #expect(try await enqueue("1", key: "k", limit: 1, on: connection).job.id == waiting.id)
                 case "conflict":
-                    await #expect(throws: JobsError.conflict) {
+                    await #expect(throws: QueueError.conflict) {
                         _ = try await enqueue(
                             "1", key: "k", hash: String(repeating: "11", count: 32), limit: 1, on: connection)
                     }
                 case "delete":
-                    await #expect(throws: JobsError.notReady(.queued)) {
+                    await #expect(throws: QueueError.notReady(.queued)) {
                         _ = try await jobs.delete(waiting.id, owner: owner, peer: Self.peer, on: connection)
                     }
                 case "release":
                     _ = try await jobs.hold(waiting.id, false, owner: owner, peer: Self.peer, on: connection)
                 default:
-                    await #expect(throws: JobsError.notFound) {
+                    await #expect(throws: QueueError.notFound) {
                         let stranger = JobStore.Owner.actor(tenantKey: "2", actorKey: "b")
                         _ = try await jobs.cancel(waiting.id, owner: stranger, peer: Self.peer, on: connection)
                     }
@@ -341,18 +341,18 @@ import TestSupport
             let pool = database.pool()
             try await database.connect().withTransaction { connection in
                 try await connection.script(
-                    "turn", "SELECT pg_advisory_xact_lock(\(JobStore.turnClass), hashtext('1'))")
-                await #expect(throws: JobsError.busy) {
+                    "turn", "SELECT pg_advisory_xact_lock(\(JobStore.startLockClass), hashtext('1'))")
+                await #expect(throws: QueueError.busy) {
                     _ = try await api(pool) { connection in
                         try await jobs.enqueue(
-                            Self.request("1", key: nil), JobStore.Bounds(queued: 10), peer: Self.peer,
+                            Self.request("1", key: nil), JobStore.Limits(queued: 10), peer: Self.peer,
                             turn: .within(.milliseconds(20)), on: connection)
                     }
                 }
-                await #expect(throws: TurnTaken.self) {
+                await #expect(throws: StartLockHeld.self) {
                     _ = try await api(pool) { connection in
                         try await jobs.enqueue(
-                            Self.request("1", key: nil), JobStore.Bounds(queued: 10), peer: Self.peer, turn: .now,
+                            Self.request("1", key: nil), JobStore.Limits(queued: 10), peer: Self.peer, turn: .now,
                             on: connection)
                     }
                 }
@@ -421,7 +421,7 @@ import TestSupport
                 return try await group.reduce(into: Set()) { $0.insert($1) }
             }
             #expect(ids.count == 1)
-            await #expect(throws: JobsError.conflict) {
+            await #expect(throws: QueueError.conflict) {
                 _ = try await start(pool, key: "k", hash: String(repeating: "11", count: 32))
             }
         }
@@ -468,7 +468,7 @@ import TestSupport
             }
             let other = String(repeating: "11", count: 32)
             if stands {
-                await #expect(throws: JobsError.conflict) { _ = try await start(pool, key: "k", hash: other) }
+                await #expect(throws: QueueError.conflict) { _ = try await start(pool, key: "k", hash: other) }
                 let again = try await api(pool) { try await enqueue("1", key: "k", limit: 10, on: $0) }
                 #expect(again.isReplayed && again.job.id == first.id)
             } else {
@@ -507,7 +507,7 @@ import TestSupport
         try await TestDatabase.with { database in
             let pool = database.pool()
             for _ in 0..<3 { _ = try await start(pool, limit: 3) }
-            await #expect(throws: JobsError.quotaExceeded(limit: 3, retryAfter: .seconds(5))) {
+            await #expect(throws: QueueError.quotaExceeded(limit: 3, retryAfter: .seconds(5))) {
                 _ = try await start(pool, limit: 3)
             }
             _ = try await start(pool, tenant: "2", limit: 3)
@@ -523,7 +523,7 @@ import TestSupport
             var ids: [JobID] = []
             for _ in 0..<5 { ids.append(try await start(pool).id) }
             let other = JobStore.Owner.actor(tenantKey: "1", actorKey: "b")
-            await #expect(throws: JobsError.notFound) {
+            await #expect(throws: QueueError.notFound) {
                 _ = try await api(pool) { [ids] in try await jobs.get(ids[0], owner: other, on: $0) }
             }
             let mine = JobStore.Owner.actor(tenantKey: "1", actorKey: "a")

@@ -89,7 +89,7 @@ import TestSupport
     ///
     /// - Returns: whether a row was changed.
     private func play(
-        _ event: JobMachine.Event, _ job: Job, _ pool: PostgresPool, _ admin: PostgresConnection
+        _ event: JobMachine.Event, _ job: JobRecord, _ pool: PostgresPool, _ admin: PostgresConnection
     ) async throws -> Bool {
         let before = try await row(job, admin)
         switch event {
@@ -157,7 +157,7 @@ import TestSupport
 
     // MARK: Database
 
-    private func start(_ pool: PostgresPool) async throws -> Job {
+    private func start(_ pool: PostgresPool) async throws -> JobRecord {
         try await api(pool) { try await enqueue(on: $0).job }
     }
 
@@ -167,11 +167,11 @@ import TestSupport
             JobStore.Request(
                 tenantKey: "1", tenantSlug: "acme", actorKey: "a", actorEmail: "a@x", options: "{}",
                 idempotency: ("k", String(repeating: "00", count: 32))),
-            JobStore.Bounds(queued: 10), peer: Self.peer, on: connection)
+            JobStore.Limits(queued: 10), peer: Self.peer, on: connection)
     }
 
     /// Whether a start with the job's key would give the job. The start is taken back.
-    private func keepsKey(_ job: Job, _ pool: PostgresPool) async throws -> Bool {
+    private func keepsKey(_ job: JobRecord, _ pool: PostgresPool) async throws -> Bool {
         struct Asked: Error { let started: JobStore.Started }
         do {
             return try await api(pool) { connection in throw Asked(started: try await enqueue(on: connection)) }
@@ -182,7 +182,7 @@ import TestSupport
     }
 
     /// The job as the worker of an epoch knows it.
-    private func claimed(_ job: Job, _ epoch: Int, _ admin: PostgresConnection) async throws -> ClaimedJob {
+    private func claimed(_ job: JobRecord, _ epoch: Int, _ admin: PostgresConnection) async throws -> ClaimedJob {
         let rows = try await admin.query(
             Query(
                 "claimed",
@@ -193,7 +193,7 @@ import TestSupport
         return try ClaimedJob(try #require(rows.first))
     }
 
-    private func row(_ job: Job, _ admin: PostgresConnection) async throws -> JobMachine {
+    private func row(_ job: JobRecord, _ admin: PostgresConnection) async throws -> JobMachine {
         let rows = try await admin.query(
             Query(
                 "row",

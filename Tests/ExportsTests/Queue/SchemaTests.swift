@@ -8,7 +8,7 @@ import Testing
     func idempotent() async throws {
         try await TestDatabase.with(migrated: false) { one in
             try await TestDatabase.with(migrated: false) { other in
-                let outcomes = try await withThrowingTaskGroup(of: Migrator.Outcome.self) { group in
+                let outcomes = try await withThrowingTaskGroup(of: Migrator.Report.self) { group in
                     for database in [one, one, one, other, other] {
                         group.addTask { try await Migrator().run(.withDirectory, on: database.connect()) }
                     }
@@ -16,7 +16,7 @@ import Testing
                 }
                 #expect(outcomes.count { $0.applied == Array(1...Migrator.version) } == 2)
                 #expect(outcomes.count { $0.createdDirectory } == 2)
-                #expect(try await Migrator().run(.withDirectory, on: one.connect()) == Migrator.Outcome())
+                #expect(try await Migrator().run(.withDirectory, on: one.connect()) == Migrator.Report())
             }
         }
     }

@@ -24,47 +24,48 @@ import Testing
         }
     }
 
-    private func outlook(
+    private func snapshot(
         claimable: Bool = false, lease: Duration? = nil, retry: Duration? = nil
-    ) -> LeaseStore.Outlook {
-        LeaseStore.Outlook(
-            isClaimable: claimable, untilLeaseEnds: lease, untilRetry: retry, isCareDue: false, isSweepDue: false,
+    ) -> QueueSnapshot {
+        QueueSnapshot(
+            isClaimable: claimable, untilLeaseEnds: lease, untilRetry: retry, isMaintenanceDue: false, isSweepDue: false,
             isDraining: false)
     }
 
     @Test("An idle worker sleeps some five seconds at most, and no longer than to the first lease's end or the next retry")
     func naps() {
-        func length(_ outlook: LeaseStore.Outlook, mayClaim: Bool = true, jitter: Double = 1) -> Duration {
-            Nap.length(after: outlook, mayClaim: mayClaim, jitter: jitter)
+        func length(_ snapshot: QueueSnapshot, mayClaim: Bool = true, jitter: Double = 1) -> Duration {
+            PollInterval.next(after: snapshot, mayClaim: mayClaim, jitter: jitter)
         }
-        #expect(length(outlook()) == .milliseconds(5_350) && length(outlook(), jitter: 0) == .milliseconds(4_950))
-        #expect(length(outlook(lease: .seconds(2), retry: .seconds(3))) == .milliseconds(2_005))
-        #expect(length(outlook(lease: .seconds(12), retry: .seconds(1))) == .milliseconds(1_005))
+        #expect(length(snapshot()) == .milliseconds(5_350) && length(snapshot(), jitter: 0) == .milliseconds(4_950))
+        #expect(length(snapshot(lease: .seconds(2), retry: .seconds(3))) == .milliseconds(2_005))
+        #expect(length(snapshot(lease: .seconds(12), retry: .seconds(1))) == .milliseconds(1_005))
         // Without room a retry is nothing to wake for, and neither is a job that others may claim.
-        #expect(length(outlook(claimable: true, retry: .seconds(1)), mayClaim: false) == .milliseconds(5_350))
-        #expect(length(outlook(claimable: true)) <= .milliseconds(30))
+        #expect(length(snapshot(claimable: true, retry: .seconds(1)), mayClaim: false) == .milliseconds(5_350))
+        #expect(length(snapshot(claimable: true)) <= .milliseconds(30))
         // Who holds a row for long is asked for it once a second or so, not fifty times.
-        #expect(Nap.length(after: outlook(claimable: true), mayClaim: true, misses: 9, jitter: 0) == .milliseconds(500))
-        // A lease that was over before it was looked at does not make a busy loop.
-        #expect(length(outlook(lease: .seconds(-3))) > .zero)
+        #expect(
+            PollInterval.next(after: snapshot(claimable: true), mayClaim: true, misses: 9, jitter: 0) == .milliseconds(500))
+        // A lease that was over before it was polled at does not make a busy loop.
+        #expect(length(snapshot(lease: .seconds(-3))) > .zero)
     }
 
     @Test("A bell ends one sleep, or the next if nobody sleeps; time ends it too")
     func bell() async {
-        let bell = Bell()
-        bell.ring()
-        bell.ring()
-        #expect(await bell.sleep(for: .seconds(30)))
-        #expect(await !bell.sleep(for: .milliseconds(5)))
-        async let sleeper = bell.sleep(for: .seconds(30))
-        bell.ring()
-        #expect(await sleeper)
+        let wakeSignal = WakeSignal()
+        wakeSignal.signal()
+        wakeSignal.signal()
+        #expect(await wakeSignal.wait(for: .seconds(30)))
+        #expect(await !wakeSignal.wait(for: .milliseconds(5)))
+        async let waiter = wakeSignal.wait(for: .seconds(30))
+        wakeSignal.signal()
+        #expect(await waiter)
     }
 
     @Test("A cancelled task does not sleep")
     func cancelledSleep() async {
-        let bell = Bell()
-        let task = Task { await bell.sleep(for: .seconds(30)) }
+        let wakeSignal = WakeSignal()
+        let task = Task { await wakeSignal.wait(for: .seconds(30)) }
         task.cancel()
         #expect(await !task.value)
     }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Exports
 
-private struct Sample: Watched {
+private struct Sample: Watchable {
     let id: JobID
     let state: JobState
     let revision: Int
@@ -29,7 +29,7 @@ private struct Sample: Watched {
         Self.start + .milliseconds(milliseconds)
     }
 
-    private func revisions(_ answers: [(id: Int, news: WatchList<Sample>.News)]) -> [Int: Int] {
+    private func revisions(_ answers: [(id: Int, news: WatchList<Sample>.Update)]) -> [Int: Int] {
         Dictionary(
             uniqueKeysWithValues: answers.map { id, news in
                 if case .job(let job) = news { (id, job.revision) } else { (id, -1) }

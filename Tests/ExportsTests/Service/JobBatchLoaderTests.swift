@@ -8,13 +8,13 @@ import TestSupport
 /// Looks at jobs for many callers at once.
 @Suite(.timeLimit(.minutes(2))) struct JobBatchLoaderTests {
     private func start(_ pool: PostgresPool, actor: String = "1", email: String = "owner@acme.example") async throws
-        -> Exports.Job
+        -> JobRecord
     {
         let request = JobStore.Request(
             tenantKey: "1", tenantSlug: "acme", actorKey: actor, actorEmail: email, options: "{}", idempotency: nil)
         return try await pool.withTransaction(role: DatabaseRole.api) { connection in
             try await JobStore().enqueue(
-                request, JobStore.Bounds(queued: 100), peer: CallingProcess(uid: 1, gid: 1, pid: 1), on: connection
+                request, JobStore.Limits(queued: 100), peer: CallingProcess(uid: 1, gid: 1, pid: 1), on: connection
             ).job
         }
     }
@@ -72,8 +72,8 @@ import TestSupport
                         #expect(job.id == id && job.queuePosition == round % count + 1)
                     }
                     group.addTask {
-                        await #expect(throws: JobsError.notFound) { try await loader.job(request(others)) }
-                        await #expect(throws: JobsError.notFound) {
+                        await #expect(throws: QueueError.notFound) { try await loader.job(request(others)) }
+                        await #expect(throws: QueueError.notFound) {
                             try await loader.job(request(id, tenant: "globex", email: "owner@globex.example"))
                         }
                         await #expect(throws: DirectoryError.denied(.unknownTenant)) {
@@ -110,10 +110,10 @@ import TestSupport
                     """)
             }
             #expect(try await loader.job(request(first)).id == first)
-            await #expect(throws: JobsError.notFound) { try await loader.job(request(second)) }
+            await #expect(throws: QueueError.notFound) { try await loader.job(request(second)) }
             try await enable("500")
             #expect(try await loader.job(request(second)).id == second)
-            await #expect(throws: JobsError.notFound) { try await loader.job(request(first)) }
+            await #expect(throws: QueueError.notFound) { try await loader.job(request(first)) }
             for ids in ["1, 500", "NULL"] {
                 try await enable(ids)
                 await #expect(throws: DirectoryError.denied(.ambiguousActor)) { try await loader.job(request(first)) }

@@ -35,14 +35,14 @@ import TestSupport
                 disk: ArchiveDisk(store: ArchiveStore(root: FilePath(root))),
                 transfers: Transfers(limits: { Transfers.Limits() }, logger: logger),
                 watch: JobWatch(database: JobDatabase(pool: pool, role: DatabaseRole.api), logger: logger),
-                trail: AuditWriter(logger: logger) { _ in }, bounds: { JobStore.Bounds(queued: 100) })
+                trail: AuditWriter(logger: logger) { _ in }, bounds: { JobStore.Limits(queued: 100) })
             let acme = caller("acme")
             let options = try ExportOptions(json: #"{"includeDisabled": false, "includeReferences": false}"#)
             let first = try await service.start(acme, options: options, idempotencyKey: "first")
             let key = try #require(try await database.text("SELECT tenant_key FROM adminexport.job"))
             let others = try await database.connect().withTransaction { connection in
                 try await connection.script(
-                    "turn", "SELECT pg_advisory_xact_lock(\(JobStore.turnClass), hashtext('\(key)'))")
+                    "turn", "SELECT pg_advisory_xact_lock(\(JobStore.startLockClass), hashtext('\(key)'))")
                 let others = (0..<8).map { _ in
                     Task { try await service.start(acme, options: options, idempotencyKey: nil).isReplayed }
                 }
@@ -61,7 +61,7 @@ import TestSupport
             }
             // All have come in time, or were told that the tenant is busy.
             for other in others {
-                do { #expect(try await !other.value) } catch JobsError.busy {}
+                do { #expect(try await !other.value) } catch QueueError.busy {}
             }
         }
     }
@@ -76,7 +76,7 @@ import TestSupport
                     group.addTask { try await turns.withPlace(of: "t") { _ in _ = continuation.yield(number) } }
                     try await eventually { turns.waiting("t") == number }
                 }
-                await #expect(throws: JobsError.busy) { try await turns.withPlace(of: "t") { _ in } }
+                await #expect(throws: QueueError.busy) { try await turns.withPlace(of: "t") { _ in } }
                 try await turns.withPlace(of: "another") { _ in }
             }
             try await group.waitForAll()
@@ -93,7 +93,7 @@ import TestSupport
         #expect(turns.count == 0)
 
         let brief = StartTurns(places: 1, timeout: .milliseconds(20))
-        await #expect(throws: JobsError.busy) {
+        await #expect(throws: QueueError.busy) {
             try await brief.withPlace(of: "t") { _ in try await brief.withPlace(of: "t") { _ in } }
         }
         #expect(brief.count == 0)

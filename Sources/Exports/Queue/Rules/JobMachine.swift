@@ -25,7 +25,7 @@ package struct JobMachine: Hashable, Sendable {
     }
 
     /// Lost leases after which a job is given up.
-    package static let mostCrashes = 3
+    package static let maxCrashes = 3
 
     package enum Event: Hashable, Sendable {
         /// A worker takes the job.
@@ -121,7 +121,7 @@ package struct JobMachine: Hashable, Sendable {
         case .swept:
             guard state == .running, lease != .lasting else { return false }
             crashes += 1
-            leave(isCancelRequested ? .cancelled : crashes >= Self.mostCrashes ? .failed : .queued)
+            leave(isCancelRequested ? .cancelled : crashes >= Self.maxCrashes ? .failed : .queued)
         case .sweptOverdue:
             guard state == .running else { return false }
             leave(isCancelRequested ? .cancelled : .failed)

@@ -38,7 +38,7 @@ package struct Migrator: Sendable {
     }
 
     /// What was done, for people.
-    package struct Outcome: Sendable, Equatable {
+    package struct Report: Sendable, Equatable {
         package var applied: [Int] = []
         package var createdDirectory = false
         package var grantedDirectory = false
@@ -74,16 +74,16 @@ package struct Migrator: Sendable {
     }
 
     /// - Throws: ``SchemaError``, ``PostgresError``.
-    package func run(_ request: Request = Request(), on connection: isolated PostgresConnection) async throws -> Outcome {
+    package func run(_ request: Request = Request(), on connection: isolated PostgresConnection) async throws -> Report {
         let created = try await createRoles(request, on: connection)
         // Roles are seen by all databases; the rest is this database's, and one migration at a time.
-        var outcome = try await withTables(on: connection) { connection in
+        var report = try await withTables(on: connection) { connection in
             let installed = try await Self.installed(on: connection)
             if let installed, installed.oldestBinary > Self.version || installed.version > Self.version + 1 {
                 throw SchemaError.tooNew(installed.version)
             }
-            var outcome = Outcome()
-            outcome.createdLogins = created
+            var report = Report()
+            report.createdLogins = created
             if installed == nil {
                 try await connection.script(
                     "create-schema",
@@ -105,15 +105,15 @@ package struct Migrator: Sendable {
                         VALUES (\(step.version), \(step.oldestBinary));
                     RESET ROLE
                     """)
-                outcome.applied.append(step.version)
+                report.applied.append(step.version)
             }
-            if request.createsDirectory { outcome.createdDirectory = try await createDirectory(on: connection) }
-            if request.grantsDirectory { outcome.grantedDirectory = try await grantDirectory(on: connection) }
-            return outcome
+            if request.createsDirectory { report.createdDirectory = try await createDirectory(on: connection) }
+            if request.grantsDirectory { report.grantedDirectory = try await grantDirectory(on: connection) }
+            return report
         }
-        while let keyed = try await Self.keyEvents(on: connection) { outcome.keyedEvents += keyed }
+        while let keyed = try await Self.keyEvents(on: connection) { report.keyedEvents += keyed }
         if request.target >= 4 { try await finish(on: connection) }
-        return outcome
+        return report
     }
 
     /// Runs a transaction as the only migration of the database, and tries again where others hold its tables.
@@ -219,16 +219,16 @@ package struct Migrator: Sendable {
     /// - Throws: ``SchemaError``, ``PostgresError``.
     package func prepareDirectory(
         _ request: Request, on connection: isolated PostgresConnection
-    ) async throws -> Outcome {
+    ) async throws -> Report {
         let created = try await createRoles(request, on: connection)
         return try await connection.withTransaction { connection in
-            var outcome = Outcome()
-            outcome.createdLogins = created
+            var report = Report()
+            report.createdLogins = created
             try await connection.query(
                 Query("migration-lock", "SELECT pg_advisory_xact_lock($1::bigint) IS NULL AS done", [.integer(Self.lock)]))
-            if request.createsDirectory { outcome.createdDirectory = try await createDirectory(on: connection) }
-            if request.grantsDirectory { outcome.grantedDirectory = try await grantDirectory(on: connection) }
-            return outcome
+            if request.createsDirectory { report.createdDirectory = try await createDirectory(on: connection) }
+            if request.grantsDirectory { report.grantedDirectory = try await grantDirectory(on: connection) }
+            return report
         }
     }
 

@@ -5,11 +5,11 @@ package struct JobStore: Sendable {
     package init() {}
 
     /// How long a start waits for its turn among those of its tenant.
-    package static let turnTimeout: Duration = .seconds(5)
+    package static let startLockTimeout: Duration = .seconds(5)
 
     /// What a start does while another one of its tenant has the turn.
-    package enum Turn: Sendable {
-        /// Ends with ``TurnTaken``, so that it holds no connection meanwhile.
+    package enum LockWait: Sendable {
+        /// Ends with ``StartLockHeld``, so that it holds no connection meanwhile.
         case now
         /// Waits, in its transaction, at least for a millisecond.
         case within(Duration)
@@ -39,8 +39,8 @@ package struct JobStore: Sendable {
         }
     }
 
-    /// What bounds a start.
-    package struct Bounds: Sendable {
+    /// What limits a start.
+    package struct Limits: Sendable {
         /// Jobs of a tenant in the queue.
         package var queued: Int
         /// How long an idempotency key stands, from the start that brought it.
@@ -54,7 +54,7 @@ package struct JobStore: Sendable {
 
     /// A job that was asked for.
     package struct Started: Sendable {
-        package let job: Job
+        package let job: JobRecord
         /// An earlier start with the same idempotency key has made it.
         package let isReplayed: Bool
     }
@@ -68,39 +68,39 @@ package struct JobStore: Sendable {
     /// locks the tenant's slot row, since a claim skips a slot row that is locked. A start that finds the queue full, or its
     /// key used, takes no lock at all.
     ///
-    /// - Throws: ``JobsError/conflict``, ``JobsError/quotaExceeded(limit:retryAfter:)``, ``JobsError/busy``, ``TurnTaken``,
+    /// - Throws: ``QueueError/conflict``, ``QueueError/quotaExceeded(limit:retryAfter:)``, ``QueueError/busy``, ``StartLockHeld``,
     ///   ``PostgresError``.
     package func enqueue(
-        _ request: Request, _ bounds: Bounds, peer: CallingProcess, turn: Turn = .within(JobStore.turnTimeout),
+        _ request: Request, _ limits: Limits, peer: CallingProcess, turn: LockWait = .within(JobStore.startLockTimeout),
         on connection: isolated PostgresConnection
     ) async throws -> Started {
-        let limit = bounds.queued
-        if let job = try await repeated(request, bounds, on: connection) { return Started(job: job, isReplayed: true) }
+        let limit = limits.queued
+        if let job = try await repeated(request, limits, on: connection) { return Started(job: job, isReplayed: true) }
         let hasRoom = try await takeTurn(turn, request.tenantKey, limit: limit, on: connection)
         // Twice: a start with the same key of a program that takes no turn may come between, and its job may be over by now.
         for _ in 0..<2 {
             if hasRoom {
-                try await freeKey(of: request, bounds, on: connection)
+                try await freeKey(of: request, limits, on: connection)
                 if let row = try await insert(request, limit: limit, peer: peer, on: connection) {
-                    return Started(job: try Job(row), isReplayed: false)
+                    return Started(job: try JobRecord(row), isReplayed: false)
                 }
             }
             // There is no room, or somebody else with the same key was first.
-            if let job = try await repeated(request, bounds, on: connection) { return Started(job: job, isReplayed: true) }
+            if let job = try await repeated(request, limits, on: connection) { return Started(job: job, isReplayed: true) }
             guard hasRoom else { break }
         }
-        throw JobsError.quotaExceeded(limit: limit, retryAfter: try await usualRun(on: connection))
+        throw QueueError.quotaExceeded(limit: limit, retryAfter: try await usualRun(on: connection))
     }
 
     /// Waits until no other start of the tenant is between its look at the queue and its commit, if there is room in the queue.
     ///
     /// - Returns: whether there was room. If not, nothing is locked.
     private func takeTurn(
-        _ turn: Turn, _ tenant: String, limit: Int, on connection: isolated PostgresConnection
+        _ turn: LockWait, _ tenant: String, limit: Int, on connection: isolated PostgresConnection
     ) async throws -> Bool {
         let (timeout, waits) =
             switch turn {
-            case .now: (Self.turnTimeout, false)
+            case .now: (Self.startLockTimeout, false)
             case .within(let timeout): (timeout, true)
             }
         // 0 would be no limit.
@@ -109,13 +109,13 @@ package struct JobStore: Sendable {
         do {
             rows = try await connection.query(
                 Query(
-                    waits ? "take-turn" : "try-turn", Self.turnSQL(waits: waits),
+                    waits ? "take-turn" : "try-turn", Self.startLockSQL(waits: waits),
                     [.text(tenant), .integer(limit), .text("\(limitInMilliseconds)ms")]))
         } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable {
-            throw JobsError.busy
+            throw QueueError.busy
         }
         guard let row = rows.first, try row.decode("is_room") else { return false }
-        guard try row.decode("has_turn") else { throw TurnTaken(tenantKey: tenant) }
+        guard try row.decode("has_turn") else { throw StartLockHeld(tenantKey: tenant) }
         if try !row.decode("has_slot") {
             // What is there already is not locked by this.
             try await connection.query(
@@ -128,12 +128,12 @@ package struct JobStore: Sendable {
 
     /// The first of the two numbers of the advisory lock, which sets it apart from locks of others in the database; the second
     /// is a hash of the tenant's key. Two tenants with one hash take turns together.
-    package static let turnClass = 1_094_995_288
+    package static let startLockClass = 1_094_995_288
 
     /// Counts no more than the limit, by the index `job_queued`. CASE sees to the order: the wait has a bound before it begins.
     /// Who does not wait is refused the turn also while others wait for it, and so overtakes nobody.
-    static func turnSQL(waits: Bool) -> String {
-        let key = "\(turnClass), hashtext($1)"
+    static func startLockSQL(waits: Bool) -> String {
+        let key = "\(startLockClass), hashtext($1)"
         let turn = waits ? "pg_advisory_xact_lock(\(key)) IS NOT NULL" : "pg_try_advisory_xact_lock(\(key))"
         return """
             WITH room AS MATERIALIZED (
@@ -171,7 +171,7 @@ package struct JobStore: Sendable {
                     SELECT 'requested', id, tenant_key, tenant_slug, actor_key, actor_email, $10::bigint, $11::bigint, $12::bigint, $6::jsonb
                     FROM j
                 )
-                SELECT \(Job.columns), \(QueueSignal.sql) FROM j LEFT JOIN adminexport.lease l ON l.job = j.id
+                SELECT \(JobRecord.columns), \(QueueNotification.sql) FROM j LEFT JOIN adminexport.lease l ON l.job = j.id
                 """,
                 [
                     .text(JobID().description), .text(request.tenantKey), .text(request.tenantSlug), .text(request.actorKey),
@@ -202,13 +202,13 @@ package struct JobStore: Sendable {
     private static func keepsKey(_ parameter: Int) -> String {
         """
         j.created_at > clock_timestamp() - $\(parameter)::interval
-            AND j.state IN ('queued', 'running', 'succeeded') AND NOT \(Job.isOverdue)
+            AND j.state IN ('queued', 'running', 'succeeded') AND NOT \(JobRecord.isOverdue)
         """
     }
 
     /// Takes the request's key from a job for which it does not stand any more.
     private func freeKey(
-        of request: Request, _ bounds: Bounds, on connection: isolated PostgresConnection
+        of request: Request, _ limits: Limits, on connection: isolated PostgresConnection
     ) async throws {
         guard let key = request.idempotency?.key else { return }
         try await connection.query(
@@ -218,28 +218,28 @@ package struct JobStore: Sendable {
                 UPDATE adminexport.job j SET idempotency_key = NULL, idempotency_hash = NULL
                 WHERE j.tenant_key = $1 AND j.actor_key = $2 AND j.idempotency_key = $3 AND NOT (\(Self.keepsKey(4)))
                 """,
-                [.text(request.tenantKey), .text(request.actorKey), .text(key), .interval(bounds.keyLifetime)]))
+                [.text(request.tenantKey), .text(request.actorKey), .text(key), .interval(limits.keyLifetime)]))
     }
 
     /// The job for which the request's idempotency key stands.
     private func repeated(
-        _ request: Request, _ bounds: Bounds, on connection: isolated PostgresConnection
-    ) async throws -> Job? {
+        _ request: Request, _ limits: Limits, on connection: isolated PostgresConnection
+    ) async throws -> JobRecord? {
         guard let idempotency = request.idempotency else { return nil }
         let rows = try await connection.query(
             Query(
                 "find-repeated",
                 """
-                SELECT \(Job.columns), encode(j.idempotency_hash, 'hex') AS hash FROM \(Job.source)
+                SELECT \(JobRecord.columns), encode(j.idempotency_hash, 'hex') AS hash FROM \(JobRecord.source)
                 WHERE j.tenant_key = $1 AND j.actor_key = $2 AND j.idempotency_key = $3 AND \(Self.keepsKey(4))
                 """,
                 [
                     .text(request.tenantKey), .text(request.actorKey), .text(idempotency.key),
-                    .interval(bounds.keyLifetime),
+                    .interval(limits.keyLifetime),
                 ]))
         guard let row = rows.first else { return nil }
-        guard try row.decode("hash") == idempotency.hash else { throw JobsError.conflict }
-        return try Job(row)
+        guard try row.decode("hash") == idempotency.hash else { throw QueueError.conflict }
+        return try JobRecord(row)
     }
 
     /// Whose job it must be.
@@ -264,33 +264,33 @@ package struct JobStore: Sendable {
         }
     }
 
-    /// - Throws: ``JobsError/notFound`` also for somebody else's job.
+    /// - Throws: ``QueueError/notFound`` also for somebody else's job.
     package func get(
         _ id: JobID, owner: Owner, on connection: isolated PostgresConnection
-    ) async throws -> Job {
+    ) async throws -> JobRecord {
         let owned = owner.condition(from: 2)
         let rows = try await connection.query(
             Query(
-                "get", "SELECT \(Job.columns) FROM \(Job.source) WHERE j.id = $1::uuid AND \(owned.sql)",
+                "get", "SELECT \(JobRecord.columns) FROM \(JobRecord.source) WHERE j.id = $1::uuid AND \(owned.sql)",
                 [.text(id.description)] + owned.values))
-        guard let row = rows.first else { throw JobsError.notFound }
-        return try Job(row)
+        guard let row = rows.first else { throw QueueError.notFound }
+        return try JobRecord(row)
     }
 
     /// Those of the jobs whose revision is past the known one. Uses the primary keys of jobs and leases.
     package func changed(
         since known: [JobID: Int], on connection: isolated PostgresConnection
-    ) async throws -> [Job] {
+    ) async throws -> [JobRecord] {
         let known = Array(known)
         let rows = try await connection.query(
             Query(
                 "changed",
                 """
-                SELECT \(Job.columns) FROM \(Job.source)
+                SELECT \(JobRecord.columns) FROM \(JobRecord.source)
                 JOIN unnest($1::uuid[], $2::bigint[]) AS known (id, revision) ON known.id = j.id
                 WHERE j.revision + coalesce(l.seq, 0) > known.revision
                 """, [.texts(known.map(\.key.description)), .texts(known.map { "\($0.value)" })]))
-        return try rows.map { try Job($0) }
+        return try rows.map { try JobRecord($0) }
     }
 
     /// Newest first.
@@ -298,9 +298,9 @@ package struct JobStore: Sendable {
     /// - Parameter before: the id that the page before ended with.
     package func list(
         owner: Owner, states: [JobState], before: JobID?, limit: Int, on connection: isolated PostgresConnection
-    ) async throws -> [Job] {
+    ) async throws -> [JobRecord] {
         try await connection.query(Self.listQuery(owner: owner, states: states, before: before, limit: limit))
-            .map { try Job($0) }
+            .map { try JobRecord($0) }
     }
 
     /// Uses the index on `(tenant_key, actor_key, id)` for an actor, that on `(tenant_key, id)` for tenants, and the primary key for
@@ -316,8 +316,8 @@ package struct JobStore: Sendable {
             // The program's own words, so that the planner sees which of the partial indexes serves.
             let words = Set(states).map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
             switch (states.contains(.succeeded), states.contains(.expired)) {
-            case (true, false): conditions.append("j.state IN (\(words)) AND NOT \(Job.isOverdue)")
-            case (false, true): conditions.append("(j.state IN (\(words)) OR \(Job.isOverdue))")
+            case (true, false): conditions.append("j.state IN (\(words)) AND NOT \(JobRecord.isOverdue)")
+            case (false, true): conditions.append("(j.state IN (\(words)) OR \(JobRecord.isOverdue))")
             default: conditions.append("j.state IN (\(words))")
             }
         }
@@ -328,7 +328,8 @@ package struct JobStore: Sendable {
         let owned = owner.condition(from: values.count + 1)
         let condition = ([owned.sql] + conditions).joined(separator: " AND ")
         return Query(
-            "list", "SELECT \(Job.columns) FROM \(Job.source) WHERE \(condition) ORDER BY j.id DESC LIMIT $1::int",
+            "list",
+            "SELECT \(JobRecord.columns) FROM \(JobRecord.source) WHERE \(condition) ORDER BY j.id DESC LIMIT $1::int",
             values + owned.values)
     }
 
@@ -337,7 +338,7 @@ package struct JobStore: Sendable {
     private static func tenantsList(_ conditions: [String], keys parameter: Int) -> String {
         let condition = (["j.tenant_key = mine.key"] + conditions).joined(separator: " AND ")
         return """
-            SELECT \(Job.columns)
+            SELECT \(JobRecord.columns)
             FROM (SELECT DISTINCT unnest($\(parameter)::text[])) AS mine (key) CROSS JOIN LATERAL (
                 SELECT j.* FROM adminexport.job j WHERE \(condition) ORDER BY j.id DESC LIMIT $1::int) AS j
             LEFT JOIN adminexport.lease l ON l.job = j.id
@@ -348,7 +349,7 @@ package struct JobStore: Sendable {
     /// Cancels a queued job at once and asks the worker of a running one; a finished job stays as it is.
     package func cancel(
         _ id: JobID, owner: Owner, peer: CallingProcess, on connection: isolated PostgresConnection
-    ) async throws -> Job {
+    ) async throws -> JobRecord {
         let (job, changed) = try await lock(id, owner: owner, toApply: .cancelRequested, on: connection)
         guard let machine = changed else { return job }
         try await connection.query(
@@ -375,20 +376,20 @@ package struct JobStore: Sendable {
 
     /// Ends the life of a finished job's file. The row says so first; a worker removes the file after that.
     ///
-    /// - Throws: ``JobsError/notReady(_:)`` while it is queued or runs, ``JobsError/held``.
+    /// - Throws: ``QueueError/notReady(_:)`` while it is queued or runs, ``QueueError/held``.
     package func delete(
         _ id: JobID, owner: Owner, peer: CallingProcess, on connection: isolated PostgresConnection
-    ) async throws -> Job {
+    ) async throws -> JobRecord {
         let (job, changed) = try await lock(id, owner: owner, toApply: .deleted, on: connection)
-        guard job.state.isFinal else { throw JobsError.notReady(job.state) }
+        guard job.state.isFinal else { throw QueueError.notReady(job.state) }
         guard job.state == .succeeded else { return job }
-        guard changed != nil else { throw JobsError.held }
+        guard changed != nil else { throw QueueError.held }
         try await connection.query(
             Query(
                 "delete",
                 """
                 UPDATE adminexport.job SET state = 'expired', expires_at = clock_timestamp(), revision = revision + 1
-                WHERE id = $1::uuid AND state = 'succeeded' AND NOT hold RETURNING \(QueueSignal.sql)
+                WHERE id = $1::uuid AND state = 'succeeded' AND NOT hold RETURNING \(QueueNotification.sql)
                 """, [.text(id.description)]))
         try await Audit.record(
             .deleted, job: id, tenantKey: job.tenantKey, tenant: job.tenantSlug, actorKey: job.actorKey,
@@ -398,13 +399,13 @@ package struct JobStore: Sendable {
 
     /// Begins or ends a legal hold: while it lasts neither time nor deletion takes the file or the row away.
     ///
-    /// - Throws: ``JobsError/notReady(_:)`` where the file has expired already.
+    /// - Throws: ``QueueError/notReady(_:)`` where the file has expired already.
     package func hold(
         _ id: JobID, _ isHeld: Bool, owner: Owner, peer: CallingProcess, on connection: isolated PostgresConnection
-    ) async throws -> Job {
+    ) async throws -> JobRecord {
         let (job, changed) = try await lock(id, owner: owner, toApply: .held(isHeld), on: connection)
         guard job.isHeld != isHeld else { return job }
-        guard changed != nil else { throw JobsError.notReady(job.state) }
+        guard changed != nil else { throw QueueError.notReady(job.state) }
         try await connection.query(
             Query(
                 "hold", "UPDATE adminexport.job SET hold = $2::boolean, revision = revision + 1 WHERE id = $1::uuid",
@@ -423,8 +424,8 @@ package struct JobStore: Sendable {
     /// - Returns: the job, and what the event makes of it; nil where the rules refuse it.
     private func lock(
         _ id: JobID, owner: Owner, toApply event: JobMachine.Event, on connection: isolated PostgresConnection
-    ) async throws -> (job: Job, changed: JobMachine?) {
-        func apply(to job: Job) -> JobMachine? {
+    ) async throws -> (job: JobRecord, changed: JobMachine?) {
+        func apply(to job: JobRecord) -> JobMachine? {
             var machine = job.machine
             return machine.apply(event) ? machine : nil
         }
@@ -438,6 +439,6 @@ package struct JobStore: Sendable {
 }
 
 /// Another start of the tenant has the turn, and this one was not to wait for it.
-package struct TurnTaken: Error, Sendable {
+package struct StartLockHeld: Error, Sendable {
     package let tenantKey: String
 }

@@ -110,7 +110,7 @@ extension LeaseStore {
                     AND l.epoch = $2::int\(needsLease ? " AND l.expires_at > clock_timestamp()" : "")
                 FOR UPDATE OF j, l
             ), \(Self.release(changes)), \(Self.audit(event: event, "changed", reason: "error_kind", details: details))
-            SELECT state, \(notifies ? QueueSignal.sql : QueueSignal.endedSQL) FROM changed
+            SELECT state, \(notifies ? QueueNotification.sql : QueueNotification.endedSQL) FROM changed
             """, values)
     }
 

@@ -2,7 +2,7 @@ internal import Postgres
 
 extension LeaseStore {
     /// Why a job is taken from its worker.
-    enum Fault: Sendable, CaseIterable {
+    enum SweepReason: Sendable, CaseIterable {
         /// The lease is over: the worker is dead, stopped, or cut off.
         case leaseOver
         /// A lease's time has passed since the deadline, and the worker still renews: it hangs.
@@ -22,7 +22,7 @@ extension LeaseStore {
     ///   - own: jobs that it runs itself or is about to end. One that was stopped for long must not take them from itself: it
     ///     hands them back, without a crash.
     func sweep(
-        _ fault: Fault, worker: String = JobID().description, except own: [JobID] = [],
+        _ fault: SweepReason, worker: String = JobID().description, except own: [JobID] = [],
         on connection: isolated PostgresConnection
     ) async throws -> JobState? {
         let rows = try await connection.query(
@@ -56,10 +56,10 @@ extension LeaseStore {
         return !rows.isEmpty
     }
 
-    static func sweepSQL(_ fault: Fault) -> String {
-        let crashes = "j.crashes + 1 >= \(JobMachine.mostCrashes)"
+    static func sweepSQL(_ fault: SweepReason) -> String {
+        let crashes = "j.crashes + 1 >= \(JobMachine.maxCrashes)"
         let crashed: (kind: String, message: String) = (
-            "worker-crashed", "The worker stopped without a word \(JobMachine.mostCrashes) times. Ask the operators."
+            "worker-crashed", "The worker stopped without a word \(JobMachine.maxCrashes) times. Ask the operators."
         )
         let overdue: (kind: String, message: String) = (
             "deadline-exceeded", "The export took longer than it may. Ask the operators."
@@ -81,7 +81,7 @@ extension LeaseStore {
             """
     }
 
-    private static func found(_ fault: Fault) -> String {
+    private static func found(_ fault: SweepReason) -> String {
         let grown =
             "pg_postmaster_start_time() + $1::interval < clock_timestamp() "
             + " AND (j.worker <> $3::uuid OR j.id <> ALL ($2::uuid[]))"

@@ -84,33 +84,16 @@ package struct LeaseStore: Sendable {
 
     // MARK: When to look again
 
-    /// What a worker that has claimed nothing finds.
-    struct Outlook: Sendable {
-        /// A job could be claimed.
-        let isClaimable: Bool
-        /// Until the first lease is over, if its worker says nothing more; nil where no job runs. Negative where one is.
-        let untilLeaseEnds: Duration?
-        /// Until the next job that waits for another attempt may be claimed.
-        let untilRetry: Duration?
-        /// There are files whose time is up, or which have expired and are still there, or rows to forget.
-        let isCareDue: Bool
-        /// A worker has died or hangs: there is something to sweep.
-        let isSweepDue: Bool
-        let isDraining: Bool
-        /// The worker's row was not there before it said that it is alive.
-        var isNewRow = false
-    }
-
     /// Looks what there is to wait for; touches a few index entries however long the history is.
     ///
     /// - Parameters:
     ///   - own: jobs that the worker itself runs, whose leases are its own affair.
     ///   - registering: says in the same statement that the worker is alive; without, it writes nothing.
-    func look(
-        worker: String, history: Duration, own: [JobID] = [], registering: (row: WorkerRow, storage: String)? = nil,
+    func poll(
+        worker: String, history: Duration, own: [JobID] = [], registering: (row: WorkerRegistration, storage: String)? = nil,
         on connection: isolated PostgresConnection
-    ) async throws -> Outlook {
-        var sql = Self.lookSQL
+    ) async throws -> QueueSnapshot {
+        var sql = Self.pollSQL
         var values: [Query.Parameter] = [
             .text(worker), .integer(tenantLimit()), .interval(lease), .interval(history), .texts(own.map(\.description)),
         ]
@@ -121,21 +104,22 @@ package struct LeaseStore: Sendable {
             values += upsert.values
         }
         let rows = try await connection.query(Query("look", sql, values))
-        guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no outlook", query: "look") }
+        guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no snapshot", query: "look") }
         func duration(_ column: String) throws -> Duration? {
             try row.decodeIfPresent(column, as: Int.self).map { .milliseconds($0) }
         }
-        var outlook = Outlook(
+        var snapshot = QueueSnapshot(
             isClaimable: try row.decode("claimable"), untilLeaseEnds: try duration("lease_ms"),
-            untilRetry: try duration("retry_ms"), isCareDue: try row.decode("care"), isSweepDue: try row.decode("sweep"),
+            untilRetry: try duration("retry_ms"), isMaintenanceDue: try row.decode("maintenance"),
+            isSweepDue: try row.decode("sweep"),
             isDraining: try row.decode("draining"))
-        if registering != nil { outlook.isNewRow = try row.decode("is_new") }
-        return outlook
+        if registering != nil { snapshot.isNewRow = try row.decode("is_new") }
+        return snapshot
     }
 
     // Compared with now() where an index is to be used: clock_timestamp() may be another at each row, so none can be. What is due
     // is found as the first of an order, which is the index's: for an EXISTS the planner may read a history that has none of it.
-    static let lookSQL = """
+    static let pollSQL = """
         WITH RECURSIVE \(waitingTenants), foreign_lease AS (
             SELECT l.expires_at FROM adminexport.lease l
             WHERE l.job <> ALL ($5::uuid[]) OR (SELECT j.worker FROM adminexport.job j WHERE j.id = l.job) <> $1::uuid
@@ -152,7 +136,7 @@ package struct LeaseStore: Sendable {
                     ORDER BY id LIMIT 1) IS NOT NULL
                 OR coalesce((SELECT finished_at < now() - $4::interval FROM adminexport.job
                              WHERE state IN ('failed', 'cancelled', 'expired') AND archive_epoch IS NULL AND NOT hold
-                             ORDER BY finished_at LIMIT 1), false) AS care,
+                             ORDER BY finished_at LIMIT 1), false) AS maintenance,
             pg_postmaster_start_time() + $3::interval < clock_timestamp()
                 AND (EXISTS (SELECT FROM foreign_lease WHERE expires_at < clock_timestamp())
                      OR EXISTS (SELECT FROM adminexport.job j WHERE j.state = 'running' AND (j.worker <> $1::uuid OR j.id <> ALL ($5::uuid[]))
@@ -217,7 +201,7 @@ package struct LeaseStore: Sendable {
     ///   the total already, see ``WorkerCounters/restart()``.
     @discardableResult
     func register(
-        _ worker: WorkerRow, storage: String, on connection: isolated PostgresConnection
+        _ worker: WorkerRegistration, storage: String, on connection: isolated PostgresConnection
     ) async throws -> Bool {
         let upsert = Self.registration(worker, storage, from: 1)
         return try await connection.query(Query("register-worker", upsert.sql, upsert.values)).first?.decode("is_new")
@@ -225,7 +209,7 @@ package struct LeaseStore: Sendable {
     }
 
     private static func registration(
-        _ worker: WorkerRow, _ storage: String, from first: Int
+        _ worker: WorkerRegistration, _ storage: String, from first: Int
     ) -> (sql: String, values: [Query.Parameter]) {
         (
             """
@@ -242,7 +226,7 @@ package struct LeaseStore: Sendable {
         )
     }
 
-    struct WorkerRow: Sendable {
+    struct WorkerRegistration: Sendable {
         let id: String
         let host: String
         let version: String
@@ -305,7 +289,7 @@ package struct LeaseStore: Sendable {
         ).count + missing
     }
 
-    func unregister(_ worker: WorkerRow, on connection: isolated PostgresConnection) async throws {
+    func unregister(_ worker: WorkerRegistration, on connection: isolated PostgresConnection) async throws {
         try await connection.query(
             Query(
                 "unregister-worker",

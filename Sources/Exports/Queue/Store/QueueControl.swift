@@ -71,7 +71,7 @@ package struct QueueControl: Sendable {
     }
 
     /// A worker as its row shows it.
-    package struct WorkerStatus: Sendable {
+    package struct WorkerRecord: Sendable {
         package let id: String
         package let host: String
         package let version: String
@@ -102,7 +102,7 @@ package struct QueueControl: Sendable {
         """
 
     /// Workers that were seen in the last half minute, the oldest first.
-    package func workers(on connection: isolated PostgresConnection) async throws -> [WorkerStatus] {
+    package func workers(on connection: isolated PostgresConnection) async throws -> [WorkerRecord] {
         let rows = try await connection.query(
             Query(
                 "workers",
@@ -110,7 +110,7 @@ package struct QueueControl: Sendable {
                 SELECT \(Self.workerColumns) FROM adminexport.worker w
                 WHERE w.seen_at > clock_timestamp() - interval '30 s' ORDER BY w.started_at, w.id LIMIT 1000
                 """))
-        return try rows.map { try WorkerStatus($0) }
+        return try rows.map { try WorkerRecord($0) }
     }
 
     /// Stops all claims, or lets them go on. What runs is not touched.
@@ -124,7 +124,7 @@ package struct QueueControl: Sendable {
             Query(
                 "pause",
                 """
-                UPDATE adminexport.setting SET value = $1 WHERE key = 'paused' AND value <> $1 RETURNING \(QueueSignal.sql)
+                UPDATE adminexport.setting SET value = $1 WHERE key = 'paused' AND value <> $1 RETURNING \(QueueNotification.sql)
                 """, [.text(isPaused ? "true" : "false")]))
         guard !rows.isEmpty else { return false }
         try await Audit.record(
@@ -135,18 +135,18 @@ package struct QueueControl: Sendable {
 
     /// Has a worker claim no more, or lets it claim again. What it runs it ends.
     ///
-    /// - Throws: ``JobsError/noWorker``
+    /// - Throws: ``QueueError/noWorker``
     package func drain(
         _ worker: JobID, _ isDraining: Bool, peer: CallingProcess, on connection: isolated PostgresConnection
-    ) async throws -> WorkerStatus {
+    ) async throws -> WorkerRecord {
         let changed = try await connection.query(
             Query(
                 "drain",
                 """
                 UPDATE adminexport.worker SET drain_requested = $2::boolean
-                WHERE id = $1::uuid AND seen_at > clock_timestamp() - interval '30 s' RETURNING \(QueueSignal.sql)
+                WHERE id = $1::uuid AND seen_at > clock_timestamp() - interval '30 s' RETURNING \(QueueNotification.sql)
                 """, [.text(worker.description), .bool(isDraining)]))
-        guard !changed.isEmpty else { throw JobsError.noWorker }
+        guard !changed.isEmpty else { throw QueueError.noWorker }
         try await Audit.record(
             .drained, job: nil, tenantKey: nil, tenant: nil, actorKey: nil, actorEmail: nil, peer: peer,
             reason: isDraining ? "on" : "off",
@@ -155,7 +155,7 @@ package struct QueueControl: Sendable {
             Query(
                 "worker", "SELECT \(Self.workerColumns) FROM adminexport.worker w WHERE w.id = $1::uuid",
                 [.text(worker.description)]))
-        guard let row = rows.first else { throw JobsError.noWorker }
-        return try WorkerStatus(row)
+        guard let row = rows.first else { throw QueueError.noWorker }
+        return try WorkerRecord(row)
     }
 }

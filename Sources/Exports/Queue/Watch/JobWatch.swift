@@ -10,18 +10,18 @@ package final class JobWatch: Service {
     /// While nobody watches; a bound and no more.
     private static let idle: Duration = .seconds(3_600)
 
-    package typealias Tell = @Sendable (Result<Job, any Error>) -> Void
+    package typealias Handler = @Sendable (Result<JobRecord, any Error>) -> Void
 
     private let database: JobDatabase
     private let store = JobStore()
     private let logger: Logger
     private let state = Mutex(State())
     /// Rung when a job is over, so that nobody waits for the next tick; and when somebody comes.
-    package let bell = Bell()
+    package let wakeSignal = WakeSignal()
 
     private struct State {
-        var list = WatchList<Job>()
-        var watchers: [Int: Tell] = [:]
+        var list = WatchList<JobRecord>()
+        var watchers: [Int: Handler] = [:]
     }
 
     package init(database: JobDatabase, logger: Logger) {
@@ -36,7 +36,7 @@ package final class JobWatch: Service {
     ///   - revision: told when it has risen past this one.
     ///   - continuously: until the job is final, through times without a database; else once, also of a fault.
     /// - Returns: what ``cancel(_:)`` takes.
-    package func watch(_ job: Job, after revision: Int, continuously: Bool, _ tell: @escaping Tell) -> Int {
+    package func watch(_ job: JobRecord, after revision: Int, continuously: Bool, _ tell: @escaping Handler) -> Int {
         let (id, isFirst) = state.withLock { state in
             let isFirst = state.list.isEmpty
             let id = state.list.add(job, after: revision, continuously: continuously, at: .now)
@@ -44,7 +44,7 @@ package final class JobWatch: Service {
             return (id, isFirst)
         }
         // Else it is the next tick that finds the newcomer.
-        if isFirst { bell.ring() }
+        if isFirst { wakeSignal.signal() }
         return id
     }
 
@@ -58,8 +58,8 @@ package final class JobWatch: Service {
     /// Waits for a revision past the given one.
     ///
     /// - Returns: nil where none came in the time.
-    package func change(of job: Job, after revision: Int, within time: Duration) async throws -> Job? {
-        let (news, continuation) = AsyncThrowingStream.makeStream(of: Job.self, bufferingPolicy: .bufferingNewest(1))
+    package func change(of job: JobRecord, after revision: Int, within time: Duration) async throws -> JobRecord? {
+        let (news, continuation) = AsyncThrowingStream.makeStream(of: JobRecord.self, bufferingPolicy: .bufferingNewest(1))
         let id = watch(job, after: revision, continuously: false) { result in
             continuation.yield(with: result)
             continuation.finish()
@@ -81,7 +81,7 @@ package final class JobWatch: Service {
             while !Task.isCancelled {
                 let watched = self.state.withLock { $0.list.count }
                 if watched > 0 { hasFailed = await self.ask(hasFailed: hasFailed) }
-                await self.bell.sleep(for: watched > 0 ? Self.tick : Self.idle)
+                await self.wakeSignal.wait(for: watched > 0 ? Self.tick : Self.idle)
                 // However fast jobs end, thousands are not asked for all the time.
                 if watched > 0 { try? await Task.sleep(for: min(Self.tick, Self.spacing * watched)) }
             }
@@ -96,7 +96,7 @@ package final class JobWatch: Service {
             for (tell, news) in answers(jobs, questions) {
                 switch news {
                 case .job(let job): tell(.success(job))
-                case .gone: tell(.failure(JobsError.notFound))
+                case .gone: tell(.failure(QueueError.notFound))
                 }
             }
             return false
@@ -108,7 +108,7 @@ package final class JobWatch: Service {
         }
     }
 
-    private func answers(_ jobs: [Job], _ questions: [JobID: Int]) -> [(Tell, WatchList<Job>.News)] {
+    private func answers(_ jobs: [JobRecord], _ questions: [JobID: Int]) -> [(Handler, WatchList<JobRecord>.Update)] {
         state.withLock { state in
             state.list.answer(jobs, to: questions, at: .now).compactMap { id, news in
                 guard let tell = state.watchers[id] else { return nil }
@@ -118,7 +118,7 @@ package final class JobWatch: Service {
         }
     }
 
-    private func singleWatchers() -> [Tell] {
+    private func singleWatchers() -> [Handler] {
         state.withLock { state in
             state.list.removeSingle().compactMap { state.watchers.removeValue(forKey: $0) }
         }

@@ -1,22 +1,22 @@
 /// What can be watched: a job, or in tests what stands for one.
-protocol Watched: Sendable {
+protocol Watchable: Sendable {
     var id: JobID { get }
     var state: JobState { get }
     var revision: Int { get }
 }
 
-extension Job: Watched {}
+extension JobRecord: Watchable {}
 
 /// Who wants to know of which jobs, what of them they know, and what they are to be told. A pure value.
 ///
-/// A change of state is told at once. Progress is told at most once in ``shortest``, and what has not changed is told again
-/// after ``longest``, so that whoever watches sees that the service is there.
-struct WatchList<Job: Watched> {
-    static var shortest: Duration { .milliseconds(500) }
-    static var longest: Duration { .seconds(5) }
+/// A change of state is told at once. Progress is told at most once in ``minInterval``, and what has not changed is told again
+/// after ``keepAliveInterval``, so that whoever watches sees that the service is there.
+struct WatchList<JobRecord: Watchable> {
+    static var minInterval: Duration { .milliseconds(500) }
+    static var keepAliveInterval: Duration { .seconds(5) }
 
-    enum News: Sendable {
-        case job(Job)
+    enum Update: Sendable {
+        case job(JobRecord)
         /// There is no such job any more.
         case gone
     }
@@ -31,12 +31,12 @@ struct WatchList<Job: Watched> {
 
         /// The revision past which there are news; nil where there are some in any case.
         func known(at now: ContinuousClock.Instant) -> Int? {
-            isContinuous && told.duration(to: now) >= WatchList.longest ? nil : revision
+            isContinuous && told.duration(to: now) >= WatchList.keepAliveInterval ? nil : revision
         }
 
-        func isNews(_ job: Job, at now: ContinuousClock.Instant) -> Bool {
+        func isNews(_ job: JobRecord, at now: ContinuousClock.Instant) -> Bool {
             guard job.revision > revision else { return known(at: now) == nil }
-            return !isContinuous || job.state != state || told.duration(to: now) >= WatchList.shortest
+            return !isContinuous || job.state != state || told.duration(to: now) >= WatchList.minInterval
         }
     }
 
@@ -49,7 +49,7 @@ struct WatchList<Job: Watched> {
     func contains(_ id: Int) -> Bool { watches[id] != nil }
 
     /// - Parameter revision: the last one that the watcher knows.
-    mutating func add(_ job: Job, after revision: Int, continuously: Bool, at now: ContinuousClock.Instant) -> Int {
+    mutating func add(_ job: JobRecord, after revision: Int, continuously: Bool, at now: ContinuousClock.Instant) -> Int {
         defer { nextID += 1 }
         watches[nextID] = Watch(job: job.id, isContinuous: continuously, revision: revision, state: job.state, told: now)
         return nextID
@@ -78,10 +78,10 @@ struct WatchList<Job: Watched> {
 
     /// Takes the jobs that have changed, and gives who is to be told what. Those who need no more are forgotten.
     mutating func answer(
-        _ jobs: [Job], to questions: [JobID: Int], at now: ContinuousClock.Instant
-    ) -> [(id: Int, news: News)] {
+        _ jobs: [JobRecord], to questions: [JobID: Int], at now: ContinuousClock.Instant
+    ) -> [(id: Int, news: Update)] {
         let jobs = Dictionary(jobs.map { ($0.id, $0) }) { first, _ in first }
-        var answers: [(id: Int, news: News)] = []
+        var answers: [(id: Int, news: Update)] = []
         for (id, var watch) in watches {
             guard let job = jobs[watch.job] else {
                 // It was asked for in any case, and is not there.

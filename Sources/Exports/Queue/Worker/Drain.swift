@@ -2,7 +2,7 @@ private import Synchronization
 
 /// How long a worker that is told to stop lets run what it runs.
 package final class Drain: Sendable {
-    private static let glance: Duration = .milliseconds(50)
+    private static let pollInterval: Duration = .milliseconds(50)
 
     private let budget: Duration
     private let isOver = Atomic(false)
@@ -14,7 +14,7 @@ package final class Drain: Sendable {
     }
 
     /// Has jobs handed back now.
-    package func hurry() {
+    package func force() {
         isOver.store(true, ordering: .releasing)
     }
 
@@ -31,11 +31,11 @@ package final class Drain: Sendable {
         began.withLock { $0 }.map { $0 + budget + extra }
     }
 
-    /// Waits until the budget is used up, or somebody is in a hurry.
+    /// Waits until the budget is used up, or somebody is in a force.
     func wait() async throws {
         let end = begin() + budget
         while !isOver.load(ordering: .acquiring), ContinuousClock.now < end {
-            try await Task.sleep(for: min(Self.glance, ContinuousClock.now.duration(to: end)))
+            try await Task.sleep(for: min(Self.pollInterval, ContinuousClock.now.duration(to: end)))
         }
     }
 }

@@ -3,13 +3,13 @@ internal import Logging
 
 /// Keeps the lease of one running job, shows its progress, and finds out when it has to stop.
 struct Heartbeat: Sendable {
-    /// How often progress is written while rows move, and how often the job's row is looked at.
+    /// How often progress is written while rows action, and how often the job's row is polled at.
     private static let tick: Duration = .milliseconds(500)
     /// How long after the last renewal the next is due though nothing moves; a third of the lease where that is shorter.
     private static let idle: Duration = .seconds(4)
 
     let job: ClaimedJob
-    let progress: Progress
+    let progress: ProgressCounter
     let lease: LeaseClock
     let leases: LeaseStore
     let database: JobDatabase

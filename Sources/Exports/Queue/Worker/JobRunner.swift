@@ -9,7 +9,7 @@ package protocol JobRunner: Sendable {
 
     /// Does the job and leaves its result where the job's id and epoch say. Must stop soon when its task is cancelled, write
     /// nothing once the lease is over, and leave nothing behind when it throws.
-    func run(_ job: ClaimedJob, progress: Progress, lease: LeaseClock) async throws -> JobResult
+    func run(_ job: ClaimedJob, progress: ProgressCounter, lease: LeaseClock) async throws -> JobResult
 
     /// Removes the result of a run that came too late to count.
     func discard(_ job: ClaimedJob) async

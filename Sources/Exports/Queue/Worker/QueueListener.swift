@@ -15,8 +15,8 @@ package struct QueueListener: Service {
 
     private let options: ConnectionOptions
     private let share: ConnectionShare?
-    private let work: [Bell]
-    private let ends: [Bell]
+    private let work: [WakeSignal]
+    private let ends: [WakeSignal]
     private let logger: Logger
 
     /// - Parameters:
@@ -24,7 +24,7 @@ package struct QueueListener: Service {
     ///   - ends: rung when a job is over.
     ///   - share: of the pools with the same login. One without a connection needs it more than the listener does.
     package init(
-        _ options: ConnectionOptions, work: [Bell], ends: [Bell], share: ConnectionShare? = nil, logger: Logger
+        _ options: ConnectionOptions, work: [WakeSignal], ends: [WakeSignal], share: ConnectionShare? = nil, logger: Logger
     ) {
         self.options = options
         self.share = share
@@ -60,10 +60,10 @@ package struct QueueListener: Service {
 
     private func listen(started: () -> Void) async throws {
         let connection = try await PostgresConnection.connect(options)
-        try await connection.listen(QueueSignal.channel)
+        try await connection.listen(QueueNotification.channel)
         started()
         // What was said before nobody heard.
-        (work + ends).forEach { $0.ring() }
+        (work + ends).forEach { $0.signal() }
         var heard = ContinuousClock.now
         while !Task.isCancelled {
             if share?.isStarving ?? false {
@@ -75,9 +75,9 @@ package struct QueueListener: Service {
             if words.isEmpty, heard.duration(to: .now) < Self.pulse { continue }
             heard = .now
             if words.isEmpty { try await connection.query(Query("pulse", "SELECT 1 AS one")) }
-            if words.contains(QueueSignal.ended) { ends.forEach { $0.ring() } }
+            if words.contains(QueueNotification.ended) { ends.forEach { $0.signal() } }
             // Whatever else is said, by other versions too, is a reason to look.
-            if words.contains(where: { $0 != QueueSignal.ended }) { work.forEach { $0.ring() } }
+            if words.contains(where: { $0 != QueueNotification.ended }) { work.forEach { $0.signal() } }
         }
     }
 }

@@ -3,7 +3,7 @@ private import Postgres
 internal import ServiceLifecycle
 
 extension Worker {
-    private enum Outcome: Sendable {
+    private enum RunResult: Sendable {
         case done(JobResult)
         case failed(any Error)
         case verdict(Heartbeat.Verdict)
@@ -16,10 +16,10 @@ extension Worker {
         let logger = logger.with([.job: job.id, .epoch: job.epoch])
         logger.report(ExportEvent.attemptStarted, [.attempt: job.attempt, .tenant: job.tenantSlug])
         configuration.observe(.claimed, job)
-        let progress = Progress { configuration.observe($0, job) }
+        let progress = ProgressCounter { configuration.observe($0, job) }
         let heartbeat = Heartbeat(
             job: job, progress: progress, lease: lease, leases: leases, database: database, logger: logger)
-        await withTaskGroup(of: Outcome?.self) { group in
+        await withTaskGroup(of: RunResult?.self) { group in
             group.addTask {
                 do {
                     return .done(try await runner.run(job, progress: progress, lease: lease))
@@ -62,7 +62,7 @@ extension Worker {
         }
     }
 
-    private func settle(_ job: ClaimedJob, _ outcome: Outcome, _ lease: LeaseClock, logger: Logger) async {
+    private func settle(_ job: ClaimedJob, _ outcome: RunResult, _ lease: LeaseClock, logger: Logger) async {
         let end: LeaseStore.End
         switch outcome {
         case .done(let result):
@@ -103,11 +103,11 @@ extension Worker {
 
     private func returned(_ job: ClaimedJob) -> LeaseStore.End {
         .returned(
-            delay: delay(after: job), attempts: configuration.mostReturns, giveUpAfter: configuration.giveUpAfter)
+            delay: delay(after: job), attempts: configuration.maxReturns, giveUpAfter: configuration.giveUpAfter)
     }
 
     private func delay(after job: ClaimedJob) -> Duration {
-        Backoff.delay(beforeAttempt: job.attempt, first: .seconds(1), cap: configuration.longestBackoff)
+        Backoff.delay(beforeAttempt: job.attempt, first: .seconds(1), cap: configuration.maxRetryDelay)
     }
 
     /// How long the end of an attempt is tried to be written down after the lease is over; then whoever claims next has taken

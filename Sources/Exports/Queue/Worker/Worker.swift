@@ -14,13 +14,13 @@ package struct Worker: Service {
         package var host: String
         package var version: String
         /// The longest wait for a database that is away.
-        package var longestReconnect: Duration = .seconds(2)
+        package var maxReconnectDelay: Duration = .seconds(2)
         /// The longest wait before a job's next attempt.
-        package var longestBackoff: Duration = .seconds(30)
+        package var maxRetryDelay: Duration = .seconds(30)
         /// How long after its first attempt a job is tried again.
         package var giveUpAfter: Duration = .seconds(3_600)
         /// Attempts, lost leases among them, after which a job whose worker was stopped once more is given up.
-        package var mostReturns = 20
+        package var maxReturns = 20
         /// How long the row of a finished job is kept.
         package var history: Duration = .seconds(400 * 86_400)
         /// Counters that are kept elsewhere, for the worker's row.
@@ -39,12 +39,12 @@ package struct Worker: Service {
     package let id = JobID()
     package let counters = WorkerCounters()
     /// Beats while the loop that claims goes round.
-    package let pulse = Pulse()
+    package let liveness = LivenessProbe()
     let drain: Drain
     /// Rung when there may be a job to claim.
-    package let bell = Bell()
+    package let wakeSignal = WakeSignal()
     /// What this rings when files are to be removed or rows to be forgotten.
-    let care: Bell
+    let maintenance: WakeSignal
     let configuration: Configuration
     let database: JobDatabase
     let leases: LeaseStore
@@ -81,36 +81,37 @@ package struct Worker: Service {
     }
 
     package init(
-        _ configuration: Configuration, database: JobDatabase, leases: LeaseStore, runner: any JobRunner, care: Bell,
+        _ configuration: Configuration, database: JobDatabase, leases: LeaseStore, runner: any JobRunner,
+        maintenance: WakeSignal,
         drain: Drain, logger: Logger
     ) {
         self.configuration = configuration
         self.database = database
         self.leases = leases
         self.runner = runner
-        self.care = care
+        self.maintenance = maintenance
         self.drain = drain
         self.logger = logger.with([.worker: id])
     }
 
     package func run() async throws {
         await withDiscardingTaskGroup { group in
-            var rounds = Rounds(configuration)
-            var isRung = false
+            var loop = WorkerLoop(configuration)
+            var isSignalled = false
             while !isStopping {
-                switch await rounds.next(of: self, isRung: isRung) {
+                switch await loop.next(of: self, isSignalled: isSignalled) {
                 case .run(let job, let lease):
                     running.begin(job)
                     group.addTask {
                         await execute(job, lease)
                         running.end()
-                        bell.ring()
+                        wakeSignal.signal()
                     }
                 case .sleep(let time):
-                    isRung = await bell.sleep(for: time)
+                    isSignalled = await wakeSignal.wait(for: time)
                 }
             }
-            await rounds.stay(with: self)
+            await loop.stay(with: self)
         }
         // Runs after a graceful stop; a worker that cannot say goodbye is forgotten in time.
         try? await database.statement { [row] in try await leases.unregister(row, on: $0) }
@@ -119,9 +120,9 @@ package struct Worker: Service {
     /// How many jobs it runs now.
     package var runningCount: Int { running.count }
 
-    var row: LeaseStore.WorkerRow {
+    var row: LeaseStore.WorkerRegistration {
         let (json, shown) = counters.row(with: configuration.furtherCounters())
-        return LeaseStore.WorkerRow(
+        return LeaseStore.WorkerRegistration(
             id: id.description, host: configuration.host, version: configuration.version, slots: configuration.slots,
             counters: json, shown: shown)
     }

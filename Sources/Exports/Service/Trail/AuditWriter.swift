@@ -37,7 +37,7 @@ package final class AuditWriter: Service {
     private let tenantKey: @Sendable (String) async -> String?
     private let logger: Logger
     private let state: Mutex<State>
-    private let bell = Bell()
+    private let wakeSignal = WakeSignal()
 
     /// - Parameter directory: the database in which to look up the key of a tenant, if it is not the pool's.
     package convenience init(
@@ -74,7 +74,7 @@ package final class AuditWriter: Service {
         let isNew = state.withLock { state in
             state.denials.add(peer, reason: reason, method: method, at: .now, subject: subject)
         }
-        if isNew { bell.ring() }
+        if isNew { wakeSignal.signal() }
     }
 
     /// Records a delivery that failed. Does not wait.
@@ -82,7 +82,7 @@ package final class AuditWriter: Service {
         state.withLock { state in
             if state.deliveries.count < Self.maxWaiting { state.deliveries.append(entry) } else { state.lost += 1 }
         }
-        bell.ring()
+        wakeSignal.signal()
     }
 
     package func run() async throws {
@@ -91,7 +91,7 @@ package final class AuditWriter: Service {
             if await write(everything: false) {
                 backoff.reset()
                 let next = state.withLock(\.denials.nextDue)
-                await bell.sleep(for: next.map { ContinuousClock.now.duration(to: $0) } ?? .seconds(60))
+                await wakeSignal.wait(for: next.map { ContinuousClock.now.duration(to: $0) } ?? .seconds(60))
             } else {
                 let pause = backoff.next()
                 try? await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) }

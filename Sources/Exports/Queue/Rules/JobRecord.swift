@@ -1,7 +1,7 @@
 package import Postgres
 
 /// A job as its row and its lease show it at one moment.
-package struct Job: Sendable {
+package struct JobRecord: Sendable {
     package let id: JobID
     package let tenantKey: String
     package let actorKey: String

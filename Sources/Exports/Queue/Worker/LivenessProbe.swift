@@ -1,12 +1,12 @@
 private import Synchronization
 
 /// When something that goes round and round was last seen to do so.
-package final class Pulse: Sendable {
+package final class LivenessProbe: Sendable {
     private let last = Mutex(ContinuousClock.now)
 
     package init() {}
 
-    func beat() {
+    func reportProgress() {
         last.withLock { $0 = .now }
     }
 

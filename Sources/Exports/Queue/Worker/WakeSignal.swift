@@ -2,23 +2,23 @@ internal import ServiceLifecycle
 private import Synchronization
 
 /// Wakes one task that sleeps. Rung while nobody sleeps, it ends the next sleep at once; rung twice, it counts once.
-package final class Bell: Sendable {
+package final class WakeSignal: Sendable {
     private let state = Mutex(State())
 
     private struct State {
-        var isRung = false
-        var sleeper: CheckedContinuation<Bool, Never>?
+        var isSignalled = false
+        var waiter: CheckedContinuation<Bool, Never>?
     }
 
     package init() {}
 
-    package func ring() {
-        let sleeper = state.withLock { state in
-            defer { state.sleeper = nil }
-            if state.sleeper == nil { state.isRung = true }
-            return state.sleeper
+    package func signal() {
+        let waiter = state.withLock { state in
+            defer { state.waiter = nil }
+            if state.waiter == nil { state.isSignalled = true }
+            return state.waiter
         }
-        sleeper?.resume(returning: true)
+        waiter?.resume(returning: true)
     }
 
     /// Sleeps until it is rung, at most for the time; not past a graceful shutdown or the task's cancellation.
@@ -27,7 +27,7 @@ package final class Bell: Sendable {
     ///
     /// - Returns: whether it was rung.
     @discardableResult
-    package func sleep(for time: Duration) async -> Bool {
+    package func wait(for time: Duration) async -> Bool {
         await cancelWhenGracefulShutdown {
             let timer = Task {
                 try await Task.sleep(for: time)
@@ -36,15 +36,15 @@ package final class Bell: Sendable {
             defer { timer.cancel() }
             return await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in
-                    let isRung: Bool? = self.state.withLock { state in
-                        defer { state.isRung = false }
-                        if state.isRung { return true }
+                    let isSignalled: Bool? = self.state.withLock { state in
+                        defer { state.isSignalled = false }
+                        if state.isSignalled { return true }
                         if Task.isCancelled { return false }
-                        precondition(state.sleeper == nil, "one sleeper at a time")
-                        state.sleeper = continuation
+                        precondition(state.waiter == nil, "one waiter at a time")
+                        state.waiter = continuation
                         return nil
                     }
-                    if let isRung { continuation.resume(returning: isRung) }
+                    if let isSignalled { continuation.resume(returning: isSignalled) }
                 }
             } onCancel: {
                 self.wake()
@@ -54,10 +54,10 @@ package final class Bell: Sendable {
 
     /// Ends a sleep without a mark for the next.
     private func wake() {
-        let sleeper = state.withLock { state in
-            defer { state.sleeper = nil }
-            return state.sleeper
+        let waiter = state.withLock { state in
+            defer { state.waiter = nil }
+            return state.waiter
         }
-        sleeper?.resume(returning: false)
+        waiter?.resume(returning: false)
     }
 }

@@ -3,7 +3,7 @@
 /// Hints and no more: they name no job, may get lost, and may come for nothing. Whoever sleeps looks again by itself, workers
 /// within some five seconds, those who watch jobs within a quarter of one. They are sent where something was added that nobody may be
 /// looking for, and where a job ends; each commit with a notification takes a lock of the whole instance, so never per step.
-package enum QueueSignal {
+package enum QueueNotification {
     package static let channel = "adminexport"
 
     /// Sends it when the transaction commits; an expression for a select or RETURNING list.

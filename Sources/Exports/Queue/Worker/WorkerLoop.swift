@@ -1,30 +1,30 @@
 private import Postgres
 
 /// What the worker does next.
-enum Move {
+enum Action {
     case run(ClaimedJob, LeaseClock)
     case sleep(Duration)
 }
 
 /// What the loop remembers from one round to the next.
-struct Rounds {
+struct WorkerLoop {
     /// How often a worker says that it is alive.
     private static let registration: Duration = .seconds(10)
     /// The same where it has done something since, so that figures are fresh.
     private static let news: Duration = .seconds(2)
     private static let tidying: Duration = .seconds(3_600)
     private static let recounting: Duration = .seconds(60)
-    /// However much there is to claim, others' dead workers are looked for this often.
-    private static let outlook: Duration = .seconds(1)
+    /// However much there is to claim, others' dead workers are polled for this often.
+    private static let snapshot: Duration = .seconds(1)
     /// Of the same fault.
     private static let logging: Duration = .seconds(60)
-    private static let mostSweeps = 4
+    private static let maxSweeps = 4
 
     private var backoff: Backoff
     private var registered: (at: ContinuousClock.Instant, storage: String)?
     private var tidied: ContinuousClock.Instant?
     private var recounted: ContinuousClock.Instant?
-    private var looked: ContinuousClock.Instant?
+    private var polled: ContinuousClock.Instant?
     /// What was complained of last, by what could not be done.
     private var faults: [ExportEvent: (text: String, at: ContinuousClock.Instant)] = [:]
     /// Claims in a row that took nothing although there was something to take.
@@ -35,34 +35,34 @@ struct Rounds {
     private var mayHoldUnknown = false
 
     init(_ configuration: Worker.Configuration) {
-        backoff = Backoff(cap: configuration.longestReconnect)
+        backoff = Backoff(cap: configuration.maxReconnectDelay)
     }
 
     /// One round: says that the worker is alive, sweeps, claims, or finds out how long to sleep.
     ///
-    /// - Parameter isRung: there is probably something to claim, so that is tried before anything is looked at.
-    mutating func next(of worker: Worker, isRung: Bool) async -> Move {
-        worker.pulse.beat()
+    /// - Parameter isSignalled: there is probably something to claim, so that is tried before anything is polled at.
+    mutating func next(of worker: Worker, isSignalled: Bool) async -> Action {
+        worker.liveness.reportProgress()
         do {
             let isReady = await isReady(worker)
             try await register(worker)
             try await returnUnknown(worker)
-            if isBusy, looked.map({ $0.duration(to: .now) >= Self.outlook }) ?? true { try await look(worker) }
+            if isBusy, polled.map({ $0.duration(to: .now) >= Self.snapshot }) ?? true { try await poll(worker) }
             let mayClaim = isReady && worker.hasRoom
-            if mayClaim, isRung || isBusy, let move = try await claim(worker) { return move }
-            if isReady, !worker.hasRoom, let looked, looked.duration(to: .now) < Self.outlook {
+            if mayClaim, isSignalled || isBusy, let action = try await claim(worker) { return action }
+            if isReady, !worker.hasRoom, let polled, polled.duration(to: .now) < Self.snapshot {
                 await tidy(worker)
                 // Whichever run ends rings.
-                return .sleep(Self.outlook)
+                return .sleep(Self.snapshot)
             }
-            let outlook = try await look(worker)
+            let snapshot = try await poll(worker)
             await tidy(worker)
-            if mayClaim, outlook.isClaimable, let move = try await claim(worker) { return move }
+            if mayClaim, snapshot.isClaimable, let action = try await claim(worker) { return action }
             isBusy = false
             backoff.reset()
-            misses = mayClaim && outlook.isClaimable && !isRung ? misses + 1 : 0
+            misses = mayClaim && snapshot.isClaimable && !isSignalled ? misses + 1 : 0
             return .sleep(
-                Nap.length(after: outlook, mayClaim: mayClaim, misses: misses, jitter: .random(in: 0...1)))
+                PollInterval.next(after: snapshot, mayClaim: mayClaim, misses: misses, jitter: .random(in: 0...1)))
         } catch {
             complain(.claimFailed, error, worker)
             return .sleep(backoff.next())
@@ -72,11 +72,11 @@ struct Rounds {
     /// Every answer is a sign of life: what takes long because the database is slow does not stand still.
     private func answered<Answer>(_ worker: Worker, _ question: () async throws -> Answer) async throws -> Answer {
         let answer = try await question()
-        worker.pulse.beat()
+        worker.liveness.reportProgress()
         return answer
     }
 
-    private mutating func claim(_ worker: Worker) async throws -> Move? {
+    private mutating func claim(_ worker: Worker) async throws -> Action? {
         let before = ContinuousClock.now
         // Until the answer is here it may be one that gets lost.
         mayHoldUnknown = true
@@ -107,9 +107,9 @@ struct Rounds {
 
     /// Looks at the queue as a whole, and does what it shows to be due.
     @discardableResult
-    private mutating func look(_ worker: Worker) async throws -> LeaseStore.Outlook {
-        func outlook() async throws -> LeaseStore.Outlook {
-            var registering: (row: LeaseStore.WorkerRow, storage: String)?
+    private mutating func poll(_ worker: Worker) async throws -> QueueSnapshot {
+        func snapshot() async throws -> QueueSnapshot {
+            var registering: (row: LeaseStore.WorkerRegistration, storage: String)?
             if let registered,
                 registered.at.duration(to: .now) >= (worker.counters.hasNews ? Self.news : Self.registration)
             {
@@ -117,7 +117,7 @@ struct Rounds {
             }
             let found = try await answered(worker) {
                 try await worker.database.statement { [registering] connection in
-                    try await worker.leases.look(
+                    try await worker.leases.poll(
                         worker: worker.id.description, history: worker.configuration.history,
                         own: worker.running.own, registering: registering, on: connection)
                 }
@@ -125,12 +125,12 @@ struct Rounds {
             if let registering { isRegistered(registering.row, registering.storage, found.isNewRow, worker) }
             return found
         }
-        var found = try await outlook()
-        looked = .now
-        if found.isCareDue { worker.care.ring() }
+        var found = try await snapshot()
+        polled = .now
+        if found.isMaintenanceDue { worker.maintenance.signal() }
         if found.isSweepDue {
             await sweep(worker)
-            found = try await outlook()
+            found = try await snapshot()
             // Neither taken nor gone: held by somebody, or out of the reach of what counts.
             if found.isSweepDue { await recount(worker) }
         }
@@ -140,8 +140,8 @@ struct Rounds {
     /// A bounded number of rescues; each in a transaction of its own, since two workers that lock several tenants in
     /// different orders would wait for each other. One that fails is no reason to claim nothing.
     private mutating func sweep(_ worker: Worker) async {
-        var left = Self.mostSweeps
-        for fault in LeaseStore.Fault.allCases {
+        var left = Self.maxSweeps
+        for fault in LeaseStore.SweepReason.allCases {
             do {
                 while left > 0,
                     let state = try await answered(
@@ -180,7 +180,9 @@ struct Rounds {
         isRegistered(row, storage, isNew, worker)
     }
 
-    private mutating func isRegistered(_ row: LeaseStore.WorkerRow, _ storage: String, _ isNew: Bool, _ worker: Worker) {
+    private mutating func isRegistered(
+        _ row: LeaseStore.WorkerRegistration, _ storage: String, _ isNew: Bool, _ worker: Worker
+    ) {
         registered = (.now, storage)
         if isNew { worker.counters.restart() } else { worker.counters.wasShown(row.shown) }
     }
@@ -188,7 +190,7 @@ struct Rounds {
     /// Says that the worker is alive while what it runs comes to its end after a stop.
     mutating func stay(with worker: Worker) async {
         while worker.running.count > 0, !Task.isCancelled {
-            worker.pulse.beat()
+            worker.liveness.reportProgress()
             if let registered, registered.at.duration(to: .now) >= Self.registration {
                 // Whatever comes of it, the next try is a while away.
                 self.registered = (.now, registered.storage)
@@ -243,7 +245,7 @@ struct Rounds {
     }
 }
 
-extension LeaseStore.Fault {
+extension LeaseStore.SweepReason {
     fileprivate var counter: WorkerCounters.Name {
         switch self {
         case .leaseOver: .rescuedLeaseOver

@@ -1,5 +1,5 @@
 /// What the queue refuses.
-package enum JobsError: Error, Equatable, Sendable {
+package enum QueueError: Error, Equatable, Sendable {
     /// There is no such job for this actor.
     case notFound
     /// The idempotency key stands for a job with other parameters.

@@ -1,7 +1,7 @@
 private import Synchronization
 
 /// How far a run has come; written by the run and read by the heartbeat.
-package final class Progress: Sendable {
+package final class ProgressCounter: Sendable {
     private let state = Mutex((rowsDone: 0, rowsTotal: Int?.none))
     private let observe: @Sendable (Step) -> Void
 
