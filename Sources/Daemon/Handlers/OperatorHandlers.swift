@@ -24,7 +24,7 @@ struct OperatorHandlers: Sendable {
             },
             .result(ServiceDrain.self) { params, session in
                 let peer = try session.operatorOfAll()
-                let worker = try await exports.drain(JobID(param: params.worker, "worker"), params.on ?? true, peer: peer)
+                let worker = try await exports.drain(WorkerID(param: params.worker, "worker"), params.on ?? true, peer: peer)
                 return ServiceDrain.Result(worker: WorkerStatus(worker))
             },
             .result(ServiceHold.self) { params, session in
@@ -63,9 +63,9 @@ struct OperatorHandlers: Sendable {
 }
 
 extension WorkerStatus {
-    fileprivate init(_ worker: QueueControl.WorkerRecord) {
+    fileprivate init(_ worker: WorkerRecord) {
         self.init(
-            id: worker.id, host: worker.host, version: worker.version, startedAt: worker.startedAt.rfc3339,
+            id: worker.id.description, host: worker.host, version: worker.version, startedAt: worker.startedAt.rfc3339,
             seenAt: worker.seenAt.rfc3339, slots: worker.slots, running: worker.running, draining: worker.isDraining,
             storage: worker.storage)
     }

@@ -30,10 +30,10 @@ extension JobReply {
     }
 }
 
-extension JobID {
+extension Identifier {
     /// - Throws: ``RPCError`` −32602
     init(param text: String, _ name: String = "job") throws(RPCError) {
-        guard let id = JobID(text) else { throw .invalidParams(name, "The parameter \(name) has to be a UUID.") }
+        guard let id = Self(text) else { throw .invalidParams(name, "The parameter \(name) has to be a UUID.") }
         self = id
     }
 }

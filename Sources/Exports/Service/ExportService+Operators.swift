@@ -9,7 +9,7 @@ extension ExportService {
         return try await transaction { try await QueueControl().depth(on: $0) }
     }
 
-    package func workers() async throws -> [QueueControl.WorkerRecord] {
+    package func workers() async throws -> [WorkerRecord] {
         try await transaction { try await QueueControl().workers(on: $0) }
     }
 
@@ -21,7 +21,7 @@ extension ExportService {
     /// Has a worker claim no more, or lets it claim again.
     ///
     /// - Throws: ``QueueError/noWorker``
-    package func drain(_ worker: JobID, _ isDraining: Bool, peer: CallingProcess) async throws -> QueueControl.WorkerRecord {
+    package func drain(_ worker: WorkerID, _ isDraining: Bool, peer: CallingProcess) async throws -> WorkerRecord {
         try await transaction { try await QueueControl().drain(worker, isDraining, peer: peer, on: $0) }
     }
 

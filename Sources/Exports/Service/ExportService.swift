@@ -76,7 +76,7 @@ package struct ExportService: Sendable {
                 actorKey: permission.identity.actorKey, actorEmail: permission.identity.actorEmail, options: json,
                 idempotency: idempotencyKey.map { ($0, hash) })
             do {
-                return try await jobs.enqueue(request, bounds(), peer: actor.peer, turn: turn, on: connection)
+                return try await jobs.enqueue(request, bounds(), peer: actor.peer, wait: turn, on: connection)
             } catch let error as PostgresError where error.isUnstorableText {
                 // All else comes from the database itself.
                 throw UnstorableText(parameter: "idempotencyKey")
@@ -290,9 +290,10 @@ package struct ExportService: Sendable {
                 guard offset <= result.size else { throw OffsetBeyondEnd(size: result.size) }
                 let facts = try await StoreFacts.load(on: connection)
                 if isAudited {
-                    try await Audit.record(
-                        .downloaded, job: id, tenantKey: identity.tenantKey, tenant: identity.tenantSlug,
-                        actorKey: identity.actorKey, actorEmail: identity.actorEmail, peer: actor.peer, on: connection)
+                    let entry = Audit.Entry(
+                        event: .downloaded, job: id, tenantKey: identity.tenantKey, tenant: identity.tenantSlug,
+                        actorKey: identity.actorKey, actorEmail: identity.actorEmail, peer: actor.peer)
+                    try await Audit.record([entry], on: connection)
                     audited.withLock { $0 = delivery(of: id, to: identity, actor.peer) }
                 }
                 return Permitted(job: job, name: name, facts: facts, delivery: audited.withLock { $0 })

@@ -5,11 +5,10 @@ import TestSupport
 @testable import Exports
 
 @Suite(.timeLimit(.minutes(2))) struct CountersTests {
-    private static let leases = LeaseStore(
-        tenantLimit: { 2 }, lease: .seconds(60), deadline: .seconds(600), retention: .seconds(3_600))
+    private static let registry = WorkerRegistry()
 
-    private func row(_ id: JobID, _ counters: String) -> LeaseStore.WorkerRegistration {
-        LeaseStore.WorkerRegistration(id: id.description, host: "h", version: "1", slots: 1, counters: counters)
+    private func row(_ id: WorkerID, _ counters: String) -> WorkerRegistration {
+        WorkerRegistration(id: id, host: "h", version: "1", slots: 1, storage: "ok", counters: counters)
     }
 
     private func totals(_ pool: PostgresPool) async throws -> [String: Int] {
@@ -27,13 +26,13 @@ import TestSupport
         try await TestDatabase.with { database in
             let pool = database.pool()
             #expect(try await totals(pool) == [:])
-            let ids = (0..<4).map { _ in JobID() }
+            let ids = (0..<4).map { _ in WorkerID() }
             for (index, id) in ids.enumerated() {
                 let row = row(id, "{\"succeeded\":\(index + 1),\"rows\":10}")
                 // A new row shows nothing at first.
                 for isNew in [true, false] {
                     let wasNew = try await pool.withTransaction(role: "adminexport_worker") {
-                        try await Self.leases.register(row, storage: "ok", on: $0)
+                        try await Self.registry.register(row, on: $0)
                     }
                     #expect(wasNew == isNew)
                 }
@@ -41,15 +40,15 @@ import TestSupport
             #expect(try await totals(pool) == ["succeeded": 10, "rows": 40])
             // One says goodbye with more than it showed before; one is forgotten; two are there.
             let last = row(ids[0], "{\"succeeded\":7,\"failed\":1}")
-            try await worker(pool) { try await Self.leases.unregister(last, on: $0) }
+            try await worker(pool) { try await Self.registry.unregister(last, on: $0) }
             #expect(try await totals(pool) == ["succeeded": 16, "rows": 30, "failed": 1])
             try await database.execute(
                 "UPDATE adminexport.worker SET seen_at = now() - interval '2 days' WHERE id = '\(ids[1])'")
-            try await worker(pool) { try await Self.leases.tidy(on: $0) }
+            try await worker(pool) { try await QueueMaintenance(lease: .seconds(60)).cleanUp(on: $0) }
             #expect(try await database.text("SELECT count(*) FROM adminexport.worker") == "2")
             #expect(try await totals(pool) == ["succeeded": 16, "rows": 30, "failed": 1])
             // Whoever is gone is not counted again.
-            try await worker(pool) { try await Self.leases.unregister(last, on: $0) }
+            try await worker(pool) { try await Self.registry.unregister(last, on: $0) }
             #expect(try await totals(pool) == ["succeeded": 16, "rows": 30, "failed": 1])
         }
     }
@@ -58,11 +57,11 @@ import TestSupport
     func atOnce() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool(size: 8)
-            let rows = (0..<40).map { _ in row(JobID(), "{\"succeeded\":1}") }
-            for row in rows { try await worker(pool) { try await Self.leases.register(row, storage: "ok", on: $0) } }
+            let rows = (0..<40).map { _ in row(WorkerID(), "{\"succeeded\":1}") }
+            for row in rows { try await worker(pool) { try await Self.registry.register(row, on: $0) } }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for row in rows {
-                    group.addTask { try await worker(pool) { try await Self.leases.unregister(row, on: $0) } }
+                    group.addTask { try await worker(pool) { try await Self.registry.unregister(row, on: $0) } }
                 }
                 try await group.waitForAll()
             }

@@ -1,5 +1,54 @@
 @testable import Exports
 
+extension JobResult {
+    static let sample = JobResult(
+        rows: 1, sheets: 1, size: 10, sha256: String(repeating: "ab", count: 32),
+        scopeDigest: String(repeating: "cd", count: 32), day: "2026-01-02", warnings: "[]")
+}
+
+extension AttemptEnd {
+    private static let failure = JobFailure(kind: "k", message: "m")
+    private static let patient = RetryPolicy(delay: .zero, giveUpAfter: .seconds(3_600))
+    private static let impatient = RetryPolicy(delay: .zero, giveUpAfter: .zero)
+
+    /// Every end, with the retry policies that allow another attempt and that allow none.
+    static let samples: [(end: AttemptEnd, isTooLate: Bool)] = [
+        (.succeeded(.sample), false), (.failed(failure), false), (.cancelled, false), (.handedBack, false),
+        (.returned(patient), false), (.returned(impatient), true),
+        (.retried(failure, patient), false), (.retried(failure, impatient), true),
+    ]
+}
+
+/// What holds a worker's writes to the attempt that is its own.
+enum Guard: String, CaseIterable {
+    case epoch, state, lease
+}
+
+extension JobMachine {
+    /// Applies an event as the rules would without one of their guards: it shows them a job, or gives them an epoch, at which that guard
+    /// lets everything pass.
+    mutating func apply(_ event: Event, without missing: Guard?) -> Bool {
+        var event = event
+        var seen = self
+        switch (missing, event) {
+        case (.epoch, .renewed): event = .renewed(epoch: epoch)
+        case (.epoch, .ended(_, let end, let isTooLate)): event = .ended(epoch: epoch, end, isTooLate: isTooLate)
+        case (.state, .renewed), (.state, .ended): seen = with(state: .running, lease: lease)
+        case (.lease, .renewed), (.lease, .ended): seen = with(state: state, lease: .valid)
+        default: break
+        }
+        guard seen.apply(event) else { return false }
+        self = seen
+        return true
+    }
+
+    private func with(state: JobState, lease: Lease?) -> JobMachine {
+        JobMachine(
+            state: state, epoch: epoch, attempt: attempt, crashes: crashes, isCancelRequested: isCancelRequested,
+            archiveEpoch: archiveEpoch, isHeld: isHeld, lease: lease)
+    }
+}
+
 /// Everything that can happen to one job with two workers and a disk, in every order: a walk through all states that can be
 /// reached.
 ///
@@ -33,7 +82,8 @@ struct Exploration {
         let description: String
     }
 
-    let guards: JobMachine.Guards
+    /// A guard of the rules that is taken away, to show that it is needed.
+    var missing: Guard?
     let maxEpochs: Int
 
     /// Walks through all that can be reached.
@@ -84,12 +134,12 @@ struct Exploration {
             return "a job that was over went on"
         }
         if before.job.isHeld, before.job.state == .succeeded, job.state != .succeeded { return "a hold did not hold" }
-        if before.job.lease == .over, job.lease == .lasting, job.epoch == before.job.epoch {
+        if before.job.lease == .expired, job.lease == .valid, job.epoch == before.job.epoch {
             return "a lease came back to life"
         }
         if job.state == .queued, job.isCancelRequested { return "a cancelled job is in the queue" }
         if job.archiveEpoch != nil, job.state != .succeeded, job.state != .expired { return "a file without a success" }
-        if job.keepsKey, !before.job.keepsKey { return "a key that was given up stands again" }
+        if job.state.keepsKey, !before.job.state.keepsKey { return "a key that was given up stands again" }
         if job.attempt < 0 || job.attempt > job.epoch { return "attempts that were not made" }
         return nil
     }
@@ -106,8 +156,8 @@ struct Exploration {
             add(step) { apply(event, to: &$0) }
         }
         event("lease runs out", .leaseRanOut)
-        event("sweep", .swept)
-        event("sweep overdue", .sweptOverdue)
+        event("sweep", .swept(.leaseOver))
+        event("sweep overdue", .swept(.overdue))
         event("cancel", .cancelRequested)
         event("delete", .deleted)
         event("retire", .retired)
@@ -116,7 +166,7 @@ struct Exploration {
         for epoch in world.underWay {
             add("the success of \(epoch) arrives") { world in
                 world.underWay.remove(epoch)
-                _ = apply(.ended(epoch: epoch, .succeeded), to: &world)
+                _ = apply(.ended(epoch: epoch, .succeeded(.sample)), to: &world)
                 return true
             }
         }
@@ -158,7 +208,7 @@ struct Exploration {
                 become(.idle, &$0); return true
             }
             add("\(name) publishes") { world in
-                if apply(.ended(epoch: epoch, .succeeded), to: &world) {
+                if apply(.ended(epoch: epoch, .succeeded(.sample)), to: &world) {
                     become(.idle, &world)
                 } else {
                     become(.refused(epoch: epoch), &world)
@@ -166,7 +216,7 @@ struct Exploration {
                 return true
             }
             add("\(name) publishes, and the answer is lost") { world in
-                _ = apply(.ended(epoch: epoch, .succeeded), to: &world)
+                _ = apply(.ended(epoch: epoch, .succeeded(.sample)), to: &world)
                 become(.refused(epoch: epoch), &world)
                 return true
             }
@@ -178,7 +228,7 @@ struct Exploration {
             addEnds(of: index, epoch, add)
         case .refused(let epoch):
             add("\(name) hands back") { world in
-                let isBack = apply(.ended(epoch: epoch, .returned), to: &world)
+                let isBack = apply(.ended(epoch: epoch, .returned(.init(delay: .zero, giveUpAfter: .zero))), to: &world)
                 become(.handedBack(epoch: epoch, isBack: isBack), &world)
                 return true
             }
@@ -197,9 +247,9 @@ struct Exploration {
 
     /// Ends that leave no file. The worker removes its file whatever the answer is: it has not tried to publish it.
     private func addEnds(of index: Int, _ epoch: Int, _ add: (String, (inout World) -> Bool) -> Void) {
-        for end in JobMachine.End.allCases where end != .succeeded {
-            add("\(index == 0 ? "A" : "B") ends \(end)") { world in
-                _ = apply(.ended(epoch: epoch, end), to: &world)
+        for (end, isTooLate) in AttemptEnd.samples where end != .succeeded(.sample) {
+            add("\(index == 0 ? "A" : "B") ends: \(end.name)\(isTooLate ? " too late" : "")") { world in
+                _ = apply(.ended(epoch: epoch, end, isTooLate: isTooLate), to: &world)
                 world.files.remove(epoch)
                 world.workers[index] = .idle
                 return true
@@ -208,13 +258,13 @@ struct Exploration {
     }
 
     private func apply(_ event: JobMachine.Event, to world: inout World) -> Bool {
-        guard world.job.apply(event, guards: guards) else { return false }
+        guard world.job.apply(event, without: missing) else { return false }
         if case .claimed = event { world.running += 1 }
         switch event {
-        case .ended, .swept, .sweptOverdue: world.running -= 1
+        case .ended, .swept: world.running -= 1
         default: break
         }
-        if case .ended(_, .succeeded) = event { world.successes += 1 }
+        if case .ended(_, .succeeded, _) = event { world.successes += 1 }
         return true
     }
 

@@ -8,9 +8,10 @@ import Testing
         var ways: Set<String> = []
         let events: [JobMachine.Event] =
             [
-                .claimed, .renewed(epoch: 1), .leaseRanOut, .swept, .sweptOverdue, .cancelRequested, .deleted, .retired,
+                .claimed, .renewed(epoch: 1), .leaseRanOut, .swept(.leaseOver), .swept(.overdue), .cancelRequested, .deleted,
+                .retired,
                 .fileRemoved(epoch: 1), .held(true), .held(false),
-            ] + JobMachine.End.allCases.map { .ended(epoch: 1, $0) }
+            ] + AttemptEnd.samples.map { .ended(epoch: 1, $0.end, isTooLate: $0.isTooLate) }
         for state in JobState.allCases {
             for isCancelRequested in [false, true] {
                 for crashes in [0, JobMachine.maxCrashes - 1] {
@@ -18,8 +19,8 @@ import Testing
                         var job = JobMachine(
                             state: state, epoch: 1, attempt: 1, crashes: crashes, isCancelRequested: isCancelRequested,
                             archiveEpoch: state == .succeeded || state == .expired ? 1 : nil, isHeld: false,
-                            lease: state == .running ? .lasting : nil)
-                        if event == .swept { _ = job.apply(.leaseRanOut) }
+                            lease: state == .running ? .valid : nil)
+                        if event == .swept(.leaseOver) { _ = job.apply(.leaseRanOut) }
                         if job.apply(event), job.state != state { ways.insert("\(state) \(job.state)") }
                     }
                 }
@@ -34,31 +35,32 @@ import Testing
 
     @Test("Nothing is lost and nothing doubled in any order of what two workers, callers and the sweep can do to a job")
     func exploration() throws {
-        let (worlds, steps) = try Exploration(guards: .all, maxEpochs: 3).run()
+        let (worlds, steps) = try Exploration(maxEpochs: 3).run()
         // Far fewer would mean that most of it was not walked through.
         #expect(worlds > 5_000 && steps > 20_000, "\(worlds) worlds, \(steps) steps")
     }
 
-    @Test(
-        "Without any one of its guards the queue goes wrong",
-        arguments: [
-            (JobMachine.Guards.epoch, "epoch"), (.state, "state"), (.lease, "lease"),
-        ])
-    func withoutGuard(_ removed: JobMachine.Guards, _ name: String) throws {
-        var violation: Exploration.Violation?
-        do {
-            _ = try Exploration(guards: JobMachine.Guards.all.subtracting(removed), maxEpochs: 3).run()
-        } catch let found as Exploration.Violation {
-            violation = found
+    @Test("Without any one of its guards the queue goes wrong", arguments: Guard.allCases)
+    func withoutGuard(_ missing: Guard) {
+        #expect(throws: Exploration.Violation.self) { try Exploration(missing: missing, maxEpochs: 3).run() }
+    }
+
+    @Test("A sweep for a missing lease takes a job without a lease, and no other")
+    func missingLease() {
+        for lease in [nil, JobMachine.Lease.valid, .expired] {
+            var job = JobMachine(
+                state: .running, epoch: 1, attempt: 1, crashes: 0, isCancelRequested: false, archiveEpoch: nil,
+                isHeld: false,
+                lease: lease)
+            #expect(job.apply(.swept(.leaseMissing)) == (lease == nil))
         }
-        #expect(violation != nil, "nothing goes wrong without the guard of the \(name)")
     }
 
     @Test("A job is given up at the third lost lease, and an attempt that was handed back counts for nothing")
     func crashes() {
         var job = JobMachine()
         for crash in 1...JobMachine.maxCrashes {
-            #expect(job.apply(.claimed) && job.apply(.leaseRanOut) && job.apply(.swept))
+            #expect(job.apply(.claimed) && job.apply(.leaseRanOut) && job.apply(.swept(.leaseOver)))
             #expect(job.state == (crash < JobMachine.maxCrashes ? .queued : .failed))
         }
         var other = JobMachine()

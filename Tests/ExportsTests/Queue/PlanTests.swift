@@ -14,11 +14,16 @@ import TestSupport
     private static let parameters = [
         "$1": "'018f0000-0000-7000-8000-000000000001'", "$2": "'2'", "$3": "'12 s'", "$4": "'1800 s'", "$5": "'{}'",
     ]
-    private static let sweepParameters = ["$1": "'0.001 s'", "$2": "'{}'", "$3": "'018f0000-0000-7000-8000-000000000001'"]
+    private static let sweepParameters = [
+        "$1": "'0.001 s'", "$2": "'{}'", "$3": "'018f0000-0000-7000-8000-000000000001'", "$4": "'k'", "$5": "'m'",
+    ]
 
     private static var statements: [(name: String, sql: String, parameters: [String: String])] {
-        [("claim", LeaseStore.claimSQL, parameters), ("look", LeaseStore.pollSQL, parameters)]
-            + LeaseStore.SweepReason.allCases.map { ("sweep \($0)", LeaseStore.sweepSQL($0), sweepParameters) }
+        [("claim", LeaseStore.claimSQL, parameters), ("poll", LeaseStore.pollSQL(), parameters)]
+            + SweepReason.allCases.map {
+                let query = QueueMaintenance(lease: .seconds(12)).sweepQuery($0, worker: WorkerID(), except: [])
+                return ("sweep \($0)", query.sql, sweepParameters)
+            }
             + [
                 (
                     "list of an operator",
@@ -37,7 +42,7 @@ import TestSupport
                 ),
                 ("turn of a start", JobStore.startLockSQL(waits: true), ["$1": "'t7'", "$2": "'16'", "$3": "'5s'"]),
                 ("refusal of a start", JobStore.startLockSQL(waits: false), ["$1": "'t7'", "$2": "'1'", "$3": "'5s'"]),
-                ("usual run", JobStore.usualRunSQL, [:]),
+                ("median run", JobStore.medianRunSQL, [:]),
             ]
     }
 

@@ -12,6 +12,9 @@ import TestSupport
         LeaseStore(tenantLimit: { tenantLimit }, lease: lease, deadline: .seconds(600), retention: .seconds(3_600))
     }
 
+    /// Its leases are so short that the server has been up for long enough.
+    private let maintenance = QueueMaintenance(lease: .milliseconds(1))
+
     private func api<Result: Sendable>(
         _ pool: PostgresPool, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
@@ -47,16 +50,11 @@ import TestSupport
             idempotency: key.map { ($0, hash) })
     }
 
-    private func claim(_ pool: PostgresPool, _ leases: LeaseStore, worker id: String = JobID().description) async throws
+    private func claim(_ pool: PostgresPool, _ leases: LeaseStore, worker id: WorkerID = WorkerID()) async throws
         -> ClaimedJob?
     {
         try await worker(pool) { try await leases.claim(worker: id, on: $0) }
     }
-
-    private static let result = JobResult(
-        rows: 1, sheets: 1, size: 10, sha256: String(repeating: "ab", count: 32),
-        scopeDigest: String(repeating: "cd", count: 32),
-        day: "2026-01-02", warnings: "[]")
 
     @Test("A job goes from the queue through a worker to its end, each step audited in the same transaction")
     func life() async throws {
@@ -70,9 +68,9 @@ import TestSupport
             #expect(try await worker(pool) { try await leases.renew(claimed, rowsDone: 5, rowsTotal: 9, on: $0) } == .held)
             let running = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(running.state == .running && running.rowsDone == 5 && running.rowsTotal == 9 && running.revision == 3)
-            #expect(try await worker(pool) { try await leases.end(claimed, .succeeded(Self.result), on: $0) } != nil)
+            #expect(try await worker(pool) { try await leases.end(claimed, .succeeded(.sample), on: $0) } != nil)
             let done = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
-            #expect(done.state == .succeeded && done.result == Self.result && done.revision == 4 && done.archiveEpoch == 1)
+            #expect(done.state == .succeeded && done.result == .sample && done.revision == 4 && done.archiveEpoch == 1)
             #expect(try await worker(pool) { try await leases.isPublished(claimed, on: $0) })
             #expect(
                 try await database.text("SELECT string_agg(event, ' ' ORDER BY at) FROM adminexport.audit_event")
@@ -99,8 +97,8 @@ import TestSupport
             // As a program has left it that did not know the column: there was one attempt only.
             try await database.execute("UPDATE adminexport.job SET attempt_started_at = NULL")
             #expect(try await times() == one)
-            let end = LeaseStore.End.retried(
-                JobFailure(kind: "k", message: "m"), delay: .zero, giveUpAfter: .seconds(3_600))
+            let end = AttemptEnd.retried(
+                JobFailure(kind: "k", message: "m"), .init(delay: .zero, giveUpAfter: .seconds(3_600)))
             #expect(try await worker(pool) { try await leases.end(claimed, end, on: $0) } == .queued)
             #expect(try await times() == one)
             _ = try #require(try await claim(pool, leases))
@@ -131,7 +129,7 @@ import TestSupport
             #expect(Set(claimed.map(\.id)).count == 12)
             #expect(Dictionary(grouping: claimed, by: \.tenantKey).values.allSatisfy { $0.count == 3 })
             // One end makes room for one claim.
-            #expect(try await worker(pool) { try await leases.end(claimed[0], .succeeded(Self.result), on: $0) } != nil)
+            #expect(try await worker(pool) { try await leases.end(claimed[0], .succeeded(.sample), on: $0) } != nil)
             #expect(try await claim(pool, leases)?.tenantKey == claimed[0].tenantKey)
             #expect(try await claim(pool, leases) == nil)
         }
@@ -157,20 +155,19 @@ import TestSupport
             let started = try await start(pool)
             let first = try #require(try await claim(pool, leases))
             try await database.execute("UPDATE adminexport.lease SET expires_at = clock_timestamp() - interval '1 s'")
-            let ends: [LeaseStore.End] = [
-                .succeeded(Self.result), .failed(JobFailure(kind: "k", message: "m")), .cancelled,
-                .retried(JobFailure(kind: "k", message: "m"), delay: .zero, giveUpAfter: .seconds(1)),
+            let ends: [AttemptEnd] = [
+                .succeeded(.sample), .failed(JobFailure(kind: "k", message: "m")), .cancelled,
+                .retried(JobFailure(kind: "k", message: "m"), .init(delay: .zero, giveUpAfter: .seconds(1))),
             ]
             for end in ends { #expect(try await worker(pool) { try await leases.end(first, end, on: $0) } == nil) }
             #expect(try await worker(pool) { try await leases.renew(first, rowsDone: 1, rowsTotal: nil, on: $0) } == .lost)
             // Right after a restart of the server nobody's lease is taken; this server has just started, maybe.
-            let brief = self.leases(lease: .milliseconds(1))
-            #expect(try await worker(pool) { try await brief.sweep(.leaseOver, on: $0) } != nil)
-            #expect(try await worker(pool) { try await brief.sweep(.leaseOver, on: $0) } == nil)
+            #expect(try await worker(pool) { try await maintenance.sweep(.leaseOver, on: $0) } != nil)
+            #expect(try await worker(pool) { try await maintenance.sweep(.leaseOver, on: $0) } == nil)
             let second = try #require(try await claim(pool, leases))
             #expect(second.id == started.id && second.epoch == 2 && second.attempt == 2)
             for end in ends { #expect(try await worker(pool) { try await leases.end(first, end, on: $0) } == nil) }
-            #expect(try await worker(pool) { try await leases.end(second, .succeeded(Self.result), on: $0) } != nil)
+            #expect(try await worker(pool) { try await leases.end(second, .succeeded(.sample), on: $0) } != nil)
             #expect(try await !worker(pool) { try await leases.isPublished(first, on: $0) })
             #expect(try await database.text("SELECT running FROM adminexport.tenant_slot") == "0")
             #expect(try await database.text("SELECT crashes FROM adminexport.job") == "1")
@@ -185,7 +182,7 @@ import TestSupport
             let started = try await start(pool)
             for _ in 0..<3 {
                 _ = try #require(try await claim(pool, brief))
-                while try await worker(pool, { try await brief.sweep(.leaseOver, on: $0) }) == nil {}
+                while try await worker(pool, { try await maintenance.sweep(.leaseOver, on: $0) }) == nil {}
             }
             let job = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(job.state == .failed && job.failure?.kind == "worker-crashed")
@@ -203,7 +200,7 @@ import TestSupport
             #expect(
                 try await worker(pool) {
                     try await leases.end(
-                        first, .retried(failure, delay: .seconds(3_600), giveUpAfter: .seconds(3_600)), on: $0)
+                        first, .retried(failure, .init(delay: .seconds(3_600), giveUpAfter: .seconds(3_600))), on: $0)
                 } == .queued)
             let waiting = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(waiting.state == .queued && waiting.failure?.kind == "storage-full")
@@ -212,7 +209,8 @@ import TestSupport
             let second = try #require(try await claim(pool, leases))
             #expect(
                 try await worker(pool) {
-                    try await leases.end(second, .retried(failure, delay: .zero, giveUpAfter: .seconds(3_600)), on: $0)
+                    try await leases.end(
+                        second, .retried(failure, .init(delay: .zero, giveUpAfter: .seconds(3_600))), on: $0)
                 } == .failed)
             let failed = try await api(pool) { try await jobs.get(started.id, owner: .anyone(ofTenants: nil), on: $0) }
             #expect(failed.state == .failed && failed.failure?.kind == "storage-full")
@@ -246,12 +244,12 @@ import TestSupport
             let pool = database.pool()
             let leases = leases(tenantLimit: 3)
             for _ in 0..<3 { _ = try await start(pool) }
-            let me = JobID().description
+            let me = WorkerID()
             let known = try #require(try await claim(pool, leases, worker: me))
             let lost = try #require(try await claim(pool, leases, worker: me))
             let other = try #require(try await claim(pool, leases))
-            #expect(try await worker(pool) { try await leases.returnUnknown(of: me, except: [known.id], on: $0) })
-            #expect(try await !worker(pool) { try await leases.returnUnknown(of: me, except: [known.id], on: $0) })
+            #expect(try await worker(pool) { try await maintenance.returnUnknown(of: me, except: [known.id], on: $0) })
+            #expect(try await !worker(pool) { try await maintenance.returnUnknown(of: me, except: [known.id], on: $0) })
             let again = try #require(try await claim(pool, leases, worker: me))
             #expect(again.id == lost.id && again.attempt == 1 && again.epoch == 2)
             #expect(try await worker(pool) { try await leases.renew(known, rowsDone: 1, rowsTotal: 1, on: $0) } == .held)
@@ -270,10 +268,10 @@ import TestSupport
             let leases = leases()
             for tenant in ["1", "2"] { _ = try await start(pool, tenant: tenant) }
             _ = try #require(try await claim(pool, leases))
-            #expect(try await worker(pool) { try await leases.recount(on: $0) } == 0)
+            #expect(try await worker(pool) { try await maintenance.recount(on: $0) } == 0)
             try await database.execute("UPDATE adminexport.tenant_slot SET running = running + 2")
             #expect(try await claim(pool, leases) == nil)
-            #expect(try await worker(pool) { try await leases.recount(on: $0) } == 2)
+            #expect(try await worker(pool) { try await maintenance.recount(on: $0) } == 2)
             #expect(try await claim(pool, leases) != nil)
         }
     }
@@ -346,13 +344,13 @@ import TestSupport
                     _ = try await api(pool) { connection in
                         try await jobs.enqueue(
                             Self.request("1", key: nil), JobStore.Limits(queued: 10), peer: Self.peer,
-                            turn: .within(.milliseconds(20)), on: connection)
+                            wait: .within(.milliseconds(20)), on: connection)
                     }
                 }
                 await #expect(throws: StartLockHeld.self) {
                     _ = try await api(pool) { connection in
                         try await jobs.enqueue(
-                            Self.request("1", key: nil), JobStore.Limits(queued: 10), peer: Self.peer, turn: .now,
+                            Self.request("1", key: nil), JobStore.Limits(queued: 10), peer: Self.peer, wait: .now,
                             on: connection)
                     }
                 }
@@ -388,10 +386,10 @@ import TestSupport
             for table in ["job", "lease", "tenant_slot"] {
                 try await database.connect().withTransaction { connection in
                     try await connection.script("lock", "SELECT FROM adminexport.\(table) FOR UPDATE")
-                    #expect(try await worker(pool) { try await brief.sweep(.leaseOver, on: $0) } == nil)
+                    #expect(try await worker(pool) { try await maintenance.sweep(.leaseOver, on: $0) } == nil)
                 }
             }
-            #expect(try await worker(pool) { try await brief.sweep(.leaseOver, on: $0) } != nil)
+            #expect(try await worker(pool) { try await maintenance.sweep(.leaseOver, on: $0) } != nil)
         }
     }
 
@@ -445,11 +443,11 @@ import TestSupport
             let owner = JobStore.Owner.anyone(ofTenants: nil)
             if !fate.hasPrefix("queued"), fate != "cancelled" {
                 let claimed = try #require(try await claim(pool, leases))
-                let end: LeaseStore.End? =
+                let end: AttemptEnd? =
                     switch fate {
                     case "running", "cancel requested": nil
                     case "failed": .failed(JobFailure(kind: "k", message: "m"))
-                    default: .succeeded(Self.result)
+                    default: .succeeded(.sample)
                     }
                 if let end { #expect(try await worker(pool) { try await leases.end(claimed, end, on: $0) } != nil) }
             }

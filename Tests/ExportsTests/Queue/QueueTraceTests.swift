@@ -7,18 +7,13 @@ import TestSupport
 /// Plays random orders of events to the rules and to PostgreSQL, and compares what each makes of the job.
 @Suite(.timeLimit(.minutes(2))) struct QueueTraceTests {
     private static let peer = CallingProcess(uid: 1, gid: 2, pid: 3)
-    private static let result = JobResult(
-        rows: 1, sheets: 1, size: 10, sha256: String(repeating: "ab", count: 32),
-        scopeDigest: String(repeating: "cd", count: 32), day: "2026-01-02", warnings: "[]")
     private static let anyone = JobStore.Owner.anyone(ofTenants: nil)
-    private static let failure = JobFailure(kind: "k", message: "m")
 
     private let jobs = JobStore()
     private let leases = LeaseStore(
         tenantLimit: { 2 }, lease: .seconds(600), deadline: .seconds(3_600), retention: .seconds(3_600))
-    /// A sweeper for which the server has been up for long enough.
-    private let sweeper = LeaseStore(
-        tenantLimit: { 2 }, lease: .milliseconds(1), deadline: .seconds(3_600), retention: .seconds(3_600))
+    /// Its leases are so short that the server has been up for long enough.
+    private let maintenance = QueueMaintenance(lease: .milliseconds(1))
 
     @Test("The statements change what the rules change, refuse what they refuse, and leave the row as they say")
     func traces() async throws {
@@ -43,7 +38,8 @@ import TestSupport
                     let row = try await self.row(job, admin)
                     try #require(row == machine, "trace \(trace): \(names.joined(separator: ", "))")
                     #expect(
-                        try await keepsKey(job, pool) == machine.keepsKey, "trace \(trace): \(names.joined(separator: ", "))"
+                        try await keepsKey(job, pool) == machine.state.keepsKey,
+                        "trace \(trace): \(names.joined(separator: ", "))"
                     )
                     let slot = try await admin.query(
                         Query("slot", "SELECT running FROM adminexport.tenant_slot")
@@ -68,17 +64,19 @@ import TestSupport
         let epoch = max(0, machine.epoch - [0, 0, 0, 1][Int(random.next() % 4)])
         let events: [JobMachine.Event] =
             [
-                .claimed, .claimed, .claimed, .claimed, .renewed(epoch: epoch), .leaseRanOut, .leaseRanOut, .swept, .swept,
-                .sweptOverdue, .cancelRequested, .deleted, .retired, .fileRemoved(epoch: epoch), .held(true), .held(false),
-                .ended(epoch: epoch, .succeeded), .ended(epoch: epoch, .succeeded),
-            ] + JobMachine.End.allCases.map { .ended(epoch: epoch, $0) }
+                .claimed, .claimed, .claimed, .claimed, .renewed(epoch: epoch), .leaseRanOut, .leaseRanOut,
+                .swept(.leaseOver), .swept(.leaseOver),
+                .swept(.overdue), .cancelRequested, .deleted, .retired, .fileRemoved(epoch: epoch), .held(true),
+                .held(false),
+                .ended(epoch: epoch, .succeeded(.sample)), .ended(epoch: epoch, .succeeded(.sample)),
+            ] + AttemptEnd.samples.map { .ended(epoch: epoch, $0.end, isTooLate: $0.isTooLate) }
         return events[Int(random.next() % UInt64(events.count))]
     }
 
     private static func name(_ event: JobMachine.Event) -> String {
         switch event {
         case .renewed: "renewed"
-        case .ended(_, let end): "ended \(end)"
+        case .ended(_, let end, let isTooLate): "ended \(end.name)\(isTooLate ? " too late" : "")"
         case .fileRemoved: "fileRemoved"
         case .held: "held"
         default: "\(event)"
@@ -94,7 +92,7 @@ import TestSupport
         let before = try await row(job, admin)
         switch event {
         case .claimed:
-            return try await worker(pool) { try await leases.claim(worker: JobID().description, on: $0) } != nil
+            return try await worker(pool) { try await leases.claim(worker: WorkerID(), on: $0) } != nil
         case .renewed(let epoch):
             let claimed = try await claimed(job, epoch, admin)
             return try await worker(pool) { try await leases.renew(claimed, rowsDone: 1, rowsTotal: 2, on: $0) } != .lost
@@ -107,16 +105,16 @@ import TestSupport
                     WHERE expires_at > clock_timestamp() RETURNING 1 AS one
                     """)
             ).isEmpty
-        case .ended(let epoch, let end):
+        case .ended(let epoch, let end, _):
             let claimed = try await claimed(job, epoch, admin)
-            return try await worker(pool) { try await leases.end(claimed, Self.end(end), on: $0) } != nil
-        case .swept:
-            return try await worker(pool) { try await sweeper.sweep(.leaseOver, on: $0) } != nil
-        case .sweptOverdue:
-            try await admin.script(
-                "test",
-                "UPDATE adminexport.job SET deadline_at = now() - interval '1 d' WHERE state = 'running'")
-            return try await worker(pool) { try await sweeper.sweep(.overdue, on: $0) } != nil
+            return try await worker(pool) { try await leases.end(claimed, end, on: $0) } != nil
+        case .swept(let reason):
+            if reason == .overdue {
+                try await admin.script(
+                    "test",
+                    "UPDATE adminexport.job SET deadline_at = now() - interval '1 d' WHERE state = 'running'")
+            }
+            return try await worker(pool) { try await maintenance.sweep(reason, on: $0) } != nil
         case .cancelRequested:
             _ = try await api(pool) { try await jobs.cancel(job.id, owner: Self.anyone, peer: Self.peer, on: $0) }
         case .deleted:
@@ -140,19 +138,6 @@ import TestSupport
             }
         }
         return try await row(job, admin) != before
-    }
-
-    private static func end(_ end: JobMachine.End) -> LeaseStore.End {
-        switch end {
-        case .succeeded: .succeeded(result)
-        case .failed: .failed(failure)
-        case .cancelled: .cancelled
-        case .handedBack: .handedBack
-        case .returned: .returned(delay: .zero, attempts: 0, giveUpAfter: .seconds(3_600))
-        case .returnedTooLong: .returned(delay: .zero, attempts: 0, giveUpAfter: .zero)
-        case .retried: .retried(failure, delay: .zero, giveUpAfter: .seconds(3_600))
-        case .retriedTooLong: .retried(failure, delay: .zero, giveUpAfter: .zero)
-        }
     }
 
     // MARK: Database
@@ -208,7 +193,7 @@ import TestSupport
             attempt: try row.decode("attempt"), crashes: try row.decode("crashes"),
             isCancelRequested: try row.decode("cancel"), archiveEpoch: try row.decodeIfPresent("archive_epoch"),
             isHeld: try row.decode("hold"),
-            lease: try row.decodeIfPresent("lasts", as: Bool.self).map { $0 ? .lasting : .over })
+            lease: try row.decodeIfPresent("lasts", as: Bool.self).map { $0 ? .valid : .expired })
     }
 
     private func api<Result: Sendable>(

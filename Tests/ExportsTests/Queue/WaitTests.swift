@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test("An idle worker sleeps some five seconds at most, and no longer than to the first lease's end or the next retry")
-    func naps() {
+    func pollInterval() {
         func length(_ snapshot: QueueSnapshot, mayClaim: Bool = true, jitter: Double = 1) -> Duration {
             PollInterval.next(after: snapshot, mayClaim: mayClaim, jitter: jitter)
         }
@@ -50,8 +50,8 @@ import Testing
         #expect(length(snapshot(lease: .seconds(-3))) > .zero)
     }
 
-    @Test("A bell ends one sleep, or the next if nobody sleeps; time ends it too")
-    func bell() async {
+    @Test("A signal ends one wait, or the next one if no task waits; time ends it, too")
+    func wakeSignal() async {
         let wakeSignal = WakeSignal()
         wakeSignal.signal()
         wakeSignal.signal()

@@ -29,33 +29,33 @@ private struct Sample: Watchable {
         Self.start + .milliseconds(milliseconds)
     }
 
-    private func revisions(_ answers: [(id: Int, news: WatchList<Sample>.Update)]) -> [Int: Int] {
+    private func revisions(_ answers: [(id: Int, update: WatchList<Sample>.Update)]) -> [Int: Int] {
         Dictionary(
-            uniqueKeysWithValues: answers.map { id, news in
-                if case .job(let job) = news { (id, job.revision) } else { (id, -1) }
+            uniqueKeysWithValues: answers.map { id, update in
+                if case .job(let job) = update { (id, job.revision) } else { (id, -1) }
             })
     }
 
-    @Test("Two hundred watchers of two hundred jobs are one question, with what each knows")
+    @Test("Two hundred watchers of two hundred jobs need one query, with the revision that each knows")
     func oneQuestion() {
         var list = WatchList<Sample>()
         let jobs = (1...200).map { Sample(.running, revision: $0) }
         for job in jobs { _ = list.add(job, after: job.revision, continuously: true, at: at(0)) }
         // Two who know different revisions of one job: the smaller is asked for.
         _ = list.add(jobs[9], after: 3, continuously: false, at: at(0))
-        let questions = list.questions(at: at(250))
+        let questions = list.knownRevisions(at: at(250))
         #expect(questions.count == 200)
         #expect(questions[jobs[9].id] == 3 && questions[jobs[10].id] == 11)
     }
 
-    @Test("Progress is told at most every half second, a change of state at once, and the last state ends it")
+    @Test("A watcher gets progress at most every half second and a change of state at once; the final state ends the watch")
     func pace() {
         var list = WatchList<Sample>()
         let job = Sample(.running, revision: 1)
         let id = list.add(job, after: 1, continuously: true, at: at(0))
         func answer(_ state: JobState, _ revision: Int, _ time: Int) -> [Int: Int] {
-            let questions = list.questions(at: at(time))
-            return revisions(list.answer([Sample(job, state, revision)], to: questions, at: at(time)))
+            let questions = list.knownRevisions(at: at(time))
+            return revisions(list.apply([Sample(job, state, revision)], to: questions, at: at(time)))
         }
         #expect(answer(.running, 2, 250).isEmpty)
         #expect(answer(.running, 3, 500) == [id: 3])
@@ -66,27 +66,27 @@ private struct Sample: Watchable {
         #expect(list.isEmpty)
     }
 
-    @Test("What does not change is told again after five seconds, and a job that is gone ends the watch")
+    @Test("A watcher gets an unchanged job again after five seconds, and a deleted job ends the watch")
     func heartbeat() {
         var list = WatchList<Sample>()
         let job = Sample(.queued, revision: 1)
         let id = list.add(job, after: 1, continuously: true, at: at(0))
-        #expect(list.questions(at: at(4_900)) == [job.id: 1])
-        let questions = list.questions(at: at(5_000))
+        #expect(list.knownRevisions(at: at(4_900)) == [job.id: 1])
+        let questions = list.knownRevisions(at: at(5_000))
         #expect(questions == [job.id: -1])
-        #expect(revisions(list.answer([job], to: questions, at: at(5_000))) == [id: 1])
-        #expect(list.questions(at: at(9_900)) == [job.id: 1])
-        #expect(revisions(list.answer([], to: list.questions(at: at(10_000)), at: at(10_000))) == [id: -1])
+        #expect(revisions(list.apply([job], to: questions, at: at(5_000))) == [id: 1])
+        #expect(list.knownRevisions(at: at(9_900)) == [job.id: 1])
+        #expect(revisions(list.apply([], to: list.knownRevisions(at: at(10_000)), at: at(10_000))) == [id: -1])
         #expect(list.isEmpty)
     }
 
-    @Test("Who waits for one change is told of it whenever it comes, once")
+    @Test("A watcher of one change gets it once, whenever it happens")
     func single() {
         var list = WatchList<Sample>()
         let job = Sample(.running, revision: 5)
         let id = list.add(job, after: 5, continuously: false, at: at(0))
-        #expect(list.answer([job], to: list.questions(at: at(60_000)), at: at(60_000)).isEmpty)
-        #expect(revisions(list.answer([Sample(job, .running, 6)], to: [job.id: 5], at: at(60_010))) == [id: 6])
+        #expect(list.apply([job], to: list.knownRevisions(at: at(60_000)), at: at(60_000)).isEmpty)
+        #expect(revisions(list.apply([Sample(job, .running, 6)], to: [job.id: 5], at: at(60_010))) == [id: 6])
         #expect(list.isEmpty)
     }
 }

@@ -1,12 +1,12 @@
 private import Foundation
 package import Postgres
 
-/// Brings the database to this version's schema; safe to run again, and by several at once.
+/// Migrates the database to this version's schema. It can run again, and several can run at once.
 package struct Migrator: Sendable {
-    /// The schema that this binary is made for. It works with the next one too, where that one allows it.
+    /// The schema version of this program. The program also works with the next version, if that version allows it.
     package static let version = 4
 
-    /// Any number, the same in all versions: whoever migrates a database holds this lock.
+    /// The number of the advisory lock that a migration holds; the same in all versions.
     private static let lock = 7_160_823_410
 
     private struct Step {
@@ -30,33 +30,33 @@ package struct Migrator: Sendable {
     private let attempts: Int
 
     /// - Parameters:
-    ///   - lockTimeout: how long a migration waits for a table that others use. Whoever comes after it waits for it.
-    ///   - attempts: how often it tries, a second apart, in which others have their turn.
+    ///   - lockTimeout: how long a migration waits for a table that others use. Others that need the table wait behind it.
+    ///   - attempts: how often it tries, with a second between two tries for the others.
     package init(lockTimeout: Duration = .seconds(5), attempts: Int = 12) {
         self.lockTimeout = lockTimeout
         self.attempts = attempts
     }
 
-    /// What was done, for people.
+    /// What a migration has done.
     package struct Report: Sendable, Equatable {
         package var applied: [Int] = []
         package var createdDirectory = false
         package var grantedDirectory = false
         package var createdLogins: [String] = []
-        /// Older audit events that were given their tenant's key.
+        /// Older audit events that got their tenant's key.
         package var keyedEvents = 0
     }
 
-    /// What is done beside the schema itself.
+    /// What to do besides the schema itself.
     package struct Request: Sendable {
-        /// Make the source contract's relations as tables, where there are none.
+        /// Create the relations of the directory as tables, if there are none.
         package var createsDirectory = false
-        /// Grant the roles the columns that they read, where the relations are.
+        /// Grant the roles the columns that they read, if the relations exist.
         package var grantsDirectory = false
-        /// Logins that are to be there and may assume a role.
+        /// Logins to create, each with membership in its role.
         package var apiLogin: String?
         package var workerLogin: String?
-        /// Stops at this version: for tests of what an older program has left.
+        /// The last version to install; for tests with older schemas.
         var target = Migrator.version
 
         package init() {}
@@ -68,7 +68,7 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// Whether a name can be a login's here: nothing in it has to be escaped within quotes, and PostgreSQL does not cut it.
+    /// Whether a name can be the name of a login: it needs no escapes within quotes, and PostgreSQL does not truncate it.
     package static func isLogin(_ name: String) -> Bool {
         name.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_-]{0,62}/) != nil
     }
@@ -76,7 +76,7 @@ package struct Migrator: Sendable {
     /// - Throws: ``SchemaError``, ``PostgresError``.
     package func run(_ request: Request = Request(), on connection: isolated PostgresConnection) async throws -> Report {
         let created = try await createRoles(request, on: connection)
-        // Roles are seen by all databases; the rest is this database's, and one migration at a time.
+        // Roles belong to the cluster. The rest belongs to this database, and one migration runs at a time.
         var report = try await withTables(on: connection) { connection in
             let installed = try await Self.installed(on: connection)
             if let installed, installed.oldestBinary > Self.version || installed.version > Self.version + 1 {
@@ -116,9 +116,9 @@ package struct Migrator: Sendable {
         return report
     }
 
-    /// Runs a transaction as the only migration of the database, and tries again where others hold its tables.
+    /// Runs a transaction as the only migration of the database, and tries again while others hold its tables.
     ///
-    /// - Throws: ``SchemaError/tablesInUse`` when that has not come to an end; what the body throws.
+    /// - Throws: ``SchemaError/tablesInUse`` after the last try; errors of the body.
     private func withTables<Result: Sendable>(
         on connection: isolated PostgresConnection,
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
@@ -127,7 +127,7 @@ package struct Migrator: Sendable {
         for attempt in 1... {
             do {
                 return try await connection.withTransaction { connection in
-                    // Another migration may take its time.
+                    // Without a timeout: another migration may take long.
                     try await connection.query(
                         Query(
                             "migration-lock", "SELECT pg_advisory_xact_lock($1::bigint) IS NULL AS done",
@@ -145,8 +145,8 @@ package struct Migrator: Sendable {
         preconditionFailure("the attempts have an end")
     }
 
-    /// What version 4 needs and takes long on a large trail: reading goes on beside it. What is interrupted is done by the next
-    /// migration.
+    /// The steps of version 4 that take long on a large audit trail. Reads go on meanwhile. After an interruption the next migration
+    /// continues.
     private func finish(on connection: isolated PostgresConnection) async throws {
         let left = try await connection.query(
             Query(
@@ -157,7 +157,7 @@ package struct Migrator: Sendable {
                         AND conrelid = 'adminexport.audit_event'::regclass) AS is_left
                 """))
         guard try left.first?.decode("is_left") == true else { return }
-        // A tenant's events, newest first. Writing waits until it is made.
+        // Writes to the trail wait for this.
         try await withTables(on: connection) { connection in
             try await connection.script(
                 "index-trail",
@@ -167,7 +167,7 @@ package struct Migrator: Sendable {
                 RESET ROLE
                 """)
         }
-        // Writing goes on.
+        // Writes go on meanwhile.
         try await withTables(on: connection) { connection in
             try await connection.script(
                 "validate-trail",
@@ -179,14 +179,14 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// Gives the events of some hundred jobs, written before version 4, their tenant's key. In a transaction of its own each
-    /// time, so that the service goes on beside it however long the trail is; what is interrupted goes on with the next
-    /// migration. Uses the primary key of jobs and the index `audit_event_of_job`.
+    /// Sets the tenant's key in the events of 500 jobs, written before version 4. Each call is a transaction of its own, so the service
+    /// works meanwhile, however long the trail is. After an interruption the next migration continues. Uses the primary key of jobs and
+    /// the index `audit_event_of_job`.
     ///
-    /// - Returns: how many; nil when nothing is left to do.
+    /// - Returns: the number of events; nil if there is nothing left to do.
     private static func keyEvents(on connection: isolated PostgresConnection) async throws -> Int? {
         try await connection.withTransaction(role: DatabaseRole.owner) { connection in
-            // The row's lock keeps two migrations from doing the same.
+            // The lock of this row prevents that two migrations do the same.
             let progress = try await connection.query(
                 Query(
                     "events-to-key", "SELECT value FROM adminexport.setting WHERE key = 'audit_tenant_key_after' FOR UPDATE")
@@ -214,7 +214,7 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// Prepares a directory in a database of its own: the roles, their logins, and what they may read. None of our schema is there.
+    /// Prepares a database that has only the directory: roles, logins and grants.
     ///
     /// - Throws: ``SchemaError``, ``PostgresError``.
     package func prepareDirectory(
@@ -232,10 +232,10 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// Advisory locks are per database and roles per cluster: two migrations of two databases meet here, and the loser's
-    /// error means that the role is there.
+    /// Advisory locks belong to a database, and roles belong to the cluster. So migrations of two databases can create a role at the same
+    /// time; the error of the second one means that the role exists.
     ///
-    /// - Returns: the logins that were not there.
+    /// - Returns: the logins that it created.
     private func createRoles(_ request: Request, on connection: isolated PostgresConnection) async throws -> [String] {
         for role in [DatabaseRole.owner, DatabaseRole.api, DatabaseRole.worker] {
             _ = try await createRole(role, named: role, "NOLOGIN", on: connection)
@@ -252,7 +252,7 @@ package struct Migrator: Sendable {
                 Query(
                     "is-member", "SELECT pg_has_role($1::text, $2::text, 'MEMBER') AS is_member",
                     [.text(login), .text(role)]))
-            // Whoever only owns the schema may not grant, and need not do so again.
+            // A member of the owner role may not grant, and need not grant again.
             if try member.first?.decode("is_member") != true {
                 try await connection.script("grant-role", "GRANT \(role) TO \"\(login)\"")
             }
@@ -260,7 +260,7 @@ package struct Migrator: Sendable {
         return created
     }
 
-    /// - Returns: whether it was not there.
+    /// - Returns: whether it created the role.
     private func createRole(
         _ quoted: String, named name: String, _ attributes: String, on connection: isolated PostgresConnection
     ) async throws -> Bool {
@@ -277,7 +277,7 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// Whether the directory's relations are in this database.
+    /// Whether this database has the relations of the directory.
     package static func hasDirectory(on connection: isolated PostgresConnection) async throws -> Bool {
         let found = try await connection.query(
             Query("find-directory", "SELECT to_regclass('directory.administrator') IS NOT NULL AS found"))
@@ -327,7 +327,7 @@ package struct Migrator: Sendable {
         return (version, try row.decode("min_binary"))
     }
 
-    /// Holds the database to this binary at start.
+    /// Checks at start that this program can work with the database.
     package static func check(on connection: isolated PostgresConnection) async throws {
         let installed: (version: Int, oldestBinary: Int)?
         do {
@@ -341,7 +341,7 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// Holds the login to the roles that a process assumes.
+    /// Checks that the login may assume the roles of the process.
     package static func checkRoles(_ roles: [String], on connection: isolated PostgresConnection) async throws {
         for role in roles where try await !mayAssume(role, on: connection) {
             let found = try await connection.query(
@@ -354,7 +354,7 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// Tries it: from PostgreSQL 16 on a member may still not be one who can SET ROLE.
+    /// Tries SET ROLE: from PostgreSQL 16 on, membership alone is not enough.
     private static func mayAssume(_ role: String, on connection: isolated PostgresConnection) async throws -> Bool {
         do {
             try await connection.withTransaction(readOnly: true, role: role) { _ in }
@@ -367,13 +367,13 @@ package struct Migrator: Sendable {
     }
 }
 
-/// A database that this binary cannot work with; what to do stands in the description.
+/// Why the program cannot work with a database. The description says what to do.
 package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
     package var isAboutRole: Bool {
         if case .roleMissing = self { true } else { false }
     }
 
-    /// Whether a migration that is under way may put it right.
+    /// Whether a running migration may correct it.
     package var isOfAMigration: Bool {
         switch self {
         case .missing, .roleMissing: true
@@ -384,13 +384,13 @@ package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
     case missing
     case tooNew(Int)
     case roleMissing(String)
-    /// The roles are there, and what they may is not: a database that was restored without them.
+    /// The roles exist without their grants, as after a restore without the roles.
     case grantsMissing
-    /// What only the schema's owner may do.
+    /// Only the schema's owner may do this.
     case notOwner
-    /// Others have held tables of the schema for longer than a migration waits.
+    /// Other transactions hold tables of the schema for longer than a migration waits.
     case tablesInUse
-    /// What PostgreSQL says: names of relations and columns.
+    /// PostgreSQL's message, with names of relations and columns.
     case directory(String)
 
     package var description: String {

@@ -1,10 +1,9 @@
 package import Directory
 package import Postgres
 
-/// What the migrations grant, asked of a database: whether it still holds.
+/// Checks that a database still has the privileges that the migrations granted.
 ///
-/// The service's own statements name relations of the schema `adminexport` alone, and their privileges are those that the migrations
-/// give and no more. So the migrations themselves are the list: one that grants more tomorrow is asked about tomorrow.
+/// It reads the grants from the migrations themselves, so a new migration needs no change here.
 package enum SchemaGrants {
     struct Grant: Equatable {
         /// `table`, `schema`, `sequence` or `function`.
@@ -12,15 +11,15 @@ package enum SchemaGrants {
         /// Without a schema.
         let name: String
         let privilege: String
-        /// nil for the whole of a relation.
+        /// nil for all columns.
         let column: String?
         let role: String
         /// The statement of the migration.
         let statement: String
     }
 
-    /// - Parameter roles: those of the process that asks.
-    /// - Returns: what is missing, with the statement that grants it.
+    /// - Parameter roles: the roles of the calling process.
+    /// - Returns: the missing privileges, each with the statement that grants it.
     package static func faults(
         roles: [String], on connection: isolated PostgresConnection
     ) async throws -> [ContractFault] {
@@ -60,7 +59,7 @@ package enum SchemaGrants {
         return faults
     }
 
-    /// What a migration grants to the service's roles.
+    /// The grants of a migration to the service's roles.
     static func grants(_ sql: String) -> [Grant] {
         let text = sql.replacing(/--[^\n]*/, with: "").replacing(/\s+/, with: " ")
         return text.matches(of: /GRANT ([A-Z]+(?: ?\([^)]*\))?(?:, [A-Z]+(?: ?\([^)]*\))?)*) ON ([^;]+?) TO ([^;]+?);/)

@@ -1,6 +1,6 @@
 package import Postgres
 
-/// A way to the queue: short transactions under one role, on connections that no export uses.
+/// The queue's access to PostgreSQL: short transactions under one role, on connections that no export uses.
 package struct JobDatabase: Sendable {
     private let pool: PostgresPool
     private let role: String
@@ -10,7 +10,7 @@ package struct JobDatabase: Sendable {
         self.role = role
     }
 
-    /// The same for a body that runs one statement, at most.
+    /// A transaction of one statement at most.
     package func statement<Result: Sendable>(
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
@@ -22,4 +22,36 @@ package struct JobDatabase: Sendable {
     ) async throws -> Result {
         try await pool.withTransaction(role: role, body)
     }
+}
+
+/// The parameters of a statement, numbered in the order in which they are added.
+struct Parameters {
+    private(set) var values: [Query.Parameter]
+
+    init(_ values: [Query.Parameter] = []) {
+        self.values = values
+    }
+
+    /// - Returns: the parameter's placeholder.
+    mutating func add(_ value: Query.Parameter) -> String {
+        values.append(value)
+        return "$\(values.count)"
+    }
+}
+
+/// The notifications by which processes wake one another.
+///
+/// A notification is a hint: it names no job, may get lost, and may come without need. All receivers also poll: workers every five
+/// seconds, ``JobWatch`` every 250 ms. A commit with a notification takes a lock of the whole server, so only statements that
+/// add work or end a job send one.
+package enum QueueNotification: String {
+    /// There is something to do.
+    case work = ""
+    /// A job has ended.
+    case ended
+
+    package static let channel = "adminexport"
+
+    /// Sends the notification when the transaction commits: an expression for a SELECT or RETURNING list.
+    var sql: String { "pg_notify('\(Self.channel)', '\(rawValue)') IS NULL AS signalled" }
 }

@@ -1,21 +1,21 @@
 package import Postgres
 
-/// The queue as callers see it. Every statement runs as `adminexport_api`, within a transaction of the caller's.
+/// The queue as callers see it. Every statement runs as `adminexport_api`, in a transaction of the caller.
 package struct JobStore: Sendable {
     package init() {}
 
-    /// How long a start waits for its turn among those of its tenant.
+    /// How long a start waits for other starts of its tenant.
     package static let startLockTimeout: Duration = .seconds(5)
 
-    /// What a start does while another one of its tenant has the turn.
+    /// What a start does while another start holds the tenant's lock.
     package enum LockWait: Sendable {
-        /// Ends with ``StartLockHeld``, so that it holds no connection meanwhile.
+        /// Throws ``StartLockHeld``, so that it holds no connection while it waits.
         case now
-        /// Waits, in its transaction, at least for a millisecond.
+        /// Waits in its transaction, at least for a millisecond.
         case within(Duration)
     }
 
-    /// A job that is wanted.
+    /// A job to start.
     package struct Request: Sendable {
         package let tenantKey: String
         package let tenantSlug: String
@@ -23,7 +23,7 @@ package struct JobStore: Sendable {
         package let actorEmail: String
         /// JSON.
         package let options: String
-        /// Key and SHA-256 of the parameters, in hexadecimal.
+        /// The key, and the SHA-256 of the parameters in hexadecimal.
         package let idempotency: (key: String, hash: String)?
 
         package init(
@@ -39,11 +39,11 @@ package struct JobStore: Sendable {
         }
     }
 
-    /// What limits a start.
+    /// The limits of a start.
     package struct Limits: Sendable {
-        /// Jobs of a tenant in the queue.
+        /// Queued jobs of a tenant.
         package var queued: Int
-        /// How long an idempotency key stands, from the start that brought it.
+        /// How long an idempotency key stands for its job, from the start on.
         package var keyLifetime: Duration
 
         package init(queued: Int, keyLifetime: Duration = .seconds(48 * 3_600)) {
@@ -52,72 +52,73 @@ package struct JobStore: Sendable {
         }
     }
 
-    /// A job that was asked for.
+    /// The result of a start.
     package struct Started: Sendable {
         package let job: JobRecord
-        /// An earlier start with the same idempotency key has made it.
+        /// An earlier start with the same idempotency key made the job.
         package let isReplayed: Bool
     }
 
-    /// Puts a job in the queue, with its audit event; or gives the job for which the idempotency key stands.
+    /// Adds a job to the queue, with its audit event; or returns the job for which the idempotency key stands.
     ///
-    /// A key stands for a job that waits, runs or has its workbook, see ``JobMachine/keepsKey``, and for a bounded time. Otherwise
-    /// the earlier job gives the key up, in the same transaction in which the new one takes it.
+    /// A key stands for a job that is queued, runs or has a workbook (``JobState/keepsKey``), and for a limited time. After that the
+    /// earlier job loses the key, in the transaction in which the new job gets it.
     ///
-    /// Starts of one tenant take turns by an advisory lock, so that the limit is exact and one key makes one job. No start
-    /// locks the tenant's slot row, since a claim skips a slot row that is locked. A start that finds the queue full, or its
-    /// key used, takes no lock at all.
+    /// Starts of one tenant run one after another, by an advisory lock, so the limit is exact and one key makes one job. A start does
+    /// not lock the tenant's slot row, because a claim skips a locked slot row. A start takes no lock at all if the queue is full or
+    /// its key stands for a job.
     ///
-    /// - Throws: ``QueueError/conflict``, ``QueueError/quotaExceeded(limit:retryAfter:)``, ``QueueError/busy``, ``StartLockHeld``,
-    ///   ``PostgresError``.
+    /// - Throws: ``QueueError/conflict``, ``QueueError/quotaExceeded(limit:retryAfter:)``, ``QueueError/busy``,
+    ///   ``StartLockHeld``, ``PostgresError``.
     package func enqueue(
-        _ request: Request, _ limits: Limits, peer: CallingProcess, turn: LockWait = .within(JobStore.startLockTimeout),
+        _ request: Request, _ limits: Limits, peer: CallingProcess, wait: LockWait = .within(JobStore.startLockTimeout),
         on connection: isolated PostgresConnection
     ) async throws -> Started {
         let limit = limits.queued
-        if let job = try await repeated(request, limits, on: connection) { return Started(job: job, isReplayed: true) }
-        let hasRoom = try await takeTurn(turn, request.tenantKey, limit: limit, on: connection)
-        // Twice: a start with the same key of a program that takes no turn may come between, and its job may be over by now.
+        if let job = try await replayed(request, limits, on: connection) { return Started(job: job, isReplayed: true) }
+        let hasRoom = try await takeLock(wait, request.tenantKey, limit: limit, on: connection)
+        // Twice: a program of the previous version does not take the lock. It may start a job with the same key in between, and that
+        // job may be over by now.
         for _ in 0..<2 {
             if hasRoom {
-                try await freeKey(of: request, limits, on: connection)
+                try await releaseKey(of: request, limits, on: connection)
                 if let row = try await insert(request, limit: limit, peer: peer, on: connection) {
                     return Started(job: try JobRecord(row), isReplayed: false)
                 }
             }
-            // There is no room, or somebody else with the same key was first.
-            if let job = try await repeated(request, limits, on: connection) { return Started(job: job, isReplayed: true) }
+            // The queue is full, or another start with the same key was first.
+            if let job = try await replayed(request, limits, on: connection) { return Started(job: job, isReplayed: true) }
             guard hasRoom else { break }
         }
-        throw QueueError.quotaExceeded(limit: limit, retryAfter: try await usualRun(on: connection))
+        throw QueueError.quotaExceeded(limit: limit, retryAfter: try await medianRun(on: connection))
     }
 
-    /// Waits until no other start of the tenant is between its look at the queue and its commit, if there is room in the queue.
+    /// Takes the tenant's lock until the end of the transaction, if the queue has room.
     ///
     /// - Returns: whether there was room. If not, nothing is locked.
-    private func takeTurn(
-        _ turn: LockWait, _ tenant: String, limit: Int, on connection: isolated PostgresConnection
+    private func takeLock(
+        _ wait: LockWait, _ tenant: String, limit: Int, on connection: isolated PostgresConnection
     ) async throws -> Bool {
         let (timeout, waits) =
-            switch turn {
+            switch wait {
             case .now: (Self.startLockTimeout, false)
             case .within(let timeout): (timeout, true)
             }
-        // 0 would be no limit.
+        // 0 would mean no limit.
         let limitInMilliseconds = max(Int(timeout / .milliseconds(1)), 1)
         let rows: [Row]
         do {
             rows = try await connection.query(
                 Query(
-                    waits ? "take-turn" : "try-turn", Self.startLockSQL(waits: waits),
+                    waits ? "start-lock" : "try-start-lock", Self.startLockSQL(waits: waits),
                     [.text(tenant), .integer(limit), .text("\(limitInMilliseconds)ms")]))
         } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable {
             throw QueueError.busy
         }
-        guard let row = rows.first, try row.decode("is_room") else { return false }
-        guard try row.decode("has_turn") else { throw StartLockHeld(tenantKey: tenant) }
+        guard let row = rows.first, try row.decode("has_room") else { return false }
+        guard try row.decode("has_lock") else { throw StartLockHeld(tenantKey: tenant) }
         if try !row.decode("has_slot") {
-            // What is there already is not locked by this.
+            // Does not lock an existing row.
             try await connection.query(
                 Query(
                     "make-slot", "INSERT INTO adminexport.tenant_slot (tenant_key) VALUES ($1) ON CONFLICT DO NOTHING",
@@ -126,32 +127,32 @@ package struct JobStore: Sendable {
         return true
     }
 
-    /// The first of the two numbers of the advisory lock, which sets it apart from locks of others in the database; the second
-    /// is a hash of the tenant's key. Two tenants with one hash take turns together.
+    /// The first of the two numbers of the advisory lock. It separates the lock from other locks in the database. The second number
+    /// is a hash of the tenant's key; two tenants with the same hash share a lock.
     package static let startLockClass = 1_094_995_288
 
-    /// Counts no more than the limit, by the index `job_queued`. CASE sees to the order: the wait has a bound before it begins.
-    /// Who does not wait is refused the turn also while others wait for it, and so overtakes nobody.
+    /// Counts up to the limit by the index `job_queued`. CASE fixes the order: the statement sets the timeout before it waits. A start
+    /// that does not wait does not get the lock while others wait for it, so it overtakes none of them.
     static func startLockSQL(waits: Bool) -> String {
         let key = "\(startLockClass), hashtext($1)"
-        let turn = waits ? "pg_advisory_xact_lock(\(key)) IS NOT NULL" : "pg_try_advisory_xact_lock(\(key))"
+        let lock = waits ? "pg_advisory_xact_lock(\(key)) IS NOT NULL" : "pg_try_advisory_xact_lock(\(key))"
         return """
             WITH room AS MATERIALIZED (
-                SELECT count(*) < $2::bigint AS is_there FROM (
+                SELECT count(*) < $2::bigint AS has_room FROM (
                     SELECT FROM adminexport.job WHERE tenant_key = $1 AND state = 'queued' LIMIT $2::bigint) queued
             )
-            SELECT is_there AS is_room, EXISTS (SELECT FROM adminexport.tenant_slot WHERE tenant_key = $1) AS has_slot,
-                CASE WHEN is_there THEN CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL THEN \(turn) END END AS has_turn
+            SELECT has_room, EXISTS (SELECT FROM adminexport.tenant_slot WHERE tenant_key = $1) AS has_slot,
+                CASE WHEN has_room THEN CASE WHEN set_config('lock_timeout', $3, true) IS NOT NULL THEN \(lock) END END AS has_lock
             FROM room
             """
     }
 
-    /// - Returns: nil where the queue is full, or the key has a job.
+    /// - Returns: nil if the queue is full or the key already stands for a job.
     private func insert(
         _ request: Request, limit: Int, peer: CallingProcess, on connection: isolated PostgresConnection
     ) async throws -> Row? {
-        // A start of the version before this one holds the slot's row instead of the turn: between it and this one the unique
-        // index decides.
+        // A program of the previous version locks the slot's row instead. Between such a start and this one, the unique index
+        // decides.
         try await connection.query(
             Query(
                 "enqueue",
@@ -166,12 +167,9 @@ package struct JobStore: Sendable {
                     ON CONFLICT (tenant_key, actor_key, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
                     RETURNING *
                 ), audited AS (
-                    INSERT INTO adminexport.audit_event
-                        (event, job, tenant_key, tenant_slug, actor_key, actor_email, peer_uid, peer_gid, peer_pid, details)
-                    SELECT 'requested', id, tenant_key, tenant_slug, actor_key, actor_email, $10::bigint, $11::bigint, $12::bigint, $6::jsonb
-                    FROM j
+                    \(Audit.insertion(of: "'requested'", jobs: "j", peer: ("$10", "$11", "$12"), details: "$6::jsonb"))
                 )
-                SELECT \(JobRecord.columns), \(QueueNotification.sql) FROM j LEFT JOIN adminexport.lease l ON l.job = j.id
+                SELECT \(JobRecord.columns), \(QueueNotification.work.sql) FROM j LEFT JOIN adminexport.lease l ON l.job = j.id
                 """,
                 [
                     .text(JobID().description), .text(request.tenantKey), .text(request.tenantSlug), .text(request.actorKey),
@@ -182,38 +180,38 @@ package struct JobStore: Sendable {
         ).first
     }
 
-    /// How long a place in a full queue may take to become free: the median of the last runs, from 1 s to 60 s.
-    private func usualRun(on connection: isolated PostgresConnection) async throws -> Duration {
-        let rows = try await connection.query(Query("usual-run", Self.usualRunSQL))
+    /// The time after which a full queue may have room: the median duration of the last runs, from 1 s to 60 s.
+    private func medianRun(on connection: isolated PostgresConnection) async throws -> Duration {
+        let rows = try await connection.query(Query("median-run", Self.medianRunSQL))
         guard let median = try rows.first?.decodeIfPresent("median", as: Int.self) else { return .seconds(5) }
         return min(max(.milliseconds(median), .seconds(1)), .seconds(60))
     }
 
-    /// Those that will expire last are those that have ended last. Reads twenty entries of the index `job_to_expire`, however
+    /// The workbooks that expire last are those that were finished last. Reads twenty entries of the index `job_to_expire`, however
     /// long the history is.
-    static let usualRunSQL = """
+    static let medianRunSQL = """
         SELECT (1000 * extract(epoch FROM percentile_cont(0.5) WITHIN GROUP (ORDER BY finished_at - started_at)))::bigint
             AS median
         FROM (SELECT started_at, finished_at FROM adminexport.job WHERE state = 'succeeded' AND NOT hold
               ORDER BY expires_at DESC LIMIT 20) AS last
         """
 
-    /// Whether the key of `adminexport.job j` stands; the parameter says how long. Held to ``JobMachine/keepsKey`` by a test.
+    /// Whether the key of `adminexport.job j` still stands. The parameter with this number is the lifetime of keys.
     private static func keepsKey(_ parameter: Int) -> String {
         """
         j.created_at > clock_timestamp() - $\(parameter)::interval
-            AND j.state IN ('queued', 'running', 'succeeded') AND NOT \(JobRecord.isOverdue)
+            AND j.state IN (\(sql(JobState.allCases.filter(\.keepsKey)))) AND NOT \(JobRecord.isOverdue)
         """
     }
 
-    /// Takes the request's key from a job for which it does not stand any more.
-    private func freeKey(
+    /// Takes the request's key from a job for which it no longer stands.
+    private func releaseKey(
         of request: Request, _ limits: Limits, on connection: isolated PostgresConnection
     ) async throws {
         guard let key = request.idempotency?.key else { return }
         try await connection.query(
             Query(
-                "free-key",
+                "release-key",
                 """
                 UPDATE adminexport.job j SET idempotency_key = NULL, idempotency_hash = NULL
                 WHERE j.tenant_key = $1 AND j.actor_key = $2 AND j.idempotency_key = $3 AND NOT (\(Self.keepsKey(4)))
@@ -222,13 +220,13 @@ package struct JobStore: Sendable {
     }
 
     /// The job for which the request's idempotency key stands.
-    private func repeated(
+    private func replayed(
         _ request: Request, _ limits: Limits, on connection: isolated PostgresConnection
     ) async throws -> JobRecord? {
         guard let idempotency = request.idempotency else { return nil }
         let rows = try await connection.query(
             Query(
-                "find-repeated",
+                "find-replayed",
                 """
                 SELECT \(JobRecord.columns), encode(j.idempotency_hash, 'hex') AS hash FROM \(JobRecord.source)
                 WHERE j.tenant_key = $1 AND j.actor_key = $2 AND j.idempotency_key = $3 AND \(Self.keepsKey(4))
@@ -242,42 +240,41 @@ package struct JobStore: Sendable {
         return try JobRecord(row)
     }
 
-    /// Whose job it must be.
+    /// The jobs that a caller may see.
     package enum Owner: Sendable {
         case actor(tenantKey: String, actorKey: String)
-        /// Whoever's, for operators: of the tenants with these keys; nil for all.
+        /// For operators: the jobs of the tenants with these keys; nil for all tenants.
         case anyone(ofTenants: [String]?)
-        /// Whoever's, for operators of all tenants: of jobs and events that show this slug. A label is for finding, not for deciding.
+        /// For operators of all tenants: the jobs that show this slug. A label is for searching; it does not decide about permissions.
         case labelled(String)
 
-        /// A condition on `adminexport.job j`, made of the program's own words, and the values of its parameters.
-        ///
-        /// One for each case, so that each has one good plan.
-        func condition(from first: Int) -> (sql: String, values: [Query.Parameter]) {
+        /// A condition on `adminexport.job j`. Each case has its own, so that each has one good plan.
+        func condition(_ parameters: inout Parameters) -> String {
             switch self {
             case .actor(let tenant, let actor):
-                ("j.tenant_key = $\(first) AND j.actor_key = $\(first + 1)", [.text(tenant), .text(actor)])
-            case .anyone(let keys?): ("j.tenant_key = ANY ($\(first)::text[])", [.texts(keys)])
-            case .anyone(nil): ("true", [])
-            case .labelled(let slug): ("j.tenant_slug = $\(first)", [.text(slug)])
+                "j.tenant_key = \(parameters.add(.text(tenant))) AND j.actor_key = \(parameters.add(.text(actor)))"
+            case .anyone(let keys?): "j.tenant_key = ANY (\(parameters.add(.texts(keys)))::text[])"
+            case .anyone(nil): "true"
+            case .labelled(let slug): "j.tenant_slug = \(parameters.add(.text(slug)))"
             }
         }
     }
 
-    /// - Throws: ``QueueError/notFound`` also for somebody else's job.
+    /// - Throws: ``QueueError/notFound``, also for a job of another owner.
     package func get(
         _ id: JobID, owner: Owner, on connection: isolated PostgresConnection
     ) async throws -> JobRecord {
-        let owned = owner.condition(from: 2)
+        var parameters = Parameters([.text(id.description)])
+        let condition = owner.condition(&parameters)
         let rows = try await connection.query(
             Query(
-                "get", "SELECT \(JobRecord.columns) FROM \(JobRecord.source) WHERE j.id = $1::uuid AND \(owned.sql)",
-                [.text(id.description)] + owned.values))
+                "get", "SELECT \(JobRecord.columns) FROM \(JobRecord.source) WHERE j.id = $1::uuid AND \(condition)",
+                parameters.values))
         guard let row = rows.first else { throw QueueError.notFound }
         return try JobRecord(row)
     }
 
-    /// Those of the jobs whose revision is past the known one. Uses the primary keys of jobs and leases.
+    /// The jobs whose revision is greater than the known one. Uses the primary keys of jobs and leases.
     package func changed(
         since known: [JobID: Int], on connection: isolated PostgresConnection
     ) async throws -> [JobRecord] {
@@ -293,9 +290,9 @@ package struct JobStore: Sendable {
         return try rows.map { try JobRecord($0) }
     }
 
-    /// Newest first.
+    /// Lists jobs, the newest first.
     ///
-    /// - Parameter before: the id that the page before ended with.
+    /// - Parameter before: the last id of the previous page.
     package func list(
         owner: Owner, states: [JobState], before: JobID?, limit: Int, on connection: isolated PostgresConnection
     ) async throws -> [JobRecord] {
@@ -303,18 +300,15 @@ package struct JobStore: Sendable {
             .map { try JobRecord($0) }
     }
 
-    /// Uses the index on `(tenant_key, actor_key, id)` for an actor, that on `(tenant_key, id)` for tenants, and the primary key for
-    /// all tenants and for a label.
+    /// Uses the index on `(tenant_key, actor_key, id)` for an actor, the index on `(tenant_key, id)` for tenants, and the primary key
+    /// for all tenants and for a label.
     static func listQuery(owner: Owner, states: [JobState], before: JobID?, limit: Int) -> Query {
-        var values: [Query.Parameter] = [.integer(limit)]
+        var parameters = Parameters([.integer(limit)])
         var conditions: [String] = []
-        if let before {
-            values.append(.text(before.description))
-            conditions.append("j.id < $2::uuid")
-        }
+        if let before { conditions.append("j.id < \(parameters.add(.text(before.description)))::uuid") }
         if !states.isEmpty {
-            // The program's own words, so that the planner sees which of the partial indexes serves.
-            let words = Set(states).map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
+            // Literals, so that the planner can choose a partial index.
+            let words = sql(states)
             switch (states.contains(.succeeded), states.contains(.expired)) {
             case (true, false): conditions.append("j.state IN (\(words)) AND NOT \(JobRecord.isOverdue)")
             case (false, true): conditions.append("(j.state IN (\(words)) OR \(JobRecord.isOverdue))")
@@ -322,31 +316,35 @@ package struct JobStore: Sendable {
             }
         }
         if case .anyone(let keys?) = owner {
-            values.append(.texts(keys))
-            return Query("list-tenants", tenantsList(conditions, keys: values.count), values)
+            let sql = tenantsList(conditions, keys: parameters.add(.texts(keys)))
+            return Query("list-tenants", sql, parameters.values)
         }
-        let owned = owner.condition(from: values.count + 1)
-        let condition = ([owned.sql] + conditions).joined(separator: " AND ")
+        let condition = ([owner.condition(&parameters)] + conditions).joined(separator: " AND ")
         return Query(
             "list",
             "SELECT \(JobRecord.columns) FROM \(JobRecord.source) WHERE \(condition) ORDER BY j.id DESC LIMIT $1::int",
-            values + owned.values)
+            parameters.values)
     }
 
-    /// The newest jobs of each tenant by the index on `(tenant_key, id)`, and the newest of those: one condition for all of them would
-    /// be answered by reading all of their jobs.
-    private static func tenantsList(_ conditions: [String], keys parameter: Int) -> String {
+    /// A list of states for IN.
+    private static func sql(_ states: [JobState]) -> String {
+        Set(states).map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
+    }
+
+    /// The newest jobs of each tenant by the index on `(tenant_key, id)`, and the newest of those. With one condition for all tenants
+    /// PostgreSQL would read all their jobs.
+    private static func tenantsList(_ conditions: [String], keys: String) -> String {
         let condition = (["j.tenant_key = mine.key"] + conditions).joined(separator: " AND ")
         return """
             SELECT \(JobRecord.columns)
-            FROM (SELECT DISTINCT unnest($\(parameter)::text[])) AS mine (key) CROSS JOIN LATERAL (
+            FROM (SELECT DISTINCT unnest(\(keys)::text[])) AS mine (key) CROSS JOIN LATERAL (
                 SELECT j.* FROM adminexport.job j WHERE \(condition) ORDER BY j.id DESC LIMIT $1::int) AS j
             LEFT JOIN adminexport.lease l ON l.job = j.id
             ORDER BY j.id DESC LIMIT $1::int
             """
     }
 
-    /// Cancels a queued job at once and asks the worker of a running one; a finished job stays as it is.
+    /// Cancels a queued job at once, and asks the worker of a running job to stop. A finished job does not change.
     package func cancel(
         _ id: JobID, owner: Owner, peer: CallingProcess, on connection: isolated PostgresConnection
     ) async throws -> JobRecord {
@@ -367,16 +365,16 @@ package struct JobStore: Sendable {
                     UPDATE adminexport.job SET cancel_requested_at = clock_timestamp(), revision = revision + 1
                     WHERE id = $1::uuid AND state = 'running' AND cancel_requested_at IS NULL
                     """, [.text(id.description)]))
-        // Who wanted it is known here only; the worker writes another event when it has stopped.
+        // Only this event names the caller. The worker writes another one when it has stopped.
         try await Audit.record(
-            .cancelled, job: id, tenantKey: job.tenantKey, tenant: job.tenantSlug, actorKey: job.actorKey,
-            actorEmail: job.actorEmail, peer: peer, reason: machine.state == .cancelled ? nil : "requested", on: connection)
+            [Audit.Entry(.cancelled, of: job, peer: peer, reason: machine.state == .cancelled ? nil : "requested")],
+            on: connection)
         return try await get(id, owner: owner, on: connection)
     }
 
-    /// Ends the life of a finished job's file. The row says so first; a worker removes the file after that.
+    /// Deletes the workbook of a finished job. This changes the row; a worker removes the file later.
     ///
-    /// - Throws: ``QueueError/notReady(_:)`` while it is queued or runs, ``QueueError/held``.
+    /// - Throws: ``QueueError/notReady(_:)`` while the job is queued or runs, ``QueueError/held``.
     package func delete(
         _ id: JobID, owner: Owner, peer: CallingProcess, on connection: isolated PostgresConnection
     ) async throws -> JobRecord {
@@ -389,17 +387,15 @@ package struct JobStore: Sendable {
                 "delete",
                 """
                 UPDATE adminexport.job SET state = 'expired', expires_at = clock_timestamp(), revision = revision + 1
-                WHERE id = $1::uuid AND state = 'succeeded' AND NOT hold RETURNING \(QueueNotification.sql)
+                WHERE id = $1::uuid AND state = 'succeeded' AND NOT hold RETURNING \(QueueNotification.work.sql)
                 """, [.text(id.description)]))
-        try await Audit.record(
-            .deleted, job: id, tenantKey: job.tenantKey, tenant: job.tenantSlug, actorKey: job.actorKey,
-            actorEmail: job.actorEmail, peer: peer, on: connection)
+        try await Audit.record([Audit.Entry(.deleted, of: job, peer: peer)], on: connection)
         return try await get(id, owner: owner, on: connection)
     }
 
-    /// Begins or ends a legal hold: while it lasts neither time nor deletion takes the file or the row away.
+    /// Begins or ends a legal hold, which keeps the file and the row from expiry and deletion.
     ///
-    /// - Throws: ``QueueError/notReady(_:)`` where the file has expired already.
+    /// - Throws: ``QueueError/notReady(_:)`` if the workbook has expired.
     package func hold(
         _ id: JobID, _ isHeld: Bool, owner: Owner, peer: CallingProcess, on connection: isolated PostgresConnection
     ) async throws -> JobRecord {
@@ -410,18 +406,15 @@ package struct JobStore: Sendable {
             Query(
                 "hold", "UPDATE adminexport.job SET hold = $2::boolean, revision = revision + 1 WHERE id = $1::uuid",
                 [.text(id.description), .bool(isHeld)]))
-        try await Audit.record(
-            .held, job: id, tenantKey: job.tenantKey, tenant: job.tenantSlug, actorKey: job.actorKey,
-            actorEmail: job.actorEmail, peer: peer, reason: isHeld ? "on" : "off", on: connection)
+        try await Audit.record([Audit.Entry(.held, of: job, peer: peer, reason: isHeld ? "on" : "off")], on: connection)
         return try await get(id, owner: owner, on: connection)
     }
 
-    /// Reads the job, and keeps its row from changing until the transaction ends if the event changes it.
+    /// Reads the job, and locks its row until the end of the transaction if the event changes it.
     ///
-    /// Looks first: a claim passes over a row that somebody holds, so that what is refused, or is somebody else's, must not
-    /// hold it.
+    /// It reads before it locks, because a claim skips a locked row: a request that is refused must not lock it.
     ///
-    /// - Returns: the job, and what the event makes of it; nil where the rules refuse it.
+    /// - Returns: the job, and the job after the event; nil if the rules refuse the event.
     private func lock(
         _ id: JobID, owner: Owner, toApply event: JobMachine.Event, on connection: isolated PostgresConnection
     ) async throws -> (job: JobRecord, changed: JobMachine?) {
@@ -438,7 +431,27 @@ package struct JobStore: Sendable {
     }
 }
 
-/// Another start of the tenant has the turn, and this one was not to wait for it.
+/// Another start holds the tenant's lock, and this one was not to wait.
 package struct StartLockHeld: Error, Sendable {
     package let tenantKey: String
+}
+
+/// What the queue refuses.
+package enum QueueError: Error, Equatable, Sendable {
+    /// There is no such job, or the caller may not see it.
+    case notFound
+    /// The idempotency key stands for a job with other parameters.
+    case conflict
+    /// The tenant has as many queued jobs as its limit allows.
+    ///
+    /// - Parameter retryAfter: the time after which there may be room.
+    case quotaExceeded(limit: Int, retryAfter: Duration)
+    /// Other starts of the tenant did not end in time.
+    case busy
+    /// The job is not in a state for this.
+    case notReady(JobState)
+    /// A legal hold keeps the file.
+    case held
+    /// There is no such worker, or it has stopped.
+    case noWorker
 }

@@ -1,17 +1,20 @@
 internal import Postgres
 
-/// The queue as workers see it: claims, leases and fenced ends.
+/// Claims and leases: the queue as the worker of a job sees it.
 ///
-/// Every write is guarded in the statement itself: by the job's epoch, its state, and a lease that the database's clock
-/// says is not over. A statement that changes nothing tells the worker that the job is not its own any more.
+/// Every statement guards its writes: by the job's epoch, by its state, and by a lease that is valid by the database's clock. A
+/// statement that changes nothing tells the worker that the job is no longer its own.
 package struct LeaseStore: Sendable {
-    /// How many jobs of one tenant may run at a time.
-    let tenantLimit: @Sendable () -> Int
+    private let tenantLimit: @Sendable () -> Int
     let lease: Duration
     let deadline: Duration
-    let retention: Duration
+    private let retention: Duration
 
-    /// - Parameter tenantLimit: asked anew for each claim.
+    /// - Parameters:
+    ///   - tenantLimit: jobs of one tenant that may run at a time. Each claim asks again.
+    ///   - lease: how long a lease is valid after the claim and after each renewal.
+    ///   - deadline: how long an attempt may take.
+    ///   - retention: how long a workbook is kept.
     package init(tenantLimit: @escaping @Sendable () -> Int, lease: Duration, deadline: Duration, retention: Duration) {
         self.tenantLimit = tenantLimit
         self.lease = lease
@@ -19,19 +22,23 @@ package struct LeaseStore: Sendable {
         self.retention = retention
     }
 
-    /// Takes the next job: of the tenant that was served longest ago and has fewer running than it may, its first.
+    // MARK: Claiming
+
+    /// Claims the next job: the first one of the tenant that was served longest ago and runs fewer jobs than its limit.
     ///
-    /// Tenants with jobs in the queue are found by a walk over the index `job_queued`, one probe for each, so that neither
-    /// another tenant's long queue nor a long history costs anything. The tenant's slot row and the job's row are locked with
-    /// SKIP LOCKED, so claims never wait for one another; the CTEs are materialized, because a planner that runs a
-    /// LIMIT … FOR UPDATE twice locks more than it should.
-    func claim(worker: String, on connection: isolated PostgresConnection) async throws -> ClaimedJob? {
+    /// A scan of the index `job_queued` finds the tenants with queued jobs, one probe for each tenant. So neither a long queue of
+    /// another tenant nor a long history costs time. The statement locks the tenant's slot row and the job's row with SKIP LOCKED, so
+    /// claims never wait for one another. The common table expressions are materialized, because a planner that runs a
+    /// LIMIT … FOR UPDATE twice locks more rows than intended.
+    func claim(worker: WorkerID, on connection: isolated PostgresConnection) async throws -> ClaimedJob? {
         let rows = try await connection.query(
-            Query("claim", Self.claimSQL, [.text(worker), .integer(tenantLimit()), .interval(lease), .interval(deadline)]))
+            Query(
+                "claim", Self.claimSQL,
+                [.text(worker.description), .integer(tenantLimit()), .interval(lease), .interval(deadline)]))
         return try rows.first.map { try ClaimedJob($0) }
     }
 
-    /// The tenants that have jobs in the queue, by a loose scan of the index `job_queued`.
+    /// The tenants that have queued jobs, by a loose scan of the index `job_queued`.
     private static let waitingTenants = """
         waiting AS (
             (SELECT q.tenant_key FROM adminexport.job q WHERE q.state = 'queued' ORDER BY q.tenant_key LIMIT 1)
@@ -42,7 +49,7 @@ package struct LeaseStore: Sendable {
         )
         """
 
-    /// Slots of those tenants that may have one more job started; parameter 1 is the worker, 2 the limit.
+    /// Slots of the waiting tenants that may start one more job. Parameter 1 is the worker, 2 the limit.
     private static let openSlots = """
         FROM waiting w JOIN adminexport.tenant_slot s ON s.tenant_key = w.tenant_key
         WHERE s.running < $2::int
@@ -70,11 +77,13 @@ package struct LeaseStore: Sendable {
             INSERT INTO adminexport.lease (job, epoch, expires_at)
             SELECT id, epoch, clock_timestamp() + $3::interval FROM claimed
         ), counted AS (
-            -- Also where the tenant's job was locked by somebody: the next claim is to look at another tenant first.
+            -- Also if the tenant's job was locked: the next claim tries another tenant first.
             UPDATE adminexport.tenant_slot s SET running = s.running + (SELECT count(*) FROM claimed),
                 turn = nextval('adminexport.turn')
             FROM slot WHERE s.tenant_key = slot.tenant_key
-        ), \(audit(event: "'started'", "claimed", details: "jsonb_build_object('epoch', epoch, 'attempt', attempt)"))
+        ), audited AS (
+            \(Audit.insertion(of: "'started'", jobs: "claimed", details: Audit.attemptDetails))
+        )
         SELECT c.id, c.epoch, c.attempt, c.tenant_key, c.tenant_slug, c.actor_key, c.options::text AS options, c.created_at,
             (extract(epoch FROM clock_timestamp() - greatest(c.created_at, c.run_after)) * 1000)::bigint AS waited_ms,
             extract(year FROM c.created_at AT TIME ZONE 'UTC')::int AS year,
@@ -82,45 +91,33 @@ package struct LeaseStore: Sendable {
         FROM claimed c
         """
 
-    // MARK: When to look again
+    // MARK: Polling
 
-    /// Looks what there is to wait for; touches a few index entries however long the history is.
+    /// Reads what there is to do and to wait for. Touches a few index entries, however long the history is.
     ///
     /// - Parameters:
-    ///   - own: jobs that the worker itself runs, whose leases are its own affair.
-    ///   - registering: says in the same statement that the worker is alive; without, it writes nothing.
+    ///   - history: how long the row of a finished job is kept.
+    ///   - own: jobs that the worker itself runs. Their leases are not reported.
+    ///   - registration: written in the same statement, to report that the worker is alive. Without it, the statement writes nothing.
     func poll(
-        worker: String, history: Duration, own: [JobID] = [], registering: (row: WorkerRegistration, storage: String)? = nil,
+        worker: WorkerID, history: Duration, own: [JobID] = [], registering registration: WorkerRegistration? = nil,
         on connection: isolated PostgresConnection
     ) async throws -> QueueSnapshot {
-        var sql = Self.pollSQL
-        var values: [Query.Parameter] = [
-            .text(worker), .integer(tenantLimit()), .interval(lease), .interval(history), .texts(own.map(\.description)),
-        ]
-        if let registering {
-            let upsert = Self.registration(registering.row, registering.storage, from: values.count + 1)
-            sql = sql.replacing("WITH RECURSIVE ", with: "WITH RECURSIVE seen AS (\(upsert.sql)), ", maxReplacements: 1)
-            sql += ", (SELECT is_new FROM seen) AS is_new"
-            values += upsert.values
-        }
-        let rows = try await connection.query(Query("look", sql, values))
-        guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no snapshot", query: "look") }
-        func duration(_ column: String) throws -> Duration? {
-            try row.decodeIfPresent(column, as: Int.self).map { .milliseconds($0) }
-        }
-        var snapshot = QueueSnapshot(
-            isClaimable: try row.decode("claimable"), untilLeaseEnds: try duration("lease_ms"),
-            untilRetry: try duration("retry_ms"), isMaintenanceDue: try row.decode("maintenance"),
-            isSweepDue: try row.decode("sweep"),
-            isDraining: try row.decode("draining"))
-        if registering != nil { snapshot.isNewRow = try row.decode("is_new") }
-        return snapshot
+        var parameters = Parameters([
+            .text(worker.description), .integer(tenantLimit()), .interval(lease), .interval(history),
+            .texts(own.map(\.description)),
+        ])
+        let sql = Self.pollSQL(registering: registration.map { WorkerRegistry.upsert($0, &parameters) })
+        let rows = try await connection.query(Query("poll", sql, parameters.values))
+        guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no snapshot of the queue", query: "poll") }
+        return try QueueSnapshot(row)
     }
 
-    // Compared with now() where an index is to be used: clock_timestamp() may be another at each row, so none can be. What is due
-    // is found as the first of an order, which is the index's: for an EXISTS the planner may read a history that has none of it.
-    static let pollSQL = """
-        WITH RECURSIVE \(waitingTenants), foreign_lease AS (
+    /// Conditions compare with now() if they need an index: clock_timestamp() may differ for each row, so no index serves it. The
+    /// statement finds what is due as the first row of an index's order. For an EXISTS the planner may read the whole history.
+    static func pollSQL(registering upsert: String? = nil) -> String {
+        """
+        WITH RECURSIVE \(upsert.map { "registered AS (\($0)), " } ?? "")\(waitingTenants), foreign_lease AS (
             SELECT l.expires_at FROM adminexport.lease l
             WHERE l.job <> ALL ($5::uuid[]) OR (SELECT j.worker FROM adminexport.job j WHERE j.id = l.job) <> $1::uuid
         )
@@ -142,172 +139,145 @@ package struct LeaseStore: Sendable {
                      OR EXISTS (SELECT FROM adminexport.job j WHERE j.state = 'running' AND (j.worker <> $1::uuid OR j.id <> ALL ($5::uuid[]))
                                 AND (j.deadline_at < now() - $3::interval
                                      OR NOT EXISTS (SELECT FROM adminexport.lease l WHERE l.job = j.id)))) AS sweep,
-            EXISTS (SELECT FROM adminexport.worker WHERE id = $1::uuid AND drain_requested) AS draining
+            EXISTS (SELECT FROM adminexport.worker WHERE id = $1::uuid AND drain_requested) AS draining,
+            \(upsert == nil ? "false" : "(SELECT is_new FROM registered)") AS is_new
         """
+    }
 
-    /// What the database says when a lease is renewed.
+    // MARK: Holding a lease
+
+    /// The answer to the renewal of a lease.
     enum Renewal: Sendable, Equatable {
         case held
         case cancelRequested
         case overdue
-        /// The lease is over or another worker has the job.
+        /// The lease has expired, or another worker has the job.
         case lost
+
+        fileprivate init(_ row: Row?) throws {
+            guard let row else {
+                self = .lost
+                return
+            }
+            self = try row.decode("cancel") ? .cancelRequested : row.decode("overdue") ? .overdue : .held
+        }
     }
 
-    /// Renews the lease and shows the progress, in one heap-only update.
+    /// Renews the lease and stores the progress, in one heap-only update.
     func renew(
         _ job: ClaimedJob, rowsDone: Int, rowsTotal: Int?, on connection: isolated PostgresConnection
     ) async throws -> Renewal {
-        let rows = try await connection.query(
-            Query(
-                "renew",
-                """
-                UPDATE adminexport.lease l SET expires_at = clock_timestamp() + $3::interval, rows_done = $4::bigint,
-                    rows_total = $5::bigint, seq = l.seq + 1
-                FROM adminexport.job j
-                WHERE l.job = $1::uuid AND l.epoch = $2::int AND l.expires_at > clock_timestamp()
-                    AND j.id = l.job AND j.epoch = $2::int AND j.state = 'running'
-                RETURNING j.cancel_requested_at IS NOT NULL AS cancel, j.deadline_at < clock_timestamp() AS overdue
-                """,
-                [
-                    .text(job.id.description), .integer(job.epoch), .interval(lease), .integer(rowsDone),
-                    .text(rowsTotal.map(String.init)),
-                ]))
-        guard let row = rows.first else { return .lost }
-        if try row.decode("cancel") { return .cancelRequested }
-        return try row.decode("overdue") ? .overdue : .held
+        try Renewal(
+            await connection.query(
+                Query(
+                    "renew",
+                    """
+                    UPDATE adminexport.lease l SET expires_at = clock_timestamp() + $3::interval, rows_done = $4::bigint,
+                        rows_total = $5::bigint, seq = l.seq + 1
+                    FROM adminexport.job j
+                    WHERE l.job = $1::uuid AND l.epoch = $2::int AND l.expires_at > clock_timestamp()
+                        AND j.id = l.job AND j.epoch = $2::int AND j.state = 'running'
+                    RETURNING j.cancel_requested_at IS NOT NULL AS cancel, j.deadline_at < clock_timestamp() AS overdue
+                    """,
+                    [
+                        .text(job.id.description), .integer(job.epoch), .interval(lease), .integer(rowsDone),
+                        .text(rowsTotal.map(String.init)),
+                    ])
+            ).first)
     }
 
-    /// Whether the job was cancelled or taken away; writes nothing.
+    /// Whether the job was cancelled or taken away. Writes nothing.
     func peek(_ job: ClaimedJob, on connection: isolated PostgresConnection) async throws -> Renewal {
+        try Renewal(
+            await connection.query(
+                Query(
+                    "peek",
+                    """
+                    SELECT cancel_requested_at IS NOT NULL AS cancel, deadline_at < clock_timestamp() AS overdue
+                    FROM adminexport.job WHERE id = $1::uuid AND epoch = $2::int AND state = 'running'
+                    """, [.text(job.id.description), .integer(job.epoch)])
+            ).first)
+    }
+
+    // MARK: Ending an attempt
+
+    /// Ends an attempt, in one statement.
+    ///
+    /// - Returns: the job's state after it; nil if the job was no longer the worker's.
+    func end(_ job: ClaimedJob, _ end: AttemptEnd, on connection: isolated PostgresConnection) async throws -> JobState? {
+        var parameters = Parameters([.text(job.id.description), .integer(job.epoch)])
+        var assignments: [String] = []
+        var failure: JobFailure?
+        var policy: AttemptEnd.RetryPolicy?
+        var showsFailure = false
+        // An end that may put the job back into the queue wakes workers; the others wake those who wait for the job.
+        var notification = QueueNotification.ended
+        switch end {
+        case .succeeded(let result):
+            assignments = [
+                "expires_at = clock_timestamp() + \(parameters.add(.interval(retention)))::interval",
+                "rows = \(parameters.add(.integer(result.rows)))::bigint",
+                "sheets = \(parameters.add(.integer(result.sheets)))::int",
+                "size = \(parameters.add(.integer(result.size)))::bigint",
+                "sha256 = decode(\(parameters.add(.text(result.sha256))), 'hex')",
+                "scope_digest = decode(\(parameters.add(.text(result.scopeDigest))), 'hex')",
+                "file_date = \(parameters.add(.text(result.day)))::date",
+                "warnings = \(parameters.add(.text(result.warnings)))::jsonb", "archive_epoch = j.epoch",
+            ]
+        case .failed(let reason): failure = reason
+        case .cancelled: assignments = ["cancel_requested_at = coalesce(j.cancel_requested_at, clock_timestamp())"]
+        case .handedBack: notification = .work
+        case .returned(let retry): (failure, policy, notification) = (.workerSuspended, retry, .work)
+        case .retried(let reason, let retry): (failure, showsFailure, policy) = (reason, true, retry)
+        }
+        let held = """
+            SELECT j.id, j.tenant_key, l.seq FROM adminexport.job j JOIN adminexport.lease l ON l.job = j.id
+                WHERE j.id = $1::uuid AND j.epoch = $2::int AND j.state = 'running'
+                    AND l.epoch = $2::int\(end.needsLease ? " AND l.expires_at > clock_timestamp()" : "")
+                FOR UPDATE OF j, l
+            """
+        let sql = end.exit.statement(
+            of: held, setting: assignments, failure: failure, showsFailure: showsFailure, policy: policy,
+            notifying: notification, &parameters)
+        return try await connection.query(Query(end.name, sql, parameters.values)).first.map { try JobState($0) }
+    }
+
+    /// Whether the row names the file of this epoch: the question after the answer to ``end(_:_:on:)`` was lost. Locks the row, to
+    /// wait for a commit that is still under way.
+    func isPublished(_ job: ClaimedJob, on connection: isolated PostgresConnection) async throws -> Bool {
         let rows = try await connection.query(
             Query(
-                "peek",
-                """
-                SELECT cancel_requested_at IS NOT NULL AS cancel, deadline_at < clock_timestamp() AS overdue
-                FROM adminexport.job WHERE id = $1::uuid AND epoch = $2::int AND state = 'running'
-                """, [.text(job.id.description), .integer(job.epoch)]))
-        guard let row = rows.first else { return .lost }
-        if try row.decode("cancel") { return .cancelRequested }
-        return try row.decode("overdue") ? .overdue : .held
+                "is-published",
+                "SELECT archive_epoch FROM adminexport.job WHERE id = $1::uuid FOR UPDATE", [.text(job.id.description)]))
+        return try rows.first?.decodeIfPresent("archive_epoch") == job.epoch
     }
+}
 
-    // MARK: Workers
+/// The state of the queue for a worker that has claimed nothing.
+struct QueueSnapshot: Sendable {
+    /// There is a job to claim.
+    let isClaimable: Bool
+    /// The time until the first lease of another worker expires unless it is renewed; nil if no job runs. Negative after expiry.
+    let untilLeaseEnds: Duration?
+    /// The time until the next job that waits for another attempt may be claimed.
+    let untilRetry: Duration?
+    /// There are workbooks to expire, files to remove, or rows to delete.
+    let isMaintenanceDue: Bool
+    /// There is a job to take from a worker that is dead or hangs.
+    let isSweepDue: Bool
+    let isDraining: Bool
+    /// The registration made a new row.
+    var isNewRow = false
+}
 
-    /// Says that the worker is alive, and how it stands with its disk.
-    ///
-    /// - Parameter storage: `ok`, `full`, `failed` or `wrong-store`.
-    /// - Returns: whether its row was not there. A new row shows no counters before the next time: what the worker did may be in
-    ///   the total already, see ``WorkerCounters/restart()``.
-    @discardableResult
-    func register(
-        _ worker: WorkerRegistration, storage: String, on connection: isolated PostgresConnection
-    ) async throws -> Bool {
-        let upsert = Self.registration(worker, storage, from: 1)
-        return try await connection.query(Query("register-worker", upsert.sql, upsert.values)).first?.decode("is_new")
-            ?? false
-    }
-
-    private static func registration(
-        _ worker: WorkerRegistration, _ storage: String, from first: Int
-    ) -> (sql: String, values: [Query.Parameter]) {
-        (
-            """
-            INSERT INTO adminexport.worker (id, host, version, slots, storage, counters)
-            VALUES ($\(first)::uuid, $\(first + 1), $\(first + 2), $\(first + 3)::int, $\(first + 4), '{}')
-            ON CONFLICT (id) DO UPDATE
-            SET seen_at = clock_timestamp(), storage = excluded.storage, counters = $\(first + 5)::jsonb
-            RETURNING xmax = 0 AS is_new
-            """,
-            [
-                .text(worker.id), .text(worker.host), .text(worker.version), .integer(worker.slots), .text(storage),
-                .text(worker.counters),
-            ]
-        )
-    }
-
-    struct WorkerRegistration: Sendable {
-        let id: String
-        let host: String
-        let version: String
-        let slots: Int
-        /// See ``WorkerCounters/row(with:)``.
-        let counters: String
-        var shown = WorkerCounters.Shown()
-    }
-
-    /// Forgets the rows of workers that were killed, to which nothing refers, and makes the audit trail's next partition.
-    ///
-    /// The partition takes locks that a dump or somebody's open session may keep away for hours, and whoever waits for them
-    /// keeps all others waiting: so it gives up at once, and there is a month's time to try again.
-    func tidy(on connection: isolated PostgresConnection) async throws {
-        try await connection.script("impatient", "SET LOCAL lock_timeout = 200")
-        try await connection.query(
-            Query(
-                "forget-workers",
-                Self.retire(
-                    "DELETE FROM adminexport.worker WHERE seen_at < clock_timestamp() - interval '1 day' RETURNING counters")
-            ))
-        try await connection.query(Query("audit-partitions", "SELECT adminexport.ensure_audit_partitions() IS NULL AS done"))
-    }
-
-    /// Counts anew what runs, where a slot's count is wrong: nothing here does that, but a hand in the tables can, and it would
-    /// keep a tenant out for good.
-    ///
-    /// - Returns: how many slots were wrong.
-    func recount(on connection: isolated PostgresConnection) async throws -> Int {
-        let running = "(SELECT count(*) FROM adminexport.job j WHERE j.state = 'running' AND j.tenant_key = s.tenant_key)"
-        // Whoever starts or ends a job holds the slot's row: under its lock the next statement counts what is so.
-        let suspects = try await connection.query(
-            Query(
-                "suspect-slots",
-                """
-                SELECT s.tenant_key FROM adminexport.tenant_slot s WHERE s.running <> \(running)
-                LIMIT 16 FOR UPDATE OF s SKIP LOCKED
-                """))
-        // A sweep passes over a job without a slot, since it locks it.
-        let missing = try await connection.query(
-            Query(
-                "missing-slots",
-                """
-                INSERT INTO adminexport.tenant_slot (tenant_key, running)
-                SELECT j.tenant_key, count(*) FILTER (WHERE j.state = 'running') FROM adminexport.job j
-                WHERE j.state IN ('queued', 'running')
-                    AND NOT EXISTS (SELECT FROM adminexport.tenant_slot s WHERE s.tenant_key = j.tenant_key)
-                GROUP BY j.tenant_key ON CONFLICT DO NOTHING RETURNING 1 AS one
-                """)
-        ).count
-        guard !suspects.isEmpty else { return missing }
-        let keys: [String] = try suspects.map { try $0.decode("tenant_key") }
-        return try await connection.query(
-            Query(
-                "recount",
-                """
-                UPDATE adminexport.tenant_slot s SET running = \(running)
-                WHERE s.tenant_key = ANY ($1::text[]) AND s.running <> \(running) RETURNING 1 AS one
-                """, [.texts(keys)])
-        ).count + missing
-    }
-
-    func unregister(_ worker: WorkerRegistration, on connection: isolated PostgresConnection) async throws {
-        try await connection.query(
-            Query(
-                "unregister-worker",
-                Self.retire("DELETE FROM adminexport.worker WHERE id = $1::uuid RETURNING $2::jsonb AS counters"),
-                [.text(worker.id), .text(worker.counters)]))
-    }
-
-    /// Adds the counters of workers that go to the total of those that went before.
-    private static func retire(_ deletion: String) -> String {
-        """
-        WITH gone AS (\(deletion))
-        UPDATE adminexport.setting s SET value = (
-            SELECT jsonb_object_agg(key, total)::text FROM (
-                SELECT key, sum(value::bigint) AS total FROM (
-                    SELECT key, value FROM jsonb_each_text(s.value::jsonb)
-                    UNION ALL SELECT e.key, e.value FROM gone, jsonb_each_text(gone.counters) e) each
-                GROUP BY key) sums)
-        WHERE s.key = 'retired_counters' AND EXISTS (SELECT FROM gone, jsonb_each_text(gone.counters))
-        """
+extension QueueSnapshot {
+    fileprivate init(_ row: Row) throws {
+        func duration(_ column: String) throws -> Duration? {
+            try row.decodeIfPresent(column, as: Int.self).map { .milliseconds($0) }
+        }
+        self.init(
+            isClaimable: try row.decode("claimable"), untilLeaseEnds: try duration("lease_ms"),
+            untilRetry: try duration("retry_ms"), isMaintenanceDue: try row.decode("maintenance"),
+            isSweepDue: try row.decode("sweep"), isDraining: try row.decode("draining"), isNewRow: try row.decode("is_new"))
     }
 }

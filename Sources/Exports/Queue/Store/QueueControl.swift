@@ -1,7 +1,7 @@
 package import Postgres
 
-/// What operators see of the queue as a whole, and do to it. Every statement runs as `adminexport_api`, within a transaction
-/// of the caller's.
+/// What operators see of the whole queue, and how they control it. Every statement runs as `adminexport_api`, in a transaction of
+/// the caller.
 package struct QueueControl: Sendable {
     package init() {}
 
@@ -10,16 +10,16 @@ package struct QueueControl: Sendable {
         package let queued: Int
         package let running: Int
         package let oldestQueuedMilliseconds: Int?
-        /// Workers that were seen in the last half minute.
+        /// Workers that reported in the last 30 s.
         package let workers: Int
         package let isPaused: Bool
-        /// What a worker says of its disk that is not well; nil where all are.
+        /// The first disk state that is not `ok`; nil if all are.
         package let storage: String?
-        /// How many of them there are by what they say of their disk.
+        /// The number of workers by the state of their disk.
         package let workersByStorage: [String: Int]
-        /// Jobs that they run at a time.
+        /// Jobs that the workers can run at a time.
         package let slots: Int
-        /// Those of them that take no more jobs.
+        /// Workers that claim no more jobs.
         package let draining: Int
         package let schemaVersion: Int
     }
@@ -54,7 +54,7 @@ package struct QueueControl: Sendable {
             schemaVersion: try row.decode("version"))
     }
 
-    /// What all workers that there are and have been have done, by name; see ``WorkerCounters``.
+    /// The sums of the counters of all present and past workers, by name; see ``WorkerCounters``.
     package func counters(on connection: isolated PostgresConnection) async throws -> [String: Int] {
         let rows = try await connection.query(
             Query(
@@ -70,38 +70,12 @@ package struct QueueControl: Sendable {
         return Dictionary(uniqueKeysWithValues: try rows.map { (try $0.decode("key"), try $0.decode("total")) })
     }
 
-    /// A worker as its row shows it.
-    package struct WorkerRecord: Sendable {
-        package let id: String
-        package let host: String
-        package let version: String
-        package let startedAt: Timestamp
-        package let seenAt: Timestamp
-        package let slots: Int
-        package let running: Int
-        package let isDraining: Bool
-        /// `ok`, `full`, `failed` or `wrong-store`.
-        package let storage: String
-
-        init(_ row: Row) throws {
-            id = try row.decode("id")
-            host = try row.decode("host")
-            version = try row.decode("version")
-            startedAt = try row.decode("started_at")
-            seenAt = try row.decode("seen_at")
-            slots = try row.decode("slots")
-            running = try row.decode("running")
-            isDraining = try row.decode("drain_requested")
-            storage = try row.decode("storage")
-        }
-    }
-
     private static let workerColumns = """
         w.id::text AS id, w.host, w.version, w.started_at, w.seen_at, w.slots, w.drain_requested, w.storage,
         (SELECT count(*) FROM adminexport.job j WHERE j.state = 'running' AND j.worker = w.id) AS running
         """
 
-    /// Workers that were seen in the last half minute, the oldest first.
+    /// The workers that reported in the last 30 s, the oldest first.
     package func workers(on connection: isolated PostgresConnection) async throws -> [WorkerRecord] {
         let rows = try await connection.query(
             Query(
@@ -113,9 +87,9 @@ package struct QueueControl: Sendable {
         return try rows.map { try WorkerRecord($0) }
     }
 
-    /// Stops all claims, or lets them go on. What runs is not touched.
+    /// Stops or resumes all claims. Jobs that run go on.
     ///
-    /// - Returns: whether that changed anything.
+    /// - Returns: whether anything changed.
     @discardableResult
     package func pause(_ isPaused: Bool, peer: CallingProcess, on connection: isolated PostgresConnection) async throws
         -> Bool
@@ -124,38 +98,61 @@ package struct QueueControl: Sendable {
             Query(
                 "pause",
                 """
-                UPDATE adminexport.setting SET value = $1 WHERE key = 'paused' AND value <> $1 RETURNING \(QueueNotification.sql)
+                UPDATE adminexport.setting SET value = $1 WHERE key = 'paused' AND value <> $1 RETURNING \(QueueNotification.work.sql)
                 """, [.text(isPaused ? "true" : "false")]))
         guard !rows.isEmpty else { return false }
-        try await Audit.record(
-            isPaused ? .paused : .resumed, job: nil, tenantKey: nil, tenant: nil, actorKey: nil, actorEmail: nil, peer: peer,
-            on: connection)
+        try await Audit.record([Audit.Entry(event: isPaused ? .paused : .resumed, peer: peer)], on: connection)
         return true
     }
 
-    /// Has a worker claim no more, or lets it claim again. What it runs it ends.
+    /// Stops or resumes the claims of one worker. It finishes the jobs that it runs.
     ///
     /// - Throws: ``QueueError/noWorker``
     package func drain(
-        _ worker: JobID, _ isDraining: Bool, peer: CallingProcess, on connection: isolated PostgresConnection
+        _ worker: WorkerID, _ isDraining: Bool, peer: CallingProcess, on connection: isolated PostgresConnection
     ) async throws -> WorkerRecord {
         let changed = try await connection.query(
             Query(
                 "drain",
                 """
                 UPDATE adminexport.worker SET drain_requested = $2::boolean
-                WHERE id = $1::uuid AND seen_at > clock_timestamp() - interval '30 s' RETURNING \(QueueNotification.sql)
+                WHERE id = $1::uuid AND seen_at > clock_timestamp() - interval '30 s' RETURNING \(QueueNotification.work.sql)
                 """, [.text(worker.description), .bool(isDraining)]))
         guard !changed.isEmpty else { throw QueueError.noWorker }
-        try await Audit.record(
-            .drained, job: nil, tenantKey: nil, tenant: nil, actorKey: nil, actorEmail: nil, peer: peer,
-            reason: isDraining ? "on" : "off",
-            details: #"{"worker": "\#(worker)"}"#, on: connection)
+        let entry = Audit.Entry(
+            event: .drained, peer: peer, reason: isDraining ? "on" : "off", details: #"{"worker": "\#(worker)"}"#)
+        try await Audit.record([entry], on: connection)
         let rows = try await connection.query(
             Query(
                 "worker", "SELECT \(Self.workerColumns) FROM adminexport.worker w WHERE w.id = $1::uuid",
                 [.text(worker.description)]))
         guard let row = rows.first else { throw QueueError.noWorker }
         return try WorkerRecord(row)
+    }
+}
+
+/// A worker as its row is.
+package struct WorkerRecord: Sendable {
+    package let id: WorkerID
+    package let host: String
+    package let version: String
+    package let startedAt: Timestamp
+    package let seenAt: Timestamp
+    package let slots: Int
+    package let running: Int
+    package let isDraining: Bool
+    /// `ok`, `full`, `failed` or `wrong-store`.
+    package let storage: String
+
+    init(_ row: Row) throws {
+        id = try WorkerID(row)
+        host = try row.decode("host")
+        version = try row.decode("version")
+        startedAt = try row.decode("started_at")
+        seenAt = try row.decode("seen_at")
+        slots = try row.decode("slots")
+        running = try row.decode("running")
+        isDraining = try row.decode("drain_requested")
+        storage = try row.decode("storage")
     }
 }

@@ -2,12 +2,12 @@ package import Logging
 internal import ServiceLifecycle
 private import Synchronization
 
-/// Tells whoever wants to know when jobs change: one query in a tick, however many watch, and one more when a job ends.
+/// Notifies watchers of changes of jobs: with one query per tick for all watchers, and one more when a job ends.
 package final class JobWatch: Service {
     private static let tick: Duration = .milliseconds(250)
-    /// Between two questions, for each job that is watched.
+    /// The minimum time between two queries, for each watched job.
     private static let spacing: Duration = .microseconds(25)
-    /// While nobody watches; a bound and no more.
+    /// The wait without watchers.
     private static let idle: Duration = .seconds(3_600)
 
     package typealias Handler = @Sendable (Result<JobRecord, any Error>) -> Void
@@ -16,7 +16,7 @@ package final class JobWatch: Service {
     private let store = JobStore()
     private let logger: Logger
     private let state = Mutex(State())
-    /// Rung when a job is over, so that nobody waits for the next tick; and when somebody comes.
+    /// Signalled when a job has ended, so that its watchers need not wait for the next tick; and by the first watcher.
     package let wakeSignal = WakeSignal()
 
     private struct State {
@@ -29,21 +29,21 @@ package final class JobWatch: Service {
         self.logger = logger
     }
 
-    /// Has a watcher told of changes; see ``WatchList`` for when.
+    /// Adds a watcher; see ``WatchList`` for when it is called.
     ///
     /// - Parameters:
-    ///   - job: as the watcher knows it.
-    ///   - revision: told when it has risen past this one.
-    ///   - continuously: until the job is final, through times without a database; else once, also of a fault.
-    /// - Returns: what ``cancel(_:)`` takes.
-    package func watch(_ job: JobRecord, after revision: Int, continuously: Bool, _ tell: @escaping Handler) -> Int {
+    ///   - job: the job as the watcher knows it.
+    ///   - revision: the watcher is called for a greater revision.
+    ///   - continuously: until the job is final, also while the database is unreachable; otherwise once, also for an error.
+    /// - Returns: the id for ``cancel(_:)``.
+    package func watch(_ job: JobRecord, after revision: Int, continuously: Bool, _ handler: @escaping Handler) -> Int {
         let (id, isFirst) = state.withLock { state in
             let isFirst = state.list.isEmpty
             let id = state.list.add(job, after: revision, continuously: continuously, at: .now)
-            state.watchers[id] = tell
+            state.watchers[id] = handler
             return (id, isFirst)
         }
-        // Else it is the next tick that finds the newcomer.
+        // The next tick finds further watchers.
         if isFirst { wakeSignal.signal() }
         return id
     }
@@ -55,11 +55,12 @@ package final class JobWatch: Service {
         }
     }
 
-    /// Waits for a revision past the given one.
+    /// Waits for a revision greater than the given one.
     ///
-    /// - Returns: nil where none came in the time.
+    /// - Returns: nil if there was none within the time.
     package func change(of job: JobRecord, after revision: Int, within time: Duration) async throws -> JobRecord? {
-        let (news, continuation) = AsyncThrowingStream.makeStream(of: JobRecord.self, bufferingPolicy: .bufferingNewest(1))
+        let (changes, continuation) = AsyncThrowingStream.makeStream(
+            of: JobRecord.self, bufferingPolicy: .bufferingNewest(1))
         let id = watch(job, after: revision, continuously: false) { result in
             continuation.yield(with: result)
             continuation.finish()
@@ -70,7 +71,7 @@ package final class JobWatch: Service {
             continuation.finish()
         }
         defer { timer.cancel() }
-        for try await job in news { return job }
+        for try await job in changes { return job }
         try Task.checkCancellation()
         return nil
     }
@@ -80,40 +81,40 @@ package final class JobWatch: Service {
             var hasFailed = false
             while !Task.isCancelled {
                 let watched = self.state.withLock { $0.list.count }
-                if watched > 0 { hasFailed = await self.ask(hasFailed: hasFailed) }
+                if watched > 0 { hasFailed = await self.poll(hasFailed: hasFailed) }
                 await self.wakeSignal.wait(for: watched > 0 ? Self.tick : Self.idle)
-                // However fast jobs end, thousands are not asked for all the time.
+                // Limits the load of many watchers while many jobs end.
                 if watched > 0 { try? await Task.sleep(for: min(Self.tick, Self.spacing * watched)) }
             }
         }
     }
 
     /// - Returns: whether the database did not answer.
-    private func ask(hasFailed: Bool) async -> Bool {
-        let questions = state.withLock { $0.list.questions(at: .now) }
+    private func poll(hasFailed: Bool) async -> Bool {
+        let known = state.withLock { $0.list.knownRevisions(at: .now) }
         do {
-            let jobs = try await database.statement { [store] in try await store.changed(since: questions, on: $0) }
-            for (tell, news) in answers(jobs, questions) {
-                switch news {
-                case .job(let job): tell(.success(job))
-                case .gone: tell(.failure(QueueError.notFound))
+            let jobs = try await database.statement { [store] in try await store.changed(since: known, on: $0) }
+            for (handler, update) in updates(jobs, known) {
+                switch update {
+                case .job(let job): handler(.success(job))
+                case .gone: handler(.failure(QueueError.notFound))
                 }
             }
             return false
         } catch {
             if Task.isCancelled { return hasFailed }
             if !hasFailed { logger.report(ExportEvent.watchFailed, [.error: error]) }
-            for tell in singleWatchers() { tell(.failure(error)) }
+            for handler in singleWatchers() { handler(.failure(error)) }
             return true
         }
     }
 
-    private func answers(_ jobs: [JobRecord], _ questions: [JobID: Int]) -> [(Handler, WatchList<JobRecord>.Update)] {
+    private func updates(_ jobs: [JobRecord], _ known: [JobID: Int]) -> [(Handler, WatchList<JobRecord>.Update)] {
         state.withLock { state in
-            state.list.answer(jobs, to: questions, at: .now).compactMap { id, news in
-                guard let tell = state.watchers[id] else { return nil }
+            state.list.apply(jobs, to: known, at: .now).compactMap { id, update in
+                guard let handler = state.watchers[id] else { return nil }
                 if !state.list.contains(id) { state.watchers[id] = nil }
-                return (tell, news)
+                return (handler, update)
             }
         }
     }

@@ -1,4 +1,4 @@
-/// What can be watched: a job, or in tests what stands for one.
+/// What can be watched: a job, or a value in tests.
 protocol Watchable: Sendable {
     var id: JobID { get }
     var state: JobState { get }
@@ -7,36 +7,37 @@ protocol Watchable: Sendable {
 
 extension JobRecord: Watchable {}
 
-/// Who wants to know of which jobs, what of them they know, and what they are to be told. A pure value.
+/// The watchers of jobs, what each one knows, and what it gets next. A pure value.
 ///
-/// A change of state is told at once. Progress is told at most once in ``minInterval``, and what has not changed is told again
-/// after ``keepAliveInterval``, so that whoever watches sees that the service is there.
-struct WatchList<JobRecord: Watchable> {
+/// A watcher gets a change of state at once, and progress at most once per ``minInterval``. After ``keepAliveInterval`` without a change
+/// it gets the job again, which shows that the service is alive.
+struct WatchList<Job: Watchable> {
     static var minInterval: Duration { .milliseconds(500) }
     static var keepAliveInterval: Duration { .seconds(5) }
 
     enum Update: Sendable {
-        case job(JobRecord)
-        /// There is no such job any more.
+        case job(Job)
+        /// The job no longer exists.
         case gone
     }
 
     private struct Watch {
         let job: JobID
-        /// Goes on until the job is final; else it ends with the first news.
+        /// Continues until the job is final; otherwise it ends with the first update.
         let isContinuous: Bool
         var revision: Int
         var state: JobState
-        var told: ContinuousClock.Instant
+        /// The time of the last update.
+        var updated: ContinuousClock.Instant
 
-        /// The revision past which there are news; nil where there are some in any case.
+        /// A greater revision is an update; nil if any revision is.
         func known(at now: ContinuousClock.Instant) -> Int? {
-            isContinuous && told.duration(to: now) >= WatchList.keepAliveInterval ? nil : revision
+            isContinuous && updated.duration(to: now) >= WatchList.keepAliveInterval ? nil : revision
         }
 
-        func isNews(_ job: JobRecord, at now: ContinuousClock.Instant) -> Bool {
+        func isUpdate(_ job: Job, at now: ContinuousClock.Instant) -> Bool {
             guard job.revision > revision else { return known(at: now) == nil }
-            return !isContinuous || job.state != state || told.duration(to: now) >= WatchList.minInterval
+            return !isContinuous || job.state != state || updated.duration(to: now) >= WatchList.minInterval
         }
     }
 
@@ -49,9 +50,9 @@ struct WatchList<JobRecord: Watchable> {
     func contains(_ id: Int) -> Bool { watches[id] != nil }
 
     /// - Parameter revision: the last one that the watcher knows.
-    mutating func add(_ job: JobRecord, after revision: Int, continuously: Bool, at now: ContinuousClock.Instant) -> Int {
+    mutating func add(_ job: Job, after revision: Int, continuously: Bool, at now: ContinuousClock.Instant) -> Int {
         defer { nextID += 1 }
-        watches[nextID] = Watch(job: job.id, isContinuous: continuously, revision: revision, state: job.state, told: now)
+        watches[nextID] = Watch(job: job.id, isContinuous: continuously, revision: revision, state: job.state, updated: now)
         return nextID
     }
 
@@ -59,43 +60,43 @@ struct WatchList<JobRecord: Watchable> {
         watches[id] = nil
     }
 
-    /// Takes out those that want one answer, for when none can be had.
+    /// Removes the watchers of a single change, after an error.
     mutating func removeSingle() -> [Int] {
         let ids = watches.filter { !$0.value.isContinuous }.map(\.key)
         for id in ids { watches[id] = nil }
         return ids
     }
 
-    /// The jobs to ask for, each with the least revision that somebody knows of it; -1 where it is wanted in any case.
-    func questions(at now: ContinuousClock.Instant) -> [JobID: Int] {
-        var questions: [JobID: Int] = [:]
+    /// The jobs to query, each with the smallest revision that a watcher knows; -1 if it is needed in any case.
+    func knownRevisions(at now: ContinuousClock.Instant) -> [JobID: Int] {
+        var revisions: [JobID: Int] = [:]
         for watch in watches.values {
             let known = watch.known(at: now) ?? -1
-            questions[watch.job] = min(questions[watch.job] ?? known, known)
+            revisions[watch.job] = min(revisions[watch.job] ?? known, known)
         }
-        return questions
+        return revisions
     }
 
-    /// Takes the jobs that have changed, and gives who is to be told what. Those who need no more are forgotten.
-    mutating func answer(
-        _ jobs: [JobRecord], to questions: [JobID: Int], at now: ContinuousClock.Instant
-    ) -> [(id: Int, news: Update)] {
+    /// Takes the jobs that have changed, and returns the updates of the watchers. Removes watchers that need no more.
+    mutating func apply(
+        _ jobs: [Job], to known: [JobID: Int], at now: ContinuousClock.Instant
+    ) -> [(id: Int, update: Update)] {
         let jobs = Dictionary(jobs.map { ($0.id, $0) }) { first, _ in first }
-        var answers: [(id: Int, news: Update)] = []
+        var updates: [(id: Int, update: Update)] = []
         for (id, var watch) in watches {
             guard let job = jobs[watch.job] else {
-                // It was asked for in any case, and is not there.
-                if questions[watch.job] == -1 {
-                    answers.append((id, .gone))
+                // The query asked for it in any case.
+                if known[watch.job] == -1 {
+                    updates.append((id, .gone))
                     watches[id] = nil
                 }
                 continue
             }
-            guard watch.isNews(job, at: now) else { continue }
-            answers.append((id, .job(job)))
-            (watch.revision, watch.state, watch.told) = (job.revision, job.state, now)
+            guard watch.isUpdate(job, at: now) else { continue }
+            updates.append((id, .job(job)))
+            (watch.revision, watch.state, watch.updated) = (job.revision, job.state, now)
             watches[id] = watch.isContinuous && !job.state.isFinal ? watch : nil
         }
-        return answers
+        return updates
     }
 }

@@ -2,16 +2,17 @@ package import Logging
 package import Postgres
 internal import ServiceLifecycle
 
-/// Hears other processes say that there is something to do: one connection of a process, which nothing else uses.
+/// Receives the notifications of other processes, on a connection that nothing else uses.
 ///
-/// All works without it, only later. It needs a session of its own, so no pooler that lends one by the transaction.
+/// Without it everything still works, with the delay of polling. It needs a session of its own, so it cannot work behind a pooler that
+/// assigns a session to each transaction.
 package struct QueueListener: Service {
-    /// How often the connection is tried. A network that went silent is the keepalives' business; this is for a proxy that answers
-    /// them and passes nothing on.
-    private static let pulse: Duration = .seconds(600)
+    /// How often it tests the connection. Keepalives detect a dead network; this detects a proxy that answers keepalives but forwards
+    /// nothing.
+    private static let testInterval: Duration = .seconds(600)
 
-    /// How often the listener looks whether a pool needs its connection more.
-    private static let look: Duration = .seconds(1)
+    /// How often it checks whether a pool needs the connection more.
+    private static let shareInterval: Duration = .seconds(1)
 
     private let options: ConnectionOptions
     private let share: ConnectionShare?
@@ -20,9 +21,9 @@ package struct QueueListener: Service {
     private let logger: Logger
 
     /// - Parameters:
-    ///   - work: rung when there is something to do.
-    ///   - ends: rung when a job is over.
-    ///   - share: of the pools with the same login. One without a connection needs it more than the listener does.
+    ///   - work: signalled when there is something to do.
+    ///   - ends: signalled when a job has ended.
+    ///   - share: the connections of the login. A pool without any connection needs one more than the listener does.
     package init(
         _ options: ConnectionOptions, work: [WakeSignal], ends: [WakeSignal], share: ConnectionShare? = nil, logger: Logger
     ) {
@@ -44,13 +45,13 @@ package struct QueueListener: Service {
                         isSilent = false
                     }
                 } catch {
-                    // Once for each time that it goes away: the database's absence is told of elsewhere.
+                    // Once for each loss of the connection; other parts report that the database is unreachable.
                     if !isSilent, !Task.isCancelled {
                         self.logger.report(ExportEvent.notListening, [.error: error])
                     }
                     isSilent = true
                     let error = error as? PostgresError
-                    // Behind a pooler, or where the login has no connection to spare.
+                    // A pooler, or a login without a spare connection.
                     let isLasting = error?.code == .unexpectedResult || error?.sqlState == SQLState.tooManyConnections
                     try? await Task.sleep(for: isLasting ? .seconds(60) : backoff.next())
                 }
@@ -62,22 +63,24 @@ package struct QueueListener: Service {
         let connection = try await PostgresConnection.connect(options)
         try await connection.listen(QueueNotification.channel)
         started()
-        // What was said before nobody heard.
-        (work + ends).forEach { $0.signal() }
-        var heard = ContinuousClock.now
+        // Earlier notifications were lost.
+        for wakeSignal in work + ends { wakeSignal.signal() }
+        var received = ContinuousClock.now
         while !Task.isCancelled {
             if share?.isStarving ?? false {
                 throw PostgresError(
                     .unreachable, "no connection is left for LISTEN; raise the login's CONNECTION LIMIT or max_connections",
                     sqlState: SQLState.tooManyConnections)
             }
-            let words = try await connection.notifications(within: share == nil ? Self.pulse : Self.look)
-            if words.isEmpty, heard.duration(to: .now) < Self.pulse { continue }
-            heard = .now
-            if words.isEmpty { try await connection.query(Query("pulse", "SELECT 1 AS one")) }
-            if words.contains(QueueNotification.ended) { ends.forEach { $0.signal() } }
-            // Whatever else is said, by other versions too, is a reason to look.
-            if words.contains(where: { $0 != QueueNotification.ended }) { work.forEach { $0.signal() } }
+            let payloads = try await connection.notifications(within: share == nil ? Self.testInterval : Self.shareInterval)
+            if payloads.isEmpty, received.duration(to: .now) < Self.testInterval { continue }
+            received = .now
+            if payloads.isEmpty { try await connection.query(Query("test-connection", "SELECT 1 AS one")) }
+            if payloads.contains(QueueNotification.ended.rawValue) { for wakeSignal in ends { wakeSignal.signal() } }
+            // Every other payload, of other versions too, means work.
+            if payloads.contains(where: { $0 != QueueNotification.ended.rawValue }) {
+                for wakeSignal in work { wakeSignal.signal() }
+            }
         }
     }
 }

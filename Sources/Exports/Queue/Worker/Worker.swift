@@ -3,29 +3,28 @@ private import Postgres
 internal import ServiceLifecycle
 private import Synchronization
 
-/// Claims jobs and runs them, a few at a time, until the service stops.
+/// Claims jobs and runs several at a time, until the service stops.
 ///
-/// One loop claims for all slots. It sleeps when there is nothing to do, until somebody rings or until it is time to look again,
-/// whatever comes first. On a graceful shutdown it claims no more, lets what runs end within the budget of its ``Drain``,
-/// and hands the rest back to the queue.
+/// One loop claims for all slots. Without work it waits for a signal, or until it is time to poll. On a graceful shutdown the worker
+/// claims no more, lets its jobs run within the budget of its ``Drain``, and hands the rest back to the queue.
 package struct Worker: Service {
     package struct Configuration: Sendable {
         package var slots: Int
         package var host: String
         package var version: String
-        /// The longest wait for a database that is away.
+        /// The maximum delay between attempts to reach the database.
         package var maxReconnectDelay: Duration = .seconds(2)
-        /// The longest wait before a job's next attempt.
+        /// The maximum delay before a job's next attempt.
         package var maxRetryDelay: Duration = .seconds(30)
-        /// How long after its first attempt a job is tried again.
+        /// How long after its first attempt a job is still tried again.
         package var giveUpAfter: Duration = .seconds(3_600)
-        /// Attempts, lost leases among them, after which a job whose worker was stopped once more is given up.
+        /// A job whose worker was suspended fails after so many attempts.
         package var maxReturns = 20
         /// How long the row of a finished job is kept.
         package var history: Duration = .seconds(400 * 86_400)
-        /// Counters that are kept elsewhere, for the worker's row.
+        /// Further counters for the worker's row.
         package var furtherCounters: @Sendable () -> [WorkerCounters.Name: Int] = { [:] }
-        /// Told of each step of an attempt before it goes on; for tests.
+        /// Called at each step of an attempt, before it goes on; for tests.
         package var observe: @Sendable (Step, ClaimedJob) -> Void = { _, _ in }
 
         package init(slots: Int, host: String, version: String) {
@@ -35,15 +34,14 @@ package struct Worker: Service {
         }
     }
 
-    /// New at each start: nobody takes a dead process for a living one.
-    package let id = JobID()
+    package let id = WorkerID()
     package let counters = WorkerCounters()
-    /// Beats while the loop that claims goes round.
+    /// Of the loop that claims.
     package let liveness = LivenessProbe()
     let drain: Drain
-    /// Rung when there may be a job to claim.
+    /// Signalled when there may be a job to claim.
     package let wakeSignal = WakeSignal()
-    /// What this rings when files are to be removed or rows to be forgotten.
+    /// The worker signals it when there are files to remove or rows to delete.
     let maintenance: WakeSignal
     let configuration: Configuration
     let database: JobDatabase
@@ -52,7 +50,7 @@ package struct Worker: Service {
     let logger: Logger
     let running = Running()
 
-    /// What this worker runs now. A run that hangs may outlive its epoch, so a job may stand here twice.
+    /// The runs of this worker. A run that hangs may outlive its epoch, so one job may have two runs.
     final class Running: Sendable {
         private let state = Mutex((runs: 0, own: [JobID: Set<Int>]()))
 
@@ -67,7 +65,7 @@ package struct Worker: Service {
             }
         }
 
-        /// The end is written down, or will never be.
+        /// The end is written, or never will be.
         func settle(_ job: ClaimedJob) {
             state.withLock { state in
                 state.own[job.id]?.remove(job.epoch)
@@ -96,38 +94,93 @@ package struct Worker: Service {
 
     package func run() async throws {
         await withDiscardingTaskGroup { group in
-            var loop = WorkerLoop(configuration)
+            var loop = WorkerLoop(self)
             var isSignalled = false
             while !isStopping {
-                switch await loop.next(of: self, isSignalled: isSignalled) {
-                case .run(let job, let lease):
-                    running.begin(job)
+                switch await loop.next(isSignalled: isSignalled) {
+                case .run(let attempt):
+                    running.begin(attempt.job)
                     group.addTask {
-                        await execute(job, lease)
+                        await attempt.run()
                         running.end()
                         wakeSignal.signal()
                     }
-                case .sleep(let time):
+                case .wait(let time):
                     isSignalled = await wakeSignal.wait(for: time)
                 }
             }
-            await loop.stay(with: self)
+            await loop.keepAlive()
         }
-        // Runs after a graceful stop; a worker that cannot say goodbye is forgotten in time.
-        try? await database.statement { [row] in try await leases.unregister(row, on: $0) }
+        // Also after a graceful shutdown. The row of a worker that fails to unregister is deleted after a day.
+        try? await database.statement { try await WorkerRegistry().unregister(registration(""), on: $0) }
     }
 
     /// How many jobs it runs now.
     package var runningCount: Int { running.count }
 
-    var row: LeaseStore.WorkerRegistration {
+    /// - Parameter storage: the state of the disk.
+    func registration(_ storage: String) -> WorkerRegistration {
         let (json, shown) = counters.row(with: configuration.furtherCounters())
-        return LeaseStore.WorkerRegistration(
-            id: id.description, host: configuration.host, version: configuration.version, slots: configuration.slots,
+        return WorkerRegistration(
+            id: id, host: configuration.host, version: configuration.version, slots: configuration.slots, storage: storage,
             counters: json, shown: shown)
     }
 
     var isStopping: Bool { Task.isCancelled || Task.isShuttingDownGracefully }
 
     var hasRoom: Bool { running.count < configuration.slots }
+}
+
+/// How long a worker that stops lets its jobs run.
+package final class Drain: Sendable {
+    private static let pollInterval: Duration = .milliseconds(50)
+
+    private let budget: Duration
+    private let isOver = Atomic(false)
+    private let began = Mutex<ContinuousClock.Instant?>(nil)
+
+    /// - Parameter budget: the time after which it hands the jobs back. A job that is nearly done is finished sooner than run again.
+    package init(budget: Duration) {
+        self.budget = budget
+    }
+
+    /// Hands the jobs back now.
+    package func force() {
+        isOver.store(true, ordering: .releasing)
+    }
+
+    private func begin() -> ContinuousClock.Instant {
+        began.withLock { began in
+            let since = began ?? .now
+            began = since
+            return since
+        }
+    }
+
+    /// The end of the budget and some extra time; nil before the drain has begun.
+    func end(and extra: Duration) -> ContinuousClock.Instant? {
+        began.withLock { $0 }.map { $0 + budget + extra }
+    }
+
+    /// Waits for the end of the budget, or for ``force()``.
+    func wait() async throws {
+        let end = begin() + budget
+        while !isOver.load(ordering: .acquiring), ContinuousClock.now < end {
+            try await Task.sleep(for: min(Self.pollInterval, ContinuousClock.now.duration(to: end)))
+        }
+    }
+}
+
+/// When a loop last reported progress.
+package final class LivenessProbe: Sendable {
+    private let last = Mutex(ContinuousClock.now)
+
+    package init() {}
+
+    func reportProgress() {
+        last.withLock { $0 = .now }
+    }
+
+    /// The time since then.
+    package var age: Duration { last.withLock { $0.duration(to: .now) } }
 }

@@ -1,18 +1,18 @@
 private import Synchronization
 
-/// What a worker has done since it started: counters that only grow. Its row shows them, and they are added to a total when the
-/// row goes, so that the sum over all never falls.
+/// The counters of a worker since its start. They only grow. The worker's row stores them; when the row is deleted they are added to a
+/// total, so the sum over all workers never falls.
 package final class WorkerCounters: Sendable {
     private let state = Mutex(State())
 
     private struct State {
         var counts: [String: Int] = [:]
-        /// Rises with each count.
+        /// Each count raises it.
         var changes = 0
         var shownChanges = 0
-        /// What the row shows, in all.
+        /// The counters that the row stores, with those in ``base``.
         var shown: [String: Int] = [:]
-        /// What was added to the total when the row was taken for a dead worker's.
+        /// The counters that were added to the total when the row was deleted.
         var base: [String: Int] = [:]
     }
 
@@ -20,24 +20,24 @@ package final class WorkerCounters: Sendable {
         case succeeded, failed, cancelled
         case handedBack = "handed-back"
         case returned, retried
-        /// Writes that the fence has refused: the job was not the worker's any more. One whose answer got lost and which was
-        /// repeated counts too.
+        /// Writes that changed nothing because the job was no longer the worker's. A write that is repeated after a lost answer counts,
+        /// too.
         case rejected
         case rescuedLeaseOver = "rescued.lease-over"
         case rescuedLeaseMissing = "rescued.lease-missing"
         case rescuedOverdue = "rescued.overdue"
-        /// Of finished workbooks.
+        /// In finished workbooks.
         case rows, bytes
         case connectionsOpened = "connections.opened"
         case connectionsLost = "connections.lost"
-        /// Attempts to connect that failed.
+        /// Failed attempts to connect.
         case connectionsFailed = "connections.failed"
     }
 
     package enum Histogram: String, Sendable, CaseIterable {
-        /// From when a job could be claimed until it was.
+        /// The time from when a job could be claimed until it was.
         case wait
-        /// From the claim until the end of the attempt that succeeded.
+        /// The duration of an attempt that succeeded.
         case run
 
         /// Upper bounds of the buckets, in milliseconds.
@@ -45,7 +45,7 @@ package final class WorkerCounters: Sendable {
             5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 1_800_000,
         ]
 
-        /// The key of how many were observed up to the bound and above the one before; nil for those above all.
+        /// The key of the count up to the bound and above the previous bound; nil for the count above all bounds.
         package func bucket(_ bound: Int?) -> String { "\(rawValue).le.\(bound.map(String.init) ?? "inf")" }
 
         /// The key of the sum, in milliseconds.
@@ -73,18 +73,18 @@ package final class WorkerCounters: Sendable {
 
     package subscript(_ name: Name) -> Int { state.withLock { $0.counts[name.rawValue] ?? 0 } }
 
-    /// What the row is to show: a JSON object of whole numbers; and what it shows then in all, for ``wasShown(_:)``.
+    /// The counters for the row, as a JSON object of integers; and the argument of ``wasShown(_:)`` once the row has them.
     ///
-    /// - Parameter others: counters that are kept elsewhere.
+    /// - Parameter others: further counters.
     func row(with others: [Name: Int]) -> (json: String, shown: Shown) {
         var (all, base, changes) = state.withLock { ($0.counts, $0.base, $0.changes) }
         for (name, value) in others { all[name.rawValue] = value }
-        // Names of this file, in which nothing needs an escape.
+        // The names need no escapes.
         let pairs = all.sorted { $0.key < $1.key }.map { "\"\($0.key)\":\($0.value - (base[$0.key] ?? 0))" }
         return ("{" + pairs.joined(separator: ",") + "}", Shown(counts: all, changes: changes))
     }
 
-    /// The row shows this now.
+    /// The row stores these counters now.
     func wasShown(_ shown: Shown) {
         state.withLock { state in
             state.shown = shown.counts
@@ -97,11 +97,11 @@ package final class WorkerCounters: Sendable {
         fileprivate var changes = 0
     }
 
-    /// Whether something was counted that the row does not show.
+    /// Whether the row lacks recent counts.
     var hasNews: Bool { state.withLock { $0.changes != $0.shownChanges } }
 
-    /// The row is a new one, and shows nothing yet. If there was one before, it was taken for a dead worker's, and what it showed
-    /// is in the total.
+    /// The row is new and has no counters yet. If there was one before, it was deleted as a dead worker's, and its counters are in the
+    /// total.
     func restart() {
         state.withLock { $0.base = $0.shown }
     }

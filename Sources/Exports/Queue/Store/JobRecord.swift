@@ -1,33 +1,33 @@
 package import Postgres
 
-/// A job as its row and its lease show it at one moment.
+/// A job as its row and its lease are at one moment.
 package struct JobRecord: Sendable {
     package let id: JobID
     package let tenantKey: String
     package let actorKey: String
     package let tenantSlug: String
     package let actorEmail: String
-    /// JSON; what it means is the runner's business.
+    /// JSON. Only the runner interprets it.
     package let options: String
     package let state: JobState
     package let epoch: Int
     package let attempt: Int
     let crashes: Int
-    /// Rises with every visible change.
+    /// Every visible change raises it.
     package let revision: Int
     package let isCancelRequested: Bool
     /// A legal hold keeps the file.
     package let isHeld: Bool
     package let createdAt: Timestamp
-    /// Of the first attempt.
+    /// The start of the first attempt.
     package let startedAt: Timestamp?
-    /// Of the attempt that runs, or ran last; nil also where that was before it was written down.
+    /// The start of the current or last attempt; nil also if a program before schema version 4 started it.
     package let attemptStartedAt: Timestamp?
     package let finishedAt: Timestamp?
     package let expiresAt: Timestamp?
     package let rowsDone: Int
     package let rowsTotal: Int?
-    /// 1 for the tenant's next job; nil unless queued.
+    /// 1 for the tenant's next job; nil unless the job is queued.
     package let queuePosition: Int?
     package let result: JobResult?
     package let archiveEpoch: Int?
@@ -37,8 +37,8 @@ package struct JobRecord: Sendable {
     /// Year and month of `createdAt` in UTC.
     package let createdMonth: (year: Int, month: Int)
 
-    /// Whether a job's time is up. From then on it is shown as expired and its file is not given out, whether or not a worker has
-    /// changed the row yet.
+    /// Whether a workbook has expired by the clock, as SQL. The service shows such a job as expired, and does not deliver its file,
+    /// before a worker changes the row.
     static let isOverdue = "(j.state = 'succeeded' AND NOT j.hold AND j.expires_at < clock_timestamp())"
 
     /// The select list that ``init(_:)`` reads, for `adminexport.job j LEFT JOIN adminexport.lease l`.
@@ -58,21 +58,18 @@ package struct JobRecord: Sendable {
                 AND (q.priority > j.priority OR q.priority = j.priority AND q.id < j.id)) END AS queue_position
         """
 
-    /// The job as the rules see it. A running one's lease is taken for lasting: who asks this way does not go by it.
+    /// The job as a value of the rules. The lease of a running job counts as valid: no caller's event depends on it.
     var machine: JobMachine {
         JobMachine(
             state: state, epoch: epoch, attempt: attempt, crashes: crashes, isCancelRequested: isCancelRequested,
-            archiveEpoch: archiveEpoch, isHeld: isHeld, lease: state == .running ? .lasting : nil)
+            archiveEpoch: archiveEpoch, isHeld: isHeld, lease: state == .running ? .valid : nil)
     }
 
     package static let source = "adminexport.job j LEFT JOIN adminexport.lease l ON l.job = j.id"
 
     package init(_ row: Row) throws {
-        guard let id = JobID(try row.decode("id")), let state = JobState(rawValue: try row.decode("state")) else {
-            throw PostgresError(.unexpectedResult, "a job has a state that this version does not know")
-        }
-        self.id = id
-        self.state = state
+        id = try JobID(row)
+        state = try JobState(row)
         tenantKey = try row.decode("tenant_key")
         actorKey = try row.decode("actor_key")
         tenantSlug = try row.decode("tenant_slug")
@@ -102,55 +99,66 @@ package struct JobRecord: Sendable {
     }
 }
 
-/// What a finished job has made.
-package struct JobResult: Sendable, Equatable {
-    package let rows: Int
-    package let sheets: Int
-    /// Bytes of the file as it is handed out.
-    package let size: Int
-    /// Hexadecimal.
-    package let sha256: String
-    /// Hexadecimal; see `Scope.digest`.
-    package let scopeDigest: String
-    /// The data's day, `yyyy-mm-dd`.
-    package let day: String
-    /// JSON: `[{"kind", "count"}]`.
-    package let warnings: String
+/// A job that a worker holds.
+package struct ClaimedJob: Sendable {
+    package let id: JobID
+    package let epoch: Int
+    package let attempt: Int
+    package let tenantKey: String
+    package let tenantSlug: String
+    package let actorKey: String
+    /// JSON.
+    package let options: String
+    package let createdAt: Timestamp
+    /// Year and month of `createdAt` in UTC.
+    package let createdMonth: (year: Int, month: Int)
 
-    package init(
-        rows: Int, sheets: Int, size: Int, sha256: String, scopeDigest: String, day: String, warnings: String
-    ) {
-        self.rows = rows
-        self.sheets = sheets
-        self.size = size
-        self.sha256 = sha256
-        self.scopeDigest = scopeDigest
-        self.day = day
-        self.warnings = warnings
+    /// The time from when the job could be claimed until it was.
+    let waited: Duration
+    let claimedAt = ContinuousClock.now
+
+    init(_ row: Row) throws {
+        id = try JobID(row)
+        epoch = try row.decode("epoch")
+        attempt = try row.decode("attempt")
+        tenantKey = try row.decode("tenant_key")
+        tenantSlug = try row.decode("tenant_slug")
+        actorKey = try row.decode("actor_key")
+        options = try row.decode("options")
+        createdAt = try row.decode("created_at")
+        waited = .milliseconds(try row.decode("waited_ms", as: Int.self))
+        createdMonth = (try row.decode("year"), try row.decode("month"))
     }
+}
 
-    init?(_ row: Row) throws {
+extension Identifier {
+    /// The column `id`.
+    init(_ row: Row) throws {
+        guard let id = Self(try row.decode("id")) else {
+            throw PostgresError(.unexpectedResult, "an id of the queue is not a UUID")
+        }
+        self = id
+    }
+}
+
+extension JobState {
+    /// The column `state`.
+    init(_ row: Row) throws {
+        guard let state = JobState(rawValue: try row.decode("state")) else {
+            throw PostgresError(
+                .unexpectedResult, "a job has a state that this version does not know; install a newer adminexport")
+        }
+        self = state
+    }
+}
+
+extension JobResult {
+    /// The columns of ``JobRecord/columns``; nil if the job has made nothing.
+    fileprivate init?(_ row: Row) throws {
         guard let rows = try row.decodeIfPresent("rows", as: Int.self) else { return nil }
         self.init(
             rows: rows, sheets: try row.decode("sheets"), size: try row.decode("size"), sha256: try row.decode("sha256"),
             scopeDigest: try row.decode("scope_digest"), day: try row.decode("file_date"),
             warnings: try row.decode("warnings"))
-    }
-}
-
-/// Why an attempt failed: a kind that programs go by and a sentence for people, which holds no data.
-package struct JobFailure: Error, Sendable, Equatable {
-    package let kind: String
-    package let message: String
-    /// Whether the same job may well succeed later.
-    package let isTransient: Bool
-    /// Whether it is tried again for no longer than one attempt may take; else for as long as the worker's configuration says.
-    package let isTriedUntilDeadline: Bool
-
-    package init(kind: String, message: String, isTransient: Bool = false, isTriedUntilDeadline: Bool = false) {
-        self.isTriedUntilDeadline = isTriedUntilDeadline
-        self.kind = kind
-        self.message = message
-        self.isTransient = isTransient
     }
 }
