@@ -400,3 +400,304 @@ package actor PostgresConnection {
         }
     }
 }
+
+extension PostgresConnection {
+    /// Runs the body in a transaction: commits when it returns, rolls back when it throws. Its error is passed on as it is.
+    ///
+    /// - Parameters:
+    ///   - role: assumed with `SET LOCAL ROLE`, so that the transaction can do what the role may and no more,
+    ///     also behind a pooler. A name from the program, never data.
+    ///   - snapshot: of another transaction that is under way, to see what it sees; see ``exportSnapshot()``.
+    package func withTransaction<Result: Sendable>(
+        isolation: IsolationLevel = .readCommitted, readOnly: Bool = false, role: String? = nil, snapshot: SnapshotID? = nil,
+        _ body: @Sendable (isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        // In a session of our own the default is READ WRITE, or READ ONLY on a standby, where the words READ WRITE are refused.
+        let access = readOnly ? " READ ONLY" : session.isOwn ? "" : " READ WRITE"
+        var begin = "BEGIN ISOLATION LEVEL \(isolation.rawValue)\(access)"
+        if let snapshot { begin += "; SET TRANSACTION SNAPSHOT '\(snapshot.text)'" }
+        if !session.isOwn {
+            // In each one anew: the next may run on another session, and what is set for a session would stay there for strangers.
+            begin += transactionSettings
+            if let role { begin += "; SET LOCAL ROLE \(role)" }
+        }
+        do {
+            // A role that may not be assumed leaves a transaction behind that has failed.
+            try await withCancellation { connection in
+                try connection.assume(role)
+                try connection.begin(begin)
+            }
+            session.use = .transaction
+            defer { session.use = .free }
+            if let snapshot { try await withCancellation { try $0.checkServer(of: snapshot) } }
+            let result = try await body(self)
+            _ = try await withCancellation { try $0.runScript("commit", "COMMIT") }
+            return result
+        } catch {
+            // A rollback that fails leaves a connection that is not idle, and such a one is not used again.
+            if !isDead { _ = try? runScript("rollback", "ROLLBACK") }
+            throw error
+        }
+    }
+
+    private func begin(_ script: String) throws {
+        do {
+            try runScript("begin", script)
+        } catch let error as PostgresError where error.sqlState == SQLState.featureNotSupported && !session.isOwn {
+            // READ WRITE on a standby, which takes no writes until it is promoted.
+            throw PostgresError(
+                .statement, error.message, sqlState: SQLState.readOnlyTransaction, serverMessage: error.serverMessage,
+                query: error.query)
+        }
+    }
+
+    /// What the running transaction sees, for others to see too. It lasts as long as the transaction.
+    package func exportSnapshot() throws -> SnapshotID {
+        let rows = try run(
+            Query("export-snapshot", "SELECT pg_export_snapshot() AS id, pg_postmaster_start_time() AS started")
+        ).rows
+        guard let row = rows.first, let snapshot = SnapshotID(try row.decode("id"), server: try row.decode("started")) else {
+            throw PostgresError(.unexpectedResult, "the server's snapshot has no name", query: "export-snapshot")
+        }
+        return snapshot
+    }
+
+    /// Another server may have a snapshot of the same name.
+    private func checkServer(of snapshot: SnapshotID) throws {
+        let rows = try run(Query("started", "SELECT pg_postmaster_start_time() AS started")).rows
+        guard try rows.first?.decode("started") == snapshot.server else {
+            throw PostgresError(.unexpectedResult, "the connections lead to different servers", query: "started")
+        }
+    }
+
+    /// A name that a server has given a snapshot. It becomes part of a statement, so it is held to what servers give.
+    package struct SnapshotID: Sendable {
+        let text: String
+        /// When the server was started, to a microsecond: by which it is known from others.
+        let server: Timestamp
+
+        init?(_ text: String, server: Timestamp) {
+            self.server = server
+            guard !text.isEmpty, text.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || $0.isHexadecimalDigit }) else {
+                return nil
+            }
+            self.text = text
+        }
+    }
+
+    package enum IsolationLevel: String, Sendable {
+        case readCommitted = "READ COMMITTED"
+        case repeatableRead = "REPEATABLE READ"
+    }
+}
+
+extension UInt8 {
+    fileprivate var isHexadecimalDigit: Bool {
+        switch self {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "F"),
+            UInt8(ascii: "a")...UInt8(ascii: "f"):
+            true
+        default: false
+        }
+    }
+}
+
+extension PostgresConnection {
+    /// Encodings of a database that have every text without NUL.
+    private static let complete: Set<String> = ["UTF8", "SQL_ASCII"]
+
+    /// Those of the texts that the database's encoding can hold, in their order. The others equal nothing that is stored there.
+    ///
+    /// The server is asked only where its encoding may lack a character. A transaction that is under way goes on.
+    package func storable(_ texts: [String]) async throws -> [String] {
+        let encoding = PQparameterStatus(handle.raw, "server_encoding").map { String(cString: $0) }
+        let isComplete = encoding.map(Self.complete.contains) ?? false
+        var storable: [String] = []
+        for text in texts where !text.utf8.contains(0) {
+            // Every encoding of a server has ASCII.
+            if isComplete || text.utf8.allSatisfy({ $0 < 128 }) {
+                storable.append(text)
+            } else if try await canHold(text) {
+                storable.append(text)
+            }
+        }
+        return storable
+    }
+
+    private func canHold(_ text: String) async throws -> Bool {
+        let probe = Query("storable", "SELECT length($1::text) AS length", [.text(text)])
+        let isInTransaction = session.use == .transaction
+        // A statement that fails would end the transaction.
+        if isInTransaction { try await script("probe", "SAVEPOINT probe") }
+        do {
+            try await query(probe)
+        } catch let error as PostgresError where error.isUnstorableText {
+            if isInTransaction { try await script("probe-undo", "ROLLBACK TO SAVEPOINT probe; RELEASE SAVEPOINT probe") }
+            return false
+        }
+        if isInTransaction { try await script("probe-end", "RELEASE SAVEPOINT probe") }
+        return true
+    }
+}
+
+extension PostgresConnection {
+    /// Starts a binary COPY. Read it to its end with ``copyNext(into:atLeast:query:)``.
+    ///
+    /// COPY takes no parameters: values reach it through transaction-local settings, read back by `current_setting`.
+    func copyStart(_ query: Query) async throws {
+        precondition(!isCopying, "one COPY at a time on a connection")
+        precondition(query.parameters.isEmpty, "COPY takes no parameters")
+        try await withCancellation { connection in
+            try connection.send(query, binary: true)
+            let result = try connection.nextResult(of: query.name, deadline: connection.deadline())
+            guard let result else { throw connection.handle.lost(during: query.name) }
+            guard result.status == PGRES_COPY_OUT else {
+                let fault = result.fault(query: query.name)
+                try connection.drain(query.name)
+                throw fault
+            }
+            connection.isCopying = true
+        }
+    }
+
+    /// Reads the next rows of the COPY: whole messages, until there are `size` bytes or none are left.
+    ///
+    /// The server is read only when this is asked for, so a slow reader slows the server and nothing piles up here.
+    ///
+    /// - Parameter buffer: emptied and filled again, so that one buffer serves a whole export.
+    /// - Returns: whether the COPY has ended (with its trailer in the buffer).
+    func copyNext(into buffer: CopyBuffer, atLeast size: Int, query: String) async throws -> Bool {
+        precondition(isCopying, "no COPY is running")
+        buffer.removeAll()
+        return try await withCancellation { connection in
+            let deadline = connection.deadline()
+            while buffer.count < size {
+                var message: UnsafeMutablePointer<CChar>?
+                let length = PQgetCopyData(connection.handle.raw, &message, 1)
+                if length > 0, let message {
+                    buffer.append(message, Int(length))
+                    PQfreemem(message)
+                } else if length == 0 {
+                    try connection.waitForInput(of: query, deadline: deadline)
+                } else {
+                    connection.isCopying = false
+                    guard let result = try connection.nextResult(of: query, deadline: deadline) else {
+                        throw connection.handle.lost(during: query)
+                    }
+                    let fault = result.status == PGRES_COMMAND_OK ? nil : result.fault(query: query)
+                    try connection.drain(query)
+                    if let fault { throw fault }
+                    return true
+                }
+            }
+            return false
+        }
+    }
+
+    /// Gives up a COPY that was not read to its end.
+    func copyAbandon() {
+        guard isCopying else { return }
+        isCopying = false
+        canceller.cancel()
+        let until = ContinuousClock.now + cancelGrace
+        while !isDead {
+            var message: UnsafeMutablePointer<CChar>?
+            let length = PQgetCopyData(handle.raw, &message, 1)
+            PQfreemem(message)
+            if length > 0 { continue }
+            if length < 0 { break }
+            guard PGHandle.poll(PQsocket(handle.raw), Int16(POLLIN), until: until), PQconsumeInput(handle.raw) == 1
+            else {
+                isDead = true
+                break
+            }
+        }
+        if !isDead { _ = try? drain("copy") }
+        if !canceller.disarm(within: cancelGrace) { isDead = true }
+    }
+}
+
+extension PostgresConnection {
+    /// Listens on a channel from now on. The connection serves nothing else after that.
+    ///
+    /// - Parameter channel: a name of the program's own, never data.
+    /// - Throws: ``PostgresError``; `unexpectedResult` behind a pooler, which may lend another session for each
+    ///   transaction.
+    package func listen(_ channel: String) async throws {
+        // What a pooler lends for a transaction must not be left listening, for nobody would ever read what it hears.
+        guard try isServer() else {
+            throw PostgresError(
+                .unexpectedResult, "a pooler stands between here and the server, and the session may not be kept")
+        }
+        try await script("listen", "LISTEN \(channel)")
+    }
+
+    /// Waits for notifications on the connection's own thread.
+    ///
+    /// - Returns: what was said, once where it was said several times; nothing where nobody spoke in the time.
+    /// - Throws: ``PostgresError/Code/connectionLost``; `CancellationError`, after which the connection may be used again.
+    package func notifications(within time: Duration) async throws -> Set<String> {
+        try Task.checkCancellation()
+        let interrupt = try Interrupt()
+        return try await withTaskCancellationHandler {
+            let deadline = ContinuousClock.now + time
+            while true {
+                guard !isDead, PQconsumeInput(handle.raw) == 1 else {
+                    isDead = true
+                    throw handle.lost(during: "notification")
+                }
+                let found = takeNotifications()
+                if !found.isEmpty { return found }
+                guard interrupt.wait(with: PQsocket(handle.raw), until: deadline) else { return [] }
+                try Task.checkCancellation()
+            }
+        } onCancel: {
+            interrupt.raise()
+        }
+    }
+
+    private func takeNotifications() -> Set<String> {
+        var found: Set<String> = []
+        while let notification = PQnotifies(handle.raw) {
+            found.insert(notification.pointee.extra.map { String(cString: $0) } ?? "")
+            PQfreemem(notification)
+        }
+        return found
+    }
+}
+
+/// Ends a wait for a descriptor from another thread.
+private final class Interrupt: Sendable {
+    private let readEnd: Int32
+    private let writeEnd: Int32
+
+    init() throws {
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0 else { throw PostgresError(.unreachable, "no descriptor is left to wait with") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        (readEnd, writeEnd) = (ends[0], ends[1])
+    }
+
+    deinit {
+        close(readEnd)
+        close(writeEnd)
+    }
+
+    func raise() {
+        _ = write(writeEnd, "!", 1)
+    }
+
+    /// Waits for the descriptor, for ``raise()``, or for the deadline; false at the deadline.
+    func wait(with descriptor: Int32, until deadline: ContinuousClock.Instant) -> Bool {
+        while true {
+            let left = ContinuousClock.now.duration(to: deadline)
+            guard left > .zero else { return false }
+            var entries = [
+                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0),
+            ]
+            let ready = poll(&entries, 2, Int32(clamping: Int(left / .milliseconds(1)) + 1))
+            if ready > 0 || ready < 0 && errno != EINTR { return true }
+        }
+    }
+}
