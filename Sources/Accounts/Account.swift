@@ -1,56 +1,78 @@
-/// An administrator's account, with what an export says of it.
+/// An administrator's account, with the values that an export contains.
 public struct Account: Sendable, Equatable {
     /// The directory's key, as text.
     public let key: String
+    /// The administrator's name, up to 500 characters; empty if the directory has none.
     public let name: String
+    /// The e-mail address, up to 500 characters; empty if the directory has none.
     public let email: String
+    /// The phone number, up to 500 characters; nil if the directory has none.
     public let phone: String?
+    /// The name of the profile; nil for an account without one.
     public let profile: String?
+    /// The name of the main group; nil for an account without one.
     public let mainGroup: String?
-    /// In code point order, as all lists.
+    /// The names of the secondary groups, in code point order.
     public let secondaryGroups: [String]
+    /// The names of the teams, in code point order.
     public let teams: [String]
-    /// `yyyy-mm-dd` in the tenant's time zone.
+    /// The day of creation, `yyyy-mm-dd` in the tenant's time zone; empty if the directory has none.
     public let created: String
+    /// The day of the last change, `yyyy-mm-dd` in the tenant's time zone; empty if the directory has none.
     public let updated: String
+    /// Whether the account's status is `enabled`.
     public let isEnabled: Bool
 }
 
 /// A page of accounts, in the order of an export.
 public struct AccountPage: Sendable {
+    /// The accounts, at most ``AccountQuery/limit``.
     public let accounts: [Account]
+    /// Whether there are accounts before this page.
     public let hasPrevious: Bool
+    /// Whether there are accounts after this page.
     public let hasNext: Bool
-    /// How many match; nil for more than ``AccountQuery/mostCounted``, or where counting took too long.
+    /// How many accounts match the query; nil for more than ``AccountQuery/mostCounted``, or if counting took too long.
     public let matches: Int?
-    /// The administrator who asked, as of the same moment.
+    /// The actor, in the same snapshot as the accounts.
     public let actor: ActorDetails
 }
 
-/// What a page of accounts is to hold.
+/// Which accounts a page contains.
 public struct AccountQuery: Sendable {
-    /// Up to so many matches are counted: whoever sees more needs to know no more.
+    /// Matches are counted up to this number.
     public static let mostCounted = 100_000
 
+    /// Which accounts match, by their status.
     public enum Status: String, Sendable, CaseIterable {
-        case all, enabled, disabled
+        /// Every account.
+        case all
+        /// Accounts whose status is `enabled`.
+        case enabled
+        /// Accounts with any other status.
+        case disabled
     }
 
-    /// Which page.
+    /// Where the page is.
     public enum Position: Sendable {
+        /// The first page.
         case first
-        /// The key of the last account of the page before.
+        /// The page after the account with this key.
         case after(String)
-        /// The key of the first account of the page after.
+        /// The page before the account with this key.
         case before(String)
     }
 
-    /// A part of a name, an e-mail address or a phone number, in whatever case.
+    /// A part of a name, an e-mail address or a phone number, in upper or lower case; empty: every account matches.
     public var search: String
+    /// Which accounts match, by their status.
     public var status: Status
+    /// Where the page is.
     public var position: Position
+    /// The number of accounts of a page, 1 or more.
     public var limit: Int
 
+    /// Makes a query; by default the first 25 of all accounts.
     public init(search: String = "", status: Status = .all, position: Position = .first, limit: Int = 25) {
         self.search = search
         self.status = status
@@ -59,40 +81,50 @@ public struct AccountQuery: Sendable {
     }
 }
 
-/// An administrator who asks for accounts: name, tenant and time zone, and whether they may view accounts.
+/// What a console shows about an actor: the names and the time zone, and whether the actor may see accounts.
 public struct ActorDetails: Sendable, Equatable {
     public let name: String
+    /// The tenant's name; empty if the directory has none.
     public let tenantName: String
-    /// An IANA name.
+    /// The tenant's time zone, an IANA name; empty if the directory has none.
     public let timeZone: String
+    /// Whether the actor has the permission to see accounts and to export them.
     public let mayView: Bool
 }
 
 /// An account to try a service with.
 public struct ExampleActor: Sendable, Equatable {
+    /// The tenant's slug.
     public let tenant: String
+    /// The tenant's name.
     public let tenantName: String
+    /// The administrator's e-mail address.
     public let email: String
+    /// The administrator's name.
     public let name: String
+    /// The name of the administrator's profile.
     public let profile: String
 }
 
-/// Why there are no accounts to be seen.
+/// Why accounts cannot be shown.
 public struct AccountsError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The kinds of errors, by what can be done about them.
     public enum Code: Sendable {
-        /// The actor is not there, is disabled, or may not view accounts.
+        /// The actor does not exist, is disabled, or may not see accounts.
         case denied
-        /// A page was asked for by a key that is none.
+        /// No account can have the key that the query's position names.
         case invalidPosition
-        /// The directory is not set up as it should be; somebody has to mend it.
+        /// The directory does not have the relations and columns that it should have. An operator has to correct it.
         case sourceInvalid
-        /// The directory cannot be asked now.
+        /// The directory cannot be read now. A later attempt may succeed.
         case unavailable
     }
 
+    /// The kind of the error.
     public let code: Code
-    /// Holds no personal data.
+    /// What happened. Contains no personal data.
     public let message: String
 
+    /// The message.
     public var description: String { message }
 }

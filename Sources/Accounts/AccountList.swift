@@ -3,17 +3,19 @@ private import Directory
 private import Postgres
 private import Synchronization
 
-/// The accounts that an administrator sees: by the rule that decides which of them an export holds.
+/// The accounts that an administrator sees, by the rule that decides which accounts an export contains.
 ///
-/// For consoles that have no list of their own. It reads the source contract's relations with a login that needs nothing but to
+/// For consoles that have no list of their own. It reads the relations of the source contract; its login needs only the privilege to
 /// read their columns.
 public final class AccountList: Sendable {
     private let pool: PostgresPool
     private let keys = Mutex<KeyTypes?>(nil)
 
+    /// Makes a list; it connects when it is first asked.
+    ///
     /// - Parameters:
-    ///   - database: a libpq URI or key=value string.
-    ///   - connections: how many, at most.
+    ///   - database: the directory's database, as a libpq URI or key=value string.
+    ///   - connections: the maximum number of connections.
     public init(database: String, connections: Int = 4) {
         var options = ConnectionOptions(connectionString: database)
         options.applicationName = "adminexport-accounts"
@@ -21,14 +23,14 @@ public final class AccountList: Sendable {
         pool = PostgresPool(options, size: connections)
     }
 
-    /// A page of what the actor sees.
+    /// Reads a page of the accounts that the actor sees.
     ///
     /// - Throws: ``AccountsError``.
     public func page(of actor: ActorName, _ query: AccountQuery) async throws -> AccountPage {
         do {
             return try await page(of: actor, query, mayMatch: true)
         } catch is ForeignText where !query.search.isEmpty {
-            // What no text of the database can hold is in none of them.
+            // No text of the database contains the search.
             do {
                 return try await page(of: actor, query, mayMatch: false)
             } catch is ForeignText {
@@ -39,12 +41,13 @@ public final class AccountList: Sendable {
         }
     }
 
-    /// The error for an actor's name or a position that the database cannot hold: no account has it.
+    /// The error for an actor's name or a position that no text of the database can equal.
     private static func fault(of query: AccountQuery) -> AccountsError {
         if case .first = query.position {
             return AccountsError(code: .denied, message: Denial.unknownAdministrator.rawValue)
         }
-        return AccountsError(code: .invalidPosition, message: "there is no such page")
+        return AccountsError(
+            code: .invalidPosition, message: "no account can have the key of the position; ask for the first page")
     }
 
     private func page(of actor: ActorName, _ query: AccountQuery, mayMatch: Bool) async throws -> AccountPage {
@@ -65,10 +68,10 @@ public final class AccountList: Sendable {
         }
     }
 
-    /// A count is worth a moment, and not the page: many rows match only what many rows do not.
+    /// Counts the matches, within a time limit: a count that takes too long must not fail the page.
     private static func count(_ queries: AccountQueries, on connection: isolated PostgresConnection) async throws -> Int? {
         try await connection.script(
-            "count-savepoint", "SAVEPOINT counting; SET LOCAL statement_timeout = \(AccountQueries.longestCount)")
+            "count-savepoint", "SAVEPOINT counting; SET LOCAL statement_timeout = \(AccountQueries.countTimeout)")
         do {
             let matches: Int = try await connection.query(queries.count).first?.decode("matches") ?? 0
             return matches > AccountQuery.mostCounted ? nil : matches
@@ -78,7 +81,7 @@ public final class AccountList: Sendable {
         }
     }
 
-    /// Who the actor is; nil where there is no such administrator, or several.
+    /// Reads who the actor is; nil if there is no such administrator, or if there are several.
     ///
     /// - Throws: ``AccountsError``.
     public func details(of actor: ActorName) async throws -> ActorDetails? {
@@ -119,7 +122,7 @@ public final class AccountList: Sendable {
             timeZone: try row.decodeIfPresent("time_zone") ?? "", mayView: mayView)
     }
 
-    /// An administrator of each profile of the first tenants, to try a service with.
+    /// Reads one enabled administrator of each profile of the first tenants, to try a service with.
     ///
     /// - Throws: ``AccountsError``.
     public func examples() async throws -> [ExampleActor] {
@@ -132,9 +135,9 @@ public final class AccountList: Sendable {
         }
     }
 
-    /// One snapshot for all statements of the body. Whoever asks for much waits, and not those beside them.
+    /// Runs the body's statements in one snapshot. Each actor's requests are a flow of the pool: many of one do not delay another's.
     ///
-    /// - Parameter takesPosition: whether a value that is none of its type may have come from the caller.
+    /// - Parameter takesPosition: the caller gave a key, so a value of another type may be the caller's error.
     private func reading<Result: Sendable>(
         for actor: ActorName?, takesPosition: Bool = false,
         _ body: @escaping @Sendable (isolated PostgresConnection, KeyTypes) async throws -> Result
@@ -153,23 +156,24 @@ public final class AccountList: Sendable {
             return result
         } catch let error as DirectoryError {
             if case .denied(let denial) = error { throw AccountsError(code: .denied, message: denial.rawValue) }
-            // The next one looks at the types anew.
+            // The next call reads the types again.
             keys.withLock { $0 = nil }
             throw AccountsError(code: .sourceInvalid, message: error.description)
         } catch let error as PostgresError {
-            // The text is the caller's, and nothing of the directory's.
+            // The text is the caller's.
             if actor != nil, error.isUnstorableText { throw ForeignText() }
             keys.withLock { $0 = nil }
             // Class 22, data exception.
             if takesPosition, error.sqlState?.hasPrefix("22") == true {
-                throw AccountsError(code: .invalidPosition, message: "there is no such page")
+                throw AccountsError(
+                    code: .invalidPosition, message: "no account can have the key of the position; ask for the first page")
             }
             throw AccountsError(code: .unavailable, message: error.description)
         }
     }
 }
 
-/// A text was given that the database's encoding cannot hold.
+/// The caller's text contains a character that the database's encoding lacks.
 private struct ForeignText: Error {}
 
 extension ActorName {

@@ -1,23 +1,23 @@
 internal import Directory
 internal import Postgres
 
-/// The statements of a page of accounts. Values are parameters; what is put together here are words of the program.
+/// The statements of a page of accounts. Values are parameters; the text contains words of the program only.
 struct AccountQueries {
-    /// Characters of a text that are shown.
-    private static let longestText = 500
-    /// Milliseconds that counting may take.
-    static let longestCount = 2_000
+    /// Characters of a text; a longer one is cut.
+    private static let maxTextLength = 500
+    /// In milliseconds.
+    static let countTimeout = 2_000
 
     let visible: VisibleAdministrators
     let query: AccountQuery
-    /// False for a search that no text of the database can hold.
+    /// False if no text of the database can contain the search.
     let mayMatch: Bool
 
     var isBackwards: Bool {
         if case .before = query.position { true } else { false }
     }
 
-    /// What matches: visible, of the status, and with the text in it. A text is looked for in every visible administrator.
+    /// The condition for accounts that are visible, have the status and contain the text. A search reads every visible administrator.
     private var matching: (condition: String, parameters: [Query.Parameter]) {
         var condition = visible.condition
         if query.status == .disabled { condition += " AND a.status <> 'enabled'" }
@@ -40,7 +40,7 @@ struct AccountQueries {
             """, parameters)
     }
 
-    /// One row more than are asked for tells whether there are more. Uses the index on `administrator (tenant_id, id)`.
+    /// Reads one row more than the page has, to find out whether there are more. Uses the index on `administrator (tenant_id, id)`.
     var page: Query {
         var (condition, parameters) = matching
         func turn(_ comparison: String, _ key: String) {
@@ -52,7 +52,7 @@ struct AccountQueries {
         case .after(let key): turn(">", key)
         case .before(let key): turn("<", key)
         }
-        func text(_ expression: String) -> String { "left(\(expression)::text, \(Self.longestText))" }
+        func text(_ expression: String) -> String { "left(\(expression)::text, \(Self.maxTextLength))" }
         func names(_ relation: String, _ column: String, _ target: String) -> String {
             """
             ARRAY(SELECT \(text("n.name")) FROM directory.\(relation) l
@@ -81,14 +81,14 @@ struct AccountQueries {
         Query(
             "person",
             """
-            SELECT left(a.name::text, \(longestText)) AS name, left(t.name::text, \(longestText)) AS tenant,
+            SELECT left(a.name::text, \(maxTextLength)) AS name, left(t.name::text, \(maxTextLength)) AS tenant,
                 t.time_zone::text AS time_zone
             FROM directory.administrator a JOIN directory.tenant t ON t.id = a.tenant_id
             WHERE a.id = $1::\(keys.administrator.rawValue) AND t.id = $2::\(keys.tenant.rawValue)
             """, [.text(identity.actorKey), .text(identity.tenantKey)])
     }
 
-    /// Each is the first of its profile, found by the index on `administrator (tenant_id, id)`.
+    /// The first account of each profile. Uses the index on `administrator (tenant_id, id)`.
     static let examples = Query(
         "example-actors",
         """
