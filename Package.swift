@@ -148,7 +148,13 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
+/// Targets whose unsafe constructs are all marked `unsafe`, each with its reason.
+let strictlyMemorySafe: Set = ["Accounts", "Directory", "Postgres"]
+
 for target in package.targets where target.type != .system {
+    if strictlyMemorySafe.contains(target.name) {
+        target.swiftSettings = (target.swiftSettings ?? []) + [.strictMemorySafety()]
+    }
     target.swiftSettings =
         (target.swiftSettings ?? []) + [
             .enableUpcomingFeature("ExistentialAny"),

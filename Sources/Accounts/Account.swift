@@ -83,6 +83,7 @@ public struct AccountQuery: Sendable {
 
 /// What a console shows about an actor: the names and the time zone, and whether the actor may see accounts.
 public struct ActorDetails: Sendable, Equatable {
+    /// The administrator's name; empty if the directory has none.
     public let name: String
     /// The tenant's name; empty if the directory has none.
     public let tenantName: String

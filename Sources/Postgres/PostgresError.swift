@@ -1,39 +1,38 @@
-/// What went wrong between us and PostgreSQL.
+/// An error of PostgreSQL, or of the connection to it.
 ///
-/// `description` is safe to log: it has no parameter, no connection string and no password. The server's own message and
-/// detail may quote data, so they appear in ``debugDescription`` only, except for connection failures, which quote none.
+/// `description` is safe to log: it contains no parameter, no connection string and no password. The server's own message may quote
+/// data, so only ``debugDescription`` contains it, except for connection failures, which quote none.
 package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
     package enum Code: Sendable {
-        /// No server there, or it is starting or stopping. Worth another try.
+        /// No server is reachable, or it is starting or stopping. Another attempt may succeed.
         case unreachable
-        /// The connection was lost. Worth another try on a new one.
+        /// The connection was lost. Another attempt on a new one may succeed.
         case connectionLost
-        /// The server was reached and said no: password, pg_hba.conf, unknown database, unknown role.
+        /// The server refused the connection: password, pg_hba.conf, unknown database, unknown role.
         case refused
-        /// The connection string makes no sense.
+        /// The connection string is not valid.
         case invalidConnectionString
-        /// The server, the database or the login is set up so that statements would not do what they say. Somebody has to change
-        /// that; the message says what.
+        /// A setting of the server, the database or the login would change what statements mean. The message says what to change.
         case unsuitable
-        /// The server answered a statement with an error; ``sqlState`` tells which.
+        /// The server answered a statement with an error; see ``sqlState``.
         case statement
-        /// A statement or a connection attempt took longer than it may.
+        /// A statement or a connection attempt exceeded its time limit.
         case timedOut
-        /// No connection of the pool became free in time. That says nothing about the server.
+        /// No connection of the pool became free in time. The server may be well.
         case poolExhausted
-        /// A result does not have the shape that the code expects.
+        /// A result does not have the expected shape.
         case unexpectedResult
     }
 
     package let code: Code
-    /// Five characters as in PostgreSQL's appendix A, where the server sent one.
+    /// Five characters (PostgreSQL manual, appendix A), if the server sent them.
     package let sqlState: String?
     /// The server's primary message. It may quote data.
     package let serverMessage: String?
     package let hint: String?
-    /// The name of the query, as the code knows it.
+    /// The name of the ``Query``.
     package let query: String?
-    /// For people; holds no data.
+    /// For people; contains no data.
     package let message: String
 
     package init(
@@ -55,8 +54,8 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         return text
     }
 
-    /// Whether the server refused the statement for what its relations, columns, types or privileges are: a fault of the schema that it
-    /// reads, not of the values. Classes 42 syntax error or access rule violation and 3F invalid schema name; 0A000 and 55000, which a
+    /// Whether the server refused the statement because of relations, columns, types or privileges: a fault of the schema, not of the
+    /// values. Classes 42 syntax error or access rule violation and 3F invalid schema name; 0A000 and 55000, which a
     /// view gives that cannot be read as it is.
     package var isRefusal: Bool {
         guard code == .statement, let sqlState else { return false }
@@ -64,10 +63,10 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
             || [SQLState.featureNotSupported, "55000"].contains(sqlState)
     }
 
-    /// Whether there was no connection to be had: the pool's are in use, or the server gives the login no more.
+    /// Whether no connection was available: the pool's are in use, or the server allows the login no more.
     package var isForWantOfConnection: Bool { code == .poolExhausted || sqlState == SQLState.tooManyConnections }
 
-    /// Whether a statement that the server began ended at a value, or in a function that it called: division by zero, a cast that the
+    /// Whether a statement failed at a value, or in a function that it called: division by zero, a cast that the
     /// text does not allow, several rows of a subquery that may give one. Classes 21 cardinality violation, 22 data exception, 2F, 38 and
     /// 39 of routines, 54 program limit exceeded, P0 PL/pgSQL.
     package var isEvaluationFault: Bool {
@@ -79,7 +78,7 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
         [description, serverMessage, hint.map { "hint: \($0)" }].compactMap(\.self).joined(separator: "; ")
     }
 
-    /// Whether the same work may well succeed later, on a new connection or after a while, without anyone's doing.
+    /// Whether the same work may succeed later, on a new connection or after a while, without a change by anybody.
     ///
     /// Classes 08 connection, 40 rollback, 53 resources, 57P operator intervention, 58 system error; 25P03 and 25P04, by
     /// which the server ends a transaction that stalled; and 25006, which a standby gives for a write until it is promoted.
@@ -98,12 +97,11 @@ package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDe
 }
 
 extension PostgresError {
-    /// Whether a text that was sent has a character that the database's encoding does not have, or NUL. So it is the text of nothing
-    /// that is stored there.
+    /// Whether a text contains a character that the database's encoding lacks, or NUL. No text that is stored there equals it.
     package var isUnstorableText: Bool { sqlState.map(SQLState.unstorableText.contains) ?? false }
 }
 
-/// The SQLSTATEs that the code asks for by name.
+/// The SQLSTATEs that the code compares with.
 package enum SQLState {
     package static let invalidTextRepresentation = "22P02"
     package static let invalidParameterValue = "22023"

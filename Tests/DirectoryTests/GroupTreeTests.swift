@@ -19,7 +19,7 @@ import Testing
                 for await _ in pages {}
                 var result: [[String]] = []
                 snapshot.groupTree?.forEachGroup { name, path in
-                    result.append([String(decoding: name, as: UTF8.self), String(decoding: path, as: UTF8.self)])
+                    result.append([String(utf8: name), String(utf8: path)])
                 }
                 return result
             }
@@ -53,14 +53,14 @@ import Testing
         #expect(try await groups("UPDATE directory.administrator SET main_group_id = NULL WHERE id = 2", actor: "2").isEmpty)
     }
 
-    @Test("A circle ends, with each group once, after the others")
-    func circles() async throws {
+    @Test("A cycle ends, with each group once, after the others")
+    func cycles() async throws {
         #expect(
             try await groups("UPDATE directory.administrator_group SET parent_id = 3 WHERE id = 1") == [
                 ["Asia", "Asia"], ["Europe", "Europe"], ["France", "Europe / France"],
                 ["Paris, \"City\"", "Europe / France / \"Paris, \"\"City\"\"\""],
             ])
-        // What hangs on a circle is below it, whatever its name.
+        // A group below a cycle is shown below it, whatever its name.
         let hanging = try await groups(
             """
             INSERT INTO directory.administrator_group (id, tenant_id, name, parent_id) OVERRIDING SYSTEM VALUE VALUES

@@ -17,9 +17,6 @@ import Testing
             var result: [[String]] = []
             for await page in pages {
                 _ = try page.forEachRow(snapshot.references) { row in
-                    func text(_ bytes: UnsafeBufferPointer<UInt8>?) -> String {
-                        bytes.map { String(decoding: $0, as: UTF8.self) } ?? "-"
-                    }
                     func day(_ day: AdministratorRow.Day?) -> String {
                         switch day {
                         case .date(let days): "\(days)"
@@ -28,10 +25,15 @@ import Testing
                         case nil: "-"
                         }
                     }
-                    result.append([
-                        text(row.name), text(row.email), text(row.phone), text(row.profile), text(row.mainGroup),
-                        text(row.secondaryGroups), text(row.teams), day(row.created), day(row.updated), "\(row.isEnabled)",
-                    ])
+                    var values: [String] = []
+                    for text: AdministratorRow.Text in [
+                        .name, .email, .phone, .profile, .mainGroup, .secondaryGroups, .teams,
+                    ] {
+                        row.withText(text) { text in
+                            if let text { values.append(String(utf8: text)) } else { values.append("-") }
+                        }
+                    }
+                    result.append(values + [day(row.created), day(row.updated), "\(row.isEnabled)"])
                 }
             }
             #expect(result.count == snapshot.rowsTotal)
@@ -67,7 +69,7 @@ import Testing
                     "owner", "europe", "nobody", "paris", "asia",
                 ])
             #expect(try await rows("2", disabled: true, in: database).count == 6)
-            // A circle in the tree ends; a group of another tenant is no root and no descendant.
+            // A cycle in the tree ends; a group of another tenant is no root and no descendant.
             try await database.execute("UPDATE directory.administrator_group SET parent_id = 3 WHERE id = 1")
             try await database.execute("UPDATE directory.administrator_group SET parent_id = 1 WHERE id = 5")
             #expect(try await rows("2", in: database).count == 5)
@@ -427,5 +429,11 @@ import Testing
             let kind = try await fault("ALTER TABLE directory.administrator_team ADD COLUMN team_id int")
             #expect("\(kind as Any)".contains("is integer"))
         }
+    }
+}
+
+extension String {
+    init(utf8 span: Span<UInt8>) {
+        self.init(decoding: span.indices.map { span[$0] }, as: UTF8.self)
     }
 }

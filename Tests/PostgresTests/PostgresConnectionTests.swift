@@ -128,28 +128,27 @@ import Testing
                 "numbers",
                 "COPY (SELECT i::int8, CASE WHEN i % 2 = 0 THEN 'row ' || i END FROM generate_series(1, 5000) i) TO STDOUT (FORMAT binary)"
             )
-            let bytes = try await connection.withCopy(query, bufferSize: bufferSize) { _, stream in
-                var all: [UInt8] = []
+            let copy = try await connection.withCopy(query, bufferSize: bufferSize) { _, stream in
+                let all = CopyBuffer()
                 let buffer = CopyBuffer()
                 var hasMore = true
                 while hasMore {
                     hasMore = try await stream.next(into: buffer)
-                    buffer.withBytes { all += $0 }
+                    all.append(buffer.bytes.span)
                 }
                 return all
             }
-            let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: 2)
-            defer { fields.deallocate() }
-            try bytes.withUnsafeBytes { buffer in
-                var cursor = try CopyCursor(buffer)
-                var count = 0
-                while try cursor.next(fields) {
-                    count += 1
-                    #expect(Int64(bigEndian: Array(fields[0] ?? UnsafeBufferPointer(start: nil, count: 0))) == Int64(count))
-                    #expect(fields[1].map { String(decoding: $0, as: UTF8.self) } == (count % 2 == 0 ? "row \(count)" : nil))
-                }
-                #expect(count == 5_000)
+            var rows = try CopyRows(copy, width: 2)
+            var count = 0
+            while try rows.next() {
+                count += 1
+                let (bytes, fields) = (rows.bytes, rows.fields)
+                #expect(fields[0].range.flatMap { Int64(bigEndian: bytes[$0]) } == Int64(count))
+                #expect(
+                    fields[1].range.map { String(decoding: bytes[$0], as: UTF8.self) }
+                        == (count % 2 == 0 ? "row \(count)" : nil))
             }
+            #expect(count == 5_000)
             #expect(await connection.isUsable)
         }
     }

@@ -4,7 +4,8 @@ import Testing
 /// What does not fit is a fault that names the column, and never a value that nobody sent.
 @Suite struct PostgresDecodableTests {
     private static func row(_ bytes: [UInt8]?, _ type: UInt32) -> Row {
-        Row(columns: .init(names: ["amount"], types: [type], query: "q"), values: [bytes])
+        let field = bytes.map { CopyField(start: 0, count: $0.count) } ?? .null
+        return Row(Row.Result(names: ["amount"], types: [type], query: "q", bytes: bytes ?? [], fields: [field]), 0)
     }
 
     private static func expectFault<Value: PostgresDecodable>(_ bytes: [UInt8], _ type: UInt32, as value: Value.Type) {

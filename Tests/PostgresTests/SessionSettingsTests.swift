@@ -250,7 +250,7 @@ import Testing
             var options = ConnectionOptions(connectionString: database.url(user: TestDatabase.superuser))
             options.keepsSession = keepsSession
             let connection = try await PostgresConnection.connect(options)
-            #expect(await connection.session.isOwn == keepsSession)
+            #expect(await connection.session.isDedicated == keepsSession)
             try await connection.withTransaction { connection in
                 try await connection.script(
                     "shadow", "CREATE TEMP TABLE pg_settings (name text); CREATE TEMP TABLE pg_class (x int)")

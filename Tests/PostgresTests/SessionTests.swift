@@ -14,7 +14,7 @@ import Testing
 
     /// What the session itself holds.
     private func left(_ query: Query, in connection: isolated PostgresConnection) throws -> String? {
-        try connection.run(query).rows.first?.decode("s")
+        try connection.run(query).first?.decode("s")
     }
 
     private func connect(_ database: TestDatabase, keepsSession: Bool) async throws -> PostgresConnection {
@@ -119,7 +119,7 @@ import Testing
             }
             let buffer = CopyBuffer()
             #expect(try await connection.rows(of: Query("r", sql), atMost: 50, into: buffer))
-            #expect(buffer.withBytes { Array($0) } == copied.withBytes { Array($0) })
+            #expect(buffer.bytes == copied.bytes)
             #expect(try await !connection.rows(of: Query("r", sql), atMost: 49, into: buffer) && buffer.count == 0)
             #expect(try await login(connection) != nil)
         }

@@ -1,18 +1,93 @@
 internal import Postgres
 
-/// One administrator, as views of bytes that live for one call only. UTF-8; nil and empty lists mean no value.
-package struct AdministratorRow {
-    package let name: UnsafeBufferPointer<UInt8>?
-    package let email: UnsafeBufferPointer<UInt8>?
-    package let phone: UnsafeBufferPointer<UInt8>?
-    package let profile: UnsafeBufferPointer<UInt8>?
-    package let mainGroup: UnsafeBufferPointer<UInt8>?
-    /// Names in code point order, joined by `, `; one that holds a comma or a quote is quoted as in CSV.
-    package let secondaryGroups: UnsafeBufferPointer<UInt8>
-    package let teams: UnsafeBufferPointer<UInt8>
-    package let created: Day?
-    package let updated: Day?
-    package let isEnabled: Bool
+/// One administrator of a page. The row is lent for one call, and lends its texts as UTF-8.
+package struct AdministratorRow: ~Copyable {
+    package enum Text {
+        case name, email, phone, profile, mainGroup
+        /// Names in code point order, joined by `, `; one that contains a comma or a quote is quoted as in CSV. Empty for none.
+        case secondaryGroups
+        /// As the groups.
+        case teams
+    }
+
+    /// The fields: key, name, email, phone, profile, main group, created, updated, and whether enabled if the page has that.
+    private var rows: CopyRows
+    private let references: References
+    private var secondaryGroups: LinkStream
+    private var teams: LinkStream
+    /// Places in the references' bytes.
+    private var profile: Range<Int>?
+    private var mainGroup: Range<Int>?
+    private var unresolvedNames = 0
+
+    /// Stands before the first row.
+    init(administrators: consuming CopyRows, groups: CopyBuffer, teams: CopyBuffer, references: References) throws {
+        let secondaryGroups = try LinkStream(groups, names: references.groups)
+        let teams = try LinkStream(teams, names: references.teams)
+        rows = administrators
+        self.references = references
+        self.secondaryGroups = secondaryGroups
+        self.teams = teams
+    }
+
+    /// Goes to the next administrator.
+    ///
+    /// The streams are merged by equality of keys alone: the client need not know how the server orders them.
+    mutating func next() throws -> Bool {
+        guard try rows.next() else { return false }
+        let key = try rows.key
+        try secondaryGroups.collect(of: key, in: rows.bytes)
+        try teams.collect(of: key, in: rows.bytes)
+        profile = name(rows.fields[4], in: references.profiles)
+        mainGroup = name(rows.fields[5], in: references.groups)
+        return true
+    }
+
+    private mutating func name(_ key: CopyField, in names: borrowing ReferenceNames) -> Range<Int>? {
+        guard let key = key.range else { return nil }
+        guard let rank = names.rank(of: rows.bytes.span.extracting(key)) else {
+            unresolvedNames += 1
+            return nil
+        }
+        return names.name(rank)
+    }
+
+    /// References so far that lead to nothing in the tenant.
+    var unresolved: Int { unresolvedNames + secondaryGroups.unresolved + teams.unresolved }
+
+    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` if groups or teams are left: the streams' orders differ.
+    func checkEnd() throws {
+        try secondaryGroups.checkEnd("administrator_secondary_group")
+        try teams.checkEnd("administrator_team")
+    }
+
+    /// Lends a text to the body; nil for none.
+    package func withText(_ text: Text, _ body: (Span<UInt8>?) throws -> Void) rethrows {
+        switch text {
+        case .name: try lend(rows.fields[1].range, of: rows.bytes, body)
+        case .email: try lend(rows.fields[2].range, of: rows.bytes, body)
+        case .phone: try lend(rows.fields[3].range, of: rows.bytes, body)
+        case .profile: try lend(profile, of: references.profiles.bytes, body)
+        case .mainGroup: try lend(mainGroup, of: references.groups.bytes, body)
+        case .secondaryGroups: try secondaryGroups.withList(body)
+        case .teams: try teams.withList(body)
+        }
+    }
+
+    @inline(__always)
+    private func lend(_ range: Range<Int>?, of bytes: borrowing [UInt8], _ body: (Span<UInt8>?) throws -> Void) rethrows {
+        guard let range else { return try body(nil) }
+        try body(bytes.span.extracting(range))
+    }
+
+    package var created: Day? { Day(rows.fields[6], in: rows.bytes) }
+    package var updated: Day? { Day(rows.fields[7], in: rows.bytes) }
+
+    /// Pages without this field hold enabled administrators only.
+    package var isEnabled: Bool {
+        guard rows.fields.count > 8 else { return true }
+        return rows.fields[8].range.map { rows.bytes[$0.lowerBound] == 1 } ?? false
+    }
 
     /// A day in the tenant's time zone.
     package enum Day: Equatable, Sendable {
@@ -21,11 +96,10 @@ package struct AdministratorRow {
         case infinity
         case minusInfinity
 
-        /// From PostgreSQL's binary `date`: big-endian days since 2000-01-01, with the extremes for the infinities.
-        @inline(__always)
-        init?(_ field: UnsafeBufferPointer<UInt8>?) {
-            guard let field, field.count == 4, let base = UnsafeRawPointer(field.baseAddress) else { return nil }
-            switch Int32(bigEndian: base.loadUnaligned(as: Int32.self)) {
+        /// From PostgreSQL's binary `date`: big-endian days since 2000-01-01; the extremes are the infinities.
+        fileprivate init?(_ field: CopyField, in bytes: borrowing [UInt8]) {
+            guard let range = field.range, range.count == 4 else { return nil }
+            switch range.reduce(Int32(0), { $0 << 8 | Int32(bytes[$1]) }) {
             case .max: self = .infinity
             case .min: self = .minusInfinity
             case let days: self = .date(Int(days) + 10_957)
@@ -35,88 +109,76 @@ package struct AdministratorRow {
 }
 
 /// The groups or the teams of a page's administrators: rows of administrator and reference, in the administrators' order.
-struct LinkStream: ~Copyable {
-    private var cursor: CopyCursor
-    private let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: 2)
+private struct LinkStream: ~Copyable {
+    private var rows: CopyRows
+    private let names: ReferenceNames
     private var hasRow: Bool
-    private var fault: (any Error)?
     /// Of the administrator's references, in order.
-    private var ranks = UnsafeMutableBufferPointer<Int32>.allocate(capacity: 16)
+    private var ranks: [Int32] = []
     private var rankCount = 0
-    private var text: UnsafeMutableBufferPointer<UInt8>
-    private var length = 0
+    /// Rows so far whose reference leads to nothing in the tenant.
+    private(set) var unresolved = 0
+    /// The list of several names.
+    private var list: [UInt8] = []
 
-    init(_ bytes: UnsafeRawBufferPointer) throws {
-        let cursor = try CopyCursor(bytes)
-        self.cursor = cursor
-        text = .allocate(capacity: 1_024)
-        hasRow = true
-        advance()
-    }
-
-    deinit {
-        fields.deallocate()
-        text.deallocate()
-        ranks.deallocate()
-    }
-
-    /// The list that was collected last.
-    var list: UnsafeBufferPointer<UInt8> {
-        UnsafeBufferPointer(rebasing: text[..<length])
+    init(_ copy: CopyBuffer, names: ReferenceNames) throws {
+        var rows = try CopyRows(copy, width: 2)
+        hasRow = try rows.next()
+        self.rows = rows
+        self.names = names
     }
 
     /// Takes the rows of the administrator off the stream and makes the list of their names.
     ///
-    /// A fault of the stream is kept for ``check()``, so that the caller can use this where nothing may throw.
-    @inline(__always)
-    mutating func collect(
-        of administrator: UnsafeBufferPointer<UInt8>, from names: borrowing ReferenceNames.Reader, unresolved: inout Int
-    ) {
-        length = 0
-        guard hasRow, let first = fields[0], first.hasSameBytes(as: administrator) else { return }
+    /// - Parameter administrator: where the administrator's key stands in the bytes.
+    mutating func collect(of administrator: Range<Int>, in bytes: [UInt8]) throws {
         rankCount = 0
-        while hasRow, let key = fields[0], key.hasSameBytes(as: administrator) {
-            if let reference = fields[1] {
-                if let rank = names.rank(of: reference) {
+        let administrator = bytes.span.extracting(administrator)
+        while hasRow, let key = rows.fields[0].range, rows.bytes.span.extracting(key).hasSameBytes(as: administrator) {
+            if let reference = rows.fields[1].range {
+                if let rank = names.rank(of: rows.bytes.span.extracting(reference)) {
                     insert(Int32(truncatingIfNeeded: rank))
                 } else {
-                    unresolved &+= 1
+                    unresolved += 1
                 }
             }
-            advance()
+            hasRow = try rows.next()
         }
+        if rankCount > 1 { joinNames() }
+    }
+
+    private mutating func joinNames() {
+        // Moved out and back: a span of the names and a change of `list` would both be accesses to this value.
+        var list: [UInt8] = []
+        swap(&list, &self.list)
+        defer { swap(&list, &self.list) }
+        list.removeAll(keepingCapacity: true)
         for index in 0..<rankCount {
-            let item = names.item(Int(ranks[index]))
-            reserve(item.count + 2)
             if index > 0 {
-                text[length] = UInt8(ascii: ",")
-                text[length &+ 1] = UInt8(ascii: " ")
-                length &+= 2
+                list.append(UInt8(ascii: ","))
+                list.append(UInt8(ascii: " "))
             }
-            if let source = item.baseAddress, let base = text.baseAddress {
-                (base + length).update(from: source, count: item.count)
-                length &+= item.count
-            }
+            let item = names.bytes.span.extracting(names.item(Int(ranks[index])))
+            // SAFETY: the item is copied during the call.
+            unsafe item.withUnsafeBufferPointer { unsafe list.append(contentsOf: $0) }
         }
     }
 
-    @inline(__always)
-    private mutating func advance() {
-        do {
-            hasRow = try cursor.next(fields)
-        } catch {
-            fault = error
-            hasRow = false
+    /// Lends the list of the administrator that was collected last. One name needs no copy.
+    func withList(_ body: (Span<UInt8>?) throws -> Void) rethrows {
+        switch rankCount {
+        case 0: try body(names.bytes.span.extracting(first: 0))
+        case 1: try body(names.bytes.span.extracting(names.item(Int(ranks[0]))))
+        default: try body(list.span)
         }
     }
 
-    /// Keeps the ranks sorted and single; there are a handful at most, usually.
-    @inline(__always)
+    /// Keeps the ranks sorted and unique. Usually there are a handful at most.
     private mutating func insert(_ rank: Int32) {
         var at = rankCount
         while at > 0, ranks[at &- 1] > rank { at &-= 1 }
         if at > 0, ranks[at &- 1] == rank { return }
-        if rankCount == ranks.count { growRanks() }
+        if rankCount == ranks.count { ranks.append(rank) }
         var end = rankCount
         while end > at {
             ranks[end] = ranks[end &- 1]
@@ -126,31 +188,25 @@ struct LinkStream: ~Copyable {
         rankCount &+= 1
     }
 
-    private mutating func growRanks() {
-        let larger = UnsafeMutableBufferPointer<Int32>.allocate(capacity: ranks.count * 2)
-        _ = larger.update(fromContentsOf: ranks)
-        ranks.deallocate()
-        ranks = larger
-    }
-
-    @inline(__always)
-    private mutating func reserve(_ extra: Int) {
-        guard length + extra > text.count else { return }
-        let larger = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: max(text.count * 2, length + extra))
-        _ = larger.update(fromContentsOf: text[..<length])
-        text.deallocate()
-        text = larger
-    }
-
-    func check() throws {
-        if let fault { throw fault }
-    }
-
-    /// Every row must have found its administrator.
-    func finish(_ relation: String) throws {
-        try check()
+    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` if a row has found no administrator.
+    func checkEnd(_ relation: String) throws {
         guard hasRow else { return }
         throw DirectoryError.sourceInvalid(
-            "directory.\(relation) does not follow the order of directory.administrator: its keys compare otherwise")
+            "directory.\(relation) and directory.administrator are not in the same order: their keys compare differently; "
+                + "give both columns the same type and collation")
+    }
+}
+
+extension CopyRows {
+    /// Where the key of the current administrator stands.
+    ///
+    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` for null.
+    var key: Range<Int> {
+        get throws {
+            guard let key = fields[0].range else {
+                throw DirectoryError.sourceInvalid(ContractFault.null("administrator", "id").description)
+            }
+            return key
+        }
     }
 }

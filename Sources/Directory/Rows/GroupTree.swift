@@ -1,15 +1,16 @@
 internal import Postgres
 
-/// The groups that an actor sees, as the tree that they make: each under its parent, siblings in code point order.
+/// The groups that an actor sees, as a tree: each below its parent, siblings in code point order.
 ///
-/// A group whose parent is not among them stands at the top: the actor is not shown what lies above.
+/// A group whose parent is not among them is a root: the actor is not shown what is above it. A tree may contain cycles, since nothing
+/// in a directory prevents them; each is shown from its first group by name, as if that were a root, after the other roots.
 package struct GroupTree: Sendable {
     private static let none: Int32 = -1
 
     private var bytes: [UInt8] = []
     private var names: [Range<Int>] = []
-    /// Where walks begin, in the order of names; the circles' last.
-    private var tops: [Int32] = []
+    /// In the order of names; those of cycles come last.
+    private var roots: [Int32] = []
     private var firstChild: [Int32] = []
     private var nextSibling: [Int32] = []
 
@@ -17,29 +18,26 @@ package struct GroupTree: Sendable {
     ///   - copy: a binary COPY of key, parent's key and name, ordered by name in code point order.
     ///   - type: of the keys.
     init(copy: CopyBuffer, keys type: KeyTypes.KeyType) throws {
-        var indices: [[UInt8]: Int32] = [:]
-        var parents: [[UInt8]?] = []
-        let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: 3)
-        defer { fields.deallocate() }
-        try copy.withBytes { buffer in
-            var cursor = try CopyCursor(buffer)
-            while try cursor.next(fields) {
-                guard let key = fields[0], let name = fields[2] else {
-                    throw DirectoryError.sourceInvalid(
-                        ContractFault.null("administrator_group", fields[0] == nil ? "id" : "name").description)
-                }
-                guard indices.updateValue(Int32(names.count), forKey: Array(key)) == nil else {
-                    throw DirectoryError.doubled("administrator_group", type.text(of: key))
-                }
-                parents.append(fields[1].map { Array($0) })
-                names.append(bytes.count..<(bytes.count + name.count))
-                bytes.append(contentsOf: name)
+        var indices: [ArraySlice<UInt8>: Int32] = [:]
+        var parents: [ArraySlice<UInt8>?] = []
+        var rows = try CopyRows(copy, width: 3)
+        while try rows.next() {
+            let key = rows.fields[0].range
+            guard let key, let name = rows.fields[2].range else {
+                throw DirectoryError.sourceInvalid(
+                    ContractFault.null("administrator_group", key == nil ? "id" : "name").description)
             }
+            guard indices.updateValue(Int32(names.count), forKey: rows.bytes[key]) == nil else {
+                throw DirectoryError.doubled("administrator_group", type.text(of: rows.bytes[key]))
+            }
+            parents.append(rows.fields[1].range.map { rows.bytes[$0] })
+            names.append(name)
         }
+        bytes = rows.bytes
         link(parents.map { parent in parent.flatMap { indices[$0] } })
     }
 
-    /// Makes the lists of children. From the last to the first, since each is put before its siblings.
+    /// Makes the lists of children, from the last group to the first, because each is put before its siblings.
     private mutating func link(_ parents: [Int32?]) {
         firstChild = Array(repeating: Self.none, count: parents.count)
         nextSibling = firstChild
@@ -49,13 +47,13 @@ package struct GroupTree: Sendable {
                 firstChild[Int(parent)] = Int32(index)
             }
         }
-        tops = parents.indices.filter { parents[$0] == nil }.map(Int32.init) + Self.circles(parents)
+        roots = parents.indices.filter { parents[$0] == nil }.map(Int32.init) + Self.cycleRoots(parents)
     }
 
-    /// The first by name of each circle, in the order of names. What hangs on a circle is below it, and no circle.
-    private static func circles(_ parents: [Int32?]) -> [Int32] {
-        var firsts: [Int32] = []
-        // Who passed a group first, on the way up from which start.
+    /// The first group by name of each cycle, in the order of names. A group that is below a cycle is not part of it.
+    private static func cycleRoots(_ parents: [Int32?]) -> [Int32] {
+        var roots: [Int32] = []
+        // For each group, the start of the first walk upwards that has passed it.
         var passed = Array(repeating: none, count: parents.count)
         for start in parents.indices {
             var group = Int32(start)
@@ -65,64 +63,38 @@ package struct GroupTree: Sendable {
                 group = parent
             }
             guard passed[Int(group)] == Int32(start), parents[Int(group)] != nil else { continue }
-            var first = group
+            var root = group
             var next = parents[Int(group)]
             while let member = next, member != group {
-                first = min(first, member)
+                root = min(root, member)
                 next = parents[Int(member)]
             }
-            firsts.append(first)
+            roots.append(root)
         }
-        return firsts.sorted()
+        return roots.sorted()
     }
 
-    /// Calls the body with each group's name and path, once each, a parent before its children; the bytes are valid during the
-    /// call.
+    /// Calls the body once with each group's name and path, a parent before its children. UTF-8.
     ///
-    /// A path is the names from the top to the group, joined by ` / `; one that holds a slash or a quote is quoted as in
-    /// CSV, so that a path can be split again. Groups that stand in a circle come last, as if the first of them by name
-    /// were at the top.
-    package func forEachGroup(
-        _ body: (_ name: UnsafeBufferPointer<UInt8>, _ path: UnsafeBufferPointer<UInt8>) throws -> Void
-    ) rethrows {
-        var walk = Walk(count: names.count)
-        for top in tops { try visit(top, &walk, body) }
-    }
-
-    /// Where a walk through the tree stands.
-    private struct Walk {
-        var isVisited: [Bool]
+    /// A path is the names from the root to the group, joined by ` / `; one that contains a slash or a quote is quoted as in CSV, so
+    /// that a path can be split again.
+    package func forEachGroup(_ body: (_ name: Span<UInt8>, _ path: Span<UInt8>) throws -> Void) rethrows {
+        var isVisited = Array(repeating: false, count: names.count)
         var path: [UInt8] = []
-        /// Groups to come, with the length of the path that leads to them.
-        var pending: [(group: Int32, prefix: Int)] = []
-
-        init(count: Int) {
-            isVisited = Array(repeating: false, count: count)
-        }
-    }
-
-    /// Walks without recursion: a tree may be as deep as it has groups.
-    private func visit(
-        _ top: Int32, _ walk: inout Walk,
-        _ body: (_ name: UnsafeBufferPointer<UInt8>, _ path: UnsafeBufferPointer<UInt8>) throws -> Void
-    ) rethrows {
-        walk.pending.append((top, 0))
-        while let (group, prefix) = walk.pending.popLast() {
-            let sibling = nextSibling[Int(group)]
-            if prefix > 0, sibling != Self.none { walk.pending.append((sibling, prefix)) }
-            guard !walk.isVisited[Int(group)] else { continue }
-            walk.isVisited[Int(group)] = true
-            walk.path.removeSubrange(prefix...)
-            walk.path.append(item: bytes[names[Int(group)]], separator: "/")
-            try bytes.withUnsafeBufferPointer { bytes in
-                try walk.path.withUnsafeBufferPointer { path in
-                    try body(UnsafeBufferPointer(rebasing: bytes[names[Int(group)]]), path)
-                }
+        // A stack instead of recursion: a tree may be as deep as it has groups. Each entry has the length of its parent's path.
+        var pending = roots.reversed().map { (group: $0, prefix: 0) }
+        while let (group, prefix) = pending.popLast() {
+            let (index, sibling) = (Int(group), nextSibling[Int(group)])
+            if prefix > 0, sibling != Self.none { pending.append((sibling, prefix)) }
+            guard !isVisited[index] else { continue }
+            isVisited[index] = true
+            path.removeSubrange(prefix...)
+            path.append(item: bytes[names[index]], separator: "/")
+            try body(bytes.span.extracting(names[index]), path.span)
+            if firstChild[index] != Self.none {
+                path += " / ".utf8
+                pending.append((firstChild[index], path.count))
             }
-            let child = firstChild[Int(group)]
-            guard child != Self.none else { continue }
-            walk.path += Array(" / ".utf8)
-            walk.pending.append((child, walk.path.count))
         }
     }
 }

@@ -1,24 +1,24 @@
 internal import Postgres
 
-/// Reads page after page of administrators within one snapshot; their links are ``LinkReader``'s.
+/// Reads page after page of administrators within one snapshot. ``LinkReader`` reads their groups and teams.
 ///
-/// A page is some 10,000 administrators, fewer where their rows are long: what is held is bounded in bytes, whatever the
-/// rows are like.
+/// A page holds up to 10,000 administrators, and fewer if their rows are long: its size is bounded in bytes, whatever the rows contain.
 struct PageReader {
-    private static let mostRows = 10_000
+    private static let maxRows = 10_000
     private static let firstRows = 1_000
-    /// What a page of administrators should come to.
-    private static let usualBytes = 3 * 1024 * 1024
-    /// Where rows are given up and read again in a smaller page.
-    static let mostBytes = 12 * 1024 * 1024
-    /// Up to so many administrators, profiles, groups or teams, and bytes of their texts, are few.
-    static let few = 1_000
-    static let fewBytes = 1024 * 1024
-    /// Up to so many links of few administrators are read at once.
-    static let fewLinks = 4_000
+    /// The intended size of a page of administrators.
+    private static let pageBytes = 3 * 1024 * 1024
+    /// Rows beyond this size are dropped and read again in a smaller page.
+    static let maxBytes = 12 * 1024 * 1024
+    /// Up to this number of administrators, profiles, groups or teams, and this number of bytes of their texts, rows are read by prepared
+    /// statements: a COPY is parsed and planned each time.
+    static let maxPreparedRows = 1_000
+    static let maxPreparedBytes = 1024 * 1024
+    /// The same for the links of these administrators.
+    static let maxPreparedLinks = 4_000
 
     private let queries: SnapshotQueries
-    /// The administrators that there are.
+    /// The number of administrators.
     private let total: Int
     private let isSmall: Bool
     private let buffers: PageBuffers
@@ -37,18 +37,21 @@ struct PageReader {
 
     /// The next page, without links, or nil after the last.
     mutating func next(on connection: isolated PostgresConnection) async throws -> RowPage? {
-        // There is always one statement at least: it finds administrators that the count has not.
+        // Even for a count of 0 there is one statement, which finds administrators that were not counted.
         guard read == 0 || read < total else { return nil }
         try Task.checkCancellation()
         let page = RowPage(buffers, hasStatus: queries.includeDisabled)
         if let after { try await connection.query(queries.setLast(after)) }
         let isWhole = try await Self.read(
             queries.administrators(first: after == nil), limit: limit,
-            prepared: isSmall ? Self.few : 0,
+            prepared: isSmall ? Self.maxPreparedRows : 0,
             into: page.administrators, on: connection)
         let rows = try page.measure(queries.keys.administrator)
         guard rows.count > 0, let last = rows.last else {
-            guard isWhole else { throw DirectoryError.sourceInvalid("an administrator's row is too long") }
+            guard isWhole else {
+                throw DirectoryError.sourceInvalid(
+                    "a row of directory.administrator is larger than \(Self.maxBytes) bytes; shorten its texts")
+            }
             guard read == total else { throw try await miscounted(on: connection) }
             return nil
         }
@@ -58,11 +61,11 @@ struct PageReader {
         after = last
         read += rows.count
         guard read <= total else { throw try await miscounted(on: connection) }
-        limit = min(Self.mostRows, max(1, Self.usualBytes / max(1, page.administrators.count / rows.count)))
+        limit = min(Self.maxRows, max(1, Self.pageBytes / max(1, page.administrators.count / rows.count)))
         return page
     }
 
-    /// Why there are not as many rows as were counted: what has one key at the border of two pages comes once.
+    /// Why the number of rows differs from the count: of two rows with one key, at the border of two pages, one is read.
     private func miscounted(on connection: isolated PostgresConnection) async throws -> DirectoryError {
         if let row = try await connection.query(queries.doubled).first {
             let key: String? = try row.decodeIfPresent("key")
@@ -70,35 +73,35 @@ struct PageReader {
                 ?? .sourceInvalid(ContractFault.null("administrator", "id").description)
         }
         return .sourceInvalid(
-            "\(total) rows of directory.administrator were counted, but \(read) came: its keys compare otherwise than they are "
-                + "ordered")
+            "\(total) rows of directory.administrator were counted, but \(read) were read: the comparison and the order of its "
+                + "keys differ; check the type and the collation of its column id")
     }
 
-    /// Reads a statement's rows; what comes after `mostBytes` is read and dropped.
+    /// Reads a statement's rows. Rows beyond `maxBytes` are read and dropped.
     ///
     /// - Parameters:
-    ///   - limit: no more rows than this are wanted.
-    ///   - most: read by a prepared statement where there are no more rows than this, for a COPY is parsed and planned each time.
-    /// - Returns: whether all of it is in the buffer.
+    ///   - limit: rows to read at most.
+    ///   - maxPrepared: up to this number of rows are read by a prepared statement.
+    /// - Returns: whether all rows are in the buffer.
     static func read(
-        _ query: Query, limit: Int = .max, prepared most: Int = 0, into buffer: CopyBuffer,
+        _ query: Query, limit: Int = .max, prepared maxPrepared: Int = 0, into buffer: CopyBuffer,
         on connection: isolated PostgresConnection,
-        mostBytes: Int = PageReader.mostBytes
+        maxBytes: Int = PageReader.maxBytes
     ) async throws -> Bool {
-        if most > 0 {
-            let limited = Query(query.name, "\(query.sql) LIMIT \(min(limit, most + 1))")
-            if try await connection.rows(of: limited, atMost: most, into: buffer) { return true }
+        if maxPrepared > 0 {
+            let limited = Query(query.name, "\(query.sql) LIMIT \(min(limit, maxPrepared + 1))")
+            if try await connection.rows(of: limited, atMost: maxPrepared, into: buffer) { return true }
         }
         let sql = limit == .max ? query.sql : "\(query.sql) LIMIT \(limit)"
         let copy = Query(query.name, "COPY (\(sql)) TO STDOUT (FORMAT binary)")
-        return try await connection.withCopy(copy, bufferSize: mostBytes) { _, stream in
+        return try await connection.withCopy(copy, bufferSize: maxBytes) { _, stream in
             guard try await stream.next(into: buffer) else { return true }
             let rest = CopyBuffer()
             var isWhole = true
             var hasMore = true
             while hasMore {
                 hasMore = try await stream.next(into: rest, atLeast: 64 * 1024)
-                // The trailer is two bytes, and no row is as short.
+                // The trailer has two bytes; every row has more.
                 isWhole = isWhole && rest.count <= 2
             }
             return isWhole
@@ -110,17 +113,17 @@ struct PageReader {
 struct LinkReader {
     private let queries: SnapshotQueries
     private let buffers: PageBuffers
-    /// Up to so many links are read by a prepared statement.
-    private let most: Int
+    /// Up to this number of links are read by a prepared statement.
+    private let maxPrepared: Int
 
     /// - Parameter isSmall: few administrators with short texts.
     init(queries: SnapshotQueries, isSmall: Bool, buffers: PageBuffers) {
         self.queries = queries
         self.buffers = buffers
-        most = isSmall ? PageReader.fewLinks : 0
+        maxPrepared = isSmall ? PageReader.maxPreparedLinks : 0
     }
 
-    /// Completes a page and passes it on, in several where its links are too many to be held at once.
+    /// Completes a page and passes it on, in several parts if it has too many links for one.
     func complete(
         _ page: RowPage, on connection: isolated PostgresConnection, _ pass: (RowPage) async -> Void
     ) async throws {
@@ -132,12 +135,13 @@ struct LinkReader {
             }
             page.takeLinkBuffers()
             let hasGroups = try await PageReader.read(
-                queries.links("administrator_secondary_group", "group_id", page.keys), prepared: most, into: page.groups,
+                queries.links("administrator_secondary_group", "group_id", page.keys), prepared: maxPrepared,
+                into: page.groups,
                 on: connection)
             let hasTeams =
                 hasGroups
                 ? try await PageReader.read(
-                    queries.links("administrator_team", "team_id", page.keys), prepared: most, into: page.teams,
+                    queries.links("administrator_team", "team_id", page.keys), prepared: maxPrepared, into: page.teams,
                     on: connection) : false
             if hasTeams {
                 await pass(page)
@@ -145,7 +149,8 @@ struct LinkReader {
             }
             page.giveLinkBuffers()
             guard page.count > 1 else {
-                throw DirectoryError.sourceInvalid("an administrator has more groups or teams than can be exported")
+                throw DirectoryError.sourceInvalid(
+                    "an administrator has groups or teams of more than \(PageReader.maxBytes) bytes; remove some")
             }
             rest += try page.split(into: 4).reversed()
         }

@@ -3,10 +3,10 @@ private import Synchronization
 
 /// A page of administrators with their groups and teams, as three binary COPYs in one order.
 ///
-/// Unchecked, because it is handed over and never shared: the reader fills it, and whoever gets it then only reads. Its memory
-/// goes back to the reader with its last reference.
+/// Unchecked: it is handed over and never shared. The reader fills it; the next owner only reads. The last reference returns its
+/// memory to the reader.
 package final class RowPage: @unchecked Sendable {
-    /// key, name, email, phone, profile, main group, created, updated, and whether enabled where that is asked for
+    /// See ``AdministratorRow`` for the fields.
     let administrators: CopyBuffer
     /// administrator, group
     private(set) var groups = CopyBuffer()
@@ -17,19 +17,16 @@ package final class RowPage: @unchecked Sendable {
     /// Which they are.
     var keys = Keys.all
     private let buffers: PageBuffers
+    /// Rows have a field for whether the administrator is enabled; otherwise all are.
+    private let hasStatus: Bool
 
-    /// Keys as the server sends them in binary, and takes them back.
+    /// Keys as the server sends them in binary, and accepts them.
     enum Keys: Equatable {
         /// All that the actor sees.
         case all
-        /// Those after the first key, or from the beginning, up to and with the last.
+        /// Those after the first key, or from the beginning, up to and including the last.
         case keys(after: [UInt8]?, last: [UInt8])
     }
-
-    /// Administrators' rows have whether they are enabled; else all are.
-    private let hasStatus: Bool
-    /// Fields of an administrator.
-    private var width: Int { hasStatus ? 9 : 8 }
 
     init(_ buffers: PageBuffers, hasStatus: Bool) {
         self.buffers = buffers
@@ -39,60 +36,44 @@ package final class RowPage: @unchecked Sendable {
 
     deinit {
         buffers.give(administrators)
-        buffers.give(groups)
-        buffers.give(teams)
+        giveLinkBuffers()
     }
 
     func takeLinkBuffers() {
-        groups = buffers.take()
-        teams = buffers.take()
+        (groups, teams) = (buffers.take(), buffers.take())
     }
 
     func giveLinkBuffers() {
         buffers.give(groups)
         buffers.give(teams)
-        groups = CopyBuffer()
-        teams = CopyBuffer()
+        (groups, teams) = (CopyBuffer(), CopyBuffer())
+    }
+
+    private func rows() throws -> CopyRows {
+        try CopyRows(administrators, width: hasStatus ? 9 : 8)
     }
 
     /// Counts the rows and finds the last one's key.
     ///
-    /// Rows come in the order of their keys, so that two with one key stand together: within a page they are seen here. Those at the
-    /// border of two pages show in the number of rows (``PageReader``).
+    /// Rows come in the order of their keys, so two with one key are neighbours, and are found here within a page. If they are in two
+    /// pages, the number of rows shows it (``PageReader``).
     ///
     /// - Parameter type: of the keys.
-    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` for a key that comes twice, or is missing.
+    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` for a key that occurs twice, or is missing.
     func measure(_ type: KeyTypes.KeyType) throws -> (count: Int, last: [UInt8]?) {
+        guard administrators.count > 0 else { return (0, nil) }
+        var rows = try rows()
         var count = 0
-        var last: UnsafeBufferPointer<UInt8>?
-        return try administrators.withBytes { bytes in
-            guard !bytes.isEmpty else { return (0, nil) }
-            try forEachAdministrator(bytes) { fields, _ in
-                count += 1
-                let key = try Self.key(fields)
-                if let last, last.hasSameBytes(as: key) { throw DirectoryError.doubled("administrator", type.text(of: key)) }
-                last = key
+        var last: Range<Int>?
+        while try rows.next() {
+            count += 1
+            let key = try rows.key
+            if let last, rows.bytes.span.extracting(last).hasSameBytes(as: rows.bytes.span.extracting(key)) {
+                throw DirectoryError.doubled("administrator", type.text(of: rows.bytes[key]))
             }
-            return (count, last.map(Array.init))
+            last = key
         }
-    }
-
-    private func lastKey() throws -> [UInt8]? {
-        var last: UnsafeBufferPointer<UInt8>?
-        return try administrators.withBytes { bytes in
-            try forEachAdministrator(bytes) { fields, _ in last = try Self.key(fields) }
-            return last.map(Array.init)
-        }
-    }
-
-    @inline(__always)
-    private static func key(
-        _ fields: UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>
-    ) throws -> UnsafeBufferPointer<UInt8> {
-        guard let key = fields[0] else {
-            throw DirectoryError.sourceInvalid(ContractFault.null("administrator", "id").description)
-        }
-        return key
+        return (count, last.map { Array(rows.bytes[$0]) })
     }
 
     /// The page in parts of about the same number of administrators, without links.
@@ -100,33 +81,41 @@ package final class RowPage: @unchecked Sendable {
         let size = max(1, count / parts)
         var pages: [RowPage] = []
         var after: [UInt8]? = if case .keys(let after, _) = keys { after } else { nil }
-        try administrators.withBytes { bytes in
-            var part = RowPage(buffers, hasStatus: hasStatus)
-            try forEachAdministrator(bytes) { fields, row in
-                if part.count == 0 { part.administrators.beginCopy() }
-                part.administrators.append(row: row)
-                part.count += 1
-                guard part.count == size else { return }
-                let last = Array(try Self.key(fields))
-                part.keys = .keys(after: after, last: last)
-                after = last
-                pages.append(part)
-                part = RowPage(buffers, hasStatus: hasStatus)
+        var rows = try rows()
+        while try rows.next() {
+            if pages.last.map({ $0.count == size }) ?? true {
+                if case .keys(_, let last)? = pages.last?.keys { after = last }
+                pages.append(RowPage(buffers, hasStatus: hasStatus))
+                pages.last?.administrators.beginCopy()
             }
-            guard part.count > 0 else { return }
-            part.keys = .keys(after: after, last: try lastKey() ?? [])
-            pages.append(part)
+            guard let part = pages.last else { break }
+            part.administrators.append(rows.bytes.span.extracting(rows.row))
+            part.count += 1
+            part.keys = .keys(after: after, last: Array(rows.bytes[try rows.key]))
         }
         return pages
     }
+
+    /// Calls the body with each administrator, in key order.
+    ///
+    /// - Returns: how many references lead to nothing in the tenant.
+    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` if groups or teams are left: the streams' orders differ.
+    package func forEachRow(
+        _ references: References, _ body: (borrowing AdministratorRow) throws -> Void
+    ) throws -> Int {
+        var row = try AdministratorRow(administrators: rows(), groups: groups, teams: teams, references: references)
+        while try row.next() { try body(row) }
+        try row.checkEnd()
+        return row.unresolved
+    }
 }
 
-/// The memory of pages that are done with goes round, so that an export allocates none for its later pages.
+/// Reuses the memory of pages, so that an export allocates none for its later pages.
 final class PageBuffers: Sendable {
     /// Three pages' worth.
-    private static let mostIdle = 9
-    /// What a page of long rows has made larger than this is the system's again.
-    private static let mostBytes = 6 * 1024 * 1024
+    private static let maxIdle = 9
+    /// A buffer that a page of long rows has made larger than this is freed.
+    private static let maxBytes = 6 * 1024 * 1024
 
     private let idle = Mutex<[CopyBuffer]>([])
 
@@ -135,102 +124,9 @@ final class PageBuffers: Sendable {
     }
 
     func give(_ buffer: CopyBuffer) {
-        guard buffer.capacity > 0, buffer.capacity <= Self.mostBytes else { return }
+        guard buffer.capacity > 0, buffer.capacity <= Self.maxBytes else { return }
         idle.withLock { idle in
-            if idle.count < Self.mostIdle { idle.append(buffer) }
+            if idle.count < Self.maxIdle { idle.append(buffer) }
         }
-    }
-}
-
-/// The names that rows refer to.
-package struct References: Sendable {
-    let profiles: ReferenceNames
-    let groups: ReferenceNames
-    let teams: ReferenceNames
-
-    /// Calls the body with the name of each profile of the tenant, in code point order.
-    package func forEachProfile(_ body: (UnsafeBufferPointer<UInt8>) throws -> Void) rethrows {
-        try profiles.forEachName(body)
-    }
-
-    /// Calls the body with the name of each team of the tenant, in code point order.
-    package func forEachTeam(_ body: (UnsafeBufferPointer<UInt8>) throws -> Void) rethrows {
-        try teams.forEachName(body)
-    }
-}
-
-extension RowPage {
-    /// Calls the body with each administrator, in key order. The row's views are valid during the call only.
-    ///
-    /// The streams are merged by equality alone: what belongs together stands together, and the client need not know
-    /// how the server orders keys.
-    ///
-    /// - Returns: how many references pointed to nothing in the tenant.
-    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` where groups or teams are left over: the streams' orders differ.
-    package func forEachRow(
-        _ references: References, _ body: (borrowing AdministratorRow) throws -> Void
-    ) throws -> Int {
-        try references.profiles.withReader { profiles in
-            try references.groups.withReader { groupNames in
-                try references.teams.withReader { teamNames in
-                    try groups.withBytes { groupBytes in
-                        try teams.withBytes { teamBytes in
-                            var secondary = try LinkStream(groupBytes)
-                            var teams = try LinkStream(teamBytes)
-                            var unresolved = 0
-                            try administrators.withBytes { bytes in
-                                try forEachAdministrator(bytes) { fields, _ in
-                                    let key = try Self.key(fields)
-                                    secondary.collect(of: key, from: groupNames, unresolved: &unresolved)
-                                    teams.collect(of: key, from: teamNames, unresolved: &unresolved)
-                                    try body(
-                                        AdministratorRow(
-                                            name: fields[1], email: fields[2], phone: fields[3],
-                                            profile: Self.name(fields[4], in: profiles, &unresolved),
-                                            mainGroup: Self.name(fields[5], in: groupNames, &unresolved),
-                                            secondaryGroups: secondary.list, teams: teams.list,
-                                            created: AdministratorRow.Day(fields[6]),
-                                            updated: AdministratorRow.Day(fields[7]),
-                                            isEnabled: !hasStatus || fields[8]?.first == 1))
-                                    try secondary.check()
-                                    try teams.check()
-                                }
-                            }
-                            try secondary.finish("administrator_secondary_group")
-                            try teams.finish("administrator_team")
-                            return unresolved
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// - Parameter body: gets the fields and the whole row's bytes.
-    @inline(__always)
-    private func forEachAdministrator(
-        _ bytes: UnsafeRawBufferPointer,
-        _ body: (UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>, UnsafeRawBufferPointer) throws -> Void
-    ) throws {
-        let fields = UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>.allocate(capacity: width)
-        defer { fields.deallocate() }
-        var cursor = try CopyCursor(bytes)
-        var start = cursor.offset
-        while try cursor.next(fields) {
-            try body(fields, UnsafeRawBufferPointer(rebasing: bytes[start..<cursor.offset]))
-            start = cursor.offset
-        }
-    }
-
-    @inline(__always)
-    private static func name(
-        _ key: UnsafeBufferPointer<UInt8>?, in names: borrowing ReferenceNames.Reader, _ unresolved: inout Int
-    ) -> UnsafeBufferPointer<UInt8>? {
-        guard let key else { return nil }
-        guard let rank = names.rank(of: key) else {
-            unresolved &+= 1
-            return nil
-        }
-        return names.name(rank)
     }
 }

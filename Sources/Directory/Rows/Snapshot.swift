@@ -190,14 +190,14 @@ extension Snapshot {
     ) async throws -> Snapshot {
         try await setTimeZone(permission, on: connection)
         try await setGroups(permission, queries, on: connection)
-        guard let moment = try await connection.query(queries.moment(few: PageReader.few)).first else {
+        guard let moment = try await connection.query(queries.moment(few: PageReader.maxPreparedRows)).first else {
             throw DirectoryError.sourceInvalid("the database gave no count")
         }
         let total: Int = try moment.decode("rows")
         /// Whether a relation's texts are known to be short and few: then they are read at once.
         func prepared(_ column: String) throws -> Int {
             let bytes: Int? = try moment.decodeIfPresent(column)
-            return bytes.map { $0 <= PageReader.fewBytes } ?? false ? PageReader.few : 0
+            return bytes.map { $0 <= PageReader.maxPreparedBytes } ?? false ? PageReader.maxPreparedRows : 0
         }
         let few = (
             profiles: try prepared("profile_bytes"), groups: try prepared("administrator_group_bytes"),
@@ -274,7 +274,7 @@ extension Snapshot {
         _ query: Query, _ relation: StaticString, prepared most: Int, on connection: isolated PostgresConnection
     ) async throws -> CopyBuffer {
         let buffer = CopyBuffer()
-        guard try await PageReader.read(query, prepared: most, into: buffer, on: connection, mostBytes: 64 * 1024 * 1024)
+        guard try await PageReader.read(query, prepared: most, into: buffer, on: connection, maxBytes: 64 * 1024 * 1024)
         else {
             throw DirectoryError.sourceInvalid("directory.\(relation) holds over 64 MiB of names for one tenant")
         }

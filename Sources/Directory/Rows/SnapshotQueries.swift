@@ -34,7 +34,7 @@ struct SnapshotQueries {
         return condition
     }
 
-    /// The groups of the actor and all below them, within the tenant. UNION, so that a circle ends.
+    /// The groups of the actor and all below them, within the tenant. UNION, so that a cycle ends.
     var visibleGroups: Query {
         Query(
             "visible-groups",
@@ -165,7 +165,8 @@ struct SnapshotQueries {
         let border: RowPage.Keys = .keys(after: nil, last: key)
         let range: RowPage.Keys = .keys(after: key, last: key)
         var queries = [
-            visibleGroups, moment(few: PageReader.few), names("profile"), names("administrator_group"), names("team"),
+            visibleGroups, moment(few: PageReader.maxPreparedRows), names("profile"), names("administrator_group"),
+            names("team"),
             groupTree, administrators(first: true), administrators(first: false), setLast(key),
             setRange(after: key, last: key), doubled,
         ]

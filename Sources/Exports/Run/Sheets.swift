@@ -16,13 +16,13 @@ enum AdministratorsSheet {
 
     /// Writes the row of one administrator.
     static func write(_ row: borrowing AdministratorRow, to workbook: WorkbookWriter) throws {
-        try text(row.name, to: workbook)
-        try text(row.email, to: workbook)
-        try text(row.phone, to: workbook)
-        try text(row.profile, to: workbook)
-        try text(row.mainGroup, to: workbook)
-        try workbook.text(row.secondaryGroups)
-        try workbook.text(row.teams)
+        try row.withText(.name) { try text($0, to: workbook) }
+        try row.withText(.email) { try text($0, to: workbook) }
+        try row.withText(.phone) { try text($0, to: workbook) }
+        try row.withText(.profile) { try text($0, to: workbook) }
+        try row.withText(.mainGroup) { try text($0, to: workbook) }
+        try row.withText(.secondaryGroups) { try text($0, to: workbook) }
+        try row.withText(.teams) { try text($0, to: workbook) }
         try day(row.created, to: workbook)
         try day(row.updated, to: workbook)
         let status = row.isEnabled ? enabled : disabled
@@ -31,7 +31,7 @@ enum AdministratorsSheet {
     }
 
     @inline(__always)
-    private static func text(_ text: UnsafeBufferPointer<UInt8>?, to workbook: WorkbookWriter) throws {
+    private static func text(_ text: Span<UInt8>?, to workbook: WorkbookWriter) throws {
         if let text { try workbook.text(text) } else { try workbook.empty() }
     }
 
@@ -62,7 +62,7 @@ enum ReferenceSheets {
     }
 
     private static func list(
-        _ sheet: String, _ forEach: ((UnsafeBufferPointer<UInt8>) throws -> Void) throws -> Void,
+        _ sheet: String, _ forEach: ((Span<UInt8>) throws -> Void) throws -> Void,
         to workbook: WorkbookWriter
     ) throws {
         try workbook.beginSheet(sheet, columns: [Column("Name")])
@@ -71,5 +71,13 @@ enum ReferenceSheets {
             try workbook.text(name)
             try workbook.endRow()
         }
+    }
+}
+
+extension WorkbookWriter {
+    /// Writes a cell of UTF-8 text.
+    @inline(__always)
+    func text(_ utf8: Span<UInt8>) throws {
+        try utf8.withUnsafeBufferPointer { try text($0) }
     }
 }

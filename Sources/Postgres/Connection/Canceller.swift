@@ -1,15 +1,13 @@
-internal import CLibPQ
 private import Dispatch
+private import Glibc
 private import Synchronization
 
-/// Asks the server to cancel what a connection is doing, from any thread.
+/// Asks the server, from any thread, to cancel what a connection does.
 ///
-/// `PQcancel` opens a connection of its own and blocks, so it runs on a thread of its own. A request that comes late must
-/// not hit the next statement: it carries the ticket of the statement it is meant for.
-final class Canceller: @unchecked Sendable {
-    // Unchecked: libpq documents PGcancel as usable from other threads; the pointer never changes, and is freed once
-    // nobody holds this object.
-    private let handle: OpaquePointer?
+/// A cancel request opens a connection of its own and blocks, so it is sent on another thread. A request for one statement must not
+/// reach the next one: it carries the ticket of its statement.
+final class Canceller: Sendable {
+    private let cancelRequest: PGCancelRequest
     private let state = Mutex(State())
     /// Requests that are under way.
     private let requests = DispatchGroup()
@@ -19,15 +17,11 @@ final class Canceller: @unchecked Sendable {
         var isArmed = false
     }
 
-    init(_ handle: OpaquePointer?) {
-        self.handle = handle
+    init(_ cancelRequest: PGCancelRequest) {
+        self.cancelRequest = cancelRequest
     }
 
-    deinit {
-        PQfreeCancel(handle)
-    }
-
-    /// A statement begins; gives the ticket to cancel it with.
+    /// Begins a statement and returns the ticket to cancel it with.
     func arm() -> UInt64 {
         state.withLock { state in
             state.ticket += 1
@@ -36,12 +30,9 @@ final class Canceller: @unchecked Sendable {
         }
     }
 
-    /// The statement has ended.
+    /// Ends the statement. Waits for requests that are under way, because they could cancel the next statement.
     ///
-    /// A request that is still under way could hit the next statement, so it is waited for. `PQcancel` itself has no time
-    /// limit.
-    ///
-    /// - Returns: false where it did not come back in time: the connection cannot be used any more.
+    /// - Returns: false if a request is still under way at the limit: the connection cannot be used any more.
     func disarm(within limit: Duration) -> Bool {
         state.withLock { $0.isArmed = false }
         return requests.wait(timeout: .now() + .milliseconds(Int(limit / .milliseconds(1)))) == .success
@@ -50,23 +41,47 @@ final class Canceller: @unchecked Sendable {
     /// Cancels the statement of the ticket, unless it has ended.
     func cancel(_ ticket: UInt64) {
         state.withLock { state in
-            guard state.isArmed, state.ticket == ticket else { return }
-            request()
+            if state.isArmed, state.ticket == ticket { cancel() }
         }
     }
 
-    /// Cancels whatever runs, from the connection's own thread; does not wait.
+    /// Cancels whatever runs, from the connection's own thread. Does not wait.
     func cancel() {
-        request()
-    }
-
-    private func request() {
-        guard handle != nil else { return }
         requests.enter()
         DispatchQueue.global().async { [self] in
-            var message = [CChar](repeating: 0, count: 256)
-            _ = PQcancel(handle, &message, 256)
+            cancelRequest.send()
             requests.leave()
         }
+    }
+}
+
+/// Ends a wait for a socket from another thread.
+final class Interrupt: Sendable {
+    private let readEnd: Int32
+    private let writeEnd: Int32
+
+    init() throws {
+        var ends: [Int32] = [0, 0]
+        // SAFETY: pipe writes two numbers.
+        guard unsafe pipe(&ends) == 0 else {
+            throw PostgresError(.unreachable, "the process has no free file descriptor for a wait; raise LimitNOFILE=")
+        }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        (readEnd, writeEnd) = (ends[0], ends[1])
+    }
+
+    deinit {
+        close(readEnd)
+        close(writeEnd)
+    }
+
+    func raise() {
+        // SAFETY: one byte of a literal.
+        _ = unsafe write(writeEnd, "!", 1)
+    }
+
+    /// Waits for the socket, for ``raise()`` or for the deadline; false at the deadline.
+    func wait(with socket: Int32, until deadline: ContinuousClock.Instant) -> Bool {
+        PGHandle.poll(socket, or: readEnd, until: deadline)
     }
 }

@@ -1,22 +1,44 @@
-/// How a connection is made and how long things may take on it.
+/// How to connect, and the time limits of a connection.
 package struct ConnectionOptions: Sendable {
-    /// A libpq URI or key=value string; may hold a password, so it is never printed.
+    /// A libpq URI or key=value string. It may contain a password, so it is never printed.
     package let connectionString: String
-    /// For a server that asks for one, where the connection string has none. Never printed.
+    /// For a server that asks for one, if the connection string has none. Never printed.
     package var password: String?
     /// Shown in `pg_stat_activity`.
     package var applicationName = "adminexport"
     package var connectTimeout: Duration = .seconds(3)
-    /// The longest that one statement may take; set on the server and watched here. nil: no limit.
+    /// How long one statement may run. Set on the server, and enforced here if the server is silent. nil: no limit.
     package var statementTimeout: Duration? = .seconds(30)
-    /// How long a server that went silent may take to answer a cancel request, before the connection is given up.
+    /// How long a silent server may take to answer a cancel request before the connection is closed.
     package var cancelGrace: Duration = .seconds(5)
-    /// After which the server ends a session that does nothing within a transaction.
+    /// After this time the server ends a session that is idle in a transaction.
     package var idleInTransactionTimeout: Duration = .seconds(60)
-    /// Whether role, settings and prepared statements may stay in the session, where no pooler is found in between.
+    /// Whether role, settings and prepared statements may remain in the session, unless a pooler is detected.
     package var keepsSession = true
 
     package init(connectionString: String) {
         self.connectionString = connectionString
+    }
+}
+
+/// Questions about a libpq connection string that need no connection.
+package enum ConnectionString {
+    /// What is wrong with it, or nil. The text quotes no value.
+    package static func fault(_ text: String) -> String? {
+        guard let values = connectionStringValues(text) else {
+            return "it is neither a libpq URI (postgresql://…) nor a list of key=value"
+        }
+        let ports = values["port"]?.split(separator: ",") ?? []
+        return ports.allSatisfy { UInt16($0) != nil }
+            ? nil : "its port is not a number; write a / or @ in a password as %2F or %40"
+    }
+
+    /// Whether it contains a password.
+    package static func hasPassword(_ text: String) -> Bool { connectionStringValues(text)?["password"] != nil }
+
+    /// Whether both name the same server and login, whatever the database. One server written in two ways counts as two.
+    package static func haveOneLogin(_ one: String, _ other: String) -> Bool {
+        let (one, other) = (connectionStringValues(one), connectionStringValues(other))
+        return ["service", "host", "hostaddr", "port", "user"].allSatisfy { one?[$0] == other?[$0] }
     }
 }

@@ -1,6 +1,6 @@
-/// What tells the database of a session from all others.
+/// Identifies the database of a session.
 package struct DatabaseIdentity: Sendable {
-    /// Of the cluster, made by initdb; a standby has its primary's. Nil where the login may not ask.
+    /// The cluster's identifier, which initdb makes; a standby has its primary's. nil if the login may not read it.
     private let system: String?
     /// The database's OID.
     private let database: String
@@ -29,8 +29,8 @@ package struct DatabaseIdentity: Sendable {
 
     /// Whether the other session is in this database, or in a standby's copy of it.
     ///
-    /// A standby that was promoted has its cluster's identifier and goes its own way: it is known by its server. Where a session may
-    /// not ask, they count as different.
+    /// A promoted standby keeps its cluster's identifier but diverges: the start of the server tells them apart. If a session may not
+    /// read the identifier, the databases count as different.
     package func isSame(as other: DatabaseIdentity) -> Bool {
         system != nil && system == other.system && database == other.database
             && (isRecovering || other.isRecovering || started == other.started)

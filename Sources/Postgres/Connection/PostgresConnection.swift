@@ -1,39 +1,34 @@
-internal import CLibPQ
-private import Glibc
 private import Synchronization
 
 /// One connection, on a thread of its own.
 ///
-/// Calls run one after another. A task that is cancelled while a statement runs cancels it on the server; so does a
-/// statement that outlives its time-out. A connection that was lost, or whose server does not even answer a cancel
-/// request, is dead for good: the pool replaces it.
+/// Calls run one after another. If a task is cancelled while a statement runs, or a statement exceeds its timeout, the server is asked
+/// to cancel it. A connection that was lost, or whose server does not answer a cancel request, is broken for good: the pool replaces it.
 package actor PostgresConnection {
     private let executor: ThreadExecutor
-    let handle: PGHandle
+    private let handle: PGHandle
     private let statementTimeout: Duration?
-    let cancelGrace: Duration
-    /// `SET LOCAL` for what a transaction depends on: behind a pooler it is a part of each.
-    var transactionSettings = ""
-    let canceller: Canceller
-    var isDead = false
-    var isCopying = false
-    var session = Session()
+    private let cancelGrace: Duration
+    /// `SET LOCAL` for the settings that statements depend on. Behind a pooler each transaction begins with it.
+    private var transactionSettings = ""
+    private let canceller: Canceller
+    private var isBroken = false
+    private var isCopying = false
+    private(set) var session = SessionState()
 
-    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// Connects on the connection's own thread.
     ///
     /// - Throws: ``PostgresError``
     package static func connect(_ options: ConnectionOptions) async throws -> PostgresConnection {
-        let executor = ThreadExecutor(label: "postgres")
-        let opener = Opener(executor: executor)
-        return try await opener.open(options)
+        try await Opener(executor: ThreadExecutor(label: "postgres")).open(options)
     }
 
-    /// Runs the blocking work of connecting where the connection will live.
+    /// Runs the blocking work of connecting on the connection's thread.
     private actor Opener {
         private let executor: ThreadExecutor
-        nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+        nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
         init(executor: ThreadExecutor) {
             self.executor = executor
@@ -51,19 +46,19 @@ package actor PostgresConnection {
         statementTimeout = options.statementTimeout
         cancelGrace = options.cancelGrace
         handle = try PGHandle.connect(options)
-        canceller = Canceller(PQgetCancel(handle.raw))
+        canceller = Canceller(handle.cancelRequest())
     }
 
     private func prepare(_ options: ConnectionOptions) throws {
-        let version = Int(PQserverVersion(handle.raw)) / 10_000
+        let version = handle.serverVersion
         guard version >= Self.oldestServer else {
             throw PostgresError(
                 .unsuitable,
                 "the server is PostgreSQL \(version), but adminexport needs \(Self.oldestServer) or later: upgrade it")
         }
-        // An SQL_ASCII database does not know what its bytes mean. Asked for UTF-8 the server would refuse every row with a byte
-        // that is none; as they are, they can be read and mended here.
-        let isBytes = PQparameterStatus(handle.raw, "server_encoding").map { String(cString: $0) } == "SQL_ASCII"
+        // The bytes of an SQL_ASCII database have no known encoding. If the client asked for UTF-8, the server would refuse each row
+        // with a byte that is not valid; without conversion the rows can be read, and invalid bytes replaced, here.
+        let isBytes = handle.serverEncoding == "SQL_ASCII"
         let rows = try runScript("inspect-session", SessionSettings.inspection(options, version: version))
         var found: [String: SessionSettings.Found] = [:]
         for row in rows {
@@ -73,39 +68,25 @@ package actor PostgresConnection {
         let settings = try SessionSettings(options, encoding: isBytes ? "SQL_ASCII" : "UTF8", found: found)
         transactionSettings = settings.transaction
         let process: String? = try rows.first?.decode("process")
-        session.isOwn = options.keepsSession && isServer(process: process.flatMap { Int($0) })
-        if session.isOwn { try runScript("session-settings", settings.session) }
+        session.isDedicated = options.keepsSession && process.flatMap { Int($0) } == handle.serverProcess
+        if session.isDedicated { try runScript("session-settings", settings.session) }
     }
 
-    /// The oldest major version whose settings and functions are known to do.
+    /// The oldest major version whose settings and functions are known to be sufficient.
     private static let oldestServer = 15
 
-    /// Whether no pooler stands between: it makes up the process number that it tells its clients.
-    private func isServer(process: Int?) -> Bool {
-        process == Int(PQbackendPID(handle.raw))
-    }
+    /// After this time a new connection replaces the session, with what it keeps: roles, and what the server caches.
+    private static let maxSessionAge: Duration = .seconds(3_600)
 
-    func isServer() throws -> Bool {
-        let rows = try run(Query("process", "SELECT pg_catalog.pg_backend_pid() AS process")).rows
-        return isServer(process: try rows.first?.decode("process"))
-    }
-
-    /// What is kept in a session is asked for anew after this time: roles, and what the server caches.
-    private static let longestSession: Duration = .seconds(3_600)
-
-    /// Whether the pool may hand it out again.
-    ///
-    /// An idle connection that has something to read was nearly always closed by the server, and is not worth finding out
-    /// the rest: a new one costs little.
+    /// Whether the pool may lend the connection again.
     package var isUsable: Bool {
-        !isDead && !isCopying && session.began.duration(to: .now) < Self.longestSession
-            && PQtransactionStatus(handle.raw) == PQTRANS_IDLE
-            && PQstatus(handle.raw) == CONNECTION_OK && !PGHandle.isReadable(PQsocket(handle.raw))
+        !isBroken && !isCopying && session.began.duration(to: .now) < Self.maxSessionAge
+            && handle.isIdle && handle.isOpen && !handle.hasUnreadInput
     }
 
-    /// Runs the body on the connection's own thread, if it can be used.
+    /// Runs the body on the connection's own thread, if the connection can be used.
     ///
-    /// - Returns: what came of it, nothing where it could not be used, and whether it can be used again.
+    /// - Returns: the body's result, or nil if the connection cannot be used; and whether it can be used again.
     func lend<Result: Sendable>(
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async -> (result: Swift.Result<Result, any Error>?, isUsable: Bool) {
@@ -120,275 +101,204 @@ package actor PostgresConnection {
 
     // MARK: Statements
 
-    /// Runs one statement, outside a transaction or in the one that is under way, and gives its rows.
+    /// Runs one statement, in the current transaction if there is one, and returns its rows.
     ///
-    /// - Throws: ``PostgresError``, or `CancellationError` where the task was cancelled.
+    /// - Throws: ``PostgresError``, or `CancellationError` if the task was cancelled.
     @discardableResult
     package func query(_ query: Query) async throws -> [Row] {
         try await withCancellation { connection in
-            switch connection.session.use {
-            case .free:
-                guard connection.session.isOwn else { return try connection.runAlone(query) }
-                try connection.assume(nil)
-            case .statement, .transaction: break
+            if case .free = connection.session.use {
+                guard connection.session.isDedicated else { return try connection.runAlone(query) }
+                try connection.setRole(nil)
             }
-            return try connection.run(query).rows
+            return try connection.run(query)
         }
     }
 
-    /// Behind a pooler a single statement too needs a transaction, for the settings that it depends on.
+    /// Runs one statement behind a pooler. It too needs a transaction, for the settings that it depends on.
     private func runAlone(_ query: Query) throws -> [Row] {
         do {
             try runScript("begin", "BEGIN ISOLATION LEVEL READ COMMITTED" + transactionSettings)
-            let rows = try run(query).rows
+            let rows = try run(query)
             try runScript("commit", "COMMIT")
             return rows
         } catch {
-            if !isDead { _ = try? runScript("rollback", "ROLLBACK") }
+            rollBack()
             throw error
         }
     }
 
-    /// Lets the body run a statement that is a transaction of its own. If the body runs a second one, to find out why the first
-    /// failed, that is another transaction.
+    /// Lets the body run a statement that is a transaction of its own. If the body runs a second one, for example to find out why the
+    /// first one failed, that is another transaction.
     ///
-    /// Where no pooler stands between a statement is one message there and one back: the role stays the session's, and the statement is
-    /// prepared once. Behind one it is a transaction like others.
+    /// Without a pooler the statement takes one message in each direction: the role remains the session's, and the statement is prepared
+    /// once. Behind a pooler it runs in a transaction like any other.
     package func withStatement<Result: Sendable>(
         role: String, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
-        guard session.isOwn else { return try await withTransaction(role: role, body) }
-        try await withCancellation { try $0.assume(role) }
+        guard session.isDedicated else { return try await withTransaction(role: role, body) }
+        try await withCancellation { try $0.setRole(role) }
         session.use = .statement
         defer { session.use = .free }
         return try await body(self)
     }
 
-    /// Runs statements that the program itself wrote, several at once; they take no values.
+    /// Runs statements that contain no values, several at once.
     package func script(_ name: String, _ sql: String) async throws {
         try await withCancellation { connection in
-            if case .free = connection.session.use { try connection.assume(nil) }
+            if case .free = connection.session.use { try connection.setRole(nil) }
             try connection.runScript(name, sql)
         }
     }
 
-    /// Runs a statement within the transaction that is under way, and puts its rows into the buffer as a binary COPY would.
+    /// Runs a statement in the current transaction, and fills the buffer with its rows as a binary COPY would.
     ///
-    /// For what is known to be small: all of it is held twice. A COPY is planned anew each time, and this is prepared.
+    /// For small results: all rows are in memory twice. The server plans a COPY each time; this statement is prepared.
     ///
-    /// - Returns: whether there are no more rows than so many; else the buffer is empty.
-    package func rows(of query: Query, atMost most: Int, into buffer: CopyBuffer) async throws -> Bool {
+    /// - Returns: false if there are more rows than the limit; the buffer is empty then.
+    package func rows(of query: Query, atMost limit: Int, into buffer: CopyBuffer) async throws -> Bool {
         try await withCancellation { connection in
-            let statement = connection.session.isOwn ? try connection.prepared(query) : nil
-            try connection.send(query, as: statement, binary: true)
             buffer.removeAll()
-            return try connection.finishing(query, as: statement) {
-                try connection.finish(query.name) { result in
-                    guard result.rowCount <= most else { return false }
-                    buffer.beginCopy()
-                    result.append(to: buffer)
-                    buffer.endCopy()
-                    return true
-                } ?? false
-            }
+            return try connection.run(query) { result in
+                guard result.rowCount <= limit else { return false }
+                result.copy(into: buffer)
+                return true
+            } ?? false
         }
     }
 
-    // MARK: libpq
-
-    struct Outcome {
-        let rows: [Row]
-    }
-
-    /// What a statement that comes now is part of.
-    enum Use {
-        /// Nothing: it runs as the login.
-        case free
-        /// A transaction of its own, with the role that was announced.
-        case statement
-        case transaction
-    }
-
-    /// What is set for a session that nobody else uses.
-    struct Session {
-        /// No pooler stands between, so what is set for the session stays this connection's.
-        var isOwn = false
-        var use = Use.free
-        let began = ContinuousClock.now
-        var role: String?
-        var statements = PreparedStatements()
-    }
-
-    /// Makes the role the session's, or goes back to the login's own.
-    func assume(_ role: String?) throws {
-        guard session.isOwn, session.role != role else { return }
+    /// Sets the role for the session; nil: the login's own.
+    private func setRole(_ role: String?) throws {
+        guard session.isDedicated, session.role != role else { return }
         try runScript("assume-role", role.map { "SET ROLE \($0)" } ?? "RESET ROLE")
         session.role = role
     }
 
-    func deadline() -> ContinuousClock.Instant? {
-        // The server's own time-out comes first; this one is for a server or a network that went silent.
-        statementTimeout.map { ContinuousClock.now + $0 + cancelGrace }
+    /// Runs a statement in the session as it is, without setting a role.
+    func run(_ query: Query) throws -> [Row] {
+        try run(query) { $0.rows(query: query.name) } ?? []
     }
 
-    func run(_ query: Query) throws -> Outcome {
+    /// - Parameter body: reads the result with rows.
+    private func run<Value>(_ query: Query, _ body: (borrowing PGResult) -> Value) throws -> Value? {
         guard !isCopying else { throw PostgresError(.unexpectedResult, "a COPY is running", query: query.name) }
-        let statement = session.isOwn ? try prepared(query) : nil
-        // Between the two a request to cancel has found the server idle.
+        let statement = session.isDedicated ? try prepared(query) : nil
+        // A cancel request between the two messages has found the server idle.
         try Task.checkCancellation()
-        try send(query, as: statement, binary: true)
-        return Outcome(rows: try finishing(query, as: statement) { try finish(query.name) })
-    }
-
-    /// Reads the answer to a statement, and gives the connection up where what it keeps is of no use any more.
-    private func finishing<Value>(_ query: Query, as statement: String?, _ body: () throws -> Value) throws -> Value {
+        try send(query, as: statement)
         do {
-            return try body()
+            return try finish(query.name, body)
         } catch let error as PostgresError where statement != nil && SQLState.stalePlans.contains(error.sqlState ?? "") {
             // A relation was altered ("cached plan must not change result type"), or somebody else has used the session. The next
-            // connection prepares it anew.
-            isDead = true
+            // connection prepares the statement again.
+            isBroken = true
             throw PostgresError(
-                .connectionLost, "a prepared statement is of no use any more", serverMessage: error.serverMessage,
+                .connectionLost, "a prepared statement is no longer valid", serverMessage: error.serverMessage,
                 query: query.name)
-        } catch let error as PostgresError where error.sqlState == SQLState.insufficientPrivilege && session.isOwn {
-            // The role may have been taken away, or made anew. The next connection asks for it again.
-            isDead = true
+        } catch let error as PostgresError where error.sqlState == SQLState.insufficientPrivilege && session.isDedicated {
+            // The role may have been revoked, or dropped and created again. The next connection sets it again.
+            isBroken = true
             throw error
         }
     }
 
-    /// The name under which the statement is prepared, which is done at its first use; nil for one too many.
+    /// Prepares the statement at its first use.
+    ///
+    /// - Returns: its name; nil if the session has enough prepared statements.
     private func prepared(_ query: Query) throws -> String? {
         if session.statements.arePlansOld(at: .now) {
-            // Between two statements of a transaction as well.
+            // Also between two statements of a transaction.
             try runScript("discard-plans", "DISCARD PLANS")
             session.statements.renewPlans(at: .now)
         }
         if let name = session.statements.name(of: query.sql) { return name }
         guard let name = session.statements.newName() else { return nil }
-        guard !isDead, PQsendPrepare(handle.raw, name, query.sql, 0, nil) == 1 else {
-            isDead = true
-            throw handle.lost(during: query.name)
-        }
-        _ = try finish(query.name)
+        guard !isBroken, handle.sendPrepare(name, query.sql) else { throw broken(during: query.name) }
+        try finish(query.name) { _ in }
         session.statements.keep(name, for: query.sql, at: .now)
         return name
     }
 
     /// - Returns: the rows of the last statement that gives some, as text.
     @discardableResult
-    func runScript(_ name: String, _ sql: String) throws -> [Row] {
-        guard PQsendQuery(handle.raw, sql) == 1 else {
-            isDead = true
-            throw handle.lost(during: name)
-        }
-        return try finish(name)
+    private func runScript(_ name: String, _ sql: String) throws -> [Row] {
+        guard handle.send(script: sql) else { throw broken(during: name) }
+        return try finish(name) { $0.rows(query: name) } ?? []
     }
 
-    private func finish(_ name: String) throws -> [Row] {
-        try finish(name) { $0.rows(query: name) } ?? []
-    }
-
-    /// Reads every result of what was sent; what the body makes of the last one with rows, or the first error.
-    private func finish<Value>(_ name: String, _ body: (borrowing PGResult) -> Value) throws -> Value? {
-        let deadline = deadline()
-        var rows: Value?
-        var fault: PostgresError?
-        while let result = try nextResult(of: name, deadline: deadline) {
-            switch result.status {
-            case PGRES_TUPLES_OK: rows = body(result)
-            case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: break
-            default: fault = fault ?? result.fault(query: name)
-            }
-        }
-        if PQstatus(handle.raw) != CONNECTION_OK { isDead = true }
-        if let fault { throw fault }
-        return rows
-    }
-
-    /// - Parameter statement: the name under which it is prepared.
-    func send(_ query: Query, as statement: String? = nil, binary: Bool) throws {
-        guard !isDead else { throw handle.lost(during: query.name) }
-        var copies: [UnsafeMutablePointer<CChar>?] = []
-        defer { copies.forEach { free($0) } }
-        var lengths: [Int32] = []
-        var formats: [Int32] = []
-        for parameter in query.parameters {
-            switch parameter {
-            case .null:
-                copies.append(nil)
-                lengths.append(0)
-                formats.append(0)
-            case .text(let text):
-                guard !text.utf8.contains(0) else {
-                    throw PostgresError(
-                        .statement, "PostgreSQL takes no NUL character", sqlState: "22021", query: query.name)
-                }
-                copies.append(strdup(text))
-                lengths.append(0)
-                formats.append(0)
-            case .bytes(let bytes):
-                let copy = UnsafeMutableRawPointer.allocate(byteCount: bytes.count + 1, alignment: 1)
-                copy.copyMemory(from: bytes, byteCount: bytes.count)
-                copies.append(copy.assumingMemoryBound(to: CChar.self))
-                lengths.append(Int32(bytes.count))
-                formats.append(1)
-            }
-        }
-        let pointers = copies.map { UnsafePointer($0) }
-        let count = Int32(pointers.count)
-        let sent =
-            if let statement {
-                PQsendQueryPrepared(handle.raw, statement, count, pointers, lengths, formats, binary ? 1 : 0)
-            } else {
-                PQsendQueryParams(handle.raw, query.sql, count, nil, pointers, lengths, formats, binary ? 1 : 0)
-            }
-        guard sent == 1 else {
-            isDead = PQstatus(handle.raw) != CONNECTION_OK
+    private func send(_ query: Query, as statement: String? = nil) throws {
+        guard !isBroken else { throw broken(during: query.name) }
+        guard try handle.send(query, as: statement) else {
+            isBroken = !handle.isOpen
             throw handle.lost(during: query.name)
         }
     }
 
-    func nextResult(of name: String, deadline: ContinuousClock.Instant?) throws -> PGResult? {
-        while PQisBusy(handle.raw) == 1 {
-            try waitForInput(of: name, deadline: deadline)
-        }
-        return PQgetResult(handle.raw).map { PGResult($0) }
+    private func broken(during name: String) -> PostgresError {
+        isBroken = true
+        return handle.lost(during: name)
     }
 
-    /// Waits for bytes from the server. At the deadline the statement is cancelled; a server that does not answer even
-    /// then costs the connection.
-    func waitForInput(of name: String, deadline: ContinuousClock.Instant?) throws {
-        if !PGHandle.poll(PQsocket(handle.raw), Int16(POLLIN), until: deadline) {
+    // MARK: Results
+
+    private func deadline() -> ContinuousClock.Instant? {
+        // The server's own timeout comes first. This one is for a server or a network that went silent.
+        statementTimeout.map { ContinuousClock.now + $0 + cancelGrace }
+    }
+
+    /// Reads every result of what was sent.
+    ///
+    /// - Parameter body: reads a result with rows.
+    /// - Returns: the body's value for the last result with rows.
+    /// - Throws: the first error of the server.
+    @discardableResult
+    private func finish<Value>(_ name: String, _ body: (borrowing PGResult) -> Value) throws -> Value? {
+        let deadline = deadline()
+        var value: Value?
+        var fault: PostgresError?
+        while let result = try nextResult(of: name, deadline: deadline) {
+            switch result.kind {
+            case .rows: value = body(result)
+            case .done: break
+            case .copyOut, .error: fault = fault ?? result.fault(query: name)
+            }
+        }
+        if !handle.isOpen { isBroken = true }
+        if let fault { throw fault }
+        return value
+    }
+
+    private func nextResult(of name: String, deadline: ContinuousClock.Instant?) throws -> PGResult? {
+        while handle.isBusy { try waitForInput(of: name, deadline: deadline) }
+        return handle.nextResult()
+    }
+
+    /// Waits for bytes from the server. At the deadline the statement is cancelled. If the server does not answer even then, the
+    /// connection is broken.
+    private func waitForInput(of name: String, deadline: ContinuousClock.Instant?) throws {
+        if !PGHandle.poll(handle.socket, until: deadline) {
             canceller.cancel()
-            guard PGHandle.poll(PQsocket(handle.raw), Int16(POLLIN), until: ContinuousClock.now + cancelGrace)
-            else {
-                isDead = true
+            guard PGHandle.poll(handle.socket, until: ContinuousClock.now + cancelGrace) else {
+                isBroken = true
                 throw PostgresError(.timedOut, "PostgreSQL did not answer in time", query: name)
             }
         }
-        guard PQconsumeInput(handle.raw) == 1 else {
-            isDead = true
-            throw handle.lost(during: name)
-        }
+        guard handle.consumeInput() else { throw broken(during: name) }
     }
 
-    func drain(_ name: String) throws {
-        while let result = try nextResult(of: name, deadline: deadline()) {
-            _ = consume result
-        }
+    private func drain(_ name: String) throws {
+        while let result = try nextResult(of: name, deadline: deadline()) { _ = consume result }
     }
 
-    /// Runs blocking work; while it runs, a cancelled task asks the server to cancel the statement.
-    func withCancellation<Result>(
+    /// Runs blocking work. If the task is cancelled meanwhile, the server is asked to cancel the statement.
+    private func withCancellation<Result>(
         _ work: (isolated PostgresConnection) throws -> Result
     ) async throws -> Result {
         try Task.checkCancellation()
         let ticket = canceller.arm()
         return try await withTaskCancellationHandler {
             defer {
-                if !canceller.disarm(within: cancelGrace) { isDead = true }
+                if !canceller.disarm(within: cancelGrace) { isBroken = true }
             }
             do {
                 return try work(self)
@@ -399,32 +309,37 @@ package actor PostgresConnection {
             canceller.cancel(ticket)
         }
     }
-}
 
-extension PostgresConnection {
-    /// Runs the body in a transaction: commits when it returns, rolls back when it throws. Its error is passed on as it is.
+    // MARK: Transactions
+
+    package enum IsolationLevel: String, Sendable {
+        case readCommitted = "READ COMMITTED"
+        case repeatableRead = "REPEATABLE READ"
+    }
+
+    /// Runs the body in a transaction: commits when it returns, rolls back when it throws. The body's error is rethrown unchanged.
     ///
     /// - Parameters:
-    ///   - role: assumed with `SET LOCAL ROLE`, so that the transaction can do what the role may and no more,
-    ///     also behind a pooler. A name from the program, never data.
-    ///   - snapshot: of another transaction that is under way, to see what it sees; see ``exportSnapshot()``.
+    ///   - role: set with `SET LOCAL ROLE`, so that the transaction has the role's privileges and no others, also behind a pooler. A
+    ///     name from the program, never data.
+    ///   - snapshot: of another running transaction, to see what it sees; see ``exportSnapshot()``.
     package func withTransaction<Result: Sendable>(
         isolation: IsolationLevel = .readCommitted, readOnly: Bool = false, role: String? = nil, snapshot: SnapshotID? = nil,
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
-        // In a session of our own the default is READ WRITE, or READ ONLY on a standby, where the words READ WRITE are refused.
-        let access = readOnly ? " READ ONLY" : session.isOwn ? "" : " READ WRITE"
+        // A dedicated session's default is READ WRITE, or READ ONLY on a standby, which refuses the words READ WRITE.
+        let access = readOnly ? " READ ONLY" : session.isDedicated ? "" : " READ WRITE"
         var begin = "BEGIN ISOLATION LEVEL \(isolation.rawValue)\(access)"
         if let snapshot { begin += "; SET TRANSACTION SNAPSHOT '\(snapshot.text)'" }
-        if !session.isOwn {
-            // In each one anew: the next may run on another session, and what is set for a session would stay there for strangers.
+        if !session.isDedicated {
+            // The next transaction may run on another session, and a setting for the session would remain there for others.
             begin += transactionSettings
             if let role { begin += "; SET LOCAL ROLE \(role)" }
         }
         do {
-            // A role that may not be assumed leaves a transaction behind that has failed.
+            // A role that may not be set leaves a failed transaction behind.
             try await withCancellation { connection in
-                try connection.assume(role)
+                try connection.setRole(role)
                 try connection.begin(begin)
             }
             session.use = .transaction
@@ -434,8 +349,7 @@ extension PostgresConnection {
             _ = try await withCancellation { try $0.runScript("commit", "COMMIT") }
             return result
         } catch {
-            // A rollback that fails leaves a connection that is not idle, and such a one is not used again.
-            if !isDead { _ = try? runScript("rollback", "ROLLBACK") }
+            rollBack()
             throw error
         }
     }
@@ -443,78 +357,62 @@ extension PostgresConnection {
     private func begin(_ script: String) throws {
         do {
             try runScript("begin", script)
-        } catch let error as PostgresError where error.sqlState == SQLState.featureNotSupported && !session.isOwn {
-            // READ WRITE on a standby, which takes no writes until it is promoted.
+        } catch let error as PostgresError where error.sqlState == SQLState.featureNotSupported && !session.isDedicated {
+            // READ WRITE on a standby, which accepts no writes until it is promoted.
             throw PostgresError(
                 .statement, error.message, sqlState: SQLState.readOnlyTransaction, serverMessage: error.serverMessage,
                 query: error.query)
         }
     }
 
-    /// What the running transaction sees, for others to see too. It lasts as long as the transaction.
-    package func exportSnapshot() throws -> SnapshotID {
-        let rows = try run(
-            Query("export-snapshot", "SELECT pg_export_snapshot() AS id, pg_postmaster_start_time() AS started")
-        ).rows
-        guard let row = rows.first, let snapshot = SnapshotID(try row.decode("id"), server: try row.decode("started")) else {
-            throw PostgresError(.unexpectedResult, "the server's snapshot has no name", query: "export-snapshot")
-        }
-        return snapshot
+    /// If this fails, the connection is not idle, and ``isUsable`` is false.
+    private func rollBack() {
+        if !isBroken { _ = try? runScript("rollback", "ROLLBACK") }
     }
 
-    /// Another server may have a snapshot of the same name.
-    private func checkServer(of snapshot: SnapshotID) throws {
-        let rows = try run(Query("started", "SELECT pg_postmaster_start_time() AS started")).rows
-        guard try rows.first?.decode("started") == snapshot.server else {
-            throw PostgresError(.unexpectedResult, "the connections lead to different servers", query: "started")
-        }
-    }
-
-    /// A name that a server has given a snapshot. It becomes part of a statement, so it is held to what servers give.
+    /// The name that a server gave a snapshot. It becomes part of a statement, so only characters that servers use are accepted.
     package struct SnapshotID: Sendable {
-        let text: String
-        /// When the server was started, to a microsecond: by which it is known from others.
-        let server: Timestamp
+        fileprivate let text: String
+        /// When the server was started, to a microsecond. Another server may have a snapshot of the same name.
+        fileprivate let server: Timestamp
 
         init?(_ text: String, server: Timestamp) {
             self.server = server
-            guard !text.isEmpty, text.utf8.allSatisfy({ $0 == UInt8(ascii: "-") || $0.isHexadecimalDigit }) else {
-                return nil
-            }
             self.text = text
+            let digits = Set("0123456789ABCDEFabcdef-".utf8)
+            guard !text.isEmpty, text.utf8.allSatisfy(digits.contains) else { return nil }
         }
     }
 
-    package enum IsolationLevel: String, Sendable {
-        case readCommitted = "READ COMMITTED"
-        case repeatableRead = "REPEATABLE READ"
+    /// Exports what the running transaction sees. The snapshot lasts as long as the transaction.
+    package func exportSnapshot() throws -> SnapshotID {
+        let query = Query("export-snapshot", "SELECT pg_export_snapshot() AS id, pg_postmaster_start_time() AS started")
+        guard let row = try run(query).first,
+            let snapshot = SnapshotID(try row.decode("id"), server: try row.decode("started"))
+        else { throw PostgresError(.unexpectedResult, "the server's snapshot has no name", query: query.name) }
+        return snapshot
     }
-}
 
-extension UInt8 {
-    fileprivate var isHexadecimalDigit: Bool {
-        switch self {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "F"),
-            UInt8(ascii: "a")...UInt8(ascii: "f"):
-            true
-        default: false
+    private func checkServer(of snapshot: SnapshotID) throws {
+        let query = Query("started", "SELECT pg_postmaster_start_time() AS started")
+        guard try run(query).first?.decode("started") == snapshot.server else {
+            throw PostgresError(.unexpectedResult, "the connections lead to different servers", query: query.name)
         }
     }
-}
 
-extension PostgresConnection {
-    /// Encodings of a database that have every text without NUL.
-    private static let complete: Set<String> = ["UTF8", "SQL_ASCII"]
+    // MARK: Encoding
 
-    /// Those of the texts that the database's encoding can hold, in their order. The others equal nothing that is stored there.
+    /// Encodings of a database that contain every character except NUL.
+    private static let complete: Set<String?> = ["UTF8", "SQL_ASCII"]
+
+    /// Returns the texts that the database's encoding can hold, in their order. The others equal nothing that is stored there.
     ///
-    /// The server is asked only where its encoding may lack a character. A transaction that is under way goes on.
+    /// The server is asked only if its encoding may lack a character. A running transaction continues.
     package func storable(_ texts: [String]) async throws -> [String] {
-        let encoding = PQparameterStatus(handle.raw, "server_encoding").map { String(cString: $0) }
-        let isComplete = encoding.map(Self.complete.contains) ?? false
+        let isComplete = Self.complete.contains(handle.serverEncoding)
         var storable: [String] = []
         for text in texts where !text.utf8.contains(0) {
-            // Every encoding of a server has ASCII.
+            // Every server encoding contains ASCII.
             if isComplete || text.utf8.allSatisfy({ $0 < 128 }) {
                 storable.append(text)
             } else if try await canHold(text) {
@@ -525,12 +423,11 @@ extension PostgresConnection {
     }
 
     private func canHold(_ text: String) async throws -> Bool {
-        let probe = Query("storable", "SELECT length($1::text) AS length", [.text(text)])
         let isInTransaction = session.use == .transaction
         // A statement that fails would end the transaction.
         if isInTransaction { try await script("probe", "SAVEPOINT probe") }
         do {
-            try await query(probe)
+            try await query(Query("storable", "SELECT length($1::text) AS length", [.text(text)]))
         } catch let error as PostgresError where error.isUnstorableText {
             if isInTransaction { try await script("probe-undo", "ROLLBACK TO SAVEPOINT probe; RELEASE SAVEPOINT probe") }
             return false
@@ -538,103 +435,107 @@ extension PostgresConnection {
         if isInTransaction { try await script("probe-end", "RELEASE SAVEPOINT probe") }
         return true
     }
-}
 
-extension PostgresConnection {
-    /// Starts a binary COPY. Read it to its end with ``copyNext(into:atLeast:query:)``.
+    // MARK: COPY
+
+    /// Runs `COPY … TO STDOUT (FORMAT binary)` and lends its stream to the body. What the body does not read is dropped.
     ///
-    /// COPY takes no parameters: values reach it through transaction-local settings, read back by `current_setting`.
-    func copyStart(_ query: Query) async throws {
-        precondition(!isCopying, "one COPY at a time on a connection")
+    /// COPY takes no parameters: values reach it through transaction-local settings, which the statement reads with `current_setting`.
+    ///
+    /// - Parameter bufferSize: bytes that each buffer holds at least, except the last.
+    package func withCopy<Result>(
+        _ query: Query, bufferSize: Int = 256 * 1024,
+        _ body: @Sendable (isolated PostgresConnection, inout CopyStream) async throws -> Result
+    ) async throws -> Result {
+        precondition(!isCopying, "a connection runs one COPY at a time")
         precondition(query.parameters.isEmpty, "COPY takes no parameters")
-        try await withCancellation { connection in
-            try connection.send(query, binary: true)
-            let result = try connection.nextResult(of: query.name, deadline: connection.deadline())
-            guard let result else { throw connection.handle.lost(during: query.name) }
-            guard result.status == PGRES_COPY_OUT else {
-                let fault = result.fault(query: query.name)
-                try connection.drain(query.name)
-                throw fault
-            }
-            connection.isCopying = true
-        }
+        try await withCancellation { try $0.startCopy(query) }
+        defer { abandonCopy() }
+        var stream = CopyStream(connection: self, query: query.name, bufferSize: bufferSize)
+        return try await body(self, &stream)
     }
 
-    /// Reads the next rows of the COPY: whole messages, until there are `size` bytes or none are left.
+    private func startCopy(_ query: Query) throws {
+        try send(query)
+        guard let result = try nextResult(of: query.name, deadline: deadline()) else {
+            throw handle.lost(during: query.name)
+        }
+        guard result.kind == .copyOut else {
+            let fault = result.fault(query: query.name)
+            try drain(query.name)
+            throw fault
+        }
+        isCopying = true
+    }
+
+    /// Reads whole messages, until the buffer holds `size` bytes or the COPY ends.
     ///
-    /// The server is read only when this is asked for, so a slow reader slows the server and nothing piles up here.
-    ///
-    /// - Parameter buffer: emptied and filled again, so that one buffer serves a whole export.
-    /// - Returns: whether the COPY has ended (with its trailer in the buffer).
-    func copyNext(into buffer: CopyBuffer, atLeast size: Int, query: String) async throws -> Bool {
+    /// - Returns: whether the COPY has ended; the buffer then ends with its trailer.
+    fileprivate func copyNext(into buffer: CopyBuffer, atLeast size: Int, query: String) async throws -> Bool {
         precondition(isCopying, "no COPY is running")
         buffer.removeAll()
         return try await withCancellation { connection in
             let deadline = connection.deadline()
-            while buffer.count < size {
-                var message: UnsafeMutablePointer<CChar>?
-                let length = PQgetCopyData(connection.handle.raw, &message, 1)
-                if length > 0, let message {
-                    buffer.append(message, Int(length))
-                    PQfreemem(message)
-                } else if length == 0 {
-                    try connection.waitForInput(of: query, deadline: deadline)
-                } else {
-                    connection.isCopying = false
-                    guard let result = try connection.nextResult(of: query, deadline: deadline) else {
-                        throw connection.handle.lost(during: query)
-                    }
-                    let fault = result.status == PGRES_COMMAND_OK ? nil : result.fault(query: query)
-                    try connection.drain(query)
-                    if let fault { throw fault }
+            while true {
+                switch buffer.fill({ connection.handle.readCopy(into: &$0, atLeast: size) }) {
+                case .full: return false
+                case .pending: try connection.waitForInput(of: query, deadline: deadline)
+                case .ended:
+                    try connection.endCopy(query, deadline: deadline)
                     return true
                 }
             }
-            return false
         }
     }
 
-    /// Gives up a COPY that was not read to its end.
-    func copyAbandon() {
+    private func endCopy(_ query: String, deadline: ContinuousClock.Instant?) throws {
+        isCopying = false
+        guard let result = try nextResult(of: query, deadline: deadline) else { throw handle.lost(during: query) }
+        let fault = result.kind == .done ? nil : result.fault(query: query)
+        try drain(query)
+        if let fault { throw fault }
+    }
+
+    /// Ends a COPY that was not read to its end.
+    private func abandonCopy() {
         guard isCopying else { return }
         isCopying = false
         canceller.cancel()
-        let until = ContinuousClock.now + cancelGrace
-        while !isDead {
-            var message: UnsafeMutablePointer<CChar>?
-            let length = PQgetCopyData(handle.raw, &message, 1)
-            PQfreemem(message)
-            if length > 0 { continue }
-            if length < 0 { break }
-            guard PGHandle.poll(PQsocket(handle.raw), Int16(POLLIN), until: until), PQconsumeInput(handle.raw) == 1
-            else {
-                isDead = true
-                break
+        let deadline = ContinuousClock.now + cancelGrace
+        reading: while !isBroken {
+            var dropped: [UInt8] = []
+            switch handle.readCopy(into: &dropped, atLeast: 64 * 1024) {
+            case .full: continue
+            case .ended: break reading
+            case .pending: isBroken = !PGHandle.poll(handle.socket, until: deadline) || !handle.consumeInput()
             }
         }
-        if !isDead { _ = try? drain("copy") }
-        if !canceller.disarm(within: cancelGrace) { isDead = true }
+        if !isBroken { _ = try? drain("copy") }
+        if !canceller.disarm(within: cancelGrace) { isBroken = true }
     }
-}
 
-extension PostgresConnection {
-    /// Listens on a channel from now on. The connection serves nothing else after that.
+    // MARK: Notifications
+
+    /// Listens on a channel from now on. The connection must not be used for anything else after that.
     ///
-    /// - Parameter channel: a name of the program's own, never data.
-    /// - Throws: ``PostgresError``; `unexpectedResult` behind a pooler, which may lend another session for each
-    ///   transaction.
+    /// - Parameter channel: a name from the program, never data.
+    /// - Throws: ``PostgresError``; `unexpectedResult` behind a pooler, which may lend another session for each transaction.
     package func listen(_ channel: String) async throws {
-        // What a pooler lends for a transaction must not be left listening, for nobody would ever read what it hears.
-        guard try isServer() else {
+        // A session that a pooler lent must not be left listening: nobody would read its notifications.
+        let process: Int? = try run(Query("process", "SELECT pg_catalog.pg_backend_pid() AS process")).first?.decode(
+            "process")
+        guard process == handle.serverProcess else {
             throw PostgresError(
-                .unexpectedResult, "a pooler stands between here and the server, and the session may not be kept")
+                .unexpectedResult,
+                "LISTEN needs a session of its own, but the connection leads to a pooler; give database.listen a URL that leads past the pooler"
+            )
         }
         try await script("listen", "LISTEN \(channel)")
     }
 
     /// Waits for notifications on the connection's own thread.
     ///
-    /// - Returns: what was said, once where it was said several times; nothing where nobody spoke in the time.
+    /// - Returns: the payloads, each once; none if no notification came in the time.
     /// - Throws: ``PostgresError/Code/connectionLost``; `CancellationError`, after which the connection may be used again.
     package func notifications(within time: Duration) async throws -> Set<String> {
         try Task.checkCancellation()
@@ -642,62 +543,44 @@ extension PostgresConnection {
         return try await withTaskCancellationHandler {
             let deadline = ContinuousClock.now + time
             while true {
-                guard !isDead, PQconsumeInput(handle.raw) == 1 else {
-                    isDead = true
-                    throw handle.lost(during: "notification")
-                }
-                let found = takeNotifications()
-                if !found.isEmpty { return found }
-                guard interrupt.wait(with: PQsocket(handle.raw), until: deadline) else { return [] }
+                guard !isBroken, handle.consumeInput() else { throw broken(during: "notification") }
+                var payloads: Set<String> = []
+                while let payload = handle.nextNotification() { payloads.insert(payload) }
+                if !payloads.isEmpty { return payloads }
+                guard interrupt.wait(with: handle.socket, until: deadline) else { return [] }
                 try Task.checkCancellation()
             }
         } onCancel: {
             interrupt.raise()
         }
     }
-
-    private func takeNotifications() -> Set<String> {
-        var found: Set<String> = []
-        while let notification = PQnotifies(handle.raw) {
-            found.insert(notification.pointee.extra.map { String(cString: $0) } ?? "")
-            PQfreemem(notification)
-        }
-        return found
-    }
 }
 
-/// Ends a wait for a descriptor from another thread.
-private final class Interrupt: Sendable {
-    private let readEnd: Int32
-    private let writeEnd: Int32
+/// The bytes of a running binary COPY, a buffer at a time.
+///
+/// Buffers hold whole rows: the header is at the start of the first, the trailer at the end of the last.
+package struct CopyStream {
+    private let connection: PostgresConnection
+    private let query: String
+    private let bufferSize: Int
+    private var hasEnded = false
 
-    init() throws {
-        var ends: [Int32] = [0, 0]
-        guard pipe(&ends) == 0 else { throw PostgresError(.unreachable, "no descriptor is left to wait with") }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        (readEnd, writeEnd) = (ends[0], ends[1])
+    fileprivate init(connection: PostgresConnection, query: String, bufferSize: Int) {
+        self.connection = connection
+        self.query = query
+        self.bufferSize = bufferSize
     }
 
-    deinit {
-        close(readEnd)
-        close(writeEnd)
-    }
-
-    func raise() {
-        _ = write(writeEnd, "!", 1)
-    }
-
-    /// Waits for the descriptor, for ``raise()``, or for the deadline; false at the deadline.
-    func wait(with descriptor: Int32, until deadline: ContinuousClock.Instant) -> Bool {
-        while true {
-            let left = ContinuousClock.now.duration(to: deadline)
-            guard left > .zero else { return false }
-            var entries = [
-                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0),
-            ]
-            let ready = poll(&entries, 2, Int32(clamping: Int(left / .milliseconds(1)) + 1))
-            if ready > 0 || ready < 0 && errno != EINTR { return true }
+    /// Replaces the buffer's contents with the next rows. The server is read only during this call, so a slow reader slows the server.
+    ///
+    /// - Parameter size: bytes that the buffer is to hold at least; nil: the stream's number.
+    /// - Returns: whether there may be more.
+    package mutating func next(into buffer: CopyBuffer, atLeast size: Int? = nil) async throws -> Bool {
+        guard !hasEnded else {
+            buffer.removeAll()
+            return false
         }
+        hasEnded = try await connection.copyNext(into: buffer, atLeast: size ?? bufferSize, query: query)
+        return !hasEnded
     }
 }

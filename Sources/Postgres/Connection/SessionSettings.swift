@@ -1,29 +1,29 @@
 /// The settings that this program's statements depend on, and the value that each must have.
 ///
-/// A database, a role, `PGOPTIONS` and the connection string can each give a session any value of any setting. Those that decide
-/// what a statement means, which rows it sees, or whether a session lives are pinned here; nothing else sets one for good. Settings
-/// that decide only how fast a result comes, or what the server writes to its log, are left to the operator.
+/// A database, a role, `PGOPTIONS` and the connection string can each give a session any value of any setting. This type pins the
+/// settings that determine what a statement means, which rows it sees, or how long a session lives. Settings that determine only how
+/// fast a result comes, or what the server logs, are the operator's.
 ///
-/// In a session of our own the values are set once. Behind a pooler they are set in each transaction, where they end with it.
+/// A dedicated session sets the values once. Behind a pooler each transaction sets them, and they end with it.
 struct SessionSettings: Sendable {
     struct Pin: Sendable {
         enum Place: Sendable {
             /// For the session or for each transaction.
             case anywhere
-            /// Only for a session of our own: a transaction behind a pooler has no use for it, or says the same in its `BEGIN`.
+            /// Only for a dedicated session: a transaction behind a pooler does not need it, or has it in its `BEGIN`.
             case session
-            /// Only where the session did not begin with an accepted value.
+            /// Only if the session did not begin with an accepted value.
             case unless(accepted: Set<String>)
         }
 
         let name: String
         let value: String
         var place = Place.anywhere
-        /// Where only a superuser, or whoever was granted it, may set it: what happens with another value.
+        /// What another value does, for a setting that only a superuser or a grantee may set.
         var harm: String?
     }
 
-    /// Time limits come first: one that is very short ends the session before the rest is set.
+    /// Time limits come first: a very short one would end the session before the others are set.
     static func pins(_ options: ConnectionOptions, encoding: String) -> [Pin] {
         let statement = options.statementTimeout.map(milliseconds) ?? 0
         return [
@@ -40,7 +40,7 @@ struct SessionSettings: Sendable {
             Pin(name: "DateStyle", value: "ISO"),
             Pin(name: "IntervalStyle", value: "postgres"),
             Pin(name: "TimeZone", value: "UTC"),
-            // Which rows a statement sees: it sees all, or is refused.
+            // Which rows a statement sees: all, or the statement is refused.
             Pin(name: "row_security", value: "off"),
             Pin(name: "restrict_nonsystem_relation_kind", value: ""),
             Pin(name: "gin_fuzzy_search_limit", value: "0"),
@@ -62,24 +62,24 @@ struct SessionSettings: Sendable {
             Pin(name: "exit_on_error", value: "off"),
             Pin(name: "default_transaction_read_only", value: "off", place: .session),
             Pin(name: "default_transaction_isolation", value: "read committed", place: .session),
-            // A statement here has one good plan, whatever its parameters are: made once, not each time.
+            // Each statement has one good plan for all parameters, which is made once.
             Pin(name: "plan_cache_mode", value: "force_generic_plan", place: .session),
         ]
     }
 
-    /// `SET` for a session of our own, and `SET LOCAL` for a transaction; without `search_path` they would be incomplete.
+    /// `SET` for a dedicated session, and `SET LOCAL` for a transaction.
     let session: String
     let transaction: String
 
-    /// What the server tells about a setting at the beginning of a session.
+    /// A setting at the beginning of a session.
     struct Found: Sendable {
-        /// The value that the session began with, whatever somebody has set in it since.
+        /// The value that the session began with, whatever was set since.
         let value: String
         let maySet: Bool
     }
 
     /// - Parameter found: by name; a server of another version does not have every setting.
-    /// - Throws: ``PostgresError/Code/unsuitable`` for a value that does harm and that the login may not change.
+    /// - Throws: ``PostgresError/Code/unsuitable`` for a harmful value that the login may not change.
     init(_ options: ConnectionOptions, encoding: String, found: [String: Found]) throws(PostgresError) {
         var session: [String] = []
         var transaction: [String] = []
@@ -108,8 +108,7 @@ struct SessionSettings: Sendable {
         self.transaction = (transaction + [path]).map { "; SET LOCAL \($0)" }.joined()
     }
 
-    /// Asks for what ``init(_:encoding:found:)`` has to know, in a transaction that is safe from the login's settings. All values are
-    /// text.
+    /// Reads what ``init(_:encoding:found:)`` needs, in a transaction that the login's settings do not affect. All values are text.
     ///
     /// - Parameter version: the server's major version: `transaction_timeout` is an error before 17.
     static func inspection(_ options: ConnectionOptions, version: Int) -> String {
@@ -123,17 +122,18 @@ struct SessionSettings: Sendable {
             """
     }
 
-    /// The path that names without a schema are looked up by: ours are the system's, whoever has made others of the same name; the
-    /// login's own path stays between, because views may call functions by plain names; and nobody's temporary relation comes first.
+    /// The path for names without a schema. `pg_catalog` is first, so that nobody can replace a system function that statements use; the
+    /// login's own path follows, because views may call functions without a schema; `pg_temp` is last, so that no temporary relation
+    /// hides another.
     ///
-    /// - Parameter own: as the server shows it.
+    /// - Parameter own: the login's path, as the server shows it.
     /// - Returns: quoted identifiers, for `SET`.
     static func searchPath(own: String) -> String {
         let names = identifiers(own).filter { !$0.isEmpty && $0 != "pg_catalog" && !$0.hasPrefix("pg_temp") }
         return (["pg_catalog"] + names + ["pg_temp"]).map(\.quotedIdentifier).joined(separator: ", ")
     }
 
-    /// Cuts a list of identifiers as the server does (`SplitIdentifierString`).
+    /// Splits a list of identifiers as the server does (`SplitIdentifierString`).
     private static func identifiers(_ list: String) -> [String] {
         var names: [String] = []
         var name = ""
@@ -154,7 +154,7 @@ struct SessionSettings: Sendable {
                 isQuoted.toggle()
             case "," where !isQuoted: end()
             default:
-                // Behind a closing quote there is only space.
+                // After a closing quote only spaces are allowed.
                 if isQuoted || !wasQuoted { name.unicodeScalars.append(scalar) }
             }
         }

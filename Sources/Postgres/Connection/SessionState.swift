@@ -1,26 +1,46 @@
-/// Which statements a session has prepared. A pure value.
+/// What a connection knows of its session on the server. A pure value.
+struct SessionState {
+    /// What the next statement is part of.
+    enum Use {
+        /// No transaction: it runs as the login.
+        case free
+        /// A transaction of its own, with the role that ``PostgresConnection/withStatement(role:_:)`` has set.
+        case statement
+        case transaction
+    }
+
+    /// No pooler stands between, so what is set for the session remains set for this connection.
+    var isDedicated = false
+    var use = Use.free
+    let began = ContinuousClock.now
+    /// The role that is set for the session; nil for the login's own.
+    var role: String?
+    var statements = PreparedStatements()
+}
+
+/// The statements that a session has prepared. A pure value.
 ///
-/// Names are the program's own. A statement that takes other words for other work, such as a page's size, makes another text, so
-/// their number is bounded; what is over is sent as it is.
+/// The program chooses the names. A statement that contains a number, such as a page's size, has many texts, so the number of
+/// statements is bounded; others are sent without preparing them.
 struct PreparedStatements {
-    private static let most = 64
-    /// A plan that was made while a table was empty is no plan for a full one, and the server makes a new one only when its
-    /// statistics change.
-    private static let planAge: Duration = .seconds(300)
+    private static let maxCount = 64
+    /// A plan that was made for an empty table does not suit a full one, and the server makes a new plan only when its statistics
+    /// change.
+    private static let maxPlanAge: Duration = .seconds(300)
 
     private var names: [String: String] = [:]
-    /// Names that were given out, those of statements too that could not be prepared: the server may know them all the same.
-    private var given = 0
+    /// Names that were used, also for statements that could not be prepared: the server may know them.
+    private var usedNames = 0
     /// When the oldest of the server's plans may have been made.
     private var plansFrom: ContinuousClock.Instant?
 
     func name(of sql: String) -> String? { names[sql] }
 
-    /// - Returns: nil where there are enough.
+    /// - Returns: nil if there are enough.
     mutating func newName() -> String? {
-        guard names.count < Self.most else { return nil }
-        defer { given += 1 }
-        return "s\(given)"
+        guard names.count < Self.maxCount else { return nil }
+        defer { usedNames += 1 }
+        return "s\(usedNames)"
     }
 
     mutating func keep(_ name: String, for sql: String, at now: ContinuousClock.Instant) {
@@ -28,9 +48,9 @@ struct PreparedStatements {
         plansFrom = plansFrom ?? now
     }
 
-    /// Whether the server's plans are to be made anew.
+    /// Whether the server has to discard its plans.
     func arePlansOld(at now: ContinuousClock.Instant) -> Bool {
-        plansFrom.map { $0.duration(to: now) >= Self.planAge } ?? false
+        plansFrom.map { $0.duration(to: now) >= Self.maxPlanAge } ?? false
     }
 
     mutating func renewPlans(at now: ContinuousClock.Instant) {

@@ -1,170 +1,153 @@
-private import Glibc
+/// Where a value stands in the bytes that hold it.
+package struct CopyField: Sendable {
+    package let start: Int
+    /// Negative for null.
+    package let count: Int
 
-/// The bytes of a COPY, in memory that is filled, read and filled again.
+    package static let null = CopyField(start: 0, count: -1)
+
+    /// nil for null.
+    @inlinable package var range: Range<Int>? { count < 0 ? nil : start..<start &+ count }
+}
+
+/// The bytes of a binary COPY (PostgreSQL manual, COPY, "Binary Format"). The memory is filled, read and filled again.
 ///
-/// A class with a raw pointer, not an array: an array that is passed on and comes back is copied when somebody still holds it.
-/// Unchecked, because it is handed over and never shared: a connection fills it, and whoever gets it then only reads.
+/// Unchecked: it is handed over and never shared. A connection fills it; the next owner only reads.
 package final class CopyBuffer: @unchecked Sendable {
-    private var base: UnsafeMutableRawPointer?
-    /// Bytes that it has room for.
-    package private(set) var capacity = 0
-    package private(set) var count = 0
+    package private(set) var bytes: [UInt8] = []
 
     package init() {}
 
-    deinit {
-        free(base)
-    }
-
-    /// Lends the bytes from the start, so many of them.
-    package func withBytes<Result>(
-        prefix: Int = .max, _ body: (UnsafeRawBufferPointer) throws -> Result
-    ) rethrows -> Result {
-        try withExtendedLifetime(self) {
-            try body(UnsafeRawBufferPointer(start: base, count: min(prefix, count)))
-        }
-    }
+    package var count: Int { bytes.count }
+    /// Bytes that it has room for.
+    package var capacity: Int { bytes.capacity }
 
     package func removeAll() {
-        count = 0
+        bytes.removeAll(keepingCapacity: true)
     }
 
-    /// Starts with COPY's header, for rows that are taken from another buffer.
+    /// Empties the buffer and writes COPY's header, for rows from another buffer.
     package func beginCopy() {
         removeAll()
-        CopyCursor.header.withUnsafeBytes { append($0) }
+        append(CopyRows.header.span)
     }
 
-    /// Ends with COPY's trailer.
+    /// Writes COPY's trailer.
     func endCopy() {
         append(bigEndian: Int16(-1))
     }
 
-    /// Appends a row as it stands in another buffer.
-    package func append(row: UnsafeRawBufferPointer) {
-        append(row)
-    }
-
-    private func append(_ bytes: UnsafeRawBufferPointer) {
-        if let base = bytes.baseAddress { append(base, bytes.count) }
+    /// Appends a row of another buffer.
+    package func append(_ row: Span<UInt8>) {
+        // SAFETY: the bytes are copied during the call.
+        unsafe row.withUnsafeBytes { unsafe append($0) }
     }
 
     func append(bigEndian value: some FixedWidthInteger) {
-        withUnsafeBytes(of: value.bigEndian) { append($0) }
+        // SAFETY: an integer's bytes, copied during the call.
+        unsafe withUnsafeBytes(of: value.bigEndian) { unsafe append($0) }
     }
 
-    func append(_ source: UnsafeRawPointer, _ length: Int) {
-        if count + length > capacity { grow(length) }
-        (base.unsafelyUnwrapped + count).copyMemory(from: source, byteCount: length)
-        count += length
+    func append(_ source: UnsafeRawBufferPointer) {
+        unsafe bytes.appendBytes(source)
     }
 
-    /// By half: the memory that was grown out of is the system's again only when it is large.
-    private func grow(_ extra: Int) {
-        capacity = max(64 * 1024, capacity + capacity / 2, count + extra)
-        guard let larger = realloc(base, capacity) else { preconditionFailure("there is no memory for \(capacity) bytes") }
-        base = larger
+    /// Lets the body append to the bytes, in one access.
+    func fill<Result>(_ body: (inout [UInt8]) throws -> Result) rethrows -> Result {
+        try body(&bytes)
     }
 }
 
-/// Walks the rows in the bytes of one binary COPY from its start, without copying a field.
-package struct CopyCursor {
+/// The rows of one binary COPY, one after the other. No field is copied.
+package struct CopyRows: ~Copyable {
     private static let signature: [UInt8] = [
         0x50, 0x47, 0x43, 0x4F, 0x50, 0x59, 0x0A, 0xFF, 0x0D, 0x0A, 0x00,
     ]
 
-    /// Signature, flags, and the length of an extension that is not there.
-    static let header = signature + [UInt8](repeating: 0, count: 8)
+    /// Signature, flags, and the length of an extension, which is 0.
+    fileprivate static let header = signature + [UInt8](repeating: 0, count: 8)
 
-    private let bytes: UnsafeRawBufferPointer
-    private var at: Int
+    /// Of the whole COPY.
+    package let bytes: [UInt8]
+    /// Of the current row.
+    package private(set) var fields: [CopyField]
+    private var start = 0
+    private var end: Int
 
-    /// - Throws: ``PostgresError/Code/unexpectedResult`` where the bytes do not begin with COPY's header.
-    package init(_ bytes: UnsafeRawBufferPointer) throws {
-        self.bytes = bytes
-        let header = Self.signature.count + 8
-        guard bytes.count >= header, bytes.prefix(Self.signature.count).elementsEqual(Self.signature) else {
+    /// Where the current row stands in the bytes.
+    package var row: Range<Int> { start..<end }
+
+    /// - Parameter width: the number of fields of a row.
+    /// - Throws: ``PostgresError/Code/unexpectedResult`` if the bytes do not begin with COPY's header.
+    package init(_ copy: CopyBuffer, width: Int) throws {
+        let header = Self.header.count
+        guard copy.count >= header, copy.bytes.starts(with: Self.signature) else {
             throw PostgresError(.unexpectedResult, "COPY did not send its header")
         }
-        let extra = bytes.loadUnaligned(fromByteOffset: Self.signature.count + 4, as: UInt32.self).bigEndian
-        at = header + Int(extra)
-        guard at <= bytes.count else { throw Self.malformed }
+        let extensionLength = Int(copy.bytes.span.bigEndian(at: header - 4, as: UInt32.self))
+        guard extensionLength <= copy.count - header else { throw Self.malformed }
+        bytes = copy.bytes
+        fields = Array(repeating: .null, count: width)
+        end = header + extensionLength
     }
 
-    /// Where the next row begins, as an offset into the bytes.
-    package var offset: Int { at }
-
-    /// Reads the next row into `fields`: nil for null, else a view that lives as long as the bytes.
+    /// Goes to the next row.
     ///
     /// - Returns: false at the trailer or at the end of the bytes.
-    /// - Throws: ``PostgresError/Code/unexpectedResult`` for another number of fields or a row that is not whole.
-    @inline(__always)
-    package mutating func next(_ fields: UnsafeMutableBufferPointer<UnsafeBufferPointer<UInt8>?>) throws -> Bool {
-        guard at &+ 2 <= bytes.count, let base = bytes.baseAddress else { return false }
-        let count = Int16(bigEndian: base.loadUnaligned(fromByteOffset: at, as: Int16.self))
-        if count < 0 { return false }
-        guard count == fields.count else { throw Self.malformed }
-        at &+= 2
-        for index in 0..<fields.count {
-            guard at &+ 4 <= bytes.count else { throw Self.malformed }
-            let length = Int(Int32(bigEndian: base.loadUnaligned(fromByteOffset: at, as: Int32.self)))
-            at &+= 4
-            if length < 0 {
-                fields[index] = nil
-                continue
-            }
-            guard at &+ length <= bytes.count else { throw Self.malformed }
-            fields[index] = UnsafeBufferPointer(
-                start: (base + at).assumingMemoryBound(to: UInt8.self), count: length)
-            at &+= length
-        }
+    /// - Throws: ``PostgresError/Code/unexpectedResult`` for another number of fields, or an incomplete row.
+    package mutating func next() throws -> Bool {
+        // Moved out and back: a span of `fields` and one of `bytes` would both be accesses to this value.
+        var fields: [CopyField] = []
+        swap(&fields, &self.fields)
+        defer { swap(&fields, &self.fields) }
+        var places = fields.mutableSpan
+        guard let next = try Self.readRow(at: end, of: bytes.span, into: &places) else { return false }
+        start = end
+        end = next
         return true
+    }
+
+    /// - Returns: the offset of the next row; nil at the trailer or at the end of the bytes.
+    @inline(__always)
+    private static func readRow(
+        at offset: Int, of bytes: Span<UInt8>, into fields: inout MutableSpan<CopyField>
+    ) throws -> Int? {
+        var at = offset
+        guard at &+ 2 <= bytes.count else { return nil }
+        let count = bytes.bigEndian(at: at, as: Int16.self)
+        if count < 0 { return nil }
+        guard count == fields.count else { throw malformed }
+        at &+= 2
+        for index in fields.indices {
+            guard at &+ 4 <= bytes.count else { throw malformed }
+            let length = Int(bytes.bigEndian(at: at, as: Int32.self))
+            at &+= 4
+            fields[index] = CopyField(start: at, count: length)
+            at &+= max(0, length)
+            guard at <= bytes.count else { throw malformed }
+        }
+        return at
     }
 
     private static let malformed = PostgresError(.unexpectedResult, "COPY sent a row of another shape")
 }
 
-/// The bytes of a running binary COPY, a buffer at a time (PostgreSQL manual, COPY, "Binary Format").
-///
-/// Buffers hold whole rows: the header stands at the start of the first, the trailer at the end of the last.
-package struct CopyStream {
-    private let connection: PostgresConnection
-    private let query: String
-    private let bufferSize: Int
-    private var ended = false
-
-    init(connection: PostgresConnection, query: String, bufferSize: Int) {
-        self.connection = connection
-        self.query = query
-        self.bufferSize = bufferSize
-    }
-
-    /// Fills the buffer with the next rows, instead of what it holds. The server is read only while this runs: that is the
-    /// back-pressure.
-    ///
-    /// - Parameter size: bytes that it is to hold at least, if another number than the stream's.
-    /// - Returns: whether there may be more.
-    package mutating func next(into buffer: CopyBuffer, atLeast size: Int? = nil) async throws -> Bool {
-        guard !ended else {
-            buffer.removeAll()
-            return false
-        }
-        ended = try await connection.copyNext(into: buffer, atLeast: size ?? bufferSize, query: query)
-        return !ended
+extension [UInt8] {
+    /// Grows by half, not to the double: pages are large, and many are in memory.
+    @inline(__always)
+    mutating func appendBytes(_ source: UnsafeRawBufferPointer) {
+        let needed = count &+ source.count
+        if needed > capacity { reserveCapacity(Swift.max(64 * 1024, capacity + capacity / 2, needed)) }
+        // SAFETY: bytes have no other type, and are copied during the call.
+        unsafe append(contentsOf: source.assumingMemoryBound(to: UInt8.self))
     }
 }
 
-extension PostgresConnection {
-    /// Runs `COPY … TO STDOUT (FORMAT binary)` and lends its stream to the body. What the body leaves unread is given up.
-    ///
-    /// - Parameter bufferSize: bytes that a buffer holds at least, but for the last.
-    package func withCopy<Result>(
-        _ query: Query, bufferSize: Int = 256 * 1024,
-        _ body: @Sendable (isolated PostgresConnection, inout CopyStream) async throws -> Result
-    ) async throws -> Result {
-        try await copyStart(query)
-        defer { copyAbandon() }
-        var stream = CopyStream(connection: self, query: query.name, bufferSize: bufferSize)
-        return try await body(self, &stream)
+extension Span<UInt8> {
+    /// An integer in network byte order, as PostgreSQL's binary format has it.
+    @inline(__always)
+    fileprivate func bigEndian<Value: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: Value.Type) -> Value {
+        // SAFETY: the load checks its bounds, and any bits are an integer.
+        unsafe Value(bigEndian: bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: Value.self))
     }
 }

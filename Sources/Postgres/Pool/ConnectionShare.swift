@@ -1,10 +1,9 @@
 private import Synchronization
 
-/// What the pools of a process share that use the same login: the connections that the server lets it have.
+/// The connections that the server allows a login, shared by the pools of a process that use this login.
 ///
-/// A login may have a `CONNECTION LIMIT`, and a server has `max_connections`. Where there are fewer than the pools would open, a pool
-/// without any takes the place of another's idle connection, and is given the next one that comes back. So each pool makes progress,
-/// and none holds a connection that another needs more.
+/// A login may have a `CONNECTION LIMIT`, and a server has `max_connections`. If that is less than the pools would open, a pool without
+/// a connection gets the place of another pool's idle connection, or the next one that is returned. So each pool makes progress.
 package final class ConnectionShare: Sendable {
     private struct Member {
         weak var pool: PostgresPool?
@@ -16,15 +15,15 @@ package final class ConnectionShare: Sendable {
         var isStopping = false
     }
 
-    /// A refusal after so long without one is told again.
-    private static let episode: Duration = .seconds(600)
+    /// A refusal is reported again after this time without one.
+    private static let reportInterval: Duration = .seconds(600)
 
     private let state = Mutex(State())
-    private let noticed: @Sendable (PostgresError) -> Void
+    private let report: @Sendable (PostgresError) -> Void
 
-    /// - Parameter noticed: told the first time that the server refuses a connection because there are too many.
-    package init(noticed: @escaping @Sendable (PostgresError) -> Void = { _ in }) {
-        self.noticed = noticed
+    /// - Parameter report: called at the first time that the server refuses a connection because there are too many.
+    package init(report: @escaping @Sendable (PostgresError) -> Void = { _ in }) {
+        self.report = report
     }
 
     func join(_ pool: PostgresPool) {
@@ -40,9 +39,9 @@ package final class ConnectionShare: Sendable {
         let now = ContinuousClock.now
         let isNew = state.withLock { state in
             defer { state.lastRefusal = now }
-            return state.lastRefusal.map { now - $0 > Self.episode } ?? true
+            return state.lastRefusal.map { now - $0 > Self.reportInterval } ?? true
         }
-        if isNew { noticed(error) }
+        if isNew { report(error) }
     }
 
     /// Whether another pool has no connection and is refused one.
@@ -57,12 +56,12 @@ package final class ConnectionShare: Sendable {
 
     var isStopping: Bool { state.withLock { $0.isStopping } }
 
-    /// The process stops: whoever waits in a pool that has no connection and is refused one is told so at once, now and later.
+    /// For a process that stops: ends the waits in pools that have no connection and are refused one, now and later.
     package func stopWaiting() {
         state.withLock { $0.isStopping = true }
         for pool in others(than: nil) { pool.refuseWaiters() }
     }
 
-    /// Whether a pool has no connection and is refused one: whoever can do without theirs should close it.
+    /// Whether a pool has no connection and is refused one. A connection that is not needed should be closed then.
     package var isStarving: Bool { isStarving(besides: nil) }
 }

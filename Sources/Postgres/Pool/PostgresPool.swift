@@ -28,7 +28,7 @@ package final class PostgresPool: Sendable {
         var roomUntil: ContinuousClock.Instant?
     }
 
-    /// How long the pool does with what it has before it tries to open another connection.
+    /// After a refusal, how long the pool uses the connections that it has before it tries to open another one.
     private struct Shortage {
         static let forgetting: Duration = .seconds(1)
         static let first: Duration = .milliseconds(25)
@@ -39,14 +39,14 @@ package final class PostgresPool: Sendable {
         let delay: Duration
     }
 
-    /// What has become of connections since the pool was made.
+    /// Counts since the pool was made.
     package struct Figures: Sendable {
         package var opened = 0
-        /// Open ones that could not be used any more: their session was lost, or has lasted for an hour.
+        /// Connections that could no longer be used: the session was lost, or has lasted for an hour.
         package var lost = 0
-        /// Attempts to open one that failed.
+        /// Failed attempts to open a connection.
         package var failed = 0
-        /// Whether the last connection that was asked for could be had, or the last that came back still worked.
+        /// Whether the last attempt to open a connection succeeded, or the last returned connection still worked.
         package var isAnswering = true
     }
 
@@ -56,14 +56,16 @@ package final class PostgresPool: Sendable {
         let continuation: CheckedContinuation<Turn, any Error>
     }
 
-    /// What a waiter is given: a connection, the right to open one, or the time to ask again.
+    /// What a waiter receives: a connection, the right to open one, or the order to ask again.
     private enum Turn {
         case connection(PostgresConnection)
         case openOne
         case again
     }
 
-    /// - Parameter share: of the pools with the same login.
+    /// - Parameters:
+    ///   - acquisitionTimeout: how long a request waits for a connection.
+    ///   - share: of the pools with the same login.
     package init(
         _ options: ConnectionOptions, size: Int, acquisitionTimeout: Duration = .seconds(5), share: ConnectionShare? = nil
     ) {
@@ -80,7 +82,9 @@ package final class PostgresPool: Sendable {
         state.withLock { state in state.open == 0 && state.starvesUntil.map { $0 > .now } ?? false }
     }
 
-    /// Closes an idle connection, for another pool or because it is seldom needed.
+    /// Closes an idle connection, for another pool or because it is rarely needed.
+    ///
+    /// - Returns: whether there was one.
     @discardableResult
     package func closeIdle() -> Bool {
         let idle: PostgresConnection? = state.withLock { state in
@@ -91,7 +95,7 @@ package final class PostgresPool: Sendable {
         return idle != nil
     }
 
-    /// Refuses whoever waits for the server to give the pool a connection, where it has none and nobody has made room.
+    /// Ends the waits of a pool that has no connection, is refused one by the server, and got no room from another pool.
     ///
     /// - Returns: whether that is so.
     @discardableResult
@@ -100,7 +104,7 @@ package final class PostgresPool: Sendable {
             guard state.open == 0, let shortage = state.shortage, state.roomUntil.map({ $0 < .now }) ?? true else {
                 return (nil, [])
             }
-            // Whoever asks next finds out at once how things stand.
+            // The next request tries at once.
             state.nextTry = nil
             return (shortage.error, state.waiters.removeAll())
         }
@@ -120,7 +124,7 @@ package final class PostgresPool: Sendable {
 
     /// Lends a connection to the body.
     ///
-    /// - Throws: ``PostgresError`` where none could be had in time; otherwise what the body throws, unchanged.
+    /// - Throws: ``PostgresError`` if none became available in time; otherwise the body's error, unchanged.
     package func withConnection<Result: Sendable>(
         _ body: (PostgresConnection) async throws -> Result
     ) async throws -> Result {
@@ -148,9 +152,9 @@ package final class PostgresPool: Sendable {
         try await withLent { try await $0.withStatement(role: role, body) }
     }
 
-    /// Lends a connection that nobody waits for, or says that there is none: for what can be done without.
+    /// Lends a connection without waiting, for work that can be done without it.
     ///
-    /// - Returns: nil where all are in use or none can be opened.
+    /// - Returns: nil if all are in use, or none can be opened.
     package func withSpareConnection<Result: Sendable>(
         _ body: (PostgresConnection) async throws -> Result
     ) async throws -> Result? {
@@ -185,7 +189,7 @@ package final class PostgresPool: Sendable {
         }
     }
 
-    /// Lends a connection on whose thread all of it happens: the look whether it can be used, the body, and the look after it.
+    /// Lends a connection, and runs everything on its thread: the check before the body, the body, and the check after it.
     private func withLent<Result: Sendable>(
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
@@ -208,15 +212,15 @@ package final class PostgresPool: Sendable {
                 giveBack(lent.isUsable ? connection : nil)
                 return try result.get()
             }
-            // It had died while it lay idle.
+            // The connection was lost while it was idle.
             lose()
             giveBack(nil)
         }
     }
 
-    /// Opens a connection, for which there is a place, or gives the place back.
+    /// Opens a connection in a place that is reserved for it, or returns the place.
     ///
-    /// - Returns: nil where the server has too many connections, and one of the pool's own may become free before the deadline.
+    /// - Returns: nil if the server has too many connections; one of the pool's own may become free before the deadline.
     private func open(until deadline: ContinuousClock.Instant) async throws -> PostgresConnection? {
         do {
             let connection = try await PostgresConnection.connect(options)
@@ -226,7 +230,7 @@ package final class PostgresPool: Sendable {
                 (state.starvesUntil, state.roomUntil) = (nil, nil)
                 guard state.shortage != nil else { return nil }
                 (state.shortage, state.nextTry) = (nil, nil)
-                // There may be room for more.
+                // The server may accept more.
                 guard state.open < size, let waiter = state.waiters.popFirst() else { return nil }
                 return waiter
             }
@@ -243,7 +247,7 @@ package final class PostgresPool: Sendable {
                 }
                 return state.open == 0
             }
-            // The server takes a moment to forget a connection that was closed.
+            // The server counts a closed connection for a moment longer.
             let hasRoom = isAlone && share?.makeRoom(for: self) ?? false
             state.withLock { state in
                 let longest = isAlone ? Shortage.longest.starving : Shortage.longest.working
@@ -259,7 +263,7 @@ package final class PostgresPool: Sendable {
             }
             return nil
         } catch {
-            // Whoever goes away while a connection is made says nothing about the database.
+            // A cancelled request says nothing about the database.
             if error is PostgresError {
                 state.withLock { state in
                     state.figures.failed += 1
@@ -275,7 +279,7 @@ package final class PostgresPool: Sendable {
         state.withLock { $0.figures.lost += 1 }
     }
 
-    /// Refuses further work and closes what is idle; what is lent out is closed when it comes back.
+    /// Refuses further requests and closes idle connections. A connection that is lent is closed when it is returned.
     package func close() {
         let (idle, waiters) = state.withLock { state in
             state.isClosed = true
@@ -312,8 +316,8 @@ package final class PostgresPool: Sendable {
         }
     }
 
-    /// Has the next who waits try for a connection, where whoever would have tried goes away: after a refusal there may be no
-    /// connection that could come back and wake anybody.
+    /// Lets the next waiter try to open a connection if the request that would have tried ends: after a refusal there may be no
+    /// connection whose return would wake anybody.
     private func passTryOn() {
         let waiter: Waiter? = state.withLock { state in
             state.nextTry == nil || state.isClosed ? nil : state.waiters.popFirst()
@@ -324,7 +328,7 @@ package final class PostgresPool: Sendable {
     private func turnInLine(until deadline: ContinuousClock.Instant) async throws -> Turn {
         try Task.checkCancellation()
         let isOthersTurn = share?.isStarving(besides: self) ?? false
-        // Nearly always there is one, and nobody has to wait.
+        // Nearly always a connection is free.
         let (turn, id, nextTry): (Turn?, UInt64, ContinuousClock.Instant?) = state.withLock { state in
             if !state.isClosed, let turn = Self.free(&state, size, isOthersTurn) { return (turn, 0, nil) }
             state.nextWaiter += 1
@@ -332,7 +336,6 @@ package final class PostgresPool: Sendable {
             return (nil, state.nextWaiter, state.nextTry.map { max($0, pause) } ?? (isOthersTurn ? pause : nil))
         }
         if let turn { return turn }
-        // The timer ends with this function; its sleep is cancelled when the turn comes first.
         let timer = Task {
             if let nextTry, nextTry < deadline {
                 try await Task.sleep(until: nextTry)
@@ -354,7 +357,7 @@ package final class PostgresPool: Sendable {
                     return nil
                 }
                 if let turn { continuation.resume(with: turn) }
-                // A task that was cancelled before the waiter stood in the queue is not told again.
+                // The handler has already run if the task was cancelled before the waiter was in the queue.
                 if Task.isCancelled { end(id, .failure(CancellationError())) }
             }
         } onCancel: {
@@ -371,9 +374,9 @@ package final class PostgresPool: Sendable {
             sqlState: shortage?.sqlState, serverMessage: shortage?.serverMessage)
     }
 
-    /// What can be had without waiting. Those who wait are given what is given back, so nothing is free while somebody waits.
+    /// What is available without waiting. Waiters receive what is returned, so nothing is free while a request waits.
     ///
-    /// - Parameter isOthersTurn: another pool of the login has no connection, and the next is for that one.
+    /// - Parameter isOthersTurn: another pool of the login has no connection, and gets the next one.
     private static func free(_ state: inout State, _ size: Int, _ isOthersTurn: Bool = false) -> Turn? {
         if let connection = state.idle.popLast() { return .connection(connection) }
         guard state.open < size, !isOthersTurn || state.open == 0 else { return nil }
@@ -401,8 +404,8 @@ package final class PostgresPool: Sendable {
         giveBack(isUsable ? connection : nil)
     }
 
-    /// What has killed one connection has probably killed those that lie idle beside it: a network that went silent shows that
-    /// only when time is up, for each anew.
+    /// Closes the idle connections. What broke one has probably broken the others too, and a silent network shows that only after a
+    /// timeout for each.
     private func dropIdle() {
         let idle = state.withLock { state in
             defer { state.idle = [] }
@@ -410,11 +413,11 @@ package final class PostgresPool: Sendable {
             state.figures.lost += state.idle.count
             return state.idle
         }
-        // Closed outside of the lock.
+        // They are closed here, outside the lock.
         _ = idle
     }
 
-    /// Passes a connection on, or the place of one that is gone.
+    /// Passes on a connection, or the place of a lost one.
     private func giveBack(_ connection: PostgresConnection?) {
         if let connection, share?.isStarving(besides: self) ?? false { return cede(connection) }
         let waiter: Waiter? = state.withLock { state in
@@ -430,7 +433,7 @@ package final class PostgresPool: Sendable {
         waiter?.continuation.resume(returning: connection.map(Turn.connection) ?? .openOne)
     }
 
-    /// Closes a connection that another pool needs more. Whoever waits for it here tries again a little later.
+    /// Closes a connection that another pool needs more. A waiter of this pool tries again a little later.
     private func cede(_ connection: consuming PostgresConnection) {
         let waiter: Waiter? = state.withLock { state in
             state.open -= 1

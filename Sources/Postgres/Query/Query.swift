@@ -1,6 +1,6 @@
-/// A statement with its name and its bound values.
+/// A statement with its name and its parameters.
 ///
-/// The text is written by the programmer; data goes into parameters only. The name stands in errors and logs.
+/// The text contains words of the program only; data goes into parameters. The name appears in errors and logs.
 package struct Query: Sendable {
     package let name: String
     package let sql: String
@@ -42,7 +42,7 @@ extension Query.Parameter: ExpressibleByStringLiteral, ExpressibleByNilLiteral, 
         for (index, value) in values.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
             bytes.append(UInt8(ascii: "\""))
-            // By bytes: a quote with a combining mark behind it is another Character, and still a quote.
+            // By bytes: a quote followed by a combining mark is another Character, but still a quote for PostgreSQL.
             for byte in value.utf8 {
                 if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
                 bytes.append(byte)
