@@ -2,6 +2,26 @@ private import CSockets
 private import Glibc
 private import SystemPackage
 
+/// A file descriptor with one owner, closed when it goes.
+package struct OwnedDescriptor: ~Copyable {
+    package let raw: Int32
+
+    package init(adopting raw: Int32) {
+        self.raw = raw
+    }
+
+    deinit {
+        close(raw)
+    }
+
+    /// Gives the descriptor away: it is not closed here any more.
+    package consuming func release() -> Int32 {
+        let raw = raw
+        discard self
+        return raw
+    }
+}
+
 /// An open file on its way from one process to another: closed when the last reference goes, unless it is taken.
 package final class PassedDescriptor: Sendable {
     private let owner: any AnyObject & Sendable
