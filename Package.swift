@@ -57,7 +57,7 @@ let targets: [Target] = [
     .testTarget(
         name: "DaemonTests",
         dependencies: [
-            "AdminExportAPI", "AdminExportClient", "Daemon", "Directory", "Postgres", "Systemd", "TestSupport",
+            "AdminExportAPI", "AdminExportClient", "Daemon", "Directory", "Exports", "Postgres", "Systemd", "TestSupport",
             nioCore, nioPosix,
         ]
     ),
