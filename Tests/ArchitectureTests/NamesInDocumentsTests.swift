@@ -81,7 +81,9 @@ import Testing
                 declared.formUnion(found.map(\.1))
             }
         }
-        let folderNames = try ["Benchmarks", "Documentation", "Examples", "Scripts", "Sources", "Tests"].reduce(into: Set<String>()) {
+        let folderNames = try ["Benchmarks", "Documentation", "Examples", "Scripts", "Sources", "Tests"].reduce(
+            into: Set<String>()
+        ) {
             $0.formUnion(try Repository.folderNames(in: $1).union([$1]))
         }
         var count = 0

@@ -46,7 +46,7 @@ import TestSupport
                 #"{"jsonrpc":"2.0","id":1,"method":"export.get","params":{"actor":{"tenant":"a","administrator":"b","x":1},"job":"j"}}"#
                     + "\n", "actor.x"
             ),
-            (#"{"jsonrpc":"2.0","id":1,"method":"export.get","params":{"job":"j"}}"# + "\n", "an id that the service gave"),
+            (#"{"jsonrpc":"2.0","id":1,"method":"export.get","params":{"job":"j"}}"# + "\n", "a UUID that the service gave"),
             (
                 #"{"jsonrpc":"2.0","id":1,"method":"export.get","params":{"actor":{"tenant":"a\u0000","administrator":"b"},"job":"j"}}"#
                     + "\n", "without NUL"
