@@ -293,7 +293,7 @@ import Testing
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
             // 2,000 administrators with 400 groups each: 26 bytes a link make 20 MiB.
-            try await database.bulk(
+            try await database.execute(
                 """
                 INSERT INTO directory.administrator_group (id, tenant_id, name)
                     SELECT 1000 + g, 1, 'G' || g FROM generate_series(1, 400) g;

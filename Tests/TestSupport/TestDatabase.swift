@@ -92,7 +92,11 @@ package struct TestDatabase: Sendable {
     }
 
     private static func options(database: String, user: String) -> ConnectionOptions {
-        ConnectionOptions(connectionString: url(database: database, user: user))
+        var options = ConnectionOptions(connectionString: url(database: database, user: user))
+        // The tests prepare much side by side. Only the programs' own limits are under test.
+        options.connectTimeout = .seconds(30)
+        options.statementTimeout = .seconds(120)
+        return options
     }
 
     package func connect(user: String = TestDatabase.superuser) async throws -> PostgresConnection {
@@ -113,13 +117,6 @@ package struct TestDatabase: Sendable {
     private static func run(_ sql: String, on connection: PostgresConnection) async throws {
         try await connection.script("search-path", "RESET search_path")
         try await connection.script("test", sql)
-    }
-
-    /// Runs SQL that takes long, as the superuser.
-    package func bulk(_ sql: String) async throws {
-        var options = Self.options(database: name, user: Self.superuser)
-        options.statementTimeout = .seconds(120)
-        try await Self.run(sql, on: PostgresConnection.connect(options))
     }
 
     /// The first column of the first row, as text.

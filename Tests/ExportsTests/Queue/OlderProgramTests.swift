@@ -162,7 +162,7 @@ import Testing
     @Test("A tenant's newest events are found by its key, without reading the others'")
     func index() async throws {
         try await TestDatabase.with { database in
-            try await database.bulk(
+            try await database.execute(
                 """
                 INSERT INTO adminexport.audit_event (event, tenant_key, at)
                 SELECT 'denied', 't' || i % 50, now() - i * interval '1 s' FROM generate_series(1, 20000) i;

@@ -68,8 +68,8 @@ import TestSupport
                 ANALYZE adminexport.job
                 """)
             // Most of a million rows takes seconds; the tables' rules are not what is tried here.
-            try await database.bulk("SET session_replication_role = replica; \(Self.insert(history, state: state))")
-            try await database.bulk(
+            try await database.execute("SET session_replication_role = replica; \(Self.insert(history, state: state))")
+            try await database.execute(
                 """
                 INSERT INTO adminexport.audit_event (at, event, tenant_key, tenant_slug)
                 SELECT now() - i * interval '1 s', 'started', 't' || (1 + i % 20), 't' FROM generate_series(1, \(history / 5)) i
