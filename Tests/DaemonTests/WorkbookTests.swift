@@ -109,10 +109,10 @@ import TestSupport
             #expect(run.status == 0, "\(run.errors)")
             #expect(
                 run.errors.split(separator: "\n") == [
-                    "adminexport: warning: 1 text was cut at the 32,767 UTF-16 units that a cell holds",
-                    "adminexport: warning: 1 text had bytes that are no characters; they became U+FFFD",
-                    "adminexport: warning: 2 dates are outside Excel's calendar (1900-03-01 to 9999-12-31), written as text",
-                    "adminexport: warning: 1 reference points to a profile, group or team that is not in the tenant",
+                    "adminexport: warning: 1 text was cut: a cell holds at most 32,767 UTF-16 units",
+                    "adminexport: warning: 1 text had invalid characters, which became U+FFFD",
+                    "adminexport: warning: 2 dates are outside Excel's calendar (1900-03-01 to 9999-12-31) and written as text",
+                    "adminexport: warning: 1 reference points to a profile, group or team that the tenant does not have",
                 ])
             let expected = [
                 Job.Warning(kind: "text-truncated", count: 1), Job.Warning(kind: "text-replaced", count: 1),
