@@ -106,7 +106,7 @@ import TestSupport
                 try await eventually("health tells of it") {
                     let health = try await client.call(ServiceHealth.self, NoMembers())
                     return health.status == .degraded && (health.stuckFileOperations ?? 0) > 0
-                        && health.storage.contains("come back")
+                        && health.storage.contains("do not return")
                 }
                 try FileManager.default.removeItem(atPath: marker)
                 try await eventually("all is well again") {
