@@ -95,7 +95,7 @@ package struct TestDatabase: Sendable {
         var options = ConnectionOptions(connectionString: url(database: database, user: user))
         // The tests prepare much side by side. Only the programs' own limits are under test.
         options.connectTimeout = .seconds(30)
-        options.statementTimeout = .seconds(120)
+        options.statementTimeout = .seconds(600)
         return options
     }
 

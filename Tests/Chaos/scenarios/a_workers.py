@@ -61,7 +61,7 @@ def zombie(cluster, short):
             time.sleep(max(0, stopped - (time.monotonic() - since)))
             victim.signal(signal.SIGCONT)
             until("the one that came back finds that the job is another's",
-                  lambda: "not this worker's any more" in victim.log, 30)
+                  lambda: "event=lateWriteRefused" in victim.log, 30)
             assert system.row(job) == before and before["state"] == "succeeded" and int(before["epoch"]) >= 2, (before, system.row(job))
             victim.end()
             other.end()

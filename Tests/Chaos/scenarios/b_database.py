@@ -267,7 +267,7 @@ def pooler(cluster, short):
         deaf = system.serve(workers=1, host=pool)
         job = system.export()
         system.finish([job])
-        until("it says that it does not listen", lambda: "Not listening" in deaf.log)
+        until("it says that it does not listen", lambda: "event=notListening" in deaf.log)
         assert system.sql("SELECT count(*) FROM adminexport.job WHERE crashes > 0 OR attempt > 1") == [["0"]]
         figures = system.check()
         for process in system.processes[::-1]:
