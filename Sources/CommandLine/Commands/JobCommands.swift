@@ -25,19 +25,9 @@ struct StartCommand: AsyncParsableCommand {
 struct GetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "get", abstract: "Show an export.")
 
-    @OptionGroup var service: ServiceOptions
-    @OptionGroup var asActor: ActorOptions
-    @OptionGroup var job: JobArgument
-    @OptionGroup var waiting: WaitOptions
+    @OptionGroup var options: JobOptions
 
-    func run() async throws {
-        let actor = try asActor.actorOrOperator()
-        try await reportingFailures {
-            let client = try await service.connect(waiting: waiting.wait)
-            try Output.job(
-                try await client.call(ExportGet.self, .init(actor: actor, job: job.id)).job, json: service.json)
-        }
-    }
+    func run() async throws { try await options.call(ExportGet.self) }
 }
 
 /// Lists exports: those of the administrator, or for an operator those of all administrators.
@@ -127,19 +117,9 @@ struct CancelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel", abstract: "Cancel an export. An export that has ended stays as it is.")
 
-    @OptionGroup var service: ServiceOptions
-    @OptionGroup var asActor: ActorOptions
-    @OptionGroup var job: JobArgument
-    @OptionGroup var waiting: WaitOptions
+    @OptionGroup var options: JobOptions
 
-    func run() async throws {
-        let actor = try asActor.actorOrOperator()
-        try await reportingFailures {
-            let client = try await service.connect(waiting: waiting.wait)
-            try Output.job(
-                try await client.call(ExportCancel.self, .init(actor: actor, job: job.id)).job, json: service.json)
-        }
-    }
+    func run() async throws { try await options.call(ExportCancel.self) }
 }
 
 /// Deletes an export's workbook.
@@ -147,17 +127,26 @@ struct DeleteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete", abstract: "Delete the workbook of a finished export.")
 
+    @OptionGroup var options: JobOptions
+
+    func run() async throws { try await options.call(ExportDelete.self) }
+}
+
+/// The options of a command about one export.
+struct JobOptions: ParsableArguments {
     @OptionGroup var service: ServiceOptions
     @OptionGroup var asActor: ActorOptions
     @OptionGroup var job: JobArgument
     @OptionGroup var waiting: WaitOptions
 
-    func run() async throws {
+    /// Calls a method about the export, and prints the export that it returns.
+    func call<Called: Method>(_ method: Called.Type) async throws
+    where Called.Params == JobParams, Called.Result == JobReply {
         let actor = try asActor.actorOrOperator()
         try await reportingFailures {
             let client = try await service.connect(waiting: waiting.wait)
             try Output.job(
-                try await client.call(ExportDelete.self, .init(actor: actor, job: job.id)).job, json: service.json)
+                try await client.call(method, JobParams(actor: actor, job: job.id)).job, json: service.json)
         }
     }
 }
