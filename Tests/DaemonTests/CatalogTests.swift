@@ -51,7 +51,7 @@ import Testing
         var logged: Set<String> = []
         for case let file as URL in files ?? .init() where file.pathExtension == "swift" {
             let code = try String(contentsOf: file, encoding: .utf8)
-            for prefix in ["ExportEvent.", "DaemonEvent.", "report(."] {
+            for prefix in ["ExportEvent.", "DaemonEvent."] {
                 for rest in code.components(separatedBy: prefix).dropFirst() {
                     logged.insert(String(rest.prefix { $0.isLetter }))
                 }

@@ -67,7 +67,7 @@ struct WorkerLoop {
             misses = mayClaim && snapshot.isClaimable && !isSignalled ? misses + 1 : 0
             return .wait(PollInterval.next(after: snapshot, mayClaim: mayClaim, misses: misses, jitter: .random(in: 0...1)))
         } catch {
-            report(.claimFailed, error)
+            report(ExportEvent.claimFailed, error)
             return .wait(backoff.next())
         }
     }
@@ -178,7 +178,7 @@ struct WorkerLoop {
                     worker.logger.report(ExportEvent.jobRescued, [.because: reason])
                 }
             } catch {
-                report(.rescueFailed, error)
+                report(ExportEvent.rescueFailed, error)
             }
         }
     }
@@ -206,7 +206,7 @@ struct WorkerLoop {
         do {
             try await transaction { [maintenance] in try await maintenance.cleanUp(on: $0) }
         } catch {
-            report(.maintenanceFailed, error)
+            report(ExportEvent.maintenanceFailed, error)
         }
         await recount()
     }
@@ -218,7 +218,7 @@ struct WorkerLoop {
             let wrong = try await transaction { [maintenance] in try await maintenance.recount(on: $0) }
             if wrong > 0 { worker.logger.report(ExportEvent.slotsCorrected, [.slots: wrong]) }
         } catch {
-            report(.slotsNotCounted, error)
+            report(ExportEvent.slotsNotCounted, error)
         }
     }
 
@@ -227,7 +227,7 @@ struct WorkerLoop {
             try await worker.runner.checkReadiness()
             return true
         } catch {
-            report(.workerNotReady, error)
+            report(ExportEvent.workerNotReady, error)
             return false
         }
     }
