@@ -32,7 +32,7 @@ public struct AccountPage: Sendable {
     public let hasPrevious: Bool
     /// Whether there are accounts after this page.
     public let hasNext: Bool
-    /// How many accounts match the query; nil for more than ``AccountQuery/mostCounted``, or if counting took too long.
+    /// How many accounts match the query; nil for more than ``AccountQuery/maxCounted``, or if counting took too long.
     public let matches: Int?
     /// The actor, in the same snapshot as the accounts.
     public let actor: ActorDetails
@@ -41,7 +41,7 @@ public struct AccountPage: Sendable {
 /// Which accounts a page contains.
 public struct AccountQuery: Sendable {
     /// Matches are counted up to this number.
-    public static let mostCounted = 100_000
+    public static let maxCounted = 100_000
 
     /// Which accounts match, by their status.
     public enum Status: String, Sendable, CaseIterable {

@@ -74,7 +74,7 @@ public final class AccountList: Sendable {
             "count-savepoint", "SAVEPOINT counting; SET LOCAL statement_timeout = \(AccountQueries.countTimeout)")
         do {
             let matches: Int = try await connection.query(queries.count).first?.decode("matches") ?? 0
-            return matches > AccountQuery.mostCounted ? nil : matches
+            return matches > AccountQuery.maxCounted ? nil : matches
         } catch let error as PostgresError where error.sqlState == SQLState.queryCanceled {
             try await connection.script("count-rollback", "ROLLBACK TO SAVEPOINT counting")
             return nil

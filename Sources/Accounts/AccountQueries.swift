@@ -36,7 +36,7 @@ struct AccountQueries {
             "count-accounts",
             """
             SELECT count(*) AS matches
-            FROM (SELECT FROM directory.administrator a WHERE \(condition) LIMIT \(AccountQuery.mostCounted + 1)) AS counted
+            FROM (SELECT FROM directory.administrator a WHERE \(condition) LIMIT \(AccountQuery.maxCounted + 1)) AS counted
             """, parameters)
     }
 

@@ -6,7 +6,7 @@ package enum DirectoryError: Error, Equatable, Sendable, CustomStringConvertible
     case unknownTimeZone(String)
     /// The relations do not hold to the source contract; the text says where and holds no data.
     case sourceInvalid(String)
-    /// The same, for what may be over in a moment, such as views that are made anew.
+    /// The same, for what may end in a moment, such as views that are being recreated.
     case unsettled(String)
 
     package var description: String {

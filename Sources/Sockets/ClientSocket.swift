@@ -76,7 +76,7 @@ package final class ClientSocket: Sendable {
         /// None at the end.
         package let bytes: [UInt8]
         /// Open files that came with them. The kernel may put bytes that were sent before in front of these bytes, never
-        /// bytes that were sent after: whoever has a line to its end has its descriptors too.
+        /// bytes that were sent after: with the end of a line, its descriptors have arrived too.
         package let descriptors: [PassedDescriptor]
         /// Descriptors came that this process had no room for, and were lost.
         package let hasLostDescriptors: Bool

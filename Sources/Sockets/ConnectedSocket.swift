@@ -39,7 +39,7 @@ package final class ConnectedSocket: Sendable {
         return poll(&entry, 1, 0) == 1 && entry.revents & Int16(POLLHUP | POLLERR) != 0
     }
 
-    /// Ends both directions, whoever else has the socket.
+    /// Ends both directions, also for other descriptors of the socket.
     package func shutdown() {
         _ = Glibc.shutdown(descriptor.raw, Int32(SHUT_RDWR))
     }

@@ -93,7 +93,7 @@ package struct ListeningSocket: ~Copyable {
     /// What became of one attempt to accept.
     package enum Accepted {
         case connection(Int32)
-        /// Nobody waits, or whoever did has gone.
+        /// No connection waits, or the one that waited is gone.
         case none
         /// No descriptor or no memory is left: try again in a while.
         case exhausted

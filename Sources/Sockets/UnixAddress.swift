@@ -35,19 +35,19 @@ struct UnixAddress {
 
 /// Sends one datagram to a Unix-domain socket: how a service talks to its manager and to the journal.
 package enum Datagram {
-    /// - Parameter patience: how long a receiver that is busy is waited for.
+    /// - Parameter timeout: how long to wait for a busy receiver.
     /// - Returns: false where it could not be sent, which no service should fail for.
     @discardableResult
-    package static func send(_ bytes: [UInt8], to path: String, patience: Duration = .zero) -> Bool {
+    package static func send(_ bytes: [UInt8], to path: String, timeout: Duration = .zero) -> Bool {
         guard let address = try? UnixAddress(path) else { return false }
         let raw = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | O_CLOEXEC, 0)
         guard raw >= 0 else { return false }
         defer { close(raw) }
-        if patience > .zero {
-            var time = timeval(tv_sec: Int(patience.components.seconds), tv_usec: 0)
+        if timeout > .zero {
+            var time = timeval(tv_sec: Int(timeout.components.seconds), tv_usec: 0)
             setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
         }
-        let flags = Int32(MSG_NOSIGNAL) | (patience > .zero ? 0 : Int32(MSG_DONTWAIT))
+        let flags = Int32(MSG_NOSIGNAL) | (timeout > .zero ? 0 : Int32(MSG_DONTWAIT))
         let sent = address.withSocketAddress { pointer, length in
             sendto(raw, bytes, bytes.count, flags, pointer, length)
         }

@@ -6,7 +6,7 @@ package struct Journal: Sendable {
     package static let defaultSocket = "/run/systemd/journal/socket"
     /// Of a field's value, in bytes. An entry is one datagram, for which the kernel has some 200 KiB by default.
     static let longestValue = 16_384
-    static let mostFields = 64
+    static let maxFields = 64
 
     private let socket: String
 
@@ -32,7 +32,7 @@ package struct Journal: Sendable {
     /// Names are letters, digits and `_`, in capitals, begin with a letter and have 64 characters at most; others are left out.
     static func encode(_ fields: [(name: String, value: String)]) -> [UInt8] {
         var bytes: [UInt8] = []
-        for (name, value) in fields.prefix(mostFields) where isName(name) {
+        for (name, value) in fields.prefix(maxFields) where isName(name) {
             let value = Array(value.utf8.prefix(longestValue))
             bytes += name.utf8
             if value.contains(UInt8(ascii: "\n")) {

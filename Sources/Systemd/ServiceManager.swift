@@ -4,7 +4,7 @@ private import Sockets
 /// Talks to the service manager by sd_notify(3)'s protocol; does nothing where there is none.
 package struct ServiceManager: Sendable {
     /// For a manager that is busy: what it misses it would not learn again.
-    private static let patience: Duration = .seconds(3)
+    private static let timeout: Duration = .seconds(3)
 
     private let socket: String?
     /// How often the manager has to hear from this process, or it ends it (sd_watchdog_enabled(3)). nil where it does not watch.
@@ -72,6 +72,6 @@ package struct ServiceManager: Sendable {
         guard let socket else { return }
         // A line end would begin another assignment.
         let lines = assignments.map { "\($0.name)=\($0.value.split(whereSeparator: \.isNewline).joined(separator: "; "))" }
-        Datagram.send(Array(lines.joined(separator: "\n").utf8), to: socket, patience: Self.patience)
+        Datagram.send(Array(lines.joined(separator: "\n").utf8), to: socket, timeout: Self.timeout)
     }
 }

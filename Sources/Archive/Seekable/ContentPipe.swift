@@ -17,7 +17,7 @@ package final class ContentPipe {
     }
 
     /// How often it is looked whether to stop.
-    private static let glance: Duration = .milliseconds(200)
+    private static let pollInterval: Duration = .milliseconds(200)
     /// What the pipe is asked to hold; the system may give less.
     private static let capacity = 256 * 1024
     /// F_SETPIPE_SZ (fcntl(2)), a sum that Swift does not see.
@@ -67,7 +67,7 @@ package final class ContentPipe {
         try? readEnd?.close()
     }
 
-    /// Gives the reading end away, once; whoever takes it closes it.
+    /// Returns the reading end, once. The caller closes it.
     package func takeReadEnd() -> FileDescriptor? {
         readEnd.take()
     }
@@ -131,7 +131,7 @@ package final class ContentPipe {
             }
             guard progress.duration(to: .now) < timeout else { return .stalled }
             var entry = pollfd(fd: writeEnd.rawValue, events: Int16(POLLOUT), revents: 0)
-            poll(&entry, 1, Int32(Self.glance.components.attoseconds / 1_000_000_000_000_000))
+            poll(&entry, 1, Int32(Self.pollInterval.components.attoseconds / 1_000_000_000_000_000))
         }
         return nil
     }

@@ -43,7 +43,7 @@ struct SeekTable: Equatable {
 
     init() {}
 
-    /// How many frames a footer tells of.
+    /// The number of frames that a footer states.
     ///
     /// - Throws: ``ArchiveError/Code/damaged``
     static func frameCount(footer: [UInt8]) throws -> Int {

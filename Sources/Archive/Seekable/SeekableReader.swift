@@ -138,7 +138,7 @@ package final class SeekableReader {
         return try frame(index)[(offset - places[index].contentOffset)...]
     }
 
-    /// The archive itself, for whoever takes it as it is: a descriptor that stands at the start, to be closed by the caller.
+    /// The archive as it is stored: a descriptor at the start of the file. The caller closes it.
     package func duplicateFile() throws -> FileDescriptor {
         let copy = fcntl(file.rawValue, F_DUPFD_CLOEXEC, 0)
         guard copy >= 0 else { throw ArchiveError(Errno(rawValue: errno), "opening an archive") }

@@ -39,7 +39,7 @@ package final class SeekableWriter {
     }
 
     deinit {
-        // Whoever gives up the writer may remove the file next.
+        // The owner may remove the file as soon as the writer is gone.
         queue.sync {}
     }
 

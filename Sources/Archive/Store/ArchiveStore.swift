@@ -142,7 +142,7 @@ package struct ArchiveStore: Sendable {
                 // The umask may have taken bits away.
                 try calls.changeMode(directory, mode: Self.directoryMode)
             }
-            // Also of one that was there: whoever made it may have stopped before this.
+            // Also for a directory that existed: the process that created it may have stopped before this.
             try sync(parent)
         }
     }

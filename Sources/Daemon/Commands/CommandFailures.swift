@@ -5,7 +5,7 @@ private import Postgres
 
 /// Runs a command's body; every error becomes one line on standard error and an exit status.
 func reportingFaults(_ body: () async throws -> Void) async throws {
-    // Whoever reads our standard error or a socket may go away; that is no reason to die.
+    // A reader of standard error or of a socket may close it; that must not end the process.
     signal(SIGPIPE, SIG_IGN)
     do {
         try await body()

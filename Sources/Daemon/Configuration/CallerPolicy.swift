@@ -69,7 +69,7 @@ struct CallerPolicy: Sendable {
     }
 
     func grants(of peer: PeerCredentials) -> CallerGrants {
-        // Users whom this user namespace does not have all look alike: whoever it is, is nobody.
+        // All users that this user namespace does not map have this id, so it identifies nobody.
         guard peer.uid != PeerCredentials.overflowID else { return CallerGrants(rules: []) }
         return CallerGrants(
             rules: entries.filter { entry in

@@ -11,7 +11,7 @@ private import SystemPackage
 struct ErrorTranslation: Sendable {
     let logger: Logger
     /// Requests a check of the databases, after a statement was refused.
-    let lookAgain: @Sendable () -> Void
+    let requestInspection: @Sendable () -> Void
 
     func callAsFunction(_ error: any Error, in method: String, uid: UInt32) -> RPCError {
         let logger = logger.with([.method: method, .uid: uid])
@@ -82,7 +82,7 @@ struct ErrorTranslation: Sendable {
         guard let query = error.query, ServiceStatements.names.contains(query) else {
             logger.report(DaemonEvent.requestFailed, [.error: error])
             guard error.sqlState == SQLState.insufficientPrivilege else { return .internalError }
-            lookAgain()
+            requestInspection()
             return RPCError(
                 .unavailable,
                 "The service lacks a privilege in its database. Try again in a moment; if the error persists, ask the operators to run adminexport doctor.",
@@ -94,7 +94,7 @@ struct ErrorTranslation: Sendable {
     /// The fault is for the operators of the directory: the log, `service.health` and `check-config` show it.
     private func unavailableDirectory(_ error: any Error, _ logger: Logger) -> RPCError {
         logger.report(DaemonEvent.directoryRefused, [.error: error])
-        lookAgain()
+        requestInspection()
         return RPCError(
             .unavailable,
             "The service cannot read the directory of administrators now. Try again in a moment; if the error persists, ask the operators to run adminexport doctor.",

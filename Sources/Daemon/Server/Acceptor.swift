@@ -10,7 +10,7 @@ private import Synchronization
 final class Acceptor: Sendable {
     /// An admitted connection.
     struct Accepted: Sendable {
-        /// To be closed by whoever takes it.
+        /// The receiver closes it.
         let descriptor: Int32
         let peer: PeerCredentials
     }
@@ -80,7 +80,7 @@ final class Acceptor: Sendable {
     private func loop(
         _ socket: borrowing ListeningSocket, _ exhaustedLine: [UInt8], _ admit: (PeerCredentials) -> [UInt8]?
     ) {
-        // Given up when no other descriptor is left, so that whoever comes is told, and not left waiting.
+        // Closed when no other descriptor is left, so that the next caller gets an error instead of waiting.
         var spare = Self.openSpare()
         var isExhausted = false
         while !isStopping.load(ordering: .acquiring) {

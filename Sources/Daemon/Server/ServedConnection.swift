@@ -10,7 +10,7 @@ private import Synchronization
 final class ServedConnection: Sendable {
     /// How long requests in flight may take after the connection was told to stop.
     private static let stopGrace: Duration = .seconds(8)
-    private static let glance: Duration = .milliseconds(200)
+    private static let pollInterval: Duration = .milliseconds(200)
     /// How long a peer that is dropped has to take the error that says why.
     private static let errorDeliveryTimeout: Duration = .seconds(1)
 
@@ -91,7 +91,7 @@ final class ServedConnection: Sendable {
         var unread = 0
         while true {
             do {
-                try await Task.sleep(for: isToldToStop ? .milliseconds(20) : Self.glance)
+                try await Task.sleep(for: isToldToStop ? .milliseconds(20) : Self.pollInterval)
             } catch {
                 return false
             }

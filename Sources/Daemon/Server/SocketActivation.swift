@@ -7,11 +7,11 @@ internal import Sockets
 final class SocketActivation: Sendable {
     /// `FileDescriptorName=` of the socket's unit.
     static let name = "rpc"
-    /// How long those are told who come while the process cannot serve. The manager starts it anew for whoever comes later, and so
-    /// not more often than this.
-    private static let patience: Duration = .seconds(2)
-    private static let mostTold = 256
-    /// The same, in seconds, where the sockets themselves are wrong, and whoever waits at them cannot be told.
+    /// How long a process that cannot serve answers callers with an error before it ends. The manager starts a new process for the
+    /// next caller, so not more often than this.
+    private static let answeringTime: Duration = .seconds(2)
+    private static let maxAnswered = 256
+    /// The same, in seconds, if the sockets themselves are wrong, so that waiting callers cannot get an error.
     private static let pause: UInt32 = 2
 
     private let inherited: Int32?
@@ -51,8 +51,8 @@ final class SocketActivation: Sendable {
         }
     }
 
-    /// Tells whoever waits at the manager's socket that they cannot be served: left waiting, they would have this process started
-    /// again at once, and again.
+    /// Answers the callers that wait at the manager's socket with an error. If they kept waiting, the manager would start this
+    /// process again and again.
     func turnAway() {
         guard spare >= 0, wait(spare, .zero) else { return }
         _ = fcntl(spare, F_SETFL, fcntl(spare, F_GETFL) | O_NONBLOCK)
@@ -60,10 +60,10 @@ final class SocketActivation: Sendable {
             RPCError(
                 .unavailable, "The service is not set up. Ask the operators: its journal says what is missing.",
                 retryable: true))
-        // Closed at once, whoever is still writing a request would hear of a broken pipe instead.
-        var told: [Int32] = []
-        defer { told.forEach { close($0) } }
-        let end = ContinuousClock.now + Self.patience
+        // If the connection closed at once, a caller that still writes its request would get a broken pipe instead.
+        var answered: [Int32] = []
+        defer { answered.forEach { close($0) } }
+        let end = ContinuousClock.now + Self.answeringTime
         while ContinuousClock.now < end, wait(spare, ContinuousClock.now.duration(to: end)) {
             let caller = accept(spare, nil, nil)
             guard caller >= 0 else {
@@ -72,8 +72,8 @@ final class SocketActivation: Sendable {
             }
             _ = send(caller, line, line.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             shutdown(caller, Int32(SHUT_WR))
-            told.append(caller)
-            if told.count > Self.mostTold { close(told.removeFirst()) }
+            answered.append(caller)
+            if answered.count > Self.maxAnswered { close(answered.removeFirst()) }
         }
     }
 

@@ -36,7 +36,7 @@ struct SocketTransport: Transport {
         if !rest.isEmpty { try await channel.writeAndFlush(ByteBuffer(bytes: rest)).get() }
     }
 
-    /// Waits for room: whoever supervises the connection ends it where that takes too long.
+    /// Waits for room. If that takes too long, ``ServedConnection`` ends the connection.
     private func send(_ bytes: ArraySlice<UInt8>, _ descriptor: PassedDescriptor) async throws -> Int {
         var wait: Duration = .milliseconds(1)
         while true {

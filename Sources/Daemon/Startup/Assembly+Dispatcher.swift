@@ -11,7 +11,7 @@ extension Assembly {
         _ exports: ExportService, _ metrics: ServerMetrics, _ transfers: Transfers, _ trail: AuditWriter,
         _ pool: PostgresPool, _ inspector: DirectoryInspector
     ) -> ServiceDispatcher {
-        let translation = ErrorTranslation(logger: logger) { [contract] in contract.lookAgain() }
+        let translation = ErrorTranslation(logger: logger) { [contract] in contract.requestInspection() }
         let observer = RequestObserver(metrics: metrics, logger: logger)
         let flight = SingleFlight<MetricsReport>(reusingValueFor: .seconds(1))
         let report = { @Sendable in

@@ -129,7 +129,7 @@ struct Assembly {
             apply: { [settings, level, contract] configuration in
                 let policy = try server.map { _ in try CallerPolicy(configuration.callers) }
                 settings.apply(configuration)
-                contract.lookAgain()
+                contract.requestInspection()
                 level.value = configuration.logLevel
                 if let policy { server?.apply(policy) }
             }, logger: logger)
@@ -201,7 +201,7 @@ struct Assembly {
         let runner = ExportRunner(
             directory: pools.export,
             storage: StorageGuard(
-                database: database, disk: disk, leastFree: { [settings] in settings.limits.minFreeBytes }),
+                database: database, disk: disk, minFree: { [settings] in settings.limits.minFreeBytes }),
             contract: contract, disk: disk.on(.export), settings: configuration.workbook)
         let maintenance = Retention(
             database: database, disk: disk.on(.sweep), history: configuration.history, logger: logger)

@@ -83,7 +83,7 @@ struct DirectoryInspector: Service {
             let (requests, searches) = (WakeSignal(), WakeSignal())
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { [contract] in
-                    for await _ in contract.lookRequests { requests.signal() }
+                    for await _ in contract.inspectionRequests { requests.signal() }
                 }
                 group.addTask { await repeatRowSearches(searches) }
                 await repeatInspections(requests, searches)
@@ -133,7 +133,7 @@ struct DirectoryInspector: Service {
         }
     }
 
-    /// Waits for an inspection that begins after this call and is thorough if this call is, whoever starts it.
+    /// Waits for an inspection that begins after this call. Another call may start it; if this call is thorough, the inspection is too.
     ///
     /// - Returns: whether it found other faults than the contract had.
     private func nextInspection(isThorough: Bool) async -> Bool {
@@ -158,7 +158,7 @@ struct DirectoryInspector: Service {
             isNews = report.isNews
         } catch let error as PostgresError where error.isForWantOfConnection {
             logger.report(DaemonEvent.directoryNotChecked, [.error: error])
-            contract.wasNotSeen()
+            contract.wasNotInspected()
         } catch {
             if contract.status != .unreachable {
                 logger.report(DaemonEvent.databaseUnreachable, [.error: error])

@@ -21,8 +21,8 @@ struct ColumnTypes {
     /// What ``digest`` gave at the same moment.
     private(set) var digestValue: String?
 
-    /// SQL for a text that is another when a column of the contract's relations is another, or of another type. An export compares it
-    /// with what the last look has found, in its own snapshot: else what became of another type since then would be read wrongly.
+    /// SQL for a digest of the columns of the contract's relations and of their types. An export compares it, in its own snapshot, with
+    /// the digest of the last inspection, so that it does not misread a column whose type has changed since then.
     static var digest: String {
         let relations = ContractColumn.relations.map { "'\($0)'" }.joined(separator: ", ")
         return """

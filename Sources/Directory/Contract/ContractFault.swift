@@ -5,7 +5,7 @@ package struct ContractFault: Error, Hashable, Sendable, CustomStringConvertible
     package let problem: String
     /// What to do: a statement, where one does it.
     package let remedy: String
-    /// Whether it is what others see while somebody makes a view anew: it may be over in a moment.
+    /// Whether other sessions see this fault while somebody recreates a view: it may end in a moment.
     package let mayPass: Bool
     /// Whether the column decides who may export: as long as it is wrong, a denial may be.
     package var decidesPermission = false

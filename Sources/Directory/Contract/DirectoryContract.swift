@@ -1,7 +1,8 @@
 package import Postgres
 private import Synchronization
 
-/// How the directory stands and what the roles may in the database with the jobs, as the last look has shown it, and the types of its keys.
+/// What the last inspection found: the faults of the directory, the privileges that the roles lack in the database with the jobs, and
+/// the types of the directory's keys.
 package final class DirectoryContract: Sendable {
     private struct State {
         var keys: KeyTypes?
@@ -10,12 +11,12 @@ package final class DirectoryContract: Sendable {
         var rows: [ContractFault] = []
         /// What the schema with the jobs lacks.
         var schema: [ContractFault] = []
-        /// Since when there has been a fault that may pass.
+        /// When the first of the faults that may pass was found.
         var faultySince: ContinuousClock.Instant?
         var hasBeenReached = false
         var isReachable = false
-        /// When the last look ended, whatever it has shown.
-        var lookedAt: ContinuousClock.Instant?
+        /// When the last inspection ended, with or without a result.
+        var inspectedAt: ContinuousClock.Instant?
     }
 
     /// How long a fault that may pass counts as views that somebody recreates: exports wait for that long and do not fail.
@@ -23,22 +24,22 @@ package final class DirectoryContract: Sendable {
 
     private let state = Mutex(State())
     private let requests: AsyncStream<Void>.Continuation
-    /// Says that somebody has met a refusal, or wants another look; for one task.
-    package let lookRequests: AsyncStream<Void>
+    /// An element for each request for an inspection; several may become one. Only one task may read it.
+    package let inspectionRequests: AsyncStream<Void>
 
     package init() {
-        (lookRequests, requests) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (inspectionRequests, requests) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    // MARK: What a look has shown
+    // MARK: What an inspection found
 
-    /// - Returns: whether that is something else than what was known.
+    /// - Returns: whether the faults differ from those that were known.
     package func found(_ inspection: DirectoryInspection, at now: ContinuousClock.Instant = .now) -> Bool {
         state.withLock { state in
             let isNews = !state.isReachable || state.faults != inspection.faults
             state.hasBeenReached = true
             state.isReachable = true
-            state.lookedAt = now
+            state.inspectedAt = now
             state.keys = inspection.keys
             state.types = inspection.types
             state.faults = inspection.faults
@@ -47,7 +48,7 @@ package final class DirectoryContract: Sendable {
         }
     }
 
-    /// - Returns: whether that is something else than what was known.
+    /// - Returns: whether the faults differ from those that were known.
     package func found(rows faults: [ContractFault]) -> Bool {
         state.withLock { state in
             defer { state.rows = faults }
@@ -61,7 +62,7 @@ package final class DirectoryContract: Sendable {
         _ = found(DirectoryInspection(keys: types.keys, faults: types.faults, types: types.digestValue))
     }
 
-    /// - Returns: whether that is something else than what was known.
+    /// - Returns: whether the faults differ from those that were known.
     package func found(schema faults: [ContractFault]) -> Bool {
         state.withLock { state in
             defer { state.schema = faults }
@@ -75,35 +76,35 @@ package final class DirectoryContract: Sendable {
     package func unreachable(at now: ContinuousClock.Instant = .now) {
         state.withLock { state in
             state.isReachable = false
-            state.lookedAt = now
+            state.inspectedAt = now
         }
     }
 
-    /// A look could not be made for a reason that says nothing about the directory.
-    package func wasNotSeen(at now: ContinuousClock.Instant = .now) {
-        state.withLock { $0.lookedAt = now }
+    /// The inspection failed for a reason that has nothing to do with the directory.
+    package func wasNotInspected(at now: ContinuousClock.Instant = .now) {
+        state.withLock { $0.inspectedAt = now }
     }
 
-    /// Whether the last look is older than that.
+    /// Whether the last inspection is older than this.
     package func isOlder(than age: Duration, at now: ContinuousClock.Instant = .now) -> Bool {
-        state.withLock { state in state.lookedAt.map { $0.duration(to: now) > age } ?? true }
+        state.withLock { state in state.inspectedAt.map { $0.duration(to: now) > age } ?? true }
     }
 
-    /// Whether there is nothing to wait for: the last look was made and has found nothing.
+    /// Whether the last inspection succeeded and found no fault.
     package var isSound: Bool {
         state.withLock { $0.isReachable && $0.faults.isEmpty && $0.rows.isEmpty && $0.schema.isEmpty }
     }
 
-    /// Asks for another look, soon.
-    package func lookAgain() {
+    /// Requests an inspection soon, for example after PostgreSQL refused a statement.
+    package func requestInspection() {
         requests.yield()
     }
 
     /// What the last check of the directory found, for health reports.
     package enum Status: Sendable, Equatable {
-        /// The last look could not be made.
+        /// The last inspection failed.
         case unreachable
-        /// What is wrong; nothing, if all is well.
+        /// The faults; empty if there are none.
         case seen([ContractFault])
     }
 
@@ -115,17 +116,17 @@ package final class DirectoryContract: Sendable {
 
     package var hasBeenReached: Bool { state.withLock { $0.hasBeenReached } }
 
-    // MARK: What may be done
+    // MARK: Consequences
 
-    /// What makes a denial doubtful: as long as a column that permissions are read from is known to be wrong, nobody can say who may
-    /// export, and that is what is to be told. Nil for other errors, and where the denial holds.
+    /// The fault that makes a denial unreliable: while a column that permissions are read from is wrong, the service does not know who
+    /// may export, and reports the fault instead. Nil for other errors, and if the denial is reliable.
     package func fault(behind error: any Error) -> DirectoryError? {
         guard case DirectoryError.denied? = error as? DirectoryError else { return nil }
         return state.withLock { $0.faults.first(where: \.decidesPermission) }.map { .sourceInvalid($0.description) }
     }
 
-    /// - Throws: ``PostgresError/Code/unreachable`` as long as the database has not been reached;
-    ///   ``DirectoryError/sourceInvalid(_:)`` where the keys have no types that they can have.
+    /// - Throws: ``PostgresError/Code/unreachable`` until the database has been reached;
+    ///   ``DirectoryError/sourceInvalid(_:)`` if a key has a type that keys cannot have.
     package var keys: KeyTypes {
         get throws {
             let (keys, fault, hasBeenReached) = state.withLock { ($0.keys, $0.faults.first, $0.hasBeenReached) }
@@ -135,7 +136,7 @@ package final class DirectoryContract: Sendable {
         }
     }
 
-    /// Whether an export that is begun now would end well or ends for good: while a fault may pass, none is begun.
+    /// Checks whether a worker may claim a job now. While a fault may pass, it must not; with a lasting fault it may, and the export fails.
     ///
     /// - Throws: ``DirectoryError/unsettled(_:)``; ``PostgresError/Code/unreachable``.
     package func checkClaim(at now: ContinuousClock.Instant = .now) throws {
@@ -144,12 +145,12 @@ package final class DirectoryContract: Sendable {
         } catch DirectoryError.sourceInvalid {}
     }
 
-    /// Whether a snapshot has the columns that the last look has found to hold to the contract. If not, the look is outdated.
+    /// Whether a snapshot has the columns and types that the last inspection found. If not, the inspection is outdated.
     package func accepts(types: String?) -> Bool {
         state.withLock { state in state.types == nil || state.types == types }
     }
 
-    /// Whether an export can be made.
+    /// Checks whether an export can succeed.
     ///
     /// - Throws: ``DirectoryError/sourceInvalid(_:)``, or ``DirectoryError/unsettled(_:)`` for a fault that may pass;
     ///   ``PostgresError/Code/unreachable``.

@@ -1,16 +1,16 @@
 package import Postgres
 
-/// What a look at the directory has shown, as one role reads it.
+/// What an inspection of the directory found, for one role.
 ///
-/// It has two sources. The catalogue names what is wrong, so that somebody can act on it. `EXPLAIN` of every statement, under the role
-/// that runs it, finds the rest: PostgreSQL checks privileges when a statement begins, not when it is prepared.
+/// It has two sources. The catalogue names each fault so that an operator can correct it. `EXPLAIN` of every statement, under the role
+/// that runs it, finds the rest: PostgreSQL checks privileges when a statement starts, not when it is prepared.
 package struct DirectoryInspection: Sendable {
-    /// nil where a key is missing, or has a type that keys cannot have.
+    /// Nil if a key is missing or has a type that keys cannot have.
     package private(set) var keys: KeyTypes?
     package private(set) var faults: [ContractFault] = []
-    /// Stands for the types of the columns.
+    /// A digest of the columns' types.
     private(set) var types: String?
-    /// What may hide rows and cannot be proven.
+    /// What may hide rows, without proof.
     package private(set) var notes: [String] = []
 
     package init() {}
@@ -21,7 +21,7 @@ package struct DirectoryInspection: Sendable {
         self.types = types
     }
 
-    /// Adds what a look as another role, or at another database, has shown.
+    /// Adds what an inspection for another role, or in another database, found.
     package mutating func add(_ other: DirectoryInspection) {
         keys = keys ?? other.keys
         types = types ?? other.types
@@ -33,7 +33,7 @@ package struct DirectoryInspection: Sendable {
     package struct Reading: Sendable {
         package let role: String
         package let reader: DirectoryReader
-        /// Whether the statements are explained, which takes a login that may assume the role; else the catalogue alone is asked.
+        /// Whether to explain the statements, which requires a login that may assume the role. If not, only the catalogue is read.
         package let isExplained: Bool
         package let statements: @Sendable (KeyTypes) -> [Query]
 
@@ -47,12 +47,12 @@ package struct DirectoryInspection: Sendable {
         }
     }
 
-    /// What a look may wait for somebody who alters a relation.
-    private static let longestLock = "2s"
+    /// How long an inspection waits for a session that alters a relation.
+    private static let lockTimeout = "2s"
 
-    /// Looks.
+    /// Inspects the directory.
     ///
-    /// - Throws: ``PostgresError``: the database cannot be asked now.
+    /// - Throws: ``PostgresError`` if the database cannot answer now.
     package static func inspect(
         _ reading: Reading, on connection: PostgresConnection
     ) async throws -> DirectoryInspection {
@@ -69,7 +69,7 @@ package struct DirectoryInspection: Sendable {
         inspection.notes = privileges.notes
         if reading.isExplained, let keys = types.keys {
             let refused = try await connection.withTransaction(readOnly: true, role: reading.role) { connection in
-                try await connection.script("lock-limit", "SET LOCAL lock_timeout = '\(longestLock)'")
+                try await connection.script("lock-limit", "SET LOCAL lock_timeout = '\(lockTimeout)'")
                 try await connection.query(DirectoryStatements.settings(keys))
                 return try await refusal(of: reading.statements(keys), on: connection)
             }

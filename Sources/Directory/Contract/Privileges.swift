@@ -80,8 +80,8 @@ enum Privileges {
 
     // MARK: What the views read
 
-    /// Every relation that the directory's relations read, with the role that PostgreSQL checks there: the view's owner, or whoever
-    /// asks the view where it says `security_invoker`.
+    /// Every relation that the directory's relations read, with the role that PostgreSQL checks there: the view's owner, or the
+    /// role of the query if the view has `security_invoker`.
     private static func reads(_ role: String, _ reader: DirectoryReader) -> Query {
         Query(
             "directory-reads",

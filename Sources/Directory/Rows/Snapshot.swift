@@ -161,7 +161,7 @@ extension Snapshot {
         _ queries: SnapshotQueries, total: Int, buffers: PageBuffers, into channel: AsyncChannel<RowPage>,
         on connection: isolated PostgresConnection
     ) async throws {
-        // Also after a failure: whoever waits for a page is to see that none comes.
+        // After a failure too: the consumer must not wait for a page that never comes.
         defer { channel.finish() }
         var reader = PageReader(queries: queries, total: total, isSmall: false, buffers: buffers)
         while let page = try await reader.next(on: connection) { await channel.send(page) }

@@ -7,7 +7,7 @@ internal import Postgres
 package actor StorageGuard {
     private let check: StoreCheck
     private let disk: ArchiveDisk
-    private let leastFree: @Sendable () -> Int
+    private let minFree: @Sendable () -> Int
     private var condition = Condition.ok
     /// When a check last succeeded.
     private var checked: ContinuousClock.Instant?
@@ -32,11 +32,11 @@ package actor StorageGuard {
         }
     }
 
-    /// - Parameter leastFree: bytes that must be free for an export to begin.
-    package init(database: JobDatabase, disk: ArchiveDisk, leastFree: @escaping @Sendable () -> Int) {
+    /// - Parameter minFree: bytes that must be free for an export to begin.
+    package init(database: JobDatabase, disk: ArchiveDisk, minFree: @escaping @Sendable () -> Int) {
         check = StoreCheck(database: database, disk: disk)
         self.disk = disk
-        self.leastFree = leastFree
+        self.minFree = minFree
     }
 
     /// - Throws: ``ArchiveError``, or a fault of the database.
@@ -56,11 +56,11 @@ package actor StorageGuard {
     private func checkDisk() async throws {
         do {
             try await check.verify()
-            let leastFree = leastFree()
-            guard try await disk.space().free >= leastFree else {
+            let minFree = minFree()
+            guard try await disk.space().free >= minFree else {
                 throw ArchiveError(
                     .storageFull,
-                    "the archives' disk has less free space than the \(leastFree) bytes that an export needs to begin")
+                    "the archives' disk has less free space than the \(minFree) bytes that an export needs to begin")
             }
             if condition != .ok { try await disk.probe() }
             condition = .ok

@@ -60,19 +60,19 @@ package struct ExportRunner: JobRunner {
     private func judged(_ error: any Error, attempt: Int) -> any Error {
         switch error {
         case let error as PostgresError where error.isRefusal && ServiceStatements.names.contains(error.query ?? ""):
-            contract.lookAgain()
+            contract.requestInspection()
             // In these classes the server's message has names of relations and columns only.
             let fault = "PostgreSQL refuses to read it: \(error.serverMessage ?? "SQLSTATE \(error.sqlState ?? "")")"
             return attempt < Self.maxRefusals ? DirectoryError.unsettled(fault) : DirectoryError.sourceInvalid(fault)
         case let error as PostgresError where error.isEvaluationFault && ServiceStatements.names.contains(error.query ?? ""):
-            contract.lookAgain()
+            contract.requestInspection()
             // In these classes the server's message may quote data.
             let fault = "PostgreSQL cannot compute its values in \(error.query ?? "") (SQLSTATE \(error.sqlState ?? ""))"
             // The keys may have had another type when they were last read, or when the job was started.
             return error.sqlState == SQLState.invalidTextRepresentation && attempt < Self.maxRefusals
                 ? DirectoryError.unsettled(fault) : DirectoryError.sourceInvalid(fault)
         case DirectoryError.sourceInvalid:
-            contract.lookAgain()
+            contract.requestInspection()
             return error
         default:
             return error
@@ -88,7 +88,7 @@ package struct ExportRunner: JobRunner {
             includeGroupTree: options.includeReferences, keys: try contract.keys, pool: directory, role: DatabaseRole.worker
         ) { [disk, settings, guardian, contract] snapshot, pages in
             guard contract.accepts(types: snapshot.types) else {
-                contract.lookAgain()
+                contract.requestInspection()
                 throw DirectoryError.unsettled("columns of the directory have changed since they were checked")
             }
             progress.begin(total: snapshot.rowsTotal)

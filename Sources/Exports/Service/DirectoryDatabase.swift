@@ -48,7 +48,7 @@ package final class DirectoryDatabase: Sendable {
             let here = try await DatabaseIdentity.load(on: jobs)
             let there = try await DatabaseIdentity.load(on: directory)
             if here.isSame(as: there) { return false }
-            // A server that was started anew meanwhile is the same one; its old session would not answer.
+            // A server that has restarted meanwhile is the same server; its old session would not answer.
             return try await !DatabaseIdentity.load(on: jobs).isSame(as: there)
         }
     }

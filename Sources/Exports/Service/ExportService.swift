@@ -6,7 +6,7 @@ private import Synchronization
 
 /// What callers can ask for, in the domain's terms. Knows no JSON and no socket.
 ///
-/// Transactions run as `adminexport_api`. Who the actor is and what they may is asked anew in each.
+/// Transactions run as `adminexport_api`. Each reads again who the actor is and what the actor may do.
 package struct ExportService: Sendable {
     package static let productName = "adminexport"
 
@@ -113,8 +113,8 @@ package struct ExportService: Sendable {
         }
     }
 
-    /// Asks the directory whose jobs the requester may see now, and acts on that. Whoever may see those of all tenants, or of tenants that
-    /// are named by key, needs no directory.
+    /// Asks the directory whose jobs the requester may see now, and acts on that. A grant for all
+    /// tenants, or for tenants by key, needs no query of the directory.
     ///
     /// - Throws: ``TenantNotGranted``, ``DirectoryError/denied(_:)``, ``DirectoryUnavailable``, or what the body throws.
     func acting<Result: Sendable>(

@@ -6,7 +6,7 @@ private import Synchronization
 /// An account may lie within another: a connection's within its user's, and that within the service's. What is taken in one
 /// is taken in all of them, or in none.
 package final class ByteAccount: Sendable {
-    /// Whose bytes they are, for the message to whoever wants more.
+    /// Whose bytes they are, for the error message.
     package enum Scope: String, Sendable {
         case connection, user, service
     }

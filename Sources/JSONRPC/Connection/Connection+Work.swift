@@ -1,8 +1,8 @@
 private import Synchronization
 
 extension Connection {
-    /// Begins the work, lets it wait, or refuses it. Decided once: what has been admitted is served, whoever stops the connection
-    /// then.
+    /// Begins the work, lets it wait, or refuses it. The decision is final: admitted work is served even if the
+    /// connection stops then.
     func admit(_ content: Work<Session, Attachment>.Content, _ group: inout DiscardingTaskGroup) {
         let work = Work(content: content, held: HeldBytes(account))
         do throws(RPCError) {

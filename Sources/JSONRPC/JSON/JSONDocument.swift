@@ -1,6 +1,6 @@
 /// One whole JSON text that ``JSONScanner`` has passed, with the place of each of its values.
 ///
-/// A text is scanned once; whoever wants something of it then goes by the places, and unescapes no more than it wants.
+/// A text is scanned once. Readers use the recorded positions, and unescape only what they need.
 package struct JSONDocument: Sendable {
     package enum Kind: Sendable {
         case object, array, string, number, literal

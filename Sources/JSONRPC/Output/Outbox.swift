@@ -6,7 +6,7 @@ struct Outbox<Attachment: Sendable> {
         let attachments: [Attachment]
         /// Of two entries with one key only the newer is sent, where the older still waits.
         let key: String?
-        /// Whoever waits for the entry to be sent.
+        /// The ticket of the task that waits until the entry is sent.
         let ticket: Int?
     }
 

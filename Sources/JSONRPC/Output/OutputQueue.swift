@@ -2,7 +2,7 @@ private import Synchronization
 
 /// What a connection has to say to its peer, between those who say it and the one task that sends it.
 ///
-/// After ``fail()`` nothing is kept and nobody waits: whoever would have read it is gone.
+/// After ``fail()`` the queue keeps nothing and no task waits, because the reader is gone.
 final class OutputQueue<Attachment: Sendable>: Sendable {
     /// Over this many bytes no more is taken from the peer.
     private let budget: Int

@@ -2,7 +2,7 @@
 ///
 /// A pure value: the connection asks, and does what it is told. What is counted is a unit, a request or a whole batch, and
 /// known by a number. There are two lanes, so that a client can cancel what keeps the usual one full. A unit keeps its
-/// place until its reply has gone, but an id is free as soon as the reply is made: whoever uses it again has the reply.
+/// place until its reply has gone, but an id is free as soon as the reply is made: a peer that reuses it has received the reply.
 ///
 /// All that is known of a request is one entry of ``requests``. It comes into being with its unit and cannot outlive it:
 /// ``finish(_:)``, ``cancel(_:)`` and ``dropParked()`` take a unit and its entries together, and what is refused has none.
@@ -165,7 +165,7 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
                 withLane(unit.isControl) { $0.parked.removeAll { $0 == request.unit } }
                 _ = forget(request.unit)
             } else {
-                // Whoever is about to take it finishes it; until then it keeps its place.
+                // The task that takes the unit finishes it; until then the unit keeps its place.
                 units[request.unit]?.content = nil
                 requests[id] = nil
             }

@@ -24,7 +24,7 @@ package final class Subscriptions: Sendable {
         self.discard = discard
     }
 
-    /// A new subscription; whoever opens it ends it.
+    /// Opens a subscription. The caller ends it.
     ///
     /// - Throws: ``RPCError`` −32001 where the connection has its share.
     package func open() throws(RPCError) -> Subscription {

@@ -33,7 +33,7 @@ package enum CellText {
         @inline(__always) func move(_ at: Int) -> UInt64 {
             let word = source.loadUnaligned(fromByteOffset: at, as: UInt64.self)
             target.storeBytes(of: word, toByteOffset: at, as: UInt64.self)
-            return care(word)
+            return specialBytes(word)
         }
         var found: UInt64 = 0
         if count >= 8 {
@@ -48,12 +48,12 @@ package enum CellText {
             let last = source.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
             target.storeBytes(of: first, as: UInt32.self)
             target.storeBytes(of: last, toByteOffset: count &- 4, as: UInt32.self)
-            found = care(UInt64(first) | UInt64(last) << 32)
+            found = specialBytes(UInt64(first) | UInt64(last) << 32)
         } else {
             for at in 0..<count {
                 let byte = source.load(fromByteOffset: at, as: UInt8.self)
                 target.storeBytes(of: byte, toByteOffset: at, as: UInt8.self)
-                found |= care(0x2020_2020_2020_2000 | UInt64(byte))
+                found |= specialBytes(0x2020_2020_2020_2000 | UInt64(byte))
             }
         }
         return found == 0
@@ -64,7 +64,7 @@ package enum CellText {
     /// In each sum the highest bit of a byte stays clear where the byte is the wanted one, or for the first below a space. Carries
     /// come from what is no ASCII only, and that is found by itself. `<` and `>` differ in one bit and share a test.
     @inline(__always)
-    private static func care(_ word: UInt64) -> UInt64 {
+    private static func specialBytes(_ word: UInt64) -> UInt64 {
         let most: UInt64 = 0x7F7F_7F7F_7F7F_7F7F
         let printable = word &+ 0x6060_6060_6060_6060
         let angles = ((word | 0x0202_0202_0202_0202) ^ 0x3E3E_3E3E_3E3E_3E3E) &+ most

@@ -6,7 +6,7 @@
 /// One for all sheets of a workbook, so that it and its buffer can be constants, which nobody has to retain.
 final class RowWriter {
     /// `<c r="XFD`, a row's digits, and a cell's fixed parts; the buffer's slack has room for what a store writes too much.
-    private static let mostFixed = 128
+    private static let maxFixedBytes = 128
 
     /// What is known of a column, and how it is written.
     struct ColumnState {
@@ -78,7 +78,7 @@ final class RowWriter {
     /// - Parameter number: from 1.
     func beginRow(_ number: Int) {
         skipped = 0
-        output.reserve(Self.mostFixed)
+        output.reserve(Self.maxFixedBytes)
         guard hasReferences else { return output.appendUnchecked("<row>") }
         var digits: (UInt64, UInt64) = (0, 0)
         withUnsafeMutableBytes(of: &digits) { digits in
@@ -110,7 +110,7 @@ final class RowWriter {
     /// `<c r="B12"`, or `<c` alone; gives the place behind it, with room for the fixed parts of any cell.
     @inline(__always)
     private func beginCell(_ state: UnsafePointer<ColumnState>) -> UnsafeMutableRawPointer {
-        output.reserve(Self.mostFixed)
+        output.reserve(Self.maxFixedBytes)
         if skipped > 0 { writeSkipped() }
         var at = output.end
         at.storeBytes(of: state.pointee.start, as: SIMD16<UInt8>.self)
@@ -123,7 +123,7 @@ final class RowWriter {
     @inline(never)
     private func writeSkipped() {
         if !hasReferences {
-            output.reserve(skipped * 4 + Self.mostFixed)
+            output.reserve(skipped * 4 + Self.maxFixedBytes)
             for _ in 0..<skipped { output.appendUnchecked("<c/>") }
         }
         skipped = 0
@@ -168,7 +168,7 @@ final class RowWriter {
         at.storeBytes(of: inlineMiddle, as: SIMD16<UInt8>.self)
         at.storeBytes(of: inlineMiddle2, toByteOffset: 16, as: SIMD16<UInt8>.self)
         output.advance(to: at + 28)
-        output.reserve(text.count &+ Self.mostFixed)
+        output.reserve(text.count &+ Self.maxFixedBytes)
         if CellText.copyIfPlain(base, text.count, to: output.end) {
             at = output.end + text.count
             at.storeBytes(of: inlineEnd, as: SIMD16<UInt8>.self)

@@ -19,7 +19,7 @@ public final class WorkbookWriter {
 
     /// Where a row is not waited for to end.
     private static let longestRun = 2 * ZipWriter.blockSize
-    private static let mostColumns = 16_384
+    private static let maxColumns = 16_384
     /// 1970-01-01 as a day number of the 1900 date system (ECMA-376 Part 1, 18.17.4.1).
     private static let epoch = 25_569
     /// From 1900-03-01, where Excel's and the real calendar agree again, to 9999-12-31.
@@ -70,7 +70,7 @@ public final class WorkbookWriter {
         guard phase == .noSheet || phase == .inSheet, rows.column == 0 else {
             throw XLSXError(.finished, "a sheet needs a workbook that is neither finished nor failed, and no row begun")
         }
-        guard !columns.isEmpty, columns.count <= Self.mostColumns, columns.allSatisfy({ $0.title.utf16.count <= 255 })
+        guard !columns.isEmpty, columns.count <= Self.maxColumns, columns.allSatisfy({ $0.title.utf16.count <= 255 })
         else {
             throw XLSXError(.invalidColumns, "a sheet takes 1 to 16,384 columns with titles of up to 255 characters")
         }

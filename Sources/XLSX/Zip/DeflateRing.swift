@@ -9,7 +9,7 @@ final class DeflateRing {
     private static let windowSize = 32 * 1024
     /// Apache POI takes a part that shrinks more than a hundredfold for an attack, from 100 KiB on (`ZipSecureFile`). A block that
     /// shrinks more than this is compressed at level 1 instead.
-    private static let mostShrinking = 66
+    private static let maxCompressionRatio = 66
 
     /// One place in the ring.
     ///
@@ -42,7 +42,7 @@ final class DeflateRing {
                 crc = deflater.crc32(bytes)
                 do {
                     try deflate(bytes, level)
-                    if level > 1, output.count * mostShrinking < bytes.count { try deflate(bytes, 1) }
+                    if level > 1, output.count * maxCompressionRatio < bytes.count { try deflate(bytes, 1) }
                 } catch {
                     fault = error
                 }
@@ -103,7 +103,7 @@ final class DeflateRing {
         }
     }
 
-    /// Copies the end of the block before: its place may be filled anew while this one is still to be compressed.
+    /// Copies the end of the block before: its buffer may be reused while this one is still to be compressed.
     private func keepWindow(for block: Block) {
         blocks[(submitted + size - 1) % size].bytes.withBytes { before in
             let end = before.suffix(Self.windowSize)

@@ -37,7 +37,7 @@ struct ZipWriter {
     /// block is waited for longer.
     static let blockSize = 512 * 1024
     /// What is held back until it is known whether the entry is over.
-    private static let mostHeld = 128 * 1024
+    private static let maxHeldBytes = 128 * 1024
 
     private let sink: any ByteSink
     private let compression: Compression
@@ -127,7 +127,7 @@ struct ZipWriter {
         entry.crc = entry.crc.crc32(followedBy: block.crc, count: block.bytes.count)
         entry.size += UInt64(block.bytes.count)
         entry.compressedSize += UInt64(block.output.count)
-        if !entry.isStreaming, held.count + block.output.count <= Self.mostHeld {
+        if !entry.isStreaming, held.count + block.output.count <= Self.maxHeldBytes {
             held.append(block.output)
         } else {
             if !entry.isStreaming {

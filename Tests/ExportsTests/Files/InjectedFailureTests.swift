@@ -72,7 +72,7 @@ import TestSupport
                 let runner = ExportRunner(
                     directory: pool,
                     storage: StorageGuard(
-                        database: JobDatabase(pool: pool, role: DatabaseRole.worker), disk: disk, leastFree: { 0 }),
+                        database: JobDatabase(pool: pool, role: DatabaseRole.worker), disk: disk, minFree: { 0 }),
                     contract: contract, disk: disk, settings: WorkbookSettings(version: "1.2.3"))
                 let outcome: Result<JobResult, any Error>
                 do {

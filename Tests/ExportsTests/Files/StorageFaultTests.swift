@@ -31,7 +31,7 @@ import TestSupport
         try await TestDatabase.with { database in
             let disk = ArchiveDisk(store: ArchiveStore(root: "/tmp"))
             let guardian = StorageGuard(
-                database: JobDatabase(pool: database.pool(), role: DatabaseRole.worker), disk: disk, leastFree: { 0 })
+                database: JobDatabase(pool: database.pool(), role: DatabaseRole.worker), disk: disk, minFree: { 0 })
             await guardian.note(Self.error(.fileNameTooLong))
             #expect(await guardian.word == "ok")
             await guardian.note(Self.error(.ioError))

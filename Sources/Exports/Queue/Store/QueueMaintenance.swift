@@ -69,8 +69,8 @@ struct QueueMaintenance: Sendable {
 
     /// Forgets dead workers and makes the audit trail's next partition.
     ///
-    /// The partition needs locks that a dump or an open session may hold for hours, and whoever waits for a lock keeps all others
-    /// waiting. So the statement gives up after 200 ms. There is a month's time for further tries.
+    /// A dump or an open session may hold the locks that the partition needs for hours, and a statement that waits for a lock blocks
+    /// all statements behind it. So this statement gives up after 200 ms. Later calls have a month to succeed.
     func cleanUp(on connection: isolated PostgresConnection) async throws {
         try await connection.script("lock-timeout", "SET LOCAL lock_timeout = 200")
         try await WorkerRegistry().forgetDead(on: connection)
@@ -83,7 +83,7 @@ struct QueueMaintenance: Sendable {
     /// - Returns: how many slots had a wrong count or were missing.
     func recount(on connection: isolated PostgresConnection) async throws -> Int {
         let running = "(SELECT count(*) FROM adminexport.job j WHERE j.state = 'running' AND j.tenant_key = s.tenant_key)"
-        // Whoever starts or ends a job locks the slot's row. So under its lock the next statement counts exactly.
+        // Each start and each end of a job locks the slot's row. So the next statement, under this lock, counts exactly.
         let suspects = try await connection.query(
             Query(
                 "suspect-slots",
