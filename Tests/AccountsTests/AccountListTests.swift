@@ -5,7 +5,7 @@ import TestSupport
 
 @testable import Accounts
 
-@Suite(.timeLimit(.minutes(2))) struct AccountListTests {
+@Suite(.timeLimit(.minutes(10))) struct AccountListTests {
     private static let owner = ActorName(tenant: "acme", administrator: "owner@acme.example")
     private static let europe = ActorName(tenant: "acme", administrator: "europe@acme.example")
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import AdminExportClient
 
-@Suite(.timeLimit(.minutes(1))) struct ClientTests {
+@Suite(.timeLimit(.minutes(10))) struct ClientTests {
     private static let actor = ActorName(tenant: "acme", administrator: "a@acme.example")
 
     /// The job of an example: it has succeeded.

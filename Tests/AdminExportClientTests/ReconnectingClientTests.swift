@@ -5,7 +5,7 @@ import Testing
 
 @testable import AdminExportClient
 
-@Suite(.timeLimit(.minutes(1))) struct ReconnectingClientTests {
+@Suite(.timeLimit(.minutes(10))) struct ReconnectingClientTests {
     /// What the service does with a request on one connection.
     private enum Step {
         /// Ends the connection without an answer, as kill −9 does.

@@ -3,7 +3,7 @@ import Foundation
 import SystemPackage
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ContentPipeTests {
+@Suite(.timeLimit(.minutes(10))) struct ContentPipeTests {
     /// Three frames that do not shrink.
     private static let content: [UInt8] = {
         var state: UInt32 = 7

@@ -6,7 +6,7 @@ import Testing
 import TestSupport
 
 /// Callers who are different users of the system, each a process of its own. Only root can start those.
-@Suite(.timeLimit(.minutes(3)), .serialized, .enabled(if: getuid() == 0, "only root can be somebody else"))
+@Suite(.timeLimit(.minutes(10)), .serialized, .enabled(if: getuid() == 0, "only root can be somebody else"))
 struct CallerTests {
     private static let rules = """
         callers:

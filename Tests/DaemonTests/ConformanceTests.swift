@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The suite that speaks to a socket and to nothing else, against the real service.
-@Suite(.timeLimit(.minutes(5))) struct ConformanceTests {
+@Suite(.timeLimit(.minutes(10))) struct ConformanceTests {
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Conformance")
 

@@ -7,7 +7,7 @@ import Testing
 import TestSupport
 
 /// The service with a login that may have few connections.
-@Suite(.timeLimit(.minutes(4)), .serialized) struct ConnectionLimitTests {
+@Suite(.timeLimit(.minutes(10)), .serialized) struct ConnectionLimitTests {
     @Test("Exports are made and callers are answered with few connections, which is said once", arguments: [2, 3, 5])
     func few(_ limit: Int) async throws {
         try await TestDatabase.with { database in

@@ -5,7 +5,7 @@ import Testing
 import TestSupport
 
 /// What the protocol says of itself.
-@Suite(.timeLimit(.minutes(3)), .serialized) struct DiscoveryTests {
+@Suite(.timeLimit(.minutes(10)), .serialized) struct DiscoveryTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
     private static let owner = ServiceProcess.owner

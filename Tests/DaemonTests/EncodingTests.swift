@@ -6,7 +6,7 @@ import Testing
 import TestSupport
 
 /// A database whose encoding does not have every character.
-@Suite(.timeLimit(.minutes(5)), .serialized) struct EncodingTests {
+@Suite(.timeLimit(.minutes(10)), .serialized) struct EncodingTests {
     /// The small tenant, with names that every encoding has.
     private static let sql = String(
         String.UnicodeScalarView(SmallTenant.sql.unicodeScalars.map { $0.isASCII ? $0 : "?" }))

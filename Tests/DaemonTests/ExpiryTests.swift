@@ -5,7 +5,7 @@ import Testing
 import TestSupport
 
 /// What becomes of a workbook whose time is up while no worker runs.
-@Suite(.timeLimit(.minutes(3))) struct ExpiryTests {
+@Suite(.timeLimit(.minutes(10))) struct ExpiryTests {
     private static let owner = ServiceProcess.owner
     private static let past = "expires_at = now() - interval '1 s'"
 

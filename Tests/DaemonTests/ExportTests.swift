@@ -4,7 +4,7 @@ import Foundation
 import Testing
 import TestSupport
 
-@Suite(.timeLimit(.minutes(5)), .serialized) struct ExportTests {
+@Suite(.timeLimit(.minutes(10)), .serialized) struct ExportTests {
     /// Reads a workbook with openpyxl and with calamine and prints the rows of both as JSON.
     private static let reader = """
         import datetime, json, sys

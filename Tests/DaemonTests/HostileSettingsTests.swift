@@ -5,7 +5,7 @@ import Testing
 import TestSupport
 
 /// The whole service with a login whose every setting is another than usual.
-@Suite(.timeLimit(.minutes(5)), .serialized) struct HostileSettingsTests {
+@Suite(.timeLimit(.minutes(10)), .serialized) struct HostileSettingsTests {
     /// Turns around each switch, takes the last word of each choice, and gives the rest values that somebody may have set.
     private static let settings = """
         DO $body$

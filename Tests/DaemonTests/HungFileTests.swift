@@ -5,7 +5,7 @@ import Testing
 import TestSupport
 
 /// A file that does not answer, seen from the socket.
-@Suite(.timeLimit(.minutes(3)), .serialized) struct HungFileTests {
+@Suite(.timeLimit(.minutes(10)), .serialized) struct HungFileTests {
     private static let owner = ServiceProcess.owner
 
     private func archive(of job: Job, _ service: ServiceProcess) throws -> String {

@@ -6,7 +6,7 @@ import Testing
 import TestSupport
 
 /// The service as a service manager sees it.
-@Suite(.timeLimit(.minutes(3))) struct ManagerTests {
+@Suite(.timeLimit(.minutes(10))) struct ManagerTests {
     /// Receives until one comes that has the text.
     private func told(_ text: String, _ receiver: DatagramReceiver, _ all: inout [String]) async throws {
         if all.contains(where: { $0.contains(text) }) { return }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `make fuzz-methods` in short, against the real service.
-@Suite(.timeLimit(.minutes(5))) struct MethodFuzzTests {
+@Suite(.timeLimit(.minutes(10))) struct MethodFuzzTests {
     private static let program = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Fuzz/methods.py")
 

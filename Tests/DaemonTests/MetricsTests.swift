@@ -5,7 +5,7 @@ import TestSupport
 
 @testable import Daemon
 
-@Suite(.timeLimit(.minutes(3))) struct MetricsTests {
+@Suite(.timeLimit(.minutes(10))) struct MetricsTests {
     /// Holds a text to what the OpenMetrics specification asks for, as far as this service uses it.
     private func check(_ text: String) {
         #expect(text.hasSuffix("\n# EOF\n"))

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 import TestSupport
 
-@Suite(.timeLimit(.minutes(4))) struct OperatorTests {
+@Suite(.timeLimit(.minutes(10))) struct OperatorTests {
     /// Callers' rules in a file of the folder.
     private static func configured(_ grants: String, _ body: (ServiceProcess) async throws -> Void) async throws {
         try await TemporaryFolder.with { folder in

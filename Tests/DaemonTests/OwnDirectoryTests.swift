@@ -6,7 +6,7 @@ import Testing
 import TestSupport
 
 /// A directory in a database of its own: nothing about administrators is in the jobs' database, not even the schema.
-@Suite(.timeLimit(.minutes(4))) struct OwnDirectoryTests {
+@Suite(.timeLimit(.minutes(10))) struct OwnDirectoryTests {
     /// - Parameter callers: YAML; nil for the default, which is everything for the user of the tests.
     private static func with(
         callers: String? = nil, isAway: Bool = false, _ body: (ServiceProcess, TestDatabase) async throws -> Void

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 import TestSupport
 
-@Suite(.timeLimit(.minutes(3))) struct SocketTests {
+@Suite(.timeLimit(.minutes(10))) struct SocketTests {
     /// Sends lines as they are, ends the sending side, and gives what comes back.
     private func exchange(_ service: ServiceProcess, _ text: String) async throws -> String {
         let script = """

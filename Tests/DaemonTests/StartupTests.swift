@@ -4,7 +4,7 @@ import Foundation
 import Testing
 import TestSupport
 
-@Suite(.timeLimit(.minutes(3))) struct StartupTests {
+@Suite(.timeLimit(.minutes(10))) struct StartupTests {
     /// Runs `adminexportd` to its end and gives its status and what it said.
     private func daemon(
         _ arguments: [String], environment: [String: String] = [:]

@@ -5,7 +5,7 @@ import Testing
 import TestSupport
 
 /// What the command line makes of names that were made to be obeyed by a terminal.
-@Suite(.timeLimit(.minutes(3))) struct TerminalOutputTests {
+@Suite(.timeLimit(.minutes(10))) struct TerminalOutputTests {
     /// A title, a colour by C1, a reversed end, an end of line, a letter without width, a tag.
     private static let slug = "ac\u{1B}]0;x\u{7}\u{9B}31m\u{202E}fdp\u{2028}\nme\u{200B}\u{E0041}\u{7F}\u{61C}"
     private static let email = "o\u{1B}[2J\r\u{85}@\u{2066}x"

@@ -7,7 +7,7 @@ import Testing
 import TestSupport
 
 /// What the audit trail says of those who are denied, and of workbooks that do not arrive.
-@Suite(.timeLimit(.minutes(4)), .serialized) struct TrailTests {
+@Suite(.timeLimit(.minutes(10)), .serialized) struct TrailTests {
     private static let owner = ServiceProcess.owner
 
     /// Serves with rules about callers, and gives what the trail has when the service has stopped.

@@ -5,7 +5,7 @@ import Testing
 import TestSupport
 
 /// Callers that are told of changes.
-@Suite(.timeLimit(.minutes(3)), .serialized) struct WatchTests {
+@Suite(.timeLimit(.minutes(10)), .serialized) struct WatchTests {
     private static let owner = ServiceProcess.owner
 
     @Test("A watch tells of every state to the last, with rising revisions, and ends with it")

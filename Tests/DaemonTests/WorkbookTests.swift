@@ -5,7 +5,7 @@ import Testing
 import TestSupport
 
 /// What an administrator finds in the file, through the whole service.
-@Suite(.timeLimit(.minutes(5)), .serialized) struct WorkbookTests {
+@Suite(.timeLimit(.minutes(10)), .serialized) struct WorkbookTests {
     /// Prints sheets with their rows as JSON: `[[name, [[cell, …], …]], …]`.
     private static let sheets = """
         import json, sys

@@ -6,7 +6,7 @@ import Testing
 import TestSupport
 
 /// Directories as a careless hand maps them, and what the programs say of each.
-@Suite(.timeLimit(.minutes(5))) struct WrongDirectoryTests {
+@Suite(.timeLimit(.minutes(10))) struct WrongDirectoryTests {
 
     private static let columns = [
         "administrator": [

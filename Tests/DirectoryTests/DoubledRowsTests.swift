@@ -3,7 +3,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct DoubledRowsTests {
+@Suite(.timeLimit(.minutes(10))) struct DoubledRowsTests {
     /// Reads an export to its end, joining rows as it does.
     private static func read(_ database: TestDatabase, tree: Bool = true, connections: Int = 4) async throws -> Int {
         let pool = database.pool(size: connections)

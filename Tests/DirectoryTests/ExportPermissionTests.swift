@@ -3,7 +3,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct ExportPermissionTests {
+@Suite(.timeLimit(.minutes(10))) struct ExportPermissionTests {
     private func permission(_ tenant: String, _ email: String, in database: TestDatabase) async throws -> ExportPermission {
         let connection = try await database.connect(user: TestDatabase.serviceUser)
         let keys = try await KeyTypes.load(connection)

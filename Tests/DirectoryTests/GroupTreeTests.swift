@@ -3,7 +3,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct GroupTreeTests {
+@Suite(.timeLimit(.minutes(10))) struct GroupTreeTests {
     /// Name and path of each group, in the order that they are given.
     private func groups(_ sql: String = "", actor: String = "1") async throws -> [[String]] {
         try await TestDatabase.with { database in

@@ -3,7 +3,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(5))) struct SnapshotTests {
+@Suite(.timeLimit(.minutes(10))) struct SnapshotTests {
 
     private func rows(
         _ actor: String = "1", tenant: String = "1", disabled: Bool = false, in database: TestDatabase, connections: Int = 4
@@ -288,7 +288,7 @@ import Testing
         }
     }
 
-    @Test("A page whose links are too many to be held is read in parts", .timeLimit(.minutes(2)))
+    @Test("A page whose links are too many to be held is read in parts", .timeLimit(.minutes(10)))
     func manyLinks() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)

@@ -2,7 +2,7 @@
 import Testing
 
 /// What a method is told when its reply has gone, or has not.
-@Suite(.timeLimit(.minutes(1))) struct AfterwardsTests {
+@Suite(.timeLimit(.minutes(10))) struct AfterwardsTests {
     @Test(
         "A method is told once whether its reply was sent, on a line of its own and in a batch",
         arguments: [true, false], [true, false])

@@ -2,7 +2,7 @@
 private import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ByteAccountTests {
+@Suite(.timeLimit(.minutes(10))) struct ByteAccountTests {
     @Test("What is taken in one account is taken in those around it, or in none; control requests have a reserve")
     func nested() throws {
         let service = ByteAccount(.service) { 100 }
@@ -71,7 +71,7 @@ import Testing
 }
 
 /// What a connection's peer has it hold, held to the account of the connection.
-@Suite(.timeLimit(.minutes(1))) struct ConnectionBytesTests {
+@Suite(.timeLimit(.minutes(10))) struct ConnectionBytesTests {
     private static let mebibyte = 1024 * 1024
 
     /// `hold` waits for its cancellation, with its parameters; `lazy` too, without them; `fat` and `large` give 100,000

@@ -2,7 +2,7 @@
 private import Foundation
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ConnectionTests {
+@Suite(.timeLimit(.minutes(10))) struct ConnectionTests {
     /// Methods: `echo` gives its params back, `fail` throws, `hold` waits for its cancellation, `ping` is control, `fat` gives
     /// 100,000 bytes, `file` an attachment, `watch` a subscription that tells of 1, 2, 3 and ends, `feed` one that never ends.
     private static func dispatcher() -> Dispatcher<Int, String> {

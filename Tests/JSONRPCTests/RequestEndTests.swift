@@ -3,7 +3,7 @@ private import Synchronization
 import Testing
 
 /// Every way in which a request can end, each held to leave nothing behind.
-@Suite(.timeLimit(.minutes(1))) struct RequestEndTests {
+@Suite(.timeLimit(.minutes(10))) struct RequestEndTests {
     /// `echo` gives its params back, `hold` waits for its cancellation, `held` too and may stand in a batch, `fat` gives 100,000
     /// bytes and is large, `stuck` is large and waits for its cancellation, `fail` throws, `ping` is control.
     private static let dispatcher = Dispatcher<Int, String>(

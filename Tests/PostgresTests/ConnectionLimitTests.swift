@@ -5,7 +5,7 @@ import Testing
 @testable import Postgres
 
 /// A login that may have fewer connections than the pools would open.
-@Suite(.timeLimit(.minutes(2))) struct ConnectionLimitTests {
+@Suite(.timeLimit(.minutes(10))) struct ConnectionLimitTests {
     private func with(
         limit: Int, _ body: @Sendable (TestDatabase, _ user: String) async throws -> Void
     ) async throws {

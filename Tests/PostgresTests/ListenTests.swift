@@ -2,7 +2,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ListenTests {
+@Suite(.timeLimit(.minutes(10))) struct ListenTests {
     @Test("A notification is heard, several count as one, and without any the wait ends")
     func notification() async throws {
         try await TestDatabase.with(migrated: false) { database in

@@ -3,7 +3,7 @@ private import Foundation
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct PostgresConnectionTests {
+@Suite(.timeLimit(.minutes(10))) struct PostgresConnectionTests {
     @Test("Values go in as parameters and come out by their types")
     func values() async throws {
         try await TestDatabase.with(migrated: false) { database in
@@ -221,7 +221,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct PostgresPoolTests {
+@Suite(.timeLimit(.minutes(10))) struct PostgresPoolTests {
     @Test("No more connections are open than the pool has, however many ask")
     func bound() async throws {
         try await TestDatabase.with(migrated: false) { database in

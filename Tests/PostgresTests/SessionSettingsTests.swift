@@ -5,7 +5,7 @@ import Testing
 @testable import Postgres
 
 /// What a database, a role or the environment sets for a session, and what of it reaches our statements.
-@Suite(.timeLimit(.minutes(2))) struct SessionSettingsTests {
+@Suite(.timeLimit(.minutes(10))) struct SessionSettingsTests {
     /// Settings of PostgreSQL 15 to 18 that a role, a database or the environment can set and that change nothing for our
     /// statements, by the reason.
     private static let harmless: [String: String] = [

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What stays in a session that is one's own, and what must not stay in one that a pooler lends.
-@Suite(.timeLimit(.minutes(1))) struct SessionTests {
+@Suite(.timeLimit(.minutes(10))) struct SessionTests {
     private func user(_ connection: isolated PostgresConnection) async throws -> String? {
         try await connection.query(Query("user", "SELECT current_user::text AS name")).first?.decode("name")
     }

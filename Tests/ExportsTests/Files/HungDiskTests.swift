@@ -9,7 +9,7 @@ import TestSupport
 @testable import Exports
 
 /// What a file that hangs costs those who ask for it, and nobody else.
-@Suite(.timeLimit(.minutes(2))) struct HungDiskTests {
+@Suite(.timeLimit(.minutes(10))) struct HungDiskTests {
     private static let content = Array("a workbook".utf8)
     private static let facts = StoreFacts(id: "the-store", isNew: false)
 

@@ -9,7 +9,7 @@ import TestSupport
 
 @testable import Exports
 
-@Suite(.timeLimit(.minutes(5))) struct InjectedFailureTests {
+@Suite(.timeLimit(.minutes(10))) struct InjectedFailureTests {
     /// Enough administrators for several frames of an archive, with texts that do not shrink.
     private static let sql = """
         \(SmallTenant.sql);

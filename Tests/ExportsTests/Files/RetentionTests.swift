@@ -9,7 +9,7 @@ import TestSupport
 
 @testable import Exports
 
-@Suite(.timeLimit(.minutes(1))) struct RetentionTests {
+@Suite(.timeLimit(.minutes(10))) struct RetentionTests {
     private static func job(_ number: Int) -> String { "018f0000-0000-7000-8000-00000000000\(number)" }
 
     /// Names that no archive has, whatever they look like.

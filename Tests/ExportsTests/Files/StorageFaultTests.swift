@@ -7,7 +7,7 @@ import TestSupport
 @testable import Exports
 
 /// What an error of the file system means for an export, and for those of others.
-@Suite(.timeLimit(.minutes(1))) struct StorageFaultTests {
+@Suite(.timeLimit(.minutes(10))) struct StorageFaultTests {
     private static func error(_ errno: Errno) -> ArchiveError {
         ArchiveError(StorageFault(errno) == .full ? .storageFull : .storageFailed, "testing", errno: errno)
     }

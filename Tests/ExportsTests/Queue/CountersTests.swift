@@ -4,7 +4,7 @@ import TestSupport
 
 @testable import Exports
 
-@Suite(.timeLimit(.minutes(2))) struct CountersTests {
+@Suite(.timeLimit(.minutes(10))) struct CountersTests {
     private static let registry = WorkerRegistry()
 
     private func row(_ id: WorkerID, _ counters: String) -> WorkerRegistration {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What programs of version 3 leave in the tables, before the schema of version 4 and beside it.
-@Suite(.timeLimit(.minutes(2))) struct OlderProgramTests {
+@Suite(.timeLimit(.minutes(10))) struct OlderProgramTests {
     /// Their start of an export: the job and its event in one statement.
     private static func enqueue(_ count: Int, tenant: String) -> String {
         """

@@ -6,7 +6,7 @@ import TestSupport
 @testable import Exports
 
 /// Holds what workers and callers ask again and again to a few pages, however long the history is and whatever the planner believes.
-@Suite(.timeLimit(.minutes(4)), .serialized) struct PlanTests {
+@Suite(.timeLimit(.minutes(10)), .serialized) struct PlanTests {
     /// Pages that a statement may touch, with jobs of twenty tenants in the queue; a plan that reads the history touches a hundred
     /// times as many. With a short history and statistics that are out of date the planner sorts a tenant's jobs: five hundred here.
     private static let maxPages = 320

@@ -4,7 +4,7 @@ import TestSupport
 
 @testable import Exports
 
-@Suite(.timeLimit(.minutes(2))) struct QueueTests {
+@Suite(.timeLimit(.minutes(10))) struct QueueTests {
     private static let peer = CallingProcess(uid: 1, gid: 2, pid: 3)
     private let jobs = JobStore()
 

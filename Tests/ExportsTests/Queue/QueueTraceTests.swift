@@ -5,7 +5,7 @@ import TestSupport
 @testable import Exports
 
 /// Plays random orders of events to the rules and to PostgreSQL, and compares what each makes of the job.
-@Suite(.timeLimit(.minutes(2))) struct QueueTraceTests {
+@Suite(.timeLimit(.minutes(10))) struct QueueTraceTests {
     private static let peer = CallingProcess(uid: 1, gid: 2, pid: 3)
     private static let anyone = JobStore.Owner.anyone(ofTenants: nil)
 

@@ -4,7 +4,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct SchemaGrantsTests {
+@Suite(.timeLimit(.minutes(10))) struct SchemaGrantsTests {
     private static let roles = [DatabaseRole.api, DatabaseRole.worker]
 
     @Test("What the migrations grant is found in them, whole")

@@ -3,7 +3,7 @@ import Postgres
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct SchemaTests {
+@Suite(.timeLimit(.minutes(10))) struct SchemaTests {
     @Test("Migrating twice does nothing the second time, and two at once end well, in one database and in two")
     func idempotent() async throws {
         try await TestDatabase.with(migrated: false) { one in

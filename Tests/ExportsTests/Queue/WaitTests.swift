@@ -2,7 +2,7 @@ import Testing
 
 @testable import Exports
 
-@Suite(.timeLimit(.minutes(1))) struct WaitTests {
+@Suite(.timeLimit(.minutes(10))) struct WaitTests {
     @Test("Waits grow to the cap and are spread")
     func backoff() {
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(5))

@@ -7,7 +7,7 @@ import TestSupport
 
 @testable import Exports
 
-@Suite(.timeLimit(.minutes(2))) struct AuditWriterTests {
+@Suite(.timeLimit(.minutes(10))) struct AuditWriterTests {
     private static let peer = CallingProcess(uid: 1_000, gid: 1_001, pid: 4_711)
     private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 

@@ -6,7 +6,7 @@ import TestSupport
 @testable import Exports
 
 /// Looks at jobs for many callers at once.
-@Suite(.timeLimit(.minutes(2))) struct JobBatchLoaderTests {
+@Suite(.timeLimit(.minutes(10))) struct JobBatchLoaderTests {
     private func start(_ pool: PostgresPool, actor: String = "1", email: String = "owner@acme.example") async throws
         -> JobRecord
     {

@@ -2,7 +2,7 @@
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct SingleFlightTests {
+@Suite(.timeLimit(.minutes(10))) struct SingleFlightTests {
     /// An operation that hangs until it is opened.
     private actor Gate {
         private var waiter: CheckedContinuation<Void, Never>?

@@ -10,7 +10,7 @@ import TestSupport
 @testable import Exports
 
 /// Starts of a tenant while its turn is taken.
-@Suite(.timeLimit(.minutes(2))) struct StartTurnsTests {
+@Suite(.timeLimit(.minutes(10))) struct StartTurnsTests {
     private func eventually(_ condition: () async throws -> Bool) async throws {
         while try await !condition() { try await Task.sleep(for: .milliseconds(5)) }
     }
