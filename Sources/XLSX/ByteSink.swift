@@ -1,18 +1,21 @@
-/// Where a workbook's bytes go, in order and once each.
+/// Receives the bytes of a workbook, in order and once each.
 ///
-/// A sink is called from the thread that writes the workbook, mostly a compressed block of some hundred kilobytes
-/// at a time. An error that it throws
-/// ends the workbook and reaches the caller unchanged.
+/// The writer calls a sink on the thread that writes the workbook, mostly with a compressed block of some hundred kilobytes. An
+/// error that the sink throws ends the workbook and reaches the caller unchanged.
 public protocol ByteSink: AnyObject {
+    /// Takes the next bytes. The buffer is valid only during the call.
     func write(_ bytes: UnsafeRawBufferPointer) throws
 }
 
 /// A sink that keeps every byte in memory: for small workbooks, tests and examples.
 public final class MemorySink: ByteSink {
+    /// All bytes of the workbook so far.
     public private(set) var bytes: [UInt8] = []
 
+    /// A sink without bytes.
     public init() {}
 
+    /// Appends the bytes.
     public func write(_ bytes: UnsafeRawBufferPointer) {
         self.bytes.append(contentsOf: bytes)
     }

@@ -1,15 +1,17 @@
-/// A growing run of bytes that is filled, handed on and filled again: no allocation once it has its size.
+/// A growing buffer of bytes that is filled, emptied and filled again. It does not allocate once it has its size.
 ///
-/// A class with a raw pointer, not an array: the hot path appends some 60 short pieces for each row, and neither
-/// reference counts nor uniqueness checks may be paid for each.
+/// It is a class with a raw pointer instead of an array, because the hot path appends some 60 short pieces for each row:
+/// reference counts and uniqueness checks for each piece would cost too much.
 package final class OutputBuffer {
-    /// Bytes behind the reserved ones that may be overwritten: what is short is copied 16 bytes at a time, whatever its length.
+    /// Bytes after the reserved ones that an append may overwrite: short pieces are copied 16 bytes at a time, whatever their
+    /// length.
     static let slack = 64
 
     private(set) var base: UnsafeMutablePointer<UInt8>
     private(set) var count = 0
     private var capacity: Int
 
+    /// An empty buffer; the capacity is in bytes and grows when needed.
     package init(capacity: Int = 64 * 1024) {
         self.capacity = capacity
         base = .allocate(capacity: capacity + Self.slack)
@@ -19,7 +21,8 @@ package final class OutputBuffer {
         base.deallocate()
     }
 
-    /// Lends the bytes. A property would not do: the buffer may be released after its last use, before the pointer's.
+    /// Lends the bytes. This is not a property because the buffer could be released after its last use, before the pointer's
+    /// last use.
     @inline(__always)
     package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
         try withExtendedLifetime(self) {
@@ -27,11 +30,12 @@ package final class OutputBuffer {
         }
     }
 
+    /// Empties the buffer and keeps its memory.
     package func removeAll() {
         count = 0
     }
 
-    /// Exchanges what the two hold, without copying it.
+    /// Exchanges the contents of two buffers without copying them.
     func exchange(with other: OutputBuffer) {
         (base, other.base) = (other.base, base)
         (count, other.count) = (other.count, count)
@@ -54,7 +58,7 @@ package final class OutputBuffer {
         capacity = larger
     }
 
-    /// Where the next byte goes: for those who write there themselves, in reserved room, and then tell ``advance(to:)``.
+    /// The address of the next byte, for code that writes into reserved room itself and then calls ``advance(to:)``.
     @inline(__always)
     var end: UnsafeMutableRawPointer { UnsafeMutableRawPointer(base + count) }
 

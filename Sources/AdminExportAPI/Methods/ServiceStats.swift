@@ -24,6 +24,7 @@ public enum ServiceStats: Method {
         /// Connections of this process.
         public var databaseConnections = DatabaseConnections()
 
+        /// Metrics without `queue` and `work`; every other number is 0.
         package init() {}
 
         /// The members on the wire.
@@ -63,6 +64,7 @@ public enum ServiceStats: Method {
         /// Workers that have reported in the last 30 seconds.
         public var workers = Workers()
 
+        /// An empty queue without workers.
         package init() {}
 
         /// The members on the wire.
@@ -87,6 +89,7 @@ public enum ServiceStats: Method {
         /// Their disk is not the one of this database.
         public var wrongStore = 0
 
+        /// No workers.
         package init() {}
 
         /// The members on the wire.
@@ -115,6 +118,7 @@ public enum ServiceStats: Method {
         /// Connections of the workers to the database.
         public var databaseConnections = DatabaseConnections()
 
+        /// Counters that are all 0.
         package init() {}
 
         /// The members on the wire.
@@ -145,6 +149,7 @@ public enum ServiceStats: Method {
         /// The worker lost its lease.
         public var returned = 0
 
+        /// Counters that are all 0.
         package init() {}
 
         /// The members on the wire.
@@ -165,6 +170,7 @@ public enum ServiceStats: Method {
         /// The job ran without a lease.
         public var leaseMissing = 0
 
+        /// Counters that are all 0.
         package init() {}
 
         /// The members on the wire.
@@ -184,6 +190,7 @@ public enum ServiceStats: Method {
         /// Whether the disk answers and is the one of this database; nil if the database does not answer.
         public var ok: Bool?
 
+        /// A disk that has not answered.
         package init() {}
 
         /// The members on the wire.
@@ -209,6 +216,7 @@ public enum ServiceStats: Method {
         /// Requests.
         public var count: Int
 
+        /// A number of requests of a method with an outcome.
         package init(method: String, outcome: String, count: Int) {
             self.method = method
             self.outcome = outcome
@@ -230,6 +238,7 @@ public enum ServiceStats: Method {
         /// Workbooks that are being sent through pipes.
         public var transfers = 0
 
+        /// Counters that are all 0.
         package init() {}
 
         /// The members on the wire.
@@ -246,6 +255,7 @@ public enum ServiceStats: Method {
         /// Failed deliveries that are missing from the audit trail.
         public var lost = 0
 
+        /// Counters that are all 0.
         package init() {}
 
         /// The members on the wire.
@@ -265,6 +275,7 @@ public enum ServiceStats: Method {
         /// Callers that were disconnected because they did not read or did not finish a line.
         public var stalled = 0
 
+        /// Counters that are all 0.
         package init() {}
 
         /// The members on the wire.
@@ -283,6 +294,7 @@ public enum ServiceStats: Method {
         /// Attempts to connect that failed.
         public var failed = 0
 
+        /// Counters that are all 0.
         package init() {}
 
         /// The members on the wire.
@@ -298,6 +310,7 @@ public enum ServiceStats: Method {
         /// The sum of all durations, in microseconds.
         public var sumUs = 0
 
+        /// A histogram without buckets.
         package init() {}
 
         /// The members on the wire.
@@ -308,11 +321,12 @@ public enum ServiceStats: Method {
 
     /// One bucket of a histogram.
     public struct Bucket: WireObject, Hashable {
-        /// nil in the last bucket.
+        /// The upper bound, in microseconds; nil in the last bucket.
         public var upToUs: Int?
         /// Durations above the bound of the bucket before and up to the bound of this one.
         public var count: Int
 
+        /// A number of durations up to a bound; nil for the last bucket.
         package init(upToUs: Int?, count: Int) {
             self.upToUs = upToUs
             self.count = count

@@ -1,10 +1,16 @@
 /// Any JSON value of the protocol. Its numbers are integers.
 public enum JSONValue: Codable, Hashable, Sendable {
+    /// The JSON literal `null`.
     case null
+    /// `true` or `false`.
     case boolean(Bool)
+    /// An integer of 64 bits.
     case integer(Int)
+    /// A string.
     case string(String)
+    /// An array of values.
     case array([JSONValue])
+    /// An object. The order of its members is not kept.
     case object([String: JSONValue])
 
     /// Decodes any value of the protocol.

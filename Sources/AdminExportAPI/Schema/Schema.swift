@@ -2,14 +2,19 @@
 ///
 /// The service checks parameters against it before it does anything, so the description is what the service enforces.
 public indirect enum Schema: Sendable, Hashable {
-    /// Lengths are in Unicode code points, as in JSON Schema.
+    /// A string. Lengths are in Unicode code points, as in JSON Schema.
     case string(StringRule)
+    /// An integer in this range.
     case integer(ClosedRange<Int>)
+    /// `true` or `false`.
     case boolean
+    /// An array.
+    ///
     /// - Parameters:
     ///   - upTo: the largest number of elements.
     ///   - isSet: whether all elements have to differ.
     case array(of: Schema, upTo: Int, isSet: Bool = false)
+    /// An object with these members.
     case object(ObjectSchema)
     /// A value or null.
     case optional(Schema)
@@ -20,17 +25,21 @@ public indirect enum Schema: Sendable, Hashable {
     public struct StringRule: Sendable, Hashable {
         /// What a string may contain.
         public enum Content: Sendable, Hashable {
+            /// Any characters.
             case any
-            /// Any characters but NUL, which PostgreSQL refuses.
+            /// Any characters except NUL, which PostgreSQL refuses.
             case text
+            /// A UUID with hyphens, in upper or lower case.
             case uuid
             /// A time as in RFC 3339. The service writes UTC with milliseconds.
             case time
-            /// The end of a page of the audit trail: microseconds since 1970, `-`, and a number.
+            /// A cursor of the audit trail: microseconds since 1970, `-`, and the number of the event.
             case auditCursor
             /// Lower-case hexadecimal digits.
             case hexadecimal
+            /// Base64 with padding (RFC 4648, section 4).
             case base64
+            /// One of these strings.
             case oneOf([String])
         }
 

@@ -3,22 +3,39 @@
 /// Numbers from −32768 to −32000 are those of JSON-RPC (its specification, section 5.1), −32800 is that of the Language Server
 /// Protocol. The others are the service's own.
 public enum ErrorKind: String, Sendable, CaseIterable {
+    /// The line is not JSON of this protocol.
     case parseError = "parse-error"
+    /// The JSON is not a request, or not one that a batch allows.
     case invalidRequest = "invalid-request"
+    /// The line exceeds the maximum length.
     case lineTooLong = "line-too-long"
+    /// A request with this id is still in flight on the connection.
     case duplicateID = "duplicate-id"
+    /// The method does not exist.
     case methodNotFound = "method-not-found"
+    /// A parameter is unknown, missing or wrong.
     case invalidParams = "invalid-params"
+    /// The service failed. Its log has the cause.
     case internalError = "internal-error"
+    /// The service stops, or its grants for the caller have changed.
     case shuttingDown = "shutting-down"
+    /// A limit of connections, requests, subscriptions or transfers is reached.
     case overloaded
+    /// The caller cancelled the request by `$/cancelRequest`.
     case requestCancelled = "request-cancelled"
+    /// The caller or the administrator lacks the permission.
     case permissionDenied = "permission-denied"
+    /// The job does not exist, or it belongs to somebody else.
     case notFound = "not-found"
+    /// The job has no workbook yet, or never gets one.
     case notReady = "not-ready"
+    /// The idempotency key was used with other options, or the workbook is under a legal hold.
     case conflict
+    /// The tenant has as many queued jobs as its limit allows.
     case quotaExceeded = "quota-exceeded"
+    /// The workbook is not kept any more.
     case expired
+    /// The database, the archives or the directory of administrators cannot be used now.
     case unavailable
 
     /// The number of the error, `error.code`. Several kinds can share one.

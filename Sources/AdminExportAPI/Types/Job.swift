@@ -2,6 +2,8 @@
 public struct Job: Codable, Hashable, Sendable {
     /// The state of a job.
     public enum State: String, Codable, Hashable, Sendable, CaseIterable {
+        /// A queued job waits for a worker, a running job can become queued again, and the others are final. A succeeded job
+        /// becomes `expired` when its workbook expires or is deleted.
         case queued, running, succeeded, failed, cancelled, expired
 
         /// Whether only expiry and deletion can change the state any more.
@@ -139,6 +141,7 @@ extension Job {
     package struct Member: Sendable {
         /// Name, type and meaning.
         package let property: ObjectSchema.Property
+        /// Returns the member's value of a job.
         package let value: @Sendable (Job) -> JSONValue
 
         fileprivate init(
@@ -231,13 +234,22 @@ extension Job {
 
 /// What `job.error.kind` can be.
 public enum FailureKind: String, Sendable, CaseIterable {
+    /// The administrator may not export, or no longer sees what the export contains.
     case permissionDenied = "permission-denied"
+    /// The tenant has no time zone, or one that PostgreSQL does not know.
     case unknownTimeZone = "unknown-time-zone"
+    /// The directory violates its contract.
     case sourceInvalid = "source-invalid"
+    /// The database was not available.
     case databaseUnavailable = "database-unavailable"
+    /// The disk of the archives is full.
     case storageFull = "storage-full"
+    /// The archive could not be written.
     case storageFailed = "storage-failed"
+    /// The export took longer than the limit allows.
     case deadlineExceeded = "deadline-exceeded"
+    /// The worker's leases expired too often, or the worker was suspended too often and for too long.
     case workerCrashed = "worker-crashed"
+    /// The service failed. Its log has the cause.
     case internalError = "internal-error"
 }

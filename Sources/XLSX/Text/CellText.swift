@@ -1,33 +1,37 @@
-/// Text on its way into XML: what Excel, LibreOffice and the other readers give back as the same string.
+/// Escapes text for XML so that Excel, LibreOffice and other readers return the same string.
 ///
-/// The rules, each with its reason:
-/// - `& < >` become entities. Quotes need none in element text.
+/// The rules and their reasons:
+/// - `& < >` become entities. Quotes need no entity in element text.
 /// - U+0000–U+001F other than tab and line feed, and U+FFFE and U+FFFF, are not XML characters; they are written as
 ///   `_xHHHH_` (ECMA-376 Part 1, 22.9.2.19 `ST_Xstring`). Raw, they make Excel drop the part.
-/// - A literal `_xHHHH_` in the text would be read back as such an escape, so its first underscore is written `_x005F_`.
-///   The same with one to three digits, which LibreOffice takes for an escape where they name a control character.
-/// - CR LF and CR become LF: a cell knows only line feeds, and XML parsers fold CR anyway (XML 1.0, 2.11).
-/// - A cell holds 32,767 UTF-16 units; what is over is cut, never between two surrogates.
-/// - Bytes that are no UTF-8 become U+FFFD, one for each maximal ill-formed part (Unicode 3.9, table 3-8).
+/// - A reader would take a literal `_xHHHH_` in the text for such an escape, so its first underscore is written `_x005F_`. The
+///   same applies to one to three digits, which LibreOffice takes for an escape if they name a control character.
+/// - CR LF and CR become LF: a cell has only line feeds, and XML parsers normalize CR anyway (XML 1.0, 2.11).
+/// - A cell holds 32,767 UTF-16 units. A longer text is truncated, never between two surrogates.
+/// - Bytes that are not UTF-8 become U+FFFD, one for each maximal ill-formed part (Unicode 3.9, table 3-8).
 package enum CellText {
     /// Excel's limit, in UTF-16 code units after unescaping.
     package static let limit = 32_767
 
-    /// What had to be changed for the text to fit a cell.
+    /// What was changed so that the text fits a cell.
     package struct Faults: OptionSet, Sendable {
+        /// The set as bits.
         package let rawValue: UInt8
+        /// The text was truncated at ``CellText/limit``.
         package static let truncated = Faults(rawValue: 1)
+        /// Bytes that were not UTF-8 became U+FFFD.
         package static let replaced = Faults(rawValue: 2)
 
+        /// A set from its bits.
         package init(rawValue: UInt8) {
             self.rawValue = rawValue
         }
     }
 
-    /// Copies the bytes, and says whether they may stand in XML as they are: ASCII from the space on, without `& < > _`.
+    /// Copies the bytes, and returns whether XML can contain them unchanged: ASCII from the space on, without `& < > _`.
     ///
-    /// One pass looks and copies, eight bytes in a word; the last words overlap, so hardly a byte is touched by itself. The target
-    /// needs room for `count` bytes.
+    /// One pass reads and copies eight bytes at a time; the last two words overlap, so few bytes are handled one by one. The
+    /// target needs room for `count` bytes.
     @inline(__always)
     static func copyIfPlain(_ source: UnsafeRawPointer, _ count: Int, to target: UnsafeMutableRawPointer) -> Bool {
         @inline(__always) func move(_ at: Int) -> UInt64 {
@@ -59,10 +63,11 @@ package enum CellText {
         return found == 0
     }
 
-    /// Not 0 where one of eight bytes is a control character, is no ASCII, or is one of `& < > _`.
+    /// Not 0 if one of eight bytes is a control character, is not ASCII, or is one of `& < > _`.
     ///
-    /// In each sum the highest bit of a byte stays clear where the byte is the wanted one, or for the first below a space. Carries
-    /// come from what is no ASCII only, and that is found by itself. `<` and `>` differ in one bit and share a test.
+    /// In each sum, the highest bit of a byte is clear if the byte is the one that is searched for; in the first sum, if it is
+    /// below the space. Only bytes that are not ASCII cause carries, and `| word` finds those. `<` and `>` differ in one bit
+    /// and share a test.
     @inline(__always)
     private static func specialBytes(_ word: UInt64) -> UInt64 {
         let most: UInt64 = 0x7F7F_7F7F_7F7F_7F7F
@@ -75,7 +80,7 @@ package enum CellText {
 
     /// Whether a reader would strip the ends without `xml:space="preserve"`.
     ///
-    /// A text that may be cut counts as well: nobody knows yet what its last character will be.
+    /// A text that may be truncated counts as well, because its last character is not known yet.
     @inline(__always)
     package static func needsSpacePreserved(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
         guard let first = text.first, let last = text.last else { return false }
@@ -87,7 +92,7 @@ package enum CellText {
         byte == 0x20 || (byte >= 0x09 && byte <= 0x0D)
     }
 
-    /// Appends the text, escaped, and says what was lost.
+    /// Appends the escaped text, and returns what was changed.
     @inline(__always)
     package static func append(_ text: UnsafeBufferPointer<UInt8>, to output: OutputBuffer) -> Faults {
         guard let base = text.baseAddress, text.count > 0 else { return [] }
@@ -142,7 +147,7 @@ package enum CellText {
         return faults
     }
 
-    /// Writes one ASCII character and gives the number of bytes of the text that it stands for.
+    /// Writes one ASCII character, and returns the number of bytes of the text that it stands for.
     private static func appendASCII(
         _ byte: UInt8, at: Int, of text: UnsafeBufferPointer<UInt8>, to output: OutputBuffer
     ) -> Int {
@@ -168,7 +173,7 @@ package enum CellText {
         return 1
     }
 
-    /// `_xHHHH_`; seven bytes, for which the caller has made room.
+    /// Writes `_xHHHH_`, seven bytes. The caller has reserved room for them.
     private static func appendEscape(_ unit: UInt32, to output: OutputBuffer) {
         let digits: StaticString = "0123456789ABCDEF"
         output.appendUnchecked("_x")
@@ -178,7 +183,7 @@ package enum CellText {
         output.appendUnchecked(UInt8(ascii: "_"))
     }
 
-    /// Whether the character at the place is itself written as `_xHHHH_`, whose underscore would end an escape before it.
+    /// Whether the character at this position is itself written as `_xHHHH_`, whose underscore would end an escape before it.
     private static func isEscaped(at: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
         switch text[at] {
         case 0x09, 0x0A, 0x0D: false
@@ -188,8 +193,8 @@ package enum CellText {
         }
     }
 
-    /// Whether `x`, one to four hexadecimal digits and `_` stand at the place, which an underscore before them makes an
-    /// escape. Digits and the `x` count in either case: some readers unescape `_X000d_` too.
+    /// Whether `x`, one to four hexadecimal digits and `_` follow, so that an underscore before them makes an escape. The `x`
+    /// and the digits count in either case: some readers unescape `_X000d_`, too.
     private static func isEscapeBody(at: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
         guard at < text.count, text[at] | 0x20 == UInt8(ascii: "x") else { return false }
         var end = at + 1
