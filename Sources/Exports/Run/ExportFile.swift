@@ -75,9 +75,13 @@ actor ExportFile {
         return rows
     }
 
+    /// Whether the rows contain links whose profile, group or team the snapshot does not have.
     var hasUnresolved: Bool { unresolved > 0 }
 
-    /// - Parameter links: the number of links that are unresolved here because they belong to the same person's account in another tenant.
+    /// Corrects the number of unresolved links.
+    ///
+    /// - Parameter links: the number of links that are unresolved here because they belong to the same person's account in
+    ///   another tenant.
     func resolve(elsewhere links: Int) {
         unresolved = max(0, unresolved - links)
     }
@@ -138,6 +142,7 @@ extension ClaimedJob {
     /// The name of this epoch's file.
     var archiveName: ArchiveName { archiveName(epoch: epoch) }
 
+    /// The name of the file of an epoch.
     func archiveName(epoch: Int) -> ArchiveName {
         ArchiveName(
             tenant: tenantSlug, year: createdMonth.year, month: createdMonth.month, job: id.description, epoch: epoch)
@@ -163,6 +168,7 @@ package struct WorkbookSettings: Sendable {
     /// DEFLATE level, 1 (fastest) to 9 (smallest); nil for the first MiB at 6 and the rest at 1.
     package var compressionLevel: Int?
 
+    /// Settings with references and the default compression.
     package init(version: String) {
         self.version = version
     }
@@ -172,6 +178,7 @@ package struct WorkbookSettings: Sendable {
         version.split(separator: ".").prefix(2).joined(separator: ".")
     }
 
+    /// The settings for the workbook writer.
     var options: WorkbookOptions {
         var options = WorkbookOptions()
         options.cellReferences = cellReferences

@@ -10,6 +10,11 @@ package struct ExportRunner: JobRunner {
     private let disk: ArchiveDisk
     private let settings: WorkbookSettings
 
+    /// A runner.
+    ///
+    /// - Parameters:
+    ///   - directory: the pool of connections to the directory's database.
+    ///   - contract: the last inspection of the directory.
     package init(
         directory: PostgresPool, storage guardian: StorageGuard, contract: DirectoryContract, disk: ArchiveDisk,
         settings: WorkbookSettings
@@ -21,15 +26,21 @@ package struct ExportRunner: JobRunner {
         self.disk = disk
     }
 
+    /// Throws if the directory or the disk prevents exports now.
     package func checkReadiness() async throws {
         try contract.checkClaim()
         try await guardian.verify()
     }
 
+    /// The state of the disk at the last check or attempt: `ok`, `full`, `failed` or `wrong-store`.
     package func storage() async -> String {
         await guardian.word
     }
 
+    /// Writes the workbook of the job from one snapshot, and publishes it as the file of the job's epoch.
+    ///
+    /// - Throws: ``LeaseOver`` once the lease has ended, `CancellationError`, and every error that ``failure(for:)`` describes.
+    ///   No file remains after an error, if it can be removed.
     package func run(_ job: ClaimedJob, progress: ProgressCounter, lease: LeaseClock) async throws -> JobResult {
         let options = try ExportOptions(json: job.options)
         try contract.checkExport()
@@ -114,10 +125,12 @@ package struct ExportRunner: JobRunner {
         }
     }
 
+    /// Removes the file of the job's epoch, if that is possible now.
     package func discard(_ job: ClaimedJob) async {
         await disk.remove(quietly: job.archiveName)
     }
 
+    /// Describes an error of ``run(_:progress:lease:)`` for users and programs.
     package func failure(for error: any Error) -> JobFailure {
         JobFailure(exportError: error)
     }

@@ -2,8 +2,11 @@
 ///
 /// ``JobMachine`` applies an end to its state, and ``LeaseStore`` writes it to the database. Both go by ``exit``.
 enum AttemptEnd: Sendable, Hashable {
+    /// The workbook is published.
     case succeeded(JobResult)
+    /// The attempt failed for good.
     case failed(JobFailure)
+    /// A caller cancelled the job, and the worker has stopped the attempt.
     case cancelled
     /// The worker stops. The attempt does not count.
     case handedBack
@@ -12,7 +15,7 @@ enum AttemptEnd: Sendable, Hashable {
     /// The attempt failed for a reason that may pass. The row shows the reason until the next attempt.
     case retried(JobFailure, RetryPolicy)
 
-    /// When the next attempt may start, and when there is none.
+    /// When the next attempt may start, and after which time there is none.
     struct RetryPolicy: Sendable, Hashable {
         /// The time before the next attempt.
         var delay: Duration
@@ -22,6 +25,7 @@ enum AttemptEnd: Sendable, Hashable {
         var minAttempts = 0
     }
 
+    /// The name of the end in log entries, and of its statement.
     /// For logs.
     var name: String {
         switch self {
@@ -43,6 +47,7 @@ enum AttemptEnd: Sendable, Hashable {
         }
     }
 
+    /// What the end does to the job.
     var exit: RunExit {
         switch self {
         case .succeeded: RunExit(.final(.succeeded))
@@ -63,6 +68,7 @@ enum SweepReason: Sendable, Hashable, CaseIterable {
     /// The job has no lease. Only a manual change of the tables can cause this.
     case leaseMissing
 
+    /// What the sweep does to the job.
     var exit: RunExit {
         switch self {
         case .leaseOver, .leaseMissing: RunExit(.queue(failing: .afterCrashes), crashes: 1)
@@ -73,14 +79,18 @@ enum SweepReason: Sendable, Hashable, CaseIterable {
 
 /// What happens to a job when it leaves the state `running`: the one definition for ``JobMachine`` and for the SQL.
 struct RunExit: Sendable, Hashable {
+    /// The state of the job after the attempt.
     enum Target: Sendable, Hashable {
+        /// This final state.
         case final(JobState)
         /// Cancelled if that was requested, else failed on the condition, else back to the queue.
         case queue(failing: Condition)
     }
 
     enum Condition: Sendable, Hashable {
+        /// The job does not fail.
         case never
+        /// The job always fails.
         case always
         /// The job has had ``JobMachine/maxCrashes`` crashes, this one included.
         case afterCrashes
@@ -101,21 +111,24 @@ struct RunExit: Sendable, Hashable {
     }
 }
 
-/// What a finished job has made.
+/// The workbook of a finished job, as its row describes it.
 package struct JobResult: Sendable, Hashable {
+    /// Administrators in the workbook.
     package let rows: Int
+    /// Sheets of the workbook, including those that continue a full sheet.
     package let sheets: Int
     /// Bytes of the workbook as it is delivered.
     package let size: Int
-    /// Of the workbook, in hexadecimal.
+    /// The SHA-256 of the workbook, in hexadecimal.
     package let sha256: String
-    /// In hexadecimal; see `Scope.digest`.
+    /// The digest of the scope with which the actor exported, in hexadecimal; see `Scope.digest`.
     package let scopeDigest: String
-    /// The day of the data, `yyyy-mm-dd`.
+    /// The day of the data in the tenant's time zone, `yyyy-mm-dd`.
     package let day: String
-    /// JSON: `[{"kind", "count"}]`.
+    /// Values that the export could not write unchanged, as JSON: `[{"kind", "count"}]`.
     package let warnings: String
 
+    /// A workbook with these properties.
     package init(
         rows: Int, sheets: Int, size: Int, sha256: String, scopeDigest: String, day: String, warnings: String
     ) {
@@ -131,7 +144,7 @@ package struct JobResult: Sendable, Hashable {
 
 /// Why an attempt failed.
 package struct JobFailure: Error, Sendable, Hashable {
-    /// An identifier for programs.
+    /// The kind of the failure, for programs: a raw value of `FailureKind`.
     package let kind: String
     /// A sentence for people, without data of the directory.
     package let message: String
@@ -141,6 +154,7 @@ package struct JobFailure: Error, Sendable, Hashable {
     /// `Worker.Configuration.giveUpAfter`.
     package let isTriedUntilDeadline: Bool
 
+    /// A failure; permanent, unless it is marked transient.
     package init(kind: String, message: String, isTransient: Bool = false, isTriedUntilDeadline: Bool = false) {
         self.kind = kind
         self.message = message

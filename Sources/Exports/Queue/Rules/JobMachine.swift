@@ -1,13 +1,19 @@
 /// The states of a job. ``JobMachine`` defines the transitions.
 package enum JobState: String, Sendable, CaseIterable {
+    /// The job waits for a worker.
     case queued
+    /// A worker runs an attempt of the job.
     case running
+    /// The workbook is finished.
     case succeeded
+    /// The job failed, and no further attempt follows.
     case failed
+    /// A caller cancelled the job.
     case cancelled
+    /// The workbook has expired or was deleted.
     case expired
 
-    /// Whether only expiry and deletion can still change it.
+    /// Whether only expiry and deletion can still change the state.
     package var isFinal: Bool {
         switch self {
         case .queued, .running: false
@@ -15,7 +21,7 @@ package enum JobState: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether an idempotency key still stands for the job: as long as there is, or may yet be, a workbook.
+    /// Whether an idempotency key still stands for the job: as long as the job has a workbook, or may get one.
     ///
     /// A workbook that has expired by the clock counts as gone before a worker changes the state, unless it is held.
     package var keepsKey: Bool {
@@ -55,6 +61,7 @@ struct JobMachine: Hashable, Sendable {
     /// A job fails when so many of its leases have expired.
     static let maxCrashes = 3
 
+    /// What callers, workers, sweeps and the disk do to a job.
     enum Event: Hashable, Sendable {
         /// A worker claims the job.
         case claimed
@@ -68,6 +75,7 @@ struct JobMachine: Hashable, Sendable {
         case ended(epoch: Int, AttemptEnd, isTooLate: Bool = false)
         /// A sweep takes the job from its worker.
         case swept(SweepReason)
+        /// A caller asks to cancel the job.
         case cancelRequested
         /// A caller deletes the workbook.
         case deleted

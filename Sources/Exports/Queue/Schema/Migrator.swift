@@ -39,11 +39,15 @@ package struct Migrator: Sendable {
 
     /// What a migration has done.
     package struct Report: Sendable, Equatable {
+        /// The schema versions that were installed, in order.
         package var applied: [Int] = []
+        /// Whether the migration created the tables of the directory.
         package var createdDirectory = false
+        /// Whether the migration granted the roles the columns of the directory.
         package var grantedDirectory = false
+        /// The logins that the migration created.
         package var createdLogins: [String] = []
-        /// Older audit events that got their tenant's key.
+        /// Audit events of schema versions before 4 that got the key of their tenant.
         package var keyedEvents = 0
     }
 
@@ -53,14 +57,17 @@ package struct Migrator: Sendable {
         package var createsDirectory = false
         /// Grant the roles the columns that they read, if the relations exist.
         package var grantsDirectory = false
-        /// Logins to create, each with membership in its role.
+        /// A login to create, with membership in `adminexport_api`.
         package var apiLogin: String?
+        /// A login to create, with membership in `adminexport_worker`.
         package var workerLogin: String?
         /// The last version to install; for tests with older schemas.
         var target = Migrator.version
 
+        /// A migration of the schema alone.
         package init() {}
 
+        /// A migration that also creates the tables of the directory.
         package static var withDirectory: Request {
             var request = Request()
             request.createsDirectory = true
@@ -73,6 +80,8 @@ package struct Migrator: Sendable {
         name.wholeMatch(of: /[A-Za-z_][A-Za-z0-9_-]{0,62}/) != nil
     }
 
+    /// Migrates the schema, and does what else is requested.
+    ///
     /// - Throws: ``SchemaError``, ``PostgresError``.
     package func run(_ request: Request = Request(), on connection: isolated PostgresConnection) async throws -> Report {
         let created = try await createRoles(request, on: connection)
@@ -369,11 +378,12 @@ package struct Migrator: Sendable {
 
 /// Why the program cannot work with a database. The description says what to do.
 package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// Whether the login may not assume a role that the process needs.
     package var isAboutRole: Bool {
         if case .roleMissing = self { true } else { false }
     }
 
-    /// Whether a running migration may correct it.
+    /// Whether a migration that runs now may correct the fault.
     package var isOfAMigration: Bool {
         switch self {
         case .missing, .roleMissing: true
@@ -381,8 +391,11 @@ package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The schema is not installed, or is older than this program.
     case missing
+    /// The installed schema version is later and does not support this program.
     case tooNew(Int)
+    /// The login may not assume a role that it needs. The text is the GRANT that corrects it.
     case roleMissing(String)
     /// The roles exist without their grants, as after a restore without the roles.
     case grantsMissing
@@ -390,9 +403,10 @@ package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
     case notOwner
     /// Other transactions hold tables of the schema for longer than a migration waits.
     case tablesInUse
-    /// PostgreSQL's message, with names of relations and columns.
+    /// The directory's columns cannot be granted. The text is PostgreSQL's message, with names of relations and columns.
     case directory(String)
 
+    /// The fault and its remedy, for people.
     package var description: String {
         switch self {
         case .missing:

@@ -1,12 +1,17 @@
 private import Foundation
 package import Postgres
 
-/// The process at the other end of the socket, as the audit trail records it. The kernel gave its credentials.
+/// The process at the other end of the socket, as the audit trail records it. Its credentials come from the kernel
+/// (SO_PEERCRED, unix(7)).
 package struct CallingProcess: Sendable, Hashable {
+    /// The user ID when the process connected.
     package let uid: Int
+    /// The group ID when the process connected.
     package let gid: Int
+    /// The process ID; the kernel can give it to another process later.
     package let pid: Int
 
+    /// A process with these credentials.
     package init(uid: Int, gid: Int, pid: Int) {
         self.uid = uid
         self.gid = gid
@@ -14,28 +19,38 @@ package struct CallingProcess: Sendable, Hashable {
     }
 }
 
-/// The audit trail: who requested what, and the result. Rows are only ever added.
+/// The audit trail: who requested what, and the result. The service only ever adds rows.
 package enum Audit {
+    /// The kinds of events. The raw values are the words in the table and on the wire.
     package enum Event: String, Sendable, CaseIterable {
+        /// Events of a job, and `denied` for a request without one.
         case requested, denied, started, finished, downloaded, undelivered, cancelled, failed, expired, deleted, held
+        /// Operators' commands for the queue (`paused`, `resumed`) and for one worker (`drained`).
         case paused, resumed, drained
     }
 
     /// An event to be written.
     package struct Entry: Sendable, Equatable {
+        /// The kind of the event.
         package var event: Event
+        /// The job that the event is about, if any.
         package var job: JobID?
         /// The tenant that the event is about. If it is nil and there is a job, the database takes the job's.
         package var tenantKey: String?
         /// The tenant's slug, for people.
         package var tenant: String?
+        /// The actor's key in the directory, as text.
         package var actorKey: String?
+        /// The actor's e-mail address, for people.
         package var actorEmail: String?
+        /// The process that called; nil for events of workers and for denials of several users.
         package var peer: CallingProcess?
+        /// A keyword: why a request was denied, a job failed or a delivery failed, or what a command did.
         package var reason: String?
         /// A JSON object. Its members depend on the event.
         package var details: String
 
+        /// An event. Members that are left out are null in the table.
         package init(
             event: Event, job: JobID? = nil, tenantKey: String? = nil, tenant: String? = nil, actorKey: String? = nil,
             actorEmail: String? = nil, peer: CallingProcess?, reason: String? = nil, details: String = "{}"
@@ -57,7 +72,7 @@ package enum Audit {
                 actorEmail: job.actorEmail, peer: peer, reason: reason)
         }
 
-        /// By the names of the columns.
+        /// The values by the names of their columns.
         fileprivate var columns: [String: String?] {
             [
                 "event": event.rawValue, "job": job?.description, "tenant_key": tenantKey, "tenant_slug": tenant,
@@ -103,6 +118,7 @@ package enum Audit {
     /// The details of an event of an attempt, over the columns of the job.
     static let attemptDetails = "jsonb_build_object('epoch', epoch, 'attempt', attempt)"
 
+    /// An INSERT of the rows that the source gives, except those whose event is null.
     private static func insertion(from source: String) -> String {
         let columns =
             "event, job, tenant_key, tenant_slug, actor_key, actor_email, peer_uid, peer_gid, peer_pid, reason, details"
@@ -115,18 +131,28 @@ package enum Audit {
 
 /// Reads the audit trail, for operators.
 package struct AuditLog: Sendable {
+    /// Creates a reader. It has no state: callers pass the connection.
     package init() {}
 
+    /// A row of the audit trail.
     package struct Entry: Sendable {
+        /// The number of the row.
         package let id: Int
+        /// When the event was written, by the database's clock.
         package let at: Timestamp
+        /// The kind of the event. A newer version may have written a kind that this one does not know, so it is a text.
         package let event: String
+        /// The id of the job that the event is about.
         package let job: String?
+        /// The tenant's slug when the event was written.
         package let tenantSlug: String?
+        /// The actor's e-mail address when the event was written.
         package let actorEmail: String?
+        /// The process that called; nil for events of workers and for denials of several users.
         package let peer: CallingProcess?
+        /// A keyword: why a request was denied, a job failed or a delivery failed, or what a command did.
         package let reason: String?
-        /// A JSON object.
+        /// A JSON object whose members depend on the event.
         package let details: String
 
         init(_ row: Row) throws {
@@ -144,25 +170,31 @@ package struct AuditLog: Sendable {
         }
     }
 
-    /// The conditions of a list. A member that is nil sets none.
+    /// The conditions of a list. A member that is nil is no condition.
     package struct Filter: Sendable {
+        /// The actor's e-mail address, exactly as the trail has it.
         package var actorEmail: String?
+        /// The job that the events are about.
         package var job: JobID?
+        /// The kinds of events.
         package var events: [Audit.Event]?
-        /// Inclusive, in microseconds since 1970.
+        /// The time of the first event, inclusive, in microseconds since 1970.
         package var from: Int?
-        /// Exclusive, in microseconds since 1970.
+        /// The time after the last event, exclusive, in microseconds since 1970.
         package var before: Int?
 
+        /// A filter without conditions.
         package init() {}
     }
 
-    /// The last event of a page. The next page has older ones.
+    /// The position of the last event of a page. The next page begins with the event before it in time.
     package struct Cursor: Sendable, Hashable {
-        /// Microseconds since 1970.
+        /// The time of the event, in microseconds since 1970.
         package let at: Int
+        /// The number of the event's row, which orders events of the same microsecond.
         package let id: Int
 
+        /// A position in the trail.
         package init(at: Int, id: Int) {
             self.at = at
             self.id = id

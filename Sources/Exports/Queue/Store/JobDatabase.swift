@@ -5,18 +5,20 @@ package struct JobDatabase: Sendable {
     private let pool: PostgresPool
     private let role: String
 
+    /// Access under a role of ``DatabaseRole``. The pool's login must be a member of the role.
     package init(pool: PostgresPool, role: String) {
         self.pool = pool
         self.role = role
     }
 
-    /// A transaction of one statement at most.
+    /// Runs a body of at most one statement, which is then a transaction of its own.
     package func statement<Result: Sendable>(
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
         try await pool.withStatement(role: role, body)
     }
 
+    /// Runs the body in a transaction: commits when it returns, rolls back when it throws.
     package func transaction<Result: Sendable>(
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
@@ -50,6 +52,7 @@ package enum QueueNotification: String {
     /// A job has ended.
     case ended
 
+    /// The channel of LISTEN and NOTIFY.
     package static let channel = "adminexport"
 
     /// Sends the notification when the transaction commits: an expression for a SELECT or RETURNING list.

@@ -2,37 +2,54 @@ package import Postgres
 
 /// A job as its row and its lease are at one moment.
 package struct JobRecord: Sendable {
+    /// The id, a UUID of version 7. Ids increase with time.
     package let id: JobID
+    /// The tenant's key in the directory, as text.
     package let tenantKey: String
+    /// The key of the actor who started the job, as text.
     package let actorKey: String
+    /// The tenant's slug when the job was started; a label for people.
     package let tenantSlug: String
+    /// The actor's e-mail address when the job was started; a label for people.
     package let actorEmail: String
-    /// JSON. Only the runner interprets it.
+    /// The export's options as a JSON object. Only the runner interprets it.
     package let options: String
+    /// The state. A succeeded job whose workbook has expired by the clock counts as expired.
     package let state: JobState
+    /// The fencing token: each claim increases it by one.
     package let epoch: Int
+    /// Attempts so far. An attempt that was handed back does not count.
     package let attempt: Int
     let crashes: Int
-    /// Every visible change raises it.
+    /// Each visible change increases it, progress included.
     package let revision: Int
+    /// Whether a caller has asked to cancel the job.
     package let isCancelRequested: Bool
     /// A legal hold keeps the file.
     package let isHeld: Bool
+    /// When the job was started.
     package let createdAt: Timestamp
     /// The start of the first attempt.
     package let startedAt: Timestamp?
     /// The start of the current or last attempt; nil also if a program before schema version 4 started it.
     package let attemptStartedAt: Timestamp?
+    /// When the job became final; nil before that.
     package let finishedAt: Timestamp?
+    /// When the workbook expires or expired, unless it is held; nil if no attempt has made a workbook.
     package let expiresAt: Timestamp?
+    /// Rows that the attempt has written, as of the last heartbeat; the rows of the workbook once it is finished.
     package let rowsDone: Int
+    /// Rows of the export; nil until the snapshot has counted them.
     package let rowsTotal: Int?
     /// 1 for the tenant's next job; nil unless the job is queued.
     package let queuePosition: Int?
+    /// The workbook; nil if the job has not made one.
     package let result: JobResult?
+    /// The epoch of the file that the row names; nil if there is none. It remains after expiry until the file is removed.
     package let archiveEpoch: Int?
-    /// JSON: `[{"kind", "count"}]`.
+    /// Values that the export could not write unchanged, as JSON: `[{"kind", "count"}]`.
     package let warnings: String
+    /// Why the job failed; for a queued job, why its last attempt failed.
     package let failure: JobFailure?
     /// Year and month of `createdAt` in UTC.
     package let createdMonth: (year: Int, month: Int)
@@ -65,8 +82,13 @@ package struct JobRecord: Sendable {
             archiveEpoch: archiveEpoch, isHeld: isHeld, lease: state == .running ? .valid : nil)
     }
 
+    /// The FROM clause for ``columns``.
     package static let source = "adminexport.job j LEFT JOIN adminexport.lease l ON l.job = j.id"
 
+    /// Reads the columns of ``columns``.
+    ///
+    /// - Throws: ``PostgresError/Code/unexpectedResult`` for a row of another shape, or a state that this version does not
+    ///   know.
     package init(_ row: Row) throws {
         id = try JobID(row)
         state = try JobState(row)
@@ -101,14 +123,21 @@ package struct JobRecord: Sendable {
 
 /// A job that a worker holds.
 package struct ClaimedJob: Sendable {
+    /// The id, a UUID of version 7.
     package let id: JobID
+    /// The fencing token of this claim, which every write of the worker must match.
     package let epoch: Int
+    /// The number of this attempt, from 1.
     package let attempt: Int
+    /// The tenant's key in the directory, as text.
     package let tenantKey: String
+    /// The tenant's slug when the job was started; a label for people.
     package let tenantSlug: String
+    /// The key of the actor who started the job, as text.
     package let actorKey: String
-    /// JSON.
+    /// The export's options as a JSON object.
     package let options: String
+    /// When the job was started.
     package let createdAt: Timestamp
     /// Year and month of `createdAt` in UTC.
     package let createdMonth: (year: Int, month: Int)

@@ -2,6 +2,7 @@ package import Postgres
 
 /// The queue as callers see it. Every statement runs as `adminexport_api`, in a transaction of the caller.
 package struct JobStore: Sendable {
+    /// Creates a store. It has no state: callers pass the connection.
     package init() {}
 
     /// How long a start waits for other starts of its tenant.
@@ -15,17 +16,22 @@ package struct JobStore: Sendable {
         case within(Duration)
     }
 
-    /// A job to start.
+    /// What an export is started with.
     package struct Request: Sendable {
+        /// The tenant's key in the directory, as text.
         package let tenantKey: String
+        /// The tenant's slug at the start; a label for people.
         package let tenantSlug: String
+        /// The actor's key in the directory, as text.
         package let actorKey: String
+        /// The actor's e-mail address at the start; a label for people.
         package let actorEmail: String
-        /// JSON.
+        /// The export's options as a JSON object.
         package let options: String
-        /// The key, and the SHA-256 of the parameters in hexadecimal.
+        /// The idempotency key, and the SHA-256 of the options in hexadecimal; nil without a key.
         package let idempotency: (key: String, hash: String)?
 
+        /// A job for an actor.
         package init(
             tenantKey: String, tenantSlug: String, actorKey: String, actorEmail: String, options: String,
             idempotency: (key: String, hash: String)?
@@ -41,11 +47,12 @@ package struct JobStore: Sendable {
 
     /// The limits of a start.
     package struct Limits: Sendable {
-        /// Queued jobs of a tenant.
+        /// Queued jobs of a tenant, at most.
         package var queued: Int
-        /// How long an idempotency key stands for its job, from the start on.
+        /// How long an idempotency key stands for its job, counted from the start of the job.
         package var keyLifetime: Duration
 
+        /// A limit of queued jobs; keys last for two days unless another lifetime is given.
         package init(queued: Int, keyLifetime: Duration = .seconds(48 * 3_600)) {
             self.queued = queued
             self.keyLifetime = keyLifetime
@@ -54,8 +61,9 @@ package struct JobStore: Sendable {
 
     /// The result of a start.
     package struct Started: Sendable {
+        /// The new job, or the one for which the idempotency key stands.
         package let job: JobRecord
-        /// An earlier start with the same idempotency key made the job.
+        /// Whether an earlier start with the same idempotency key made the job.
         package let isReplayed: Bool
     }
 
@@ -147,7 +155,8 @@ package struct JobStore: Sendable {
             """
     }
 
-    /// - Returns: nil if the queue is full or the key already stands for a job.
+    /// Inserts the job and its audit event.
+    ///
     private func insert(
         _ request: Request, limit: Int, peer: CallingProcess, on connection: isolated PostgresConnection
     ) async throws -> Row? {
@@ -240,8 +249,9 @@ package struct JobStore: Sendable {
         return try JobRecord(row)
     }
 
-    /// The jobs that a caller may see.
+    /// The jobs that a requester may see or change.
     package enum Owner: Sendable {
+        /// For an administrator: the jobs that this actor has started. The keys are those of the directory, as text.
         case actor(tenantKey: String, actorKey: String)
         /// For operators: the jobs of the tenants with these keys; nil for all tenants.
         case anyone(ofTenants: [String]?)
@@ -260,7 +270,8 @@ package struct JobStore: Sendable {
         }
     }
 
-    /// - Throws: ``QueueError/notFound``, also for a job of another owner.
+    /// Reads one job.
+    ///
     package func get(
         _ id: JobID, owner: Owner, on connection: isolated PostgresConnection
     ) async throws -> JobRecord {
@@ -431,12 +442,13 @@ package struct JobStore: Sendable {
     }
 }
 
-/// Another start holds the tenant's lock, and this one was not to wait.
+/// Another start holds the tenant's lock, and this start asked not to wait.
 package struct StartLockHeld: Error, Sendable {
+    /// The key of the tenant whose lock is held.
     package let tenantKey: String
 }
 
-/// What the queue refuses.
+/// Why the queue refuses a request.
 package enum QueueError: Error, Equatable, Sendable {
     /// There is no such job, or the caller may not see it.
     case notFound
@@ -448,7 +460,7 @@ package enum QueueError: Error, Equatable, Sendable {
     case quotaExceeded(limit: Int, retryAfter: Duration)
     /// Other starts of the tenant did not end in time.
     case busy
-    /// The job is not in a state for this.
+    /// The state of the job does not allow the request.
     case notReady(JobState)
     /// A legal hold keeps the file.
     case held

@@ -3,15 +3,20 @@ package import Postgres
 /// What operators see of the whole queue, and how they control it. Every statement runs as `adminexport_api`, in a transaction of
 /// the caller.
 package struct QueueControl: Sendable {
+    /// Creates the commands. They have no state: callers pass the connection.
     package init() {}
 
     /// The figures of the whole queue.
     package struct Depth: Sendable {
+        /// Jobs that wait.
         package let queued: Int
+        /// Jobs that run.
         package let running: Int
+        /// How long the oldest job that can be claimed has waited, in milliseconds; nil if no job can be claimed.
         package let oldestQueuedMilliseconds: Int?
         /// Workers that reported in the last 30 s.
         package let workers: Int
+        /// Whether an operator has paused all claims.
         package let isPaused: Bool
         /// The first disk state that is not `ok`; nil if all are.
         package let storage: String?
@@ -21,9 +26,13 @@ package struct QueueControl: Sendable {
         package let slots: Int
         /// Workers that claim no more jobs.
         package let draining: Int
+        /// The version of the installed schema.
         package let schemaVersion: Int
     }
 
+    /// Counts the jobs and the workers that reported in the last 30 s.
+    ///
+    /// - Throws: ``PostgresError``
     package func depth(on connection: isolated PostgresConnection) async throws -> Depth {
         let rows = try await connection.query(
             Query(
@@ -87,7 +96,7 @@ package struct QueueControl: Sendable {
         return try rows.map { try WorkerRecord($0) }
     }
 
-    /// Stops or resumes all claims. Jobs that run go on.
+    /// Pauses or resumes all claims. Jobs that run continue.
     ///
     /// - Returns: whether anything changed.
     @discardableResult
@@ -105,7 +114,7 @@ package struct QueueControl: Sendable {
         return true
     }
 
-    /// Stops or resumes the claims of one worker. It finishes the jobs that it runs.
+    /// Stops or resumes the claims of one worker, which finishes the jobs that it runs.
     ///
     /// - Throws: ``QueueError/noWorker``
     package func drain(
@@ -131,17 +140,25 @@ package struct QueueControl: Sendable {
     }
 }
 
-/// A worker as its row is.
+/// The row of a worker.
 package struct WorkerRecord: Sendable {
+    /// The id. A worker has a new one after each start.
     package let id: WorkerID
+    /// The name of the worker's machine.
     package let host: String
+    /// The version of the worker's program.
     package let version: String
+    /// When the worker registered.
     package let startedAt: Timestamp
+    /// When the worker last reported, by the database's clock.
     package let seenAt: Timestamp
+    /// Jobs that the worker runs at a time, at most.
     package let slots: Int
+    /// Jobs that the worker runs now.
     package let running: Int
+    /// Whether an operator has stopped the worker's claims.
     package let isDraining: Bool
-    /// `ok`, `full`, `failed` or `wrong-store`.
+    /// The state of the worker's disk: `ok`, `full`, `failed` or `wrong-store`.
     package let storage: String
 
     init(_ row: Row) throws {

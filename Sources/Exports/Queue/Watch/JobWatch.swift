@@ -2,7 +2,7 @@ package import Logging
 internal import ServiceLifecycle
 private import Synchronization
 
-/// Notifies watchers of changes of jobs: with one query per tick for all watchers, and one more when a job ends.
+/// Reports changes of jobs to watchers: with one query per tick for all watchers, and one more when a job ends.
 package final class JobWatch: Service {
     private static let tick: Duration = .milliseconds(250)
     /// The minimum time between two queries, for each watched job.
@@ -10,6 +10,7 @@ package final class JobWatch: Service {
     /// The wait without watchers.
     private static let idle: Duration = .seconds(3_600)
 
+    /// Receives the changed job; or ``QueueError/notFound`` for a job that was removed, or an error of the database.
     package typealias Handler = @Sendable (Result<JobRecord, any Error>) -> Void
 
     private let database: JobDatabase
@@ -24,6 +25,7 @@ package final class JobWatch: Service {
         var watchers: [Int: Handler] = [:]
     }
 
+    /// A watch without watchers. ``run()`` serves them.
     package init(database: JobDatabase, logger: Logger) {
         self.database = database
         self.logger = logger
@@ -48,6 +50,7 @@ package final class JobWatch: Service {
         return id
     }
 
+    /// Removes a watcher. A call of its handler that has begun continues.
     package func cancel(_ id: Int) {
         state.withLock { state in
             state.list.remove(id)
@@ -76,6 +79,7 @@ package final class JobWatch: Service {
         return nil
     }
 
+    /// Queries the watched jobs until the service stops.
     package func run() async throws {
         await cancelWhenGracefulShutdown {
             var hasFailed = false

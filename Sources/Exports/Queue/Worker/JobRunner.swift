@@ -29,10 +29,14 @@ package final class ProgressCounter: Sendable {
         self.observe = observe
     }
 
+    /// Sets the total, and the rows done to 0.
+    ///
+    /// - Parameter total: rows of the export.
     package func begin(total: Int) {
         state.withLock { $0 = (0, total) }
     }
 
+    /// Sets the number of rows that have been written.
     package func advance(to rows: Int) {
         let (before, total) = state.withLock { state in
             defer { state.rowsDone = rows }
@@ -42,6 +46,7 @@ package final class ProgressCounter: Sendable {
         if before < total / 2, rows >= total / 2 { observe(.midFile) }
     }
 
+    /// Rows that have been written, and rows of the export; nil until they are counted.
     package var current: (rowsDone: Int, rowsTotal: Int?) {
         state.withLock { $0 }
     }
@@ -53,6 +58,7 @@ package enum Step: String, Sendable, CaseIterable {
     case claimed
     /// The file has rows.
     case firstRow = "first-row"
+    /// Half of the rows are written.
     case midFile = "mid-file"
     /// Everything is written, but nothing is durable.
     case sync
@@ -72,16 +78,19 @@ package enum Step: String, Sendable, CaseIterable {
 package final class LeaseClock: Sendable {
     private let end: Mutex<ContinuousClock.Instant>
 
+    /// A lease that ends at this time.
     package init(until end: ContinuousClock.Instant) {
         self.end = Mutex(end)
     }
 
+    /// Extends the lease. An end before the current one has no effect.
     func renew(until end: ContinuousClock.Instant) {
         self.end.withLock { $0 = max($0, end) }
     }
 
     var until: ContinuousClock.Instant { end.withLock { $0 } }
 
+    /// Whether the lease has ended.
     package var isOver: Bool { ContinuousClock.now >= until }
 
     /// Throws once the run must not write any more.
@@ -92,7 +101,8 @@ package final class LeaseClock: Sendable {
     }
 }
 
-/// The worker's lease has expired. What it does no longer counts.
+/// The worker's lease has ended. What the worker does after that no longer counts.
 package struct LeaseOver: Error, Sendable {
+    /// The error has no details.
     package init() {}
 }

@@ -34,6 +34,7 @@ package struct QueueListener: Service {
         self.logger = logger
     }
 
+    /// Listens until the service stops, and connects again after an error.
     package func run() async throws {
         await cancelWhenGracefulShutdown {
             var backoff = Backoff(cap: .seconds(5))

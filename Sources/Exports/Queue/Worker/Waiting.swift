@@ -10,8 +10,10 @@ package final class WakeSignal: Sendable {
         var waiter: CheckedContinuation<Bool, Never>?
     }
 
+    /// A signal that nobody waits for yet.
     package init() {}
 
+    /// Wakes the waiting task, or ends the next wait at once.
     package func signal() {
         let waiter = state.withLock { state in
             defer { state.waiter = nil }
@@ -68,6 +70,7 @@ package struct Backoff: Sendable {
     private let cap: Duration
     private var attempt = 0
 
+    /// Delays that begin at `first` and do not exceed `cap`.
     package init(first: Duration = .milliseconds(250), cap: Duration) {
         self.first = first
         self.cap = cap
@@ -80,6 +83,7 @@ package struct Backoff: Sendable {
         return limit * Double.random(in: 0.1...1)
     }
 
+    /// Makes the next delay a first one again, after a success.
     package mutating func reset() {
         attempt = 0
     }
@@ -100,6 +104,8 @@ enum PollInterval {
     /// Added to the database's times, because its clock and the timers here round.
     private static let margin: Duration = .milliseconds(5)
 
+    /// The time until the next poll.
+    ///
     /// - Parameters:
     ///   - mayClaim: whether the worker has room. Without room, a job to claim is no reason to poll.
     ///   - misses: how many claims in a row found a job and did not get it. The interval grows with it.

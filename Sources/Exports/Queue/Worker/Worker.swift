@@ -8,9 +8,13 @@ private import Synchronization
 /// One loop claims for all slots. Without work it waits for a signal, or until it is time to poll. On a graceful shutdown the worker
 /// claims no more, lets its jobs run within the budget of its ``Drain``, and hands the rest back to the queue.
 package struct Worker: Service {
+    /// What a worker is configured with.
     package struct Configuration: Sendable {
+        /// Jobs that the worker runs at a time, at most.
         package var slots: Int
+        /// The name of the machine, for operators.
         package var host: String
+        /// The version of the program, for operators.
         package var version: String
         /// The maximum delay between attempts to reach the database.
         package var maxReconnectDelay: Duration = .seconds(2)
@@ -27,6 +31,7 @@ package struct Worker: Service {
         /// Called at each step of an attempt, before it goes on; for tests.
         package var observe: @Sendable (Step, ClaimedJob) -> Void = { _, _ in }
 
+        /// A configuration with defaults for everything else.
         package init(slots: Int, host: String, version: String) {
             self.slots = slots
             self.host = host
@@ -34,9 +39,11 @@ package struct Worker: Service {
         }
     }
 
+    /// The id of this worker. A worker has a new one after each start.
     package let id = WorkerID()
+    /// What this worker has done since its start.
     package let counters = WorkerCounters()
-    /// Of the loop that claims.
+    /// The progress of the loop that claims, for the watchdog.
     package let liveness = LivenessProbe()
     let drain: Drain
     /// Signalled when there may be a job to claim.
@@ -78,6 +85,11 @@ package struct Worker: Service {
         }
     }
 
+    /// A worker.
+    ///
+    /// - Parameters:
+    ///   - maintenance: signalled when there are files to remove or rows to delete.
+    ///   - drain: the budget for the jobs that run when the worker stops.
     package init(
         _ configuration: Configuration, database: JobDatabase, leases: LeaseStore, runner: any JobRunner,
         maintenance: WakeSignal,
@@ -92,6 +104,7 @@ package struct Worker: Service {
         self.logger = logger.with([.worker: id])
     }
 
+    /// Claims and runs jobs until the service stops, and then removes the worker's row.
     package func run() async throws {
         await withDiscardingTaskGroup { group in
             var loop = WorkerLoop(self)
@@ -115,7 +128,7 @@ package struct Worker: Service {
         try? await database.statement { try await WorkerRegistry().unregister(registration(""), on: $0) }
     }
 
-    /// How many jobs it runs now.
+    /// The number of jobs that the worker runs now.
     package var runningCount: Int { running.count }
 
     /// - Parameter storage: the state of the disk.
@@ -139,7 +152,8 @@ package final class Drain: Sendable {
     private let isOver = Atomic(false)
     private let began = Mutex<ContinuousClock.Instant?>(nil)
 
-    /// - Parameter budget: the time after which it hands the jobs back. A job that is nearly done is finished sooner than run again.
+    /// - Parameter budget: the time after which the worker hands the jobs back. Within it, a job that is nearly done can finish
+    ///   instead of running again.
     package init(budget: Duration) {
         self.budget = budget
     }
@@ -175,12 +189,14 @@ package final class Drain: Sendable {
 package final class LivenessProbe: Sendable {
     private let last = Mutex(ContinuousClock.now)
 
+    /// A loop that reports progress now.
     package init() {}
 
+    /// Records that the loop makes progress now.
     func reportProgress() {
         last.withLock { $0 = .now }
     }
 
-    /// The time since then.
+    /// The time since the loop last reported progress.
     package var age: Duration { last.withLock { $0.duration(to: .now) } }
 }

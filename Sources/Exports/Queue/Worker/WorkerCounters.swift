@@ -1,7 +1,7 @@
 private import Synchronization
 
-/// The counters of a worker since its start. They only grow. The worker's row stores them; when the row is deleted they are added to a
-/// total, so the sum over all workers never falls.
+/// The counters of a worker since its start. They only grow. The worker's row stores them. When the row is deleted, they are
+/// added to a total, so the sum over all workers never falls.
 package final class WorkerCounters: Sendable {
     private let state = Mutex(State())
 
@@ -16,24 +16,34 @@ package final class WorkerCounters: Sendable {
         var base: [String: Int] = [:]
     }
 
+    /// The counters. The raw values are the keys in the worker's row.
     package enum Name: String, Sendable, CaseIterable {
+        /// Attempts by their end, and jobs that a sweep of this worker ended with the same state.
         case succeeded, failed, cancelled
+        /// Attempts that the worker handed back because it stops.
         case handedBack = "handed-back"
+        /// Attempts that ended because the worker lost its lease, and attempts that will be repeated after a transient error.
         case returned, retried
-        /// Writes that changed nothing because the job was no longer the worker's. A write that is repeated after a lost answer counts,
-        /// too.
+        /// Writes that changed nothing because the job no longer belonged to the worker. A write that is repeated after a lost
+        /// answer counts, too.
         case rejected
+        /// Jobs taken from workers whose lease had expired.
         case rescuedLeaseOver = "rescued.lease-over"
+        /// Jobs that ran without a lease.
         case rescuedLeaseMissing = "rescued.lease-missing"
+        /// Jobs whose deadline had passed.
         case rescuedOverdue = "rescued.overdue"
-        /// In finished workbooks.
+        /// Administrators in finished workbooks, and bytes of these workbooks.
         case rows, bytes
+        /// Connections to the database that the process has opened.
         case connectionsOpened = "connections.opened"
+        /// Connections to the database that the process has lost.
         case connectionsLost = "connections.lost"
-        /// Failed attempts to connect.
+        /// Failed attempts to connect to the database.
         case connectionsFailed = "connections.failed"
     }
 
+    /// The histograms. The raw values are the beginnings of the keys in the worker's row.
     package enum Histogram: String, Sendable, CaseIterable {
         /// The time from when a job could be claimed until it was.
         case wait
@@ -52,6 +62,7 @@ package final class WorkerCounters: Sendable {
         package var sum: String { "\(rawValue).sum" }
     }
 
+    /// Counters that are all 0.
     package init() {}
 
     func count(_ name: Name, by amount: Int = 1) {
@@ -71,6 +82,7 @@ package final class WorkerCounters: Sendable {
         }
     }
 
+    /// The value of a counter since the start of the worker.
     package subscript(_ name: Name) -> Int { state.withLock { $0.counts[name.rawValue] ?? 0 } }
 
     /// The counters for the row, as a JSON object of integers; and the argument of ``wasShown(_:)`` once the row has them.
