@@ -1,26 +1,33 @@
 package import Logging
 
-/// What the service logs. An event has an id, by which the journal finds its entries (`MESSAGE_ID`), a level, a message for people and the
-/// fields that every entry of it has. `systemd/adminexport.catalog` has a text for each event.
+/// An event that the service logs. It has an id, by which the journal finds its entries (`MESSAGE_ID`), a level, a message for
+/// people, and the fields that each of its entries has. `systemd/adminexport.catalog` has a text for each event.
 ///
 /// Each module lists its events in an enum: ``ExportEvent``, and `DaemonEvent` in the daemon. The raw value is the event's name. Ids and
 /// names do not change; messages may be reworded at any time.
 package protocol ServiceEvent: CaseIterable, CustomStringConvertible, RawRepresentable, Sendable where RawValue == String {
+    /// The id, level, message and fields of the event.
     var entry: EventEntry { get }
 }
 
 extension ServiceEvent {
+    /// The event's name, which does not change.
     package var description: String { rawValue }
 }
 
+/// What all log entries of an event have in common.
 package struct EventEntry: Sendable {
     /// 128 bits as 32 hexadecimal digits, made by `journalctl --new-id128`.
     package let id: String
+    /// The level at which the event is logged.
     package let level: Logger.Level
+    /// A sentence for people. It contains no data and may be reworded at any time.
     package let message: String
-    /// What the entry has beside the message, from the call or from its logger. A text of the catalog may refer to these.
+    /// The keys that each entry has beside the message, from the call or from its logger. The text of the catalog may refer to
+    /// them.
     package let fields: [LogKey]
 
+    /// An id, a level, a message and the keys that each entry has.
     package init(_ id: String, _ level: Logger.Level, _ message: String, _ fields: [LogKey] = []) {
         self.id = id
         self.level = level
@@ -31,43 +38,72 @@ package struct EventEntry: Sendable {
 
 /// The keys of log entries. The journal has `job` as the field `ADMINEXPORT_JOB`.
 package enum LogKey: String, Sendable {
+    /// The number of the attempt of a job, from 1.
     case attempt
+    /// Why a sweep took a job from its worker: the name of a `SweepReason`.
     case because
+    /// The number of connections that were closed.
     case connections
+    /// The database whose login has too few connections: `jobs` or `directory`.
     case database
+    /// The number of directories that cannot be read.
     case directories
+    /// How an attempt or a transfer ended.
     case end
+    /// The epoch of an attempt, which is its fencing token.
     case epoch
+    /// The error, as its `description`.
     case error
+    /// The name of the event. Each entry has it.
     case event
+    /// The number of audit events that wait or are lost.
     case events
+    /// What is wrong with the schema or the directory, in words.
     case fault
+    /// The number of files.
     case files
+    /// The id of the job.
     case job
+    /// The kind of a failure, as in the job's `error.kind`.
     case kind
+    /// The method of a request.
     case method
+    /// Why the directory may show less than it has, in words.
     case note
+    /// Why a connection was refused, in words.
     case reason
     /// Configuration keys whose new values take effect after a restart.
     case restartNeeded = "restart_needed"
+    /// A duration in whole seconds.
     case seconds
+    /// Which side of a connection stalled: the peer does not read, or it does not finish a line.
     case side
+    /// The number of corrected counts of running jobs.
     case slots
+    /// The state of a job after an attempt.
     case state
-    /// Entries of this event that were left out since the last one.
+    /// The number of entries of this event that were left out since the last one.
     case suppressed
+    /// The slug of the tenant.
     case tenant
+    /// Whether the same job may succeed later.
     case transient
-    /// The user who called. The journal has it as `ADMINEXPORT_PEER_UID`.
+    /// The user ID of the calling process. The journal has it as `ADMINEXPORT_PEER_UID`.
     case uid
+    /// The version of the program.
     case version
+    /// The end that an attempt was to have when it handed the job back instead.
     case wanted
+    /// A warning about the configuration, in words.
     case warning
+    /// The id of the worker.
     case worker
+    /// The number of jobs that the process runs at a time.
     case workers
 }
 
 extension Logger {
+    /// Logs an event, with the fields of this entry. A debug build checks that the entry has all fields of its event.
     package func report(
         _ event: any ServiceEvent, _ fields: [LogKey: any Sendable] = [:], file: String = #fileID,
         function: String = #function, line: UInt = #line
@@ -80,7 +116,7 @@ extension Logger {
         log(level: entry.level, "\(entry.message)", metadata: metadata, file: file, function: function, line: line)
     }
 
-    /// The same logger, whose entries have these fields too.
+    /// Returns the same logger; its entries also have these fields.
     package func with(_ fields: [LogKey: any Sendable]) -> Logger {
         var logger = self
         for (key, value) in fields { logger[metadataKey: key.rawValue] = "\(value)" }
@@ -88,14 +124,21 @@ extension Logger {
     }
 }
 
-/// What is logged about jobs, workers, archives and the audit trail.
+/// The events about jobs, workers, archives and the audit trail.
 package enum ExportEvent: String, ServiceEvent {
+    /// Attempts of jobs.
     case attemptStarted, attemptEnded, attemptFailed, endNotRecorded, lateWriteRefused, jobRescued
+    /// The worker's loop and its maintenance.
     case workerNotReady, claimFailed, rescueFailed, leaseNotRenewed, maintenanceFailed, slotsNotCounted, slotsCorrected
+    /// Notifications, and the watch of jobs for callers.
     case notListening, watchFailed
+    /// Archives that cannot be read, and the removal of expired archives.
     case archiveUnreadable, archiveRemoved, archiveNotRemoved, archivesNotRemoved, sweepFailed
+    /// The sweep of files that no job names, and what it found besides archives.
     case orphansRemoved, orphansNotRemoved, foreignEntries, directoriesUnreadable
+    /// Downloads through pipes.
     case transferEnded, transferStalled
+    /// Audit events that the database does not store now, or that were dropped.
     case auditDelayed, auditLost
 
     package var entry: EventEntry {

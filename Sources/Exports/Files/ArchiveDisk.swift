@@ -5,10 +5,14 @@ package import SystemPackage
 /// The store of archives, with each call on a thread of its own: a disk that hangs blocks neither the threads that serve callers and
 /// renew leases, nor a call on another file.
 package struct ArchiveDisk: Sendable {
+    /// The store. A direct call blocks the thread of the caller.
     package let store: ArchiveStore
     private let threads: DiskThreads
     private let lane: DiskThreads.Lane
 
+    /// The store with threads for its calls.
+    ///
+    /// - Parameter lane: whose threads the calls use.
     package init(store: ArchiveStore, threads: DiskThreads = DiskThreads(), lane: DiskThreads.Lane = .check) {
         self.store = store
         self.threads = threads
@@ -20,7 +24,7 @@ package struct ArchiveDisk: Sendable {
         ArchiveDisk(store: store, threads: threads, lane: lane)
     }
 
-    /// Calls that take longer than a caller waits.
+    /// Calls that have taken longer than a caller waits.
     package var stuck: Int { threads.stuck }
 
     /// Calls that wait for a thread.
@@ -47,8 +51,8 @@ package struct ArchiveDisk: Sendable {
         try await run(on: "a trial") { try $0.probe() }
     }
 
-    /// Opens an archive, after a check whose file system this is. A directory of another installation, or one without its mount, must
-    /// not answer for this one's.
+    /// Opens an archive, after a check that the directory belongs to this installation. It prevents that the file comes from
+    /// the directory of another installation, or from one whose file system is not mounted.
     private func open<Value: Sendable>(
         _ name: ArchiveName, _ facts: StoreFacts, _ body: @escaping @Sendable (SeekableReader) throws -> Value
     ) async throws -> Value {
@@ -79,7 +83,7 @@ package struct ArchiveDisk: Sendable {
         }
     }
 
-    /// Opens a file as it lies on the disk.
+    /// Opens the archive file itself.
     func file(_ name: ArchiveName, facts: StoreFacts, delivery: Delivery?) async throws -> OpenedFile {
         try await open(name, facts) { reader in
             OpenedFile(
@@ -87,7 +91,7 @@ package struct ArchiveDisk: Sendable {
         }
     }
 
-    /// Begins to list the files of the store.
+    /// Begins to walk through the files of the store.
     func walk() async throws -> StoreWalk {
         try await run(on: "the list") { try StoreWalk($0) }
     }
@@ -115,8 +119,9 @@ package struct ArchiveDisk: Sendable {
     }
 }
 
-/// A workbook that is delivered: a descriptor, which this object closes, and its sizes.
+/// A workbook that is being delivered: a descriptor, which this object closes, and its sizes.
 package final class OpenedFile: Sendable {
+    /// The archive file, or the reading end of a pipe with the workbook.
     package let descriptor: FileDescriptor
     /// The size of the whole workbook, in bytes.
     package let size: Int
@@ -132,7 +137,7 @@ package final class OpenedFile: Sendable {
         self.delivery = delivery
     }
 
-    /// The kernel has taken the descriptor for the peer.
+    /// Records that the kernel has taken the descriptor for the peer.
     package func wasPassed() {
         isPassed.store(true, ordering: .releasing)
     }

@@ -2,11 +2,11 @@ package import Directory
 package import Postgres
 private import Synchronization
 
-/// The directory, as it is asked for those who call: in the jobs' database, or in one of its own.
+/// The database that contains the directory: the jobs' database, or a separate one.
 ///
-/// In the jobs' database one transaction asks and acts. Between two databases there is no such transaction: the directory's is asked
-/// first, and then acted on here, holding no connection to the one while the other is slow. What is withdrawn in between is seen by
-/// the next question, which the processing and each download ask.
+/// In the jobs' database, one transaction checks a permission and acts on it. Two databases have no common transaction: the
+/// service first queries the directory, returns that connection, and then acts in the jobs' database. A permission that is
+/// withdrawn in between is seen by the next check, which each export and each download makes.
 package final class DirectoryDatabase: Sendable {
     private enum Place {
         case withJobs
@@ -15,15 +15,16 @@ package final class DirectoryDatabase: Sendable {
 
     let contract: DirectoryContract
     private let jobs: PostgresPool
-    /// Connections to `directory.url`; nil where that is `database.url`.
+    /// Connections to `directory.url`; nil if that is `database.url`.
     private let own: PostgresPool?
-    /// Nil until both have been reached.
+    /// nil until both databases have been reached.
     private let place: Mutex<Place?>
     private let probe = SingleFlight<Void>()
 
     /// - Parameters:
-    ///   - own: where the configuration names the directory apart; it may be the same database all the same, or a standby of it.
-    ///   - contract: known once the directory has been reached.
+    /// - own: connections to `directory.url`, if the configuration sets it. It may still be the same database, or a standby of
+    ///   it.
+    /// - contract: the last inspection of the directory.
     package init(jobs: PostgresPool, own: PostgresPool?, contract: DirectoryContract) {
         self.jobs = jobs
         self.own = own
@@ -42,20 +43,22 @@ package final class DirectoryDatabase: Sendable {
         return isApart
     }
 
-    /// Whether the directory's session is in another database than the jobs' are.
+    /// Whether the directory's session is in another database than the jobs.
     package static func isApart(jobs: PostgresPool, _ directory: PostgresConnection) async throws -> Bool {
         try await jobs.withConnection { jobs in
             let here = try await DatabaseIdentity.load(on: jobs)
             let there = try await DatabaseIdentity.load(on: directory)
             if here.isSame(as: there) { return false }
-            // A server that has restarted meanwhile is the same server; its old session would not answer.
+            // If the server restarted between the two queries, the times of its start differ. The session from before the
+            // restart then fails here.
             return try await !DatabaseIdentity.load(on: jobs).isSame(as: there)
         }
     }
 
     /// The key types, once the directory has been reached.
     ///
-    /// - Throws: ``DirectoryUnavailable``, or ``PostgresError`` where it is the jobs' database that has not been reached.
+    /// - Throws: ``DirectoryUnavailable``; ``PostgresError`` if the directory is in the jobs' database and that has not been
+    ///   reached.
     var keys: KeyTypes {
         get throws {
             do {
@@ -66,15 +69,15 @@ package final class DirectoryDatabase: Sendable {
         }
     }
 
-    /// Where the directory and the jobs have one URL they are reached together.
+    /// Checks that the jobs' database has been reached, if the directory and the jobs have the same URL.
     ///
-    /// - Throws: ``PostgresError`` as long as they have not been.
+    /// - Throws: ``PostgresError`` if it has not been reached yet.
     func checkJobs() throws {
         guard own == nil, !contract.hasBeenReached else { return }
         throw PostgresError(.unreachable, "the database has not been reached yet")
     }
 
-    /// Whether the server at `directory.url` answers now; asked at most for three seconds. True where it is the jobs' own.
+    /// Whether the server at `directory.url` answers within three seconds. True if the URL is that of the jobs' database.
     func isAnswering() async -> Bool {
         guard let own else { return true }
         guard contract.hasBeenReached else { return false }
@@ -97,16 +100,16 @@ package final class DirectoryDatabase: Sendable {
         }
     }
 
-    /// Where permissions are asked: the jobs' database, unless the directory is known to be in one of its own.
+    /// The pool for permission checks: that of the jobs' database, unless the directory is known to be in a separate one.
     package var pool: PostgresPool {
         if let own, isKnownApart { own } else { jobs }
     }
 
-    /// Whether the directory is known to be in a database of its own.
+    /// Whether the directory is known to be in a separate database.
     package var isKnownApart: Bool { (try? isApart) == true }
 
-    /// Asks the directory one statement's question, and acts on the answer in a transaction on the jobs' database: the same one where
-    /// that has the directory.
+    /// Queries the directory with one statement, and acts on the answer in a transaction in the jobs' database. If that
+    /// database has the directory, both run in the same transaction.
     ///
     /// - Throws: ``DirectoryUnavailable``, or what the bodies throw.
     func ask<Answer: Sendable, Result: Sendable>(
@@ -123,7 +126,7 @@ package final class DirectoryDatabase: Sendable {
         return try await jobs.withTransaction(role: DatabaseRole.api) { try await act(answer, $0) }
     }
 
-    /// Those of the grant's tenants that are not there now.
+    /// Returns the tenants of the grant that do not exist now.
     package func missing(_ grant: TenantGrant) async throws -> [TenantName] {
         let keys = try keys
         return try await pool.withTransaction(readOnly: true, role: DatabaseRole.api) {
@@ -131,7 +134,7 @@ package final class DirectoryDatabase: Sendable {
         }
     }
 
-    /// Asks the directory's own database a question of one statement.
+    /// Runs one statement in the directory's database.
     ///
     /// - Throws: ``DirectoryUnavailable``, or what the body throws.
     func read<Answer: Sendable>(
@@ -145,9 +148,11 @@ package final class DirectoryDatabase: Sendable {
     }
 }
 
-/// The directory's own database does not answer.
+/// The directory's separate database does not answer.
 package struct DirectoryUnavailable: Error, Sendable, CustomStringConvertible {
+    /// The error of the connection or of the statement.
     package let reason: PostgresError
 
+    /// The description of the reason.
     package var description: String { "\(reason)" }
 }

@@ -1,23 +1,24 @@
 internal import Foundation
 
-/// What the administrator chose for an export.
+/// The options that the caller chose for an export.
 package struct ExportOptions: Codable, Hashable, Sendable {
     /// Whether disabled administrators are included.
     package let includeDisabled: Bool
     /// Whether sheets with the tenant's profiles, groups and teams follow the data.
     package let includeReferences: Bool
 
+    /// Options with these choices.
     package init(includeDisabled: Bool, includeReferences: Bool) {
         self.includeDisabled = includeDisabled
         self.includeReferences = includeReferences
     }
 
-    /// Equal options give equal text.
+    /// The options as a JSON object. Equal options give equal text.
     package var json: String {
         get throws { String(decoding: try JSON.encode(self), as: UTF8.self) }
     }
 
-    /// The four values, as PostgreSQL spells them. Each read of a job needs one.
+    /// The four possible values, as PostgreSQL writes them. Each job that is read needs one.
     private static let known = Dictionary(
         uniqueKeysWithValues: [false, true].flatMap { disabled in
             [false, true].map { references in
@@ -28,6 +29,9 @@ package struct ExportOptions: Codable, Hashable, Sendable {
             }
         })
 
+    /// Reads the options of a job's row.
+    ///
+    /// - Throws: `DecodingError`
     package init(json: String) throws {
         if let known = Self.known[json] {
             self = known
@@ -46,17 +50,22 @@ enum JSON {
     }
 }
 
-/// A change of the data that the workbook needed, with the number of cells or links.
+/// A kind of value that the export could not write unchanged.
 package struct Warning: Codable, Hashable, Sendable {
     /// `text-truncated`, `text-replaced`, `date-as-text` or `unresolved-reference`.
     package let kind: String
+    /// The number of cells, or of links for `unresolved-reference`.
     package let count: Int
 
+    /// A number of values of a kind.
     package init(kind: String, count: Int) {
         self.kind = kind
         self.count = count
     }
 
+    /// Reads the warnings of a job's row.
+    ///
+    /// - Throws: `DecodingError`
     package static func list(json: String) throws -> [Warning] {
         json == "[]" ? [] : try JSONDecoder().decode([Warning].self, from: Data(json.utf8))
     }

@@ -1,17 +1,21 @@
 private import Directory
 private import Postgres
 
-/// Figures for those who watch over the service.
+/// Figures for monitoring: health, metrics and statistics.
 extension ExportService {
-    /// What the database knows.
+    /// The figures that the database has.
     package struct QueueFigures: Sendable {
+        /// Jobs and workers.
         package let depth: QueueControl.Depth
-        /// Of all workers that there are and have been; see ``WorkerCounters``.
+        /// The counters of all present and past workers, by name; see ``WorkerCounters``.
         package let counters: [String: Int]
+        /// The id of the archives' directory.
         package let facts: StoreFacts
     }
 
-    /// - Throws: faults of the jobs' database; also while it has not been held to what this process needs yet.
+    /// Reads the figures in one transaction.
+    ///
+    /// - Throws: ``PostgresError``, also before the database has been reached for the first time.
     package func queueFigures() async throws -> QueueFigures {
         try directory.checkJobs()
         return try await transaction { connection in
@@ -22,21 +26,24 @@ extension ExportService {
         }
     }
 
-    /// What keeps the directory from answering; nil where it does.
+    /// Why the directory does not answer, in words; nil if it does.
     package func directoryFault() async -> String? {
         await directory.isAnswering() ? nil : "the database with the directory cannot be reached"
     }
 
-    /// What the archives' disk tells.
+    /// The figures of the archives' disk.
     package struct DiskFigures: Sendable {
-        /// Bytes that may still be written, and those of the file system; nil where the disk does not answer.
+        /// Bytes that can still be written, and the size of the file system in bytes; nil if the disk does not answer.
         package var space: (free: Int, size: Int)?
-        /// Whether it is the one of this database, or may become it; nil where nothing is known of the database's.
+        /// Whether the directory is the one of this database, or can become it; nil if the database did not answer.
         package var isOurs: Bool?
-        /// Operations that do not come back.
+        /// Operations that have not returned in time.
         package var stuck = 0
     }
 
+    /// Reads the figures, in a few seconds at most.
+    ///
+    /// - Parameter facts: what the database knows about the directory of archives; nil if it did not answer.
     package func diskFigures(_ facts: StoreFacts?) async -> DiskFigures {
         var figures = DiskFigures(space: await space(), stuck: stuckFileOperations)
         guard let facts else { return figures }
@@ -45,7 +52,8 @@ extension ExportService {
         return figures
     }
 
-    /// nil where the disk does not answer.
+    /// Bytes that can still be written, and the size of the file system in bytes; nil if the disk does not answer within three
+    /// seconds.
     package func space() async -> (free: Int, size: Int)? {
         try? await spaceCheck.run(timeout: .seconds(3)) { [disk] in try await disk.space() }
     }

@@ -3,22 +3,25 @@ private import Postgres
 
 /// What operators can ask for.
 extension ExportService {
-    /// - Throws: faults of the jobs' database; also while it has not been held to what this process needs yet.
+    /// Counts jobs and workers.
+    ///
+    /// - Throws: ``PostgresError``, also before the database has been reached for the first time.
     package func depth() async throws -> QueueControl.Depth {
         try directory.checkJobs()
         return try await transaction { try await QueueControl().depth(on: $0) }
     }
 
+    /// The workers that reported in the last 30 s, the oldest first.
     package func workers() async throws -> [WorkerRecord] {
         try await transaction { try await QueueControl().workers(on: $0) }
     }
 
-    /// Stops all claims, or lets them go on; what runs is not touched.
+    /// Pauses or resumes all claims. Jobs that run continue.
     package func pause(_ isPaused: Bool, peer: CallingProcess) async throws {
         _ = try await transaction { try await QueueControl().pause(isPaused, peer: peer, on: $0) }
     }
 
-    /// Has a worker claim no more, or lets it claim again.
+    /// Stops or resumes the claims of one worker.
     ///
     /// - Throws: ``QueueError/noWorker``
     package func drain(_ worker: WorkerID, _ isDraining: Bool, peer: CallingProcess) async throws -> WorkerRecord {
@@ -32,7 +35,7 @@ extension ExportService {
         }
     }
 
-    /// The trail of the requester's tenants.
+    /// Lists the audit events of the requester's tenants, the newest first.
     package func audit(
         _ requester: Requester, _ filter: AuditLog.Filter, after cursor: AuditLog.Cursor?, limit: Int
     ) async throws -> [AuditLog.Entry] {
@@ -43,7 +46,7 @@ extension ExportService {
         } catch let error as PostgresError
             where error.isUnstorableText && filter.actorEmail?.utf8.allSatisfy({ $0 < 128 }) == false
         {
-            // Nobody of that name can be in the trail.
+            // The trail cannot contain this name.
             return []
         }
     }

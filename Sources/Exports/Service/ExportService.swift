@@ -4,12 +4,14 @@ private import Directory
 package import Postgres
 private import Synchronization
 
-/// What callers can ask for, in the domain's terms. Knows no JSON and no socket.
+/// What callers can ask for, in the domain's terms. It contains no JSON and no socket.
 ///
-/// Transactions run as `adminexport_api`. Each reads again who the actor is and what the actor may do.
+/// Transactions run as `adminexport_api`. Each one determines again who the actor is and what the actor may do.
 package struct ExportService: Sendable {
+    /// The name of the product in the properties of workbooks.
     package static let productName = "adminexport"
 
+    /// Connections to the jobs' database.
     package let pool: PostgresPool
     let directory: DirectoryDatabase
     let disk: ArchiveDisk
@@ -23,6 +25,13 @@ package struct ExportService: Sendable {
     private let loader: JobBatchLoader
     private let turns = StartTurns()
 
+    /// A service.
+    ///
+    /// - Parameters:
+    ///   - directory: where permissions are checked.
+    ///   - disk: the archives.
+    ///   - trail: writes the audit events that no caller waits for.
+    ///   - bounds: the limits of a start, which can change while the service runs.
     package init(
         pool: PostgresPool, directory: DirectoryDatabase, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
         trail: AuditWriter, bounds: @escaping @Sendable () -> JobStore.Limits
@@ -45,10 +54,11 @@ package struct ExportService: Sendable {
 
     // MARK: Jobs
 
-    /// Puts an export in the queue, or gives the one for which the idempotency key stands.
+    /// Puts an export in the queue, or returns the one for which the idempotency key stands.
     ///
-    /// Starts of one tenant take turns. One whose turn it is not gives its connection back, and waits without: however many starts a
-    /// tenant has, and however long they take, the others find connections. What is refused or repeated waits for nobody.
+    /// Starts of one tenant run one after another. A start that finds the tenant's lock taken returns its connection and waits
+    /// without one, so the starts of other tenants find connections. A start that is refused or repeated takes no lock and does
+    /// not wait.
     ///
     /// - Throws: ``DirectoryError/denied(_:)``; ``QueueError``; ``PostgresError``.
     package func start(_ actor: ActorRequest, options: ExportOptions, idempotencyKey: String?) async throws
@@ -78,13 +88,13 @@ package struct ExportService: Sendable {
             do {
                 return try await jobs.enqueue(request, bounds(), peer: actor.peer, wait: turn, on: connection)
             } catch let error as PostgresError where error.isUnstorableText {
-                // All else comes from the database itself.
+                // All other texts come from the database itself.
                 throw UnstorableText(parameter: "idempotencyKey")
             }
         }
     }
 
-    /// An actor's own job. A job is visible to who asked for it also when they may not export any more.
+    /// Returns an actor's own job. The job stays visible to the actor who started it even when the actor may no longer export.
     package func get(_ requester: Requester, job id: JobID) async throws -> JobRecord {
         switch requester {
         case .actor(let actor):
@@ -95,26 +105,38 @@ package struct ExportService: Sendable {
         }
     }
 
+    /// Lists the jobs that the requester may see, the newest first.
+    ///
+    /// - Parameters:
+    ///   - states: the states to list; all if there are none.
+    ///   - before: the last id of the previous page.
+    /// - Throws: as ``acting(for:_:)``.
     package func list(_ requester: Requester, states: [JobState], before: JobID?, limit: Int) async throws -> [JobRecord] {
         try await acting(for: requester) { owner, connection in
             try await jobs.list(owner: owner, states: states, before: before, limit: limit, on: connection)
         }
     }
 
+    /// Cancels a queued job at once, and asks the worker of a running job to stop. A finished job does not change.
+    ///
+    /// - Throws: as ``acting(for:_:)``; ``QueueError/notFound``.
     package func cancel(_ requester: Requester, job id: JobID) async throws -> JobRecord {
         try await acting(for: requester) { owner, connection in
             try await jobs.cancel(id, owner: owner, peer: requester.peer, on: connection)
         }
     }
 
+    /// Deletes the workbook of a finished job.
+    ///
+    /// - Throws: as ``acting(for:_:)``; ``QueueError/notFound``, ``QueueError/notReady(_:)``, ``QueueError/held``.
     package func delete(_ requester: Requester, job id: JobID) async throws -> JobRecord {
         try await acting(for: requester) { owner, connection in
             try await jobs.delete(id, owner: owner, peer: requester.peer, on: connection)
         }
     }
 
-    /// Asks the directory whose jobs the requester may see now, and acts on that. A grant for all
-    /// tenants, or for tenants by key, needs no query of the directory.
+    /// Determines in the directory whose jobs the requester may see now, and runs the body for these. A grant for all tenants,
+    /// or for tenants by key, needs no query of the directory.
     ///
     /// - Throws: ``TenantNotGranted``, ``DirectoryError/denied(_:)``, ``DirectoryUnavailable``, or what the body throws.
     func acting<Result: Sendable>(
@@ -122,7 +144,8 @@ package struct ExportService: Sendable {
     ) async throws -> Result {
         switch requester {
         case .operator(_, let grant, let tenant):
-            // Who may see everything names a tenant as the jobs and events show it, and finds also one that is gone.
+            // An operator of all tenants names a tenant by the label in jobs and events, and so also finds a tenant that no
+            // longer exists.
             if let tenant, grant.tenants == .all {
                 return try await transaction { try await body(JobStore.Owner.labelled(tenant).storable(on: $0), $0) }
             }
@@ -144,7 +167,7 @@ package struct ExportService: Sendable {
         }
     }
 
-    /// Waits for a revision past the given one, at most so long; gives the job as it stands then.
+    /// Waits for a revision greater than the given one, at most for the timeout, and returns the job as it is then.
     ///
     /// - Parameter revision: nil for the next change from now on.
     package func wait(
@@ -157,26 +180,26 @@ package struct ExportService: Sendable {
         return try await get(requester, job: id)
     }
 
-    /// Tells of a job's changes from the one that is known until it is final; see ``JobWatch``.
+    /// Reports a job's changes from the given revision on until the job is final; see ``JobWatch``.
     ///
-    /// - Parameter job: one that ``get(_:job:)`` gave, which is where it was asked whose it is.
-    /// - Returns: how to end it.
+    /// - Parameter job: a job that ``get(_:job:)`` returned, which checks the permission.
+    /// - Returns: a function that ends the watch.
     package func watch(_ job: JobRecord, _ tell: @escaping JobWatch.Handler) -> @Sendable () -> Void {
         let id = watch.watch(job, after: job.revision, continuously: true, tell)
         return { [watch] in watch.cancel(id) }
     }
 
-    /// Operations on archives that take longer than a caller waits.
+    /// Operations on archives that have taken longer than a caller waits.
     package var stuckFileOperations: Int { disk.stuck }
 
-    /// What is wrong with the archives' directory; nil where nothing is.
+    /// What is wrong with the archives' directory, in words; nil if nothing is.
     ///
-    /// - Throws: faults of the database.
+    /// - Throws: ``PostgresError``
     package func storageFault() async throws -> String? {
         try await storageFault(transaction { try await StoreFacts.load(on: $0) })
     }
 
-    /// The same, held to what is known of the database's directory.
+    /// The same, for facts that were already read from the database.
     func storageFault(_ facts: StoreFacts) async throws -> String? {
         do {
             try await storeCheck.run(timeout: .seconds(3)) { [disk] in try await disk.verify(facts, mayCreate: false) }
@@ -184,7 +207,7 @@ package struct ExportService: Sendable {
         } catch is SingleFlightTimeout {
             return "the archives' disk does not answer"
         } catch let error as ArchiveError {
-            // Before the first export there is no id, and nothing that could be missing.
+            // Before the first export the directory has no id, and nothing can be missing.
             return error.code == .wrongStore && facts.isNew ? nil : error.message
         }
     }
@@ -193,17 +216,19 @@ package struct ExportService: Sendable {
 
     /// A part of a finished job's workbook.
     package struct Part: Sendable {
+        /// The bytes of the part. Fewer than requested only at the end of the workbook.
         package let bytes: [UInt8]
-        /// Of the whole workbook.
+        /// The size of the whole workbook, in bytes.
         package let size: Int
-        /// Of what was written to the audit trail as downloaded.
+        /// The delivery, if the trail has this read as `downloaded`.
         package internal(set) var delivery: Delivery?
     }
 
-    /// Reads a part of the workbook for an actor who may have it now.
+    /// Reads a part of the workbook, if the actor may have it now.
     ///
-    /// - Parameter isFirst: the first read of this job by the caller's connection, which is written to the audit trail.
-    /// - Throws: ``DirectoryError/denied(_:)`` where the actor may not export any more or sees less than the file holds;
+    /// - Parameter isFirst: whether this is the first read of the job by the caller's connection. Only that one is in the audit
+    ///   trail.
+    /// - Throws: ``DirectoryError/denied(_:)`` if the actor may not export any more, or sees less than the file contains;
     ///   ``QueueError``; ``UnreadableArchive``; ``PostgresError``.
     package func read(
         _ actor: ActorRequest, job id: JobID, offset: Int, length: Int, isFirst: Bool
@@ -216,16 +241,16 @@ package struct ExportService: Sendable {
         return part
     }
 
-    /// What ``open(_:job:as:)`` gives.
+    /// What ``open(_:job:as:)`` delivers.
     package enum Form: Sendable {
         /// The workbook's bytes from an offset on, through a pipe.
         case content(offset: Int)
-        /// The archive as it lies on the disk.
+        /// The archive file itself.
         case archive
     }
 
-    /// Opens the workbook for an actor who may have it now, and writes that to the audit trail. A file that is removed later
-    /// is read to its end all the same.
+    /// Opens the workbook, if the actor may have it now, and records that in the audit trail. A reader can read an open file to
+    /// its end even if the file is removed.
     ///
     /// - Throws: as ``read(_:job:offset:length:isFirst:)``; ``OffsetBeyondEnd``; ``TooManyTransfers``; ``TooManyFileOperations``.
     package func open(_ actor: ActorRequest, job id: JobID, as form: Form) async throws -> (job: JobRecord, file: OpenedFile)
@@ -245,7 +270,7 @@ package struct ExportService: Sendable {
         return (found.job, file)
     }
 
-    /// Says whose archive it is that cannot be read, and that nothing was delivered.
+    /// Adds the job to an error of its archive, and reports that nothing was delivered.
     private static func reading<Result: Sendable>(
         _ found: Permitted, _ body: () async throws -> Result
     ) async throws -> Result {
@@ -262,13 +287,13 @@ package struct ExportService: Sendable {
         let job: JobRecord
         let name: ArchiveName
         let facts: StoreFacts
-        /// Of what was written to the audit trail as downloaded.
+        /// The delivery, if the trail has it as `downloaded`.
         let delivery: Delivery?
     }
 
-    /// The actor's finished job, and where its file is, if they may have that now.
+    /// Returns the actor's finished job and the name of its file, if the actor may have the file now.
     ///
-    /// - Parameter offset: which the workbook has to reach before anything is written down.
+    /// - Parameter offset: an offset that must not be beyond the end of the workbook; checked before anything is recorded.
     private func permitted(
         _ actor: ActorRequest, _ id: JobID, from offset: Int = 0, isAudited: Bool
     ) async throws -> Permitted {
@@ -299,7 +324,7 @@ package struct ExportService: Sendable {
                 return Permitted(job: job, name: name, facts: facts, delivery: audited.withLock { $0 })
             }
         } catch {
-            // Only the commit is left when it has been written down.
+            // If the event was written, only the commit can have failed.
             audited.withLock { $0 }?.failed(.databaseUnavailable)
             throw error
         }
@@ -316,8 +341,9 @@ package struct ExportService: Sendable {
     }
 }
 
-/// A caller's text that the database's encoding cannot hold.
+/// A text of a caller contains characters that the encoding of the database lacks.
 package struct UnstorableText: Error, Sendable {
+    /// The name of the parameter with the text.
     package let parameter: String
 }
 
@@ -329,7 +355,7 @@ extension JobStore.Owner {
         }
     }
 
-    /// Without what the jobs' database cannot hold: no job and no event there has it.
+    /// Removes texts that the jobs' database cannot store: no job and no event there has them.
     fileprivate func storable(on connection: isolated PostgresConnection) async throws -> JobStore.Owner {
         switch self {
         case .actor, .anyone(ofTenants: nil): self
@@ -339,8 +365,10 @@ extension JobStore.Owner {
     }
 }
 
-/// A finished job's archive cannot be read.
+/// The archive of a finished job cannot be read.
 package struct UnreadableArchive: Error, Sendable {
+    /// The job whose archive it is.
     package let job: JobID
+    /// Why the archive cannot be read.
     package let fault: ArchiveError
 }

@@ -1,13 +1,17 @@
 package import Directory
 
-/// A request in an administrator's name, made by a process.
+/// A request of a process in the name of an administrator.
 package struct ActorRequest: Sendable {
+    /// The slug of the administrator's tenant, as the caller sent it.
     package let tenant: String
+    /// The administrator's e-mail address, as the caller sent it.
     package let email: String
-    /// The tenants for which the process may act.
+    /// The tenants in whose administrators' names the process may act.
     package let grant: TenantGrant
+    /// The process that calls.
     package let peer: CallingProcess
 
+    /// A request in the name of an administrator. Nothing is checked here.
     package init(tenant: String, email: String, grant: TenantGrant, peer: CallingProcess) {
         self.tenant = tenant
         self.email = email
@@ -18,12 +22,13 @@ package struct ActorRequest: Sendable {
     var reference: ActorReference { .labels(tenant: tenant, email: email, within: grant) }
 }
 
-/// Who asks for jobs or events: an administrator, for their own, or an operator.
+/// Who requests jobs or events.
 package enum Requester: Sendable {
+    /// An administrator, for their own jobs.
     case actor(ActorRequest)
-    /// An operator, for everything of the tenants of a grant.
+    /// An operator, for all jobs and events of the tenants of a grant.
     ///
-    /// - Parameter tenant: the slug of the only tenant that is asked about; nil for all tenants of the grant.
+    /// - Parameter tenant: the slug of one tenant; nil for all tenants of the grant.
     case `operator`(CallingProcess, TenantGrant, tenant: String?)
 
     var peer: CallingProcess {

@@ -14,7 +14,9 @@ package actor SingleFlight<Value: Sendable> {
         self.lifetime = lifetime
     }
 
-    /// - Parameter timeout: how long this caller waits; nil where the operation itself has a time limit.
+    /// Runs the operation, or waits for the run that is under way.
+    ///
+    /// - Parameter timeout: how long this caller waits; nil if the operation itself has a time limit.
     /// - Throws: ``SingleFlightTimeout``, or what the operation throws.
     package func run(
         timeout: Duration? = nil, _ operation: @escaping @Sendable () async throws -> Value

@@ -1,9 +1,9 @@
 private import Synchronization
 
-/// Limits the starts of a tenant that wait for their turn in the database, each of which holds a connection. Further starts wait here, in
-/// order.
+/// Limits the starts of a tenant that wait in the database for the tenant's lock, each of which holds a connection. Further
+/// starts wait here, first in, first out.
 ///
-/// The limit is more than one, so that the next start is ready when a turn ends.
+/// The limit is more than one, so that the next start is ready when the lock is released.
 final class StartTurns: Sendable {
     private struct Line {
         var inside = 0

@@ -2,6 +2,7 @@ package import Postgres
 
 /// Removes old months of the audit trail, as its owner. The service itself can only add events.
 package struct AuditRetention: Sendable {
+    /// Creates the command. It has no state: callers pass the connection.
     package init() {}
 
     /// Removes the months that ended before a day.

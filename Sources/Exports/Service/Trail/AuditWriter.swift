@@ -20,6 +20,7 @@ package final class AuditWriter: Service {
     /// The longest text of a caller in an event, in scalars.
     private static let maxLabel = 320
 
+    /// Counts of events that are not in the trail.
     package struct Figures: Sendable, Equatable {
         /// Denials and failed deliveries that are not written yet.
         package var waiting = 0
@@ -60,6 +61,7 @@ package final class AuditWriter: Service {
         state = Mutex(State(denials: DenialAggregate(interval: interval)))
     }
 
+    /// The counts now.
     package var figures: Figures {
         state.withLock { Figures(waiting: $0.denials.count + $0.deliveries.count, lost: $0.lost) }
     }
@@ -85,6 +87,7 @@ package final class AuditWriter: Service {
         wakeSignal.signal()
     }
 
+    /// Writes events when they are due, until the service stops. Then it tries for three seconds to write the rest.
     package func run() async throws {
         var backoff = Backoff(cap: .seconds(30))
         while !Task.isShuttingDownGracefully, !Task.isCancelled {

@@ -9,17 +9,25 @@ private import SystemPackage
 package final class Delivery: Sendable {
     /// Why a workbook did not arrive. The audit trail has the raw values.
     package enum Failure: String, Sendable, CaseIterable {
+        /// The user, or all users, have too many transfers.
         case tooManyTransfers = "too-many-transfers"
+        /// The archive is damaged or missing, or its disk does not answer.
         case archiveUnreadable = "archive-unreadable"
+        /// The process has no free file descriptor.
         case noDescriptorLeft = "no-descriptor-left"
+        /// The caller cancelled the request.
         case cancelled = "cancelled"
+        /// The reply was not sent.
         case notSent = "reply-not-sent"
         /// The reader closed the pipe before it had read all of the workbook.
         case readerGone = "reader-gone"
+        /// The reader of the pipe read nothing for too long.
         case readerStalled = "reader-stalled"
+        /// The service stopped before the reader had read all of the workbook.
         case serviceStopped = "service-stopped"
         /// The answer to the commit was lost, so it is unknown whether the trail has the `downloaded` event.
         case databaseUnavailable = "database-unavailable"
+        /// The service failed. Its log has the cause.
         case internalError = "internal-error"
 
         init(_ error: any Error) {
@@ -45,11 +53,13 @@ package final class Delivery: Sendable {
         report?(failure, bytes.map { #"{"bytes": \#($0.taken), "of": \#($0.all)}"# } ?? "{}")
     }
 
+    /// Reports the failure that an error stands for.
     package func failed(_ error: any Error) {
         failed(Failure(error))
     }
 }
 
 extension ArchiveError {
+    /// Whether the process or the system has no free file descriptor (EMFILE, ENFILE).
     package var isOutOfDescriptors: Bool { errno == .tooManyOpenFiles || errno == .tooManyOpenFilesInSystem }
 }

@@ -114,10 +114,14 @@ struct DenialAggregate: Sendable {
 
 /// What the caller named in a request that was denied, as sent.
 package struct DeniedSubject: Sendable, Equatable {
+    /// The tenant's slug.
     package var tenant: String?
+    /// The administrator's e-mail address.
     package var administrator: String?
+    /// The job's id.
     package var job: JobID?
 
+    /// What a request named; nil for what it did not name.
     package init(tenant: String? = nil, administrator: String? = nil, job: JobID? = nil) {
         self.tenant = tenant
         self.administrator = administrator
