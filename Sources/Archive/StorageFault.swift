@@ -1,7 +1,7 @@
 private import Glibc
 package import SystemPackage
 
-/// Says whether a call that ended with an error of the file system can succeed later.
+/// Whether a call that ended with an error of the file system can succeed later.
 package enum StorageFault: Sendable {
     /// The same call can succeed later: the disk or the network recovers, another process frees a resource, or an operator corrects a
     /// mount, an owner or a mode.

@@ -1,26 +1,28 @@
 private import Glibc
 package import SystemPackage
 
-/// The content of an archive, from an offset to its end, as a pipe that somebody else reads.
+/// The content of an archive, from an offset to its end, as a pipe that another process reads.
 ///
-/// The reader's pace is the pace: no more is read from the disk than the pipe takes. ``feed(reading:while:)`` blocks, and wants a
-/// thread of its own.
+/// The pipe has back-pressure: the disk is read only as fast as the reader reads. ``feed(reading:while:)`` blocks, so it needs
+/// a thread of its own.
 package final class ContentPipe {
+    /// How the writing ended.
     package enum End: Sendable {
+        /// The pipe has taken all of the content.
         case complete
         /// The reading end is closed.
         case abandoned
-        /// The reader took nothing for too long.
+        /// The reader read nothing within the timeout.
         case stalled
-        /// ``feed(reading:while:)`` was told to stop.
+        /// The caller of ``feed(reading:while:)`` asked it to stop.
         case stopped
     }
 
-    /// How often it is looked whether to stop.
+    /// The interval at which ``feed(reading:while:)`` asks whether to stop.
     private static let pollInterval: Duration = .milliseconds(200)
-    /// What the pipe is asked to hold; the system may give less.
+    /// The requested capacity of the pipe, in bytes; the system may give less.
     private static let capacity = 256 * 1024
-    /// F_SETPIPE_SZ (fcntl(2)), a sum that Swift does not see.
+    /// F_SETPIPE_SZ (fcntl(2)), a macro that Swift does not import.
     private static let setPipeSize: Int32 = 1024 + 7
 
     private let reader: SeekableReader
@@ -28,16 +30,16 @@ package final class ContentPipe {
     private let timeout: Duration
     private let writeEnd: FileDescriptor
     private var readEnd: FileDescriptor?
-    /// FIONREAD (ioctl_tty(2)), which Swift does not see on every system.
+    /// FIONREAD (ioctl_tty(2)), which Swift does not import on every system.
     private static let unreadBytes: UInt = 0x541B
 
     /// Bytes that the pipe has taken.
     package private(set) var written = 0
 
-    /// Bytes that its reader has taken, and those that there are for it.
+    /// Bytes that the reader has read, and bytes that it was to read.
     package var taken: (taken: Int, all: Int) { (written - unread, reader.size - offset) }
 
-    /// Bytes that lie in the pipe.
+    /// Bytes in the pipe that the reader has not read.
     private var unread: Int {
         var count: Int32 = 0
         return ioctl(writeEnd.rawValue, Self.unreadBytes, &count) == 0 ? Int(count) : 0
@@ -45,14 +47,15 @@ package final class ContentPipe {
 
     /// - Parameters:
     ///   - offset: bytes from the start of the content, at most its size.
-    ///   - timeout: how long the reader may take nothing.
-    /// - Throws: ``ArchiveError`` where no pipe can be made.
+    ///   - timeout: how long the reader may read nothing.
+    /// - Throws: ``ArchiveError`` if no pipe can be made.
     package init(_ reader: SeekableReader, from offset: Int, timeout: Duration) throws {
         precondition((0...reader.size).contains(offset))
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw ArchiveError(Errno(rawValue: errno), "making a pipe") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        // Of this end alone: the reader's has a description of its own, and blocks as a reader expects.
+        // O_NONBLOCK applies to the writing end only: the reading end is another open file description, and blocks as a reader
+        // expects.
         _ = fcntl(ends[1], F_SETFL, O_WRONLY | O_NONBLOCK)
         _ = fcntl(ends[1], Self.setPipeSize, Int32(Self.capacity))
         self.reader = reader
@@ -72,12 +75,12 @@ package final class ContentPipe {
         readEnd.take()
     }
 
-    /// Writes until the end.
+    /// Writes the content into the pipe until its end.
     ///
     /// - Parameters:
     ///   - reading: called with true before each read of the disk, and with false after it.
-    ///   - isWanted: asked now and then; false ends it.
-    /// - Throws: ``ArchiveError`` where the archive cannot be read any further.
+    ///   - isWanted: asked at intervals; false ends the writing.
+    /// - Throws: ``ArchiveError`` if the archive cannot be read.
     package func feed(reading: (Bool) -> Void = { _ in }, while isWanted: () -> Bool) throws -> End {
         var at = offset
         while at < reader.size {
@@ -90,7 +93,8 @@ package final class ContentPipe {
         return .complete
     }
 
-    /// Waits, after all has been written, until the reader has read it or is gone. Blocks, as ``feed(reading:while:)`` does.
+    /// Waits, after everything has been written, until the reader has read it or has closed the pipe. Blocks, as
+    /// ``feed(reading:while:)`` does.
     ///
     /// The pipe's reader sees the end of the content only when the pipe is closed after this. So the interval between two
     /// polls is short at first, and grows with the time that has passed.
@@ -110,7 +114,9 @@ package final class ContentPipe {
         return false
     }
 
-    /// - Returns: why there is no use in going on.
+    /// Writes a part into the pipe.
+    ///
+    /// - Returns: why the writing ended; nil if the pipe has taken the part.
     private func write(_ part: ArraySlice<UInt8>, _ isWanted: () -> Bool) throws -> End? {
         var rest = part
         var progress = ContinuousClock.now
@@ -137,5 +143,5 @@ package final class ContentPipe {
     }
 }
 
-// The thread that feeds it is given all of it, and nobody keeps it: see `Transfers`.
+// One thread gets the whole value and nobody keeps it: see `Transfers`.
 extension ContentPipe: @unchecked Sendable {}

@@ -2,16 +2,20 @@ private import CZstd
 private import Crypto
 private import Dispatch
 
-/// Takes bytes in order; the archive writer's way to the disk, and a test's way to fail it. From one thread at a time.
+/// Takes the bytes of an archive in order, from one thread at a time. ``PartialArchive`` writes them to the disk; a test can
+/// make a write fail.
 package protocol ArchiveOutput: AnyObject {
+    /// Takes the next bytes. The buffer is valid only during the call.
+    ///
+    /// - Throws: the error of the output, which ``SeekableWriter`` rethrows.
     func write(_ bytes: UnsafeRawBufferPointer) throws
 }
 
 /// Writes the Zstandard seekable format: independent frames of 1 MiB, each with its size and a checksum, then a manifest
 /// in a skippable frame, then the seek table.
 ///
-/// A frame that is full is hashed, compressed and written on a thread of its own while the next one is filled; what goes wrong
-/// there is thrown by a later call. Nothing is buffered but these two frames and what one of them is compressed to.
+/// A thread of its own hashes, compresses and writes a full frame while the next one is filled; a later call throws its error.
+/// Only these two frames and the compressed bytes of one of them are in memory.
 package final class SeekableWriter {
     /// Bytes of content in each frame but the last.
     package static let frameSize = 1024 * 1024
@@ -20,8 +24,9 @@ package final class SeekableWriter {
 
     /// The content that was written.
     package struct Content: Sendable, Equatable {
-        /// Bytes.
+        /// The size of the content, in bytes.
         package let size: Int
+        /// The SHA-256 of the content, 32 bytes.
         package let sha256: [UInt8]
     }
 
@@ -33,16 +38,19 @@ package final class SeekableWriter {
     private var spare: Frame?
     private var size = 0
 
-    /// - Parameter level: zstd's; a workbook is deflated already, so more than 1 gains nothing.
+    /// - Parameter level: the level of zstd. A workbook is already deflated, so a level above 1 gains nothing.
     package init(to output: any ArchiveOutput, level: Int = 1) throws {
         frames = try Frames(output, level: level)
     }
 
     deinit {
-        // The owner may remove the file as soon as the writer is gone.
+        // The owner may remove the file as soon as the writer is released.
         queue.sync {}
     }
 
+    /// Appends content. It may wait until the disk has taken the previous frame.
+    ///
+    /// - Throws: the error of the output or of the compressor, also for an earlier frame.
     package func write(_ bytes: UnsafeRawBufferPointer) throws {
         size += bytes.count
         var rest = bytes
@@ -52,7 +60,7 @@ package final class SeekableWriter {
         }
     }
 
-    /// Waits for the frame before, as long as the disk takes for it.
+    /// Waits until the previous frame is written, as long as the disk takes.
     private func handOver() throws {
         idle.wait()
         if let fault = frames.fault {
@@ -69,9 +77,9 @@ package final class SeekableWriter {
         }
     }
 
-    /// Writes what is left, the manifest and the seek table.
+    /// Writes the last frame, the manifest and the seek table.
     ///
-    /// - Parameter manifest: makes the manifest's bytes from what only the end knows.
+    /// - Parameter manifest: returns the bytes of the manifest, which can describe the whole content.
     /// - Returns: the content and the size of the whole archive in bytes.
     package func finish(manifest: (Content) throws -> [UInt8]) throws -> (content: Content, archiveSize: Int) {
         idle.wait()
@@ -85,7 +93,7 @@ package final class SeekableWriter {
 
 /// The content of one frame.
 ///
-/// Unchecked, because it is handed over and never shared: the writer fills it, and leaves it alone until it is written.
+/// Unchecked, because it is handed over and never shared: the writer fills it, and does not use it until it is written.
 private final class Frame: @unchecked Sendable {
     private let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: SeekableWriter.frameSize, alignment: 16)
     private(set) var count = 0
@@ -101,7 +109,7 @@ private final class Frame: @unchecked Sendable {
         count = 0
     }
 
-    /// Takes as many bytes as there is room for, and gives their number.
+    /// Takes as many bytes as fit, and returns their number.
     func fill(from bytes: UnsafeRawBufferPointer) -> Int {
         let part = min(bytes.count, memory.count - count)
         UnsafeMutableRawBufferPointer(rebasing: memory[count...]).copyMemory(
@@ -111,10 +119,10 @@ private final class Frame: @unchecked Sendable {
     }
 }
 
-/// The frames that are on their way out.
+/// The frames that are written out.
 ///
-/// Unchecked, because one thread at a time has it: the queue's while a frame is written, the writer's when the semaphore says
-/// that none is.
+/// Unchecked, because one thread at a time uses it: the queue's while a frame is written, and the writer's when the semaphore
+/// shows that none is.
 private final class Frames: @unchecked Sendable {
     private let output: any ArchiveOutput
     private let context: OpaquePointer
@@ -140,7 +148,7 @@ private final class Frames: @unchecked Sendable {
         compressed.deallocate()
     }
 
-    /// Writes a frame, unless one has failed.
+    /// Writes a frame, unless an earlier one failed.
     func end(_ frame: Frame) {
         guard fault == nil else { return }
         do {
@@ -162,7 +170,7 @@ private final class Frames: @unchecked Sendable {
 
     func digest() -> [UInt8] { Array(hash.finalize()) }
 
-    /// Writes the manifest and the seek table, and gives the size of the archive.
+    /// Writes the manifest and the seek table, and returns the size of the archive in bytes.
     func finish(manifest body: [UInt8]) throws -> Int {
         var tail: [UInt8] = []
         tail.append(littleEndian: SeekableWriter.manifestMagic)

@@ -1,28 +1,31 @@
 private import Crypto
 
-/// Where the archive of one epoch of one job lies below the store's root:
+/// The path of the archive of one epoch of a job, relative to the root of the store:
 /// `<tenant>/<yyyy>/<mm>/<job>.<epoch>.xlsx.zst`.
 ///
-/// Made from the job's row alone. No two epochs share a name, so a worker that lost its job cannot touch the winner's.
+/// It depends only on the job's row. No two epochs have the same name, so a worker that lost its job cannot change the file of
+/// the worker that has it now.
 package struct ArchiveName: Hashable, Sendable {
+    /// The directories, from the root down: tenant, year and month.
     package let directories: [String]
+    /// The name of the file.
     package let file: String
 
     /// - Parameters:
     ///   - tenant: the slug; bytes other than letters, digits, `_` and `-` are percent-encoded, so it is one component;
     ///     see ``component(_:)``.
-    ///   - year: of the job's creation, in UTC.
-    ///   - month: of the job's creation, in UTC, 1 to 12.
+    ///   - year: the year of the job's creation, in UTC.
+    ///   - month: the month of the job's creation, in UTC, 1 to 12.
     package init(tenant: String, year: Int, month: Int, job: String, epoch: Int) {
         directories = [Self.component(tenant), String(year), month < 10 ? "0\(month)" : "\(month)"]
         file = "\(Self.component(job)).\(epoch).xlsx.zst"
     }
 
-    /// Bytes of a name that every file system for archives takes (NAME_MAX).
+    /// Bytes of a name that every suitable file system accepts (NAME_MAX).
     private static let longest = 255
 
-    /// One path component that stands for the text, and for no other: percent-encoded, and where that is too long cut before an
-    /// escape and closed by `~`, which no encoded text holds, and the SHA-256 of the text.
+    /// Returns a path component that stands for this text and for no other: the text percent-encoded. If that is too long, it
+    /// is cut before an escape, and `~`, which no encoded text contains, and the SHA-256 of the text follow.
     package static func component(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []

@@ -2,20 +2,24 @@ private import Glibc
 private import Synchronization
 package import SystemPackage
 
-/// The directory of archives: files now, object storage later.
+/// The directory of archives.
 ///
-/// A file appears under its name only whole and on disk: written beside it as `.partial`, fsynced, renamed, and the
-/// directories that were touched fsynced.
+/// A file appears under its name only when it is complete and durable: it is written as `.partial`, synced and renamed, and the
+/// changed directories are synced.
 package struct ArchiveStore: Sendable {
+    /// The path of the directory.
     package let root: FilePath
     let calls: any FileSystemCalls
-    /// Directories that this process has made durable, or found and made so.
+    /// Directories that this process has made durable.
     private let known = KnownDirectories()
 
     private static let directoryMode: CInterop.Mode = 0o2750
     private static let fileMode: CInterop.Mode = 0o640
     private static let idFile = ".store-id"
 
+    /// A store in a directory.
+    ///
+    /// - Parameter calls: the system calls; tests replace some.
     package init(root: FilePath, calls: any FileSystemCalls = SystemCalls()) {
         self.root = root
         self.calls = calls
@@ -31,10 +35,10 @@ package struct ArchiveStore: Sendable {
 
     // MARK: Which file system this is
 
-    /// Holds the directory to the database's store id.
+    /// Checks that the directory is the one of the database, by the file `.store-id`.
     ///
-    /// - Parameter mayCreate: write the id where there is none: for the first start, when no job has an archive yet.
-    /// - Throws: ``ArchiveError/Code/wrongStore`` or a fault of the file system.
+    /// - Parameter mayCreate: whether to write the id if there is none: at the first start, when no job has an archive yet.
+    /// - Throws: ``ArchiveError/Code/wrongStore``, or a fault of the file system.
     package func verify(storeID: String, mayCreate: Bool) throws {
         let path = root.appending(Self.idFile)
         let found: String?
@@ -63,7 +67,8 @@ package struct ArchiveStore: Sendable {
                 .wrongStore,
                 "the archives have no .store-id, but the database has archives: is their file system mounted?")
         }
-        // Written beside it and renamed: a crash leaves no mark, or a whole one. Two workers write the same.
+        // Written under another name and renamed: after a crash there is no file, or a complete one. Two workers write the same
+        // content.
         let draft = root.appending("\(Self.idFile).\(UInt64.random(in: .min ... .max))")
         try storage("writing the archives' .store-id") {
             let file = try calls.create(draft, mode: Self.fileMode)
@@ -83,10 +88,10 @@ package struct ArchiveStore: Sendable {
 
     // MARK: Space
 
-    /// Bytes that may still be written, 0 where no file can be made any more, for want of inodes; and those of the file system.
+    /// Bytes that can still be written, 0 if no inode is left; and the size of the file system in bytes.
     package func space() throws -> (free: Int, size: Int) {
         let status = try storage("asking for the space that is left for archives") { try calls.space(root) }
-        // A file system that makes inodes as it needs them says that it has none at all.
+        // A file system that creates inodes on demand reports that it has none at all.
         let hasRoom = status.f_files == 0 || status.f_favail > 0
         func bytes(_ blocks: fsblkcnt_t) -> Int {
             let (bytes, overflow) = Int(clamping: blocks).multipliedReportingOverflow(by: Int(status.f_frsize))
@@ -95,14 +100,14 @@ package struct ArchiveStore: Sendable {
         return (hasRoom ? bytes(status.f_bavail) : 0, bytes(status.f_blocks))
     }
 
-    /// Writes a little and makes it durable, to find out what no figure tells: a quota, a file system that is read-only, a disk
-    /// that is broken. Leaves nothing behind.
+    /// Writes 256 KiB and syncs them, to detect what no figure shows: a quota, a read-only file system, a broken disk. Leaves
+    /// no file behind.
     package func probe() throws {
         try storage("writing to the archives' disk") {
             let path = root.appending(".probe-\(UInt64.random(in: .min ... .max))")
             let file = try calls.create(path, mode: Self.fileMode)
             defer { try? file.close() }
-            // From here on it is gone, whatever happens.
+            // The file has no name from here on, whatever happens.
             try calls.unlink(path)
             try [UInt8](repeating: 0, count: 262_144).withUnsafeBytes { try calls.write($0, to: file) }
             try calls.sync(file)
@@ -111,14 +116,14 @@ package struct ArchiveStore: Sendable {
 
     // MARK: Writing
 
-    /// Starts the archive of a name. A partial that an earlier process of the same epoch left is replaced.
+    /// Creates the partial file of an archive. It replaces a partial file that an earlier process of the same epoch left.
     package func create(_ name: ArchiveName) throws -> PartialArchive {
         let directory = path(name).removingLastComponent()
         if known.contains(directory.string) {
             do {
                 return try createFile(name)
             } catch let error as ArchiveError where error.code == .missing {
-                // Somebody has removed what was there.
+                // Somebody has removed the directory.
                 known.remove(directory.string)
             }
         }
@@ -139,7 +144,7 @@ package struct ArchiveStore: Sendable {
                 } catch .fileExists {
                     return
                 }
-                // The umask may have taken bits away.
+                // The umask may have cleared bits.
                 try calls.changeMode(directory, mode: Self.directoryMode)
             }
             // Also for a directory that existed: the process that created it may have stopped before this.
@@ -152,7 +157,7 @@ package struct ArchiveStore: Sendable {
         let partial = partial(name)
         return try storage("creating an archive") {
             let file = try calls.create(partial, mode: Self.fileMode)
-            // From here on the file is closed, and removed, by its owner's end.
+            // From here on, the deinit of the owner closes and removes the file.
             let archive = PartialArchive(store: self, file: file, partial: partial, path: path)
             try file.requireRegular("creating an archive")
             try calls.changeMode(file, mode: Self.fileMode)
@@ -175,12 +180,12 @@ package struct ArchiveStore: Sendable {
         try SeekableReader(path: path(name), calls: calls)
     }
 
-    /// Removes an archive. One that is gone already is no error.
+    /// Removes an archive. A missing file is not an error.
     package func remove(_ name: ArchiveName) throws {
         try remove(path(name))
     }
 
-    /// Removes what a worker that died has left of an archive.
+    /// Removes the partial file that a worker left when it died.
     package func removePartial(_ name: ArchiveName) throws {
         try remove(partial(name))
     }

@@ -1,55 +1,72 @@
 package import Glibc
 package import SystemPackage
 
-/// The system calls on files. The defaults are the system's own; a test replaces some, to make the n-th write fail or a read hang.
+/// The system calls on files. The default implementations are the system's own; a test replaces some, to make the n-th write
+/// fail or a read hang.
 package protocol FileSystemCalls: Sendable {
+    /// mkdir(2).
     func makeDirectory(_ path: FilePath, mode: CInterop.Mode) throws(Errno)
+    /// chmod(2).
     func changeMode(_ path: FilePath, mode: CInterop.Mode) throws(Errno)
+    /// fchmod(2).
     func changeMode(_ file: FileDescriptor, mode: CInterop.Mode) throws(Errno)
-    /// Opens a file to read it. Follows no link, and does not wait for the writer of a FIFO.
+    /// Opens a file for reading. Does not follow a symbolic link, and does not wait for the writer of a FIFO.
     func open(_ path: FilePath) throws(Errno) -> FileDescriptor
-    /// Opens a directory to list it. Follows no link below the root.
+    /// Opens a directory to list it. Follows a symbolic link only at the root.
     func openDirectory(_ path: FilePath, isRoot: Bool) throws(Errno) -> FileDescriptor
     /// Reads at an offset until the buffer is full or the file ends.
     func read(_ file: FileDescriptor, at offset: Int64, into bytes: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
     /// The figures of the file system (statvfs(3)).
     func space(_ path: FilePath) throws(Errno) -> statvfs
-    /// Opens a file to write it from its beginning, and creates it where there is none. Follows no link, and does not wait
-    /// for the reader of a FIFO.
+    /// Opens a file for writing: truncates it, or creates it if it does not exist. Does not follow a symbolic link, and does
+    /// not wait for the reader of a FIFO.
     func create(_ path: FilePath, mode: CInterop.Mode) throws(Errno) -> FileDescriptor
+    /// Writes all of the bytes at the current position of the file.
     func write(_ bytes: UnsafeRawBufferPointer, to file: FileDescriptor) throws(Errno)
+    /// fsync(2).
     func sync(_ file: FileDescriptor) throws(Errno)
+    /// rename(2).
     func rename(_ path: FilePath, to target: FilePath) throws(Errno)
+    /// unlink(2).
     func unlink(_ path: FilePath) throws(Errno)
 }
 
 extension FileSystemCalls {
+    /// mkdir(2).
     package func makeDirectory(_ path: FilePath, mode: CInterop.Mode) throws(Errno) {
         try check(mkdir(path.string, mode))
     }
 
+    /// chmod(2).
     package func changeMode(_ path: FilePath, mode: CInterop.Mode) throws(Errno) {
         try check(chmod(path.string, mode))
     }
 
+    /// fchmod(2).
     package func changeMode(_ file: FileDescriptor, mode: CInterop.Mode) throws(Errno) {
         try check(fchmod(file.rawValue, mode))
     }
 
+    /// open(2) with O_RDONLY, O_NOFOLLOW and O_NONBLOCK.
     package func open(_ path: FilePath) throws(Errno) -> FileDescriptor {
         try openNoFollow(path, O_RDONLY, mode: 0)
     }
 
+    /// open(2) with O_DIRECTORY, and with O_NOFOLLOW unless it is the root.
     package func openDirectory(_ path: FilePath, isRoot: Bool) throws(Errno) -> FileDescriptor {
         let directory = Glibc.open(path.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (isRoot ? 0 : O_NOFOLLOW))
         try check(directory)
         return FileDescriptor(rawValue: directory)
     }
 
+    /// open(2) with O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW and O_NONBLOCK.
     package func create(_ path: FilePath, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {
         try openNoFollow(path, O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
     }
 
+    /// pread(2), repeated until the buffer is full or the file ends.
+    ///
+    /// - Returns: the number of bytes read.
     package func read(
         _ file: FileDescriptor, at offset: Int64, into bytes: UnsafeMutableRawBufferPointer
     ) throws(Errno) -> Int {
@@ -65,12 +82,14 @@ extension FileSystemCalls {
         return got
     }
 
+    /// statvfs(3).
     package func space(_ path: FilePath) throws(Errno) -> statvfs {
         var status = statvfs()
         try check(statvfs(path.string, &status))
         return status
     }
 
+    /// write(2), repeated until all bytes are written.
     package func write(_ bytes: UnsafeRawBufferPointer, to file: FileDescriptor) throws(Errno) {
         var rest = bytes
         while !rest.isEmpty {
@@ -83,22 +102,26 @@ extension FileSystemCalls {
         }
     }
 
+    /// fsync(2).
     package func sync(_ file: FileDescriptor) throws(Errno) {
         try check(fsync(file.rawValue))
     }
 
+    /// rename(2).
     package func rename(_ path: FilePath, to target: FilePath) throws(Errno) {
         try check(Glibc.rename(path.string, target.string))
     }
 
+    /// unlink(2).
     package func unlink(_ path: FilePath) throws(Errno) {
         try check(Glibc.unlink(path.string))
     }
 
 }
 
-/// The system's own calls.
+/// The system's own implementations.
 package struct SystemCalls: FileSystemCalls {
+    /// Creates the value, which has no state.
     package init() {}
 }
 
@@ -117,15 +140,16 @@ private func check(_ result: Int32) throws(Errno) {
 }
 
 extension FileSystemCalls {
-    /// Opens a regular file to read it.
+    /// Opens a regular file for reading.
     ///
-    /// - Throws: ``ArchiveError/Code/damaged`` where something else has its name: a link, a FIFO, a device, a socket, a directory.
+    /// - Throws: ``ArchiveError/Code/damaged`` if the name is that of something else: a link, a FIFO, a device, a socket, a
+    ///   directory.
     func openFile(_ path: FilePath, _ doing: StaticString) throws -> FileDescriptor {
         let file: FileDescriptor
         do {
             file = try open(path)
         } catch  where [.tooManySymbolicLinkLevels, .noSuchAddressOrDevice].contains(error) {
-            // A link, which is not followed, and a socket, which cannot be opened.
+            // A symbolic link, which is not followed, and a socket, which cannot be opened.
             throw FileDescriptor.notRegular(doing)
         } catch {
             throw ArchiveError(error, doing)
@@ -145,7 +169,7 @@ extension FileDescriptor {
         ArchiveError(.damaged, "\(doing): what has its name is not a regular file")
     }
 
-    /// Checks that the descriptor is of a regular file, and clears O_NONBLOCK, with which it was opened.
+    /// Checks that the descriptor is that of a regular file, and clears O_NONBLOCK, with which it was opened.
     func requireRegular(_ doing: StaticString) throws {
         var status = Glibc.stat()
         guard fstat(rawValue, &status) == 0 else { throw ArchiveError(Errno(rawValue: errno), doing) }

@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-/// An archive that is being written. It is published or it is gone: one that is dropped removes its file.
+/// An archive that is being written. Its deinit removes the file unless it was published.
 package final class PartialArchive: ArchiveOutput {
     private let store: ArchiveStore
     private let file: FileDescriptor
@@ -20,11 +20,16 @@ package final class PartialArchive: ArchiveOutput {
         if !isPublished { try? store.calls.unlink(partial) }
     }
 
+    /// Appends bytes to the file.
+    ///
+    /// - Throws: ``ArchiveError``
     package func write(_ bytes: UnsafeRawBufferPointer) throws {
         try storage("writing an archive") { try store.calls.write(bytes, to: file) }
     }
 
-    /// Makes the file durable under its name.
+    /// Syncs the file, gives it its name and syncs the directory.
+    ///
+    /// - Throws: ``ArchiveError``; if only the last step fails, the file is removed again.
     package func publish() throws {
         try storage("syncing an archive") { try store.calls.sync(file) }
         try storage("renaming an archive") { try store.calls.rename(partial, to: path) }

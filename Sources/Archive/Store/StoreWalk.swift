@@ -1,17 +1,19 @@
 private import Glibc
 internal import SystemPackage
 
-/// A file of an archive that lies in the store, finished or partial.
+/// A file in the store that has the name of an archive, finished or partial.
 package struct StoredFile: Hashable, Sendable {
-    /// Below the root: `<tenant>/<yyyy>/<mm>/<name>`.
+    /// The path from the root: `<tenant>/<yyyy>/<mm>/<name>`.
     let components: [String]
+    /// The id of the job, from the name.
     package let job: String
+    /// The epoch of the attempt, from the name.
     package let epoch: Int
-    /// Of the file, without its directories.
+    /// The name of the file, without its directories.
     package var name: String { components[components.count - 1] }
 
-    /// Nil for a name that no archive of this service has: `<uuid>.<epoch>.xlsx.zst`, with `.partial` while it is written, the
-    /// id in lower case and the epoch from 1 to the largest of the database's type, as they are printed.
+    /// nil for a name that no archive of this service has: `<uuid>.<epoch>.xlsx.zst`, with `.partial` while it is written. The
+    /// id is in lower case; the epoch is decimal, from 1 to the largest value of the database's type.
     init?(_ components: [String]) {
         guard components.count == 4, let name = components.last else { return nil }
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
@@ -36,7 +38,7 @@ package struct StoredFile: Hashable, Sendable {
 }
 
 extension ArchiveStore {
-    /// Removes a file that was found; one that is gone already is no error.
+    /// Removes a file that a walk found. A missing file is not an error.
     package func remove(_ file: StoredFile) throws {
         do {
             try calls.unlink(path(file.components))
@@ -52,26 +54,29 @@ extension ArchiveStore {
     }
 }
 
-/// A walk through the store, some files at a time, with one directory open on each level: its memory does not depend on how much
-/// lies there.
+/// A walk through the store, some files at a time, with one open directory on each level. Its memory does not depend on the
+/// number of files.
 ///
-/// Leaves alone and counts what cannot be an archive of this service. Follows no symbolic link below the root: it may lead
-/// to another installation's archives, which would all be taken for orphans, or back into the store.
+/// The walk counts everything that cannot be an archive of this service and does not touch it. It follows no symbolic link
+/// below the root: the link could lead to another installation's archives, which would all count as orphans, or back into the
+/// store.
+/// The walk is used by one thread at a time.
 package final class StoreWalk {
-    /// What was passed over.
+    /// What the walk passed over.
     package struct Strays: Equatable, Sendable {
-        /// Names that no archive has, and things that are neither a directory nor a file where one would be.
+        /// Entries whose name no archive has, or that are neither a directory nor a file.
         package fileprivate(set) var count = 0
-        /// Directories that may not be read, or cannot be.
+        /// Directories that cannot be read.
         package fileprivate(set) var unreadable = 0
-        /// A hash of the names, whatever their order: tells whether two walks have found the same.
+        /// A hash of the names, independent of their order. It shows whether two walks have found the same entries.
         private var digest: UInt64 = 0
 
+        /// Nothing passed over.
         package init() {}
 
         fileprivate mutating func add(_ directory: [String], _ name: [UInt8], isUnreadable: Bool) {
             if isUnreadable { unreadable += 1 } else { count += 1 }
-            // FNV-1a. A collision suppresses a line in a log, and nothing else.
+            // FNV-1a. A collision only suppresses a line in the log.
             var hash: UInt64 = 0xCBF2_9CE4_8422_2325
             for byte in directory.joined(separator: "/").utf8 + [UInt8(ascii: "/")] + name {
                 hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3
@@ -113,7 +118,7 @@ package final class StoreWalk {
                     if errno != 0 { throw ArchiveError(Errno(rawValue: errno), "listing archives") }
                     return nil
                 }
-                // An entry is as long as its name is, not as its type says.
+                // An entry is as long as its name, not as its type.
                 let start = UnsafeRawPointer(entry).advanced(by: Self.nameOffset).assumingMemoryBound(to: UInt8.self)
                 let name = Array(
                     UnsafeBufferPointer(
@@ -133,16 +138,17 @@ package final class StoreWalk {
     }
 
     fileprivate static let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
-    /// What a file system makes at the top of a disk.
+    /// The directory that some file systems create at their root.
     private static let lostAndFound = Array("lost+found".utf8)
-    /// Names that one step looks at, so that a step has a bound also where nothing is found.
+    /// The maximum number of names that one step reads, so that a step is bounded even if it finds no file.
     private static let maxNames = 10_000
 
     private let store: ArchiveStore
     private var levels: [Level] = []
+    /// What the walk has passed over so far.
     package private(set) var strays = Strays()
 
-    /// - Throws: ``ArchiveError`` where the store's own directory cannot be read.
+    /// - Throws: ``ArchiveError`` if the root cannot be read.
     package init(_ store: ArchiveStore) throws {
         self.store = store
         levels = [
@@ -150,12 +156,16 @@ package final class StoreWalk {
         ]
     }
 
+    /// The result of one step.
     package enum Step: Sendable {
+        /// The next files. The list can be empty before the end.
         case files([StoredFile])
+        /// The walk is complete.
         case end
     }
 
-    /// Finds the next files, at most so many. A file that is added or removed during the walk may be among them or not.
+    /// Returns the next files, up to the given number. The result may or may not contain a file that is added or removed during
+    /// the walk.
     package func step(files most: Int) throws -> Step {
         var files: [StoredFile] = []
         var names = 0
@@ -212,7 +222,7 @@ package final class StoreWalk {
         }
     }
 
-    /// Where the file system does not say what an entry is.
+    /// Asks the file system for the type of an entry that readdir(3) did not give.
     private func isFile(_ path: [String]) -> Bool {
         var status = stat()
         return lstat(store.path(path).string, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
@@ -233,5 +243,5 @@ package final class StoreWalk {
     }
 }
 
-// SAFETY: a step of the walk is made by one thread at a time, and one that did not end in time is the last.
+// SAFETY: one thread at a time makes a step of the walk, and after a step that did not end in time no other follows.
 extension StoreWalk: @unchecked Sendable {}

@@ -1,35 +1,45 @@
 package import Postgres
 
-/// An administrator of a tenant, by the keys and the labels that the directory has for them. What they may is ``ExportPermission``.
+/// An administrator of a tenant, by the keys and the labels of the directory. ``ExportPermission`` says what the administrator
+/// may do.
 package struct ActorIdentity: Sendable, Equatable {
+    /// The tenant's key, as text.
     package let tenantKey: String
+    /// The tenant's slug.
     package let tenantSlug: String
+    /// The administrator's key, as text.
     package let actorKey: String
+    /// The administrator's e-mail address.
     package let actorEmail: String
 }
 
-/// The permission of an administrator to export: who they are, their time zone, and which accounts they see.
+/// The permission of an administrator to export: the identity, the tenant's time zone, and the accounts that the administrator
+/// sees.
 package struct ExportPermission: Sendable, Equatable {
+    /// Who the administrator is.
     package let identity: ActorIdentity
+    /// The name of the tenant's time zone; empty if the directory has none. PostgreSQL checks it only when it is set.
     package let timeZone: String
+    /// Which accounts of the tenant the administrator sees.
     package let scope: Scope
 
-    /// The permission that an export takes.
+    /// The permission that a profile needs for exports.
     package static let name = "administrators.view"
 }
 
-/// How an actor is named, before the directory is asked.
+/// The name of an actor before the directory is queried.
 package enum ActorReference: Sendable {
-    /// By tenant slug and exact e-mail, as a caller does; see ``NamedAdministrators``.
+    /// By tenant slug and exact e-mail address, as callers send them; see ``NamedAdministrators``.
     ///
-    /// - Parameter within: what the caller is granted; nil where that is not for the directory to say.
+    /// - Parameter within: the tenants that are granted to the caller; nil if the caller is not checked here.
     case labels(tenant: String, email: String, within: TenantGrant? = nil)
-    /// By keys, as a job does: these stay when somebody is renamed.
+    /// By the keys in a job's row. They stay the same when somebody is renamed.
     case keys(tenant: String, actor: String)
 }
 
 extension ActorReference {
-    /// What is wrong with a name that the database's encoding cannot hold: nobody there has it. Every encoding of a server has ASCII.
+    /// The denial for a name that the encoding of the database cannot represent: no row there has it. nil if the name is ASCII,
+    /// which every server encoding has.
     package var unstorable: DirectoryError? {
         guard case .labels(let tenant, let email, _) = self else { return nil }
         func isSafe(_ text: String) -> Bool { text.utf8.allSatisfy { (1...127).contains($0) } }
@@ -39,9 +49,9 @@ extension ActorReference {
 }
 
 extension ActorIdentity {
-    /// Looks the actor up.
+    /// Finds the actor.
     ///
-    /// - Throws: ``DirectoryError/denied(_:)`` for a tenant or an administrator that is not there, or a name that several have;
+    /// - Throws: ``DirectoryError/denied(_:)`` for an unknown tenant or administrator, or an ambiguous name;
     ///   ``TenantNotGranted``; ``PostgresError``.
     package static func find(
         _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
@@ -51,7 +61,7 @@ extension ActorIdentity {
 }
 
 extension ExportPermission {
-    /// Looks the actor up and decides, in one statement, so that one snapshot is asked.
+    /// Finds the actor and decides in the same statement, so that both see one snapshot.
     ///
     /// - Throws: ``DirectoryError/denied(_:)``; ``TenantNotGranted``; ``PostgresError``.
     package static func check(
@@ -76,7 +86,7 @@ extension ExportPermission {
         do {
             rows = try await connection.query(query(actor, keys: keys))
         } catch let error as PostgresError where error.isUnstorableText {
-            // Before anything is told about the tenant, even that there is none.
+            // This check comes first, so that the error reveals nothing about the tenant, not even that it does not exist.
             if case .labels(let tenant, _, let grant?) = actor, !grant.covers(slug: tenant, key: "", keys) {
                 throw TenantNotGranted(tenant: tenant, grant: grant.name)
             }
@@ -101,7 +111,7 @@ extension ExportPermission {
         )
     }
 
-    /// Why there are two rows: two administrators have the address, or the directory has something twice.
+    /// Why there are two rows: two administrators have the address, or the directory contains a row twice.
     private static func severalRows(
         _ rows: [Row], keys: KeyTypes, on connection: isolated PostgresConnection
     ) async throws -> DirectoryError {
@@ -123,7 +133,7 @@ extension ExportPermission {
         return .doubled("profile", profile ?? "")
     }
 
-    /// How often the tenant and the actor are there, for one who is there twice.
+    /// Counts the rows of the tenant and of the actor, for an actor who is found twice.
     static func doubledRows(tenant: String, actor: String, keys: KeyTypes) -> Query {
         let (tenantKey, actorKey) = ("$1::\(keys.tenant.rawValue)", "$2::\(keys.administrator.rawValue)")
         return Query(
@@ -135,7 +145,8 @@ extension ExportPermission {
             """, [.text(tenant), .text(actor)])
     }
 
-    /// Uses the indexes that ``NamedAdministrators`` needs, or the primary keys. Two rows are enough to see that a name is ambiguous.
+    /// Uses the indexes that ``NamedAdministrators`` needs, or the primary keys. Two rows are enough to detect an ambiguous
+    /// name.
     static func query(_ actor: ActorReference, keys: KeyTypes) -> Query {
         let columns = "id, email, status, profile_id, main_group_id"
         let tenantCondition: String

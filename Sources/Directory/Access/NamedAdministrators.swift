@@ -1,15 +1,15 @@
-/// Which administrator a tenant's slug and an e-mail address name: the one place that knows, for every statement that looks one up.
+/// Determines which administrator a tenant's slug and an e-mail address name, for every statement that looks one up.
 ///
-/// A platform may keep the disabled account of somebody beside the enabled one with the same address. So the enabled accounts of an
-/// address come first, and the disabled ones count only where there is no other. One account that is left is the one that is named;
-/// several are ambiguous. What an account may do plays no part: a permission never chooses between two.
+/// A platform may keep a disabled account beside an enabled one with the same address. So the enabled accounts of an address
+/// come first, and the disabled ones count only if there is no enabled one. If one account remains, it is the named one;
+/// several are ambiguous. The permissions of an account never decide between two accounts.
 ///
 /// Needs the indexes on `tenant (slug)` and `administrator (tenant_id, email)`.
 package enum NamedAdministrators {
-    /// A query in parentheses, of the administrators that are left.
+    /// A query in parentheses that returns the remaining administrators.
     ///
     /// - Parameters:
-    ///   - columns: of `directory.administrator`.
+    ///   - columns: columns of `directory.administrator`.
     ///   - tenant: the tenant's key, as SQL.
     ///   - email: SQL of type `text`.
     package static func sql(_ columns: String, tenant: String, email: String) -> String {
@@ -20,7 +20,7 @@ package enum NamedAdministrators {
         """
     }
 
-    /// A condition: the column has exactly these characters, also where its collation takes others for equal. The first half is for
+    /// A condition: the column has exactly these characters, even if its collation treats others as equal. The first half uses
     /// the index.
     package static func isExactly(_ column: String, _ value: String) -> String {
         "\(column) = \(value) AND \(column)::text COLLATE \"C\" = \(value)"

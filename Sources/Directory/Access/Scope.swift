@@ -1,13 +1,13 @@
 private import Crypto
 
-/// What an actor sees of their tenant.
+/// The administrators of a tenant that an actor sees.
 package enum Scope: Sendable, Equatable {
     /// Every administrator of the tenant.
     case tenant
-    /// Those whose main or secondary group is one of these or lies below one; keys as text, in code point order.
+    /// The administrators whose main or secondary group is one of these groups or below one. Keys as text, in code point order.
     case groups(roots: [String])
 
-    /// SHA-256 of the kind and the root groups: equal for equal scopes.
+    /// SHA-256 of the kind and the root groups. Equal scopes have equal digests.
     package var digest: [UInt8] {
         var hash = SHA256()
         switch self {
@@ -16,7 +16,7 @@ package enum Scope: Sendable, Equatable {
         case .groups(let roots):
             hash.update(data: Array("groups".utf8))
             for root in roots {
-                // A length before each key: no two lists run together to the same bytes.
+                // The length before each key ensures that two different lists never give the same bytes.
                 hash.update(data: Array("\0\(root.utf8.count)\0\(root)".utf8))
             }
         }
@@ -26,9 +26,9 @@ package enum Scope: Sendable, Equatable {
     /// ``digest`` as text.
     package var hexadecimalDigest: String { digest.hexadecimal }
 
-    /// Whether an actor with this scope may have a file that was made with a scope of the digest.
+    /// Whether an actor with this scope may read a file that was made with the scope of the digest.
     ///
-    /// - Parameter digest: in hexadecimal, as the job's row has it.
+    /// - Parameter digest: in hexadecimal, as in the job's row.
     package func mayRead(fileOf digest: String) -> Bool {
         self == .tenant || hexadecimalDigest == digest
     }

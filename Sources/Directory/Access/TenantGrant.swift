@@ -1,19 +1,24 @@
 package import Postgres
 
-/// What a caller is granted, and for which tenants.
+/// A grant of the configuration to callers, and the tenants for which it holds.
 ///
-/// A slug is a label: a tenant may be renamed, and another may be called as it was. So slugs are resolved to keys when something is
-/// asked for, never before, and what is compared with a job or an event is the key.
+/// A slug is a label: a tenant can be renamed, and another tenant can get its old slug. So slugs are resolved to keys at each
+/// request, never before, and jobs and events are compared by key.
 package struct TenantGrant: Sendable, Equatable {
+    /// The tenants of a grant, as the configuration names them.
     package enum Tenants: Sendable, Equatable {
+        /// Every tenant.
         case all
+        /// These tenants.
         case some([TenantName])
     }
 
-    /// What the grant is called, for a denial.
+    /// The name of the grant, for denials.
     package let name: String
+    /// The tenants for which the grant holds.
     package let tenants: Tenants
 
+    /// A grant for tenants.
     package init(name: String, tenants: Tenants) {
         self.name = name
         self.tenants = tenants
@@ -27,7 +32,7 @@ package struct TenantGrant: Sendable, Equatable {
         names.compactMap { if case .slug(let slug) = $0 { slug } else { nil } }
     }
 
-    /// Whether a tenant of this slug may be among them. Which it is, is for the directory to say where a key is granted.
+    /// Whether the grant may cover a tenant with this slug. If the grant names a key, only the directory can decide.
     package func mayCover(slug: String) -> Bool {
         tenants == .all
             || names.contains { name in
@@ -38,7 +43,7 @@ package struct TenantGrant: Sendable, Equatable {
             }
     }
 
-    /// Whether the tenant that has the slug and the key now is among them.
+    /// Whether the grant covers the tenant that has this slug and this key now.
     func covers(slug: String, key: String, _ types: KeyTypes) -> Bool {
         tenants == .all
             || names.contains { name in
@@ -49,6 +54,8 @@ package struct TenantGrant: Sendable, Equatable {
             }
     }
 
+    /// Checks that the grant covers the tenant that has this slug and this key now.
+    ///
     /// - Throws: ``TenantNotGranted``
     package func check(slug: String, key: String, _ types: KeyTypes) throws {
         guard covers(slug: slug, key: key, types) else { throw TenantNotGranted(tenant: slug, grant: name) }
@@ -57,12 +64,12 @@ package struct TenantGrant: Sendable, Equatable {
 
 /// How the configuration names a tenant.
 package enum TenantName: Sendable, Hashable {
-    /// The tenant that has this slug at the time of asking; none where there is no such tenant, or where there are several.
+    /// The tenant that has this slug when a request is checked; no tenant if none or several have it.
     case slug(String)
-    /// The tenant with this key, whatever it is called; also when the directory does not have it any more.
+    /// The tenant with this key, whatever its slug is. It may no longer be in the directory.
     case key(String)
 
-    /// By bytes: `String` would take for equal what PostgreSQL tells apart.
+    /// The bytes to compare: `String` treats canonically equivalent texts as equal, and PostgreSQL does not.
     private var bytes: (isKey: Bool, text: Substring.UTF8View) {
         switch self {
         case .slug(let slug): (false, slug[...].utf8)
@@ -70,34 +77,38 @@ package enum TenantName: Sendable, Hashable {
         }
     }
 
+    /// Compares by bytes, as PostgreSQL does.
     package static func == (left: TenantName, right: TenantName) -> Bool {
         left.bytes.isKey == right.bytes.isKey && left.bytes.text.elementsEqual(right.bytes.text)
     }
 
+    /// Hashes the bytes.
     package func hash(into hasher: inout Hasher) {
         hasher.combine(bytes.isKey)
         for byte in bytes.text { hasher.combine(byte) }
     }
 }
 
-/// A caller names a tenant for which it is not granted what it asks for. Whether there is such a tenant stays untold.
+/// A caller names a tenant that its grant does not cover. The error does not reveal whether the tenant exists.
 package struct TenantNotGranted: Error, Sendable, Equatable {
+    /// The slug, as the caller sent it.
     package let tenant: String
-    /// See ``TenantGrant/name``.
+    /// The name of the grant; see ``TenantGrant/name``.
     package let grant: String
 }
 
-/// The tenants of a grant as they are at the time of asking.
+/// The tenants of a grant at the time of a request.
 package enum GrantedTenants: Sendable, Equatable {
+    /// Every tenant.
     case all
     /// Only these, by key.
     case keys([String])
 }
 
 extension TenantGrant {
-    /// The granted tenants' keys, where that takes no directory: every tenant, or tenants named by key.
+    /// The keys of the granted tenants, if no query of the directory is needed: for every tenant, or tenants named by key.
     ///
-    /// - Parameter types: of the directory's keys, which decide how a key is spelt.
+    /// - Parameter types: the types of the directory's keys, which determine how a key is written.
     package func resolvedWithoutDirectory(_ types: KeyTypes?) -> GrantedTenants? {
         guard tenants != .all else { return .all }
         guard let types else { return nil }
@@ -109,10 +120,10 @@ extension TenantGrant {
         return .keys(keys)
     }
 
-    /// Asks the directory which tenants are granted now.
+    /// Queries the directory for the tenants that are granted now.
     ///
-    /// - Parameter tenant: the slug of the one that is wanted; nil for all that are granted.
-    /// - Throws: ``TenantNotGranted``; ``DirectoryError/denied(_:)`` where a tenant that is granted by its slug is not there;
+    /// - Parameter tenant: the slug of the only tenant of interest; nil for all granted tenants.
+    /// - Throws: ``TenantNotGranted``; ``DirectoryError/denied(_:)`` if no tenant has a slug that is granted;
     ///   ``PostgresError``.
     package func resolve(
         only tenant: String?, _ types: KeyTypes, on connection: isolated PostgresConnection
@@ -136,7 +147,7 @@ extension TenantGrant {
             })
     }
 
-    /// Those of the names that no tenant has now.
+    /// Returns the names that no tenant has now.
     package func missing(_ types: KeyTypes, on connection: isolated PostgresConnection) async throws -> [TenantName] {
         let keys = names.compactMap { if case .key(let key) = $0 { types.tenant.canonical(key) } else { nil } }
         let found = try await Self.tenants(slugs, on: connection)
@@ -153,17 +164,18 @@ extension TenantGrant {
         }
     }
 
-    /// The keys of tenants by slug; a slug that several have is left out. Uses the index on `tenant (slug)`.
+    /// The keys of tenants by slug, without slugs that several tenants have. Uses the index on `tenant (slug)`.
     private static func tenants(
         _ slugs: [String], on connection: isolated PostgresConnection
     ) async throws -> [TenantName: String] {
-        // One that the database cannot hold takes no other with it: no tenant has it.
+        // A slug that the database cannot represent must not fail the query: no tenant has it.
         let rows = try await connection.query(tenantsQuery(connection.storable(slugs)))
         return Dictionary(
             try rows.map { (TenantName.slug(try $0.decode("slug")), try $0.decode("key")) },
             uniquingKeysWith: { first, _ in first })
     }
 
+    /// The query for the keys of tenants by slug. It leaves out slugs that several tenants have.
     package static func tenantsQuery(_ slugs: [String]) -> Query {
         Query(
             "granted-tenants",
@@ -176,7 +188,7 @@ extension TenantGrant {
 }
 
 extension KeyTypes.KeyType {
-    /// A key that somebody has written down, as PostgreSQL spells it.
+    /// Returns a key from the configuration in the form in which PostgreSQL writes it.
     func canonical(_ key: String) -> String {
         switch self {
         case .bigint: Int64(key).map(String.init) ?? key

@@ -1,16 +1,18 @@
 package import Postgres
 
-/// Which administrators an actor sees, as the export has it, for statements that somebody else writes.
+/// Which administrators an actor sees, by the export's own rule, for statements of other modules.
 package struct VisibleAdministrators: Sendable {
+    /// The actor's permission, as checked in this transaction.
     package let permission: ExportPermission
+    /// The types of the directory's keys.
     package let keys: KeyTypes
-    /// A condition on `directory.administrator a`; made of the program's own words.
+    /// A condition on `directory.administrator a`. It consists of the program's own words.
     package let condition: String
-    /// The tenant's key.
+    /// The tenant's key as SQL, read from the transaction's settings.
     package let tenant: String
 
-    /// Checks the actor and prepares the transaction that is under way: the condition holds in it alone, and `timestamptz::date` is
-    /// the day in the tenant's time zone.
+    /// Checks the actor and prepares the current transaction: only in it the condition is valid, and `timestamptz::date` is the
+    /// day in the tenant's time zone.
     ///
     /// - Throws: ``DirectoryError``, ``PostgresError``.
     package static func prepare(

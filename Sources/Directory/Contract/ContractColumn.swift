@@ -1,36 +1,44 @@
-/// Whose statements read the directory.
+/// The statements that read a column.
 package enum DirectoryReader: Sendable, CaseIterable {
-    /// Those that ask for an actor's permission, for each call.
+    /// The permission check of each request.
     case permission
-    /// Those that read an export's snapshot.
+    /// The snapshot of an export.
     case snapshot
 }
 
-/// A column of the source contract.
+/// A column of the directory's contract.
 package struct ContractColumn: Sendable {
+    /// What the values of a column must be.
     package enum Content: Sendable, Equatable {
-        /// The relation's own key, or one of the relation that is named, as `relation.column`.
+        /// The relation's own key, or the key of another relation, as `relation.column`.
         case key(of: String)
-        /// Text that is compared byte by byte.
+        /// Text that the service compares byte by byte.
         case comparedText
-        /// Whatever can be read as text.
+        /// Anything that PostgreSQL can convert to text.
         case text
+        /// The state of an account; `enabled` permits exports.
         case status
+        /// What a profile sees: `tenant` or `groups`.
         case scope
+        /// The names of a profile's permissions, an array of texts.
         case permissions
         /// A point in time.
         case moment
     }
 
+    /// The relation in the schema `directory`.
     package let relation: String
+    /// The name of the column.
     package let name: String
+    /// What its values must be.
     package let content: Content
+    /// The statements that read the column; none for a column that is only part of the contract.
     package let readers: [DirectoryReader]
 
     /// `relation.column`.
     package var label: String { "\(relation).\(name)" }
 
-    /// Whether who may export depends on it.
+    /// Whether the column decides who may export.
     var decidesPermission: Bool { readers.contains(.permission) && content != .text }
 
     private static func of(
@@ -39,6 +47,7 @@ package struct ContractColumn: Sendable {
         columns.map { ContractColumn(relation: relation, name: $0.name, content: $0.content, readers: $0.readers) }
     }
 
+    /// All columns of the contract, by relation.
     package static let all: [ContractColumn] = {
         let both: [DirectoryReader] = [.permission, .snapshot]
         let exports: [DirectoryReader] = [.snapshot]
@@ -86,7 +95,7 @@ package struct ContractColumn: Sendable {
                 [("administrator_id", .key(of: "administrator.id"), exports), ("team_id", .key(of: "team.id"), exports)])
     }()
 
-    /// In the order in which they refer to each other.
+    /// The relations of the contract. A relation comes after those that it refers to.
     package static let relations: [String] = all.reduce(into: []) { relations, column in
         if relations.last != column.relation { relations.append(column.relation) }
     }

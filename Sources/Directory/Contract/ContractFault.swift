@@ -1,21 +1,23 @@
-/// Where the directory does not hold to its contract, and what puts it right. Holds names of relations, columns and roles, and keys;
+/// A violation of the directory's contract, and how to correct it. It contains names of relations, columns and roles, and keys;
 /// no other data.
 package struct ContractFault: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What is wrong: names the relation and, where it is about one, the column.
+    /// What is wrong. The text names the relation and, for a fault of a column, the column.
     package let problem: String
-    /// What to do: a statement, where one does it.
+    /// What to do: a statement, if one is enough.
     package let remedy: String
-    /// Whether other sessions see this fault while somebody recreates a view: it may end in a moment.
+    /// Whether other sessions see this fault while somebody recreates a view, so that it may end in a moment.
     package let mayPass: Bool
-    /// Whether the column decides who may export: as long as it is wrong, a denial may be.
+    /// Whether the column decides who may export. While it is wrong, a denial may be wrong, too.
     package var decidesPermission = false
 
+    /// A fault with a remedy.
     package init(_ problem: String, _ remedy: String, mayPass: Bool = false) {
         self.problem = problem
         self.remedy = remedy
         self.mayPass = mayPass
     }
 
+    /// The problem and the remedy.
     package var description: String { "\(problem): \(remedy)" }
 }
 
@@ -34,25 +36,25 @@ extension ContractFault {
             mayPass: true)
     }
 
-    /// A row without what it must have.
+    /// The fault for a row without a required value.
     ///
-    /// - Parameter key: of the row, where it has one.
+    /// - Parameter key: the key of the row, if it has one.
     package static func null(_ relation: String, _ column: String, key: String? = nil) -> ContractFault {
         let row = key.flatMap { isShown($0) ? "the row \($0)" : nil } ?? "a row"
         return ContractFault(
             "\(row) of directory.\(relation) has no \(column)", "give it one, or leave the row out of the view")
     }
 
-    /// Whether a key may be shown: one that is text may be somebody's e-mail address.
+    /// Whether a key may be shown: a key that is text may be somebody's e-mail address.
     private static func isShown(_ key: String) -> Bool {
         !key.contains("@") && key.unicodeScalars.count <= 64 && key.unicodeScalars.allSatisfy { $0.value > 31 }
     }
 
-    /// Rows that have one key.
+    /// The fault for two rows that have the same key.
     ///
     /// - Parameters:
-    ///   - column: the column that should tell them apart.
-    ///   - key: its value; not shown where it may be an e-mail address.
+    ///   - column: the column that must differ.
+    ///   - key: the value; not shown if it may be an e-mail address.
     package static func doubled(_ relation: String, _ column: String, _ key: String) -> ContractFault {
         ContractFault(
             "two rows of directory.\(relation) have the same \(column)\(isShown(key) ? " \(key)" : "")"

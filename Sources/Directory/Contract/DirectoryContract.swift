@@ -1,15 +1,15 @@
 package import Postgres
 private import Synchronization
 
-/// What the last inspection found: the faults of the directory, the privileges that the roles lack in the database with the jobs, and
-/// the types of the directory's keys.
+/// The result of the last inspection: the faults of the directory, the privileges that the roles lack in the jobs' database,
+/// and the types of the directory's keys.
 package final class DirectoryContract: Sendable {
     private struct State {
         var keys: KeyTypes?
         var types: String?
         var faults: [ContractFault] = []
         var rows: [ContractFault] = []
-        /// What the schema with the jobs lacks.
+        /// The faults of the schema in the jobs' database.
         var schema: [ContractFault] = []
         /// When the first of the faults that may pass was found.
         var faultySince: ContinuousClock.Instant?
@@ -19,7 +19,7 @@ package final class DirectoryContract: Sendable {
         var inspectedAt: ContinuousClock.Instant?
     }
 
-    /// How long a fault that may pass counts as views that somebody recreates: exports wait for that long and do not fail.
+    /// How long a fault that may pass counts as views that somebody recreates: during this time exports wait and do not fail.
     package static let grace: Duration = .seconds(30)
 
     private let state = Mutex(State())
@@ -27,12 +27,15 @@ package final class DirectoryContract: Sendable {
     /// An element for each request for an inspection; several may become one. Only one task may read it.
     package let inspectionRequests: AsyncStream<Void>
 
+    /// A contract without a result: the directory has not been reached yet.
     package init() {
         (inspectionRequests, requests) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     // MARK: What an inspection found
 
+    /// Records the result of an inspection.
+    ///
     /// - Returns: whether the faults differ from those that were known.
     package func found(_ inspection: DirectoryInspection, at now: ContinuousClock.Instant = .now) -> Bool {
         state.withLock { state in
@@ -48,6 +51,8 @@ package final class DirectoryContract: Sendable {
         }
     }
 
+    /// Records the wrong rows that ``WrongRows`` found.
+    ///
     /// - Returns: whether the faults differ from those that were known.
     package func found(rows faults: [ContractFault]) -> Bool {
         state.withLock { state in
@@ -56,12 +61,14 @@ package final class DirectoryContract: Sendable {
         }
     }
 
-    /// Reads the catalogue of types alone, and nothing of privileges.
+    /// Reads only the types of the columns, and no privileges.
     package func load(on connection: isolated PostgresConnection) async throws {
         let types = try await ColumnTypes.load(connection)
         _ = found(DirectoryInspection(keys: types.keys, faults: types.faults, types: types.digestValue))
     }
 
+    /// Records the faults of the schema in the jobs' database.
+    ///
     /// - Returns: whether the faults differ from those that were known.
     package func found(schema faults: [ContractFault]) -> Bool {
         state.withLock { state in
@@ -70,9 +77,11 @@ package final class DirectoryContract: Sendable {
         }
     }
 
-    /// What the schema with the jobs lacks. It does not stop exports by itself: a statement that takes it is refused.
+    /// The faults of the schema in the jobs' database. They do not stop exports by themselves: PostgreSQL refuses the
+    /// statements that they affect.
     package var schemaFaults: [ContractFault] { state.withLock { $0.schema } }
 
+    /// Records that the database did not answer an inspection.
     package func unreachable(at now: ContinuousClock.Instant = .now) {
         state.withLock { state in
             state.isReachable = false
@@ -80,7 +89,7 @@ package final class DirectoryContract: Sendable {
         }
     }
 
-    /// The inspection failed for a reason that has nothing to do with the directory.
+    /// Records that the inspection failed for a reason outside the directory.
     package func wasNotInspected(at now: ContinuousClock.Instant = .now) {
         state.withLock { $0.inspectedAt = now }
     }
@@ -108,12 +117,15 @@ package final class DirectoryContract: Sendable {
         case seen([ContractFault])
     }
 
+    /// What the last inspection found, with the wrong rows.
     package var status: Status {
         state.withLock { $0.isReachable ? .seen($0.faults + $0.rows) : .unreachable }
     }
 
+    /// Whether the last search for wrong rows found some.
     package var hasWrongRows: Bool { state.withLock { !$0.rows.isEmpty } }
 
+    /// Whether an inspection of this process has ever reached the directory.
     package var hasBeenReached: Bool { state.withLock { $0.hasBeenReached } }
 
     // MARK: Consequences

@@ -1,18 +1,20 @@
 package import Postgres
 
-/// What an inspection of the directory found, for one role.
+/// The result of an inspection of the directory, for one role.
 ///
 /// It has two sources. The catalogue names each fault so that an operator can correct it. `EXPLAIN` of every statement, under the role
 /// that runs it, finds the rest: PostgreSQL checks privileges when a statement starts, not when it is prepared.
 package struct DirectoryInspection: Sendable {
-    /// Nil if a key is missing or has a type that keys cannot have.
+    /// nil if a key is missing or has a type that keys cannot have.
     package private(set) var keys: KeyTypes?
+    /// The faults, in the order of the contract.
     package private(set) var faults: [ContractFault] = []
     /// A digest of the columns' types.
     private(set) var types: String?
-    /// What may hide rows, without proof.
+    /// Why rows may be hidden from the role, without proof.
     package private(set) var notes: [String] = []
 
+    /// A result without faults and key types, to which others are added.
     package init() {}
 
     init(keys: KeyTypes? = nil, faults: [ContractFault], types: String? = nil) {
@@ -29,14 +31,18 @@ package struct DirectoryInspection: Sendable {
         notes += other.notes.filter { !notes.contains($0) }
     }
 
-    /// Who reads what, and by which statements.
+    /// A role, and the statements by which it reads the directory.
     package struct Reading: Sendable {
+        /// The role that runs the statements.
         package let role: String
+        /// Which columns of the contract the role reads.
         package let reader: DirectoryReader
         /// Whether to explain the statements, which requires a login that may assume the role. If not, only the catalogue is read.
         package let isExplained: Bool
+        /// The statements, for the types of the keys.
         package let statements: @Sendable (KeyTypes) -> [Query]
 
+        /// A role with its statements.
         package init(
             role: String, reader: DirectoryReader, isExplained: Bool, statements: @escaping @Sendable (KeyTypes) -> [Query]
         ) {
@@ -79,7 +85,7 @@ package struct DirectoryInspection: Sendable {
         return inspection
     }
 
-    /// The first of the statements that PostgreSQL would not run.
+    /// Returns the fault for the first statement that PostgreSQL refuses.
     static func refusal(
         of statements: [Query], on connection: isolated PostgresConnection
     ) async throws -> ContractFault? {
@@ -90,7 +96,7 @@ package struct DirectoryInspection: Sendable {
                 // Somebody alters the relation; the next inspection sees the result.
                 return nil
             } catch let error as PostgresError where error.code == .statement && !error.isTransient {
-                // Of statements without data: names of relations, columns, functions.
+                // The statements contain no data, so the message has only names of relations, columns and functions.
                 return ContractFault(
                     "PostgreSQL refuses the statement \(statement.name): \(error.serverMessage ?? error.description)",
                     "look at the views of the schema directory, and at what the roles of the service may", mayPass: true)
@@ -101,13 +107,13 @@ package struct DirectoryInspection: Sendable {
 }
 
 extension PostgresConnection {
-    /// Has the server plan a statement and check what it takes, within the transaction that is under way, and not run it.
+    /// Lets the server plan a statement and check its privileges, in the current transaction, without running it.
     fileprivate func explain(_ query: Query) async throws {
         guard !query.parameters.isEmpty else {
             return try await script(query.name, "EXPLAIN \(query.sql)")
         }
         let values = query.parameters.map { _ in "NULL" }.joined(separator: ", ")
-        // A statement stays prepared when what comes after it fails: then its name is freed once that is undone.
+        // A prepared statement survives the rollback to the savepoint, so its name is freed after that.
         do {
             try await script(
                 query.name,

@@ -2,20 +2,30 @@ package import Postgres
 
 /// The types of the directory's keys. A platform's tables may use `bigint`, `uuid` or `text`, each relation its own.
 ///
-/// Data never becomes SQL text; a key type does, and is one of three words written here.
+/// Data never becomes SQL text. A key type does, and it is one of the three words of this type.
 package struct KeyTypes: Sendable, Equatable {
+    /// A type of keys. The raw value is the name in PostgreSQL.
     package enum KeyType: String, Sendable {
+        /// 64-bit integers.
         case bigint
+        /// UUIDs.
         case uuid
+        /// Texts, compared byte by byte.
         case text
     }
 
+    /// The type of `tenant.id`.
     package let tenant: KeyType
+    /// The type of `profile.id`.
     package let profile: KeyType
+    /// The type of `administrator_group.id`.
     package let group: KeyType
+    /// The type of `team.id`.
     package let team: KeyType
+    /// The type of `administrator.id`.
     package let administrator: KeyType
 
+    /// The types of the keys of all relations.
     package init(tenant: KeyType, profile: KeyType, group: KeyType, team: KeyType, administrator: KeyType) {
         self.tenant = tenant
         self.profile = profile
@@ -24,9 +34,9 @@ package struct KeyTypes: Sendable, Equatable {
         self.administrator = administrator
     }
 
-    /// Reads the catalogue and holds the relations to what statements need to run and to compare as they mean to: that the columns are
-    /// there, and the types of keys, slugs and addresses. What else the contract demands concerns how a value is exported, and is no
-    /// reason to show no accounts.
+    /// Reads the catalogue, and checks what statements need in order to run and to compare correctly: that the columns exist,
+    /// and the types of keys, slugs and addresses. The rest of the contract concerns how values are exported, and must not
+    /// prevent that accounts are shown.
     ///
     /// - Throws: ``DirectoryError/sourceInvalid(_:)`` naming the first column that is missing or has the wrong type;
     ///   ``PostgresError``.
@@ -39,7 +49,7 @@ package struct KeyTypes: Sendable, Equatable {
 }
 
 extension KeyTypes.KeyType {
-    /// A value of the type, for statements that are only looked at.
+    /// A value of the type, for statements that are only planned.
     var sample: String {
         switch self {
         case .bigint: "0"
@@ -48,7 +58,7 @@ extension KeyTypes.KeyType {
         }
     }
 
-    /// A key as people write it, from PostgreSQL's binary form.
+    /// A key as text, from PostgreSQL's binary form.
     func text(of key: some Collection<UInt8>) -> String {
         switch self {
         case .bigint: "\(key.reduce(Int64(0)) { $0 << 8 | Int64($1) })"

@@ -1,21 +1,26 @@
 package import Postgres
 
-/// Looks for rows that have one key, or lack one, where no index and no constraint forbids them.
+/// Finds rows that share a key or lack one, in relations where no index and no constraint forbids that.
 ///
-/// It reads every row of such a relation: for checks that somebody asks for, and once in a process's life.
+/// It reads every row of such a relation, so it is only for checks on request and for one check after the start of a process.
 package enum WrongRows {
     /// The time limit for reading one relation.
     private static let longestRead = "20s"
 
+    /// The result of a search.
     package struct Found: Sendable {
+        /// One fault for each relation with wrong rows.
         package var faults: [ContractFault] = []
         /// Relations that could not be read in time.
         package var unread: [String] = []
 
+        /// No faults.
         package init() {}
     }
 
-    /// - Parameter reader: whose privileges the role has: what it may not read is left out.
+    /// Searches all relations that the role may read.
+    ///
+    /// - Parameter reader: which columns the role may read. Relations with other columns are left out.
     package static func find(
         as role: String, reading reader: DirectoryReader, on connection: PostgresConnection
     ) async throws -> Found {
@@ -51,7 +56,7 @@ package enum WrongRows {
         ContractColumn.all.contains { $0.relation == relation && $0.name == column && $0.readers.contains(reader) }
     }
 
-    /// The first of the rows that have one key, or lack it or their name.
+    /// The first rows that share a key, or lack it or their name.
     private static func wrong(_ relation: String, _ columns: [String], named isNamed: Bool) -> Query {
         Query(
             "wrong-rows",
@@ -62,12 +67,12 @@ package enum WrongRows {
             """)
     }
 
-    /// Whether its rows need a name, which a reference takes.
+    /// Whether the rows need a name, because other rows refer to them by it.
     private static func isNamed(_ relation: String) -> Bool {
         ["profile", "administrator_group", "team"].contains(relation)
     }
 
-    /// The keys that no unique index of a table proves, nor its NOT NULL.
+    /// The keys whose uniqueness no unique index proves, or that may be null.
     private static func unproven(on connection: PostgresConnection) async throws -> [(relation: String, column: String)] {
         let keys = ContractColumn.relations.compactMap { relation in
             ContractColumn.all.contains { $0.relation == relation && $0.name == "id" } ? (relation, "id") : nil

@@ -1,12 +1,15 @@
 internal import Postgres
 
-/// One administrator of a page. The row is lent for one call, and lends its texts as UTF-8.
+/// One administrator of a page. The row is valid for one call, and lends its texts as UTF-8.
 package struct AdministratorRow: ~Copyable {
+    /// The texts of a row.
     package enum Text {
+        /// A text of the row itself, or the name of the profile or the main group.
         case name, email, phone, profile, mainGroup
-        /// Names in code point order, joined by `, `; one that contains a comma or a quote is quoted as in CSV. Empty for none.
+        /// The names in code point order, joined by `, `. A name that contains a comma or a quote is quoted as in CSV. Empty if
+        /// there are none.
         case secondaryGroups
-        /// As the groups.
+        /// The same for the teams.
         case teams
     }
 
@@ -15,12 +18,12 @@ package struct AdministratorRow: ~Copyable {
     private let references: References
     private var secondaryGroups: LinkStream
     private var teams: LinkStream
-    /// Places in the references' bytes.
+    /// Positions in the bytes of the references.
     private var profile: Range<Int>?
     private var mainGroup: Range<Int>?
     private var unresolvedNames = 0
 
-    /// Stands before the first row.
+    /// Starts before the first row.
     init(administrators: consuming CopyRows, groups: CopyBuffer, teams: CopyBuffer, references: References) throws {
         let secondaryGroups = try LinkStream(groups, names: references.groups)
         let teams = try LinkStream(teams, names: references.teams)
@@ -32,7 +35,7 @@ package struct AdministratorRow: ~Copyable {
 
     /// Goes to the next administrator.
     ///
-    /// The streams are merged by equality of keys alone: the client need not know how the server orders them.
+    /// The streams are merged by equality of keys alone: the client does not need to know the server's order.
     mutating func next() throws -> Bool {
         guard try rows.next() else { return false }
         let key = try rows.key
@@ -52,7 +55,7 @@ package struct AdministratorRow: ~Copyable {
         return names.name(rank)
     }
 
-    /// References so far that lead to nothing in the tenant.
+    /// References so far that the tenant does not have.
     var unresolved: Int { unresolvedNames + secondaryGroups.unresolved + teams.unresolved }
 
     /// - Throws: ``DirectoryError/sourceInvalid(_:)`` if groups or teams are left: the streams' orders differ.
@@ -61,7 +64,7 @@ package struct AdministratorRow: ~Copyable {
         try teams.checkEnd("administrator_team")
     }
 
-    /// Lends a text to the body; nil for none.
+    /// Lends a text to the body; nil for null.
     package func withText(_ text: Text, _ body: (Span<UInt8>?) throws -> Void) rethrows {
         switch text {
         case .name: try lend(rows.fields[1].range, of: rows.bytes, body)
@@ -80,10 +83,12 @@ package struct AdministratorRow: ~Copyable {
         try body(bytes.span.extracting(range))
     }
 
+    /// The day on which the account was created; nil for null.
     package var created: Day? { Day(rows.fields[6], in: rows.bytes) }
+    /// The day of the account's last change; nil for null.
     package var updated: Day? { Day(rows.fields[7], in: rows.bytes) }
 
-    /// Pages without this field hold enabled administrators only.
+    /// Whether the account is enabled. Pages without this field contain only enabled administrators.
     package var isEnabled: Bool {
         guard rows.fields.count > 8 else { return true }
         return rows.fields[8].range.map { rows.bytes[$0.lowerBound] == 1 } ?? false
@@ -93,10 +98,13 @@ package struct AdministratorRow: ~Copyable {
     package enum Day: Equatable, Sendable {
         /// Days since 1970-01-01.
         case date(Int)
+        /// PostgreSQL's `infinity`.
         case infinity
+        /// PostgreSQL's `-infinity`.
         case minusInfinity
 
-        /// From PostgreSQL's binary `date`: big-endian days since 2000-01-01; the extremes are the infinities.
+        /// Reads PostgreSQL's binary `date`: big-endian days since 2000-01-01. The largest and the smallest value are the
+        /// infinities.
         fileprivate init?(_ field: CopyField, in bytes: borrowing [UInt8]) {
             guard let range = field.range, range.count == 4 else { return nil }
             switch range.reduce(Int32(0), { $0 << 8 | Int32(bytes[$1]) }) {
@@ -108,15 +116,16 @@ package struct AdministratorRow: ~Copyable {
     }
 }
 
-/// The groups or the teams of a page's administrators: rows of administrator and reference, in the administrators' order.
+/// The groups or the teams of a page's administrators: rows of an administrator's key and a reference, in the order of the
+/// administrators.
 private struct LinkStream: ~Copyable {
     private var rows: CopyRows
     private let names: ReferenceNames
     private var hasRow: Bool
-    /// Of the administrator's references, in order.
+    /// The ranks of the administrator's references, in order.
     private var ranks: [Int32] = []
     private var rankCount = 0
-    /// Rows so far whose reference leads to nothing in the tenant.
+    /// Rows so far whose reference the tenant does not have.
     private(set) var unresolved = 0
     /// The list of several names.
     private var list: [UInt8] = []
@@ -128,9 +137,9 @@ private struct LinkStream: ~Copyable {
         self.names = names
     }
 
-    /// Takes the rows of the administrator off the stream and makes the list of their names.
+    /// Reads the rows of the administrator from the stream and makes the list of their names.
     ///
-    /// - Parameter administrator: where the administrator's key stands in the bytes.
+    /// - Parameter administrator: the position of the administrator's key in the bytes.
     mutating func collect(of administrator: Range<Int>, in bytes: [UInt8]) throws {
         rankCount = 0
         let administrator = bytes.span.extracting(administrator)
@@ -173,7 +182,7 @@ private struct LinkStream: ~Copyable {
         }
     }
 
-    /// Keeps the ranks sorted and unique. Usually there are a handful at most.
+    /// Inserts a rank; the ranks stay sorted and unique. Usually there are only a few.
     private mutating func insert(_ rank: Int32) {
         var at = rankCount
         while at > 0, ranks[at &- 1] > rank { at &-= 1 }
@@ -188,7 +197,7 @@ private struct LinkStream: ~Copyable {
         rankCount &+= 1
     }
 
-    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` if a row has found no administrator.
+    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` if a row belongs to no administrator of the page.
     func checkEnd(_ relation: String) throws {
         guard hasRow else { return }
         throw DirectoryError.sourceInvalid(
@@ -198,7 +207,7 @@ private struct LinkStream: ~Copyable {
 }
 
 extension CopyRows {
-    /// Where the key of the current administrator stands.
+    /// The position of the current administrator's key in the bytes.
     ///
     /// - Throws: ``DirectoryError/sourceInvalid(_:)`` for null.
     var key: Range<Int> {

@@ -2,25 +2,27 @@ internal import AsyncAlgorithms
 package import Postgres
 private import Synchronization
 
-/// What one export reads: all of it from one snapshot, taken when the export is processed.
+/// What one export reads. All of it comes from one snapshot of the database, taken when the export runs.
 package struct Snapshot: Sendable {
+    /// The actor's permission in the snapshot.
     package let permission: ExportPermission
-    /// When the snapshot was taken.
+    /// When the snapshot was taken, by the database's clock.
     package let takenAt: Timestamp
-    /// Stands for the types of the directory's columns; see ``DirectoryContract/accepts(types:)``.
+    /// A digest of the types of the directory's columns; see ``DirectoryContract/accepts(types:)``.
     package let types: String?
-    /// Its day in the tenant's time zone, `yyyy-mm-dd`.
+    /// The day of the snapshot in the tenant's time zone, `yyyy-mm-dd`.
     package let day: String
-    /// The administrators that will come.
+    /// The number of administrators in the snapshot.
     package let rowsTotal: Int
-    /// They are few, and so are the bytes of their texts.
+    /// Whether there are few administrators with short texts.
     let isSmall: Bool
+    /// The names of the tenant's profiles, groups and teams.
     package let references: References
-    /// The groups that the actor sees, where they were asked for.
+    /// The groups that the actor sees; nil unless requested.
     package let groupTree: GroupTree?
 }
 
-/// The pages of a snapshot, handed over one at a time: a few are read ahead while one is in use, and no more.
+/// The pages of a snapshot, with back-pressure: a few are read ahead while one is in use.
 package struct PageStream: AsyncSequence, Sendable {
     fileprivate let channel = AsyncChannel<RowPage>()
     private let countElsewhere: @Sendable () async throws -> Int
@@ -29,19 +31,22 @@ package struct PageStream: AsyncSequence, Sendable {
         self.countElsewhere = countElsewhere
     }
 
-    /// How many of the links that lead to nothing in the tenant belong to the same person's account in another, and are no fault:
-    /// asked of the same snapshot, after the last page.
+    /// The number of links whose group or team is not in the tenant, but in another tenant in which the same person has an
+    /// account. They are no fault. Counted in the same snapshot, after the last page.
     package func linksElsewhere() async throws -> Int {
         try await countElsewhere()
     }
 
+    /// Makes the only iterator; a page is delivered once.
     package func makeAsyncIterator() -> Iterator {
         Iterator(pages: channel.makeAsyncIterator())
     }
 
+    /// Delivers the pages in the order of the administrators' keys.
     package struct Iterator: AsyncIteratorProtocol {
         fileprivate var pages: AsyncChannel<RowPage>.Iterator
 
+        /// The next page; nil after the last one, and after the stream was cancelled.
         package mutating func next() async -> RowPage? {
             await pages.next()
         }
@@ -51,9 +56,9 @@ package struct PageStream: AsyncSequence, Sendable {
 extension Snapshot {
     /// Opens a snapshot, checks the actor in it, and lends it with its pages to the body.
     ///
-    /// Reading and the body run side by side. A page that nobody takes stops the reading; an error on either side stops
-    /// both and is thrown. The body must take the stream's end for complete only when ``rowsTotal`` rows have come: a
-    /// cancelled stream ends as well.
+    /// Reading and the body run in parallel. Reading stops while nobody takes a page. An error on either side stops both and is
+    /// thrown. The body must check that ``rowsTotal`` rows have come before it treats the end of the stream as complete,
+    /// because a cancelled stream ends as well.
     ///
     /// - Throws: ``DirectoryError``, ``PostgresError``, `CancellationError`, or what the body throws.
     package static func read<Result: Sendable>(
@@ -92,7 +97,7 @@ extension Snapshot {
         return count
     }
 
-    /// From so many administrators on a second connection is worth its start.
+    /// From this number of administrators on, a second connection is worth its start.
     private static let manyRows = 20_000
 
     private static func produce(
@@ -114,7 +119,7 @@ extension Snapshot {
                 }
                 if isDone == true { return }
             } catch let error as PostgresError {
-                // One is enough: the other may lead to another replica, which does not know the snapshot.
+                // One connection is enough. The second one may lead to another replica, which does not know the snapshot.
                 if hasBegun.withLock({ $0 }) { throw error }
             }
         }
@@ -161,7 +166,7 @@ extension Snapshot {
         _ queries: SnapshotQueries, total: Int, buffers: PageBuffers, into channel: AsyncChannel<RowPage>,
         on connection: isolated PostgresConnection
     ) async throws {
-        // After a failure too: the consumer must not wait for a page that never comes.
+        // Also after a failure: the consumer must not wait for a page that never comes.
         defer { channel.finish() }
         var reader = PageReader(queries: queries, total: total, isSmall: false, buffers: buffers)
         while let page = try await reader.next(on: connection) { await channel.send(page) }
@@ -174,7 +179,7 @@ extension Snapshot {
             Query("set-\(name)", "SELECT set_config('adminexport.\(name)', $1, true) IS NOT NULL AS done", [.text(value)]))
     }
 
-    /// The groups that the actor sees, for the statements.
+    /// Makes the groups that the actor sees available to the statements.
     static func setGroups(
         _ permission: ExportPermission, _ queries: SnapshotQueries, on connection: isolated PostgresConnection
     ) async throws {
@@ -219,16 +224,16 @@ extension Snapshot {
             rowsTotal: total, isSmall: try prepared("bytes") > 0, references: references, groupTree: groupTree)
     }
 
-    /// From here on `timestamptz::date` is the tenant's day, and statements know the tenant.
+    /// Sets the time zone and the tenant of the transaction: from here on, `timestamptz::date` is a day of the tenant.
     ///
-    /// PostgreSQL takes more than the names of zones: `Mars5` or `UTC+2` is to it a POSIX zone, the latter two hours *west*
-    /// of Greenwich, and `5` an offset. Nobody means that, so a name with a digit has to be one that it lists.
+    /// PostgreSQL accepts more than names of zones: it reads `Mars5` or `UTC+2` as a POSIX zone, the latter two hours *west* of
+    /// Greenwich, and `5` as an offset. Nobody means that, so a name with a digit must be one that `pg_timezone_names` lists.
     static func setTimeZone(_ permission: ExportPermission, on connection: isolated PostgresConnection) async throws {
         let name = permission.timeZone
         do {
             try await connection.query(setTimeZoneQuery(name, tenant: permission.identity.tenantKey))
         } catch let error as PostgresError where error.sqlState?.hasPrefix("22") == true {
-            // Class 22, data exception: no such zone, or no such interval where the name begins like one.
+            // Class 22, data exception: the zone does not exist, or the name begins like an interval.
             throw unknownTimeZone(name)
         }
         guard name.isEmpty || name.utf8.contains(where: { (0x30...0x39).contains($0) }) else { return }
@@ -248,8 +253,8 @@ extension Snapshot {
         Query("listed-time-zone", "SELECT FROM pg_timezone_names WHERE lower(name) = lower($1)", [.text(name)])
     }
 
-    /// The name as it can be shown in logs and terminals: its first 64 scalars (one character may be of any length), with
-    /// escapes for what cannot be seen.
+    /// The name as logs and terminals can show it: its first 64 scalars (one character may be of any length), with escapes for
+    /// invisible ones.
     private static func unknownTimeZone(_ name: String) -> DirectoryError {
         let shown = name.unicodeScalars.prefix(64).map { scalar in
             switch scalar.properties.generalCategory {

@@ -2,13 +2,13 @@ internal import Archive
 
 /// Which calls on a disk run, which wait, and which hang. A pure value.
 ///
-/// Each lane has a fixed number of threads, so that what one user or one part of the service asks for takes no thread of another's.
-/// Callers have few calls on one file at a time: whether one hangs is known only after a while, and until then it must not use up
-/// the lane. No call starts on a file while another one hangs on it.
+/// Each lane has a fixed number of threads, so one user or one part of the service cannot take the threads of another. Callers
+/// have few calls on one file at a time: whether a call hangs is known only after a while, and until then the file must not use
+/// up the lane. No call starts on a file while another one hangs on it.
 package struct DiskSchedule: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    /// Who makes calls.
+    /// A group of calls with threads of its own.
     package enum Lane: Hashable, Sendable {
         /// A caller, by user id.
         case user(Int)
@@ -26,16 +26,18 @@ package struct DiskSchedule: Sendable {
         }
     }
 
+    /// The limits of calls and of their durations.
     package struct Limits: Sendable {
         /// Calls of one user at a time.
         package var perUser = 8
-        /// Calls of all users.
+        /// Calls of all users at a time.
         package var users = 48
         /// Calls of all users on one file, and reads of one file by transfers.
         package var perFile = 2
-        /// Calls of each part of the service.
+        /// Calls of each part of the service at a time.
         package var perPart = 4
-        /// Calls that wait, for each thread of a lane: for a thread, and as many for other calls on the same file.
+        /// Calls that may wait for a thread, for each thread of a lane; and as many that may wait for other calls on the same
+        /// file.
         package var waitingPerThread = 4
         /// How long a caller waits for a thread, and then for its call. After this time a call counts as stuck.
         package var timeout: Duration = .seconds(10)
@@ -44,6 +46,7 @@ package struct DiskSchedule: Sendable {
         /// After this time a read of a transfer counts as one that may hang.
         package var slowRead: Duration = .seconds(1)
 
+        /// The defaults.
         package init() {}
     }
 
@@ -54,8 +57,8 @@ package struct DiskSchedule: Sendable {
         let lane: Lane
         let target: String
         var since: Instant
-        /// Reads of transfers on the target, of those that were under way when the call's turn came; nil before. The call waits for
-        /// their end: until then nobody knows whether the file hangs.
+        /// Reads of transfers on the target that were under way when the call could first have started; nil before. The call
+        /// waits for their end: until then it is unknown whether the file hangs.
         var reads: Set<Int>?
     }
 
@@ -78,8 +81,10 @@ package struct DiskSchedule: Sendable {
 
     func stuck(at now: Instant) -> Int { running.values.count { $0.since + limits.timeout < now } }
 
+    /// Adds a call.
+    ///
     /// - Returns: whether the call starts now; if not, it waits.
-    /// - Throws: ``ArchiveError`` where another call hangs on the target, ``TooManyFileOperations`` where too many calls wait.
+    /// - Throws: ``ArchiveError`` if another call hangs on the target, ``TooManyFileOperations`` if too many calls wait.
     mutating func submit(_ number: Int, _ lane: Lane, _ target: String, at now: Instant) throws -> Bool {
         if isHanging(target, lane, now) { throw Self.noAnswer }
         var call = Call(number: number, lane: lane, target: target, since: now)
@@ -88,7 +93,7 @@ package struct DiskSchedule: Sendable {
         // If all threads hang, none will be free in time.
         let timeout = timeout(lane)
         let hanging = running.values.filter { $0.since + timeout <= now }
-        // Calls that wait for a file, which may hang, take no place from those that wait for a thread only.
+        // Calls that wait for a file, which may hang, take no place from calls that only wait for a thread.
         let others = waiting.filter { $0.lane == lane }
         let maxWaiting = limits.waitingPerThread * threads(lane)
         guard hanging.count(where: { $0.lane == lane }) < threads(lane),
@@ -104,13 +109,17 @@ package struct DiskSchedule: Sendable {
         running[number] = Call(number: number, lane: .transfer, target: file, since: now)
     }
 
-    /// - Returns: whether the call was waiting, and does not any more.
+    /// Removes a call that waits.
+    ///
+    /// - Returns: whether the call was waiting.
     mutating func withdraw(_ number: Int) -> Bool {
         guard let index = waiting.firstIndex(where: { $0.number == number }) else { return false }
         waiting.remove(at: index)
         return true
     }
 
+    /// Ends a call that runs.
+    ///
     /// - Returns: the calls that start now.
     mutating func end(_ number: Int, at now: Instant) -> [Int] {
         guard let ended = running.removeValue(forKey: number) else { return [] }
@@ -125,7 +134,7 @@ package struct DiskSchedule: Sendable {
         return started
     }
 
-    /// The calls whose time is up. Those that run stay, since their threads do.
+    /// Returns the calls whose time is up. Those that run remain counted, because their threads still exist.
     mutating func overdue(at now: Instant) -> [(number: Int, error: any Error, isWaiting: Bool)] {
         var overdue: [(number: Int, error: any Error, isWaiting: Bool)] = []
         for call in running.values where call.since + timeout(call.lane) <= now {
@@ -146,7 +155,7 @@ package struct DiskSchedule: Sendable {
         return overdue
     }
 
-    /// - Returns: false where the call has to wait.
+    /// - Returns: false if the call has to wait.
     private mutating func start(_ call: inout Call, at now: Instant) -> Bool {
         let (lane, target) = (call.lane, call.target)
         guard onLane[lane, default: 0] < threads(lane) else { return false }
@@ -179,7 +188,7 @@ package struct DiskSchedule: Sendable {
         if lane.isCaller { TooManyFileOperations() } else { Self.noAnswer }
     }
 
-    /// Whether the target has as many calls as it may have. The parts of the service make few.
+    /// Whether the target has as many calls as it may have. The parts of the service make few calls.
     private func isBusy(_ call: Call) -> Bool {
         call.lane.isCaller
             && (onTarget[call.target, default: 0] >= limits.perFile || call.reads?.count ?? 0 >= limits.perFile)
@@ -197,5 +206,5 @@ package struct DiskSchedule: Sendable {
     }
 }
 
-/// A user, or all users together, have as many file operations under way as they may have.
+/// A user, or all users together, have as many file operations under way as allowed.
 package struct TooManyFileOperations: Error, Sendable {}

@@ -6,7 +6,9 @@ private import Synchronization
 ///
 /// A system call on a file cannot be cancelled: a call that hangs keeps its thread. ``DiskSchedule`` bounds how many hang.
 package final class DiskThreads: Sendable {
+    /// The group whose threads a call uses.
     package typealias Lane = DiskSchedule.Lane
+    /// The limits of calls.
     package typealias Limits = DiskSchedule.Limits
 
     private struct Caller {
@@ -30,12 +32,13 @@ package final class DiskThreads: Sendable {
     private let tick: Duration
     private let state: Mutex<State>
 
+    /// Threads with these limits.
     package init(limits: Limits = Limits()) {
         tick = min(limits.timeout, limits.ownTimeout) / 4
         state = Mutex(State(schedule: DiskSchedule(limits: limits)))
     }
 
-    /// Calls that take longer than a caller waits.
+    /// Calls that have taken longer than a caller waits.
     package var stuck: Int { state.withLock { $0.schedule.stuck(at: .now) } }
 
     /// Calls that wait for a thread.
@@ -43,12 +46,12 @@ package final class DiskThreads: Sendable {
 
     /// Runs the body on a thread of the lane.
     ///
-    /// If its task is cancelled, a caller stops waiting at once. A part of the service waits for the end of the body or its timeout.
-    /// The result is then dropped, so its `deinit` has to close what it holds.
+    /// If the task is cancelled, a caller stops waiting at once. A part of the service waits for the end of the body or its
+    /// timeout. The result is then dropped, so its `deinit` has to close what it holds.
     ///
-    /// - Parameter target: the file, or other thing on the disk, on which the body may hang.
-    /// - Throws: ``TooManyFileOperations`` for a caller, an ``ArchiveError`` for a part of the service, where no thread of the lane is
-    ///   free in time; an ``ArchiveError`` where the call does not end in time; CancellationError; what the body throws.
+    /// - Parameter target: the file, or the operation on the disk, on which the body may hang.
+    /// - Throws: if no thread of the lane is free in time, ``TooManyFileOperations`` for a caller and ``ArchiveError`` for a
+    ///   part of the service; ``ArchiveError`` if the call does not end in time; CancellationError; what the body throws.
     package func run<Value: Sendable>(
         in lane: Lane, on target: String, _ body: @escaping @Sendable () throws -> Value
     ) async throws -> Value {
@@ -111,7 +114,7 @@ package final class DiskThreads: Sendable {
         for caller in started { caller.start() }
     }
 
-    /// Fails the calls whose time is up, while there are calls. A timer for each would stay until its time has come, also where the
+    /// Fails the calls whose time is up, as long as calls run. A timer for each call would remain until its time, even if the
     /// call ends at once.
     private func watch() async {
         while true {

@@ -17,6 +17,9 @@ package struct Retention: Service {
     private let reported = Reported()
     private static let orphanInterval: Duration = .seconds(60)
 
+    /// The maintenance of an installation.
+    ///
+    /// - Parameter history: how long the row of a finished job is kept.
     package init(database: JobDatabase, disk: ArchiveDisk, history: Duration, logger: Logger) {
         self.database = database
         self.disk = disk
@@ -27,17 +30,22 @@ package struct Retention: Service {
 
     /// What one sweep did.
     package struct Swept: Sendable, Equatable {
+        /// Jobs whose workbook expired.
         package var expired = 0
+        /// Expired files that were removed.
         package var removed = 0
+        /// Rows of jobs that were deleted.
         package var forgotten = 0
         /// Files of expired jobs that could not be removed.
         package var stuck = 0
 
+        /// A sweep that did nothing.
         package init() {}
 
         /// Whether another sweep may find more.
         package var hasProgress: Bool { expired > 0 || removed > 0 || forgotten > 0 }
 
+        /// Adds the counts of another sweep; `stuck` is that of the later one.
         package static func += (left: inout Self, right: Self) {
             left.expired += right.expired
             left.removed += right.removed
@@ -46,6 +54,7 @@ package struct Retention: Service {
         }
     }
 
+    /// Sweeps when a worker signals, and looks for orphans every minute, until the service stops.
     package func run() async throws {
         var backoff = Backoff(cap: .seconds(30))
         var nextOrphans = ContinuousClock.now
@@ -75,12 +84,13 @@ package struct Retention: Service {
         }
     }
 
-    /// Sleeps through signals: what fails is not tried all the time.
+    /// Sleeps, also if there are signals: a failed operation must not be repeated without a pause.
     private func pause(_ time: Duration) async {
         try? await cancelWhenGracefulShutdown { try await Task.sleep(for: time) }
     }
 
-    /// Expires jobs that are due, removes the files of expired jobs, and forgets jobs that ended long ago; some hundred at a time.
+    /// Expires jobs that are due, removes the files of expired jobs, and deletes the rows of jobs that ended long ago. It
+    /// changes some hundred rows at a time.
     package func sweep() async throws -> Swept {
         try await check.verify()
         var swept = Swept()

@@ -1,7 +1,7 @@
 internal import Archive
 internal import Postgres
 
-/// Whether exports can be written now: whether this is the right file system, with enough space, and accepts writes.
+/// Checks whether exports can be written now: whether this is the right file system, with enough space, and accepts writes.
 ///
 /// After the disk has failed an attempt, the worker claims nothing until a test write was made durable.
 package actor StorageGuard {
@@ -39,7 +39,9 @@ package actor StorageGuard {
         self.minFree = minFree
     }
 
-    /// - Throws: ``ArchiveError``, or a fault of the database.
+    /// Checks the disk, unless a check has just succeeded.
+    ///
+    /// - Throws: ``ArchiveError``; ``PostgresError``.
     func verify() async throws {
         if condition == .ok, let checked, checked.duration(to: .now) < Self.lifetime { return }
         // Outside of the timeout: a database that does not answer is not a fault of the disk.
@@ -114,6 +116,7 @@ package actor StoreCheck {
     /// The id never changes. It is read until the directory has its mark.
     private var facts: StoreFacts?
 
+    /// A check for one directory and its database.
     package init(database: JobDatabase, disk: ArchiveDisk) {
         self.database = database
         self.disk = disk
@@ -125,8 +128,9 @@ package actor StoreCheck {
         facts = try await database.transaction { try await StoreFacts.load(on: $0) }
     }
 
-    /// Checks the mark. The first worker of an installation writes it, and records that in the database: from then on a directory
-    /// without the mark is one that is not mounted. A row lock lets only one worker be the first.
+    /// Checks the mark of the directory. The first worker of an installation writes it, and records that in the database: from
+    /// then on, a directory without the mark is one whose file system is not mounted. A row lock ensures that only one worker
+    /// is the first.
     ///
     /// - Returns: the id of the store.
     /// - Throws: ``ArchiveError/Code/wrongStore``, or a fault of the disk or the database.
