@@ -5,6 +5,7 @@ private import Foundation
 package struct AdminExport: AsyncParsableCommand {
     static let version = "0.1.0"
 
+    /// The name, the help text and the subcommands.
     package static let configuration = CommandConfiguration(
         commandName: "adminexport",
         abstract: "Export administrator accounts to Excel workbooks.",
@@ -38,6 +39,7 @@ package struct AdminExport: AsyncParsableCommand {
             DoctorCommand.self,
         ])
 
+    /// Creates the command; the parser fills its options.
     package init() {}
 
     /// Runs the command line and ends the process.

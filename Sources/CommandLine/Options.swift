@@ -13,6 +13,7 @@ package struct ServiceOptions: ParsableArguments {
     @Flag(help: "Print results as JSON.")
     var json = false
 
+    /// Creates the options; the parser fills them.
     package init() {}
 
     var path: String { socket ?? Self.variable("ADMINEXPORT_SOCKET") ?? Self.defaultSocket }
@@ -36,6 +37,7 @@ package struct WaitOptions: ParsableArguments {
         transform: WaitOptions.duration)
     var wait: Duration?
 
+    /// Creates the options; the parser fills them.
     package init() {}
 
     /// Reads `90s`, `5m` or `1h`; a number without a unit is seconds.
@@ -79,9 +81,10 @@ package struct ActorOptions: ParsableArguments {
     @Option(name: .customLong("as"), help: "The administrator's e-mail address. [$ADMINEXPORT_AS]")
     var administrator: String?
 
+    /// Creates the options; the parser fills them.
     package init() {}
 
-    /// Nil if neither is named: then an operator asks.
+    /// nil if neither the tenant nor the administrator is named: then an operator calls.
     func actorOrOperator() throws -> ActorName? {
         tenantName == nil && administratorName == nil ? nil : try actor()
     }
@@ -112,6 +115,7 @@ package struct ExportChoices: ParsableArguments {
     @Option(help: "A second start with the same key gives the same export. (default: a new key each time)")
     var idempotencyKey: String?
 
+    /// Creates the options; the parser fills them.
     package init() {}
 }
 
@@ -131,5 +135,6 @@ package struct OutputOptions: ParsableArguments {
     @Flag(help: "Download the workbook in parts through the socket, not from a file that the service passes.")
     var inParts = false
 
+    /// Creates the options; the parser fills them.
     package init() {}
 }

@@ -141,6 +141,7 @@ package enum ExportEvent: String, ServiceEvent {
     /// Audit events that the database does not store now, or that were dropped.
     case auditDelayed, auditLost
 
+    /// The id, level, message and fields of the event.
     package var entry: EventEntry {
         switch self {
         case .attemptStarted:

@@ -1,19 +1,20 @@
 private import Glibc
 
-/// Secrets that the service manager hands over as files (`LoadCredential=`, systemd.exec(5)), which only this service can read.
+/// Secrets that the service manager passes as files (`LoadCredential=`, systemd.exec(5)), which only this service can read.
 package struct Credentials: Sendable {
-    /// A password or a key is not longer.
+    /// The maximum size of a credential in bytes: more than any password or key needs.
     private static let longest = 65_536
 
     private let directory: String?
 
+    /// The credentials in the directory `$CREDENTIALS_DIRECTORY`; none if it is not set.
     package init(environment: [String: String]) {
         directory = environment["CREDENTIALS_DIRECTORY"].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// The credential's text, without the line ends at its end; nil where there is none of the name.
+    /// The text of a credential, without line ends at its end; nil if there is no credential with this name.
     ///
-    /// - Throws: ``Unreadable`` where it is there and is no text, or too long.
+    /// - Throws: ``Unreadable`` if the credential cannot be read, is not UTF-8, contains NUL or is too long.
     package func text(_ name: String) throws(Unreadable) -> String? {
         guard let directory else { return nil }
         let descriptor = open("\(directory)/\(name)", O_RDONLY | O_CLOEXEC)
@@ -38,7 +39,9 @@ package struct Credentials: Sendable {
         return String(text.trimmingSuffix(while: \.isNewline))
     }
 
+    /// The credential exists and is not a usable text.
     package struct Unreadable: Error, Equatable {
+        /// The name of the credential.
         package let name: String
     }
 }

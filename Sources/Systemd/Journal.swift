@@ -1,21 +1,23 @@
 private import Glibc
 private import Sockets
 
-/// The journal's own protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL): entries with fields.
+/// A client of the journal's native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL), whose entries have fields.
 package struct Journal: Sendable {
+    /// The address of journald's socket.
     package static let defaultSocket = "/run/systemd/journal/socket"
-    /// Of a field's value, in bytes. An entry is one datagram, for which the kernel has some 200 KiB by default.
+    /// The maximum size of a field's value, in bytes. An entry is one datagram, which by default can have some 200 KiB.
     static let longestValue = 16_384
     static let maxFields = 64
 
     private let socket: String
 
+    /// A client of the journal at this socket.
     package init(socket: String = defaultSocket) {
         self.socket = socket
     }
 
-    /// Whether a file descriptor is the journal's, as `JOURNAL_STREAM` tells (systemd.exec(5)): device and inode of the socket
-    /// that standard error was when the process was started.
+    /// Whether a file descriptor is connected to the journal, according to `JOURNAL_STREAM` (systemd.exec(5)): the device and
+    /// inode of the socket that standard error was when the process started.
     package static func isStream(_ descriptor: Int32, of environment: [String: String]) -> Bool {
         guard let words = environment["JOURNAL_STREAM"]?.split(separator: ":"), words.count == 2,
             let device = UInt64(words[0]), let inode = UInt64(words[1])
@@ -24,12 +26,15 @@ package struct Journal: Sendable {
         return fstat(descriptor, &status) == 0 && UInt64(status.st_dev) == device && UInt64(status.st_ino) == inode
     }
 
-    /// - Returns: false where the journal did not take it.
+    /// Sends one entry.
+    ///
+    /// - Returns: false if the journal did not accept the entry.
     package func send(_ fields: [(name: String, value: String)]) -> Bool {
         Datagram.send(Self.encode(fields), to: socket)
     }
 
-    /// Names are letters, digits and `_`, in capitals, begin with a letter and have 64 characters at most; others are left out.
+    /// The entry as a datagram. Names consist of capital letters, digits and `_`, begin with a letter and have at most 64
+    /// characters; fields with other names are left out, longer values are cut.
     static func encode(_ fields: [(name: String, value: String)]) -> [UInt8] {
         var bytes: [UInt8] = []
         for (name, value) in fields.prefix(maxFields) where isName(name) {
@@ -60,6 +65,8 @@ package struct Journal: Sendable {
 
 /// The severities of syslog(3).
 package enum Priority: Int, Sendable {
+    /// A failure that ends the process.
     case critical = 2
+    /// The severities 3 to 7.
     case error, warning, notice, info, debug
 }

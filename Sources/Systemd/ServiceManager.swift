@@ -1,22 +1,24 @@
 private import Glibc
 private import Sockets
 
-/// Talks to the service manager by sd_notify(3)'s protocol; does nothing where there is none.
+/// A client of the service manager's notification protocol (sd_notify(3)). It does nothing if there is no service manager.
 package struct ServiceManager: Sendable {
-    /// For a manager that is busy: what it misses it would not learn again.
+    /// How long a send may block while the manager is busy. The manager would not learn a lost message again.
     private static let timeout: Duration = .seconds(3)
 
     private let socket: String?
-    /// How often the manager has to hear from this process, or it ends it (sd_watchdog_enabled(3)). nil where it does not watch.
+    /// The interval in which the manager must hear from this process; otherwise it ends the process (sd_watchdog_enabled(3)).
+    /// nil if the watchdog is off.
     package let watchdog: Duration?
 
+    /// A client of the manager at this socket; nil for no manager.
     package init(socket: String?, watchdog: Duration?) {
         self.socket = socket
         self.watchdog = watchdog
     }
 
-    /// Reads `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`, and removes them, so that children do not speak for this
-    /// process.
+    /// Reads `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID`, and removes them, so that child processes do not report for
+    /// this process.
     package init() {
         func take(_ name: String) -> String? {
             defer { unsetenv(name) }
@@ -29,23 +31,24 @@ package struct ServiceManager: Sendable {
         watchdog = isMeant ? period.flatMap { $0 > 0 ? .microseconds($0) : nil } : nil
     }
 
-    /// Whether anybody listens.
+    /// Whether there is a service manager.
     package var isPresent: Bool { socket != nil }
 
-    /// The service is up, or up again after ``reloading(status:)``.
+    /// Reports that the service is ready, or ready again after ``reloading(status:)``.
     ///
-    /// - Parameter error: an errno, or 0 for none: systemd shows it as `StatusErrno`. nil keeps what it shows.
+    /// - Parameter error: an errno, or 0 for none, which systemd shows as `StatusErrno`; nil does not change it.
     package func ready(status: String, error: Int32? = nil) {
         send([("READY", "1"), ("STATUS", status)] + (error.map { [("ERRNO", "\($0)")] } ?? []))
     }
 
-    /// What it does now, for people.
+    /// Reports what the service does now, for people.
     package func status(_ status: String) {
         send([("STATUS", status)])
     }
 
-    /// The service reads its configuration again. The manager tells this message from an older one by the time in it, without
-    /// which `systemctl reload` of a `Type=notify-reload` waits until it gives up.
+    /// Reports that the service reads its configuration again. The message contains the monotonic time, by which the manager
+    /// recognizes an old message. Without the time, `systemctl reload` of a `Type=notify-reload` service waits until its
+    /// timeout.
     package func reloading(status: String) {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
@@ -53,17 +56,17 @@ package struct ServiceManager: Sendable {
         send([("RELOADING", "1"), ("MONOTONIC_USEC", "\(microseconds)"), ("STATUS", status)])
     }
 
-    /// The service is going down.
+    /// Reports that the service stops.
     package func stopping(status: String) {
         send([("STOPPING", "1"), ("STATUS", status)])
     }
 
-    /// What is under way, a start, a stop or a reload, may take so much longer from now.
+    /// Extends the timeout of the current start, stop or reload to this duration from now.
     package func extendTimeout(by duration: Duration) {
         send([("EXTEND_TIMEOUT_USEC", "\(Int(duration / .microseconds(1)))")])
     }
 
-    /// The service works; see ``watchdog``.
+    /// Reports that the service works; see ``watchdog``.
     package func isAlive() {
         send([("WATCHDOG", "1")])
     }

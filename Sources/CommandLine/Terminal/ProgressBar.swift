@@ -6,6 +6,7 @@ package struct ProgressBar: Sendable {
 
     private var samples: [(at: Duration, done: Int)] = []
 
+    /// A bar without samples.
     package init() {}
 
     /// Records how many rows were done at a time, measured from any fixed start.

@@ -5,10 +5,12 @@ package struct Table: Sendable {
     private let header: [TerminalText]
     private var rows: [[TerminalText]] = []
 
+    /// A table without rows.
     package init(header: [TerminalText]) {
         self.header = header
     }
 
+    /// Adds a row, which must have as many cells as the header.
     package mutating func append(_ row: [TerminalText]) {
         precondition(row.count == header.count, "a row has as many cells as the header")
         rows.append(row)
@@ -26,8 +28,9 @@ package struct Table: Sendable {
     }
 }
 
-/// Whether a descriptor is a terminal, and how wide it is.
+/// The properties of a terminal.
 package enum TerminalOutput {
+    /// Whether the descriptor is a terminal that can move its cursor: `TERM` is set and is not `dumb`.
     package static func isTerminal(_ descriptor: Int32) -> Bool {
         guard isatty(descriptor) == 1 else { return false }
         guard let term = getenv("TERM") else { return false }

@@ -1,28 +1,28 @@
-/// Text that may be written to a terminal: what it was given from elsewhere can neither control the terminal nor hide, end a line or turn
-/// letters around.
+/// Text that is safe to write to a terminal: values from outside cannot control the terminal, hide, end a line or change the
+/// direction of letters.
 ///
-/// Only literals of this program come in as they are. Every value that is interpolated is escaped, unless it is such a text itself, so there
-/// is no way to write a value of the service raw. A pure value.
+/// Only literals of this program are taken unchanged. Every interpolated value is escaped unless it is itself a `TerminalText`,
+/// so no code can write a value of the service raw. A pure value.
 ///
 /// ```swift
 /// let line: TerminalText = "\u{1B}[1m\(job.tenant)\u{1B}[0m"    // the slug is escaped, the sequences around it are not
 /// ```
 package struct TerminalText: Sendable, Hashable {
-    /// What is written.
+    /// The text as it is written.
     package let string: String
 
     private init(trusted string: String) {
         self.string = string
     }
 
-    /// A text from elsewhere. Scalars that are not shown as what they are stand as `\n`, `\r`, `\t` or `\u{1b}`: controls (C0, C1,
-    /// DEL), ends of lines and paragraphs, directional controls, what has no width and what no letter stands before. A backslash stays
-    /// one: the exact text is what `--json` is for.
+    /// Escapes a text from outside. Scalars that a terminal does not show as letters become `\n`, `\r`, `\t` or `\u{1b}`:
+    /// controls (C0, C1, DEL), ends of lines and paragraphs, directional controls, characters without width, and a mark without
+    /// a letter before it. A backslash is not escaped: `--json` shows the exact text.
     package init(escaping text: String) {
         var escaped = ""
         var needsEscape = false
         for (index, scalar) in text.unicodeScalars.enumerated() {
-            // A mark at the start would sit on what stands before this text.
+            // A mark at the start would combine with the character before this text.
             if Self.isHidden(scalar) || index == 0 && Self.isMark(scalar) {
                 needsEscape = true
                 escaped += Self.escape(scalar)
@@ -33,21 +33,22 @@ package struct TerminalText: Sendable, Hashable {
         string = needsEscape ? escaped : text
     }
 
-    /// A text of several lines from elsewhere: line feeds end its lines, everything else is escaped.
+    /// Escapes a text of several lines from outside: line feeds end its lines, everything else is escaped.
     package init(lines text: String) {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map { TerminalText(escaping: String($0)) }
         self = lines.joined(separator: "\n")
     }
 
-    /// JSON that a program reads and a person may see: what would be hidden stands as `\uXXXX` (RFC 8259, section 7), which says the same.
+    /// Escapes JSON that a program reads and a person may see: hidden characters become `\uXXXX` (RFC 8259, section 7), which
+    /// means the same.
     ///
-    /// - Parameter json: a valid text; so whatever is escaped stands within a string, except for white space.
+    /// - Parameter json: a valid text. So every escaped character is in a string, except for white space.
     package init(json: String) {
         var escaped = ""
         for scalar in json.unicodeScalars {
             switch scalar {
             case "\n": escaped.unicodeScalars.append(scalar)
-            // White space between tokens; within a string they are escapes already.
+            // White space between tokens. Within a string these characters are already escapes.
             case "\r", "\t": escaped += " "
             case _ where Self.isHidden(scalar):
                 for unit in String(scalar).utf16 {
@@ -69,14 +70,15 @@ package struct TerminalText: Sendable, Hashable {
         }
     }
 
-    /// Whether a terminal takes the scalar for something else than a letter to show.
+    /// Whether a terminal does not show the scalar as a letter.
     static func isHidden(_ scalar: Unicode.Scalar) -> Bool {
-        // Most texts have nothing else, and looking a property up costs more than printing.
+        // Most texts contain only ASCII, and reading a property costs more than printing.
         if scalar.isASCII { return scalar.value < 0x20 || scalar.value == 0x7F }
         let properties = scalar.properties
         switch properties.generalCategory {
         case .control, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned: return true
-        // Of the format characters a few are shown: Arabic signs for numbers, years and verses stand before the digits that they embrace.
+        // A few format characters are shown: Arabic signs for numbers, years and verses come before the digits that they
+        // enclose.
         case .format: return !isShownFormat(scalar)
         default: return properties.isDefaultIgnorableCodePoint
         }
@@ -98,15 +100,17 @@ package struct TerminalText: Sendable, Hashable {
         }
     }
 
+    /// Joins two texts.
     package static func + (left: TerminalText, right: TerminalText) -> TerminalText {
         TerminalText(trusted: left.string + right.string)
     }
 
+    /// Appends a text.
     package static func += (left: inout TerminalText, right: TerminalText) {
         left = left + right
     }
 
-    /// As much of its start as has room in so many columns.
+    /// The longest prefix that fits this number of columns.
     package func prefix(columns: Int) -> TerminalText {
         var left = columns
         var kept = ""
@@ -118,6 +122,7 @@ package struct TerminalText: Sendable, Hashable {
         return TerminalText(trusted: kept)
     }
 
+    /// A text several times; none if the count is negative.
     package init(repeating text: TerminalText, count: Int) {
         self.init(trusted: String(repeating: text.string, count: max(0, count)))
     }
@@ -125,35 +130,43 @@ package struct TerminalText: Sendable, Hashable {
 
 // MARK: Literals and interpolation
 
-// A literal is a StaticString: no text that is made while the program runs can pass for one.
+// A literal is a StaticString, so no text that is made at run time can pass for one.
 extension TerminalText: ExpressibleByStringInterpolation {
+    /// A literal, unchanged.
     package init(stringLiteral value: StaticString) {
         self.init(trusted: value.description)
     }
 
+    /// A literal with escaped values.
     package init(stringInterpolation: StringInterpolation) {
         self.init(trusted: stringInterpolation.string)
     }
 
+    /// Collects the parts of an interpolated literal.
     package struct StringInterpolation: StringInterpolationProtocol {
         fileprivate var string = ""
 
+        /// Reserves memory for the parts.
         package init(literalCapacity: Int, interpolationCount: Int) {
             string.reserveCapacity(literalCapacity + interpolationCount * 16)
         }
 
+        /// Appends a part of the literal, unchanged.
         package mutating func appendLiteral(_ literal: StaticString) {
             string += literal.description
         }
 
+        /// Appends a safe text, unchanged.
         package mutating func appendInterpolation(_ text: TerminalText) {
             string += text.string
         }
 
+        /// Appends a value, escaped.
         package mutating func appendInterpolation(_ value: some CustomStringConvertible) {
             string += TerminalText(escaping: value.description).string
         }
 
+        /// Appends the description of an error, escaped.
         package mutating func appendInterpolation(_ error: any Error) {
             string += TerminalText(escaping: String(describing: error)).string
         }
@@ -161,6 +174,7 @@ extension TerminalText: ExpressibleByStringInterpolation {
 }
 
 extension Sequence<TerminalText> {
+    /// Joins the texts with a separator between them.
     package func joined(separator: TerminalText = "") -> TerminalText {
         var result: TerminalText = ""
         for (index, text) in enumerated() { result += index == 0 ? text : separator + text }
@@ -174,7 +188,7 @@ extension TerminalText {
         string.utf8.allSatisfy { $0 < 0x80 } ? string.utf8.count : string.unicodeScalars.reduce(0) { $0 + Self.width($1) }
     }
 
-    /// The text with trailing spaces up to a width.
+    /// The text with trailing spaces, so that it fills this number of columns.
     package func padded(to columns: Int) -> TerminalText {
         self + TerminalText(repeating: " ", count: columns - width)
     }
@@ -197,7 +211,8 @@ extension TerminalText {
         return low < wide.count && wide[low].contains(value)
     }
 
-    /// What is wide or full-width by EastAsianWidth.txt of Unicode 16 (UAX #11), in order. Gaps that are not assigned are bridged.
+    /// The wide and full-width characters of EastAsianWidth.txt, Unicode 16 (UAX #11), in order. Ranges also cover unassigned
+    /// gaps.
     private static let wide: [ClosedRange<UInt32>] = [
         0x1100...0x115F, 0x231A...0x231B, 0x2329...0x232A, 0x23E9...0x23EC, 0x23F0...0x23F0, 0x23F3...0x23F3,
         0x25FD...0x25FE, 0x2614...0x2615, 0x2630...0x2637, 0x2648...0x2653, 0x267F...0x267F, 0x268A...0x268F,

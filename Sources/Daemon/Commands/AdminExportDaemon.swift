@@ -7,6 +7,7 @@ private import Foundation
 package struct AdminExportDaemon: AsyncParsableCommand {
     static let version = "0.1.0"
 
+    /// The name, the help text and the subcommands.
     package static let configuration = CommandConfiguration(
         commandName: "adminexportd",
         abstract: "Make Excel workbooks of administrator accounts, asked for over a Unix socket.",
@@ -27,6 +28,7 @@ package struct AdminExportDaemon: AsyncParsableCommand {
             ConfigReferenceCommand.self, DemoDataCommand.self, OpenRPCCommand.self,
         ])
 
+    /// Creates the command; the parser fills its options.
     package init() {}
 }
 

@@ -20,7 +20,7 @@ extension ServiceDispatcher.Method {
         outcome(called, traits) { params, session, _ in Outcome(try WireCoding.encode(try await handle(params, session))) }
     }
 
-    /// A method whose reply has more than a result: a descriptor, a subscription, or something to do once it is sent.
+    /// A method whose reply has more than a result: a descriptor, a subscription, or an action after the reply was sent.
     static func outcome<Called: AdminExportAPI.Method>(
         _ called: Called.Type, _ traits: MethodTraits = [],
         _ handle: @escaping @Sendable (Called.Params, CallerSession, Subscriptions) async throws -> ServiceOutcome
@@ -44,7 +44,9 @@ extension ServiceDispatcher.Method {
 
 /// Conversion between JSON and the wire types.
 package enum WireCoding {
-    /// - Throws: ``RPCError`` −32602 for what the method's schema does not allow.
+    /// Decodes the parameters of a method.
+    ///
+    /// - Throws: ``RPCError`` −32602 for parameters that the method's schema does not allow.
     package static func params<Called: AdminExportAPI.Method>(
         _ method: Called.Type, _ params: JSONNode?
     ) throws -> Called.Params {
@@ -57,6 +59,7 @@ package enum WireCoding {
         }
     }
 
+    /// Encodes a result as JSON.
     package static func encode(_ object: some WireObject) throws -> [UInt8] {
         if let object = object as? any DirectlyEncoded { return object.json }
         let encoder = JSONEncoder()
@@ -73,7 +76,7 @@ struct DeniedRequest: Error {
     /// What the request asked for.
     let subject: @Sendable () -> DeniedSubject
 
-    /// Nil for an error that is no denial.
+    /// nil for an error that is not a denial.
     init?(_ error: any Error, _ params: some WireObject) {
         switch error {
         case let denial as RPCError:

@@ -7,7 +7,7 @@ package import Postgres
 package struct DirectoryInspection: Sendable {
     /// nil if a key is missing or has a type that keys cannot have.
     package private(set) var keys: KeyTypes?
-    /// The faults, in the order of the contract.
+    /// What violates the contract.
     package private(set) var faults: [ContractFault] = []
     /// A digest of the columns' types.
     private(set) var types: String?

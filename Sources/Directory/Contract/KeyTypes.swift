@@ -10,7 +10,7 @@ package struct KeyTypes: Sendable, Equatable {
         case bigint
         /// UUIDs.
         case uuid
-        /// Texts, compared byte by byte.
+        /// Texts.
         case text
     }
 

@@ -1,14 +1,18 @@
 /// Identifies the database of a session.
 package struct DatabaseIdentity: Sendable {
-    /// The cluster's identifier, which initdb makes; a standby has its primary's. nil if the login may not read it.
+    /// The cluster's system identifier, which initdb generates; a standby has that of its primary. nil if the login may not
+    /// read it.
     private let system: String?
     /// The database's OID.
     private let database: String
     /// When the server was started, to a microsecond.
     private let started: Timestamp
-    /// Whether it is a standby.
+    /// Whether the server is a standby.
     package let isRecovering: Bool
 
+    /// Reads the identity of the connection's database.
+    ///
+    /// - Throws: ``PostgresError``
     package static func load(on connection: isolated PostgresConnection) async throws -> DatabaseIdentity {
         let rows = try await connection.query(
             Query(

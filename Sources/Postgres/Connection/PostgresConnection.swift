@@ -16,6 +16,7 @@ package actor PostgresConnection {
     private var isCopying = false
     private(set) var session = SessionState()
 
+    /// The executor that runs the connection's work on its own thread.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// Connects on the connection's own thread.
@@ -312,8 +313,11 @@ package actor PostgresConnection {
 
     // MARK: Transactions
 
+    /// The isolation level of a transaction, as in BEGIN.
     package enum IsolationLevel: String, Sendable {
+        /// Each statement sees what was committed before it started.
         case readCommitted = "READ COMMITTED"
+        /// All statements see one snapshot.
         case repeatableRead = "REPEATABLE READ"
     }
 

@@ -1,12 +1,14 @@
-/// Where a value stands in the bytes that hold it.
+/// The position of a field's value in the bytes of a COPY or a result.
 package struct CopyField: Sendable {
+    /// The offset of the first byte.
     package let start: Int
-    /// Negative for null.
+    /// The number of bytes; negative for null.
     package let count: Int
 
+    /// A field that is null.
     package static let null = CopyField(start: 0, count: -1)
 
-    /// nil for null.
+    /// The range of the value in the bytes; nil for null.
     @inlinable package var range: Range<Int>? { count < 0 ? nil : start..<start &+ count }
 }
 
@@ -14,14 +16,18 @@ package struct CopyField: Sendable {
 ///
 /// Unchecked: it is handed over and never shared. A connection fills it; the next owner only reads.
 package final class CopyBuffer: @unchecked Sendable {
+    /// Header, rows and trailer, as the server sent them.
     package private(set) var bytes: [UInt8] = []
 
+    /// An empty buffer without memory.
     package init() {}
 
+    /// The number of bytes.
     package var count: Int { bytes.count }
-    /// Bytes that it has room for.
+    /// The number of bytes for which it has memory.
     package var capacity: Int { bytes.capacity }
 
+    /// Empties the buffer and keeps its memory.
     package func removeAll() {
         bytes.removeAll(keepingCapacity: true)
     }
@@ -64,17 +70,17 @@ package struct CopyRows: ~Copyable {
         0x50, 0x47, 0x43, 0x4F, 0x50, 0x59, 0x0A, 0xFF, 0x0D, 0x0A, 0x00,
     ]
 
-    /// Signature, flags, and the length of an extension, which is 0.
+    /// Signature, flags and the length of the header extension, which is 0.
     fileprivate static let header = signature + [UInt8](repeating: 0, count: 8)
 
-    /// Of the whole COPY.
+    /// The bytes of the whole COPY.
     package let bytes: [UInt8]
-    /// Of the current row.
+    /// The fields of the current row.
     package private(set) var fields: [CopyField]
     private var start = 0
     private var end: Int
 
-    /// Where the current row stands in the bytes.
+    /// The range of the current row in the bytes.
     package var row: Range<Int> { start..<end }
 
     /// - Parameter width: the number of fields of a row.
@@ -133,7 +139,7 @@ package struct CopyRows: ~Copyable {
 }
 
 extension [UInt8] {
-    /// Grows by half, not to the double: pages are large, and many are in memory.
+    /// Grows by half, not to double the size: pages are large, and many are in memory.
     @inline(__always)
     mutating func appendBytes(_ source: UnsafeRawBufferPointer) {
         let needed = count &+ source.count

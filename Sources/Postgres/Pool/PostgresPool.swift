@@ -5,6 +5,7 @@ private import Synchronization
 /// If all of them are in use, a request waits for a limited time in a queue in which flows take turns: see ``withFlowKey(_:_:)``. A
 /// connection that was lost is closed when it is returned; one that was lost while it was idle is closed before it is lent again.
 package final class PostgresPool: Sendable {
+    /// How the pool connects.
     package let options: ConnectionOptions
     private let size: Int
     private let acquisitionTimeout: Duration
@@ -39,8 +40,9 @@ package final class PostgresPool: Sendable {
         let delay: Duration
     }
 
-    /// Counts since the pool was made.
+    /// Counts since the pool was created.
     package struct Figures: Sendable {
+        /// Connections that were opened.
         package var opened = 0
         /// Connections that could no longer be used: the session was lost, or has lasted for an hour.
         package var lost = 0
@@ -50,6 +52,7 @@ package final class PostgresPool: Sendable {
         package var isAnswering = true
     }
 
+    /// The counts now.
     package var figures: Figures { state.withLock { $0.figures } }
 
     private struct Waiter {

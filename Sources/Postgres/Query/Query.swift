@@ -2,10 +2,14 @@
 ///
 /// The text contains words of the program only; data goes into parameters. The name appears in errors and logs.
 package struct Query: Sendable {
+    /// The name, for errors and logs.
     package let name: String
+    /// One SQL statement, with `$1`, `$2`, … for the parameters.
     package let sql: String
+    /// The values for `$1`, `$2`, …, in this order.
     package let parameters: [Parameter]
 
+    /// A statement with a name and parameters.
     package init(_ name: String, _ sql: String, _ parameters: [Parameter] = []) {
         self.name = name
         self.sql = sql
@@ -14,8 +18,11 @@ package struct Query: Sendable {
 
     /// One value for `$1`, `$2`, …, sent in PostgreSQL's text format and typed by the statement (`$1::uuid`).
     package enum Parameter: Sendable {
+        /// SQL NULL.
         case null
+        /// A value in PostgreSQL's text format.
         case text(String)
+        /// A `bytea` value.
         case bytes([UInt8])
     }
 }
@@ -23,15 +30,22 @@ package struct Query: Sendable {
 extension Query.Parameter: ExpressibleByStringLiteral, ExpressibleByNilLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByBooleanLiteral
 {
+    /// A text.
     package init(stringLiteral value: String) { self = .text(value) }
+    /// SQL NULL.
     package init(nilLiteral: ()) { self = .null }
+    /// An integer.
     package init(integerLiteral value: Int) { self = .text(String(value)) }
+    /// A boolean.
     package init(booleanLiteral value: Bool) { self = .text(value ? "t" : "f") }
 
+    /// An integer.
     package static func integer(_ value: some BinaryInteger) -> Self { .text(String(value)) }
+    /// A boolean.
     package static func bool(_ value: Bool) -> Self { .text(value ? "t" : "f") }
+    /// A text; SQL NULL for nil.
     package static func text(_ value: String?) -> Self { value.map(Self.text) ?? .null }
-    /// An interval in milliseconds, for `$1::interval`.
+    /// An interval, in whole milliseconds, for `$1::interval`.
     package static func interval(_ duration: Duration) -> Self {
         .text(
             "\(duration.components.seconds * 1_000 + duration.components.attoseconds / 1_000_000_000_000_000) milliseconds")

@@ -3,7 +3,7 @@ package struct Row: Sendable {
     private let result: Result
     private let index: Int
 
-    /// What the rows of a result share: its columns, and the bytes of all values.
+    /// What the rows of a result share: their columns, and the bytes of all values.
     final class Result: Sendable {
         fileprivate let names: [String]
         fileprivate let types: [UInt32]
@@ -84,6 +84,7 @@ extension FixedWidthInteger {
 }
 
 extension Bool: PostgresDecodable {
+    /// Reads `boolean`.
     package init?(binary bytes: ArraySlice<UInt8>, type: UInt32) {
         guard type == TypeOID.bool, bytes == [0] || bytes == [1] else { return nil }
         self = bytes == [1]
@@ -91,6 +92,7 @@ extension Bool: PostgresDecodable {
 }
 
 extension Int: PostgresDecodable {
+    /// Reads `smallint`, `integer` and `bigint`.
     package init?(binary bytes: ArraySlice<UInt8>, type: UInt32) {
         let value: Int64? =
             switch type {
@@ -163,12 +165,15 @@ extension Array: PostgresDecodable where Element == String {
 
 /// A point in time, as microseconds since 1970-01-01 00:00 UTC. `infinity` is the largest value, `-infinity` the smallest.
 package struct Timestamp: PostgresDecodable, Hashable, Comparable, Sendable {
+    /// Microseconds since 1970-01-01 00:00 UTC.
     package let microseconds: Int64
 
+    /// A point in time from its microseconds since 1970-01-01 00:00 UTC.
     package init(microseconds: Int64) {
         self.microseconds = microseconds
     }
 
+    /// Reads `timestamptz`; nil also for the last days before PostgreSQL's latest time, which 64 bits since 1970 do not cover.
     package init?(binary bytes: ArraySlice<UInt8>, type: UInt32) {
         guard type == TypeOID.timestamptz, let since2000 = Int64(bigEndian: bytes) else { return nil }
         switch since2000 {
@@ -181,6 +186,7 @@ package struct Timestamp: PostgresDecodable, Hashable, Comparable, Sendable {
         }
     }
 
+    /// Whether the left time is earlier.
     package static func < (left: Timestamp, right: Timestamp) -> Bool {
         left.microseconds < right.microseconds
     }
