@@ -33,7 +33,7 @@ package struct Journal: Sendable {
         Datagram.send(Self.encode(fields), to: socket)
     }
 
-    /// The entry as a datagram. Names consist of capital letters, digits and `_`, begin with a letter and have at most 64
+    /// The entry as a datagram, with at most ``maxFields`` fields. Names consist of capital letters, digits and `_`, begin with a letter and have at most 64
     /// characters; fields with other names are left out, longer values are cut.
     static func encode(_ fields: [(name: String, value: String)]) -> [UInt8] {
         var bytes: [UInt8] = []

@@ -12,6 +12,7 @@ public protocol Method: Sendable {
     static func isRepeatable(_ params: Params) -> Bool
 }
 
+/// The name, which the description contains, and the default of a requirement.
 extension Method {
     /// The name on the wire, such as `export.start`.
     public static var name: String { description.name }

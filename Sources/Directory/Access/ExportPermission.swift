@@ -18,7 +18,7 @@ package struct ActorIdentity: Sendable, Equatable {
 package struct ExportPermission: Sendable, Equatable {
     /// Who the administrator is.
     package let identity: ActorIdentity
-    /// The name of the tenant's time zone; empty if the directory has none. PostgreSQL checks it only when it is set.
+    /// The name of the tenant's time zone; empty if the directory has none. Not checked here.
     package let timeZone: String
     /// Which accounts of the tenant the administrator sees.
     package let scope: Scope

@@ -37,7 +37,7 @@ package struct PageStream: AsyncSequence, Sendable {
         try await countElsewhere()
     }
 
-    /// Makes the only iterator; a page is delivered once.
+    /// Makes an iterator. Each page goes to one iterator only.
     package func makeAsyncIterator() -> Iterator {
         Iterator(pages: channel.makeAsyncIterator())
     }

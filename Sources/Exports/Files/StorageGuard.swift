@@ -113,7 +113,7 @@ package struct StoreFacts: Sendable {
 package actor StoreCheck {
     private let database: JobDatabase
     private let disk: ArchiveDisk
-    /// The id never changes. It is read until the directory has its mark.
+    /// The id never changes. It is read until the directory has its file `.store-id`.
     private var facts: StoreFacts?
 
     /// A check for one directory and its database.
@@ -128,8 +128,8 @@ package actor StoreCheck {
         facts = try await database.transaction { try await StoreFacts.load(on: $0) }
     }
 
-    /// Checks the mark of the directory. The first worker of an installation writes it, and records that in the database: from
-    /// then on, a directory without the mark is one whose file system is not mounted. A row lock ensures that only one worker
+    /// Checks the directory's file `.store-id`. The first worker of an installation writes it, and records that in the database:
+    /// from then on, a directory without the file is one whose file system is not mounted. A row lock ensures that only one worker
     /// is the first.
     ///
     /// - Returns: the id of the store.
