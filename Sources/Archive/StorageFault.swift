@@ -3,8 +3,8 @@ package import SystemPackage
 
 /// Whether a call that ended with an error of the file system can succeed later.
 package enum StorageFault: Sendable {
-    /// The same call can succeed later: the disk or the network recovers, another process frees a resource, or an operator corrects a
-    /// mount, an owner or a mode.
+    /// The same call can succeed later: the disk or the network recovers, another process frees a resource, or an operator
+    /// corrects a mount, an owner or a mode.
     case passing
     /// The file system is full. The same call can succeed when somebody frees space.
     case full

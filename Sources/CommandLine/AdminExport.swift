@@ -53,7 +53,8 @@ package struct AdminExport: AsyncParsableCommand {
             }
         } catch {
             let status = exitCode(for: error)
-            // Help is this program's own text. An error message repeats the command line, which can contain anything, so it is escaped.
+            // Help is this program's own text. An error message repeats the command line, which can contain anything, so it is
+            // escaped.
             guard !status.isSuccess else { exit(withError: error) }
             let message = fullMessage(for: error)
             if !message.isEmpty { Output.diagnostic("\(TerminalText(lines: message))\n") }

@@ -3,8 +3,8 @@ package import Logging
 /// An event that the service logs. It has an id, by which the journal finds its entries (`MESSAGE_ID`), a level, a message for
 /// people, and the fields that each of its entries has. `systemd/adminexport.catalog` has a text for each event.
 ///
-/// Each module lists its events in an enum: ``ExportEvent``, and `DaemonEvent` in the daemon. The raw value is the event's name. Ids and
-/// names do not change; messages may be reworded at any time.
+/// Each module lists its events in an enum: ``ExportEvent``, and `DaemonEvent` in the daemon. The raw value is the event's
+/// name. Ids and names do not change; messages may be reworded at any time.
 package protocol ServiceEvent: CaseIterable, CustomStringConvertible, RawRepresentable, Sendable where RawValue == String {
     /// The id, level, message and fields of the event.
     var entry: EventEntry { get }

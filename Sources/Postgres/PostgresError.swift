@@ -1,7 +1,7 @@
 /// An error of PostgreSQL, or of the connection to it.
 ///
-/// `description` is safe to log: it contains no parameter, no connection string and no password. The server's own message may quote
-/// data, so only ``debugDescription`` contains it, except for connection failures, which quote none.
+/// `description` is safe to log: it contains no parameter, no connection string and no password. The server's own message may
+/// quote data, so only ``debugDescription`` contains it, except for connection failures, which quote none.
 package struct PostgresError: Error, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
     /// The kind of an error. Programs decide by this, and by the SQLSTATE.
     package enum Code: Sendable {

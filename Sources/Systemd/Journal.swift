@@ -33,8 +33,8 @@ package struct Journal: Sendable {
         Datagram.send(Self.encode(fields), to: socket)
     }
 
-    /// The entry as a datagram, with at most ``maxFields`` fields. Names consist of capital letters, digits and `_`, begin with a letter and have at most 64
-    /// characters; fields with other names are left out, longer values are cut.
+    /// The entry as a datagram, with at most ``maxFields`` fields. Names consist of capital letters, digits and `_`, begin with
+    /// a letter and have at most 64 characters; fields with other names are left out, longer values are cut.
     static func encode(_ fields: [(name: String, value: String)]) -> [UInt8] {
         var bytes: [UInt8] = []
         for (name, value) in fields.prefix(maxFields) where isName(name) {

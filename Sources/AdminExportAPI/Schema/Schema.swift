@@ -140,7 +140,8 @@ public struct ObjectSchema: Sendable, Hashable {
 extension Schema {
     /// As JSON Schema, draft 7, which OpenRPC uses.
     ///
-    /// - Parameter closed: whether objects may have no further members. True for what callers send; what they receive may get more.
+    /// - Parameter closed: whether objects may have no further members. True for what callers send; what they receive may get
+    ///   more.
     func json(closed: Bool) -> JSONValue {
         switch self {
         case .string(let rule): return rule.json

@@ -82,8 +82,8 @@ public struct Job: Codable, Hashable, Sendable {
     public let finishedAt: String?
     /// When the job expires, unless it is held.
     public let expiresAt: String?
-    /// `administrators-<tenant>-<yyyy-mm-dd>.xlsx`, with the day of the data in the tenant's time zone. Pass a name that came over the wire
-    /// through ``WorkbookName/safe(_:)`` before you create a file with it.
+    /// `administrators-<tenant>-<yyyy-mm-dd>.xlsx`, with the day of the data in the tenant's time zone. Pass a name that came
+    /// over the wire through ``WorkbookName/safe(_:)`` before you create a file with it.
     public let fileName: String?
     /// Bytes of the workbook.
     public let size: Int?

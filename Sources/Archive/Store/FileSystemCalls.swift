@@ -125,7 +125,8 @@ package struct SystemCalls: FileSystemCalls {
     package init() {}
 }
 
-/// O_NONBLOCK: the system opens or refuses a FIFO at once, whether or not its other end is open. It has no effect on a regular file.
+/// O_NONBLOCK: the system opens or refuses a FIFO at once, whether or not its other end is open. It has no effect on a regular
+/// file.
 private func openNoFollow(_ path: FilePath, _ flags: Int32, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {
     while true {
         let file = Glibc.open(path.string, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode)

@@ -130,8 +130,8 @@ package final class DirectoryContract: Sendable {
 
     // MARK: Consequences
 
-    /// The fault that makes a denial unreliable: while a column that permissions are read from is wrong, the service does not know who
-    /// may export, and reports the fault instead. Nil for other errors, and if the denial is reliable.
+    /// The fault that makes a denial unreliable: while a column that permissions are read from is wrong, the service does not
+    /// know who may export, and reports the fault instead. Nil for other errors, and if the denial is reliable.
     package func fault(behind error: any Error) -> DirectoryError? {
         guard case DirectoryError.denied? = error as? DirectoryError else { return nil }
         return state.withLock { $0.faults.first(where: \.decidesPermission) }.map { .sourceInvalid($0.description) }
@@ -148,7 +148,8 @@ package final class DirectoryContract: Sendable {
         }
     }
 
-    /// Checks whether a worker may claim a job now. While a fault may pass, it must not; with a lasting fault it may, and the export fails.
+    /// Checks whether a worker may claim a job now. While a fault may pass, it must not; with a lasting fault it may, and the
+    /// export fails.
     ///
     /// - Throws: ``DirectoryError/unsettled(_:)``; ``PostgresError/Code/unreachable``.
     package func checkClaim(at now: ContinuousClock.Instant = .now) throws {

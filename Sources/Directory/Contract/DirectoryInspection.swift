@@ -2,8 +2,8 @@ package import Postgres
 
 /// The result of an inspection of the directory, for one role.
 ///
-/// It has two sources. The catalogue names each fault so that an operator can correct it. `EXPLAIN` of every statement, under the role
-/// that runs it, finds the rest: PostgreSQL checks privileges when a statement starts, not when it is prepared.
+/// It has two sources. The catalogue names each fault so that an operator can correct it. `EXPLAIN` of every statement, under
+/// the role that runs it, finds the rest: PostgreSQL checks privileges when a statement starts, not when it is prepared.
 package struct DirectoryInspection: Sendable {
     /// nil if a key is missing or has a type that keys cannot have.
     package private(set) var keys: KeyTypes?
@@ -37,7 +37,8 @@ package struct DirectoryInspection: Sendable {
         package let role: String
         /// Which columns of the contract the role reads.
         package let reader: DirectoryReader
-        /// Whether to explain the statements, which requires a login that may assume the role. If not, only the catalogue is read.
+        /// Whether to explain the statements, which requires a login that may assume the role. If not, only the catalogue is
+        /// read.
         package let isExplained: Bool
         /// The statements, for the types of the keys.
         package let statements: @Sendable (KeyTypes) -> [Query]

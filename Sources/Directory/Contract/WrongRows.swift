@@ -45,7 +45,8 @@ package enum WrongRows {
             } catch let error as PostgresError where error.code == .statement {
                 // The cancellation of this task cancels the statement.
                 try Task.checkCancellation()
-                // DirectoryInspection reports refused statements. Exports find the wrong rows of a relation that is too large here.
+                // DirectoryInspection reports refused statements. Exports find the wrong rows of a relation that is too large
+                // here.
                 if error.sqlState == SQLState.queryCanceled { found.unread.append("directory.\(relation)") }
             }
         }

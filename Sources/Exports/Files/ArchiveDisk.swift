@@ -2,8 +2,8 @@ package import Archive
 private import Synchronization
 package import SystemPackage
 
-/// The store of archives, with each call on a thread of its own: a disk that hangs blocks neither the threads that serve callers and
-/// renew leases, nor a call on another file.
+/// The store of archives, with each call on a thread of its own: a disk that hangs blocks neither the threads that serve
+/// callers and renew leases, nor a call on another file.
 package struct ArchiveDisk: Sendable {
     /// The store. A direct call blocks the thread of the caller.
     package let store: ArchiveStore

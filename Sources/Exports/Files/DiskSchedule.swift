@@ -194,8 +194,8 @@ package struct DiskSchedule: Sendable {
             && (onTarget[call.target, default: 0] >= limits.perFile || call.reads?.count ?? 0 >= limits.perFile)
     }
 
-    /// Whether a call on the target takes longer than this lane waits. All callers read the same files, and so do transfers; each part of
-    /// the service has its own.
+    /// Whether a call on the target takes longer than this lane waits. All callers read the same files, and so do transfers;
+    /// each part of the service has its own.
     private func isHanging(_ target: String, _ lane: Lane, _ now: Instant) -> Bool {
         let calls = running.values.filter {
             $0.target == target && ($0.lane == lane || lane.isCaller && ($0.lane.isCaller || $0.lane == .transfer))

@@ -4,8 +4,8 @@ internal import Postgres
 internal import ServiceLifecycle
 private import Synchronization
 
-/// The maintenance of files and rows: expires jobs, removes their files and forgets their rows. The row changes before its file is
-/// removed, so that no row names a missing file.
+/// The maintenance of files and rows: expires jobs, removes their files and forgets their rows. The row changes before its file
+/// is removed, so that no row names a missing file.
 package struct Retention: Service {
     /// Signalled by ``Worker`` when something is due.
     package let wakeSignal = WakeSignal()
@@ -233,8 +233,8 @@ package struct Retention: Service {
 
 /// Removes files that no row will ever name, such as those that a crash left.
 ///
-/// A file is an orphan if its job does not exist, if its epoch is not the job's current one, or if the job is final and does not name
-/// that epoch. Age is no criterion: the current epoch of a running job keeps its file however long it runs.
+/// A file is an orphan if its job does not exist, if its epoch is not the job's current one, or if the job is final and does
+/// not name that epoch. Age is no criterion: the current epoch of a running job keeps its file however long it runs.
 private struct OrphanSweep: Sendable {
     private static let batch = 500
 

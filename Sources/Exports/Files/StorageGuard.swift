@@ -128,9 +128,9 @@ package actor StoreCheck {
         facts = try await database.transaction { try await StoreFacts.load(on: $0) }
     }
 
-    /// Checks the directory's file `.store-id`. The first worker of an installation writes it, and records that in the database:
-    /// from then on, a directory without the file is one whose file system is not mounted. A row lock ensures that only one worker
-    /// is the first.
+    /// Checks the directory's file `.store-id`. The first worker of an installation writes it, and records that in the
+    /// database: from then on, a directory without the file is one whose file system is not mounted. A row lock ensures that
+    /// only one worker is the first.
     ///
     /// - Returns: the id of the store.
     /// - Throws: ``ArchiveError/Code/wrongStore``, or a fault of the disk or the database.

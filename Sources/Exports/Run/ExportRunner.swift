@@ -113,8 +113,8 @@ package struct ExportRunner: JobRunner {
                 try Task.checkCancellation()
                 try lease.check()
             }
-            // A stream ends early when its task is cancelled, and pages are missing if keys do not compare in the order in which they
-            // are sorted. A file with fewer rows than the snapshot is never published.
+            // A stream ends early when its task is cancelled, and pages are missing if keys do not compare in the order in
+            // which they are sorted. A file with fewer rows than the snapshot is never published.
             try Task.checkCancellation()
             guard rows == snapshot.rowsTotal else {
                 throw DirectoryError.sourceInvalid(

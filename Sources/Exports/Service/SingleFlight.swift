@@ -1,5 +1,5 @@
-/// Runs an operation once for all callers that need its result at the same time: a call that comes while the operation runs gets the
-/// result of that run. For an operation that is expensive, or that may hang like a call on a disk.
+/// Runs an operation once for all callers that need its result at the same time: a call that comes while the operation runs
+/// gets the result of that run. For an operation that is expensive, or that may hang like a call on a disk.
 ///
 /// The operation runs in a detached task. It continues when a caller stops waiting, and inherits nothing from the first caller.
 package actor SingleFlight<Value: Sendable> {

@@ -33,8 +33,8 @@ package struct DatabaseIdentity: Sendable {
 
     /// Whether the other session is in this database, or in a standby's copy of it.
     ///
-    /// A promoted standby keeps its cluster's identifier but diverges: the start of the server tells them apart. If a session may not
-    /// read the identifier, the databases count as different.
+    /// A promoted standby keeps its cluster's identifier but diverges: the start of the server tells them apart. If a session
+    /// may not read the identifier, the databases count as different.
     package func isSame(as other: DatabaseIdentity) -> Bool {
         system != nil && system == other.system && database == other.database
             && (isRecovering || other.isRecovering || started == other.started)

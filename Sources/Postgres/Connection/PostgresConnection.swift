@@ -2,8 +2,9 @@ private import Synchronization
 
 /// One connection, on a thread of its own.
 ///
-/// Calls run one after another. If a task is cancelled while a statement runs, or a statement exceeds its timeout, the server is asked
-/// to cancel it. A connection that was lost, or whose server does not answer a cancel request, is broken for good: the pool replaces it.
+/// Calls run one after another. If a task is cancelled while a statement runs, or a statement exceeds its timeout, the server
+/// is asked to cancel it. A connection that was lost, or whose server does not answer a cancel request, is broken for good: the
+/// pool replaces it.
 package actor PostgresConnection {
     private let executor: ThreadExecutor
     private let handle: PGHandle
@@ -57,8 +58,8 @@ package actor PostgresConnection {
                 .unsuitable,
                 "the server is PostgreSQL \(version), but adminexport needs \(Self.oldestServer) or later: upgrade it")
         }
-        // The bytes of an SQL_ASCII database have no known encoding. If the client asked for UTF-8, the server would refuse each row
-        // with a byte that is not valid; without conversion the rows can be read, and invalid bytes replaced, here.
+        // The bytes of an SQL_ASCII database have no known encoding. If the client asked for UTF-8, the server would refuse
+        // each row with a byte that is not valid; without conversion the rows can be read, and invalid bytes replaced, here.
         let isBytes = handle.serverEncoding == "SQL_ASCII"
         let rows = try runScript("inspect-session", SessionSettings.inspection(options, version: version))
         var found: [String: SessionSettings.Found] = [:]
@@ -129,11 +130,11 @@ package actor PostgresConnection {
         }
     }
 
-    /// Lets the body run a statement that is a transaction of its own. If the body runs a second one, for example to find out why the
-    /// first one failed, that is another transaction.
+    /// Lets the body run a statement that is a transaction of its own. If the body runs a second one, for example to find out
+    /// why the first one failed, that is another transaction.
     ///
-    /// Without a pooler the statement takes one message in each direction: the role remains the session's, and the statement is prepared
-    /// once. Behind a pooler it runs in a transaction like any other.
+    /// Without a pooler the statement takes one message in each direction: the role remains the session's, and the statement is
+    /// prepared once. Behind a pooler it runs in a transaction like any other.
     package func withStatement<Result: Sendable>(
         role: String, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {
@@ -321,11 +322,12 @@ package actor PostgresConnection {
         case repeatableRead = "REPEATABLE READ"
     }
 
-    /// Runs the body in a transaction: commits when it returns, rolls back when it throws. The body's error is rethrown unchanged.
+    /// Runs the body in a transaction: commits when it returns, rolls back when it throws. The body's error is rethrown
+    /// unchanged.
     ///
     /// - Parameters:
-    ///   - role: set with `SET LOCAL ROLE`, so that the transaction has the role's privileges and no others, also behind a pooler. A
-    ///     name from the program, never data.
+    ///   - role: set with `SET LOCAL ROLE`, so that the transaction has the role's privileges and no others, also behind a
+    ///     pooler. A name from the program, never data.
     ///   - snapshot: of another running transaction, to see what it sees; see ``exportSnapshot()``.
     package func withTransaction<Result: Sendable>(
         isolation: IsolationLevel = .readCommitted, readOnly: Bool = false, role: String? = nil, snapshot: SnapshotID? = nil,
@@ -444,7 +446,8 @@ package actor PostgresConnection {
 
     /// Runs `COPY … TO STDOUT (FORMAT binary)` and lends its stream to the body. What the body does not read is dropped.
     ///
-    /// COPY takes no parameters: values reach it through transaction-local settings, which the statement reads with `current_setting`.
+    /// COPY takes no parameters: values reach it through transaction-local settings, which the statement reads with
+    /// `current_setting`.
     ///
     /// - Parameter bufferSize: bytes that each buffer holds at least, except the last.
     package func withCopy<Result>(
@@ -575,7 +578,8 @@ package struct CopyStream {
         self.bufferSize = bufferSize
     }
 
-    /// Replaces the buffer's contents with the next rows. The server is read only during this call, so a slow reader slows the server.
+    /// Replaces the buffer's contents with the next rows. The server is read only during this call, so a slow reader slows the
+    /// server.
     ///
     /// - Parameter size: bytes that the buffer is to hold at least; nil: the stream's number.
     /// - Returns: whether there may be more.

@@ -2,8 +2,9 @@ private import Synchronization
 
 /// A bounded set of connections, opened when they are needed.
 ///
-/// If all of them are in use, a request waits for a limited time in a queue in which flows take turns: see ``withFlowKey(_:_:)``. A
-/// connection that was lost is closed when it is returned; one that was lost while it was idle is closed before it is lent again.
+/// If all of them are in use, a request waits for a limited time in a queue in which flows take turns: see
+/// ``withFlowKey(_:_:)``. A connection that was lost is closed when it is returned; one that was lost while it was idle is
+/// closed before it is lent again.
 package final class PostgresPool: Sendable {
     /// How the pool connects.
     package let options: ConnectionOptions
@@ -118,7 +119,8 @@ package final class PostgresPool: Sendable {
 
     @TaskLocal private static var flowKey = 0
 
-    /// Puts the requests that the body makes to pools into one flow, so that a flow with many requests does not delay one with few.
+    /// Puts the requests that the body makes to pools into one flow, so that a flow with many requests does not delay one with
+    /// few.
     ///
     /// - Parameter key: 0 is the flow of requests without a key.
     package static func withFlowKey<Result>(_ key: Int, _ body: () async throws -> Result) async rethrows -> Result {
@@ -407,8 +409,8 @@ package final class PostgresPool: Sendable {
         giveBack(isUsable ? connection : nil)
     }
 
-    /// Closes the idle connections. What broke one has probably broken the others too, and a silent network shows that only after a
-    /// timeout for each.
+    /// Closes the idle connections. What broke one has probably broken the others too, and a silent network shows that only
+    /// after a timeout for each.
     private func dropIdle() {
         let idle = state.withLock { state in
             defer { state.idle = [] }

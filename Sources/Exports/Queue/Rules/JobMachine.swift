@@ -34,9 +34,9 @@ package enum JobState: String, Sendable, CaseIterable {
 
 /// The rules of the queue for one job, as a pure value: when an event may change the job, and how.
 ///
-/// It holds the columns of the job and of its lease that the rules depend on. The statements of ``JobStore``, ``LeaseStore`` and
-/// ``QueueMaintenance`` have the same guards in their WHERE clauses. Tests explore all orders of events here, and play random orders
-/// to PostgreSQL to compare the rows.
+/// It holds the columns of the job and of its lease that the rules depend on. The statements of ``JobStore``, ``LeaseStore``
+/// and ``QueueMaintenance`` have the same guards in their WHERE clauses. Tests explore all orders of events here, and play
+/// random orders to PostgreSQL to compare the rows.
 struct JobMachine: Hashable, Sendable {
     private(set) var state = JobState.queued
     /// The fencing token. Each claim raises it; it never falls.

@@ -154,8 +154,8 @@ package struct Migrator: Sendable {
         preconditionFailure("the attempts have an end")
     }
 
-    /// The steps of version 4 that take long on a large audit trail. Reads go on meanwhile. After an interruption the next migration
-    /// continues.
+    /// The steps of version 4 that take long on a large audit trail. Reads go on meanwhile. After an interruption the next
+    /// migration continues.
     private func finish(on connection: isolated PostgresConnection) async throws {
         let left = try await connection.query(
             Query(
@@ -188,9 +188,9 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// Sets the tenant's key in the events of 500 jobs, written before version 4. Each call is a transaction of its own, so the service
-    /// works meanwhile, however long the trail is. After an interruption the next migration continues. Uses the primary key of jobs and
-    /// the index `audit_event_of_job`.
+    /// Sets the tenant's key in the events of 500 jobs, written before version 4. Each call is a transaction of its own, so the
+    /// service works meanwhile, however long the trail is. After an interruption the next migration continues. Uses the primary
+    /// key of jobs and the index `audit_event_of_job`.
     ///
     /// - Returns: the number of events; nil if there is nothing left to do.
     private static func keyEvents(on connection: isolated PostgresConnection) async throws -> Int? {
@@ -241,8 +241,8 @@ package struct Migrator: Sendable {
         }
     }
 
-    /// Advisory locks belong to a database, and roles belong to the cluster. So migrations of two databases can create a role at the same
-    /// time; the error of the second one means that the role exists.
+    /// Advisory locks belong to a database, and roles belong to the cluster. So migrations of two databases can create a role
+    /// at the same time; the error of the second one means that the role exists.
     ///
     /// - Returns: the logins that it created.
     private func createRoles(_ request: Request, on connection: isolated PostgresConnection) async throws -> [String] {

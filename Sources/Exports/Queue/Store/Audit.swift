@@ -201,8 +201,8 @@ package struct AuditLog: Sendable {
         }
     }
 
-    /// Lists events, the newest first. Uses the index `audit_event_at`, `audit_event_of_tenant` for tenants, or `audit_event_of_job` for
-    /// one job.
+    /// Lists events, the newest first. Uses the index `audit_event_at`, `audit_event_of_tenant` for tenants, or
+    /// `audit_event_of_job` for one job.
     ///
     /// - Parameter owner: whose events. Events without a tenant's key are only in the list of all tenants.
     package func list(

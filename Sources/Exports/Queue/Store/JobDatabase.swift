@@ -43,9 +43,9 @@ struct Parameters {
 
 /// The notifications by which processes wake one another.
 ///
-/// A notification is a hint: it names no job, may get lost, and may come without need. All receivers also poll: workers every five
-/// seconds, ``JobWatch`` every 250 ms. A commit with a notification takes a lock of the whole server, so only statements that
-/// add work or end a job send one.
+/// A notification is a hint: it names no job, may get lost, and may come without need. All receivers also poll: workers every
+/// five seconds, ``JobWatch`` every 250 ms. A commit with a notification takes a lock of the whole server, so only statements
+/// that add work or end a job send one.
 package enum QueueNotification: String {
     /// There is something to do.
     case work = ""

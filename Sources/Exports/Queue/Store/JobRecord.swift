@@ -54,8 +54,8 @@ package struct JobRecord: Sendable {
     /// Year and month of `createdAt` in UTC.
     package let createdMonth: (year: Int, month: Int)
 
-    /// Whether a workbook has expired by the clock, as SQL. The service shows such a job as expired, and does not deliver its file,
-    /// before a worker changes the row.
+    /// Whether a workbook has expired by the clock, as SQL. The service shows such a job as expired, and does not deliver its
+    /// file, before a worker changes the row.
     static let isOverdue = "(j.state = 'succeeded' AND NOT j.hold AND j.expires_at < clock_timestamp())"
 
     /// The select list that ``init(_:)`` reads, for `adminexport.job j LEFT JOIN adminexport.lease l`.

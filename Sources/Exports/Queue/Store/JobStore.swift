@@ -69,12 +69,12 @@ package struct JobStore: Sendable {
 
     /// Adds a job to the queue, with its audit event; or returns the job for which the idempotency key stands.
     ///
-    /// A key stands for a job that is queued, runs or has a workbook (``JobState/keepsKey``), and for a limited time. After that the
-    /// earlier job loses the key, in the transaction in which the new job gets it.
+    /// A key stands for a job that is queued, runs or has a workbook (``JobState/keepsKey``), and for a limited time. After
+    /// that the earlier job loses the key, in the transaction in which the new job gets it.
     ///
-    /// Starts of one tenant run one after another, by an advisory lock, so the limit is exact and one key makes one job. A start does
-    /// not lock the tenant's slot row, because a claim skips a locked slot row. A start takes no lock at all if the queue is full or
-    /// its key stands for a job.
+    /// Starts of one tenant run one after another, by an advisory lock, so the limit is exact and one key makes one job. A
+    /// start does not lock the tenant's slot row, because a claim skips a locked slot row. A start takes no lock at all if the
+    /// queue is full or its key stands for a job.
     ///
     /// - Throws: ``QueueError/conflict``, ``QueueError/quotaExceeded(limit:retryAfter:)``, ``QueueError/busy``,
     ///   ``StartLockHeld``, ``PostgresError``.
@@ -85,8 +85,8 @@ package struct JobStore: Sendable {
         let limit = limits.queued
         if let job = try await replayed(request, limits, on: connection) { return Started(job: job, isReplayed: true) }
         let hasRoom = try await takeLock(wait, request.tenantKey, limit: limit, on: connection)
-        // Twice: a program of the previous version does not take the lock. It may start a job with the same key in between, and that
-        // job may be over by now.
+        // Twice: a program of the previous version does not take the lock. It may start a job with the same key in between, and
+        // that job may be over by now.
         for _ in 0..<2 {
             if hasRoom {
                 try await releaseKey(of: request, limits, on: connection)
@@ -135,12 +135,12 @@ package struct JobStore: Sendable {
         return true
     }
 
-    /// The first of the two numbers of the advisory lock. It separates the lock from other locks in the database. The second number
-    /// is a hash of the tenant's key; two tenants with the same hash share a lock.
+    /// The first of the two numbers of the advisory lock. It separates the lock from other locks in the database. The second
+    /// number is a hash of the tenant's key; two tenants with the same hash share a lock.
     package static let startLockClass = 1_094_995_288
 
-    /// Counts up to the limit by the index `job_queued`. CASE fixes the order: the statement sets the timeout before it waits. A start
-    /// that does not wait does not get the lock while others wait for it, so it overtakes none of them.
+    /// Counts up to the limit by the index `job_queued`. CASE fixes the order: the statement sets the timeout before it waits.
+    /// A start that does not wait does not get the lock while others wait for it, so it overtakes none of them.
     static func startLockSQL(waits: Bool) -> String {
         let key = "\(startLockClass), hashtext($1)"
         let lock = waits ? "pg_advisory_xact_lock(\(key)) IS NOT NULL" : "pg_try_advisory_xact_lock(\(key))"
@@ -196,8 +196,8 @@ package struct JobStore: Sendable {
         return min(max(.milliseconds(median), .seconds(1)), .seconds(60))
     }
 
-    /// The workbooks that expire last are those that were finished last. Reads twenty entries of the index `job_to_expire`, however
-    /// long the history is.
+    /// The workbooks that expire last are those that were finished last. Reads twenty entries of the index `job_to_expire`,
+    /// however long the history is.
     static let medianRunSQL = """
         SELECT (1000 * extract(epoch FROM percentile_cont(0.5) WITHIN GROUP (ORDER BY finished_at - started_at)))::bigint
             AS median
@@ -255,7 +255,8 @@ package struct JobStore: Sendable {
         case actor(tenantKey: String, actorKey: String)
         /// For operators: the jobs of the tenants with these keys; nil for all tenants.
         case anyone(ofTenants: [String]?)
-        /// For operators of all tenants: the jobs that show this slug. A label is for searching; it does not decide about permissions.
+        /// For operators of all tenants: the jobs that show this slug. A label is for searching; it does not decide about
+        /// permissions.
         case labelled(String)
 
         /// A condition on `adminexport.job j`. Each case has its own, so that each has one good plan.
@@ -311,8 +312,8 @@ package struct JobStore: Sendable {
             .map { try JobRecord($0) }
     }
 
-    /// Uses the index on `(tenant_key, actor_key, id)` for an actor, the index on `(tenant_key, id)` for tenants, and the primary key
-    /// for all tenants and for a label.
+    /// Uses the index on `(tenant_key, actor_key, id)` for an actor, the index on `(tenant_key, id)` for tenants, and the
+    /// primary key for all tenants and for a label.
     static func listQuery(owner: Owner, states: [JobState], before: JobID?, limit: Int) -> Query {
         var parameters = Parameters([.integer(limit)])
         var conditions: [String] = []
@@ -342,8 +343,8 @@ package struct JobStore: Sendable {
         Set(states).map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
     }
 
-    /// The newest jobs of each tenant by the index on `(tenant_key, id)`, and the newest of those. With one condition for all tenants
-    /// PostgreSQL would read all their jobs.
+    /// The newest jobs of each tenant by the index on `(tenant_key, id)`, and the newest of those. With one condition for all
+    /// tenants PostgreSQL would read all their jobs.
     private static func tenantsList(_ conditions: [String], keys: String) -> String {
         let condition = (["j.tenant_key = mine.key"] + conditions).joined(separator: " AND ")
         return """

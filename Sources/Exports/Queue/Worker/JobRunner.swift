@@ -8,8 +8,8 @@ package protocol JobRunner: Sendable {
     /// The state of the disk at the last check or attempt: `ok`, `full`, `failed` or `wrong-store`.
     func storage() async -> String
 
-    /// Runs the job and stores its result under the job's id and epoch. It must end soon after its task is cancelled, write nothing
-    /// once the lease has expired, and leave nothing behind when it throws.
+    /// Runs the job and stores its result under the job's id and epoch. It must end soon after its task is cancelled, write
+    /// nothing once the lease has expired, and leave nothing behind when it throws.
     func run(_ job: ClaimedJob, progress: ProgressCounter, lease: LeaseClock) async throws -> JobResult
 
     /// Removes the result of a run that was not published.
@@ -72,9 +72,9 @@ package enum Step: String, Sendable, CaseIterable {
 
 /// The worker's own view of its lease.
 ///
-/// It uses the clock that counts while the machine is suspended (`CLOCK_BOOTTIME`, Linux's `ContinuousClock`), and counts from before
-/// the claim or renewal was sent. So it never ends later than the database's lease: not after a suspension, a stopped process, a slow
-/// answer or a change of the wall clock.
+/// It uses the clock that counts while the machine is suspended (`CLOCK_BOOTTIME`, Linux's `ContinuousClock`), and counts from
+/// before the claim or renewal was sent. So it never ends later than the database's lease: not after a suspension, a stopped
+/// process, a slow answer or a change of the wall clock.
 package final class LeaseClock: Sendable {
     private let end: Mutex<ContinuousClock.Instant>
 

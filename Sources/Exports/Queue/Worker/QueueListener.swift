@@ -4,11 +4,11 @@ internal import ServiceLifecycle
 
 /// Receives the notifications of other processes, on a connection that nothing else uses.
 ///
-/// Without it everything still works, with the delay of polling. It needs a session of its own, so it cannot work behind a pooler that
-/// assigns a session to each transaction.
+/// Without it everything still works, with the delay of polling. It needs a session of its own, so it cannot work behind a
+/// pooler that assigns a session to each transaction.
 package struct QueueListener: Service {
-    /// How often it tests the connection. Keepalives detect a dead network; this detects a proxy that answers keepalives but forwards
-    /// nothing.
+    /// How often it tests the connection. Keepalives detect a dead network; this detects a proxy that answers keepalives but
+    /// forwards nothing.
     private static let testInterval: Duration = .seconds(600)
 
     /// How often it checks whether a pool needs the connection more.

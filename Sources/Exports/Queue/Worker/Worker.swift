@@ -5,8 +5,8 @@ private import Synchronization
 
 /// Claims jobs and runs several at a time, until the service stops.
 ///
-/// One loop claims for all slots. Without work it waits for a signal, or until it is time to poll. On a graceful shutdown the worker
-/// claims no more, lets its jobs run within the budget of its ``Drain``, and hands the rest back to the queue.
+/// One loop claims for all slots. Without work it waits for a signal, or until it is time to poll. On a graceful shutdown the
+/// worker claims no more, lets its jobs run within the budget of its ``Drain``, and hands the rest back to the queue.
 package struct Worker: Service {
     /// What a worker is configured with.
     package struct Configuration: Sendable {

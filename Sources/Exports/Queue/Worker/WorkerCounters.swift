@@ -112,8 +112,8 @@ package final class WorkerCounters: Sendable {
     /// Whether the row lacks recent counts.
     var hasNews: Bool { state.withLock { $0.changes != $0.shownChanges } }
 
-    /// The row is new and has no counters yet. If there was one before, it was deleted as a dead worker's, and its counters are in the
-    /// total.
+    /// The row is new and has no counters yet. If there was one before, it was deleted as a dead worker's, and its counters are
+    /// in the total.
     func restart() {
         state.withLock { $0.base = $0.shown }
     }

@@ -7,8 +7,8 @@ package struct AuditRetention: Sendable {
 
     /// Removes the months that ended before a day.
     ///
-    /// A month is a partition, which is dropped. Events of such months in the default partition, which has them if their own was not
-    /// created in time, are deleted.
+    /// A month is a partition, which is dropped. Events of such months in the default partition, which has them if their own
+    /// was not created in time, are deleted.
     ///
     /// - Parameters:
     ///   - day: `yyyy-mm-dd`, in UTC.
@@ -38,8 +38,8 @@ package struct AuditRetention: Sendable {
         }
     }
 
-    /// Removes each month in a transaction of its own. It waits for the lock for a short time only: while it waits, no event can be
-    /// added.
+    /// Removes each month in a transaction of its own. It waits for the lock for a short time only: while it waits, no event
+    /// can be added.
     private static func remove(_ first: String, on connection: isolated PostgresConnection) async throws {
         _ = try await connection.withTransaction(role: DatabaseRole.owner) { connection in
             // Takes long, so it runs before the lock. No events are added to a month that is over.

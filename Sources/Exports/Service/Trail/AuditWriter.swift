@@ -6,12 +6,13 @@ private import Synchronization
 
 /// Writes the audit events that no caller waits for: denials, and deliveries that failed.
 ///
-/// The methods that report an event return at once. An event that the database may have stored without a confirmation is written again:
-/// the trail may have it twice, and never lacks it.
+/// The methods that report an event return at once. An event that the database may have stored without a confirmation is
+/// written again: the trail may have it twice, and never lacks it.
 package final class AuditWriter: Service {
     typealias Insert = @Sendable ([Audit.Entry]) async throws -> Void
 
-    /// Failed deliveries that may wait. Each was recorded as a download before, so they come no faster than the database records those.
+    /// Failed deliveries that may wait. Each was recorded as a download before, so they come no faster than the database
+    /// records those.
     private static let maxWaiting = 4_096
     /// Failed deliveries in one statement.
     private static let batch = 100
@@ -171,7 +172,8 @@ package final class AuditWriter: Service {
             [.text(slug)])
     }
 
-    /// nil if no tenant has the slug, several have it, or the database does not answer. Only operators of all tenants see such an event.
+    /// nil if no tenant has the slug, several have it, or the database does not answer. Only operators of all tenants see such
+    /// an event.
     private static func tenantKey(of slug: String, _ pool: PostgresPool) async -> String? {
         let rows = try? await pool.withStatement(role: DatabaseRole.api) { try await $0.query(keyQuery(slug)) }
         guard let rows, rows.count == 1 else { return nil }

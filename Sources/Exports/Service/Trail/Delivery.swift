@@ -4,8 +4,8 @@ private import SystemPackage
 
 /// The delivery of a workbook that the audit trail has as `downloaded`.
 ///
-/// The trail gets `downloaded` before the first byte is sent. If the delivery then fails, the trail gets one `undelivered` event with the
-/// first reason.
+/// The trail gets `downloaded` before the first byte is sent. If the delivery then fails, the trail gets one `undelivered`
+/// event with the first reason.
 package final class Delivery: Sendable {
     /// Why a workbook did not arrive. The audit trail has the raw values.
     package enum Failure: String, Sendable, CaseIterable {
