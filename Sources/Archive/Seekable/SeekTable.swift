@@ -1,19 +1,19 @@
 /// The seek table of the Zstandard seekable format, version 0.1.0 (facebook/zstd,
 /// contrib/seekable_format/zstd_seekable_compression_format.md).
 ///
-/// Every frame before the table has an entry, skippable ones too; a skippable frame gives 0 bytes.
+/// Every frame before the table has an entry, also a skippable one, whose content is 0 bytes.
 struct SeekTable: Equatable {
     struct Frame: Equatable {
-        /// Bytes in the file.
+        /// The size in the file, in bytes.
         let compressed: UInt32
-        /// Bytes of content.
+        /// The size of the content, in bytes.
         let size: UInt32
     }
 
     static let skippableMagic: UInt32 = 0x184D_2A5E
     static let footerMagic: UInt32 = 0x8F92_EAB1
     static let footerSize = 9
-    /// 1 TiB of content. A file whose footer claims more is no archive, and its table is not read.
+    /// 1 TiB of content. A file whose footer states more is not an archive, and its table is not read.
     static let maxFrames = 1 << 20
     private static let headerSize = 8
     private static let entrySize = 8

@@ -2,10 +2,10 @@ private import CZstd
 private import Glibc
 package import SystemPackage
 
-/// Reads any range of an archive's content; a read touches the frames it needs and no others.
+/// Reads any range of an archive's content. A read touches only the frames that it needs.
 ///
-/// Owns the descriptor. Keeps the frame that was used last, so that reading on costs one decompression per frame. Not for
-/// two tasks at once.
+/// It owns the descriptor. It keeps the last frame, so that sequential reads decompress each frame once. Only one task may use
+/// a reader at a time.
 package final class SeekableReader {
     private struct Place {
         let fileOffset: Int64
@@ -13,10 +13,11 @@ package final class SeekableReader {
         let frame: SeekTable.Frame
     }
 
-    /// RFC 8878, 3.1.1.1: magic number and frame header.
+    /// The maximum size of a magic number and a frame header (RFC 8878, 3.1.1.1).
     private static let largestHeader = 18
 
-    /// No compressed frame and no manifest is larger. An archive whose table claims more is damaged, and no frame is read.
+    /// The maximum size of a compressed frame and of the manifest. An archive whose table states more is damaged, and none of
+    /// its frames is read.
     private static let largestFrame = 4 * SeekableWriter.frameSize
 
     private let file: FileDescriptor
@@ -27,9 +28,9 @@ package final class SeekableReader {
     private var cachedIndex: Int?
     private var cached: [UInt8] = []
 
-    /// Bytes of content.
+    /// The size of the content, in bytes.
     package let size: Int
-    /// Bytes of the file.
+    /// The size of the file, in bytes.
     package let archiveSize: Int
 
     /// Opens the file and reads its seek table.
@@ -52,8 +53,9 @@ package final class SeekableReader {
                 contentOffset += Int(frame.size)
             }
             let manifest = places.popLast()
-            // The table has no checksum. A size in it that is wrong would shift all that follows, and the frames themselves
-            // would not tell: but all of them are of one size, the last says its own, and the manifest behind it has none.
+            // The table has no checksum. A wrong size in it would shift everything after it, and the frames alone would not
+            // show that. But all frames have the same size, the header of the last one states its size, and the manifest after
+            // it has none.
             guard manifest?.frame.size == 0, fileOffset + Int64(SeekTable.encodedSize(frames: table.frames.count)) == length,
                 table.frames.allSatisfy({ $0.compressed <= Self.largestFrame && $0.size <= SeekableWriter.frameSize }),
                 places.dropLast().allSatisfy({ $0.frame.size == SeekableWriter.frameSize }),
@@ -90,7 +92,7 @@ package final class SeekableReader {
         return try SeekTable(encoded: read(file, at: length - Int64(size), count: size, calls))
     }
 
-    /// What a frame's header says that it holds; nil where it says nothing that can be.
+    /// The content size in a frame's header; nil if there is none, or if it is too large.
     private static func contentSize(
         of place: Place, in file: FileDescriptor, _ calls: any FileSystemCalls
     ) throws -> UInt32? {
@@ -112,9 +114,9 @@ package final class SeekableReader {
         }
     }
 
-    /// The bytes from `offset`, at most `length` of them, fewer only at the end of the content.
+    /// Reads `length` bytes from `offset` on, or fewer at the end of the content.
     ///
-    /// - Throws: ``ArchiveError/Code/damaged`` where a frame's checksum is wrong.
+    /// - Throws: ``ArchiveError/Code/damaged`` if a frame does not match its checksum; other ``ArchiveError``s of the disk.
     package func read(offset: Int, length: Int) throws -> [UInt8] {
         precondition(offset >= 0 && length >= 0)
         let end = min(size, offset.addingReportingOverflow(length).overflow ? size : offset + length)
@@ -131,24 +133,24 @@ package final class SeekableReader {
         return result
     }
 
-    /// What follows the offset within its frame, without a copy; nothing at the end of the content.
+    /// Returns the rest of the frame that contains the offset, without a copy; nothing at the end of the content.
     package func part(at offset: Int) throws -> ArraySlice<UInt8> {
         guard (0..<size).contains(offset) else { return [] }
         let index = place(of: offset)
         return try frame(index)[(offset - places[index].contentOffset)...]
     }
 
-    /// The archive as it is stored: a descriptor at the start of the file. The caller closes it.
+    /// Duplicates the descriptor of the archive file, at offset 0. The caller closes it.
     package func duplicateFile() throws -> FileDescriptor {
         let copy = fcntl(file.rawValue, F_DUPFD_CLOEXEC, 0)
         guard copy >= 0 else { throw ArchiveError(Errno(rawValue: errno), "opening an archive") }
         let duplicate = FileDescriptor(rawValue: copy)
-        // The offset is the description's, and reading here is by absolute offsets.
+        // Both descriptors share the offset. This reader reads only at absolute offsets.
         try storage("opening an archive") { _ = try duplicate.seek(offset: 0, from: .start) }
         return duplicate
     }
 
-    /// The manifest's bytes.
+    /// Returns the bytes of the manifest.
     package func manifest() throws -> [UInt8] {
         guard let place = manifestPlace else { throw ArchiveError(.damaged, "the archive has no manifest") }
         let bytes = try Self.read(file, at: place.fileOffset, count: Int(place.frame.compressed), calls)
@@ -158,7 +160,7 @@ package final class SeekableReader {
         return Array(bytes[8...])
     }
 
-    /// The frame that holds the offset: the last that begins at or before it.
+    /// The index of the frame that contains the offset: the last one that begins at or before it.
     private func place(of offset: Int) -> Int {
         var low = 0
         var high = places.count

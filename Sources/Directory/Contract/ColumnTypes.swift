@@ -1,15 +1,15 @@
 internal import Postgres
 
-/// The types of the directory's columns, as the catalogue has them.
+/// The types of the directory's columns, from the catalogue.
 struct ColumnTypes {
     struct Fact {
-        /// As PostgreSQL writes it, with its collation where that is another than the database's.
+        /// The type as PostgreSQL writes it, with its collation if that is not the database's default.
         let type: String
-        /// What a domain is made of in the end; else the type.
+        /// The base type of a domain, through all levels; otherwise the type itself.
         let base: String
-        /// `pg_type.typcategory` of it: S text, E enum, N number, B boolean, D date and time, A array, …
+        /// The `pg_type.typcategory` of the base type: S text, E enum, N number, B boolean, D date and time, A array, …
         let category: String
-        /// The same of an array's elements.
+        /// The category of an array's elements; nil if the type is not an array.
         let elements: String?
         /// Whether an enum has the value `enabled`.
         let hasEnabled: Bool
@@ -18,11 +18,12 @@ struct ColumnTypes {
 
     private var facts: [String: Fact] = [:]
     private var relations: Set<String> = []
-    /// What ``digest`` gave at the same moment.
+    /// The value of ``digest`` at the same time.
     private(set) var digestValue: String?
 
-    /// SQL for a digest of the columns of the contract's relations and of their types. An export compares it, in its own snapshot, with
-    /// the digest of the last inspection, so that it does not misread a column whose type has changed since then.
+    /// SQL for a digest of the columns of the contract's relations and of their types. An export compares it, in its own
+    /// snapshot, with the digest of the last inspection, so that it does not misread a column whose type has changed since
+    /// then.
     static var digest: String {
         let relations = ContractColumn.relations.map { "'\($0)'" }.joined(separator: ", ")
         return """
@@ -71,10 +72,10 @@ struct ColumnTypes {
 
     // MARK: Faults
 
-    /// What is missing or cannot be right, in the contract's order.
+    /// Missing relations and columns, and columns of a wrong type, in the order of the contract.
     var faults: [ContractFault] { faults { _ in true } }
 
-    /// What is missing, and keys and compared texts that cannot be right.
+    /// The same without columns of a wrong type, except for keys and compared texts.
     var fatal: [ContractFault] {
         faults { column in
             switch column.content {
@@ -97,7 +98,7 @@ struct ColumnTypes {
         return faults
     }
 
-    /// The types of the keys; nil where one is missing or none that keys can have.
+    /// The types of the keys; nil if a key is missing or has a type that keys cannot have.
     var keys: KeyTypes? {
         func key(_ column: String) -> KeyTypes.KeyType? { facts[column].flatMap { KeyTypes.KeyType($0) } }
         guard let tenant = key("tenant.id"), let profile = key("profile.id"), let group = key("administrator_group.id"),
@@ -126,7 +127,7 @@ struct ColumnTypes {
                 let type = fact.category == "N" ? "bigint" : "text"
                 return fault("keys are bigint, uuid or text", "\(name)::\(type)", type: type)
             }
-            // Collations count: the ends of a page are compared on both sides, and have to mean the same rows.
+            // Collations count: both sides of a join compare the ends of a page, and must compare them alike.
             guard let other = facts[target], KeyTypes.KeyType(other) != nil, other.type != fact.type else { return nil }
             return fault(
                 "directory.\(target), to which it refers, is \(other.type)", "\(name)::\(other.type)", type: other.type)
@@ -165,10 +166,10 @@ extension KeyTypes.KeyType {
 }
 
 extension ColumnTypes.Fact {
-    /// Without a collation.
+    /// The type without its collation.
     fileprivate var plainType: String { type.prefix(before: " COLLATE ") }
 
-    /// Whether its text is what it means: of bytes, documents, lists and the like it is the way in which PostgreSQL writes them.
+    /// Whether the text form is the value itself. The text forms of bytes, documents and lists are notations of PostgreSQL.
     fileprivate var isText: Bool {
         switch category {
         case "S", "E", "N", "Z": true
@@ -185,7 +186,7 @@ extension ColumnTypes.Fact {
         }
     }
 
-    /// A condition to begin with: which values mean what only the platform knows.
+    /// A condition to start with: only the platform knows which values mean yes.
     fileprivate func condition(_ name: String) -> String {
         switch category {
         case "B": name
@@ -204,7 +205,7 @@ extension ColumnTypes.Fact {
 
     fileprivate func momentExpression(_ name: String) -> String {
         switch base {
-        // Or in whatever zone the platform writes them.
+        // If the platform writes them in another zone, the operator has to change this.
         case "timestamp without time zone": "\(name) AT TIME ZONE 'UTC'"
         case "date": "\(name)::timestamp AT TIME ZONE 'UTC'"
         default: category == "N" ? "to_timestamp(\(name))" : "\(name)::timestamptz"

@@ -1,9 +1,9 @@
 package import Postgres
 
-/// Every statement that reads the directory, to be looked at by ``DirectoryInspection``: a statement that is not here is not held
-/// to the privileges of the role that runs it. A test compares the names with those in the sources.
+/// Every statement that reads the directory, for ``DirectoryInspection``, which checks the privileges of the roles only for
+/// these statements. A test compares the names with those in the sources.
 package enum DirectoryStatements {
-    /// Those that ask for an actor and their permission.
+    /// The statements that find an actor and check the permission.
     package static func permission(_ keys: KeyTypes) -> [Query] {
         [
             ExportPermission.query(.labels(tenant: "", email: ""), keys: keys),
@@ -12,7 +12,7 @@ package enum DirectoryStatements {
         ]
     }
 
-    /// Those that an export reads its snapshot by, in each of its forms.
+    /// The statements that read the snapshot of an export, in each of their forms.
     package static func snapshot(_ keys: KeyTypes) -> [Query] {
         var queries = permission(keys) + [Snapshot.setTimeZoneQuery("UTC", tenant: ""), Snapshot.listedTimeZone("UTC")]
         for scope in [Scope.tenant, .groups(roots: [])] {
@@ -24,7 +24,7 @@ package enum DirectoryStatements {
         return queries.filter { seen.insert($0.sql).inserted }
     }
 
-    /// What the statements of a snapshot take from the transaction.
+    /// Sets every transaction-local setting that the statements of a snapshot read.
     static func settings(_ keys: KeyTypes) -> Query {
         Query(
             "sample-settings",

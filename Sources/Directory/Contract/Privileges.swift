@@ -1,13 +1,13 @@
 internal import Postgres
 
-/// What stands between a role and the rows of the directory: privileges, views' owners, row-level security.
+/// Finds what keeps a role from rows of the directory: missing privileges, owners of views, row-level security.
 ///
-/// The catalogue is asked, which tells of any role to anyone: a process that only serves callers can so say what is wrong for
-/// those that make exports.
+/// It reads the catalogue, which describes every role to every other one. So a process that only serves callers also detects
+/// what is wrong for the processes that run exports.
 enum Privileges {
     struct Found {
         var faults: [ContractFault] = []
-        /// What may hide rows and cannot be proven.
+        /// What may hide rows, without proof.
         var notes: [String] = []
     }
 
@@ -80,8 +80,8 @@ enum Privileges {
 
     // MARK: What the views read
 
-    /// Every relation that the directory's relations read, with the role that PostgreSQL checks there: the view's owner, or the
-    /// role of the query if the view has `security_invoker`.
+    /// Every relation that the directory's relations read, with the role whose privileges PostgreSQL checks there: the owner of
+    /// the view, or the role of the query for a view with `security_invoker`.
     private static func reads(_ role: String, _ reader: DirectoryReader) -> Query {
         Query(
             "directory-reads",
@@ -120,8 +120,9 @@ enum Privileges {
             """, [.text(role), .texts(relations(reader))])
     }
 
-    /// The functions below the views that read as somebody else, with settings of their own, or whose rows no catalogue tells: called
-    /// there, by an operator or by another function. The server knows what a function calls only if its body is parsed (BEGIN ATOMIC).
+    /// The functions that the views call, also through operators or other functions, and that read as another role, have
+    /// settings of their own, or return rows that no catalogue describes. The server knows what a function calls only if its
+    /// body is parsed (BEGIN ATOMIC).
     private static func functions(_ reader: DirectoryReader) -> Query {
         Query(
             "directory-functions",
@@ -174,7 +175,7 @@ enum Privileges {
         }
         let isRestricted: Bool = try row.decode("is_restricted")
         guard try !row.decode("stored", as: Bool.self) else {
-            // What it holds was read by its owner, when it was refreshed.
+            // The owner read the rows when the view was refreshed.
             if isRestricted {
                 found.notes.append(
                     "row-level security of \(relation)\(through) applies to \(reader), the owner of a materialized view: "

@@ -1,11 +1,11 @@
 internal import Postgres
 
-/// The statements of one export's snapshot; what gives many rows is read by COPY. Values reach them through transaction-local settings, since COPY takes no
-/// parameters; what is put together here are words of the program.
+/// The statements of one export's snapshot. COPY reads what may have many rows. It takes no parameters, so values reach it
+/// through transaction-local settings; the text consists of words of the program.
 struct SnapshotQueries {
-    /// The longest text that is read: enough that a cell's 32,767 UTF-16 units are passed, so that the writer sees the cut
-    /// and counts it. A unit may take two characters (CR LF is one in a cell), or three bytes where the server counts bytes
-    /// for characters (`SQL_ASCII`).
+    /// The longest text that is read, in characters: more than the 32,767 UTF-16 units of a cell, so that the writer sees and
+    /// counts the cut. One unit may need two characters (CR LF is one in a cell), or three bytes if the server counts bytes as
+    /// characters (`SQL_ASCII`).
     private static let longestText = 3 * 32_768
 
     let keys: KeyTypes
@@ -18,8 +18,8 @@ struct SnapshotQueries {
 
     var tenant: String { setting("tenant", keys.tenant) }
 
-    /// The one condition that decides which administrators are in: pages, groups, teams and the count share it, which is
-    /// what lets the streams be merged by equality.
+    /// The condition that decides which administrators are exported. Pages, groups, teams and the count share it, so that the
+    /// streams can be merged by equality.
     var visible: String {
         var condition = "a.tenant_id = \(tenant)"
         if !includeDisabled { condition += " AND a.status = 'enabled'" }
@@ -34,7 +34,7 @@ struct SnapshotQueries {
         return condition
     }
 
-    /// The groups of the actor and all below them, within the tenant. UNION, so that a cycle ends.
+    /// The groups of the actor and all groups below them, within the tenant. With UNION, a cycle ends.
     var visibleGroups: Query {
         Query(
             "visible-groups",
@@ -51,8 +51,8 @@ struct SnapshotQueries {
             """)
     }
 
-    /// The moment of the snapshot, its day in the tenant's time zone, how many administrators it has, and the bytes of their texts
-    /// and of the names they refer to; null for those that are more than `few`.
+    /// The time of the snapshot, its day in the tenant's time zone, the number of administrators, and the bytes of their texts
+    /// and of the names to which they refer; null if there are more than `few`.
     func moment(few: Int) -> Query {
         func bytes(_ relation: StaticString) -> String {
             """
@@ -74,7 +74,7 @@ struct SnapshotQueries {
             """)
     }
 
-    /// Key and name in code point order.
+    /// Keys and names, in code point order of the names.
     func names(_ relation: StaticString) -> Query {
         Query(
             "names-of-\(relation)",
@@ -83,7 +83,7 @@ struct SnapshotQueries {
             """)
     }
 
-    /// Key, parent's key and name of the groups that the actor sees, in code point order of the names.
+    /// Keys, keys of the parents, and names of the groups that the actor sees, in code point order of the names.
     var groupTree: Query {
         var condition = "tenant_id = \(tenant)"
         if case .groups = scope {
@@ -97,11 +97,11 @@ struct SnapshotQueries {
             """)
     }
 
-    /// Administrators after `adminexport.last`, which is where the page before ended, or all.
+    /// Administrators after `adminexport.last`, the end of the previous page, or all.
     ///
     /// Needs an index on `administrator (tenant_id, id)`.
     func administrators(first: Bool) -> Query {
-        // `left` looks at each character, and `octet_length` at none.
+        // `left` reads each character, and `octet_length` reads none.
         func text(_ column: String) -> String {
             """
             CASE WHEN octet_length(a.\(column)::text) <= \(Self.longestText) THEN a.\(column)::text
@@ -119,12 +119,12 @@ struct SnapshotQueries {
             """)
     }
 
-    /// Where a page ended, from the key as the server sent it: it spells it itself.
+    /// Sets the end of a page. The server converts the key, which is in the binary form that it sent, to text.
     func setLast(_ last: [UInt8]) -> Query {
         Query("set-last", "SELECT set_config('adminexport.last', \(spelt(1)), true) IS NOT NULL AS done", [.bytes(last)])
     }
 
-    /// A page's borders, for the statements that read its links.
+    /// Sets the ends of a page, for the statements that read its links.
     func setRange(after: [UInt8]?, last: [UInt8]) -> Query {
         Query(
             "set-range",
@@ -134,7 +134,8 @@ struct SnapshotQueries {
             """, [after.map { .bytes($0) } ?? .null, .bytes(last)])
     }
 
-    /// An administrator that comes more than once, or has no key. For an export that has found another number of rows than it has counted.
+    /// Finds an administrator that occurs more than once, or has no key, after an export has read another number of rows than
+    /// it has counted.
     var doubled: Query {
         Query(
             "doubled-administrator",
@@ -144,8 +145,8 @@ struct SnapshotQueries {
             """)
     }
 
-    /// How many links lead to another tenant in which the same person has an account too: there they belong, and are no fault
-    /// here. For an export that has met links which lead to nothing in its tenant.
+    /// Counts the links to a group or a team of another tenant in which the same person has an account. They belong to that
+    /// account and are no fault. For an export that has read links without a target in its own tenant.
     func linksElsewhere(_ relation: StaticString, _ column: StaticString, _ target: StaticString) -> Query {
         Query(
             "links-elsewhere-of-\(relation)",
@@ -159,7 +160,7 @@ struct SnapshotQueries {
             """)
     }
 
-    /// Each of the statements, as its text is for some values.
+    /// Every statement, in each form that it can have.
     var all: [Query] {
         let key = [UInt8](keys.administrator.sample.utf8)
         let border: RowPage.Keys = .keys(after: nil, last: key)
@@ -187,8 +188,8 @@ struct SnapshotQueries {
 
     /// The links of a page's administrators.
     ///
-    /// The range stands for both sides of the join, so that both are read by their indexes and merged. Needs an index on
-    /// the link relation's `administrator_id`.
+    /// The range applies to both sides of the join, so that PostgreSQL reads both by their indexes and merges them. Needs an
+    /// index on the link relation's `administrator_id`.
     func links(_ relation: StaticString, _ column: StaticString, _ range: RowPage.Keys) -> Query {
         let last = setting("last", keys.administrator)
         let after = setting("after", keys.administrator)

@@ -1,13 +1,13 @@
 /// The shared-strings table (ECMA-376 Part 1, 18.4.8), bounded in bytes.
 ///
-/// A string that is in the table costs a cell some 30 bytes less than an inline one and gives the reader one string
-/// where there were many. A table without a bound is what makes other writers' memory grow with the number of rows, so
-/// this one stops taking new strings at its capacity, and leaves a column alone that does not repeat.
+/// A cell with a string of the table is about 30 bytes smaller than one with an inline string, and the reader keeps one string
+/// instead of many. In a writer with an unbounded table, memory grows with the number of rows. This table takes no new string
+/// at its capacity, and does not serve a column whose strings rarely repeat.
 final class SharedStrings {
-    /// Longer texts are never shared: they hardly repeat, and few of them would fill the table.
+    /// Longer texts are never shared: they rarely repeat, and a few would fill the table.
     static let longest = 1_024
 
-    /// How many cells of a column are looked at before it is judged.
+    /// The number of cells after which a column is judged.
     static let probe = 2_048
 
     private struct Entry {
@@ -17,17 +17,17 @@ final class SharedStrings {
 
     private struct Slot {
         var hash: UInt32
-        /// Of the entry; -1 where there is none.
+        /// The index of the entry; -1 for a free slot.
         var index: Int32
     }
 
-    /// One column's record, kept by the sheet: shared while it pays.
+    /// The statistics of one column, which the sheet keeps. The column is shared as long as that saves space.
     struct ColumnUse {
         private(set) var isShared = true
         private var seen: Int32 = 0
         private var added: Int32 = 0
 
-        /// Judges the column each `probe` cells: where more than half were new, the rest of it is written inline.
+        /// Judges the column after each `probe` cells: if more than half were new, its further cells are inline.
         @inline(__always)
         fileprivate mutating func record(wasNew: Bool) {
             seen &+= 1
@@ -47,11 +47,10 @@ final class SharedStrings {
     private(set) var count = 0
     private var slots: UnsafeMutablePointer<Slot>
     private var slotCount = 1_024
-    /// Another one for each table, so that nobody can choose names that all meet in one slot. What is written does not depend
-    /// on it.
+    /// Different for each table, so that nobody can choose texts that all collide. The output does not depend on it.
     private let seed = UInt64.random(in: .min ... .max)
 
-    /// - Parameter capacity: what strings, entries and hash slots may take together, in bytes; 0 shares nothing.
+    /// - Parameter capacity: the maximum size of strings, entries and hash slots together, in bytes; 0 shares nothing.
     init(capacity: Int) {
         self.capacity = capacity
         slots = Self.emptySlots(slotCount)
@@ -69,9 +68,9 @@ final class SharedStrings {
         return slots
     }
 
-    /// The index of the text, which is added where there is room; -1 where the cell has to be inline.
+    /// Returns the index of the text, and adds the text if there is space; -1 if the cell has to be inline.
     ///
-    /// - Parameter text: of up to `longest` bytes.
+    /// - Parameter text: at most `longest` bytes.
     @inline(__always)
     func index(of text: UnsafeRawPointer, _ count: Int, use: inout ColumnUse) -> Int {
         let hash = hash(text, count)
@@ -142,7 +141,7 @@ final class SharedStrings {
         return short(stored, count) == short(text, count)
     }
 
-    /// Folded 128-bit products of eight bytes at a time; the last eight may overlap those before.
+    /// Folded 128-bit products of eight bytes at a time; the last eight bytes may overlap the previous ones.
     @inline(__always)
     private func hash(_ text: UnsafeRawPointer, _ count: Int) -> UInt32 {
         @inline(__always) func fold(_ value: UInt64) -> UInt64 {
@@ -168,7 +167,7 @@ final class SharedStrings {
         text.loadUnaligned(fromByteOffset: at, as: UInt64.self)
     }
 
-    /// Up to seven bytes as a number; with the length it stands for one text only.
+    /// Up to seven bytes as a number. Together with the length it identifies the text.
     @inline(__always)
     private func short(_ text: UnsafeRawPointer, _ count: Int) -> UInt64 {
         if count >= 4 {
@@ -180,9 +179,9 @@ final class SharedStrings {
         return UInt64(bytes[0]) | UInt64(bytes[count >> 1]) << 8 | UInt64(bytes[count &- 1]) << 16
     }
 
-    /// Writes the part, calling `flush` whenever the buffer has grown to a block.
+    /// Writes the part, and calls `flush` each time the buffer has the size of a block.
     ///
-    /// - Parameter references: how many cells refer to the table, for the `count` attribute.
+    /// - Parameter references: the number of cells that refer to the table, for the `count` attribute.
     func write(references: Int, to output: OutputBuffer, flush: () throws -> Void) rethrows {
         output.append(XMLParts.declaration)
         output.append(

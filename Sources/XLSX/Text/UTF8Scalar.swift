@@ -1,13 +1,13 @@
-/// One Unicode scalar decoded from UTF-8, or the maximal ill-formed part that stands there instead.
+/// One Unicode scalar decoded from UTF-8, or a maximal ill-formed part.
 ///
 /// Well-formedness is table 3-7 of the Unicode Standard, section 3.9: no overlong form, no surrogate, nothing above
 /// U+10FFFF.
 struct UTF8Scalar {
-    /// The value given for an ill-formed part.
+    /// The value that stands for an ill-formed part.
     static let illFormed: UInt32 = .max
 
     let value: UInt32
-    /// Bytes that it takes, 1 to 4.
+    /// The number of bytes, 1 to 4.
     let length: Int
 
     /// UTF-16 units of the scalar, or of the U+FFFD that is written for an ill-formed part.

@@ -17,7 +17,7 @@ struct CivilDate {
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     }
 
-    /// `yyyy-mm-dd`, with more digits or a sign where the year needs them.
+    /// `yyyy-mm-dd`, with more digits or a sign if the year needs them.
     var iso8601: String {
         let digits = String(abs(year))
         let padded = String(repeating: "0", count: max(0, 4 - digits.count)) + digits
@@ -26,7 +26,7 @@ struct CivilDate {
 
     /// `yyyy-mm-ddThh:mm:ssZ` of a point in time.
     static func iso8601(secondsSince1970 seconds: Int) -> String {
-        // Whole numbers only: rounding would want libm, which a program without Foundation does not link.
+        // Integers only: rounding needs libm, to which a program without Foundation does not link.
         let day = seconds / 86_400 - (seconds % 86_400 < 0 ? 1 : 0)
         let rest = seconds - day * 86_400
         return CivilDate(daysSince1970: day).iso8601

@@ -1,9 +1,9 @@
-/// How hard the parts of a workbook are compressed.
+/// How strongly the parts of a workbook are compressed.
 ///
-/// For one build of the program the bytes depend on the rows and on this alone, not on how many cores compress.
+/// For one build of the program, the bytes of the file depend only on the rows and on this value, not on the number of cores.
 public enum Compression: Hashable, Sendable {
-    /// zlib's level 6 for the first MiB of each part, level 1 for what follows: a file that is small anyway is made as small as
-    /// others make it, and a large one is not waited for.
+    /// zlib's level 6 for the first MiB of each part, level 1 for the rest. A small file becomes as small as those of other
+    /// writers, and a large one is written fast.
     case automatic
     /// One of zlib's levels, from 0 (none) and 1 (fastest) to 9 (smallest).
     case level(Int)
@@ -17,7 +17,7 @@ public enum Compression: Hashable, Sendable {
         }
     }
 
-    /// - Parameter offset: where in its part the block begins.
+    /// - Parameter offset: the offset of the block in its part.
     func level(at offset: UInt64) -> Int {
         switch self {
         case .automatic: offset < Self.thorough ? 6 : 1

@@ -1,14 +1,15 @@
-/// The rows of one sheet as XML: the hot path of the writer.
+/// Writes the rows of one sheet as XML: the hot path of the writer.
 ///
-/// What is the same in each cell of a column is made once, as words of 16 bytes that are stored whole, whatever part of them
-/// counts. A cell costs no allocation, no reference count and no look at an array's bounds.
+/// The parts that are equal in each cell of a column are made once, as words of 16 bytes that are always stored whole. A cell
+/// costs no allocation, no reference count and no bounds check.
 ///
-/// One for all sheets of a workbook, so that it and its buffer can be constants, which nobody has to retain.
+/// One object serves all sheets of a workbook, so it and its buffer can be constants that nobody retains.
 final class RowWriter {
-    /// `<c r="XFD`, a row's digits, and a cell's fixed parts; the buffer's slack has room for what a store writes too much.
+    /// The size of `<c r="XFD`, a row's digits and the fixed parts of a cell. The slack of the buffer takes the surplus bytes
+    /// of a store.
     private static let maxFixedBytes = 128
 
-    /// What is known of a column, and how it is written.
+    /// How a column is written.
     struct ColumnState {
         /// `<c r="A`, or `<c`.
         fileprivate var start: SIMD16<UInt8>
@@ -18,19 +19,19 @@ final class RowWriter {
         fileprivate(set) var width: Int
     }
 
-    /// XML on its way to the compressor.
+    /// XML that the compressor has not taken yet.
     let output = OutputBuffer()
     private let strings: SharedStrings
     private let hasReferences: Bool
     private(set) var columns = UnsafeMutableBufferPointer<ColumnState>(start: nil, count: 0)
-    /// The next cell's, in the row; 0 where no row has begun.
+    /// The number of the next cell in the row; 0 if no row has begun.
     private(set) var column = 0
-    /// Empty cells since the last one of the row that holds something. Without references they have to be written.
+    /// Empty cells since the last cell with a value. Without references they must be written.
     private var skipped = 0
-    /// `12"`: what stands behind a column's letters; nothing without references.
+    /// `12"`: the part after the letters of the column; nothing without references.
     private var rowDigits: UInt64 = 0
     private var rowDigitCount = 0
-    /// Widths are still being looked for.
+    /// Whether the widths of the columns are still being measured.
     var isSampling = true
     private(set) var sharedReferences = 0
     private(set) var truncatedTexts = 0
@@ -52,7 +53,7 @@ final class RowWriter {
         columns.deallocate()
     }
 
-    /// Up to 16 bytes, filled up with zeros.
+    /// Up to 16 bytes, padded with zeros.
     private static func word(_ text: String) -> SIMD16<UInt8> {
         var word = SIMD16<UInt8>()
         for (index, byte) in text.utf8.enumerated() { word[index] = byte }
@@ -61,7 +62,7 @@ final class RowWriter {
 
     // MARK: Rows
 
-    /// Begins a sheet, of which nothing is known but its columns.
+    /// Begins a sheet with these columns.
     func begin(_ titles: [Column]) {
         columns.deallocate()
         columns = .allocate(capacity: titles.count)
@@ -75,7 +76,9 @@ final class RowWriter {
         isSampling = true
     }
 
-    /// - Parameter number: from 1.
+    /// Begins a row.
+    ///
+    /// - Parameter number: the number of the row, from 1.
     func beginRow(_ number: Int) {
         skipped = 0
         output.reserve(Self.maxFixedBytes)
@@ -107,7 +110,7 @@ final class RowWriter {
 
     // MARK: Cells
 
-    /// `<c r="B12"`, or `<c` alone; gives the place behind it, with room for the fixed parts of any cell.
+    /// Writes `<c r="B12"`, or `<c` alone, and returns the position after it. The fixed parts of any cell fit there.
     @inline(__always)
     private func beginCell(_ state: UnsafePointer<ColumnState>) -> UnsafeMutableRawPointer {
         output.reserve(Self.maxFixedBytes)
@@ -119,7 +122,7 @@ final class RowWriter {
         return at + rowDigitCount
     }
 
-    /// Without references a cell's place is its number in the row, so empty ones before it have to stand there.
+    /// Without references the position of a cell is its number in the row, so the empty cells before it must be written.
     @inline(never)
     private func writeSkipped() {
         if !hasReferences {
@@ -135,14 +138,14 @@ final class RowWriter {
         return base + column
     }
 
-    /// The next cell stays empty.
+    /// Leaves the next cell empty.
     @inline(__always)
     func empty() {
         column &+= 1
         skipped &+= 1
     }
 
-    /// The next cell: a text in the text format.
+    /// Writes the next cell: a text in the text format.
     @inline(__always)
     func text(_ text: UnsafeBufferPointer<UInt8>) {
         guard let base = UnsafeRawPointer(text.baseAddress), text.count > 0 else { return empty() }
@@ -163,7 +166,7 @@ final class RowWriter {
         }
         let first = text[0]
         let last = text[text.count &- 1]
-        // What is above a space has no space at its ends.
+        // A byte above the space is not white space.
         guard first > 0x20, last > 0x20, text.count <= CellText.limit else { return inlineWithCare(text, at) }
         at.storeBytes(of: inlineMiddle, as: SIMD16<UInt8>.self)
         at.storeBytes(of: inlineMiddle2, toByteOffset: 16, as: SIMD16<UInt8>.self)
@@ -196,7 +199,7 @@ final class RowWriter {
         output.appendUnchecked("</t></is></c>")
     }
 
-    /// The next cell: a day by its number in the 1900 date system.
+    /// Writes the next cell: a day, by its number in the 1900 date system.
     @inline(__always)
     func date(serial: Int) {
         let state = nextColumn
@@ -208,7 +211,7 @@ final class RowWriter {
         output.advance(to: at + 8)
     }
 
-    /// The next cell: a column's title.
+    /// Writes the next cell: the title of a column.
     func title(_ text: String) {
         guard !text.isEmpty else { return empty() }
         let state = nextColumn
@@ -229,7 +232,7 @@ final class RowWriter {
         }
     }
 
-    /// Takes a text into account for its column's width: one for most characters, two for East Asian ones and emoji.
+    /// Adds a text to the width of its column: one for most characters, two for East Asian characters and emoji.
     @inline(never)
     private static func measure(_ text: UnsafeBufferPointer<UInt8>, _ state: UnsafeMutablePointer<ColumnState>) {
         var width = 0

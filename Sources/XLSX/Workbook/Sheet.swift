@@ -1,4 +1,4 @@
-/// What the workbook part needs to know of a sheet that is done.
+/// What the workbook part needs of a finished sheet.
 struct FinishedSheet {
     let name: String
     let lastColumn: String
@@ -9,17 +9,17 @@ struct FinishedSheet {
 /// The sheet that is being written.
 struct Sheet {
     let name: String
-    /// The name that was asked for, from which the names of the following sheets are made.
+    /// The requested name, from which the names of the following sheets are made.
     let baseName: String
-    /// 1 for the first sheet of that name.
+    /// 1 for the first sheet with that name.
     let number: Int
     let columns: [Column]
     let lastColumn: String
-    /// What a row can come to, in bytes of XML: each cell of 32,767 characters that are written as `_xHHHH_`.
+    /// The maximum size of a row, in bytes of XML: 32,767 characters in each cell, written as `_xHHHH_`.
     let largestRow: Int
-    /// Rows written, the header's included.
+    /// Rows that were written, including the header.
     var rows = 0
-    /// XML bytes handed to the ZIP entry.
+    /// Bytes of XML that the ZIP entry has taken.
     var bytes = 0
 
     init(name: String, baseName: String, number: Int, columns: [Column]) {
@@ -31,7 +31,8 @@ struct Sheet {
         largestRow = columns.count * (CellText.limit * 7 + 128)
     }
 
-    /// The XML before the first row, with the columns' widths in characters; element order as in `CT_Worksheet` (ECMA-376 Part 1, 18.3.1.99).
+    /// The XML before the first row, with the widths of the columns in characters. The order of elements is that of
+    /// `CT_Worksheet` (ECMA-376 Part 1, 18.3.1.99).
     func head(isFirst: Bool, widths: [Int]) -> String {
         var xml = XMLParts.declaration + "<worksheet xmlns=\"\(XMLParts.main)\">"
         xml += "<sheetPr><pageSetUpPr fitToPage=\"1\"/></sheetPr><sheetViews>"

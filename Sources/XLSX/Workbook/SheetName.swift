@@ -26,7 +26,7 @@ enum SheetName {
         if let fault { throw XLSXError(.invalidSheetName, "the sheet name \"\(name)\" \(fault)") }
     }
 
-    /// Whether `_xHHHH_` stands in it.
+    /// Whether the name contains `_xHHHH_`.
     private static func holdsEscape(_ name: String) -> Bool {
         let bytes = Array(name.utf8)
         return bytes.indices.dropLast(6).contains { at in
@@ -35,17 +35,17 @@ enum SheetName {
         }
     }
 
-    /// What XML 1.0 (2.2, `Char`) does not take.
+    /// Whether XML 1.0 (2.2, `Char`) does not allow the scalar.
     private static func isNoXML(_ scalar: Unicode.Scalar) -> Bool {
         scalar.value < 0x20 || scalar.value | 1 == 0xFFFF
     }
 
-    /// Excel compares names without regard to case.
+    /// Whether a sheet has this name. Excel compares names without regard to case.
     static func isTaken(_ name: String, among others: [String]) -> Bool {
         others.contains { $0.lowercased() == name.lowercased() }
     }
 
-    /// `Name (2)`, the name cut where the number would not fit.
+    /// `Name (2)`; the name is cut if the number would not fit.
     static func continuation(of name: String, number: Int) -> String {
         let suffix = " (\(number))"
         var base = name
@@ -53,9 +53,9 @@ enum SheetName {
         return base + suffix
     }
 
-    /// As a reference has it: quoted, with apostrophes doubled.
+    /// The name as in a reference: quoted, with apostrophes doubled.
     static func quoted(_ name: String) -> String {
-        // By scalars: an apostrophe with a combining mark is another character, and still an apostrophe to Excel.
+        // By scalars: an apostrophe with a combining mark is another Character, but still an apostrophe for Excel.
         var result = String.UnicodeScalarView("'".unicodeScalars)
         for scalar in name.unicodeScalars {
             if scalar == "'" { result.append(scalar) }

@@ -1,4 +1,4 @@
-/// Writes an `.xlsx` workbook in one pass, in constant memory, straight to a sink.
+/// Writes an `.xlsx` workbook to a sink, in one pass and in constant memory.
 ///
 /// ```swift
 /// let workbook = try WorkbookWriter(properties: properties, to: sink)
@@ -9,22 +9,23 @@
 /// let summary = try workbook.finish()
 /// ```
 ///
-/// A sheet that is full, by rows or by bytes, is followed by `Name (2)` with the header repeated. Nothing is buffered
-/// but some 200 rows for the column widths (1 MiB at most), some blocks of 512 KiB of XML, and the bounded shared-strings table. Not for use
-/// from two tasks at once. After an error the file is incomplete: give up the writer and what the sink has taken.
+/// A sheet that is full, by rows or by bytes, continues as `Name (2)` with the same header. Only the first 200 rows, for the
+/// widths of the columns (at most 1 MiB), some blocks of 512 KiB of XML, and the bounded shared-strings table are in memory.
+/// Only one task may use a writer at a time. After an error the file is incomplete: discard the writer and what the sink has
+/// taken.
 public final class WorkbookWriter {
     private enum Phase {
         case noSheet, inSheet, finished, failed
     }
 
-    /// Where a row is not waited for to end.
+    /// From this number of bytes on, the writer passes the XML on without waiting for the end of the row.
     private static let longestRun = 2 * ZipWriter.blockSize
     private static let maxColumns = 16_384
     /// 1970-01-01 as a day number of the 1900 date system (ECMA-376 Part 1, 18.17.4.1).
     private static let epoch = 25_569
-    /// From 1900-03-01, where Excel's and the real calendar agree again, to 9999-12-31.
+    /// From 1900-03-01, from which on Excel's calendar is correct, to 9999-12-31.
     private static let serials = 61...2_958_465
-    /// Some million years to both sides of 1970.
+    /// About a million years before and after 1970.
     private static let days = -400_000_000...400_000_000
 
     private let options: WorkbookOptions
@@ -34,13 +35,13 @@ public final class WorkbookWriter {
     private var phase = Phase.noSheet
     private var sheet = Sheet(name: "", baseName: "", number: 1, columns: [])
     private var sheets: [FinishedSheet] = []
-    /// Cells that the row may have; none where there is no sheet.
+    /// The maximum number of cells of the row; 0 without a sheet.
     private var columnCount = 0
     private var summary = WorkbookSummary()
 
-    /// Starts the file: content types, relations, properties and styles go to the sink at once.
+    /// Starts the file: writes content types, relationships, properties and styles to the sink.
     ///
-    /// - Throws: ``XLSXError`` of the compressor, or what the sink throws.
+    /// - Throws: ``XLSXError`` of the compressor, or the error of the sink.
     public convenience init(
         properties: WorkbookProperties, options: WorkbookOptions = WorkbookOptions(), to sink: any ByteSink
     ) throws {
@@ -63,9 +64,9 @@ public final class WorkbookWriter {
 
     // MARK: Sheets
 
-    /// Begins a sheet and writes its header row. The sheet before it, if any, is ended.
+    /// Ends the current sheet, if any, begins a new one and writes its header row.
     ///
-    /// - Throws: ``XLSXError`` for a name or columns that Excel would not take; what the sink throws.
+    /// - Throws: ``XLSXError`` for a name or columns that Excel does not accept; the error of the sink.
     public func beginSheet(_ name: String, columns: [Column]) throws {
         guard phase == .noSheet || phase == .inSheet, rows.column == 0 else {
             throw XLSXError(.finished, "a sheet needs a workbook that is neither finished nor failed, and no row begun")
@@ -99,7 +100,7 @@ public final class WorkbookWriter {
         columnCount = 0
     }
 
-    /// The head comes before the rows that have gathered, since it tells the widths they ask for.
+    /// The head comes before the first rows, which are held back because the head contains the widths that they need.
     private func writeHead() {
         guard rows.isSampling else { return }
         rows.isSampling = false
@@ -115,7 +116,7 @@ public final class WorkbookWriter {
         try emitting { try zip.write(rows.output) }
     }
 
-    /// Once the sink or the compressor has failed, what comes after would make a file that looks whole and is not.
+    /// After an error of the sink or the compressor, further parts would make a file that looks complete and is not.
     private func emitting(_ body: () throws -> Void) throws {
         do {
             try body()
@@ -128,10 +129,10 @@ public final class WorkbookWriter {
 
     // MARK: Cells
 
-    /// The next cell of the row: a text, in UTF-8.
+    /// Writes the next cell of the row: a text, in UTF-8.
     ///
-    /// An empty text leaves the cell empty. Text is never a formula. See ``WorkbookSummary`` for what is counted when it
-    /// does not fit a cell.
+    /// An empty text leaves the cell empty. A text is never a formula. ``WorkbookSummary`` counts the texts that did not fit a
+    /// cell.
     @inline(__always)
     public func text(_ utf8: UnsafeBufferPointer<UInt8>) throws {
         try beginCell()
@@ -139,16 +140,16 @@ public final class WorkbookWriter {
         if rows.output.count >= Self.longestRun { try flush() }
     }
 
-    /// The next cell of the row: a text.
+    /// Writes the next cell of the row: a text.
     public func text(_ string: String) throws {
         var string = string
         try string.withUTF8 { try text($0) }
     }
 
-    /// The next cell of the row: a day.
+    /// Writes the next cell of the row: a day.
     ///
-    /// Excel's calendar runs from 1900-03-01, before which it has a day that never was, to 9999-12-31. Other days are
-    /// written as text, `yyyy-mm-dd`; days beyond a million years are not taken.
+    /// Excel's calendar is correct from 1900-03-01 to 9999-12-31; before that, it contains a day that did not exist. Other days
+    /// become text, `yyyy-mm-dd`. A day more than a million years from 1970 is an error.
     public func date(daysSince1970 days: Int) throws {
         guard Self.days.contains(days) else {
             throw XLSXError(.unexpectedCell, "the day \(days) is beyond any calendar")
@@ -159,21 +160,21 @@ public final class WorkbookWriter {
         rows.date(serial: serial)
     }
 
-    /// The next cell of the row: a date that is no day, such as a database's `infinity`. Written as text, and counted with
-    /// the days that Excel's calendar does not have.
+    /// Writes the next cell of the row: a date that is not a day, such as a database's `infinity`. It becomes text, and counts
+    /// as a day that Excel's calendar does not have.
     public func date(text: String) throws {
         try self.text(text)
         summary.datesAsText += 1
     }
 
-    /// The next cell of the row stays empty.
+    /// Leaves the next cell of the row empty.
     @inline(__always)
     public func empty() throws {
         try beginCell()
         rows.empty()
     }
 
-    /// Ends the row. Cells that were not given stay empty.
+    /// Ends the row. Its remaining cells stay empty.
     public func endRow() throws {
         guard phase == .inSheet else { throw XLSXError(.unexpectedCell, "a row needs a sheet") }
         if rows.column == 0 { try beginRow() }
@@ -190,7 +191,8 @@ public final class WorkbookWriter {
     private static let unexpectedCell = XLSXError(
         .unexpectedCell, "a cell needs a sheet, and a row has no more cells than the sheet has columns")
 
-    /// A row that the sheet cannot take any more opens the next sheet, so that a sheet never ends with a header alone.
+    /// Begins the next sheet if the row does not fit the current one. This happens only now, so that no sheet has a header
+    /// alone.
     private func beginRow() throws {
         if sheet.rows > 1, sheet.rows >= min(options.rowsPerSheet, WorkbookOptions.excelRows) || isNearlyFull {
             try rollOver()
@@ -205,7 +207,7 @@ public final class WorkbookWriter {
         if rows.isSampling ? isSampled : rows.output.count >= ZipWriter.blockSize { try flush() }
     }
 
-    /// Whether another row, if all its cells were as long as they can be, could take the sheet's XML past the bound.
+    /// Whether a row of the longest possible cells could exceed the limit of the sheet's XML.
     private var isNearlyFull: Bool {
         sheet.bytes &+ rows.output.count &+ sheet.largestRow > options.bytesPerSheet
     }
@@ -213,7 +215,7 @@ public final class WorkbookWriter {
     private func rollOver() throws {
         let full = sheet
         try endSheet()
-        // A name that the caller has used already is passed over.
+        // Skips a name that the caller has already used.
         var number = full.number + 1
         while SheetName.isTaken(SheetName.continuation(of: full.baseName, number: number), among: sheets.map(\.name)) {
             number += 1
@@ -226,9 +228,9 @@ public final class WorkbookWriter {
 
     // MARK: The end
 
-    /// Ends the last sheet and writes what comes behind it: shared strings, the workbook part, the ZIP directory.
+    /// Ends the last sheet and writes the rest of the file: shared strings, the workbook part and the ZIP directory.
     ///
-    /// A workbook needs one sheet at least.
+    /// A workbook needs at least one sheet.
     public func finish() throws -> WorkbookSummary {
         guard phase == .inSheet, rows.column == 0 else {
             throw XLSXError(.finished, "a workbook is finished once, with a sheet in it and its last row ended")

@@ -1,7 +1,7 @@
 /// The parts of the package that are small and nearly constant (ECMA-376 Part 1, 12.3 and 18; Part 2, 10).
 ///
-/// The order in the file is for one pass: what is known first comes first. The content types do not name the sheets, whose
-/// number is not known yet: `xml` is a worksheet by default, and each other part has an override.
+/// The parts are ordered for one pass: a part comes as early as its content is known. The content types do not name the sheets,
+/// whose number is not known yet: `xml` is a worksheet by default, and each other part has an override.
 enum XMLParts {
     static let declaration = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n"
     static let main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -53,7 +53,7 @@ enum XMLParts {
         static let header = 3
     }
 
-    /// Every table that Excel expects, with the two fills that it reserves (18.8.21).
+    /// The tables that Excel expects, with the two fills that it reserves (18.8.21).
     static let styles =
         declaration + "<styleSheet xmlns=\"\(main)\">"
         + "<numFmts count=\"1\"><numFmt numFmtId=\"164\" formatCode=\"yyyy\\-mm\\-dd\"/></numFmts>"
@@ -66,7 +66,8 @@ enum XMLParts {
         + "<cellStyleXfs count=\"1\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/></cellStyleXfs>"
         + "<cellXfs count=\"4\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\"/>"
         + "<xf numFmtId=\"49\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\"/>"
-        // To the left, as its header is and the texts are: to the right it would touch the next column's text.
+        // Dates are aligned to the left, like the header and the texts. To the right, a date would touch the text of the next
+        // column.
         + "<xf numFmtId=\"164\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\""
         + " applyAlignment=\"1\"><alignment horizontal=\"left\"/></xf>"
         + "<xf numFmtId=\"49\" fontId=\"1\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\""
@@ -113,7 +114,8 @@ enum XMLParts {
         return xml + "</Relationships>"
     }
 
-    /// Text for an element or a quoted attribute of these parts, which know no `_xHHHH_`: what XML forbids is left out.
+    /// Escapes text for an element or a quoted attribute of these parts, which have no `_xHHHH_`: characters that XML does not
+    /// allow are left out.
     static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {

@@ -1,20 +1,20 @@
 private import Dispatch
 
-/// The blocks of one entry on their way through the compressor: a fixed number of them, in order.
+/// A fixed number of blocks of one entry that are being compressed, in order.
 ///
-/// Each is compressed on whatever core is free, and taken out in the order in which it was put in. Buffers change hands
-/// instead of being copied, and none is allocated once the ring has gone round.
+/// Each block is compressed on any free core, and taken out in the order in which it was put in. Buffers are exchanged instead
+/// of copied, and none is allocated after the first round.
 final class DeflateRing {
-    /// What a block refers back to, at most (RFC 1951, 2).
+    /// The maximum distance of a back-reference (RFC 1951, section 2).
     private static let windowSize = 32 * 1024
-    /// Apache POI takes a part that shrinks more than a hundredfold for an attack, from 100 KiB on (`ZipSecureFile`). A block that
-    /// shrinks more than this is compressed at level 1 instead.
+    /// Apache POI treats a part that is compressed to less than a hundredth, from 100 KiB on, as an attack (`ZipSecureFile`). A
+    /// block with a higher ratio than this is compressed at level 1 instead.
     private static let maxCompressionRatio = 66
 
-    /// One place in the ring.
+    /// One block of the ring.
     ///
-    /// Unchecked, because it is handed over and never shared: who has put bytes in leaves it alone until `done` is signalled, and
-    /// the task that compresses it leaves it alone from then on.
+    /// Unchecked, because it is handed over and never shared: the submitter does not use it until `done` is signalled, and the
+    /// task that compresses it does not use it after that.
     final class Block: @unchecked Sendable {
         let bytes = OutputBuffer(capacity: ZipWriter.blockSize + ZipWriter.blockSize / 4)
         /// The compressed bytes.
@@ -60,11 +60,11 @@ final class DeflateRing {
     private let makeDeflater: () throws -> any Deflater
     private let size: Int
     private var blocks: [Block] = []
-    /// Blocks that were put in and taken out since the ring was made.
+    /// Blocks that were put in, and taken out, since the ring was created.
     private var submitted = 0
     private var taken = 0
 
-    /// - Parameter size: blocks under way at once; 1 for no second thread.
+    /// - Parameter size: the number of blocks under way at once; with 1 there is no second thread.
     init(size: Int, _ makeDeflater: @escaping () throws -> any Deflater) throws {
         self.size = max(1, size)
         self.makeDeflater = makeDeflater
@@ -74,11 +74,11 @@ final class DeflateRing {
     var isEmpty: Bool { submitted == taken }
     var isFull: Bool { submitted - taken == size }
 
-    /// Starts to compress a block, for which there has to be room.
+    /// Starts to compress a block. The ring must not be full.
     ///
     /// - Parameters:
-    ///   - bytes: exchanged for none; the buffer is empty then.
-    ///   - isFirst: of its stream; nothing is referred back to.
+    ///   - bytes: taken by exchange; the buffer is empty after that.
+    ///   - isFirst: whether the block is the first of its stream, without back-references to an earlier one.
     func submit(_ bytes: OutputBuffer, level: Int, isFirst: Bool, isLast: Bool) throws {
         precondition(!isFull, "the ring is full")
         let index = submitted % size
@@ -95,7 +95,7 @@ final class DeflateRing {
         if block.isDone {
             block.compress()
         } else {
-            // Not among the threads that run tasks: who serves callers does not wait behind a block.
+            // Not on the threads of Swift's task pool: tasks that serve callers must not wait for a block.
             DispatchQueue.global(qos: .utility).async {
                 block.compress()
                 block.done.signal()
@@ -103,7 +103,7 @@ final class DeflateRing {
         }
     }
 
-    /// Copies the end of the block before: its buffer may be reused while this one is still to be compressed.
+    /// Copies the end of the previous block, whose buffer may be reused before this block is compressed.
     private func keepWindow(for block: Block) {
         blocks[(submitted + size - 1) % size].bytes.withBytes { before in
             let end = before.suffix(Self.windowSize)
@@ -112,12 +112,12 @@ final class DeflateRing {
         }
     }
 
-    /// Takes the oldest block out, waiting for it where that is wanted; its bytes are valid until the next is put in.
+    /// Takes out the oldest block. Its bytes are valid until the next block is put in.
     ///
-    /// The wait is as long as compressing takes.
+    /// With `waiting`, it waits until the block is compressed.
     ///
-    /// - Returns: nil where there is none, or none that is done.
-    /// - Throws: what the compressor threw.
+    /// - Returns: nil if there is no block, or none that is finished.
+    /// - Throws: the error of the compressor.
     func next(waiting: Bool) throws -> Block? {
         guard !isEmpty else { return nil }
         let block = blocks[taken % size]

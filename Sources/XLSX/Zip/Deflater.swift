@@ -2,26 +2,27 @@ import CZlib
 
 /// Compresses blocks into raw DEFLATE (RFC 1951).
 ///
-/// The seam behind which a faster library can stand. A block may refer back to the end of the one before, 32 KiB at most, and else
-/// depends on nothing, so blocks can be compressed side by side and still make one stream, as pigz does it.
+/// The interface to the compression library. A block may refer back to the end of the previous one, at most 32 KiB, and depends
+/// on nothing else. So blocks can be compressed in parallel and still form one stream, as in pigz.
 protocol Deflater: AnyObject {
-    /// Appends the compressed block to the output. One that is not the last ends on a byte's border, with an empty stored
-    /// block (RFC 1951, 3.2.4), so that what follows can be appended; the last ends the stream.
+    /// Appends the compressed block to the output. A block that is not the last ends on a byte boundary, with an empty stored
+    /// block (RFC 1951, 3.2.4), so that the next block can be appended. The last block ends the stream.
     ///
     /// - Parameters:
-    ///   - window: what came before, its last 32 KiB at most; nothing at the start of a stream.
+    ///   - window: the bytes before the block, at most the last 32 KiB; empty at the start of a stream.
     ///   - level: 0 (none) to 9.
     func deflate(
         _ block: UnsafeRawBufferPointer, after window: UnsafeRawBufferPointer, level: Int, isLast: Bool,
         into output: OutputBuffer) throws
 
-    /// CRC-32 of the bytes (ISO 3309, as ZIP has it).
+    /// CRC-32 of the bytes (ISO 3309), as in ZIP.
     func crc32(_ bytes: UnsafeRawBufferPointer) -> UInt32
 }
 
-/// zlib: everywhere, and the yardstick for others.
+/// zlib, which is available everywhere. Other compressors are measured against it.
 final class ZlibDeflater: Deflater {
-    /// Hash memory of 32 KiB, where zlib's usual is 64: level 1 is then 15 % faster on sheets, for 0.1 % in size.
+    /// Hash memory of 32 KiB instead of zlib's default of 64 KiB: level 1 is then 15 % faster on sheets, and files are 0.1 %
+    /// larger.
     private static let memoryLevel: Int32 = 7
 
     /// zlib keeps a pointer to its stream, so the stream must not move.
@@ -32,7 +33,7 @@ final class ZlibDeflater: Deflater {
         self.level = level
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
-        // Window bits below zero ask for a raw stream, without zlib's header.
+        // Negative window bits select a raw stream, without zlib's header.
         let status = deflateInit2_(
             stream, Int32(level), Z_DEFLATED, -15, Self.memoryLevel, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
             Int32(MemoryLayout<z_stream>.size))
@@ -61,7 +62,7 @@ final class ZlibDeflater: Deflater {
         }
         stream.pointee.next_in = UnsafeMutablePointer(mutating: block.bindMemory(to: UInt8.self).baseAddress)
         stream.pointee.avail_in = UInt32(block.count)
-        // The bound and what a flush adds; a second turn is for a zlib that has another idea of it.
+        // deflateBound and the bytes of a flush. The loop runs again if a zlib needs more.
         var room = Int(deflateBound(stream, UInt(block.count))) + 16
         while true {
             output.reserve(room)
@@ -89,13 +90,13 @@ final class ZlibDeflater: Deflater {
 }
 
 extension UInt32 {
-    /// The CRC-32 of bytes that have this one, followed by so many that have the other.
+    /// The CRC-32 of bytes with this CRC-32, followed by `count` bytes with the other.
     func crc32(followedBy other: UInt32, count: Int) -> UInt32 {
         UInt32(crc32_combine(UInt(self), UInt(other), count))
     }
 }
 
-/// The fastest compressor that the program was built with.
+/// The fastest compressor with which the program was built.
 func fastestDeflater() throws -> any Deflater {
     #if ISAL
         try ISALDeflater()

@@ -1,15 +1,15 @@
 #if ISAL
     private import CISAL
 
-    /// Intel's ISA-L, where the program was built with the trait `ISAL`: level 1 four times as fast as zlib's, and a little
-    /// smaller. Other levels are zlib's, which make smaller files than ISA-L's.
+    /// Intel's ISA-L, if the program was built with the trait `ISAL`: level 1 is four times as fast as zlib's, and its output a
+    /// little smaller. Other levels use zlib, whose output is smaller than ISA-L's.
     ///
-    /// It runs on every x86-64 and AArch64 processor and picks its code by what that one can do.
+    /// ISA-L runs on every x86-64 and AArch64 processor and selects code for the processor's features.
     final class ISALDeflater: Deflater {
         private let stream = UnsafeMutablePointer<isal_zstream>.allocate(capacity: 1)
         private let levelBuffer = UnsafeMutableRawBufferPointer.allocate(
             byteCount: isal_level_1_buffer_size, alignment: 64)
-        /// Made when it is needed.
+        /// Created at its first use.
         private var zlib: ZlibDeflater?
 
         init() throws {}
@@ -48,7 +48,7 @@
                 let status = isal_deflate(stream)
                 guard status == COMP_OK else { throw Self.failed(status) }
                 output.advance(to: output.end + (room - Int(stream.pointee.avail_out)))
-                // All is out when there was room left, for what had to be held back would have used it.
+                // If output space is left, everything was written: held-back bytes would have used it.
                 if stream.pointee.avail_out > 0 { return }
                 room = 64 * 1024
             } while true

@@ -1,10 +1,9 @@
-/// A ZIP archive in one pass, as Office reads it (PKWARE APPNOTE 6.3; ECMA-376 Part 2, annex B).
+/// Writes a ZIP archive in one pass, in the form that Office reads (PKWARE APPNOTE 6.3; ECMA-376 Part 2, annex B).
 ///
-/// An entry is compressed in blocks, on as many cores as are free; see ``DeflateRing``. One whose compressed bytes fit one
-/// buffer is written with its sizes in the local header; a larger one sets bit 3, has zeros there and a signed 16-byte data
-/// descriptor behind it. No entry reaches 4 GiB, so none is ZIP64; only an archive whose directory lies past 4 GiB says so in
-/// its central directory. All timestamps are 1980-01-01 00:00, the earliest that the format knows: equal content gives equal
-/// bytes.
+/// An entry is compressed in blocks, in parallel; see ``DeflateRing``. An entry whose compressed bytes fit one buffer has its
+/// sizes in the local header. A larger one has bit 3 set, zeros there, and a data descriptor of 16 bytes with signature after
+/// it. No entry reaches 4 GiB, so none is ZIP64; only an archive whose central directory begins beyond 4 GiB uses ZIP64 there.
+/// All timestamps are 1980-01-01 00:00, the earliest of the format, so that equal content gives equal bytes.
 struct ZipWriter {
     private struct Entry {
         let name: [UInt8]
@@ -19,12 +18,12 @@ struct ZipWriter {
         let name: [UInt8]
         let offset: UInt64
         var crc: UInt32 = 0
-        /// Bytes that were given to the compressor.
+        /// Bytes that the compressor has taken.
         var submitted: UInt64 = 0
         var isFirst = true
         var size: UInt64 = 0
         var compressedSize: UInt64 = 0
-        /// The local header is out, with bit 3 set: compressed bytes go straight to the sink.
+        /// Whether the local header was written with bit 3 set, so that compressed bytes go directly to the sink.
         var isStreaming = false
     }
 
@@ -33,10 +32,10 @@ struct ZipWriter {
     private static let version: UInt16 = 20
     private static let zip64Version: UInt16 = 45
 
-    /// How many bytes of an entry are compressed as one block, at least: with fewer the borders cost size, with more the last
-    /// block is waited for longer.
+    /// The minimum size of a block that is compressed as one, in bytes. Smaller blocks cost size, and the last one of larger
+    /// blocks costs time.
     static let blockSize = 512 * 1024
-    /// What is held back until it is known whether the entry is over.
+    /// Compressed bytes that are held back until it is known whether the entry has ended.
     private static let maxHeldBytes = 128 * 1024
 
     private let sink: any ByteSink
@@ -49,8 +48,8 @@ struct ZipWriter {
     private(set) var offset: UInt64
 
     /// - Parameters:
-    ///   - threads: how many blocks are compressed side by side, at most.
-    ///   - offset: where the archive starts to count; other than 0 only to test the border of ZIP64.
+    ///   - threads: the maximum number of blocks that are compressed in parallel.
+    ///   - offset: the offset of the first byte; not 0 only in tests of ZIP64.
     init(
         sink: any ByteSink, compression: Compression = .automatic, threads: Int = 1, offset: UInt64 = 0,
         _ makeDeflater: @escaping () throws -> any Deflater = { try fastestDeflater() }
@@ -67,12 +66,12 @@ struct ZipWriter {
         open = OpenEntry(name: Array(name.utf8), offset: offset)
     }
 
-    /// Takes the next bytes of the entry, some ``blockSize`` of them; the buffer is empty then.
+    /// Takes the next bytes of the entry, about ``blockSize``. The buffer is empty after that.
     mutating func write(_ bytes: OutputBuffer) throws {
         try compress(bytes, isLast: false)
     }
 
-    /// Takes the entry's last bytes, ends it, and gives its size before compression, in bytes.
+    /// Takes the last bytes of the entry, ends it, and returns its size before compression in bytes.
     @discardableResult
     mutating func endEntry(_ bytes: OutputBuffer) throws -> UInt64 {
         try compress(bytes, isLast: true)
@@ -102,7 +101,7 @@ struct ZipWriter {
         return entry.size
     }
 
-    /// An entry of a few bytes, in one call.
+    /// Adds a small entry in one call.
     mutating func add(_ name: String, _ content: String) throws {
         beginEntry(name)
         scratch.append(content)
@@ -120,7 +119,7 @@ struct ZipWriter {
         open?.isFirst = false
     }
 
-    /// Passes the oldest block on to the sink.
+    /// Passes the oldest block to the sink.
     private mutating func pass(waiting: Bool) throws -> Bool {
         guard let block = try ring.next(waiting: waiting) else { return false }
         guard var entry = open else { preconditionFailure("no open entry") }
@@ -162,7 +161,7 @@ struct ZipWriter {
         return header
     }
 
-    /// What local and central headers share: flags, method, time and date, CRC and sizes.
+    /// The fields that local and central headers share: flags, method, time and date, CRC and sizes.
     private static func appendCommon(_ entry: Entry, to header: OutputBuffer) {
         header.appendLittleEndian(entry.flags)
         header.appendLittleEndian(UInt16(8))
