@@ -54,7 +54,7 @@ package struct ExportService: Sendable {
 
     // MARK: Jobs
 
-    /// Puts an export in the queue, or returns the one for which the idempotency key stands.
+    /// Puts an export in the queue, or returns the one to which the idempotency key is bound.
     ///
     /// Starts of one tenant run one after another. A start that finds the tenant's lock taken returns its connection and waits
     /// without one, so the starts of other tenants find connections. A start that is refused or repeated takes no lock and does

@@ -21,7 +21,7 @@ package enum JobState: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether an idempotency key still stands for the job: as long as the job has a workbook, or may get one.
+    /// Whether an idempotency key is still bound to the job: as long as the job has a workbook, or may get one.
     ///
     /// A workbook that has expired by the clock counts as gone before a worker changes the state, unless it is held.
     package var keepsKey: Bool {

@@ -49,7 +49,7 @@ package struct JobStore: Sendable {
     package struct Limits: Sendable {
         /// Queued jobs of a tenant, at most.
         package var queued: Int
-        /// How long an idempotency key stands for its job, counted from the start of the job.
+        /// How long an idempotency key is bound to its job, counted from the start of the job.
         package var keyLifetime: Duration
 
         /// A limit of queued jobs; keys last for two days unless another lifetime is given.
@@ -61,20 +61,20 @@ package struct JobStore: Sendable {
 
     /// The result of a start.
     package struct Started: Sendable {
-        /// The new job, or the one for which the idempotency key stands.
+        /// The new job, or the one to which the idempotency key is bound.
         package let job: JobRecord
         /// Whether an earlier start with the same idempotency key made the job.
         package let isReplayed: Bool
     }
 
-    /// Adds a job to the queue, with its audit event; or returns the job for which the idempotency key stands.
+    /// Adds a job to the queue, with its audit event; or returns the job to which the idempotency key is bound.
     ///
-    /// A key stands for a job that is queued, runs or has a workbook (``JobState/keepsKey``), and for a limited time. After
+    /// A key is bound to a job that is queued, runs or has a workbook (``JobState/keepsKey``), and for a limited time. After
     /// that the earlier job loses the key, in the transaction in which the new job gets it.
     ///
     /// Starts of one tenant run one after another, by an advisory lock, so the limit is exact and one key makes one job. A
     /// start does not lock the tenant's slot row, because a claim skips a locked slot row. A start takes no lock at all if the
-    /// queue is full or its key stands for a job.
+    /// queue is full or its key is bound to a job.
     ///
     /// - Throws: ``QueueError/conflict``, ``QueueError/quotaExceeded(limit:retryAfter:)``, ``QueueError/busy``,
     ///   ``StartLockHeld``, ``PostgresError``.
@@ -157,6 +157,7 @@ package struct JobStore: Sendable {
 
     /// Inserts the job and its audit event.
     ///
+    /// - Returns: nil if the queue is full or the key is already bound to a job.
     private func insert(
         _ request: Request, limit: Int, peer: CallingProcess, on connection: isolated PostgresConnection
     ) async throws -> Row? {
@@ -205,7 +206,7 @@ package struct JobStore: Sendable {
               ORDER BY expires_at DESC LIMIT 20) AS last
         """
 
-    /// Whether the key of `adminexport.job j` still stands. The parameter with this number is the lifetime of keys.
+    /// Whether the key of `adminexport.job j` is still bound. The parameter with this number is the lifetime of keys.
     private static func keepsKey(_ parameter: Int) -> String {
         """
         j.created_at > clock_timestamp() - $\(parameter)::interval
@@ -213,7 +214,7 @@ package struct JobStore: Sendable {
         """
     }
 
-    /// Takes the request's key from a job for which it no longer stands.
+    /// Takes the request's key from a job to which it is no longer bound.
     private func releaseKey(
         of request: Request, _ limits: Limits, on connection: isolated PostgresConnection
     ) async throws {
@@ -228,7 +229,7 @@ package struct JobStore: Sendable {
                 [.text(request.tenantKey), .text(request.actorKey), .text(key), .interval(limits.keyLifetime)]))
     }
 
-    /// The job for which the request's idempotency key stands.
+    /// The job to which the request's idempotency key is bound.
     private func replayed(
         _ request: Request, _ limits: Limits, on connection: isolated PostgresConnection
     ) async throws -> JobRecord? {
@@ -273,6 +274,7 @@ package struct JobStore: Sendable {
 
     /// Reads one job.
     ///
+    /// - Throws: ``QueueError/notFound``, also for a job of another owner.
     package func get(
         _ id: JobID, owner: Owner, on connection: isolated PostgresConnection
     ) async throws -> JobRecord {
@@ -453,7 +455,7 @@ package struct StartLockHeld: Error, Sendable {
 package enum QueueError: Error, Equatable, Sendable {
     /// There is no such job, or the caller may not see it.
     case notFound
-    /// The idempotency key stands for a job with other parameters.
+    /// The idempotency key is bound to a job with other parameters.
     case conflict
     /// The tenant has as many queued jobs as its limit allows.
     ///
