@@ -2,7 +2,7 @@ internal import ArgumentParser
 private import Exports
 private import Postgres
 
-/// Brings the database to this version's schema.
+/// Migrates the database to this version's schema.
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "migrate", abstract: "Create or upgrade the database schema; safe to run again.",
@@ -75,7 +75,7 @@ struct MigrateCommand: AsyncParsableCommand {
         }
     }
 
-    /// A session in the directory's own database; nil where it is the jobs', or out of reach.
+    /// A session in the directory's separate database; nil if the directory is in the jobs' database, or cannot be reached.
     private func ownDirectory(
         _ configuration: ServiceConfiguration, beside jobs: PostgresConnection
     ) async throws -> PostgresConnection? {
@@ -85,7 +85,7 @@ struct MigrateCommand: AsyncParsableCommand {
                 beside: jobs, as: "migrate", statementTimeout: .seconds(600))
         } catch let error as PostgresError {
             guard !withDirectory else { throw ConfigurationFault("directory.url cannot be reached: \(error.message)") }
-            // A standby of the jobs' database needs nothing of its own, and the schema is not to wait for the directory.
+            // A standby of the jobs' database needs no migration, and the migration must not wait for the directory.
             print("directory.url cannot be reached from here: \(error.message).")
             print(
                 "Unless it is a standby of database.url, run adminexportd migrate --grant-directory on a machine that can reach it."

@@ -1,9 +1,9 @@
 internal import Postgres
 
 extension ServiceConfiguration {
-    /// A session that may change the directory, where `directory.url` leads to another database than the jobs'.
+    /// A session that may change the directory, if `directory.url` leads to another database than that of the jobs.
     ///
-    /// - Returns: nil where it is the same database, or a standby of it: what is done there is done in the jobs' database.
+    /// - Returns: nil if it is the same database or a standby of it: a change in the jobs' database is enough then.
     /// - Throws: ``ConfigurationFault`` for another database's standby; ``PostgresError``.
     func connectToOwnDirectory(
         beside jobs: PostgresConnection, as purpose: String, statementTimeout: Duration

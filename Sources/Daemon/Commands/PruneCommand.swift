@@ -3,7 +3,7 @@ private import Exports
 private import Foundation
 private import Postgres
 
-/// Does at once what workers do as time passes, and cuts off the audit trail's old end.
+/// Does at once what workers do over time, and removes old months of the audit trail.
 struct PruneCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "prune",

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 private import Systemd
 
-/// Serves callers.
+/// Serves callers, and runs exports if `workers` is above 0.
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Serve callers on the socket, and make exports if workers are configured.")

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 private import Systemd
 
-/// Makes exports.
+/// Runs exports.
 struct WorkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "work", abstract: "Make exports that a serving process has queued.")

@@ -2,17 +2,17 @@ internal import Directory
 private import Glibc
 internal import Sockets
 
-/// What a caller may be granted.
+/// What the configuration can grant to a caller.
 enum Grant: String, Codable, Sendable, CaseIterable {
-    /// Acting for administrators: asking for exports and fetching them.
+    /// To call in the name of administrators: start exports and fetch their workbooks.
     case export
-    /// Looking after everybody's jobs, without reading their files.
+    /// To manage the jobs of all administrators, without reading their workbooks.
     case `operator`
 }
 
-/// Which local users and groups may call, for which tenants. What is not granted is denied.
+/// Which local users and groups may call, and for which tenants. Everything else is denied.
 ///
-/// Names are resolved when the policy is made, so that a request never waits for a user database.
+/// Names are resolved when the policy is created, so that a request never waits for the user database.
 struct CallerPolicy: Sendable {
     private struct Entry: Sendable {
         enum Who: Sendable {

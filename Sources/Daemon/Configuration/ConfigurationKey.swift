@@ -182,8 +182,8 @@ struct ConfigurationKey: Sendable {
 extension ConfigurationKey {
     /// Puts a value into the configuration.
     ///
-    /// - Parameter text: the value as written; nil where it is not set.
-    /// - Throws: ``ConfigurationFault`` that names the key and the values that it takes.
+    /// - Parameter text: the value as written; nil if it is not set.
+    /// - Throws: ``ConfigurationFault`` that names the key and the values that it accepts.
     func apply(_ text: String?, to configuration: inout ServiceConfiguration) throws(ConfigurationFault) {
         guard let text else {
             if case .byteBudget(let min, let path) = kind {
@@ -223,7 +223,7 @@ extension ConfigurationKey {
     /// 1 TiB.
     private static let maxBytes = 1 << 40
 
-    /// The values that a key takes, in words.
+    /// The values that a key accepts, in words.
     static func values(of kind: Kind, in configuration: ServiceConfiguration) -> String {
         switch kind {
         case .text: "a path"
@@ -261,7 +261,7 @@ extension Duration {
         ("ms", .milliseconds(1)), ("d", .seconds(86_400)), ("h", .seconds(3_600)), ("m", .seconds(60)), ("s", .seconds(1)),
     ]
 
-    /// In the greatest unit that gives a whole number, as the file has it.
+    /// In the largest unit that gives a whole number, as in the file.
     var configured: String {
         guard components.attoseconds == 0 else { return "\(wholeMilliseconds)ms" }
         for (suffix, unit) in Self.units.dropFirst() where components.seconds % unit.components.seconds == 0 {

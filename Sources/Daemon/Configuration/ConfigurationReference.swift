@@ -11,7 +11,7 @@ enum ConfigurationReference {
             }).joined(separator: "\n") + "\n"
     }
 
-    /// The list in adminexport.yaml(5), as mdoc(7) has it; without `callers`, which that page describes itself.
+    /// The list for adminexport.yaml(5) in mdoc(7), without `callers`, which that page describes itself.
     static var mdoc: String {
         ConfigurationKey.all.filter { !$0.isInFileOnly }.map { key in
             let text = key.meaning + key.formerly + " Values: \(key.values). Default: \(key.standardText)."
@@ -48,7 +48,7 @@ enum ConfigurationReference {
         return lines.map { $0 + "\n" }.joined()
     }
 
-    /// Words in lines of so many bytes.
+    /// Wraps words to lines of this number of bytes.
     private static func lines(of text: String, upTo width: Int) -> [String] {
         text.split(separator: " ").reduce(into: []) { lines, word in
             if let last = lines.last, last.utf8.count + word.utf8.count < width {
@@ -67,7 +67,7 @@ extension ConfigurationKey {
 
     fileprivate var formerly: String { former.map { " The former name `\($0.name)` still works." } ?? "" }
 
-    /// Without backquotes but those of a key.
+    /// Removes backquotes, except those of a key.
     fileprivate var standardText: String {
         if case .database = kind { standard } else { standard.filter { $0 != "`" } }
     }

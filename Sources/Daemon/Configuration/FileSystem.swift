@@ -1,6 +1,6 @@
 private import Glibc
 
-/// What start-up asks of the file system.
+/// The checks of the file system at the start.
 enum FileSystem {
     static func exists(_ path: String) -> Bool {
         access(path, F_OK) == 0
@@ -10,7 +10,7 @@ enum FileSystem {
         getpwuid(geteuid()).map { String(cString: $0.pointee.pw_name) } ?? "\(geteuid())"
     }
 
-    /// Holds the archives' directory to what a process needs of it.
+    /// Checks that this process can use the directory of archives.
     ///
     /// - Throws: ``ConfigurationFault``.
     static func checkArchives(_ path: String, writing: Bool) throws {

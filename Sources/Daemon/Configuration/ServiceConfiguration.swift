@@ -27,9 +27,9 @@ struct ServiceConfiguration {
 
     /// The credential `database-password`.
     private var databasePassword: String?
-    /// The credential `directory-password`; without it, the other.
+    /// The credential `directory-password`; if it is missing, `database-password`.
     private var directoryPassword: String?
-    /// Where each value that is set comes from, by the key's name: `--config`, a variable, a file.
+    /// The origin of each value that is set, by the key's name: `--config`, a variable, a file.
     private(set) var origins: [String: String] = [:]
     /// What works and should be changed.
     private(set) var warnings: [String] = []
@@ -130,7 +130,7 @@ extension ServiceConfiguration {
     enum Database {
         /// With the queue.
         case jobs
-        /// The same, past a pooler.
+        /// The same, without a pooler in between.
         case listening
         case directory
     }

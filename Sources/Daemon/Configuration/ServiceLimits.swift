@@ -1,7 +1,7 @@
 internal import AdminExportAPI
 internal import JSONRPC
 
-/// Every limit that the service sets its callers and tenants. The configuration's keys `limits.…` change them.
+/// Every limit that the service sets to its callers and tenants. The configuration's keys `limits.…` change them.
 struct ServiceLimits: Sendable, Equatable {
     // Of all callers, or of one user.
     var connections = 128
@@ -28,7 +28,7 @@ struct ServiceLimits: Sendable, Equatable {
     /// Free bytes on the archives' disk for an export to begin.
     var minFreeBytes = 268_435_456
 
-    /// Room for two lines and two large replies.
+    /// Two lines and two large replies.
     var minBytesPerConnection: Int { 2 * (lineBytes + ConnectionLimits.largeReplyBytes) }
 
     /// These limits for a connection that began under others: a connection keeps its own until it ends.

@@ -43,7 +43,7 @@ struct ExportHandlers: Sendable {
                 "tenant",
                 "The parameters tenant and actor exclude each other: actor names a tenant already. Send one of them.")
         }
-        // One more than asked for tells whether there is a next page.
+        // One job more than requested shows whether there is a next page.
         let jobs = try await exports.list(
             session.requester(params.actor, tenant: params.tenant),
             states: (params.states ?? []).compactMap { JobState(rawValue: $0.rawValue) },

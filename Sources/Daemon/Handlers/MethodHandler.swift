@@ -10,7 +10,7 @@ typealias ServiceDispatcher = Dispatcher<CallerSession, PassedDescriptor>
 typealias ServiceOutcome = Outcome<PassedDescriptor>
 
 extension ServiceDispatcher.Method {
-    /// A method whose reply is its result and nothing else.
+    /// A method whose reply contains only its result.
     ///
     /// - Parameter traits: how the connection treats the method. `.alone` comes from ``MethodDescription/isTakenInBatch``.
     static func result<Called: AdminExportAPI.Method>(
@@ -68,12 +68,13 @@ package enum WireCoding {
     }
 }
 
-/// A request that was denied, with what it asked for: the audit trail records it, the caller gets the error.
+/// A request that was denied, and the tenant, administrator and job that it named: the audit trail records it, and the caller
+/// gets the error.
 struct DeniedRequest: Error {
     let error: any Error
     /// The value of `data.reason`.
     let reason: String
-    /// What the request asked for.
+    /// What the request named.
     let subject: @Sendable () -> DeniedSubject
 
     /// nil for an error that is not a denial.

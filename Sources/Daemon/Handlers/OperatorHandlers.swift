@@ -44,7 +44,7 @@ struct OperatorHandlers: Sendable {
         filter.events = params.events?.compactMap { Audit.Event(rawValue: $0) }
         filter.from = params.from.flatMap(RFC3339.microseconds)
         filter.before = params.before.flatMap(RFC3339.microseconds)
-        // One more than asked for tells whether there is a next page.
+        // One event more than requested shows whether there is a next page.
         let entries = try await exports.audit(requester, filter, after: params.cursor.map(Self.cursor), limit: limit + 1)
         let page = entries.prefix(limit)
         return AuditList.Result(

@@ -102,7 +102,7 @@ struct ServiceHandlers: Sendable {
             }
         case .seen: break
         }
-        // The check of the directory may be seconds old. Whether its server answers is asked now.
+        // The last inspection of the directory may be seconds old. Whether its server answers is checked now.
         health.directory = await exports.directoryFault() ?? found
         let isWorking =
             depth.workers > depth.draining && !depth.isPaused

@@ -4,7 +4,7 @@ internal import JSONRPC
 internal import Postgres
 
 extension AdminExportAPI.Job {
-    /// The job as it goes over the wire.
+    /// The job as it is sent to callers.
     init(_ job: JobRecord) throws {
         let options = try ExportOptions(json: job.options)
         guard let state = State(rawValue: job.state.rawValue) else {
@@ -74,7 +74,7 @@ extension AdminExportAPI.Job {
             json += writer.start
             writer.value(self).append(to: &json)
         }
-        // In the place of the first comma.
+        // Replaces the first comma.
         json[start] = UInt8(ascii: "{")
         json.append(UInt8(ascii: "}"))
     }

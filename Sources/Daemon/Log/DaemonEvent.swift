@@ -1,7 +1,7 @@
 internal import Exports
 internal import Logging
 
-/// What is logged about the process, its configuration, its databases and its callers.
+/// The events about the process, its configuration, its databases and its callers.
 enum DaemonEvent: String, ServiceEvent {
     case serving, working, stopOverdue, fatalError
     case configurationWarning, configurationApplied, configurationRefused

@@ -5,8 +5,8 @@ internal import Systemd
 
 /// Reports to the service manager, while the process runs: its status, that it works, and, while it stops, that it still needs time.
 ///
-/// The report runs on the threads that serve callers and waits for the event loop too, so that a process that does not serve any
-/// more does not report either, and the watchdog ends it.
+/// The report runs on the threads that serve callers and also waits for the event loop. So a process that no longer serves does
+/// not report, and the watchdog ends it.
 struct ManagerReport: Service {
     /// How often the status is sent, if it has changed.
     private static let interval: Duration = .seconds(5)

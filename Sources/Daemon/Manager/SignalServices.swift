@@ -40,8 +40,8 @@ struct ConfigurationReload: Service {
     }
 }
 
-/// Makes a worker hand its jobs back at once if it gets a second signal to stop. This service stands before the worker in the list of
-/// services, and so stops after it.
+/// Makes a worker hand its jobs back at once if the process gets a second signal to stop. This service is before the worker in
+/// the list of services, so it stops after the worker.
 struct ForceDrainSignal: Service {
     let drain: Drain
 

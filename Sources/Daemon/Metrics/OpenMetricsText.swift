@@ -15,7 +15,7 @@ struct OpenMetricsText {
     /// Begins a family; its samples follow.
     ///
     /// - Parameters:
-    ///   - name: without a suffix such as `_total`; ends with the unit where there is one.
+    ///   - name: the name without a suffix such as `_total`; it ends with the unit, if there is one.
     ///   - help: one sentence.
     mutating func family(_ name: String, _ kind: Kind, unit: String? = nil, _ help: String) {
         lines.append("# TYPE \(name) \(kind.rawValue)")
@@ -23,7 +23,7 @@ struct OpenMetricsText {
         lines.append("# HELP \(name) \(Self.escape(help))")
     }
 
-    /// - Parameter name: with the suffix that the kind asks for.
+    /// - Parameter name: the name with the suffix of the kind.
     mutating func sample(_ name: String, _ labels: Labels, _ value: Int) {
         lines.append("\(name)\(Self.text(labels)) \(value)")
     }

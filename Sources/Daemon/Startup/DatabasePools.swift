@@ -19,7 +19,7 @@ struct PoolPurpose {
 
     /// Requests of callers. A person waits for the answer.
     static let api = PoolPurpose(name: "api", database: .jobs, statementTimeout: .seconds(10))
-    /// Permission checks for requests, where the directory is in a separate database.
+    /// Permission checks for requests, if the directory is in a separate database.
     static let access = PoolPurpose(name: "access", database: .directory, statementTimeout: .seconds(10))
     /// Claims, heartbeats and results of workers. With the grace for a silent server, a renewal that hangs leaves time for another
     /// one within a lease.
@@ -50,9 +50,9 @@ struct DatabasePools {
     let inspection: PostgresPool
     let trail: PostgresPool
     let prune: PostgresPool
-    /// Of the jobs' server and login.
+    /// The connections of the jobs' server and login.
     let share: ConnectionShare
-    /// Of the directory's; the same one if the login and the server are the same.
+    /// The connections of the directory's server and login; the same object if both are those of the jobs.
     private let directoryShare: ConnectionShare
 
     init(_ configuration: ServiceConfiguration, logger: Logger) {

@@ -4,17 +4,17 @@ internal import Logging
 internal import Postgres
 internal import ServiceLifecycle
 
-/// Inspects the databases that the process needs, at start and for as long as it runs.
+/// Inspects the databases that the process needs, at the start and as long as it runs.
 ///
-/// A database that cannot be reached is waited for. A database without our schema or roles is a ``ConfigurationFault``, which ends the
-/// process. A directory that violates its contract ends nothing: ``DirectoryContract`` has the faults for health, exports and requests
-/// until an inspection finds them corrected.
+/// It waits for a database that cannot be reached. A database without our schema or roles is a ``ConfigurationFault``, which
+/// ends the process. A directory that violates its contract does not end the process: ``DirectoryContract`` has the faults for
+/// health, exports and requests until an inspection finds them corrected.
 struct DirectoryInspector: Service {
     let jobs: PostgresPool
     /// Connects to the directory for inspections only, which do not wait for exports.
     let directory: PostgresPool
     let contract: DirectoryContract
-    /// Where the requests of callers read the directory; nil in a process that serves none.
+    /// The pool with which requests of callers read the directory; nil in a process that serves none.
     let access: DirectoryDatabase?
     let roles: [String]
     let logger: Logger
@@ -25,7 +25,7 @@ struct DirectoryInspector: Service {
     private static let interval: Duration = .seconds(5)
     /// How often a directory without a fault is inspected. A refused statement and a request for health cause an inspection earlier.
     private static let soundInterval: Duration = .seconds(60)
-    /// Refused statements may be many. They cause at most one inspection in this time.
+    /// At most one inspection in this time, however many statements are refused.
     private static let requestInterval: Duration = .seconds(1)
     /// How often the rows are searched. The search reads all of them.
     private static let rowSearchInterval: Duration = .seconds(60)
@@ -37,7 +37,7 @@ struct DirectoryInspector: Service {
     /// What an inspection found.
     struct Report {
         var directory = DirectoryInspection()
-        /// What the roles lack in the schema of the jobs.
+        /// The privileges that the roles lack in the schema of the jobs.
         var schema: [ContractFault] = []
         /// Whether the contract did not have these faults before.
         var isNews = false

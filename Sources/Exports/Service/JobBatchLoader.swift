@@ -4,8 +4,8 @@ private import Synchronization
 
 /// Loads actors' jobs. Requests that come while a statement runs share the next one.
 ///
-/// A request that comes while none is under way is answered at once. So a single caller waits for nobody, and a crowd costs the
-/// database one statement for all of them.
+/// A request that comes while no statement runs is answered at once. So a single caller waits for nobody, and many callers cost
+/// the database one statement.
 final class JobBatchLoader: Sendable {
     /// How long a request waits while statements for other requests run.
     private static let timeout: Duration = .seconds(10)
@@ -60,7 +60,8 @@ final class JobBatchLoader: Sendable {
                     defer { state.isLoading = true }
                     return !state.isLoading
                 }
-                // Detached: it also loads for others, so it ends with no caller, and waits in no caller's place for a connection.
+                // Detached: the task also loads for others, so no caller's cancellation ends it, and it waits for a connection
+                // as a flow of its own.
                 if isFirst { Task.detached { await self.loadAll() } }
                 if Task.isCancelled { self.end(id, .failure(CancellationError())) }
             }
@@ -110,7 +111,7 @@ final class JobBatchLoader: Sendable {
         }
     }
 
-    /// The actors of the requests, by place. Uses the indexes that ``NamedAdministrators`` needs.
+    /// The actors of the requests, by the position of the request. Uses the indexes that ``NamedAdministrators`` needs.
     static let actors = """
         SELECT request.place, t.id::text AS named_tenant, actor.count AS actors, actor.key AS named_actor
         FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS request (slug, email, place)
@@ -121,7 +122,7 @@ final class JobBatchLoader: Sendable {
         ) AS actor ON true
         """
 
-    /// The same with their jobs, where the jobs' database has the directory. Uses the primary keys of jobs and leases.
+    /// The same with their jobs, if the jobs' database has the directory. Uses the primary keys of jobs and leases.
     static let sql = """
         SELECT actors.place, actors.named_tenant, actors.actors, actors.named_actor, \(JobRecord.columns)
         FROM (\(actors)) AS actors
@@ -130,7 +131,7 @@ final class JobBatchLoader: Sendable {
             ON j.id = wanted.job AND j.tenant_key = actors.named_tenant AND j.actor_key = actors.named_actor
         """
 
-    /// The jobs of actors that are known.
+    /// The jobs of known actors.
     private static let jobs = """
         SELECT wanted.place, \(JobRecord.columns)
         FROM unnest($1::text[], $2::text[], $3::uuid[]) WITH ORDINALITY AS wanted (tenant, actor, job, place)
@@ -154,7 +155,7 @@ final class JobBatchLoader: Sendable {
         return try await jobs(of: found, requests)
     }
 
-    /// The jobs of the actors that were found; the error of the others.
+    /// The jobs of the actors that were found, and the errors of the others.
     private func jobs(
         of actors: [Result<ActorKeys, any Error>], _ requests: [Request]
     ) async throws -> [Result<JobRecord, any Error>] {
@@ -194,7 +195,8 @@ final class JobBatchLoader: Sendable {
         }
     }
 
-    /// Why a request has several rows: each is of a tenant with the slug. The same rule as in ``ExportPermission``.
+    /// The error for a request with several rows: each row is of a tenant with the slug. The same rule as in
+    /// ``ExportPermission``.
     ///
     /// - Throws: ``TenantNotGranted``, before the error can reveal anything about the tenants.
     private static func severalTenants(_ rows: [Row], _ request: Request, _ keys: KeyTypes) throws -> DirectoryError {

@@ -1,6 +1,6 @@
 internal import Postgres
 
-/// What any worker does for the queue as a whole. There is no leader.
+/// The work that any worker does for the whole queue. There is no leader.
 struct QueueMaintenance: Sendable {
     /// The duration of a lease.
     let lease: Duration
@@ -67,7 +67,7 @@ struct QueueMaintenance: Sendable {
 
     // MARK: Cleaning up
 
-    /// Forgets dead workers and makes the audit trail's next partition.
+    /// Deletes the rows of dead workers and creates the audit trail's next partition.
     ///
     /// A dump or an open session may hold the locks that the partition needs for hours, and a statement that waits for a lock blocks
     /// all statements behind it. So this statement gives up after 200 ms. Later calls have a month to succeed.
