@@ -60,8 +60,8 @@ final class JobBatchLoader: Sendable {
                     defer { state.isLoading = true }
                     return !state.isLoading
                 }
-                // Detached: the task also loads for others, so no caller's cancellation ends it, and it waits for a connection
-                // as a flow of its own.
+                // Detached: the task also loads for others, so no caller's cancellation ends it, and it does not wait for a
+                // connection in the flow of one caller.
                 if isFirst { Task.detached { await self.loadAll() } }
                 if Task.isCancelled { self.end(id, .failure(CancellationError())) }
             }
