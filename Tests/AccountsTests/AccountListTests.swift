@@ -9,7 +9,7 @@ import TestSupport
     private static let owner = ActorName(tenant: "acme", administrator: "owner@acme.example")
     private static let europe = ActorName(tenant: "acme", administrator: "europe@acme.example")
 
-    /// A list with the login that a console is told to use: it may read the columns of the contract and nothing else.
+    /// An account list that uses the console's login, which may read the columns of the contract and nothing else.
     private func list(_ database: TestDatabase, sql: String = SmallTenant.sql) async throws -> AccountList {
         try await database.execute(sql)
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -19,7 +19,7 @@ import TestSupport
         return AccountList(database: database.url(user: "adminexport_console"))
     }
 
-    @Test("Who sees what is the export's rule: the tenant, or the groups and all below them")
+    @Test("An account list applies the export's scope: the whole tenant, or the actor's groups and all groups below them")
     func scope() async throws {
         try await TestDatabase.with { database in
             let list = try await list(database)
@@ -37,7 +37,7 @@ import TestSupport
         }
     }
 
-    @Test("Who asks is the only enabled account of the address, beside a disabled one; two that are enabled are nobody")
+    @Test("An address names its only enabled account; if two enabled accounts have the address, the list denies the actor")
     func twins() async throws {
         try await TestDatabase.with { database in
             let list = try await list(database)
@@ -53,7 +53,7 @@ import TestSupport
         }
     }
 
-    @Test("An account has what an export says of it, its days in the tenant's time zone")
+    @Test("An account has the values that an export shows, with its days in the tenant's time zone")
     func columns() async throws {
         try await TestDatabase.with { database in
             let accounts = try await list(database).page(of: Self.owner, AccountQuery()).accounts
@@ -70,7 +70,7 @@ import TestSupport
         }
     }
 
-    @Test("Pages follow each other in both directions, and meet")
+    @Test("Pages are consecutive in both directions and do not overlap")
     func pages() async throws {
         try await TestDatabase.with { database in
             let list = try await list(database)
@@ -95,7 +95,7 @@ import TestSupport
     }
 
     @Test(
-        "A text is looked for in name, e-mail and phone, in whatever case, and no character of it is special",
+        "The search looks for a text in name, e-mail and phone, ignores case, and treats no character as special",
         arguments: [
             ("john", ["1"]), ("EUROPE@", ["2"]), ("12 34", ["1"]), ("zOË", ["2"]), ("=1+", ["3"]), ("%", []), ("_", []),
             ("' OR true --", []), ("\0", []), ("john\0", []), ("\u{FFFF}", []),
@@ -109,7 +109,7 @@ import TestSupport
         }
     }
 
-    @Test("Whoever may not view accounts sees none, and is still somebody")
+    @Test("An actor without permission gets no accounts, but gets the details about themselves")
     func denied() async throws {
         try await TestDatabase.with { database in
             let list = try await list(database)
@@ -125,7 +125,7 @@ import TestSupport
         }
     }
 
-    @Test("A position that is no key is refused, and the list goes on")
+    @Test("The list refuses a position that is not a key, and answers the next request")
     func badPosition() async throws {
         try await TestDatabase.with { database in
             let list = try await list(database)
@@ -140,7 +140,7 @@ import TestSupport
     }
 
     @Test(
-        "A text that the database cannot hold is in no account, names nobody, and is no fault of the directory's",
+        "A text that the database cannot store matches no account and no actor, and is not reported as a directory fault",
         arguments: [
             ("UTF8", "\0"), ("UTF8", "a\0b"), ("LATIN1", "\0"), ("LATIN1", "株式会社"), ("LATIN1", "👍"), ("LATIN1", "\u{202E}"),
         ])
@@ -168,7 +168,7 @@ import TestSupport
         }
     }
 
-    @Test("The examples are an administrator of each profile")
+    @Test("The examples contain one administrator of each profile")
     func examples() async throws {
         try await TestDatabase.with { database in
             let examples = try await list(database).examples()
@@ -180,11 +180,11 @@ import TestSupport
         }
     }
 
-    @Test("What would take long to count is not counted, and the page is there")
+    @Test("If the count takes too long, the page is returned without the count")
     func slowCount() async throws {
         try await TestDatabase.with { database in
             let list = try await list(database)
-            // Each row that the count looks at takes a tenth of a second; the page needs one.
+            // Reading a row with an id above 2 takes 0.6 s. The count reads all rows; the page reads the first two.
             try await database.execute(
                 """
                 ALTER TABLE directory.administrator RENAME TO slow;
@@ -198,11 +198,11 @@ import TestSupport
             #expect(page.hasNext && page.matches == nil)
             #expect(
                 try await list.page(of: Self.owner, AccountQuery(limit: 1)).accounts.count == 1,
-                "the connection is as before")
+                "the connection remains usable")
         }
     }
 
-    @Test("A time zone that is none is a fault of the directory's, not of the moment's")
+    @Test("An unknown time zone is reported as an invalid directory")
     func timeZone() async throws {
         try await TestDatabase.with { database in
             let list = try await list(database)
@@ -213,7 +213,7 @@ import TestSupport
         }
     }
 
-    @Test("What only exports cannot use of a directory is no reason to show no accounts")
+    @Test("The list works if a column that only exports read has a wrong type, and fails if the e-mail column has one")
     func exportedTypes() async throws {
         try await TestDatabase.with { database in
             let list = try await list(database)
@@ -224,7 +224,7 @@ import TestSupport
                 """)
             #expect(try await list.page(of: Self.owner, AccountQuery()).accounts.count == 8)
             #expect(try await list.details(of: Self.owner)?.mayView == true)
-            // Nobody can be told apart by it.
+            // Addresses of type char cannot be compared byte by byte.
             try await database.execute("ALTER TABLE directory.administrator ALTER email TYPE char(60)")
             let other = AccountList(database: database.url(user: "adminexport_console"))
             let error = await #expect(throws: AccountsError.self) { try await other.page(of: Self.owner, AccountQuery()) }
@@ -232,7 +232,7 @@ import TestSupport
         }
     }
 
-    @Test("A directory that shows a tenant or an account twice does not make somebody nobody")
+    @Test("A tenant or an account that occurs twice is reported as an invalid directory, not as an unknown actor")
     func doubledRows() async throws {
         try await TestDatabase.with { database in
             let list = try await list(database)
@@ -250,7 +250,7 @@ import TestSupport
         }
     }
 
-    @Test("A directory that cannot be reached is unavailable")
+    @Test("A directory that cannot be reached is reported as unavailable")
     func unreachable() async throws {
         let list = AccountList(database: "postgresql:///none?host=/nonexistent")
         let error = await #expect(throws: AccountsError.self) { try await list.examples() }

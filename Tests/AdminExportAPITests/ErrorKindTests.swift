@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ErrorKindTests {
     @Test(
-        "The errors that the protocol's layer makes have the kinds and numbers of the wire",
+        "The errors of the JSON-RPC layer have the kinds and codes of the protocol",
         arguments: [
             RPCError.invalidRequest(""), .lineTooLong(limit: 1), .methodNotFound(""), .invalidParams("", ""), .internalError,
             .shuttingDown, .overloaded, .cancelled, .parse(JSONFault(offset: 0, reason: "")),
@@ -17,7 +17,7 @@ import Testing
         #expect(ErrorKind.general.contains(kind))
     }
 
-    @Test("What a caller chose to call something does not make a message long, or begin a line")
+    @Test("A long name that a caller sends does not make the error message long")
     func excerpt() {
         let long = String(repeating: "e\u{301}\u{301}", count: 100_000)
         #expect(RPCError.methodNotFound(long).message.unicodeScalars.count < 200)

@@ -4,7 +4,7 @@ import Testing
 import TestSupport
 
 @Suite struct WireTests {
-    @Test("Every member of a job is on the wire, null where there is nothing")
+    @Test("The JSON of a job contains every member; a member without a value is null")
     func job() throws {
         let job = Job(
             id: "i", tenant: "t", requestedBy: "e", includeDisabled: false, includeReferences: false, state: .queued,
@@ -25,7 +25,7 @@ import TestSupport
         #expect(try JSONDecoder().decode(Job.self, from: JSONEncoder().encode(job)) == job)
     }
 
-    @Test("The schema of parameters names the members that they have, and takes them")
+    @Test("The schema of each method's parameters lists exactly their members and accepts them")
     func parameters() throws {
         func check(_ params: some WireObject) throws {
             let value = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(params))
@@ -50,7 +50,7 @@ import TestSupport
                 before: "2026-01-01T00:00:00.000Z", limit: 1, cursor: "1-1"))
     }
 
-    @Test("Every array and every string in the document has a bound")
+    @Test("Every array and every string in the OpenRPC document has a limit")
     func bounds() {
         var faults: [String] = []
         var count = 0
@@ -72,7 +72,7 @@ import TestSupport
     }
 
     @Test(
-        "Times are RFC 3339's, to the microsecond, of the years 0001 to 9999",
+        "RFC 3339 times of the years 0001 to 9999 are accepted, to the microsecond, and match the published pattern",
         arguments: [
             ("1970-01-01T00:00:00Z", 0), ("1970-01-01t00:00:00z", 0), ("1969-12-31T23:59:59.999999Z", -1),
             ("2026-11-25T09:30:00Z", 1_795_599_000_000_000), ("2026-11-25T09:30:00.5+05:30", 1_795_579_200_500_000),
@@ -83,13 +83,13 @@ import TestSupport
         ])
     func time(_ text: String, _ microseconds: Int) throws {
         #expect(RFC3339.microseconds(text) == microseconds, "\(text)")
-        // What is published is what is taken.
+        // The published schema accepts what the parser accepts.
         let pattern = try Regex(RFC3339.pattern)
         #expect(try pattern.wholeMatch(in: text) != nil && RFC3339.length.contains(text.utf8.count), "\(text)")
     }
 
     @Test(
-        "What is no time of RFC 3339 is none",
+        "A text that is not an RFC 3339 time is refused",
         arguments: [
             "", "x", "300000-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "-001-01-01T00:00:00Z", "+2026-01-01T00:00:00Z",
             "2026-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2026-00-01T00:00:00Z", "2026-13-01T00:00:00Z",
@@ -105,7 +105,9 @@ import TestSupport
         #expect(RFC3339.microseconds(text) == nil, "\(text)")
     }
 
-    @Test("Examples fit the schemas", arguments: MethodDescription.all.filter { $0.name != RPCDiscover.name }.map(\.name))
+    @Test(
+        "The examples of each method match its schemas",
+        arguments: MethodDescription.all.filter { $0.name != RPCDiscover.name }.map(\.name))
     func examples(_ name: String) throws {
         let method = try #require(MethodDescription.all.first { $0.name == name })
         #expect(!method.examples.isEmpty)
@@ -115,7 +117,7 @@ import TestSupport
         }
     }
 
-    @Test("The document names each method once, and each of its references leads somewhere")
+    @Test("The OpenRPC document names each method once, and each of its references resolves")
     func document() throws {
         let document = OpenRPC.document(version: "1")
         guard case .array(let methods)? = document["methods"] else {

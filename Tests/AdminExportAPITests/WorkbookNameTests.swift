@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct WorkbookNameTests {
     @Test(
-        "A tenant's name stands in the file's as people write it; what cannot is _",
+        "The file name contains the tenant's slug; a character that is not safe in a file name becomes _",
         arguments: [
             ("acme", "acme"), ("acme.com", "acme.com"), ("münchen", "münchen"), ("株式会社", "株式会社"), ("e\u{301}", "e\u{301}"),
             ("A B", "A B"),
@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test(
-        "A long slug is cut between characters, and the name keeps its day and its ending",
+        "A long slug is cut between characters, and the file name keeps its day and its extension",
         arguments: ["a", "é", "e\u{301}", "株", "👨‍👩‍👧", "a\u{300}\u{301}\u{302}\u{303}"])
     func long(_ character: String) {
         for count in [1, 40, 43, 112, 224, 225, 320] {
@@ -28,13 +28,13 @@ import Testing
             #expect(name.utf8.count <= 255 && name.hasPrefix("administrators-") && name.hasSuffix("-2026-11-25.xlsx"))
             #expect(!name.unicodeScalars.contains("\u{FFFD}"))
         }
-        // One character that is longer than a name may be.
+        // One character whose encoding is longer than a file name may be.
         let tower = "a" + String(repeating: "\u{301}", count: 319)
         #expect((200...255).contains(WorkbookName.name(tenant: tower, day: "2026-11-25").utf8.count))
     }
 
     @Test(
-        "A name that a service gives leads to no other folder, hides from nobody, and is a workbook's",
+        "A name from a service is changed to one that stays in its folder, is not hidden, and ends with .xlsx",
         arguments: [
             ("administrators-münchen-2026-11-25.xlsx", "administrators-münchen-2026-11-25.xlsx"), ("a.XLSX", "a.xlsx"),
             ("", "administrators.xlsx"),
@@ -50,7 +50,7 @@ import Testing
         #expect(WorkbookName.safe(given) == name)
     }
 
-    @Test("Whatever the slug is, the service's name is one component that the command line takes as it is")
+    @Test("For every slug, the service's file name is one path component, and the command line accepts it unchanged")
     func agree() {
         var generator = SystemRandomNumberGenerator()
         let nasty = "/\\:.-~ \u{0}\u{1B}\u{7F}\u{9B}\u{202E}\u{200D}\u{301}\u{E0041}aé株👍\u{FFFE}\u{2028}".unicodeScalars.map

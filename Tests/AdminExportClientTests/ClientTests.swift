@@ -8,7 +8,7 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct ClientTests {
     private static let actor = ActorName(tenant: "acme", administrator: "a@acme.example")
 
-    /// The job of an example: it has succeeded.
+    /// The job from the example of `export.get`, with another state and revision.
     private static func job(_ state: String = "succeeded", revision: Int = 4) throws -> JSONValue {
         guard case .object(var job)? = ExportGet.description.examples[0].result["job"] else {
             throw CocoaError(.coderInvalidValue)
@@ -22,7 +22,7 @@ import Testing
         return (Client(connected: descriptor), service)
     }
 
-    /// A descriptor from which the text can be read, and then the end.
+    /// A descriptor from which a reader gets the text, and then the end of the file.
     private func pipe(_ text: String) -> Int32 {
         let pipe = Pipe()
         pipe.fileHandleForWriting.write(Data(text.utf8))
@@ -40,7 +40,7 @@ import Testing
 
     // MARK: Connections
 
-    @Test("A socket that nobody serves, or that is no socket, is unreachable, and the message names it")
+    @Test("A path without a listening socket is unreachable, and the message names the path")
     func unreachable() throws {
         let folder = NSTemporaryDirectory() + "client-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -54,7 +54,7 @@ import Testing
         #expect(error?.message.contains(folder + "/missing") == true)
     }
 
-    @Test("A lost connection ends every call that waits, the streams of watches, and all later calls")
+    @Test("When the connection is lost, all waiting calls, all watches and all later calls fail")
     func lost() async throws {
         let (client, service) = try connect()
         async let waiting = failure { _ = try await client.call(ServiceInfo.self, NoMembers()) }
@@ -70,7 +70,7 @@ import Testing
         #expect(await failure { _ = try await client.call(ServiceInfo.self, NoMembers()) }?.code == .connectionLost)
     }
 
-    @Test("An error without an id ends the connection with its message")
+    @Test("An error without an id fails the waiting call with its message and closes the connection")
     func refusedConnection() async throws {
         let (client, service) = try connect()
         async let waiting = failure { _ = try await client.call(ServiceInfo.self, NoMembers()) }
@@ -85,7 +85,7 @@ import Testing
 
     // MARK: Calls
 
-    @Test("Answers that come in another order reach the calls that they belong to")
+    @Test("Responses that arrive out of order reach the calls that they belong to")
     func order() async throws {
         let (client, service) = try connect()
         async let first = client.call(ExportGet.self, .init(actor: Self.actor, job: "one")).job.revision
@@ -99,7 +99,7 @@ import Testing
         #expect(try await second == 2)
     }
 
-    @Test("An error of the service keeps its number, kind, message, reason and whether it can be retried")
+    @Test("An error of the service keeps its code, kind, message and reason, and whether the call can be retried")
     func serviceError() async throws {
         let (client, service) = try connect()
         async let call = failure { _ = try await client.call(ExportGet.self, .init(actor: Self.actor, job: "j")) }
@@ -113,7 +113,7 @@ import Testing
         #expect(client.isOpen)
     }
 
-    @Test("A call without an answer in time fails alone, and its late answer disturbs no other call")
+    @Test("A call that times out fails alone, and its late response does not disturb the next call")
     func timeout() async throws {
         let (client, service) = try connect()
         let error = await failure { _ = try await client.call(ServiceInfo.self, NoMembers(), timeout: .milliseconds(20)) }
@@ -126,7 +126,7 @@ import Testing
         #expect(try await next == .succeeded)
     }
 
-    @Test("A cancelled task cancels its request")
+    @Test("A cancelled task sends $/cancelRequest for its request")
     func cancellation() async throws {
         let (client, service) = try connect()
         let call = Task { try await client.call(ServiceInfo.self, NoMembers()) }
@@ -137,7 +137,7 @@ import Testing
         await #expect(throws: CancellationError.self) { try await call.value }
     }
 
-    @Test("A result that does not match its schema is a violation of the protocol, and so is a line that is no message")
+    @Test("A result that does not match its schema, or a line that is not JSON, is a protocol violation")
     func violations() async throws {
         let (client, service) = try connect()
         async let call = failure { _ = try await client.call(ExportGet.self, .init(actor: Self.actor, job: "j")) }
@@ -153,7 +153,7 @@ import Testing
 
     // MARK: Watches
 
-    @Test("A watch gives each notification, ends with the final job, and leaves out those of other subscriptions")
+    @Test("A watch delivers the notifications of its own subscription only, and ends with the final job")
     func watch() async throws {
         let (client, service) = try connect()
         async let watch = client.watch(Self.actor, job: "j")
@@ -176,7 +176,7 @@ import Testing
         #expect(try await iterator.next() == nil)
     }
 
-    @Test("A watch that is cancelled before its answer is ended when the answer comes")
+    @Test("If a watch is cancelled before its response, the client ends the subscription when the response arrives")
     func lateWatch() async throws {
         let (client, service) = try connect()
         let watch = Task { _ = try await client.watch(Self.actor, job: "j") }
@@ -194,7 +194,7 @@ import Testing
         ExportOpen.Result(size: size, sha256: "ab", archiveSize: 1, fileName: "x.xlsx")
     }
 
-    @Test("Each opened workbook gets the descriptor that came with its reply")
+    @Test("Each opened workbook uses the descriptor that arrived with its response")
     func descriptors() async throws {
         let (client, service) = try connect()
         for text in ["first", "second"] {
@@ -209,7 +209,7 @@ import Testing
         }
     }
 
-    @Test("A reply without a descriptor, or with one that is neither a file nor a pipe, is a violation of the protocol")
+    @Test("A response without a descriptor, or with one that is neither a file nor a pipe, is a protocol violation")
     func wrongDescriptors() async throws {
         let (client, service) = try connect()
         async let missing = failure { _ = try await client.open(Self.actor, job: "j") }
@@ -222,7 +222,7 @@ import Testing
         #expect(client.isOpen)
     }
 
-    @Test("A download continues in another pipe at the byte where one ended, and gives each byte once")
+    @Test("A download continues in a new pipe at the byte where the last one ended, and delivers each byte once")
     func resume() async throws {
         let (client, service) = try connect()
         async let download = {
@@ -239,7 +239,7 @@ import Testing
     }
 
     @Test(
-        "A download without pipes, or after three empty ones, continues in parts through the socket",
+        "Without pipes, or after three empty pipes, a download continues in parts through the socket",
         arguments: [true, false])
     func parts(_ hasPipes: Bool) async throws {
         let (client, service) = try connect()
@@ -267,7 +267,9 @@ import Testing
         #expect(try await download == Data("bcd".utf8))
     }
 
-    @Test("A part that was not requested is a violation of the protocol", arguments: [(9, "YQ=="), (0, "!"), (0, "YWJj")])
+    @Test(
+        "A part with a wrong offset, an invalid encoding or too many bytes is a protocol violation",
+        arguments: [(9, "YQ=="), (0, "!"), (0, "YWJj")])
     func wrongParts(_ offset: Int, _ data: String) async throws {
         let (client, service) = try connect()
         async let download = failure { try await client.downloadInParts(Self.actor, job: "j", to: 2) { _ in } }

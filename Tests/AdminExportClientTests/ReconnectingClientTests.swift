@@ -64,7 +64,7 @@ import Testing
                 case .result(let result): Self.send(peer, "{\"jsonrpc\":\"2.0\",\"id\":\(id),\"result\":\(result)}\n")
                 }
             }
-            // Until the client goes.
+            // Waits until the client closes the connection.
             _ = Self.line(peer)
         }
 
@@ -102,7 +102,7 @@ import Testing
         return (try ReconnectingClient(retryTimeout: retryTimeout) { try script.connect() }, script)
     }
 
-    @Test("A call that may be made twice is made again, however its connection ends")
+    @Test("A repeatable call is sent again, however its connection ends")
     func again() async throws {
         let done = Step.result(Self.job("succeeded"))
         for lost: [[Step]] in [
@@ -116,7 +116,7 @@ import Testing
         }
     }
 
-    @Test("A start is made again with a key alone; nothing else about it is")
+    @Test("A start is sent again only if it has an idempotency key")
     func start() async throws {
         let (keyed, first) = try client([[.cut], [.result(Self.job("queued"))]])
         _ = try await keyed.call(ExportStart.self, .init(actor: Self.actor, idempotencyKey: "k"))
@@ -127,7 +127,7 @@ import Testing
     }
 
     @Test(
-        "What will not be otherwise in a moment is passed on at once",
+        "An error of the service on the first connection is passed on without a second request",
         arguments: [
             (1001, "permission-denied"), (1002, "not-found"), (1003, "not-ready"), (1004, "conflict"),
             (1005, "quota-exceeded"),
@@ -140,7 +140,7 @@ import Testing
         #expect(error?.kind == kind && script.methods.count == 1)
     }
 
-    @Test("A service that does not come back is given up, with why; one that was never there at once")
+    @Test("The client reports a service as unreachable if it does not return in time, or if the first connection fails")
     func lost() async throws {
         let (client, _) = try client([[.cut]], retryTimeout: .milliseconds(300))
         let error = await failure { _ = try await client.call(ExportGet.self, .init(actor: Self.actor, job: Self.id)) }
@@ -149,7 +149,7 @@ import Testing
         #expect(never?.code == .unreachable)
     }
 
-    @Test("An export is followed to its end over lost connections")
+    @Test("The client follows an export to its end across lost connections")
     func finish() async throws {
         let (client, script) = try client([
             [.result(Self.job("queued")), .cut],
@@ -162,7 +162,7 @@ import Testing
         #expect(script.methods.first == "export.get" && script.methods.filter { $0 == "export.get" }.count == 1)
     }
 
-    @Test("Each byte of a file comes once and in order, over lost connections")
+    @Test("A download delivers each byte once and in order across lost connections")
     func download() async throws {
         let (client, _) = try client([
             [.cut], [Self.part("ab", at: 0, eof: false), .cutAnswer], [.cut],
@@ -174,7 +174,7 @@ import Testing
         #expect(data.withLock { $0 } == Data("abcdef".utf8))
     }
 
-    @Test("An error of the one who takes the bytes is theirs, and ends the download")
+    @Test("An error that the consumer of the bytes throws ends the download and is passed on unchanged")
     func ownError() async throws {
         let (client, script) = try client([[Self.part("ab", at: 0, eof: false)], [Self.part("cd", at: 2, eof: true)]])
         let error = await failure {

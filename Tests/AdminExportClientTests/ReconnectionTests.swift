@@ -4,7 +4,9 @@ import Testing
 @testable import AdminExportClient
 
 @Suite struct ReconnectionTests {
-    @Test("Pauses grow, stay below two seconds, differ by chance, and end with the time", arguments: [0.0, 0.5, 1.0])
+    @Test(
+        "The delays between attempts grow to at most two seconds, depend on chance, and end with the timeout",
+        arguments: [0.0, 0.5, 1.0])
     func pauses(_ random: Double) {
         var reconnection = Reconnection(retryTimeout: .seconds(60))
         var now = ContinuousClock.now
@@ -14,14 +16,14 @@ import Testing
             pauses.append(pause)
             now += pause
         }
-        #expect(now - start == .seconds(60), "the last try is made when the time is up")
+        #expect(now - start == .seconds(60), "the last attempt is made when the timeout ends")
         #expect(pauses[0] == .milliseconds(50) * (1 - random / 2))
         #expect(
             zip(pauses, pauses.dropFirst()).dropLast().allSatisfy { $0 <= $1 } && pauses.allSatisfy { $0 <= .seconds(2) })
         #expect((30...80).contains(pauses.count))
     }
 
-    @Test("After a success the whole time counts again, and without any there is no second attempt")
+    @Test("A success restarts the timeout; with a timeout of zero there is no second attempt")
     func success() {
         var reconnection = Reconnection(retryTimeout: .seconds(1))
         let now = ContinuousClock.now

@@ -3,13 +3,13 @@ import Foundation
 import Sockets
 import Testing
 
-/// The service's end of a connection, played by a test: it reads requests and sends lines, with a descriptor if the test wants.
+/// The service's end of a connection. A test reads requests from it and sends lines, with or without a descriptor.
 final class ScriptedService: Sendable {
     private let raw: Int32
     private let file: FileHandle
 
     private init(_ raw: Int32) {
-        // A request that does not come fails the test after 20 s.
+        // If a request does not arrive within 20 s, the test fails.
         var timeout = [20, 0]
         setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(2 * MemoryLayout<Int>.size))
         self.raw = raw
@@ -41,7 +41,7 @@ final class ScriptedService: Sendable {
         return try JSONDecoder().decode(JSONValue.self, from: data)
     }
 
-    /// The next request. It has to call the method.
+    /// The next request, which must call the method.
     func request(_ method: String) async throws -> Request {
         let line = try await line()
         guard case .integer(let id)? = line["id"], case .string(let name)? = line["method"] else {
@@ -59,7 +59,7 @@ final class ScriptedService: Sendable {
         send(try Self.line(request, result))
     }
 
-    /// Answers with a descriptor, which is closed here.
+    /// Answers with a descriptor and closes this process's copy of it.
     func answer(_ request: Request, _ result: some Encodable, passing descriptor: Int32) throws {
         let bytes = Array((try Self.line(request, result) + "\n").utf8)
         #expect(

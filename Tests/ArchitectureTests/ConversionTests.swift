@@ -1,18 +1,17 @@
 import Testing
 
-/// A number that somebody else has sent must not end the process: `Int(_:)` of a `Double` does, for what is no number or too
-/// large.
+/// A number from outside must not end the process: `Int(_:)` of a `Double` traps if the value is NaN, infinite or too large.
 @Suite struct ConversionTests {
-    /// An integer's initializer without a label that says what becomes of what does not fit.
+    /// An integer's initializer without a label that defines the result for a value that does not fit.
     private static var trapping: Regex<Substring> {
         /\bU?Int(?:8|16|32|64)?\((?!saturating:|exactly:|clamping:|truncatingIfNeeded:|bitPattern:)/
     }
-    /// What is certainly floating-point: the linter knows no types.
+    /// A text that is certainly a floating-point expression. The linter does not know types.
     private static var floating: Regex<Substring> {
         /\.rounded\(|\bDouble\(|\bFloat\(|timeInterval|\b[0-9]+\.[0-9]+\b/
     }
 
-    /// The arguments of each such initializer in a line, to the parenthesis that closes it.
+    /// The arguments of each such initializer in a line, up to its closing parenthesis.
     static func arguments(in line: Substring) -> [Substring] {
         line.matches(of: trapping).map { match in
             var depth = 1
@@ -32,7 +31,7 @@ import Testing
         }
     }
 
-    @Test("No floating-point number becomes an integer by an initializer that traps")
+    @Test("No code converts a floating-point number to an integer with an initializer that traps")
     func sources() throws {
         var count = 0
         for folder in ["Sources", "Benchmarks/Sources", "Examples/Console/Sources"] {
@@ -46,7 +45,7 @@ import Testing
         #expect(count > 200)
     }
 
-    @Test("The rule finds what it is there for, and nothing else")
+    @Test("The rule reports each forbidden conversion and no permitted one")
     func rule() {
         let found = [
             "return Int((date.timeIntervalSince1970 * 1_000_000).rounded())", "let a = Int(Double(text) ?? 0)",

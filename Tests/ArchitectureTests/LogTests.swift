@@ -1,13 +1,13 @@
 import Testing
 
-/// Holds the service to its one way of logging: an event with an id and fields whose keys are in one enum.
+/// Checks that the service logs only events with an id, and that one enum contains the keys of their fields.
 @Suite struct LogTests {
-    /// A message of its own, or a key that is text.
+    /// A log call with a message of its own, or a metadata key that is a string.
     private static var others: Regex<Substring> {
         /logger\.(?:trace|debug|info|notice|warning|error|critical|log)\(|metadataKey: *"|metadata(?:\?)?\["|metadata: *\["/
     }
 
-    @Test("Whatever is logged is a ServiceEvent, and no key of a field is a literal")
+    @Test("Every log call reports a ServiceEvent, and no metadata key is a string literal")
     func events() throws {
         let files = try Repository.swiftFiles(in: "Sources")
         for file in files {
@@ -18,7 +18,7 @@ import Testing
         #expect(files.count > 100)
     }
 
-    @Test("The rule finds what it is there for")
+    @Test("The rule reports each forbidden log call and no permitted one")
     func rule() {
         for code in [
             "logger.warning(", "self.logger.log(level: .info", "logger[metadataKey: \"job\"]", "metadata: [\"a b\": 1]",
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test("A key is in snake case")
+    @Test("Every log key is in snake_case")
     func keys() throws {
         let text = try Repository.text(of: "Sources/Exports/ServiceEvent.swift")
         let list = try #require(text.firstMatch(of: /enum LogKey: String, Sendable \{\n((?:.*\n)*?)\}\n/)).1

@@ -1,9 +1,9 @@
 private import Foundation
 import Testing
 
-/// Holds the manifest and every import to the table of modules in ARCHITECTURE.md.
+/// Compares the manifest and every import with the table of modules in ARCHITECTURE.md.
 @Suite struct ModuleTableTests {
-    /// A target of the manifest, and which of our own targets it declares and imports.
+    /// A target of the manifest, and the targets of this package that it declares and imports.
     private struct Target {
         let isTest: Bool
         let declared: Set<String>
@@ -45,7 +45,7 @@ import Testing
         return table
     }
 
-    /// What SwiftPM reads in the manifest. It gets a scratch folder of its own, because `swift test` holds the lock of the other.
+    /// The targets that SwiftPM reads from the manifest. It uses its own scratch folder, because `swift test` locks the usual one.
     private static func targets() throws -> [String: Target] {
         let scratch = FileManager.default.temporaryDirectory.appending(path: "dump-package-\(UUID())")
         defer { try? FileManager.default.removeItem(at: scratch) }
@@ -82,14 +82,14 @@ import Testing
             })
     }
 
-    /// The modules that a text imports, whatever stands before: an access level, an attribute, `#if` and its indent.
+    /// The modules that a text imports, also after an access level, an attribute, or the indent of `#if`.
     static func imports(of text: String) -> Set<String> {
         let pattern =
             /(?m)^[ \t]*(?:@[A-Za-z_]+(?:\([^)]*\))?[ \t]+)*(?:[a-z]+[ \t]+)?import[ \t]+(?:(?:struct|class|enum|protocol|func|var|let|typealias)[ \t]+)?([A-Za-z_0-9]+)/
         return Set(text.matches(of: pattern).map { String($0.1) })
     }
 
-    @Test("ARCHITECTURE.md's table, the manifest and the imports name the same arrows between modules")
+    @Test("The module table of ARCHITECTURE.md, the manifest and the imports contain the same dependencies")
     func arrows() throws {
         let table = try Self.table()
         let targets = try Self.targets()
@@ -107,7 +107,7 @@ import Testing
             Set(table.keys).subtracting(targets.keys).isEmpty, "ARCHITECTURE.md has a row for a target that does not exist")
     }
 
-    @Test("Each C module is imported by one module of the product")
+    @Test("Exactly one module of the product imports each C module")
     func cModules() throws {
         let targets = try Self.targets()
         let modules = targets.keys.filter { $0.wholeMatch(of: /C[A-Z].*/) != nil && $0 != "CommandLine" }
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    @Test("The imports of a text are found in every form")
+    @Test("The search for imports finds every form of an import")
     func forms() {
         let text = """
             import A

@@ -88,7 +88,7 @@ import Testing
         }
         var count = 0
         for name in try Self.names(in: document) {
-            // `Type` or `Type.member`: a capital, and another letter in lower case. Files are the business of the tests above.
+            // `Type` or `Type.member`: a capital, and another letter in lower case. The tests above check files.
             guard !name.hasSuffix(".swift"),
                 let match = name.wholeMatch(of: /([A-Z][A-Za-z0-9]*[a-z][A-Za-z0-9]*)(?:\.[a-z][A-Za-z0-9]*)?/)
             else {

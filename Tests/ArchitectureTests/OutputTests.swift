@@ -1,8 +1,8 @@
 import Testing
 
-/// Holds the command line to its one place of output, which escapes what comes from elsewhere.
+/// Checks that the command line prints only through `Output`, which escapes values from outside.
 @Suite struct OutputTests {
-    /// Ways around it. A descriptor's number is none: nothing is written with it.
+    /// Texts of calls that bypass `Output`. A descriptor's number is not among them: it alone writes nothing.
     private static let ways = [
         "print(", "debugPrint(", "dump(", "putchar(", "puts(", "fputs(", "fputc(", "fwrite(", "fprintf(", "printf(",
         "vprintf(", "perror(", "NSLog(",
@@ -11,7 +11,7 @@ import Testing
         "/dev/stdout", "/dev/stderr", "/dev/tty", "STDOUT_FILENO", "STDERR_FILENO", "write(1,", "write(2,",
     ]
 
-    @Test("Nothing of the command line writes to standard output or error but Output.swift")
+    @Test("The command line writes to standard output and standard error only in Output.swift")
     func onePlace() throws {
         var count = 0
         for module in ["CommandLine", "AdminExportClient", "adminexport"] {
@@ -30,7 +30,7 @@ import Testing
         #expect(count > 25)
     }
 
-    @Test("No text is made to pass for a literal")
+    @Test("TerminalText can be made only from literals and from escaped values")
     func literals() throws {
         let text = try Repository.text(of: "Sources/CommandLine/Terminal/TerminalText.swift")
         #expect(text.contains("private init(trusted string: String)"), "whoever has a String could print it raw")

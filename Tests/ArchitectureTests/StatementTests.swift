@@ -1,9 +1,9 @@
 private import Foundation
 import Testing
 
-/// Holds the SQL in the sources to one plan for all values of its parameters.
+/// Checks that each SQL statement in the sources can use one plan for all values of its parameters.
 @Suite struct StatementTests {
-    /// A parameter as it stands in a text, or as the code puts it there.
+    /// A parameter in an SQL text, or an interpolation that produces one.
     private static let parameter = #"\$(?:[1-9]\d*|\\\([^()]*\))(?:::[a-z]+(?:\[\])?)?"#
 
     /// Conditions that a parameter switches on or off: a plan that is made once, for all values, can use no index for them.
@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test(
-        "The lint finds each form of it, and nothing that is none",
+        "The lint finds each form of such a condition and accepts all other conditions",
         arguments: [
             ("WHERE ($1::uuid IS NULL OR id > $1::uuid)", true), ("WHERE ($12 is not null AND id > $12)", true),
             (#"WHERE $\(first)::text[] IS NULL OR slug = ANY ($\(first)::text[])"#, true),

@@ -1,9 +1,9 @@
 private import Foundation
 import Testing
 
-/// Holds the tables of traps and of hostile inputs to the tests that they name.
+/// Checks that every test exists that the tables of traps and of hostile inputs name.
 @Suite struct TrapTableTests {
-    @Test("Every trap names a test that is there")
+    @Test("Every test that the table of traps names exists")
     func tests() throws {
         let text = try Repository.text(of: "Sources/XLSX/XLSX.docc/Traps.md")
         let rows = text.split(separator: "\n").filter { $0.hasPrefix("| ") && !$0.hasPrefix("| trap") }
@@ -16,7 +16,7 @@ import Testing
         }
     }
 
-    @Test("Every test that the table of hostile inputs names is there")
+    @Test("Every test that the table of hostile inputs names exists")
     func hostile() throws {
         let text = try Repository.text(of: "Tests/Hostile.md")
         let names = text.matches(of: /([A-Z][A-Za-z]+Tests)\.([a-z][A-Za-z0-9]*)/)
@@ -27,7 +27,7 @@ import Testing
     private static func expectTest(_ test: String, of suite: String) throws {
         let source = try #require(try source(of: suite), "there is no suite \(suite)")
         let before = source.range(of: "func \(test)(").map { source[..<$0.lowerBound] }
-        // The attribute stands between the end of what comes before and the function.
+        // The attribute is between the end of the previous declaration and the function.
         let head = before.map { $0[($0.range(of: "\n    }\n", options: .backwards)?.upperBound ?? $0.startIndex)...] }
         #expect(head?.contains("@Test") == true, "there is no test \(suite).\(test)")
     }

@@ -4,7 +4,7 @@ import SystemPackage
 import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct ContentPipeTests {
-    /// Three frames that do not shrink.
+    /// Three frames of content that does not compress.
     private static let content: [UInt8] = {
         var state: UInt32 = 7
         return (0..<2_500_000).map { _ in
@@ -37,7 +37,7 @@ import Testing
         try await body(SeekableReader(path: path))
     }
 
-    /// Feeds on a thread of its own, as in the service.
+    /// Feeds the pipe on a separate thread, as the service does.
     private func feed(
         _ pipe: ContentPipe, while isWanted: @escaping @Sendable () -> Bool = { true }
     ) async throws -> ContentPipe.End {
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    /// Reads so many bytes, on a thread of its own too, and closes the pipe.
+    /// Reads `count` bytes on a separate thread and closes the pipe.
     private func read(_ end: FileDescriptor, count: Int) async throws -> Data {
         try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread {
@@ -71,9 +71,9 @@ import Testing
         }
     }
 
-    @Test("A reader that goes away ends it, one that takes nothing is given up, and it stops when told to")
+    @Test("Feeding a pipe ends if the reader closes it, if the reader does not read in time, and on request")
     func ends() async throws {
-        // As in the service: a pipe without a reader is an error, not the end of the process.
+        // As in the service, writing to a pipe without a reader returns an error and does not end the process.
         signal(SIGPIPE, SIG_IGN)
         try await withReader { reader in
             let abandoned = try ContentPipe(reader, from: 0, timeout: .seconds(30))

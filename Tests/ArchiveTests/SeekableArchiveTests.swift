@@ -4,7 +4,7 @@ private import Foundation
 private import SystemPackage
 import Testing
 
-/// Bytes that do not shrink, the same for the same seed.
+/// Bytes that do not compress. Equal seeds give equal bytes.
 private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     var state = seed
     return (0..<count).map { _ in
@@ -36,7 +36,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     }
 
     @Test(
-        "Every range reads as it was written, at each multiple of 65,537",
+        "Reads at each multiple of 65,537 return the bytes that were written",
         arguments: [0, 1, 1_048_575, 1_048_576, 1_048_577, 3_500_000])
     func ranges(_ size: Int) throws {
         try withStore { store, _ in
@@ -55,7 +55,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         }
     }
 
-    @Test("zstd itself unpacks an archive to the exact content")
+    @Test("The zstd program unpacks an archive to the exact content")
     func zstd() throws {
         try withStore { store, folder in
             let content = noise(2_500_000)
@@ -73,7 +73,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         }
     }
 
-    @Test("The seek table has an entry for every frame before it, the manifest's included")
+    @Test("The seek table has an entry for every frame before it, including the manifest's")
     func seekTable() throws {
         try withStore { store, folder in
             _ = try write(noise(2_500_000), to: store)
@@ -88,7 +88,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         }
     }
 
-    @Test("A changed byte is found, wherever it is", arguments: [0, 500_000, 1_100_000])
+    @Test("Reading detects a changed byte anywhere in the content", arguments: [0, 500_000, 1_100_000])
     func damage(_ place: Int) throws {
         try withStore { store, folder in
             _ = try write(noise(2_000_000), to: store)
@@ -102,7 +102,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         }
     }
 
-    @Test("A seek table that tells other sizes is refused, and never shifts what is read", arguments: [0, 1, 2, 3])
+    @Test("An archive whose seek table has wrong sizes is refused", arguments: [0, 1, 2, 3])
     func shiftedSizes(_ frame: Int) throws {
         try withStore { store, folder in
             _ = try write(noise(2_500_000), to: store)
@@ -125,7 +125,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     }
 
     @Test(
-        "A file that only says that it is immense is refused, and no memory is taken for it",
+        "A file whose footer claims an immense seek table is refused as damaged",
         arguments: [(1 << 20) + 1, 1 << 27, UInt32.max] as [UInt32])
     func immenseTable(_ frames: UInt32) throws {
         try withStore { store, folder in
@@ -136,7 +136,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
             footer.append(littleEndian: frames)
             footer.append(0)
             footer.append(littleEndian: SeekTable.footerMagic)
-            // Nearly all of it is a hole.
+            // Nearly the whole file is a hole.
             #expect(truncate(path, 0) == 0 && truncate(path, off_t(size)) == 0)
             let file = try #require(FileHandle(forUpdatingAtPath: path))
             try file.seek(toOffset: size - UInt64(footer.count))
@@ -147,7 +147,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         }
     }
 
-    @Test("A file that was cut is no archive", arguments: [0, 8, 1_000])
+    @Test("A truncated file is refused as damaged", arguments: [0, 8, 1_000])
     func truncation(_ left: Int) throws {
         try withStore { store, folder in
             _ = try write(noise(10_000), to: store)
@@ -158,7 +158,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         }
     }
 
-    @Test("A partial archive that is dropped leaves no file")
+    @Test("A partial archive that is not published leaves no file")
     func partial() throws {
         try withStore { store, folder in
             do {
@@ -169,7 +169,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         }
     }
 
-    @Test("Files and directories have the modes of the design, whatever the umask")
+    @Test("Files and directories have the documented modes under a restrictive umask")
     func modes() throws {
         try withStore { store, folder in
             let old = umask(0o077)
@@ -186,7 +186,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     }
 
     @Test(
-        "A slug is one path component, whatever it holds",
+        "Every slug becomes one path component",
         arguments: [
             ("acme", "acme"), ("../x", "%2E%2E%2Fx"), ("a/b", "a%2Fb"), (".", "%2E"), ("ü", "%C3%BC"), ("a%2F", "a%252F"),
         ])
@@ -194,7 +194,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         #expect(ArchiveName.component(slug) == component)
     }
 
-    @Test("Whatever a slug holds, its component is one that a file system takes, and no other slug's")
+    @Test("Every slug has its own path component, which a file system accepts")
     func boundedComponents() throws {
         let long = [
             String(repeating: "é", count: 43), String(repeating: "é", count: 42) + "abc", String(repeating: "a", count: 256),
@@ -203,7 +203,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
             String(repeating: "a", count: 188) + "é" + String(repeating: "b", count: 80),
             String(repeating: "a", count: 190) + "é" + String(repeating: "b", count: 80),
         ]
-        // What a long slug is cut to can be had by no slug that is not.
+        // No short slug has the component of a long slug that was cut.
         let short =
             long.map { ArchiveName.component($0) } + [String(repeating: "é", count: 42), String(repeating: "a", count: 255)]
         let components = (long + short).map { ArchiveName.component($0) }
@@ -212,10 +212,10 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
             #expect(component.utf8.count <= 255)
             #expect(component.wholeMatch(of: /(?:[A-Za-z0-9_-]|%[0-9A-F]{2})+(?:~[0-9A-F]{64})?/) != nil, "\(component)")
         }
-        // Names that were possible before stay what they were.
+        // A slug that fitted without a cut keeps its component.
         #expect(ArchiveName.component(short[short.count - 1]) == short[short.count - 1])
         #expect(ArchiveName.component(short[short.count - 2]) == String(repeating: "%C3%A9", count: 42))
-        // And the file system takes them.
+        // The file system accepts them.
         try withStore { store, _ in
             for slug in long {
                 let name = ArchiveName(tenant: slug, year: 2026, month: 3, job: "job", epoch: 2)
@@ -228,7 +228,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         }
     }
 
-    @Test("Every error of the system has one meaning, and none that stays is taken for one that passes")
+    @Test("Every errno has one meaning, and no permanent error counts as temporary")
     func storageFaults() {
         for number in CInt(1)...133 where number != 41 && number != 58 {
             #expect(StorageFault.table[number] != nil, "\(number)")
@@ -248,7 +248,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         }
     }
 
-    @Test("A directory of another installation is refused, and a missing one is not made up")
+    @Test("The store refuses the directory of another installation, and creates a store id only if it may")
     func storeID() throws {
         try withStore { store, _ in
             #expect(throws: ArchiveError.self) { try store.verify(storeID: "a", mayCreate: false) }
@@ -259,7 +259,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         }
     }
 
-    @Test("Removing is done once and asked for as often as one likes")
+    @Test("Removing an archive twice succeeds")
     func remove() throws {
         try withStore { store, _ in
             _ = try write([1], to: store)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct CommandLineTests {
     @Test(
-        "Command lines that make sense are taken",
+        "Valid command lines are accepted",
         arguments: [
             ["run"], ["run", "--include-disabled", "-o", "x.xlsx", "--force", "-q"], ["start", "--idempotency-key", "k"],
             ["list", "--state", "failed", "--limit", "5"], ["call", "service.info", "{}"], ["health", "--json"],
@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test(
-        "Others are a usage error, 64",
+        "Invalid command lines end with status 64",
         arguments: [
             ["run", "--json", "-o", "-"], ["get"], ["list", "--state", "none"], ["nonsense"], ["run", "--no-such-flag"],
             ["run", "--wait", "soon"], ["run", "--wait", "-1"], ["run", "--wait", "25h"], ["run", "--wait", "9999999"],

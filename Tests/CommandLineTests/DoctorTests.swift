@@ -22,7 +22,7 @@ import Testing
         return (bad?.level, bad?.remedy ?? "")
     }
 
-    @Test("What the service says of itself is judged, each fault with something to do")
+    @Test("doctor reports each fault in the service's health with a remedy")
     func service() {
         #expect(ServiceExamination.findings(health()).allSatisfy { $0.level == .ok && $0.remedy == nil })
         for (result, level, remedy) in [
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test("Who has no rights is told where they are given, and who meets another version is told what to restart")
+    @Test("doctor tells a caller without grants to change callers, and suggests a restart if the versions differ")
     func info() {
         func findings(_ version: String, _ grants: [ServiceInfo.Caller.Grant]) -> [Finding] {
             ServiceExamination.findings(
@@ -52,7 +52,7 @@ import Testing
         #expect(worst(findings(AdminExport.version, [])).1.contains("callers"))
     }
 
-    @Test("Units are judged by what systemctl shows of them")
+    @Test("doctor judges units by the output of systemctl show")
     func units() {
         let socket = "Id=adminexport.socket\nLoadState=loaded\nActiveState=active\nSubState=listening\nResult=success\n"
         let service = "Id=adminexport.service\nLoadState=loaded\nActiveState=inactive\nSubState=dead\nStatusText=\n"
@@ -89,7 +89,7 @@ import Testing
         #expect(findings("Id=adminexport.socket\nLoadState=not-found\n").map(\.level) == [.ok])
     }
 
-    @Test("A socket that is not there, is none, or lets everyone in is told of")
+    @Test("doctor reports a socket that does not exist and a file that is not a socket")
     func socket() throws {
         let folder = "/tmp/adminexport-doctor-\(UInt32.random(in: 0...UInt32.max))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

@@ -31,7 +31,7 @@ import Testing
         QueueNotice.text(about: job, health, runningPerTenant: 2)?.string
     }
 
-    @Test("Each reason for which an export does not begin is told with what to do")
+    @Test("The notice about a queued export names each reason for the wait and what to do")
     func reasons() {
         for (health, parts) in [
             (health(workers: 0), ["no worker is running", "systemctl enable --now adminexport-worker@1"]),
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test("Nothing is said of an export that runs, has ended or is tried again, and nothing that is not known")
+    @Test("There is no notice about an export that runs, has ended, is retried or is being cancelled, or without a database")
     func silence() {
         #expect(text(job(.running), health(workers: 0)) == nil && text(job(.succeeded), health(workers: 0)) == nil)
         #expect(

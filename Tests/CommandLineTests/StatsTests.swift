@@ -77,7 +77,7 @@ import Testing
                 """)
     }
 
-    @Test("Numbers of any size are shown, and end nothing", arguments: [Int.max, Int.min, -1, 0])
+    @Test("The summary shows numbers of any size and does not trap", arguments: [Int.max, Int.min, -1, 0])
     func extremes(_ value: Int) {
         var stats = ServiceStats.Result()
         stats.queue = .init()
@@ -101,7 +101,7 @@ import Testing
         #expect(text.string.split(separator: "\n").count >= 9, "\(text.string)")
     }
 
-    @Test("A share of the durations lies up to the bound of a bucket")
+    @Test("A quantile is the upper bound of the bucket that contains it")
     func quantiles() {
         let histogram = Self.histogram([(100_000, 1), (1_000_000, 8), (nil, 1)])
         #expect(histogram.quantile(0.1) == 0.1)
@@ -110,7 +110,7 @@ import Testing
         #expect(Self.histogram([]).quantile(0.5) == nil && Self.histogram([(1, 0), (nil, 0)]).quantile(0.5) == nil)
     }
 
-    @Test("In the older format a counter's family has its samples' name, and there is neither unit nor end")
+    @Test("In the Prometheus text format, a counter has the name of its samples, and there are no UNIT and EOF lines")
     func prometheus() {
         #expect(
             PrometheusText.convert(openMetrics: Self.text) == """
@@ -136,13 +136,13 @@ import Testing
     }
 
     @Test(
-        "Durations and sizes are told in the unit that fits",
+        "Durations are shown in the unit that fits",
         arguments: [(0.005, "5 ms"), (0.9996, "1000 ms"), (1, "1 s"), (119, "119 s"), (600, "10 min"), (86_400, "24 h")])
     func times(_ seconds: Double, _ text: String) {
         #expect(StatsCommand.time(seconds) == text)
     }
 
-    @Test("Without a database the summary shows the process alone")
+    @Test("Without a database, the summary shows only the process")
     func noDatabase() {
         var stats = ServiceStats.Result()
         stats.connections.open = 2

@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test(
-        "A new file is its owner's alone; one that is replaced keeps its mode",
+        "A new file has the mode 0600; a replaced file keeps its permission bits",
         arguments: [0o600, 0o644, 0o640, 0o400, 0o666, 0o4755])
     func mode(_ mode: Int) throws {
         try withFolder { folder in
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test("A file of somebody else that is replaced stays theirs, where this user may give it to them", .enabled(if: isRoot))
+    @Test("Replacing another user's file keeps its owner and group, if this user may set them", .enabled(if: isRoot))
     func owner() throws {
         try withFolder { folder in
             let path = folder + "/x"
@@ -65,7 +65,9 @@ import Testing
         }
     }
 
-    @Test("An access list is kept, and the folder's list for new files lets nobody in", .enabled(if: hasAccessLists))
+    @Test(
+        "Replacing a file keeps its access list and does not apply the folder's default access list",
+        .enabled(if: hasAccessLists))
     func lists() throws {
         try withFolder { folder in
             let path = folder + "/x"
@@ -82,7 +84,7 @@ import Testing
         }
     }
 
-    /// Whether the program is there and the file system of the tests has them.
+    /// Whether setfacl exists and the file system of the tests supports access lists.
     private static var hasAccessLists: Bool {
         let path = "/tmp/adminexport-acl-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: path) }
@@ -108,7 +110,7 @@ import Testing
     }
 
     @Test(
-        "Under another owner or group nobody may do more than before",
+        "If the owner or the group changes, the new mode gives nobody more access than before",
         arguments: [
             (0o640, true, true, 0o640), (0o644, false, true, 0o644), (0o664, true, false, 0o604),
             (0o604, true, false, 0o600),
@@ -120,7 +122,7 @@ import Testing
         #expect(FileAccess.mode(UInt32(mode), ownerKept: ownerKept, groupKept: groupKept) == UInt32(expected))
     }
 
-    @Test("A link stays one, and what it leads to is replaced; one that leads nowhere is refused")
+    @Test("Writing to a link replaces the file that it names; a link to no file or to a device is refused")
     func links() throws {
         try withFolder { folder in
             let (path, link) = (folder + "/x", folder + "/link")
@@ -137,7 +139,7 @@ import Testing
         }
     }
 
-    @Test("What cannot be written is found out before there is anything to write")
+    @Test("The check finds every destination that cannot be written, and leaves no file")
     func check() throws {
         try withFolder { folder in
             try write(folder + "/x", replacing: false)
@@ -157,11 +159,11 @@ import Testing
             #expect(failure { try Destination(folder + "/x/").check(replacing: false) }?.status == .cannotCreate)
             try Destination(folder).check(replacing: false)
             try Destination(folder + "/new").check(replacing: false)
-            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["x"], "the check has left something")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["x"], "the check left a file")
         }
     }
 
-    @Test("A folder takes the export's own name, and no name of the service leads out of it")
+    @Test("In a folder, the file has the export's name, and a name from the service cannot lead out of the folder")
     func destinations() throws {
         try withFolder { folder in
             #expect(Destination(nil).path(named: "a.xlsx") == "a.xlsx" && Destination("-").path(named: "a.xlsx") == nil)

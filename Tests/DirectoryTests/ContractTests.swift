@@ -10,7 +10,7 @@ import Testing
     struct Case: Sendable, CustomTestStringConvertible {
         let column: String
         let expression: String
-        /// What has to be done; nil where the column works.
+        /// The expected remedy; nil if the column works.
         let remedy: String?
 
         init(_ column: String, _ expression: String, _ remedy: String?) {
@@ -53,7 +53,7 @@ import Testing
         Case("profile.permissions", "t.permissions::platform.permission[]", nil),
         Case("profile.scope", "t.scope = 'tenant'", "CASE WHEN scope THEN 'tenant' ELSE 'groups' END"),
         Case("profile.scope", "t.scope::platform.scope", nil), Case("profile.scope", "t.scope::char(20)", nil),
-        // Texts that are shown.
+        // Texts that an export shows.
         Case("administrator.name", "convert_to(t.name, 'UTF8')", "convert_from(name, 'UTF8')"),
         Case("administrator.name", "to_jsonb(t.name)", "name #>> '{}'"),
         Case("administrator.name", "ARRAY[t.name]", "array_to_string(name, ', ')"),
@@ -65,7 +65,7 @@ import Testing
         Case("administrator.name", "t.name::varchar(300)", nil), Case("administrator.name", "t.name::char(60)", nil),
         Case("administrator.name", "t.name::platform.label", nil), Case("administrator.name", "t.name::name", nil),
         Case("administrator.phone", "33612345678", nil), Case("team.name", "t.name::platform.label", nil),
-        // What is compared.
+        // Texts that statements compare.
         Case("administrator.email", "t.email::char(300)", "email::text"),
         Case("administrator.email", "t.email::platform.label", "email::text"),
         Case("administrator.email", "t.email::varchar(300)", nil), Case("tenant.slug", "t.slug::name", "slug::text"),
@@ -92,7 +92,8 @@ import Testing
         CREATE TYPE platform.permission AS ENUM ('administrators.view', 'tickets.view')
         """
 
-    @Test("A column of a type that cannot be right is named with the cast; one that works is taken, and gives the rows")
+    @Test(
+        "A column of a wrong type is reported with the cast that repairs it; a column of a usable type is accepted and read")
     func types() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -133,7 +134,7 @@ import Testing
         }
     }
 
-    @Test("The remedy for a table is a statement that mends it")
+    @Test("The remedy for a table is a statement that repairs it")
     func tables() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -156,7 +157,7 @@ import Testing
         }
     }
 
-    @Test("Each relation and each column that is missing is named, and nothing else is taken for its fault")
+    @Test("Each missing relation and each missing column is named, and nothing else is reported")
     func missing() async throws {
         for relation in ContractColumn.relations {
             try await TestDatabase.with { database in
@@ -178,7 +179,8 @@ import Testing
 
     // MARK: Privileges
 
-    @Test("Each column that a role lacks is named, is one that its statements take, and they take no other")
+    @Test(
+        "Each missing column privilege is named, and the statements of a role need all columns of its contract and no other")
     func privileges() async throws {
         try await TestDatabase.with { database in
             for (role, reader) in WrongDirectory.roles {
@@ -218,7 +220,7 @@ import Testing
         }
     }
 
-    @Test("A directory that is granted by migrate has all that the statements take, whatever the keys are")
+    @Test("The inspection finds no fault in a directory that migrate has created and granted")
     func granted() async throws {
         try await TestDatabase.with { database in
             let inspection = try await WrongDirectory.inspect(database)
@@ -226,7 +228,7 @@ import Testing
         }
     }
 
-    @Test("Views whose readers may not read what is below them, or are shown a part of it, are named with what mends them")
+    @Test("A view whose owner lacks a privilege, or whose rows a policy hides, is reported with a remedy that works")
     func hiddenRows() async throws {
         let owner = "platform_owner_\(UInt32.random(in: 0...UInt32.max))"
         let table = "platform.administrator"
@@ -242,7 +244,7 @@ import Testing
                 ["GRANT SELECT ON \(table) TO \(owner)"]
             ),
             (plain + view + policy, "row-level security of \(table)", ["ALTER ROLE \(owner) BYPASSRLS"]),
-            // A policy that lets all rows through is one all the same.
+            // A policy that shows all rows is reported, too.
             (plain + view + policy + all, "row-level security of \(table)", ["ALTER ROLE \(owner) BYPASSRLS"]),
             (
                 plain + view + policy + "ALTER TABLE \(table) OWNER TO \(owner), FORCE ROW LEVEL SECURITY",
@@ -269,13 +271,13 @@ import Testing
                 try await database.execute(sql)
                 let faults = try await WrongDirectory.inspect(database, isExplained: false).faults
                 #expect(faults.contains { $0.problem.contains(problem) }, "\(problem): \(faults)")
-                // What the catalogue says is what PostgreSQL does.
+                // PostgreSQL refuses what the inspection reports.
                 let isRefused = try await Self.isRefused(database, "adminexport_worker", .snapshot)
                 #expect(isRefused, "\(problem)")
                 await #expect(throws: PostgresError.self) { _ = try await Self.count(database) }
                 for remedy in remedies {
                     let statement = try #require(faults.first { $0.remedy.contains(remedy) }, "\(remedy): \(faults)").remedy
-                    // The service's own roles are those of every test.
+                    // All tests share the service's own roles, so this test does not change them.
                     guard remedies.count == 1 else { continue }
                     try await database.execute(String(statement.firstMatch(of: /^(.*?)(, or .*)?$/)?.1 ?? ""))
                     let left = try await WrongDirectory.inspect(database).faults
@@ -290,7 +292,7 @@ import Testing
         }
     }
 
-    @Test("Rows of a foreign table or a materialized view cannot be proven: that is a note, and an empty one a fault")
+    @Test("A foreign table below a view causes a note; a materialized view without data is a fault")
     func notes() async throws {
         try await TestDatabase.with { database in
             try await database.execute(
@@ -311,7 +313,7 @@ import Testing
         }
     }
 
-    @Test("A function below a view that reads as somebody else, with settings of its own, or that gives the rows, is a note")
+    @Test("A function below a view that is SECURITY DEFINER, changes settings or returns rows causes a note")
     func functions() async throws {
         let body =
             "LANGUAGE plpgsql STABLE SECURITY DEFINER SET row_security = on AS 'BEGIN RETURN QUERY SELECT * FROM platform.team; END'"
@@ -381,7 +383,7 @@ import Testing
         }
     }
 
-    @Test("A denial is doubtful while a column that it may stem from is wrong, and not while another is")
+    @Test("A denial is doubtful if a column that it may result from is wrong, and only then")
     func doubtfulDenials() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -413,7 +415,7 @@ import Testing
         }
     }
 
-    @Test("What no rule knows is told by the server, for the statement that it would not run")
+    @Test("A problem that no rule covers is reported with the server's error message")
     func refusals() async throws {
         try await TestDatabase.with { database in
             try await database.execute(
@@ -429,7 +431,7 @@ import Testing
 
     // MARK: State
 
-    @Test("A fault that may pass has exports wait, and ends them when it has lasted; one that cannot pass ends them at once")
+    @Test("A temporary fault delays exports and ends them after the grace period; a permanent fault ends them at once")
     func grace() throws {
         let contract = DirectoryContract()
         #expect(throws: PostgresError.self) { try contract.checkExport() }
@@ -444,7 +446,7 @@ import Testing
         #expect(look([passing], at: now))
         #expect(throws: DirectoryError.unsettled("a: b")) { try contract.checkClaim(at: now) }
         #expect(throws: DirectoryError.unsettled("a: b")) { try contract.checkExport(at: now) }
-        // Another look does not begin the time anew.
+        // A second inspection does not restart the grace period.
         _ = look([passing], at: now + .seconds(20))
         let later = now + DirectoryContract.grace
         #expect(throws: DirectoryError.sourceInvalid("a: b")) { try contract.checkExport(at: later) }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct DoubledRowsTests {
-    /// Reads an export to its end, joining rows as it does.
+    /// Reads a snapshot to its end and joins its rows, as an export does.
     private static func read(_ database: TestDatabase, tree: Bool = true, connections: Int = 4) async throws -> Int {
         let pool = database.pool(size: connections)
         let keys = try await pool.withConnection { try await KeyTypes.load($0) }
@@ -34,9 +34,9 @@ import Testing
         """
     }
 
-    /// Of 3,008 administrators the first page has 1,000: the last of it is 1,091. Of 8 all are in one.
+    /// With 3,008 administrators, the first page has 1,000 and ends with the id 1,091. With 8, all are on one page.
     @Test(
-        "An administrator who is there twice ends the export with their id, wherever the two rows stand",
+        "An administrator who occurs twice fails the export, which names the id, wherever the two rows are",
         arguments: [
             (0, 2), (0, 8), (3_000, 2), (3_000, 500), (3_000, 1_090), (3_000, 1_091), (3_000, 1_092), (3_000, 3_099),
             (25_000, 25_099), (25_000, 1_091),
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test("Every relation whose rows are there twice is named with the id, also where it is the actor's own")
+    @Test("Every relation with doubled rows is named with the id, including the actor's own rows")
     func relations() async throws {
         for (relation, key) in [
             ("tenant", 1), ("profile", 1), ("profile", 3), ("administrator_group", 1), ("administrator_group", 4),
@@ -65,11 +65,11 @@ import Testing
                 let fault = await Self.fault(database)
                 #expect(fault.contains("two rows of directory.\(relation) have the same id \(key)"), "\(fault)")
                 #expect(!fault.contains("@"))
-                // What is looked for without an export finds the same.
+                // The search without an export finds the same fault.
                 let found = try await WrongRows.find(
                     as: "adminexport_worker", reading: .snapshot, on: database.connect())
                 #expect(found.faults.map(\.problem).contains { fault.contains($0) }, "\(found)")
-                // By the names that a caller gives.
+                // The permission check, which looks up names, finds the fault as well.
                 if ["tenant", "profile", "administrator"].contains(relation), key == 1 {
                     let error = await #expect(throws: DirectoryError.self) {
                         _ = try await database.pool(size: 1).withTransaction(role: "adminexport_api") { connection in
@@ -85,7 +85,7 @@ import Testing
     }
 
     @Test(
-        "Rows that a table inherits from its children are looked at, and are bound by no index of its own",
+        "The search reads rows of child tables, because an index of the parent table does not cover them",
         arguments: [
             "administrator", "administrator_group", "team", "profile", "tenant",
         ])
@@ -104,7 +104,8 @@ import Testing
         }
     }
 
-    @Test("Two tenants with one slug are said to be that, and two administrators with one address as before")
+    @Test(
+        "Two tenants with one slug are a fault of the directory; two administrators with one address are an ambiguous actor")
     func labels() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -131,7 +132,7 @@ import Testing
         }
     }
 
-    @Test("A row without an id, and a profile, group or team without a name, is told as that, by an export and without one")
+    @Test("An export and a search report a row without an id, and a profile, group or team without a name")
     func nulls() async throws {
         for (relation, column, problem) in [
             ("administrator", "id", "a row of directory.administrator has no id"),
@@ -151,7 +152,7 @@ import Testing
                 #expect(found.faults.map(\.problem) == [problem])
             }
         }
-        // A table that allows what it does not have.
+        // A table whose column allows NULL.
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
             try await database.execute(
@@ -161,14 +162,14 @@ import Testing
         }
     }
 
-    /// The administrators, of whom the first is one of both tenants.
+    /// The administrators, of whom the first belongs to both tenants.
     private static let ofBothTenants = """
         (SELECT * FROM platform.administrator UNION ALL
          SELECT id, 2, name, email, phone, 4, 5, status, created_at, updated_at, password_hash, totp_secret, api_key, session_token
          FROM platform.administrator WHERE id = 1) t
         """
 
-    @Test("Keys that an index proves are not looked for, and the same key in two tenants is no doubled one")
+    @Test("A key that occurs once in each of two tenants is not a doubled key")
     func proven() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -180,7 +181,8 @@ import Testing
         }
     }
 
-    @Test("Links to the same person's account in another tenant are no unresolved references; others to that tenant are")
+    @Test(
+        "Links to the same person's account in another tenant are not unresolved references; other links to that tenant are")
     func elsewhere() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)

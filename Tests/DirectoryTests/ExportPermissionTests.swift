@@ -12,7 +12,7 @@ import Testing
         }
     }
 
-    @Test("Who may export is decided by tenant, account, profile and scope")
+    @Test("Tenant, account, profile and scope decide who may export")
     func decisions() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -43,7 +43,7 @@ import Testing
     /// Accounts of one address, each with its status and whether its profile has the permission.
     struct Twins: Sendable, CustomTestStringConvertible {
         let accounts: [(status: String, mayExport: Bool)]
-        /// Which of them is named; nil where the answer is a denial to whatever is asked.
+        /// The index of the account that the address names; nil if every request is denied.
         let named: Int?
         /// Why an export is denied.
         let denial: Denial?
@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test(
-        "Of the accounts of an address the only enabled one is named, in whatever order they stand; permission chooses between no two",
+        "An address names its only enabled account, in any order of the rows; two enabled accounts are ambiguous, whatever they may do",
         arguments: [
             Twins(("disabled", true), ("enabled", true), named: 1),
             Twins(("enabled", true), ("disabled", true), named: 0),
@@ -112,7 +112,7 @@ import Testing
         }
     }
 
-    @Test("An address is another when its case is another, also where the column's collation says that it is the same")
+    @Test("Addresses and slugs are compared byte by byte, even under a case-insensitive collation")
     func exactBytes() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -135,7 +135,9 @@ import Testing
         }
     }
 
-    @Test("Granted tenants are resolved when they are asked for: a slug to whoever has it then, a key to what stays")
+    @Test(
+        "Granted tenants are resolved at each request: a slug to the tenant that has it now, a key always to the same tenant"
+    )
     func grants() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -161,7 +163,7 @@ import Testing
             await #expect(throws: DirectoryError.denied(.unknownTenant)) {
                 _ = try await resolve([.slug("nowhere")], only: "nowhere")
             }
-            // Renamed, and another has the name.
+            // The tenant is renamed, and another tenant gets its slug.
             try await database.execute(
                 """
                 UPDATE directory.tenant SET slug = 'acme-old' WHERE id = 1;
@@ -172,7 +174,7 @@ import Testing
             await #expect(throws: TenantNotGranted(tenant: "acme", grant: "operator")) {
                 _ = try await resolve([.key("1")], only: "acme")
             }
-            // A slug that two have, as a view may show it, is nobody's.
+            // A slug of two tenants, which a view may show, names no tenant.
             try await database.execute(
                 """
                 ALTER TABLE directory.tenant DROP CONSTRAINT tenant_slug_key;
@@ -182,7 +184,7 @@ import Testing
         }
     }
 
-    @Test("A key is compared as PostgreSQL spells it")
+    @Test("A key is compared in the form that PostgreSQL prints")
     func canonicalKeys() {
         #expect(KeyTypes.KeyType.bigint.canonical("+042") == "42")
         #expect(KeyTypes.KeyType.bigint.canonical("x") == "x")
@@ -192,7 +194,7 @@ import Testing
         #expect(KeyTypes.KeyType.text.canonical("A") == "A")
     }
 
-    @Test("Slugs that only look alike are two")
+    @Test("Slugs that differ only in Unicode normalization are different")
     func lookAlikes() {
         let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}")
         #expect(composed == decomposed)
@@ -200,7 +202,7 @@ import Testing
         #expect(grant.mayCover(slug: composed) && !grant.mayCover(slug: decomposed))
     }
 
-    @Test("A profile of another tenant gives nothing")
+    @Test("A profile of another tenant grants nothing")
     func foreignProfile() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -212,7 +214,7 @@ import Testing
     }
 
     @Test(
-        "A scope's digest tells kinds and lists of groups apart",
+        "Scopes of different kinds or with different groups have different digests",
         arguments: [
             (Scope.tenant, Scope.groups(roots: [])), (.groups(roots: ["1"]), .groups(roots: ["1", "2"])),
             (.groups(roots: ["12"]), .groups(roots: ["1", "2"])),

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct GroupTreeTests {
-    /// Name and path of each group, in the order that they are given.
+    /// The name and path of each group, in the order of the tree.
     private func groups(_ sql: String = "", actor: String = "1") async throws -> [[String]] {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -26,7 +26,9 @@ import Testing
         }
     }
 
-    @Test("A parent stands before its children, siblings by code point; a name with a slash or quote is quoted in the path")
+    @Test(
+        "A parent precedes its children, siblings follow code point order, and a name with a slash or quote is quoted in the path"
+    )
     func order() async throws {
         let result = try await groups(
             """
@@ -42,7 +44,7 @@ import Testing
             ])
     }
 
-    @Test("An actor with group scope is shown their groups and what is below; not what lies above, and no other tenant's")
+    @Test("An actor with group scope sees their groups and the groups below, but no group above and no other tenant's")
     func scope() async throws {
         let move = "UPDATE directory.administrator SET main_group_id = 2 WHERE id = 2; "
         #expect(
@@ -53,7 +55,7 @@ import Testing
         #expect(try await groups("UPDATE directory.administrator SET main_group_id = NULL WHERE id = 2", actor: "2").isEmpty)
     }
 
-    @Test("A cycle ends, with each group once, after the others")
+    @Test("A cycle is shown after the other groups, with each of its groups once")
     func cycles() async throws {
         #expect(
             try await groups("UPDATE directory.administrator_group SET parent_id = 3 WHERE id = 1") == [
@@ -76,7 +78,7 @@ import Testing
         #expect(alone.last == ["Asia", "Asia"] && alone.count == 4)
     }
 
-    @Test("A tree as deep as it has groups is walked without recursion")
+    @Test("A tree of 5,000 levels is read completely")
     func depth() async throws {
         let result = try await groups(
             """

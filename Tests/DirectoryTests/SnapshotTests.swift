@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test("The owner sees every enabled administrator of the tenant, and no one else's")
+    @Test("The owner sees every enabled administrator of the tenant and nobody of another tenant")
     func tenantScope() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test("An actor with group scope sees their groups and what is below, by main or secondary group")
+    @Test("An actor with group scope sees the members of their groups and of the groups below, by main or secondary group")
     func groupScope() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -69,17 +69,17 @@ import Testing
                     "owner", "europe", "nobody", "paris", "asia",
                 ])
             #expect(try await rows("2", disabled: true, in: database).count == 6)
-            // A cycle in the tree ends; a group of another tenant is no root and no descendant.
+            // A cycle does not keep the query from ending; a group of another tenant is neither a root nor a descendant.
             try await database.execute("UPDATE directory.administrator_group SET parent_id = 3 WHERE id = 1")
             try await database.execute("UPDATE directory.administrator_group SET parent_id = 1 WHERE id = 5")
             #expect(try await rows("2", in: database).count == 5)
-            // Without any group there is nobody to see.
+            // Without a group, the actor sees nobody.
             try await database.execute("UPDATE directory.administrator SET main_group_id = NULL WHERE id = 2")
             #expect(try await rows("2", in: database).isEmpty)
         }
     }
 
-    @Test("A permission is asked for within the snapshot")
+    @Test("Reading a snapshot checks the actor's permission")
     func permission() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -92,7 +92,7 @@ import Testing
         }
     }
 
-    @Test("A time zone that PostgreSQL does not know, or takes for something that nobody means, is said to be that")
+    @Test("A time zone that PostgreSQL does not know, or interprets in an unexpected way, is refused")
     func timeZone() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -146,7 +146,7 @@ import Testing
         ("UTC", "0044-03-15 00:00Z BC", -735_160),
     ]
 
-    @Test("A moment is the day that the tenant's calendar shows then, on both sides of each change of the clocks")
+    @Test("A time is exported as the day in the tenant's time zone, on both sides of each clock change")
     func days() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -161,7 +161,7 @@ import Testing
         }
     }
 
-    @Test("PostgreSQL takes no NUL, so none can come")
+    @Test("PostgreSQL refuses NUL characters, so a snapshot contains none")
     func noNUL() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -177,7 +177,7 @@ import Testing
         }
     }
 
-    @Test("A database that does not know its encoding is read byte by byte, also past a cell's length")
+    @Test("Invalid bytes of a SQL_ASCII database become U+FFFD, and a text longer than a cell is cut between characters")
     func sqlASCII() async throws {
         try await TestDatabase.with(encoding: "SQL_ASCII") { database in
             try await database.execute(SmallTenant.sql)
@@ -194,7 +194,7 @@ import Testing
         }
     }
 
-    @Test("Infinite dates are known as such")
+    @Test("Infinite dates are recognized")
     func infinity() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -204,7 +204,7 @@ import Testing
         }
     }
 
-    /// The report of `Benchmarks/report.sql` in other words: correlated sub-selects, which nobody would run on a million rows.
+    /// The report of `Benchmarks/report.sql` with correlated subqueries, which would be too slow for a million rows.
     private static let plain = """
         SELECT array[coalesce(a.name, '-'), coalesce(a.email, '-'), coalesce(a.phone, '-'), coalesce(p.name, '-'), coalesce(g.name, '-'),
             coalesce((SELECT string_agg(CASE WHEN n.name ~ '[,"]' THEN '"' || replace(n.name, '"', '""') || '"' ELSE n.name END, ', '
@@ -232,7 +232,9 @@ import Testing
         """
     }
 
-    @Test("Pages of any number of administrators join to what plain SQL gives", arguments: [0, 991, 992, 993, 12_345])
+    @Test(
+        "The pages of any number of administrators contain the same rows as a plain SQL query",
+        arguments: [0, 991, 992, 993, 12_345])
     func pages(_ count: Int) async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -246,7 +248,7 @@ import Testing
         }
     }
 
-    @Test("Many administrators are read on two connections, or on one where there is no other", arguments: [1, 2])
+    @Test("Many administrators are read over two connections, or over one if there is no second", arguments: [1, 2])
     func connections(_ count: Int) async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -255,13 +257,13 @@ import Testing
                 try $0.decode("row", as: [String].self)
             }
             #expect(try await rows(disabled: true, in: database, connections: count) == expected)
-            // The same for one who sees some groups only, which both connections have to know.
+            // The same for an actor with group scope: both connections need the list of groups.
             let some = try await rows("2", disabled: true, in: database, connections: count)
             #expect(some.count > 5_000 && some.count < expected.count && Set(expected).isSuperset(of: some))
         }
     }
 
-    @Test("An error of whoever takes the pages ends both readers, and the connections can be used", arguments: [0, 3])
+    @Test("If the consumer of the pages throws, both readers end and their connections remain usable", arguments: [0, 3])
     func giveUp(_ pages: Int) async throws {
         struct Enough: Error {}
         try await TestDatabase.with { database in
@@ -288,7 +290,7 @@ import Testing
         }
     }
 
-    @Test("A page whose links are too many to be held is read in parts", .timeLimit(.minutes(10)))
+    @Test("All rows of a page are read if their links exceed the memory limit", .timeLimit(.minutes(10)))
     func manyLinks() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -310,7 +312,7 @@ import Testing
         }
     }
 
-    @Test("Long names make smaller pages, not fewer rows")
+    @Test("All rows with long names are read")
     func longNames() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -322,12 +324,12 @@ import Testing
         }
     }
 
-    @Test("Few administrators with long names are read in smaller pages too")
+    @Test("All rows are read if a few administrators have very long names")
     func fewLongNames() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
             try await database.execute(Self.many(300))
-            // 300 times 160 KB: more than is read at once.
+            // 300 times 160 KB is more than one page may contain.
             try await database.execute(
                 "UPDATE directory.administrator SET name = repeat('é', 40000), phone = repeat('é', 40000) || id WHERE id > 99"
             )
@@ -337,7 +339,7 @@ import Testing
         }
     }
 
-    @Test("A slug or an e-mail of another type than text is refused: it may compare otherwise")
+    @Test("An e-mail column of type char is refused, because it compares differently; varchar is accepted")
     func textTypes() async throws {
         try await TestDatabase.with { database in
             try await database.execute("ALTER TABLE directory.administrator ALTER email TYPE varchar(300)")
@@ -350,7 +352,7 @@ import Testing
         }
     }
 
-    @Test("A reference that leads nowhere is counted, and never leads to another tenant's name")
+    @Test("A reference to another tenant's group does not show the name of that group")
     func unresolved() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -360,7 +362,7 @@ import Testing
         }
     }
 
-    @Test("Keys may be bigint, uuid or text, in tables of other names", arguments: ["bigint", "uuid", "text"])
+    @Test("Keys may be bigint, uuid or text, and views may replace the tables", arguments: ["bigint", "uuid", "text"])
     func keyTypes(_ type: String) async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -376,7 +378,7 @@ import Testing
         }
     }
 
-    /// Moves the tables away and puts views in their place, with keys of another type whose order is another too.
+    /// Replaces the tables by views whose keys have another type and another order.
     private static func platform(_ type: String) -> String {
         let key: (String) -> String = { column in
             switch type {
@@ -413,7 +415,7 @@ import Testing
             """
     }
 
-    @Test("A column that refers to a key of another type, a key of another kind, and a missing column are named")
+    @Test("A reference whose type differs from its key, a key of an unsupported type, and a missing column are named")
     func contract() async throws {
         try await TestDatabase.with { database in
             func fault(_ sql: String) async throws -> DirectoryError? {

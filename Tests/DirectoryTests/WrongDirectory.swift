@@ -2,7 +2,7 @@ import Directory
 import Postgres
 import TestSupport
 
-/// A directory as a careless hand maps it: tables moved away, a view in the place of one.
+/// Statements that replace a table of the directory by a view, usually a faulty one.
 enum WrongDirectory {
     static let roles: [(role: String, reader: DirectoryReader)] = [
         ("adminexport_api", .permission), ("adminexport_worker", .snapshot),
@@ -11,9 +11,9 @@ enum WrongDirectory {
     /// Moves a relation's table to the schema `platform`, and makes a view of it.
     ///
     /// - Parameters:
-    ///   - columns: expressions that stand for the table's columns of that name.
-    ///   - from: what stands behind FROM; the table is `t`.
-    ///   - options: behind WITH.
+    ///   - columns: expressions that replace the table's columns of that name.
+    ///   - from: the text after FROM, in which the table is `t`.
+    ///   - options: the text after WITH.
     static func view(
         _ relation: String, _ columns: [String: String] = [:], from: String? = nil, options: String? = nil
     ) -> String {
@@ -30,13 +30,13 @@ enum WrongDirectory {
             """
     }
 
-    /// A view in which the row of the key stands twice.
+    /// A view in which the row of the key occurs twice.
     static func doubled(_ relation: String, _ key: String) -> String {
         let table = "(SELECT * FROM platform.\(relation) UNION ALL SELECT * FROM platform.\(relation) WHERE id = \(key)) t"
         return view(relation, from: table)
     }
 
-    /// What a look by the service's login shows, as both roles.
+    /// The result of an inspection with the service's login, in both roles.
     static func inspect(_ database: TestDatabase, isExplained: Bool = true) async throws -> DirectoryInspection {
         let pool = database.pool(size: 1)
         var inspection = DirectoryInspection()

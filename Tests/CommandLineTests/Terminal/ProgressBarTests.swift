@@ -3,7 +3,7 @@ import Testing
 
 @Suite struct ProgressBarTests {
     @Test(
-        "The line tells rows, rate and time left, and never grows wider than the terminal",
+        "The line shows rows, rate and time left, and fits into the terminal's width",
         arguments: [10, 20, 40, 60, 80, 200])
     func line(_ columns: Int) {
         var bar = ProgressBar()
@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test(
-        "Whatever a service says that it has done, there is a line",
+        "A line is shown for any numbers that a service reports",
         arguments: [
             (0, Int.max), (Int.min, Int.max), (Int.max, 1), (5, -5), (Int.max, Int.max), (-1, 10), (Int.min, Int.min),
         ])
@@ -35,7 +35,7 @@ import Testing
         #expect(slow.line(label: "Exporting", total: total, columns: 200).string.hasPrefix("Exporting"))
     }
 
-    @Test("A run that starts anew is measured anew")
+    @Test("When an attempt restarts at row 0, the rate is measured again")
     func restart() {
         var bar = ProgressBar()
         bar.record(done: 500, at: .seconds(1))
@@ -52,7 +52,7 @@ import Testing
         #expect(ProgressBar.grouped(number) == text)
     }
 
-    @Test("A label of wide letters is cut to the terminal's columns")
+    @Test("A label of wide characters is cut to the terminal's columns")
     func wide() {
         #expect(ProgressBar().line(label: "\("輸出中")", total: nil, columns: 5).string == "輸出")
     }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct TerminalTextTests {
     @Test(
-        "A value from elsewhere is shown, never obeyed",
+        "Control and invisible characters of a value are shown as escapes",
         arguments: [
             ("acme", "acme"), ("münchen", "münchen"), ("株式会社", "株式会社"), ("نص عربي", "نص عربي"), ("a\\b", "a\\b"), ("👍🏽", "👍🏽"),
             ("e\u{301}", "e\u{301}"), ("\u{600}١٢", "\u{600}١٢"),
@@ -33,7 +33,7 @@ import Testing
         #expect(("\(line)" as TerminalText).string == line.string, "a text is not escaped twice")
     }
 
-    @Test("No scalar that controls a terminal or hides passes, wherever it stands, in a text or in JSON")
+    @Test("No character that controls a terminal or is invisible passes unescaped, in a text or in JSON")
     func everyScalar() throws {
         let hidden = Set("\u{61C}\u{200E}\u{200F}\u{2028}\u{2029}\u{FEFF}".unicodeScalars)
         var raw = 0
@@ -52,24 +52,24 @@ import Testing
             #expect(!json.unicodeScalars.contains(scalar), "U+\(String(value, radix: 16)) in JSON")
             #expect(try JSONDecoder().decode([String].self, from: Data(json.utf8)) == ["a\(scalar)b"])
         }
-        // All letters of all scripts are shown.
+        // The letters of all scripts are shown unescaped.
         #expect(raw > 140_000)
     }
 
-    @Test("JSON keeps its lines, loses its other white space, and says the same")
+    @Test("JSON keeps its line feeds and its meaning; other white space becomes spaces")
     func json() {
         #expect(
             TerminalText(json: "{\n\t\"a\":\r\"\u{9B}\u{7F}\u{202E}\u{E0041}é\"\n}").string
                 == "{\n \"a\": \"\\u009b\\u007f\\u202e\\udb40\\udc41é\"\n}")
     }
 
-    @Test("Of a text of several lines the line feeds stay")
+    @Test("A text of several lines keeps its line feeds")
     func lines() {
         #expect(TerminalText(lines: "a\nb\r\u{1B}\n").string == "a\nb\\r\\u{1b}\n")
     }
 
     @Test(
-        "Columns are counted as a terminal counts them",
+        "The width of a text is the number of columns that a terminal uses for it",
         arguments: [
             ("", 0), ("abc", 3), ("münchen", 7), ("mu\u{308}nchen", 7), ("株式会社", 8), ("ｆｕｌｌ", 8), ("한글", 4), ("ไทย", 3),
             ("ก็", 1), ("🎉", 2),
@@ -79,7 +79,7 @@ import Testing
         #expect(TerminalText(escaping: value).width == columns)
     }
 
-    @Test("A text is cut at a column, between letters, with the marks of the last one")
+    @Test("A text is cut at a column between characters, and combining marks stay with their character")
     func prefix() {
         func prefix(_ text: String, _ columns: Int) -> String {
             TerminalText(escaping: text).prefix(columns: columns).string
@@ -88,7 +88,7 @@ import Testing
         #expect(prefix("e\u{301}a", 1).unicodeScalars.elementsEqual("e\u{301}".unicodeScalars))
     }
 
-    @Test("Columns of a table line up, and no cell makes a line or a column of its own")
+    @Test("The columns of a table are aligned, and no cell adds a line or a column")
     func table() {
         var table = Table(header: ["A", "B", "C"])
         table.append(["株式", "e\u{301}", "x"])
