@@ -13,7 +13,7 @@ import Testing
         return DiskSchedule(limits: limits)
     }
 
-    @Test("A lane has as many threads as it may have, and calls that wait start in order")
+    @Test("A lane runs at most its limit of calls, and waiting calls start in order")
     func threads() throws {
         var schedule = Self.schedule
         for (number, file) in ["a", "b"].enumerated() {
@@ -23,7 +23,7 @@ import Testing
         #expect(try !schedule.submit(3, .user(1), "d", at: begin))
         #expect(throws: TooManyFileOperations.self) { _ = try schedule.submit(4, .user(1), "e", at: begin) }
         #expect(try schedule.submit(5, .user(2), "f", at: begin))
-        // Three users' calls run, which is all that users may have. A part of the service has its own thread.
+        // Three calls of users run, which is the limit of all users together. A part of the service has its own thread.
         #expect(try !schedule.submit(6, .user(3), "g", at: begin))
         #expect(try schedule.submit(7, .sweep, "a", at: begin))
         #expect(try !schedule.submit(8, .sweep, "b", at: begin))
@@ -35,7 +35,7 @@ import Testing
         #expect(schedule.isIdle && schedule.waitingCount == 0)
     }
 
-    @Test("A call whose time is up fails and keeps its thread, and its file fails at once for other callers")
+    @Test("A call that times out fails and keeps its thread, and its file fails at once for other callers")
     func timeouts() throws {
         var schedule = Self.schedule
         #expect(try schedule.submit(0, .user(1), "hung", at: begin))
@@ -56,7 +56,7 @@ import Testing
         #expect(try schedule.submit(6, .user(1), "hung", at: later))
     }
 
-    @Test("A caller that finds no thread in time is refused")
+    @Test("A call that gets no thread in time is refused")
     func refused() throws {
         var schedule = Self.schedule
         for (number, file) in ["a", "b"].enumerated() {
@@ -67,7 +67,7 @@ import Testing
         #expect(refused.map(\.number) == [2] && refused.allSatisfy { $0.error is TooManyFileOperations })
     }
 
-    @Test("A call waits for the reads of transfers on its file that its turn finds, and fails when they are slow")
+    @Test("A call waits for the reads of transfers that run on its file, and fails if these reads are slow")
     func reads() throws {
         var schedule = Self.schedule
         schedule.beginRead(0, of: "file", at: begin)
@@ -76,7 +76,7 @@ import Testing
         schedule.beginRead(2, of: "file", at: begin)
         #expect(try !schedule.submit(3, .user(1), "file", at: begin))
         #expect(try schedule.submit(4, .user(1), "other", at: begin))
-        // A read that begins later does not delay it.
+        // A read that begins later does not delay the call.
         schedule.beginRead(5, of: "file", at: begin)
         #expect(schedule.end(0, at: begin) == [3])
         #expect(try !schedule.submit(6, .user(2), "file", at: begin))
@@ -84,7 +84,7 @@ import Testing
         let overdue = schedule.overdue(at: begin + .seconds(1))
         #expect(overdue.map(\.number) == [6] && overdue.allSatisfy { $0.error as? ArchiveError == Self.noAnswer })
         #expect(throws: Self.noAnswer) { _ = try schedule.submit(7, .user(2), "file", at: begin + .seconds(1)) }
-        // One slow read is no sign yet. One that hangs is.
+        // One slow read does not make the file fail. A read that hangs does.
         #expect(schedule.end(5, at: begin) == [])
         #expect(try schedule.submit(8, .user(2), "file", at: begin + .seconds(1)))
         #expect(throws: Self.noAnswer) { _ = try schedule.submit(9, .user(3), "file", at: begin + .seconds(10)) }

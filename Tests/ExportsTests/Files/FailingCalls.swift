@@ -3,8 +3,7 @@ import Foundation
 import Synchronization
 import SystemPackage
 
-/// The system's calls, of which the n-th fails, or that one and all that follow. A write that fails has written half of
-/// what it was given.
+/// System calls of which the n-th fails, or the n-th and all later ones. A write that fails has written half of its bytes.
 final class FailingCalls: FileSystemCalls {
     private let system = SystemCalls()
     private let fatal: Int
@@ -14,14 +13,14 @@ final class FailingCalls: FileSystemCalls {
 
     /// - Parameters:
     ///   - fatal: the number of the call that fails, from 1.
-    ///   - isLasting: from then on every call fails. Without it removing neither counts nor fails.
+    ///   - isLasting: every later call fails as well. If false, removing a file neither counts nor fails.
     init(fatal: Int, error: Errno, isLasting: Bool = false) {
         self.fatal = fatal
         self.error = error
         self.isLasting = isLasting
     }
 
-    /// The name of the first call that failed; nil where none did.
+    /// The name of the first call that failed; nil if none failed.
     var failed: String? { state.withLock { $0.failed } }
 
     /// The names of the calls, in order.

@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 import SystemPackage
 
-/// The system's calls, of which those on some names do not come back until they are released: a disk that hangs in places.
+/// System calls that do not return for some file names until they are released, as on a disk that hangs in places.
 final class HangingCalls: FileSystemCalls {
     private let system = SystemCalls()
     private let names: Set<String>
@@ -12,17 +12,17 @@ final class HangingCalls: FileSystemCalls {
     nonisolated(unsafe) private var isOpen = false
     private let waiting = Mutex(0)
     private let contents: Set<String>
-    /// Files whose content hangs, by number, with how often each has been read.
+    /// The number of reads of each file whose content hangs, by descriptor.
     private let reads = Mutex<[Int32: Int]>([:])
 
     private let deniedDirectory: String?
     private let deniedRemoval: String?
 
     /// - Parameters:
-    ///   - names: those on which calls hang.
-    ///   - contents: those of archives that can be opened, and whose content hangs.
-    ///   - deniedDirectory: the name of a directory that may not be read.
-    ///   - deniedRemoval: the name of a directory from which nothing may be removed.
+    ///   - names: the file names on which calls hang.
+    ///   - contents: the names of archives that can be opened, but whose content hangs.
+    ///   - deniedDirectory: the name of a directory that cannot be read.
+    ///   - deniedRemoval: the name of a directory from which no file can be removed.
     init(
         _ names: Set<String>, contents: Set<String> = [], denyingDirectory deniedDirectory: String? = nil,
         denyingRemovalBelow deniedRemoval: String? = nil
@@ -37,7 +37,7 @@ final class HangingCalls: FileSystemCalls {
         release()
     }
 
-    /// How many calls hang.
+    /// The number of calls that hang.
     var count: Int { waiting.withLock { $0 } }
 
     func release() {

@@ -8,7 +8,7 @@ import TestSupport
 
 @testable import Exports
 
-/// What a file that hangs costs those who ask for it, and nobody else.
+/// A file that hangs delays the requests for this file and no others.
 @Suite(.timeLimit(.minutes(10))) struct HungDiskTests {
     private static let content = Array("a workbook".utf8)
     private static let facts = StoreFacts(id: "the-store", isNew: false)
@@ -19,7 +19,7 @@ import TestSupport
 
     private static let jobs = ["good"] + (0..<6).map { "hung\($0)" }
 
-    /// A store with archives of which calls on all but `good` hang, or calls on other names.
+    /// Runs the body with a store of archives. Calls on all archives except `good` hang, or calls on the given names.
     private func withDisk(
         hanging: Set<String> = Set(jobs.dropFirst().map { "\($0).1.xlsx.zst" }),
         contents: Set<String> = [], _ limits: DiskThreads.Limits = DiskThreads.Limits(),
@@ -54,49 +54,49 @@ import TestSupport
         return limits
     }
 
-    @Test("Whoever asks for a file that hangs is told so in time, and nobody else waits for it or runs out of threads")
+    @Test("A request for a file that hangs fails in time, and does not delay other users or take their threads")
     func oneFile() async throws {
         try await withDisk(Self.limits(timeout: .milliseconds(100))) { disk, calls in
             let noAnswer = ArchiveError(.storageFailed, "the archives' disk does not answer")
-            // However often one is asked for: it takes one thread.
+            // Repeated requests for a file that hangs take no further thread.
             for job in ["hung0", "hung0", "hung0", "hung1"] {
                 await #expect(throws: noAnswer) { _ = try await read(job, disk.on(.user(1))) }
             }
-            try await eventually("the disk is as it has to be") { calls.count == 2 }
-            // As many hang as this user may have.
+            try await eventually("two calls hang") { calls.count == 2 }
+            // The calls that hang use all threads of this user.
             for job in ["hung2", "good"] {
                 await #expect(throws: TooManyFileOperations.self) { _ = try await read(job, disk.on(.user(1))) }
             }
-            // Machines are slow: what does not hang may take longer than that once.
-            try await eventually("the disk is as it has to be") {
+            // On a slow machine, a call that does not hang may exceed the timeout once.
+            try await eventually("the good file is read") {
                 (try? await read("good", disk.on(.user(2)))) == Self.content
             }
-            try await eventually("the disk is as it has to be") {
+            try await eventually("the store is verified") {
                 (try? await disk.verify(Self.facts, mayCreate: false)) != nil
             }
-            // Nor may all users together have more than their share.
+            // All users together have a limit as well.
             for job in ["hung0", "hung3", "hung4"] {
                 await #expect(throws: noAnswer) { _ = try await read(job, disk.on(.user(2))) }
             }
             await #expect(throws: TooManyFileOperations.self) { _ = try await read("good", disk.on(.user(3))) }
-            try await eventually("the disk is as it has to be") { (try? await disk.space()) != nil }
-            try await eventually("the disk is as it has to be") { disk.stuck == 4 }
+            try await eventually("the free space is read") { (try? await disk.space()) != nil }
+            try await eventually("four calls hang past their timeout") { disk.stuck == 4 }
             calls.release()
-            try await eventually("the disk is as it has to be") { disk.stuck == 0 }
-            try await eventually("the disk is as it has to be") {
+            try await eventually("no call hangs") { disk.stuck == 0 }
+            try await eventually("the released file is read") {
                 (try? await read("hung0", disk.on(.user(1)))) == Self.content
             }
         }
     }
 
-    @Test("More calls than there are threads wait for one in turn; those that have gone away, or find none in time, do not")
+    @Test("Calls beyond the limit wait for a thread in turn; a cancelled call leaves the queue, and a late call is refused")
     func turns() async throws {
         try await withDisk(Self.limits(timeout: .seconds(60))) { disk, calls in
             let held = ["hung0", "hung1"].map { job in Task { try await read(job, disk.on(.user(1))) } }
-            try await eventually("the disk is as it has to be") { calls.count == 2 }
+            try await eventually("two calls hang") { calls.count == 2 }
             let waiting = (0..<8).map { _ in Task { try await read("good", disk.on(.user(1))) } }
-            // As many wait as may: one more is refused at once, and another user is not concerned.
-            try await eventually("the disk is as it has to be") { disk.waiting == 8 }
+            // The queue of this user is full: one more call is refused at once. Another user is not affected.
+            try await eventually("eight calls wait") { disk.waiting == 8 }
             await #expect(throws: TooManyFileOperations.self) { _ = try await read("good", disk.on(.user(1))) }
             #expect(try await read("good", disk.on(.user(2))) == Self.content)
             waiting[3].cancel()
@@ -107,22 +107,23 @@ import TestSupport
         }
         try await withDisk(Self.limits(timeout: .milliseconds(100))) { disk, calls in
             let held = ["hung0", "hung1"].map { job in Task { try await read(job, disk.on(.user(1))) } }
-            try await eventually("the disk is as it has to be") { calls.count == 2 }
+            try await eventually("two calls hang") { calls.count == 2 }
             await #expect(throws: TooManyFileOperations.self) { _ = try await read("good", disk.on(.user(1))) }
             calls.release()
             for task in held { _ = try? await task.value }
         }
     }
 
-    @Test("A file that hangs takes few threads, however often a call on it is cancelled, and waits for it take none")
+    @Test(
+        "A file that hangs takes few threads, however often calls on it are cancelled, and calls that wait for it take none")
     func cancelledAgain() async throws {
         var limits = Self.limits(timeout: .seconds(60))
         limits.perUser = 3
         try await withDisk(limits) { disk, calls in
             for round in 0..<20 {
-                // By two users: the threads of both are at stake.
+                // Two users take turns, because the calls could take the threads of both.
                 let task = Task { try await read("hung0", disk.on(.user(round % 2))) }
-                try await eventually("the disk is as it has to be") {
+                try await eventually("the call hangs or waits") {
                     calls.count == min(round + 1, 2) && disk.waiting == (round < 2 ? 0 : 1)
                 }
                 task.cancel()
@@ -130,19 +131,19 @@ import TestSupport
             }
             #expect(calls.count == 2 && disk.waiting == 0)
             for user in 0..<3 { #expect(try await read("good", disk.on(.user(user))) == Self.content) }
-            // Those that wait for it, as many as may, take no thread and no turn of what is good.
+            // A full queue of calls that wait for the file takes no thread and delays no call on a good file.
             let waiting = (0..<12).map { _ in Task { try await read("hung0", disk.on(.user(1))) } }
-            try await eventually("the disk is as it has to be") { disk.waiting == 12 }
+            try await eventually("twelve calls wait") { disk.waiting == 12 }
             await #expect(throws: TooManyFileOperations.self) { _ = try await read("hung0", disk.on(.user(1))) }
             for user in 0..<3 { #expect(try await read("good", disk.on(.user(user))) == Self.content) }
             let held = ["hung1", "hung2"].map { job in Task { try await read(job, disk.on(.user(1))) } }
-            try await eventually("the disk is as it has to be") { calls.count == 4 }
+            try await eventually("four calls hang") { calls.count == 4 }
             let good = Task { try await read("good", disk.on(.user(1))) }
-            try await eventually("the disk is as it has to be") { disk.waiting == 13 }
+            try await eventually("thirteen calls wait") { disk.waiting == 13 }
             calls.release()
             for task in waiting + held + [good] { #expect(try await task.value == Self.content) }
         }
-        // Whoever waits for a file is told that it hangs when that is known.
+        // A call that waits for the file fails when the file is known to hang.
         try await withDisk(Self.limits(timeout: .milliseconds(100))) { disk, calls in
             let tasks = (0..<4).map { _ in Task { try await read("hung0", disk.on(.user(1))) } }
             for task in tasks {
@@ -154,7 +155,7 @@ import TestSupport
         }
     }
 
-    @Test("An archive whose content hangs takes few of the places of transfers, however many ask for it at once")
+    @Test("An archive whose content hangs takes at most three transfers, however many requests for it arrive at once")
     func hungContent() async throws {
         signal(SIGPIPE, SIG_IGN)
         try await withDisk(hanging: [], contents: ["hung0.1.xlsx.zst"]) { disk, calls in
@@ -176,20 +177,20 @@ import TestSupport
                 }
                 return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
             }
-            // Two, and one that two threads began at once.
+            // Two transfers, and a third if two threads began at the same time.
             #expect((1...3).contains(opened) && transfers.count == opened)
-            try await eventually("the disk is as it has to be") { calls.count == opened }
-            // Not more than there are places, should none of them have ended.
+            try await eventually("the opened transfers hang") { calls.count == opened }
+            // All transfers fit into the limit even if none of them has ended.
             for _ in 0..<8 { try await open("good") }
             calls.release()
-            try await eventually("the disk is as it has to be") { transfers.isIdle }
+            try await eventually("all transfers end") { transfers.isIdle }
             try await open("hung0")
         }
     }
 
-    @Test("Whoever goes away while a file hangs is let go at once, and what is opened after that is closed again")
+    @Test("A cancelled request for a file that hangs ends at once, and no transfer is left when the file is released")
     func cancelled() async throws {
-        // As in the service: a pipe without a reader is an error, not the end of the process.
+        // As in the service, writing to a pipe without a reader returns an error and does not end the process.
         signal(SIGPIPE, SIG_IGN)
         try await withDisk { disk, calls in
             let transfers = Transfers(limits: { Transfers.Limits() }, logger: Logger(label: "test"))
@@ -203,16 +204,16 @@ import TestSupport
                             Self.name("hung2"), from: 0, for: 1, facts: Self.facts, transfers: transfers, delivery: nil)
                     }
                 }
-                try await eventually("the disk is as it has to be") { calls.count == way + 1 }
+                try await eventually("the call hangs") { calls.count == way + 1 }
                 task.cancel()
                 await #expect(throws: CancellationError.self) { try await task.value }
             }
             calls.release()
-            try await eventually("the disk is as it has to be") { transfers.isIdle && calls.count == 0 }
+            try await eventually("all calls and transfers end") { transfers.isIdle && calls.count == 0 }
         }
     }
 
-    @Test("A directory of archives that hangs is looked at by a bounded number of threads, and the looks say so")
+    @Test("If the directory of archives hangs, each part of the service blocks one thread, and its checks fail")
     func wholeDisk() async throws {
         try await withDisk(hanging: [".store-id"], Self.limits(timeout: .milliseconds(10))) { disk, calls in
             for _ in 0..<6 {
@@ -220,15 +221,15 @@ import TestSupport
                     try await disk.verify(Self.facts, mayCreate: false)
                 }
             }
-            try await eventually("the disk is as it has to be") { calls.count == 1 }
-            // Another part of the service has threads of its own.
+            try await eventually("one call hangs") { calls.count == 1 }
+            // Another part of the service has its own threads.
             await #expect(throws: ArchiveError.self) { try await disk.on(.sweep).verify(Self.facts, mayCreate: false) }
-            try await eventually("the disk is as it has to be") { calls.count == 2 }
+            try await eventually("two calls hang") { calls.count == 2 }
         }
     }
 
     @Test(
-        "What is not a regular file is refused at once under the name of an archive, and of the store's mark",
+        "An archive or a store id that is not a regular file is refused",
         arguments: ["fifo", "link", "directory", "socket", "link to a fifo"])
     func notRegular(_ kind: String) async throws {
         try await withDisk { disk, _ in
@@ -256,13 +257,13 @@ import TestSupport
         }
     }
 
-    @Test("A FIFO under the name of a partial archive holds up no export, and is replaced")
+    @Test("A FIFO under the name of a partial archive does not block an export, and is replaced")
     func partialFIFO() async throws {
         try await withDisk { disk, _ in
             let path = disk.store.root.string + "/acme/2026/01/good.1.xlsx.zst.partial"
             #expect(mkfifo(path, 0o600) == 0)
             #expect(throws: ArchiveError.self) { _ = try disk.store.create(Self.name("good")) }
-            // With somebody at its other end it can be opened, and is noticed all the same.
+            // With a reader, the FIFO can be opened, but is refused as well.
             let reader = open(path, O_RDONLY | O_NONBLOCK)
             defer { close(reader) }
             #expect(throws: ArchiveError.self) { _ = try disk.store.create(Self.name("good")) }
@@ -270,7 +271,7 @@ import TestSupport
         }
     }
 
-    @Test("A file that hangs when it is removed does not keep the sweep from the others")
+    @Test("A file whose removal hangs does not keep the sweep from removing the other files")
     func sweep() async throws {
         try await TestDatabase.with { database in
             let stuck = "018f0000-0000-7000-8000-000000000001.1.xlsx.zst"
@@ -286,14 +287,14 @@ import TestSupport
                 let retention = Retention(
                     database: JobDatabase(pool: database.pool(), role: DatabaseRole.worker), disk: disk.on(.sweep),
                     history: .seconds(1_000_000), logger: Logger(label: "test"))
-                try await eventually("the disk is as it has to be") {
+                try await eventually("the sweep removes all files but the one that hangs") {
                     _ = try? await retention.sweepOrphans()
                     return try FileManager.default.contentsOfDirectory(atPath: month).filter { names.contains($0) } == [
                         stuck
                     ]
                 }
                 calls.release()
-                try await eventually("the disk is as it has to be") {
+                try await eventually("the sweep removes the released file") {
                     _ = try? await retention.sweepOrphans()
                     return !FileManager.default.fileExists(atPath: month + "/" + stuck)
                 }

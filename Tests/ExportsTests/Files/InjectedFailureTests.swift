@@ -10,7 +10,7 @@ import TestSupport
 @testable import Exports
 
 @Suite(.timeLimit(.minutes(10))) struct InjectedFailureTests {
-    /// Enough administrators for several frames of an archive, with texts that do not shrink.
+    /// Enough administrators for several frames of an archive, with texts that do not compress.
     private static let sql = """
         \(SmallTenant.sql);
         INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id)
@@ -48,7 +48,7 @@ import TestSupport
     }
 
     @Test(
-        "Whichever call of the file system fails, no file is published and no descriptor stays open",
+        "If any file system call fails, the export publishes no file and leaves no descriptor open",
         arguments: [Errno.noSpace, .ioError, .diskQuotaExceeded])
     func fileSystem(_ error: Errno) async throws {
         try await TestDatabase.with { database in
@@ -57,7 +57,7 @@ import TestSupport
             let contract = DirectoryContract()
             try await pool.withConnection { try await contract.load(on: $0) }
             let job = try await Self.job(database)
-            // The store is marked; what making the mark does is another test's.
+            // The store has its id already. Another test checks how the id is written.
             let id = try #require(try await database.text("SELECT value FROM adminexport.setting WHERE key = 'store_id'"))
             try await database.execute("UPDATE adminexport.setting SET value = 'false' WHERE key = 'store_is_new'")
             var failed: Set<String> = []
@@ -95,7 +95,7 @@ import TestSupport
                     let content = try reader.read(offset: 0, length: .max)
                     #expect(Array(SHA256.hash(data: content)).hexadecimal == result.sha256)
                     #expect(fatal > 15 && failed == ["chmod", "fchmod", "fsync", "mkdir", "open", "rename", "write"])
-                    // Three directories, each on disk in its parent; the file on disk before it has its name, the name after.
+                    // Each of three directories is synced in its parent. The file is synced before the rename, its directory after it.
                     let directory = ["mkdir", "chmod", "fsync"]
                     #expect(calls.made.starts(with: directory + directory + directory + ["open", "fchmod", "write"]))
                     #expect(calls.made.suffix(4) == ["write", "fsync", "rename", "fsync"])
@@ -105,7 +105,7 @@ import TestSupport
         }
     }
 
-    @Test("Where the disk is gone for good, and removing fails too, what is left under a final name is whole")
+    @Test("If a call and all later calls fail, an archive under its final name is complete")
     func lasting() throws {
         let content = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }
         let name = ArchiveName(tenant: "acme", year: 2026, month: 1, job: "j", epoch: 1)
@@ -131,7 +131,7 @@ import TestSupport
         try partial.publish()
     }
 
-    @Test("The store's mark is whole or not there, whichever call fails")
+    @Test("The store id is complete or absent, whichever call fails")
     func storeID() throws {
         for fatal in 1...10 {
             let folder = NSTemporaryDirectory() + "failures-\(UUID().uuidString)"
@@ -142,7 +142,7 @@ import TestSupport
                 (try? ArchiveStore(root: FilePath(folder), calls: calls).verify(storeID: "id", mayCreate: true)) != nil
             #expect(isMarked == (calls.failed == nil))
             #expect(try Self.descriptors(folder) == 0)
-            // What is there after a failure is what the next start would have written.
+            // The next start accepts what the failure has left.
             let files = Self.files(folder)
             #expect(files.isEmpty || files == [".store-id"], "call \(fatal), \(calls.failed ?? ""), left \(files)")
             try ArchiveStore(root: FilePath(folder)).verify(storeID: "id", mayCreate: true)

@@ -12,7 +12,7 @@ import TestSupport
 @Suite(.timeLimit(.minutes(10))) struct RetentionTests {
     private static func job(_ number: Int) -> String { "018f0000-0000-7000-8000-00000000000\(number)" }
 
-    /// Names that no archive has, whatever they look like.
+    /// Names that resemble those of archives, but that no archive has.
     private static let strays = [
         "notes.txt", "nonsense.1.xlsx.zst", "\(job(9)).2147483648.xlsx.zst", "\(job(9)).99999999999999999999.xlsx.zst",
         "\(job(9)).-1.xlsx.zst", "\(job(9)).+1.xlsx.zst", "\(job(9)).01.xlsx.zst", "\(job(9)).0.xlsx.zst",
@@ -22,7 +22,7 @@ import TestSupport
         "é.1.xlsx.zst", "~", "%",
     ]
 
-    @Test("What cannot be an archive stops nothing, is left alone, and is told of once")
+    @Test("The sweep leaves entries that cannot be archives, removes the orphans beside them, and reports the entries once")
     func strays() async throws {
         try await TestDatabase.with { database in
             let root = "/tmp/retention-\(database.name)"
@@ -37,8 +37,8 @@ import TestSupport
             let elsewhere = root + "-elsewhere"
             try files.createDirectory(atPath: elsewhere + "/2026/01", withIntermediateDirectories: true)
             defer { try? files.removeItem(atPath: elsewhere) }
-            // Another installation's archives behind a link, a loop, a name that is no UTF-8, things that are no files, and
-            // orphans where no export puts them.
+            // Another installation's archives behind a link, a loop, a name that is not UTF-8, entries that are not files, and
+            // archives in folders that no export uses.
             let kept = [
                 elsewhere + "/2026/01/" + orphan, root + "/lost+found/2026/01/" + orphan,
                 root + "/acme.old/2026/01/" + orphan,
@@ -65,20 +65,20 @@ import TestSupport
             for expected in [orphans.count, 0, 0] { #expect(try await retention.sweepOrphans() == expected) }
             for path in kept { #expect(files.fileExists(atPath: path), "\(path)") }
             for path in orphans { #expect(!files.fileExists(atPath: path), "\(path)") }
-            // Two links, three that are no files, one that is no text, three directories and two files elsewhere.
+            // Two links, three entries that are not files, one name that is not UTF-8, three directories and two misplaced files.
             let count = Self.strays.count + 11
             #expect(
                 log.lines.filter { $0.hasPrefix("\(ExportEvent.foreignEntries)") } == [
                     "\(ExportEvent.foreignEntries) \(count)"
                 ])
-            // What is new is told.
+            // A new entry is reported.
             #expect(files.createFile(atPath: root + "/acme/2026/01/more", contents: nil))
             _ = try await retention.sweepOrphans()
             #expect(log.lines.last == "\(ExportEvent.foreignEntries) \(count + 1)")
         }
     }
 
-    @Test("A directory that may not be read, or a file that may not be removed, keeps nothing else, and is told of once")
+    @Test("An unreadable directory or a file that cannot be removed does not stop the sweep, and is reported once")
     func denied() async throws {
         try await TestDatabase.with { database in
             let root = "/tmp/retention-\(database.name)"
@@ -104,7 +104,7 @@ import TestSupport
         }
     }
 
-    /// What was logged: the event and its number of files or directories.
+    /// A log that keeps each event and its number of files or directories.
     private final class LogLines: LogHandler {
         private let all = Mutex<[String]>([])
         var lines: [String] { all.withLock { $0 } }
@@ -129,7 +129,7 @@ import TestSupport
         }
     }
 
-    @Test("What a crash left is removed; what a row names, or a worker still writes, is kept")
+    @Test("The sweep removes files that a crash left, and keeps a file that a row names or that a worker still writes")
     func orphans() async throws {
         try await TestDatabase.with { database in
             let root = "/tmp/retention-\(database.name)"
@@ -167,13 +167,14 @@ import TestSupport
                 logger: Logger(label: "test"))
             #expect(try await retention.sweepOrphans() == orphans.count)
             #expect(try Set(FileManager.default.contentsOfDirectory(atPath: month)) == Set(kept))
-            // A second look finds nothing more.
+            // A second sweep finds nothing more.
             #expect(try await retention.sweepOrphans() == 0)
             #expect(try FileManager.default.contentsOfDirectory(atPath: month).count == kept.count)
         }
     }
 
-    @Test("Expiry says so in the row first, spares what is held, and forgets old jobs last")
+    @Test(
+        "The sweep expires overdue workbooks, keeps those on hold, and deletes expired jobs that are older than the history")
     func expiry() async throws {
         try await TestDatabase.with { database in
             let root = "/tmp/retention-\(database.name)"

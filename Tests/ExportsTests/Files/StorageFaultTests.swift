@@ -6,13 +6,13 @@ import TestSupport
 
 @testable import Exports
 
-/// What an error of the file system means for an export, and for those of others.
+/// The effect of a file system error on its export and on other exports.
 @Suite(.timeLimit(.minutes(10))) struct StorageFaultTests {
     private static func error(_ errno: Errno) -> ArchiveError {
         ArchiveError(StorageFault(errno) == .full ? .storageFull : .storageFailed, "testing", errno: errno)
     }
 
-    @Test("Whatever number the file system gives, an export is tried again only where that may help")
+    @Test("An export is retried only after a file system error that may pass")
     func failures() {
         for number in StorageFault.table.keys {
             let error = Self.error(Errno(rawValue: number))
@@ -26,7 +26,7 @@ import TestSupport
         }
     }
 
-    @Test("An export that the disk will never take keeps no other from being begun")
+    @Test("After a permanent error of one export, the storage still counts as usable for others")
     func others() async throws {
         try await TestDatabase.with { database in
             let disk = ArchiveDisk(store: ArchiveStore(root: "/tmp"))

@@ -21,7 +21,7 @@ import TestSupport
         try await pool.withTransaction(role: "adminexport_worker", body)
     }
 
-    @Test("What workers have done is counted while they are there, when they go, and when they are forgotten")
+    @Test("The totals include workers that run, workers that have stopped and workers that were forgotten")
     func totals() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -29,7 +29,7 @@ import TestSupport
             let ids = (0..<4).map { _ in WorkerID() }
             for (index, id) in ids.enumerated() {
                 let row = row(id, "{\"succeeded\":\(index + 1),\"rows\":10}")
-                // A new row shows nothing at first.
+                // The first call inserts the row, the second one updates it.
                 for isNew in [true, false] {
                     let wasNew = try await pool.withTransaction(role: "adminexport_worker") {
                         try await Self.registry.register(row, on: $0)
@@ -38,7 +38,7 @@ import TestSupport
                 }
             }
             #expect(try await totals(pool) == ["succeeded": 10, "rows": 40])
-            // One says goodbye with more than it showed before; one is forgotten; two are there.
+            // One worker stops with other counters than it reported before, one is forgotten, and two still run.
             let last = row(ids[0], "{\"succeeded\":7,\"failed\":1}")
             try await worker(pool) { try await Self.registry.unregister(last, on: $0) }
             #expect(try await totals(pool) == ["succeeded": 16, "rows": 30, "failed": 1])
@@ -47,13 +47,13 @@ import TestSupport
             try await worker(pool) { try await QueueMaintenance(lease: .seconds(60)).cleanUp(on: $0) }
             #expect(try await database.text("SELECT count(*) FROM adminexport.worker") == "2")
             #expect(try await totals(pool) == ["succeeded": 16, "rows": 30, "failed": 1])
-            // Whoever is gone is not counted again.
+            // A worker that has stopped is not counted again.
             try await worker(pool) { try await Self.registry.unregister(last, on: $0) }
             #expect(try await totals(pool) == ["succeeded": 16, "rows": 30, "failed": 1])
         }
     }
 
-    @Test("Workers that go at once are all counted")
+    @Test("Workers that stop at the same time are all counted")
     func atOnce() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool(size: 8)
@@ -69,7 +69,7 @@ import TestSupport
         }
     }
 
-    @Test("A worker's row shows what it has counted, durations by the bucket into which they fall")
+    @Test("A worker's row contains its counters, with durations counted by bucket")
     func json() {
         let counters = WorkerCounters()
         counters.count(.succeeded)
@@ -82,14 +82,14 @@ import TestSupport
         #expect(counters[.succeeded] == 1 && counters[.failed] == 0)
     }
 
-    @Test("A worker whose row was taken for a dead one's shows, in a new row, what it has done since")
+    @Test("A worker whose row was deleted as dead reports in its new row only what it has done since")
     func forgotten() {
         let counters = WorkerCounters()
         counters.restart()
         counters.count(.succeeded, by: 5)
         counters.wasShown(counters.row(with: [.connectionsOpened: 3]).shown)
         counters.count(.succeeded, by: 2)
-        // Five are in the total.
+        // The first five are in the total.
         counters.restart()
         #expect(counters.row(with: [.connectionsOpened: 4]).json == #"{"connections.opened":1,"succeeded":2}"#)
         #expect(counters[.succeeded] == 7)

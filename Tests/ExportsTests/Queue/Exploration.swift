@@ -19,14 +19,14 @@ extension AttemptEnd {
     ]
 }
 
-/// What holds a worker's writes to the attempt that is its own.
+/// A condition that limits a worker's writes to its own attempt.
 enum Guard: String, CaseIterable {
     case epoch, state, lease
 }
 
 extension JobMachine {
-    /// Applies an event as the rules would without one of their guards: it shows them a job, or gives them an epoch, at which that guard
-    /// lets everything pass.
+    /// Applies an event as the rules would without one of their guards. It passes them a job or an epoch that this guard always
+    /// accepts.
     mutating func apply(_ event: Event, without missing: Guard?) -> Bool {
         var event = event
         var seen = self
@@ -49,32 +49,31 @@ extension JobMachine {
     }
 }
 
-/// Everything that can happen to one job with two workers and a disk, in every order: a walk through all states that can be
-/// reached.
+/// A search through all states that one job can reach with two workers and a disk, in every order of events.
 ///
-/// Workers are as bad as they can be: they stop for any time at any point, never look at a clock, and go on as if nothing had
-/// happened. Only what the rules refuse holds them.
+/// The workers are as faulty as possible: they stop at any point for any time, ignore the clock, and continue as if nothing
+/// had happened. Only the rules stop them.
 struct Exploration {
     struct World: Hashable {
         var job = JobMachine()
         var workers = [Worker.idle, Worker.idle]
-        /// Epochs whose file lies on the disk under its name.
+        /// Epochs whose file is on the disk under its final name.
         var files: Set<Int> = []
-        /// What the tenant's slot counts.
+        /// The number of running jobs in the tenant's slot.
         var running = 0
         var successes = 0
-        /// Epochs whose success was sent and has not arrived: a network may keep it for as long as it likes.
+        /// Epochs whose success was sent but has not arrived. A network may delay it for any time.
         var underWay: Set<Int> = []
     }
 
     enum Worker: Hashable {
         case idle
         case reading(epoch: Int)
-        /// The file is in its place.
+        /// The file has its final name.
         case written(epoch: Int)
-        /// Told that its end does not count, or told nothing; hands back next.
+        /// The end of its attempt was refused or got no answer. It hands the job back next.
         case refused(epoch: Int)
-        /// Has handed back or was told that there is nothing to hand back; throws its file away next.
+        /// It has handed the job back, or there was nothing to hand back. It removes its file next.
         case handedBack(epoch: Int, isBack: Bool)
     }
 
@@ -82,17 +81,17 @@ struct Exploration {
         let description: String
     }
 
-    /// A guard of the rules that is taken away, to show that it is needed.
+    /// A guard of the rules that is left out, to show that it is needed.
     var missing: Guard?
     let maxEpochs: Int
 
-    /// Walks through all that can be reached.
+    /// Visits all states that can be reached.
     ///
-    /// - Returns: how many worlds there are, and how many steps between them.
-    /// - Throws: ``Violation``, with the way that leads to it.
+    /// - Returns: the number of worlds, and the number of steps between them.
+    /// - Throws: ``Violation``, with the steps that lead to it.
     func run() throws -> (worlds: Int, steps: Int) {
         let first = World()
-        // Where each world was first come from; the first has nowhere.
+        // The step by which each world was first reached; the first world has none.
         var ways: [World: (before: World, step: String)] = [:]
         var seen: Set = [first]
         var frontier = [first]
@@ -237,7 +236,7 @@ struct Exploration {
             }
         case .handedBack(let epoch, let isBack):
             add("\(name) throws its file away") { world in
-                // It asks whether its success was written after all, and keeps the file then.
+                // The worker asks whether its success was written after all. If so, it keeps the file.
                 if isBack || world.job.archiveEpoch != epoch { world.files.remove(epoch) }
                 become(.idle, &world)
                 return true
@@ -245,7 +244,7 @@ struct Exploration {
         }
     }
 
-    /// Ends that leave no file. The worker removes its file whatever the answer is: it has not tried to publish it.
+    /// Ends that leave no file. The worker removes its file whatever the answer is, because it has not tried to publish it.
     private func addEnds(of index: Int, _ epoch: Int, _ add: (String, (inout World) -> Bool) -> Void) {
         for (end, isTooLate) in AttemptEnd.samples where end != .succeeded(.sample) {
             add("\(index == 0 ? "A" : "B") ends: \(end.name)\(isTooLate ? " too late" : "")") { world in

@@ -2,12 +2,12 @@ import Exports
 import Testing
 
 @Suite struct JobIDTests {
-    @Test("Ids sort by the time of their making, and read back")
+    @Test("Ids sort by the time of their creation, and a text that is not an id is refused")
     func ids() {
         let ids = (0..<1_000).map { _ in JobID().description }
         #expect(Set(ids).count == 1_000)
         #expect(ids.allSatisfy { JobID($0)?.description == $0 && Array($0)[14] == "7" && "89ab".contains(Array($0)[19]) })
-        // A microsecond apart they are in order, within a millisecond too.
+        // Ids that are a microsecond apart are in order, also within one millisecond.
         let ordered = (0..<500).map { _ in
             let id = JobID().description
             let next = ContinuousClock.now + .microseconds(1)

@@ -3,7 +3,7 @@ import Testing
 @testable import Exports
 
 @Suite struct JobMachineTests {
-    @Test("The ways between the states are those of the design, and no others")
+    @Test("The transitions between the states are those of the design, and no others")
     func transitions() {
         var ways: Set<String> = []
         let events: [JobMachine.Event] =
@@ -33,19 +33,19 @@ import Testing
             ])
     }
 
-    @Test("Nothing is lost and nothing doubled in any order of what two workers, callers and the sweep can do to a job")
+    @Test("No job is lost or done twice in any order of events of two workers, callers and the sweep")
     func exploration() throws {
         let (worlds, steps) = try Exploration(maxEpochs: 3).run()
-        // Far fewer would mean that most of it was not walked through.
+        // Far fewer would mean that the search has missed most states.
         #expect(worlds > 5_000 && steps > 20_000, "\(worlds) worlds, \(steps) steps")
     }
 
-    @Test("Without any one of its guards the queue goes wrong", arguments: Guard.allCases)
+    @Test("Without any one of its guards, the queue violates a rule", arguments: Guard.allCases)
     func withoutGuard(_ missing: Guard) {
         #expect(throws: Exploration.Violation.self) { try Exploration(missing: missing, maxEpochs: 3).run() }
     }
 
-    @Test("A sweep for a missing lease takes a job without a lease, and no other")
+    @Test("A sweep for a missing lease takes a job without a lease, and no other job")
     func missingLease() {
         for lease in [nil, JobMachine.Lease.valid, .expired] {
             var job = JobMachine(
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    @Test("A job is given up at the third lost lease, and an attempt that was handed back counts for nothing")
+    @Test("A job fails at the third lost lease, and an attempt that is handed back does not count")
     func crashes() {
         var job = JobMachine()
         for crash in 1...JobMachine.maxCrashes {

@@ -3,9 +3,9 @@ import Postgres
 import TestSupport
 import Testing
 
-/// What programs of version 3 leave in the tables, before the schema of version 4 and beside it.
+/// The rows that programs of version 3 write, before the migration to schema 4 and after it.
 @Suite(.timeLimit(.minutes(10))) struct OlderProgramTests {
-    /// Their start of an export: the job and its event in one statement.
+    /// The statement with which version 3 starts exports: it inserts the jobs and their events.
     private static func enqueue(_ count: Int, tenant: String) -> String {
         """
         WITH j AS (
@@ -20,7 +20,7 @@ import Testing
         """
     }
 
-    /// What their claim does to a row, and its event.
+    /// The statement with which version 3 claims a job: it updates the row and inserts its event.
     private static let claim = """
         WITH claimed AS (
             UPDATE adminexport.job j SET state = 'running', worker = gen_random_uuid(), epoch = j.epoch + 1, attempt = j.attempt + 1,
@@ -38,7 +38,7 @@ import Testing
         WHERE e.tenant_key IS DISTINCT FROM j.tenant_key
         """
 
-    @Test("An event that names no tenant's key takes that of its job, also of one that the same statement makes")
+    @Test("An event without a tenant's key gets the key of its job, even if the same statement inserts the job")
     func beside() async throws {
         try await TestDatabase.with { database in
             for (role, sql) in [
@@ -60,13 +60,13 @@ import Testing
         }
     }
 
-    @Test("Each claim that does not say when its attempt was started is given the time of it")
+    @Test("A claim that does not set the start of its attempt gets the time of the claim")
     func attempts() async throws {
         try await TestDatabase.with { database in
             try await database.execute(Self.enqueue(1, tenant: "7"))
             try await database.execute(Self.claim)
             #expect(try await database.text("SELECT attempt_started_at >= started_at FROM adminexport.job") == "true")
-            // A newer program's attempt of an hour ago, and an older program's after it.
+            // A newer program made an attempt an hour ago. An older program claims the job now.
             try await database.execute(
                 """
                 UPDATE adminexport.job SET state = 'queued', worker = NULL, deadline_at = NULL,
@@ -77,14 +77,14 @@ import Testing
                 try await database.text(
                     "SELECT attempt_started_at > now() - interval '1 min' AND epoch = 2 FROM adminexport.job")
                     == "true")
-            // What is no claim leaves it.
+            // An update that is not a claim does not change the time.
             let before = try await database.text("SELECT attempt_started_at FROM adminexport.job")
             try await database.execute("UPDATE adminexport.job SET epoch = epoch, revision = revision + 1")
             #expect(try await database.text("SELECT attempt_started_at FROM adminexport.job") == before)
         }
     }
 
-    @Test("Events from before get their key from the jobs, however many; those without a job stay as they are")
+    @Test("The migration gives all earlier events the key of their job; events without a job keep none")
     func backfill() async throws {
         try await TestDatabase.with(migrated: false) { database in
             var request = Migrator.Request()
@@ -107,7 +107,7 @@ import Testing
         }
     }
 
-    @Test("A migration beside a long transaction gives up in time and changes nothing, and ends well when that is over")
+    @Test("A migration beside a long transaction gives up in time without a change, and succeeds after that transaction")
     func longReader() async throws {
         try await TestDatabase.with(migrated: false) { database in
             var request = Migrator.Request()
@@ -120,7 +120,7 @@ import Testing
                     try await Migrator(lockTimeout: .milliseconds(20), attempts: 2).run(on: database.connect())
                 }
                 #expect(try await database.text("SELECT max(version) FROM adminexport.schema_migration") == "3")
-                // The next one tries until the reader has ended.
+                // The next migration tries until the reader has ended.
                 return Task {
                     try await Migrator(lockTimeout: .milliseconds(200), attempts: 60).run(on: database.connect())
                 }
@@ -138,7 +138,7 @@ import Testing
         }
     }
 
-    @Test("Keying that was interrupted goes on with the next migration, also where two run at once")
+    @Test("The next migration completes keys that an interrupted one left empty, even if two migrations run at once")
     func interrupted() async throws {
         try await TestDatabase.with { database in
             try await database.execute(Self.enqueue(1_200, tenant: "7"))
@@ -159,7 +159,7 @@ import Testing
         }
     }
 
-    @Test("A tenant's newest events are found by its key, without reading the others'")
+    @Test("An index finds a tenant's newest events without reading those of other tenants")
     func index() async throws {
         try await TestDatabase.with { database in
             try await database.execute(
@@ -180,7 +180,7 @@ import Testing
         }
     }
 
-    @Test("The serving role may take a row's idempotency key away")
+    @Test("The role adminexport_api may remove the idempotency key of a row")
     func idempotencyKey() async throws {
         try await TestDatabase.with { database in
             try await database.execute(

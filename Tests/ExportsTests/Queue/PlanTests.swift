@@ -5,9 +5,9 @@ import TestSupport
 
 @testable import Exports
 
-/// Holds what workers and callers ask again and again to a few pages, however long the history is and whatever the planner believes.
+/// Limits the number of pages that frequent statements read, for any length of the history and any statistics.
 @Suite(.timeLimit(.minutes(10)), .serialized) struct PlanTests {
-    /// Pages that a statement may touch, with jobs of twenty tenants in the queue; a plan that reads the history touches a hundred
+    /// The number of pages that a statement may read, with jobs of twenty tenants in the queue; a plan that reads the history reads a hundred
     /// times as many. With a short history and statistics that are out of date the planner sorts a tenant's jobs: five hundred here.
     private static let maxPages = 320
 
@@ -46,18 +46,18 @@ import TestSupport
             ]
     }
 
-    /// With literals: a plan for parameters can only be asked for from PostgreSQL 16 on.
+    /// The statement with literals, because only PostgreSQL 16 and later explain a statement with parameters.
     private static func fill(_ sql: String, _ values: [String: String]) -> String {
         values.reduce(sql) { $0.replacingOccurrences(of: $1.key, with: $1.value) }
     }
 
     @Test(
-        "Claim, look, sweep and start touch a few pages at any length of the history, also with statistics that are out of date",
+        "Claim, poll, sweep and start read few pages for any length of the history, even with outdated statistics",
         arguments: [(0, "succeeded"), (10_000, "succeeded"), (1_000_000, "succeeded"), (1_000_000, "expired")])
     func pages(_ history: Int, _ state: String) async throws {
         try await TestDatabase.with { database in
             let admin = try await database.connect()
-            // Statistics of a table that was small, and stays so for the planner.
+            // The planner keeps the statistics of a small table.
             try await admin.script(
                 "small",
                 """
@@ -67,7 +67,7 @@ import TestSupport
                 \(Self.insert(20, state: "expired"));
                 ANALYZE adminexport.job
                 """)
-            // Most of a million rows takes seconds; the tables' rules are not what is tried here.
+            // Without triggers, a million rows take seconds. This test does not check the triggers.
             try await database.execute("SET session_replication_role = replica; \(Self.insert(history, state: state))")
             try await database.execute(
                 """
@@ -110,11 +110,11 @@ import TestSupport
             """
     }
 
-    /// The same with one plan for all parameters, as sessions without a pooler have it.
+    /// The pages with one plan for all parameters, as in sessions without a pooler.
     private static func preparedPages(
         of sql: String, _ values: [String: String], on connection: PostgresConnection
     ) async throws -> Int {
-        // A statement may use fewer than the last one that has a value.
+        // A statement may use fewer parameters than there are values.
         let used = (0...values.count).last { $0 > 0 && sql.contains("$\($0)") } ?? 0
         let arguments = (0...used).compactMap { values["$\($0)"] }.joined(separator: ", ")
         try await connection.script("prepare", "SET plan_cache_mode = force_generic_plan; PREPARE planned AS \(sql)")
@@ -125,7 +125,7 @@ import TestSupport
 
     private static func pages(of sql: String, on connection: PostgresConnection) async throws -> Int {
         try await connection.withTransaction { connection in
-            // Run once, so that what it touches for the first time does not count, and taken back each time.
+            // Each run is rolled back, so that the next one finds the same rows.
             try await connection.script("savepoint", "SAVEPOINT before")
             let rows = try await connection.query(
                 Query("explain", "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) \(sql)"))

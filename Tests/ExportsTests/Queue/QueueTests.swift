@@ -12,7 +12,7 @@ import TestSupport
         LeaseStore(tenantLimit: { tenantLimit }, lease: lease, deadline: .seconds(600), retention: .seconds(3_600))
     }
 
-    /// Its leases are so short that the server has been up for long enough.
+    /// Its leases are so short that the server has run for longer than one of them.
     private let maintenance = QueueMaintenance(lease: .milliseconds(1))
 
     private func api<Result: Sendable>(
@@ -56,7 +56,7 @@ import TestSupport
         try await worker(pool) { try await leases.claim(worker: id, on: $0) }
     }
 
-    @Test("A job goes from the queue through a worker to its end, each step audited in the same transaction")
+    @Test("A job goes from the queue through a worker to its end, and each step writes an audit event")
     func life() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -80,7 +80,7 @@ import TestSupport
         }
     }
 
-    @Test("A job tells when its first attempt was started and when its last, as far as that was written down")
+    @Test("A job shows the start of its first and of its last attempt, as far as they were recorded")
     func attempts() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -94,7 +94,7 @@ import TestSupport
             let claimed = try #require(try await claim(pool, leases))
             let one = try await times()
             #expect(one.first != nil && one.first == one.last)
-            // As a program has left it that did not know the column: there was one attempt only.
+            // A program that does not know the column leaves it empty. A job with one attempt shows its first start.
             try await database.execute("UPDATE adminexport.job SET attempt_started_at = NULL")
             #expect(try await times() == one)
             let end = AttemptEnd.retried(
@@ -109,7 +109,7 @@ import TestSupport
         }
     }
 
-    @Test("Many workers take each job once, and never more of a tenant than it may run")
+    @Test("Many workers claim each job once, and never more jobs of a tenant than its limit")
     func claims() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool(size: 8)
@@ -128,14 +128,14 @@ import TestSupport
             #expect(claimed.count == 12)
             #expect(Set(claimed.map(\.id)).count == 12)
             #expect(Dictionary(grouping: claimed, by: \.tenantKey).values.allSatisfy { $0.count == 3 })
-            // One end makes room for one claim.
+            // One job that ends makes room for one claim.
             #expect(try await worker(pool) { try await leases.end(claimed[0], .succeeded(.sample), on: $0) } != nil)
             #expect(try await claim(pool, leases)?.tenantKey == claimed[0].tenantKey)
             #expect(try await claim(pool, leases) == nil)
         }
     }
 
-    @Test("Tenants take turns, however long one's queue is")
+    @Test("Tenants take turns, however long the queue of one tenant is")
     func turns() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -147,7 +147,7 @@ import TestSupport
         }
     }
 
-    @Test("A worker whose lease is over changes nothing, and its job is claimed again with the next epoch")
+    @Test("A worker whose lease has expired changes nothing, and its job is claimed again with the next epoch")
     func fence() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -161,7 +161,7 @@ import TestSupport
             ]
             for end in ends { #expect(try await worker(pool) { try await leases.end(first, end, on: $0) } == nil) }
             #expect(try await worker(pool) { try await leases.renew(first, rowsDone: 1, rowsTotal: nil, on: $0) } == .lost)
-            // Right after a restart of the server nobody's lease is taken; this server has just started, maybe.
+            // A sweep takes no lease right after a restart of the server. This server may have just started.
             #expect(try await worker(pool) { try await maintenance.sweep(.leaseOver, on: $0) } != nil)
             #expect(try await worker(pool) { try await maintenance.sweep(.leaseOver, on: $0) } == nil)
             let second = try #require(try await claim(pool, leases))
@@ -174,7 +174,7 @@ import TestSupport
         }
     }
 
-    @Test("A job whose workers vanish again and again is given up with a word")
+    @Test("A job whose workers vanish three times fails with the error worker-crashed")
     func crashLoop() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -189,7 +189,7 @@ import TestSupport
         }
     }
 
-    @Test("What may pass is tried again later with its reason in sight, and given up after a while")
+    @Test("After a transient failure a job is retried later and shows the error; after its time limit it fails")
     func retry() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -217,7 +217,7 @@ import TestSupport
         }
     }
 
-    @Test("A job that is handed back has lost no attempt, and one that should be cancelled is")
+    @Test("A job that is handed back loses no attempt; if its cancellation was requested, it is cancelled")
     func handBack() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -238,7 +238,7 @@ import TestSupport
         }
     }
 
-    @Test("A claim whose answer got lost is given back without a trace; what the worker knows of is left alone")
+    @Test("A claim whose response was lost is returned without counting an attempt; claims that the worker knows stay")
     func unknownClaim() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -261,7 +261,7 @@ import TestSupport
         }
     }
 
-    @Test("A slot whose count is wrong is put right, however it came about")
+    @Test("A recount corrects a slot whose count is wrong")
     func recount() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -276,7 +276,7 @@ import TestSupport
         }
     }
 
-    @Test("A tenant's job that somebody has locked holds up no other tenant")
+    @Test("A locked job of one tenant does not delay another tenant")
     func lockedJob() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -285,7 +285,7 @@ import TestSupport
             let second = try await start(pool, tenant: "2")
             try await database.connect().withTransaction { connection in
                 try await connection.script("lock", "SELECT FROM adminexport.job WHERE id = '\(first.id)' FOR UPDATE")
-                // The tenant whose turn it is has nothing that could be had; then it is the other's.
+                // The tenant whose turn it is has no job that can be claimed. The turn goes to the other tenant.
                 var claimed: [JobID] = []
                 for _ in 0..<2 { if let job = try await claim(pool, leases) { claimed.append(job.id) } }
                 #expect(claimed == [second.id])
@@ -295,7 +295,7 @@ import TestSupport
     }
 
     @Test(
-        "What a caller asks for holds nothing that a claim needs while its transaction lasts, whether it is done or refused",
+        "The open transaction of a caller's request blocks no claim, whether the request succeeds or is refused",
         arguments: ["start", "full queue", "repeat", "conflict", "delete", "release", "somebody else's"])
     func claimsBesideCallers(_ request: String) async throws {
         try await TestDatabase.with { database in
@@ -327,13 +327,13 @@ import TestSupport
                         _ = try await jobs.cancel(waiting.id, owner: stranger, peer: Self.peer, on: connection)
                     }
                 }
-                // The transaction is still under way.
+                // The transaction is still open.
                 #expect(try await claim(pool, leases())?.id == waiting.id)
             }
         }
     }
 
-    @Test("A start whose turn does not come in time is refused with a word, and another tenant's does not wait for it")
+    @Test("A start that gets no turn in time is refused as busy, and a start of another tenant does not wait")
     func busy() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -360,7 +360,7 @@ import TestSupport
         }
     }
 
-    @Test("The limit of a tenant's queue is exact however many ask at once, with keys and without")
+    @Test("The limit of a tenant's queue is exact for concurrent starts, with keys and without")
     func quotaOfMany() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool(size: 8)
@@ -375,7 +375,7 @@ import TestSupport
         }
     }
 
-    @Test("A sweep passes over what somebody has locked, and waits for nobody")
+    @Test("A sweep skips locked rows and does not wait for them")
     func lockedSweep() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -393,7 +393,7 @@ import TestSupport
         }
     }
 
-    @Test("A queued job is cancelled at once, and a finished one stays as it is")
+    @Test("A queued job is cancelled at once, and a second cancellation changes nothing")
     func cancel() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -410,7 +410,7 @@ import TestSupport
         }
     }
 
-    @Test("One idempotency key makes one job, however many ask at once; with other options it is a conflict")
+    @Test("Concurrent starts with one idempotency key make one job; a start with other options is a conflict")
     func idempotency() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool(size: 8)
@@ -425,7 +425,7 @@ import TestSupport
         }
     }
 
-    /// What can have become of a job that was started with a key, and whether the key stands for it.
+    /// The possible states of a job that was started with a key, and whether the key still belongs to it.
     private static let fates: [(fate: String, stands: Bool)] = [
         ("queued", true), ("running", true), ("cancel requested", true), ("succeeded", true), ("held past its time", true),
         ("cancelled", false), ("failed", false), ("deleted", false), ("expired", false), ("past its time", false),
@@ -433,7 +433,7 @@ import TestSupport
     ]
 
     @Test(
-        "A key stands for a job that waits, runs or has its workbook, for two days; else it starts a new one",
+        "For two days, a key belongs to its job while the job waits, runs or has its workbook; else it starts a new job",
         arguments: fates)
     func keyLifetime(_ fate: String, _ stands: Bool) async throws {
         try await TestDatabase.with { database in
@@ -481,7 +481,7 @@ import TestSupport
         }
     }
 
-    @Test("Of many starts with a key whose job is over one makes a new job, and the others are told that it is another's")
+    @Test("Of concurrent starts with the key of a job that is over, one makes a new job and the others get this job")
     func keyOfMany() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool(size: 8)
@@ -500,7 +500,7 @@ import TestSupport
         }
     }
 
-    @Test("A tenant's queue has a limit, which running jobs do not count for")
+    @Test("A tenant's queue has a limit, which does not include running jobs")
     func quota() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -514,7 +514,7 @@ import TestSupport
         }
     }
 
-    @Test("Somebody else's job does not exist, and lists hold one's own, newest first, page by page")
+    @Test("An actor does not find another actor's job, and lists the own jobs in pages, newest first")
     func visibility() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()

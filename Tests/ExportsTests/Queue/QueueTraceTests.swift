@@ -4,7 +4,7 @@ import TestSupport
 
 @testable import Exports
 
-/// Plays random orders of events to the rules and to PostgreSQL, and compares what each makes of the job.
+/// Applies random sequences of events to the rules and in PostgreSQL, and compares the resulting jobs.
 @Suite(.timeLimit(.minutes(10))) struct QueueTraceTests {
     private static let peer = CallingProcess(uid: 1, gid: 2, pid: 3)
     private static let anyone = JobStore.Owner.anyone(ofTenants: nil)
@@ -12,10 +12,10 @@ import TestSupport
     private let jobs = JobStore()
     private let leases = LeaseStore(
         tenantLimit: { 2 }, lease: .seconds(600), deadline: .seconds(3_600), retention: .seconds(3_600))
-    /// Its leases are so short that the server has been up for long enough.
+    /// Its leases are so short that the server has run for longer than one of them.
     private let maintenance = QueueMaintenance(lease: .milliseconds(1))
 
-    @Test("The statements change what the rules change, refuse what they refuse, and leave the row as they say")
+    @Test("The statements accept and refuse the same events as the rules, and leave the row that the rules predict")
     func traces() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -51,7 +51,7 @@ import TestSupport
                 try await database.execute(
                     "DELETE FROM adminexport.job; UPDATE adminexport.tenant_slot SET running = 0")
             }
-            // Each kind of event was taken and refused, or this has shown nothing of it.
+            // The test is only conclusive if each kind of event was accepted and refused.
             #expect(played.count == 18)
             for (name, count) in played { #expect(count.taken > 0 && count.refused > 0, "\(name): \(count)") }
         }
@@ -60,7 +60,7 @@ import TestSupport
     // MARK: Events
 
     private static func event(_ random: inout SplitMix, _ machine: JobMachine) -> JobMachine.Event {
-        // Mostly of the current epoch, sometimes of one that is over, or was never.
+        // Usually the current epoch, sometimes an earlier one.
         let epoch = max(0, machine.epoch - [0, 0, 0, 1][Int(random.next() % 4)])
         let events: [JobMachine.Event] =
             [
@@ -83,7 +83,7 @@ import TestSupport
         }
     }
 
-    /// Has PostgreSQL do what the event says.
+    /// Runs the statement of the event.
     ///
     /// - Returns: whether a row was changed.
     private func play(
@@ -124,7 +124,7 @@ import TestSupport
                 "test",
                 "UPDATE adminexport.job SET expires_at = now() - interval '1 d' WHERE state = 'succeeded'")
             let isRetired = try await worker(pool) { try await Retention.expire(on: $0) } == 1
-            // The rules know of no time: what a hold has kept is not to be a file whose time is up.
+            // The rules contain no time, so a workbook that a hold has kept must not stay overdue.
             try await admin.script(
                 "test", "UPDATE adminexport.job SET expires_at = now() + interval '1 d' WHERE state = 'succeeded'")
             return isRetired
@@ -146,7 +146,7 @@ import TestSupport
         try await api(pool) { try await enqueue(on: $0).job }
     }
 
-    /// With one idempotency key, each time the same.
+    /// Starts a job, always with the same idempotency key.
     private func enqueue(on connection: isolated PostgresConnection) async throws -> JobStore.Started {
         try await jobs.enqueue(
             JobStore.Request(
@@ -155,7 +155,7 @@ import TestSupport
             JobStore.Limits(queued: 10), peer: Self.peer, on: connection)
     }
 
-    /// Whether a start with the job's key would give the job. The start is taken back.
+    /// Whether a start with the job's key would return the job. The start is rolled back.
     private func keepsKey(_ job: JobRecord, _ pool: PostgresPool) async throws -> Bool {
         struct Asked: Error { let started: JobStore.Started }
         do {
@@ -209,7 +209,7 @@ import TestSupport
     }
 }
 
-/// The same numbers in each run: what fails can be repeated.
+/// A generator of the same numbers in each run, so that a failure can be repeated.
 struct SplitMix: RandomNumberGenerator {
     var state: UInt64
 

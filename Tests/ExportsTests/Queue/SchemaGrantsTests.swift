@@ -7,19 +7,19 @@ import Testing
 @Suite(.timeLimit(.minutes(10))) struct SchemaGrantsTests {
     private static let roles = [DatabaseRole.api, DatabaseRole.worker]
 
-    @Test("What the migrations grant is found in them, whole")
+    @Test("The search finds every GRANT statement of the migrations")
     func list() {
         let grants = Migrator.statements.flatMap(SchemaGrants.grants)
         #expect(grants.count > 40)
         #expect(Set(grants.map(\.kind)) == ["table", "schema", "sequence", "function"])
         #expect(Set(grants.map(\.role)) == [DatabaseRole.api, DatabaseRole.worker])
-        // As many statements as there are words.
+        // There are as many statements as words GRANT.
         let words = Migrator.statements.joined().matches(of: /(?m)^GRANT\s/).count
         #expect(Set(grants.map(\.statement)).count == words)
     }
 
     @Test(
-        "A database that was migrated lacks nothing; each privilege that is revoked is named, and its statement gives it back"
+        "A migrated database lacks no privilege; each revoked privilege is named, and its statement grants it again"
     )
     func each() async throws {
         try await TestDatabase.with { database in
@@ -31,7 +31,7 @@ import Testing
                 }
             }
             #expect(try await faults() == [])
-            // What the roles have is what the list has.
+            // The check names each privilege of the list.
             let grants = Migrator.statements.flatMap(SchemaGrants.grants)
             for grant in grants {
                 let kind = grant.kind == "table" ? "" : grant.kind.uppercased()

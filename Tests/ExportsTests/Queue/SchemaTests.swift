@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct SchemaTests {
-    @Test("Migrating twice does nothing the second time, and two at once end well, in one database and in two")
+    @Test("A second migration changes nothing, and concurrent migrations of one or two databases succeed")
     func idempotent() async throws {
         try await TestDatabase.with(migrated: false) { one in
             try await TestDatabase.with(migrated: false) { other in
@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test("A newer schema is refused, the next one that allows it is not")
+    @Test("The program refuses a newer schema, unless the schema allows this version of the program")
     func newer() async throws {
         try await TestDatabase.with { database in
             let connection = try await database.connect(user: TestDatabase.serviceUser)
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test("A database without the schema, and a login without the roles, are told apart")
+    @Test("A missing schema and a missing role are different errors")
     func missing() async throws {
         _ = try await TestDatabase.with(migrated: false) { database in
             await #expect(throws: SchemaError.missing) { try await Migrator.check(on: database.connect()) }
@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test(
-        "The database itself keeps secrets from both roles, and the audit trail from change",
+        "PostgreSQL denies both roles secret columns and changes of the audit trail",
         arguments: [
             ("adminexport_worker", "SELECT password_hash FROM directory.administrator"),
             ("adminexport_worker", "SELECT totp_secret FROM directory.administrator"),
@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    @Test("Audit events go into their month's partition, and into the default one where there is none")
+    @Test("Audit events go into the partition of their month, or into the default partition if there is none")
     func partitions() async throws {
         try await TestDatabase.with { database in
             try await database.execute("INSERT INTO adminexport.audit_event (event) VALUES ('requested')")
@@ -102,7 +102,7 @@ import Testing
     }
 
     @Test(
-        "The columns' rules hold the states apart",
+        "The constraints of the table refuse a row that does not fit its state",
         arguments: [
             "UPDATE adminexport.job SET state = 'running'",
             "UPDATE adminexport.job SET state = 'succeeded', finished_at = now()",
@@ -126,7 +126,7 @@ import Testing
 
 extension SchemaTests {
     @Test(
-        "The logins that are asked for are made once and may do their part; the directory's columns are granted when it is there"
+        "migrate creates the requested logins once, with their roles, and grants the columns of a directory that exists"
     )
     func logins() async throws {
         try await TestDatabase.with(migrated: false) { database in
@@ -164,7 +164,7 @@ extension SchemaTests {
     }
 
     @Test(
-        "A login's name holds nothing that would have to be escaped",
+        "A login name that is empty, too long or would need quotes is refused",
         arguments: ["", "1a", "a\"b", "a;b", "a b", "ä", String(repeating: "a", count: 64)])
     func names(_ name: String) {
         #expect(!Migrator.isLogin(name))

@@ -3,7 +3,7 @@ import Testing
 @testable import Exports
 
 @Suite(.timeLimit(.minutes(10))) struct WaitTests {
-    @Test("Waits grow to the cap and are spread")
+    @Test("Delays are positive and at most the cap, and the first delay is at most the first limit")
     func backoff() {
         var backoff = Backoff(first: .milliseconds(100), cap: .seconds(5))
         for attempt in 0..<100 {
@@ -13,7 +13,7 @@ import Testing
         }
     }
 
-    @Test("The wait before a job's next attempt is anything up to a limit that doubles, and never over the cap")
+    @Test("The delay before an attempt is at most a limit that doubles up to the cap")
     func delay() {
         for attempt in 1...70 {
             let limit = min(Duration.seconds(30), Duration.seconds(1) * (1 << min(attempt - 1, 16)))
@@ -32,7 +32,7 @@ import Testing
             isDraining: false)
     }
 
-    @Test("An idle worker sleeps some five seconds at most, and no longer than to the first lease's end or the next retry")
+    @Test("An idle worker waits for about five seconds, or until the first lease ends or the next retry is due")
     func pollInterval() {
         func length(_ snapshot: QueueSnapshot, mayClaim: Bool = true, jitter: Double = 1) -> Duration {
             PollInterval.next(after: snapshot, mayClaim: mayClaim, jitter: jitter)
@@ -40,17 +40,17 @@ import Testing
         #expect(length(snapshot()) == .milliseconds(5_350) && length(snapshot(), jitter: 0) == .milliseconds(4_950))
         #expect(length(snapshot(lease: .seconds(2), retry: .seconds(3))) == .milliseconds(2_005))
         #expect(length(snapshot(lease: .seconds(12), retry: .seconds(1))) == .milliseconds(1_005))
-        // Without room a retry is nothing to wake for, and neither is a job that others may claim.
+        // A worker without a free slot does not wake up for a retry or for a job that others can claim.
         #expect(length(snapshot(claimable: true, retry: .seconds(1)), mayClaim: false) == .milliseconds(5_350))
         #expect(length(snapshot(claimable: true)) <= .milliseconds(30))
-        // Who holds a row for long is asked for it once a second or so, not fifty times.
+        // If another transaction holds a row for long, the worker polls about once a second, not fifty times.
         #expect(
             PollInterval.next(after: snapshot(claimable: true), mayClaim: true, misses: 9, jitter: 0) == .milliseconds(500))
-        // A lease that was over before it was polled at does not make a busy loop.
+        // A lease that has already expired does not cause a busy loop.
         #expect(length(snapshot(lease: .seconds(-3))) > .zero)
     }
 
-    @Test("A signal ends one wait, or the next one if no task waits; time ends it, too")
+    @Test("A signal ends one wait, or the next one if no task waits; the timeout ends a wait, too")
     func wakeSignal() async {
         let wakeSignal = WakeSignal()
         wakeSignal.signal()
@@ -62,7 +62,7 @@ import Testing
         #expect(await waiter)
     }
 
-    @Test("A cancelled task does not sleep")
+    @Test("A cancelled task does not wait")
     func cancelledSleep() async {
         let wakeSignal = WakeSignal()
         let task = Task { await wakeSignal.wait(for: .seconds(30)) }
@@ -70,7 +70,7 @@ import Testing
         #expect(await !task.value)
     }
 
-    @Test("A lease's end is counted on the clock that goes on while the machine sleeps, and never moves back")
+    @Test("A lease never moves its end back, and an expired lease throws")
     func leaseClock() {
         let clock = LeaseClock(until: .now + .seconds(60))
         #expect(!clock.isOver)

@@ -36,12 +36,12 @@ private struct Sample: Watchable {
             })
     }
 
-    @Test("Two hundred watchers of two hundred jobs need one query, with the revision that each knows")
+    @Test("Two hundred watchers of two hundred jobs need one query, with the lowest revision that watchers of a job know")
     func oneQuestion() {
         var list = WatchList<Sample>()
         let jobs = (1...200).map { Sample(.running, revision: $0) }
         for job in jobs { _ = list.add(job, after: job.revision, continuously: true, at: at(0)) }
-        // Two who know different revisions of one job: the smaller is asked for.
+        // If two watchers know different revisions of a job, the query contains the lower one.
         _ = list.add(jobs[9], after: 3, continuously: false, at: at(0))
         let questions = list.knownRevisions(at: at(250))
         #expect(questions.count == 200)
@@ -80,7 +80,7 @@ private struct Sample: Watchable {
         #expect(list.isEmpty)
     }
 
-    @Test("A watcher of one change gets it once, whenever it happens")
+    @Test("A watcher of one change gets this change once, whenever it happens")
     func single() {
         var list = WatchList<Sample>()
         let job = Sample(.running, revision: 5)

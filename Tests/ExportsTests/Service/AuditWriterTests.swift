@@ -26,7 +26,7 @@ import TestSupport
             reason: "reader-gone", details: #"{"bytes": \#(number)}"#)
     }
 
-    /// What stands in for the database.
+    /// Replaces the database.
     private final class Table: Sendable {
         private let state = Mutex((entries: [Audit.Entry](), failures: 0))
 
@@ -45,7 +45,7 @@ import TestSupport
         }
     }
 
-    @Test("What the database does not take is kept and counted, and written when it is there again")
+    @Test("Events that the database does not accept are kept and counted, and are written when it accepts them again")
     func databaseAway() async throws {
         let table = Table()
         table.fail(3)
@@ -63,12 +63,14 @@ import TestSupport
             table.entries.filter { $0.event == .undelivered }.map(\.details) == (0..<250).map { #"{"bytes": \#($0)}"# })
         let denials = table.entries.filter { $0.event == .denied }
         #expect(denials.count == 1 && denials[0].tenant == "t0" && denials[0].peer == Self.peer)
-        // What came after the first is a number, which is not due yet.
+        // The denials after the first are only counted, and not due yet.
         let counted = denials.compactMap { $0.details.firstMatch(of: /"count": ([0-9]+)/).flatMap { Int($0.1) } }
         #expect(counted.reduce(0, +) + writer.figures.waiting == 500 && writer.figures.lost == 0)
     }
 
-    @Test("While the database hangs nobody who reports waits, what waits is bounded, and the rest is counted as lost")
+    @Test(
+        "While the database hangs, no caller waits, the number of waiting events is limited, and the rest is counted as lost"
+    )
     func databaseHangs() async throws {
         let writer = AuditWriter(logger: Self.logger) { _ in try await Task.sleep(for: .seconds(3_600)) }
         try await running(writer) {
@@ -83,13 +85,13 @@ import TestSupport
         }
     }
 
-    @Test("A writer that is told to stop writes what is left, also what is not due")
+    @Test("A writer that stops writes all waiting events, including those that are not due")
     func flush() async throws {
         let table = Table()
         let writer = AuditWriter(interval: .seconds(3_600), logger: Self.logger) { try table.insert($0) }
         for _ in 1...100 { writer.denied(Self.peer, reason: "no-permission", method: "export.get") { DeniedSubject() } }
         let task = Task { try await writer.run() }
-        try await eventually("the first is written") { !table.entries.isEmpty }
+        try await eventually("the first event is written") { !table.entries.isEmpty }
         for _ in 1...50 { writer.denied(Self.peer, reason: "no-permission", method: "export.list") { DeniedSubject() } }
         #expect(table.entries.count == 1)
         task.cancel()
@@ -99,7 +101,7 @@ import TestSupport
     }
 
     @Test(
-        "Whatever was sent, the event can be written, in any encoding of the database",
+        "The event of a denial can be written for any text that was sent, in any encoding of the database",
         arguments: [
             "acme", "", "a\0b", "東京", "acmé", "\u{202E}evil\u{7}\n", String(repeating: "é", count: 100_000), "\"}',\\",
             "\u{FFFF}",
@@ -114,7 +116,7 @@ import TestSupport
                 writer.denied(Self.peer, reason: "unknown-tenant", method: "export.get") {
                     DeniedSubject(tenant: text, administrator: text)
                 }
-                try await eventually("both are written") {
+                try await eventually("both events are written") {
                     try await database.text("SELECT count(*) FROM adminexport.audit_event") == "2"
                 }
             }
@@ -130,7 +132,7 @@ import TestSupport
         }
     }
 
-    @Test("A denial is its tenant's where one tenant has the slug that was sent, and its job's where there is one")
+    @Test("A denial has the key of the tenant whose slug was sent, or of its job, if there is one")
     func tenant() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -149,7 +151,7 @@ import TestSupport
                 ] {
                     writer.denied(Self.peer, reason: reason, method: "export.get") { subject }
                 }
-                try await eventually("all are written") {
+                try await eventually("all events are written") {
                     try await database.text("SELECT count(*) FROM adminexport.audit_event") == "4"
                 }
             }

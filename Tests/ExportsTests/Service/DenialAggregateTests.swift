@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(
-        "The first is due at once with what was asked for, those of the next minute after it as a number, and a quiet minute ends that"
+        "The first denial is due at once with its subject; those of the next minute are counted; a quiet minute starts this again"
     )
     func minute() throws {
         var aggregate = DenialAggregate()
@@ -37,7 +37,7 @@ import Testing
         #expect(aggregate.take(at: Self.start + .seconds(121)).first?.subject != nil)
     }
 
-    @Test("Users and reasons are told apart; what was sent is not", arguments: [1, 2, 3, 4])
+    @Test("Denials are grouped by user and reason, and by nothing else that was sent", arguments: [1, 2, 3, 4])
     func keys(_ seed: UInt64) {
         var random = SplitMix(state: seed)
         var aggregate = DenialAggregate()
@@ -60,7 +60,7 @@ import Testing
         #expect(counted + rest.reduce(0) { $0 + $1.count } == minutes * 600)
     }
 
-    @Test("However many user ids somebody has, the number of events in a minute is bounded, and every denial is counted")
+    @Test("The number of events in a minute is limited for any number of user ids, and every denial is counted")
     func users() {
         var aggregate = DenialAggregate()
         var groups: [DenialAggregate.Group] = []
@@ -70,18 +70,18 @@ import Testing
         }
         groups += aggregate.take(at: Self.start + .seconds(10), everything: true)
         #expect(groups.reduce(0) { $0 + $1.count } == 10_000)
-        // Each of those that are told apart, and for both reasons the others at once and at the end.
+        // One group for each key that is kept apart, and for each of the two reasons two groups for all other keys.
         #expect(groups.count <= DenialAggregate.maxKeys + 4)
         let others = groups.filter { $0.peer == nil }
         #expect(
             others.allSatisfy { $0.subject == nil } && others.reduce(0) { $0 + $1.count } == 10_000 - DenialAggregate.maxKeys
         )
-        // Their places are free again a minute later.
+        // The keys are free again a minute later.
         Self.add(&aggregate, uid: 99_999, at: 200)
         #expect(aggregate.take(at: Self.start + .seconds(200)).first?.peer == Self.peer(99_999))
     }
 
-    @Test("What could not be written is due at once again, with what has come since, and loses nothing")
+    @Test("Denials that could not be written are due again at once, together with later ones, and none is lost")
     func putBack() throws {
         var aggregate = DenialAggregate()
         Self.add(&aggregate, at: 0)
@@ -97,7 +97,7 @@ import Testing
         #expect(aggregate.take(at: Self.start + .seconds(3)).isEmpty)
     }
 
-    @Test("In any order of denials, writes and failures each denial is counted once", arguments: 1...20)
+    @Test("In any order of denials, writes and failures, each denial is counted once", arguments: 1...20)
     func anyOrder(_ seed: UInt64) {
         var random = SplitMix(state: seed)
         var aggregate = DenialAggregate()

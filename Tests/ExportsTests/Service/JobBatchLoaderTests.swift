@@ -5,7 +5,7 @@ import TestSupport
 @testable import Directory
 @testable import Exports
 
-/// Looks at jobs for many callers at once.
+/// Loads jobs for many callers at once.
 @Suite(.timeLimit(.minutes(10))) struct JobBatchLoaderTests {
     private func start(_ pool: PostgresPool, actor: String = "1", email: String = "owner@acme.example") async throws
         -> JobRecord
@@ -26,7 +26,7 @@ import TestSupport
             tenant: tenant, email: email, grant: TenantGrant(name: "export", tenants: .all), job: job)
     }
 
-    /// The body with the jobs' database, the directory's, which may be the same, and a loader of jobs from the two.
+    /// Runs the body with the jobs' database, the directory's, which may be the same, and a loader that uses both.
     private static func with(
         apart: Bool, connections: Int = 2,
         _ body: (_ jobs: PostgresPool, _ directory: TestDatabase, JobBatchLoader) async throws -> Void
@@ -40,7 +40,7 @@ import TestSupport
                 let directory = DirectoryDatabase(jobs: pool, own: nil, contract: contract)
                 return try await body(pool, database, JobBatchLoader(pool: pool, directory: directory))
             }
-            // Nothing can be joined across.
+            // A statement cannot join tables of the two databases.
             try await database.execute("DROP SCHEMA directory CASCADE")
             try await TestDatabase.with { other in
                 try await other.execute(SmallTenant.sql)
@@ -53,7 +53,7 @@ import TestSupport
         }
     }
 
-    @Test("Each of many who ask at once gets their own answer, also from two databases", arguments: [false, true])
+    @Test("Each of many concurrent requests gets its own result, from one database or from two", arguments: [false, true])
     func crowd(apart: Bool) async throws {
         try await Self.with(apart: apart) { pool, directory, loader in
             try await directory.execute(
@@ -62,7 +62,7 @@ import TestSupport
             var ids: [JobID] = []
             for _ in 0..<12 { ids.append(try await start(pool).id) }
             let others = try await start(pool, actor: "2", email: "europe@acme.example").id
-            // More than one statement takes.
+            // More requests than one statement takes.
             try await withThrowingTaskGroup(of: Void.self) { group in
                 let count = ids.count
                 for round in 0..<150 {
@@ -93,7 +93,7 @@ import TestSupport
     }
 
     @Test(
-        "An address names its only enabled account; whose account is another does not see the job of the one before",
+        "An address names its only enabled account, which does not see the job of another account with this address",
         arguments: [false, true])
     func twins(apart: Bool) async throws {
         try await Self.with(apart: apart) { pool, database, loader in
@@ -118,7 +118,7 @@ import TestSupport
                 try await enable(ids)
                 await #expect(throws: DirectoryError.denied(.ambiguousActor)) { try await loader.job(request(first)) }
             }
-            // A view that shows an account twice shows one account.
+            // An account that a view shows twice counts as one account.
             try await database.execute(
                 """
                 DELETE FROM directory.administrator WHERE id = 500;
@@ -131,7 +131,7 @@ import TestSupport
     }
 
     @Test(
-        "A caller with a grant for a tenant's key finds jobs of that tenant, whatever it is called",
+        "A caller with a grant for a tenant's key finds the jobs of this tenant under any slug",
         arguments: [false, true])
     func keys(apart: Bool) async throws {
         try await Self.with(apart: apart) { pool, directory, loader in
@@ -145,7 +145,7 @@ import TestSupport
             }
             #expect(try await ask("acme", [.key("1")]) == id)
             #expect(try await ask("acme", [.slug("globex"), .key("001")]) == id)
-            // A tenant that is not there is told no otherwise than one that is not granted.
+            // A tenant that does not exist causes the same error as a tenant that is not granted.
             for tenant in ["acme", "nowhere"] {
                 await #expect(throws: TenantNotGranted(tenant: tenant, grant: "export")) {
                     try await ask(tenant, [.key("2")])
@@ -159,7 +159,7 @@ import TestSupport
     }
 
     @Test(
-        "Tenants that are there twice are a fault of the directory's, told to nobody who is not granted each",
+        "A tenant that occurs twice is a fault of the directory, which only callers with a grant for this tenant learn",
         arguments: [false, true])
     func doubledTenants(apart: Bool) async throws {
         try await Self.with(apart: apart) { pool, directory, loader in
@@ -204,7 +204,7 @@ import TestSupport
         }
     }
 
-    @Test("A request that the database refuses takes no other with it")
+    @Test("A request that the database refuses does not fail the other requests")
     func poison() async throws {
         try await Self.with(apart: false) { pool, _, loader in
             let id = try await start(pool).id
@@ -225,7 +225,7 @@ import TestSupport
         }
     }
 
-    @Test("Those who go away are let go at once, and those who stay are answered")
+    @Test("Cancelled requests end at once, and the other requests are answered")
     func cancellation() async throws {
         try await Self.with(apart: false, connections: 1) { pool, _, loader in
             let id = try await start(pool).id

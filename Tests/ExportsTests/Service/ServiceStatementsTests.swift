@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 @Suite struct ServiceStatementsTests {
-    @Test("Every statement of the sources that reads the directory is in the list of the inspection")
+    @Test("The inspection covers every statement in the sources that reads the directory")
     func complete() throws {
         var root = URL(filePath: #filePath)
         while root.lastPathComponent != "Tests" { root.deleteLastPathComponent() }
@@ -24,7 +24,7 @@ import Testing
         var seen: Set<String> = []
         let files = FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil)
         while let file = files?.nextObject() as? URL {
-            // Consoles read with a login of their own.
+            // Consoles read with their own login.
             guard file.pathExtension == "swift", !file.path().contains("/Accounts/") else { continue }
             let text = try String(contentsOf: file, encoding: .utf8)
             guard file.path().contains("/Directory/") || text.contains(/(FROM|JOIN|INTO|UPDATE) directory\./) else {

@@ -9,7 +9,7 @@ import TestSupport
 
 @testable import Exports
 
-/// Starts of a tenant while its turn is taken.
+/// Starts of a tenant while another transaction holds its turn.
 @Suite(.timeLimit(.minutes(10))) struct StartTurnsTests {
     private func eventually(_ condition: () async throws -> Bool) async throws {
         while try await !condition() { try await Task.sleep(for: .milliseconds(5)) }
@@ -21,7 +21,7 @@ import TestSupport
             peer: CallingProcess(uid: 1, gid: 1, pid: 1))
     }
 
-    @Test("Starts of a tenant that wait leave connections to others, and a repeat waits for nobody")
+    @Test("Starts of a tenant that wait leave connections to other requests, and a repeated start does not wait")
     func connections() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -46,7 +46,7 @@ import TestSupport
                 let others = (0..<8).map { _ in
                     Task { try await service.start(acme, options: options, idempotencyKey: nil).isReplayed }
                 }
-                // All that may wait in the database do.
+                // The allowed number of starts waits in the database.
                 try await eventually {
                     try await database.text(
                         """
@@ -59,14 +59,14 @@ import TestSupport
                 #expect(again.isReplayed && again.job.id == first.job.id)
                 return others
             }
-            // All have come in time, or were told that the tenant is busy.
+            // Each start succeeds or is refused as busy.
             for other in others {
                 do { #expect(try await !other.value) } catch QueueError.busy {}
             }
         }
     }
 
-    @Test("Places are passed on in order, and what waits has a bound in number and in time, and can be cancelled")
+    @Test("Places are passed on in order; waiting has a limit in number and in time, and can be cancelled")
     func places() async throws {
         let turns = StartTurns(places: 1, maxWaiting: 2, timeout: .seconds(60))
         let (order, continuation) = AsyncStream.makeStream(of: Int.self)
