@@ -2,9 +2,9 @@ private import Dispatch
 private import JSONRPC
 private import Synchronization
 
-/// A whole connection: the same bytes cut anywhere give the same replies, and whatever came, the next request is answered.
+/// A whole connection. Bytes that are split anywhere give the same replies, and the next request is always answered.
 enum ConnectionCase {
-    /// Keeps what it is given.
+    /// Records the bytes that it gets.
     private final class Memory: Transport {
         let inbound: AsyncStream<[UInt8]>
         let input: AsyncStream<[UInt8]>.Continuation
@@ -32,12 +32,12 @@ enum ConnectionCase {
         params.map { Array($0.bytes) } ?? Array("{}".utf8)
     }
 
-    /// The replies in order of their text: they come in any order.
+    /// The replies, sorted by their text, because they arrive in any order.
     private static func replies(to parts: some Sequence<[UInt8]>) -> [[UInt8]] {
         let transport = Memory()
         var limits = ConnectionLimits()
         limits.line = 512
-        // So that how fast one runs decides nothing.
+        // The result must not depend on speed.
         limits.inFlight = 10_000
         let connection = Connection(transport: transport, dispatcher: dispatcher, session: 1, limits: limits)
         let isDone = DispatchSemaphore(value: 0)
@@ -52,10 +52,10 @@ enum ConnectionCase {
             .sorted { $0.lexicographicallyPrecedes($1) }
     }
 
-    /// The first byte says how the rest is cut.
+    /// The first byte determines how the rest is split.
     static func run(_ input: [UInt8]) {
         guard let seed = input.first else { return }
-        // An id that is used twice is a fault or none, by how fast the first is answered: those streams say nothing.
+        // Whether a repeated id is an error depends on how fast the first is answered. Such streams are not compared.
         let bytes = Array(input.dropFirst()) + Array("\n{\"jsonrpc\":\"2.0\",\"id\":\"last\",\"method\":\"ping\"}\n".utf8)
         let whole = replies(to: CollectionOfOne(bytes))
         let isAlive = whole.contains { String(decoding: $0, as: UTF8.self) == #"{"jsonrpc":"2.0","id":"last","result":{}}"# }
@@ -65,7 +65,7 @@ enum ConnectionCase {
         let mayDiffer =
             (whole + cut).contains { $0.contains(sequence: "duplicate-id") }
             || bytes.contains(sequence: "cancelRequest")
-        if cut != whole, !mayDiffer { fail("a cut stream is answered otherwise") }
+        if cut != whole, !mayDiffer { fail("a split stream gets other replies") }
     }
 }
 

@@ -4,18 +4,18 @@ private import Dispatch
 private import Foundation
 private import Sockets
 
-/// A client and whatever a service may send it: bytes, descriptors, both, in any pieces. It neither crashes nor hangs, and
-/// afterwards no descriptor is left.
+/// A client that receives any bytes and descriptors from a service, in any pieces. It neither crashes nor hangs, and leaves
+/// no descriptor open.
 enum DescriptorCase {
     static func run(_ input: [UInt8]) throws {
         let before = openDescriptors()
         try exchange(input)
-        // The client's thread closes its end in its own time.
+        // The client's thread closes its end later.
         for _ in 0..<2_000 where openDescriptors() > before { usleep(500) }
         if openDescriptors() > before { fail("a descriptor is left") }
     }
 
-    /// Sockets and pipes: what the libraries open for themselves, timers for one, comes when it comes.
+    /// Counts sockets and pipes only, because libraries open other descriptors, such as timers, at any time.
     private static func openDescriptors() -> Int {
         (0..<256).count { descriptor in
             var status = stat()
@@ -30,7 +30,7 @@ enum DescriptorCase {
         let isDone = DispatchSemaphore(value: 0)
         let actor = ActorName(tenant: "t", administrator: "a")
         Task {
-            // Two files and a job, ids 1 to 3, all asked for before anything is answered.
+            // Two files and a job, with the ids 1 to 3, are requested before the first reply.
             async let first = try? client.open(actor, job: "j")
             async let second = try? client.open(actor, job: "j")
             async let third = try? client.call(ExportGet.self, .init(actor: actor, job: "j"))
@@ -44,7 +44,7 @@ enum DescriptorCase {
         guard isDone.wait(timeout: .now() + 20) == .success else { fail("a client does not end") }
     }
 
-    /// Each byte of the input is a thing to send.
+    /// Each byte of the input selects something to send.
     private static func answer(_ input: [UInt8], _ raw: Int32) throws {
         let socket = try ConnectedSocket(duplicating: raw)
         let open = #"{"size":1,"sha256":"","archiveSize":1,"fileName":"f","fd":0}"#
@@ -60,7 +60,7 @@ enum DescriptorCase {
             case 5: send(raw, "{\"jsonrpc\":\"2.0\",\"method\":\"export.changed\",\"params\":{}}\n")
             case 6: send(raw, "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":1,\"message\":\"\"}}\n")
             default:
-                // So many bytes as they stand in the input.
+                // That many bytes of the input, unchanged.
                 send(raw, bytes: Array(rest.prefix(id * 5)) + (choice & 1 == 0 ? [UInt8(ascii: "\n")] : []))
                 rest = rest.dropFirst(id * 5)
             }
@@ -72,7 +72,7 @@ enum DescriptorCase {
         guard pipe(&ends) == 0 else { fail("no pipe") }
         close(ends[1])
         let descriptor = PassedDescriptor(adopting: ends[0])
-        // Nobody reads any more: that is for the client to decide.
+        // The client has stopped reading, which it may do.
         _ = try? socket.send(Array(text.utf8)[...], descriptor)
     }
 

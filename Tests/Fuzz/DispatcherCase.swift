@@ -3,7 +3,7 @@ private import Daemon
 private import Foundation
 private import JSONRPC
 
-/// Parameters of each method: refused with the name of what is wrong, or taken, and then they are what the schema says.
+/// Parameters of each method are refused with the name of the wrong part, or accepted and then match the schema.
 enum DispatcherCase {
     private typealias Case = @Sendable (JSONNode) throws -> Void
 
@@ -22,16 +22,18 @@ enum DispatcherCase {
             do {
                 params = try WireCoding.params(Called.self, given)
             } catch let error as RPCError {
-                // The schema names what is wrong. Where it passed something, the decoder has to take it.
+                // The schema names what is wrong. The decoder must accept everything that passes the schema.
                 if error.code != -32602 || error.message.hasPrefix("The parameters are not") { fail(error.message) }
                 return
             }
             let again = try WireCoding.params(Called.self, JSONDocument(scanning: WireCoding.encode(params)).root)
-            if try WireCoding.encode(again) != WireCoding.encode(params) { fail("parameters change on their way") }
+            if try WireCoding.encode(again) != WireCoding.encode(params) {
+                fail("encoding and decoding change the parameters")
+            }
         }
     }
 
-    /// The first byte chooses the method. What is no object is made the value of each parameter in turn.
+    /// The first byte chooses the method. Input that is not an object becomes the value of each parameter in turn.
     static func run(_ input: [UInt8]) {
         guard let choice = input.first else { return }
         precondition(cases.count == MethodDescription.all.count)
@@ -45,7 +47,7 @@ enum DispatcherCase {
                 if let root = try? JSONDocument(scanning: member).root { try cases[index](root) }
             }
         } catch {
-            fail("an error that nobody expected: \(error)")
+            fail("unexpected error: \(error)")
         }
     }
 }

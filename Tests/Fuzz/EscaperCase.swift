@@ -1,16 +1,16 @@
 private import XLSX
 private import XLSXTestSupport
 
-/// Any bytes, as the text of a cell: well-formed XML comes out, and a reader makes of it what the rules say.
+/// Any bytes as the text of a cell give well-formed XML, which a reader decodes as the rules say.
 enum EscaperCase {
     static func run(_ input: [UInt8]) {
         let output = OutputBuffer(capacity: 16)
         let faults = input.withUnsafeBufferPointer { CellText.append($0, to: output) }
         let escaped = output.withBytes { Array($0) }
-        guard let text = String(validating: escaped, as: UTF8.self) else { fail("what is written is no UTF-8") }
+        guard let text = String(validating: escaped, as: UTF8.self) else { fail("the output is not UTF-8") }
         let scalars = Array(text.unicodeScalars)
         if let wrong = scalars.first(where: { !isText($0) }) {
-            fail("U+\(String(wrong.value, radix: 16)) is no character of XML text")
+            fail("U+\(String(wrong.value, radix: 16)) is not a character of XML text")
         }
         let expected = NastyText.expected(input)
         let got = unescaped(withoutEntities(escaped))
@@ -22,7 +22,7 @@ enum EscaperCase {
         if expected.utf16.count < CellText.limit - 1, faults.contains(.truncated) { fail("a text was cut early") }
     }
 
-    /// XML 1.0, 2.2 `Char` and 2.4: what may stand in an element's text as it is.
+    /// XML 1.0, 2.2 `Char` and 2.4: the characters that an element's text may contain unescaped.
     private static func isText(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar {
         case "\t", "\n": true
@@ -31,14 +31,14 @@ enum EscaperCase {
         }
     }
 
-    /// By bytes: a mark that combines with a semicolon must not hide it.
+    /// Works on bytes, because a mark that combines with a semicolon must not hide it.
     private static func withoutEntities(_ text: [UInt8]) -> String {
         var result: [UInt8] = []
         var rest = text[...]
         while let byte = rest.first {
             let entity = [("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")].first { rest.starts(with: $0.0.utf8) }
             result += entity.map { Array($0.1.utf8) } ?? [byte]
-            if byte == UInt8(ascii: "&"), entity == nil { fail("an ampersand stands alone") }
+            if byte == UInt8(ascii: "&"), entity == nil { fail("an ampersand is not escaped") }
             rest = rest.dropFirst(entity?.0.utf8.count ?? 1)
         }
         return String(decoding: result, as: UTF8.self)

@@ -1,10 +1,10 @@
 private import JSONRPC
 
-/// A stream that is cut anywhere gives the lines that it gives whole.
+/// A stream that is split anywhere gives the same lines as in one piece.
 enum FramerCase {
     private static let limit = 64
 
-    /// The first byte says how it is cut.
+    /// The first byte determines how the stream is split.
     static func run(_ input: [UInt8]) {
         guard let seed = input.first else { return }
         let bytes = Array(input.dropFirst())
@@ -13,9 +13,9 @@ enum FramerCase {
         var framer = LineFramer(limit: limit)
         var events: [LineFramer.Event] = []
         for part in Cuts(bytes, seed: seed) { events += framer.append(part) }
-        if events != expected { fail("a cut stream gives other lines") }
+        if events != expected { fail("a split stream gives other lines") }
         if framer.isWithinLine != whole.isWithinLine || framer.isUnfinished != whole.isUnfinished {
-            fail("a cut stream ends otherwise")
+            fail("a split stream has another end")
         }
         for case .line(let line) in events where line.contains(UInt8(ascii: "\n")) || line.isEmpty || line.count > limit {
             fail("a line is none")

@@ -1,16 +1,16 @@
 private import Foundation
 
-/// What libFuzzer calls, again and again, with bytes that reach further into the code each time.
+/// The function that libFuzzer calls repeatedly, with inputs that reach more and more code.
 ///
-/// `FUZZ_TARGET` chooses what they are given to. A case that fails stops the program by a trap, with a sentence on standard
-/// error; libFuzzer then keeps the bytes in a file.
+/// `FUZZ_TARGET` chooses the case that gets the input. A case that fails prints a sentence on standard error and stops the
+/// program by a trap. libFuzzer then keeps the input in a file.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzOneInput(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let input = Array(UnsafeBufferPointer(start: bytes, count: count))
     do {
         try Target.chosen.run(input)
     } catch {
-        fail("an error that nobody expected: \(error)")
+        fail("unexpected error: \(error)")
     }
     return 0
 }
@@ -22,7 +22,7 @@ private func runDriver(
     _ body: @convention(c) (UnsafePointer<UInt8>, Int) -> CInt
 ) -> CInt
 
-/// SwiftPM gives a program's `main` the program's name, and libFuzzer's would not be found under it.
+/// SwiftPM renames the `main` of a program, so that the linker would not find libFuzzer's.
 @_cdecl("fuzz_main")
 public func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> CInt {
     var (count, arguments) = (count, arguments)
@@ -35,7 +35,7 @@ private enum Target: String, CaseIterable {
     static let chosen: Target = {
         let name = ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? ""
         guard let target = Target(rawValue: name) else {
-            fail("FUZZ_TARGET is one of \(allCases.map(\.rawValue).joined(separator: ", "))")
+            fail("FUZZ_TARGET must be one of \(allCases.map(\.rawValue).joined(separator: ", "))")
         }
         return target
     }()

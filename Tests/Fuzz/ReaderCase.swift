@@ -2,9 +2,9 @@ private import Archive
 private import Foundation
 private import SystemPackage
 
-/// A damaged archive: it is refused as such, or it gives the bytes that were written and no others.
+/// A damaged archive is refused as damaged, or returns exactly the bytes that were written.
 enum ReaderCase {
-    /// Three frames of content that says where it is from, and shrinks well.
+    /// Three frames of content that contains its own position and compresses well.
     private static let content: [UInt8] = (0..<2_200_000).map { UInt8(truncatingIfNeeded: $0 >> 9 ^ $0 >> 3) }
 
     private static let archive: [UInt8] = {
@@ -23,7 +23,7 @@ enum ReaderCase {
         return output.bytes
     }()
 
-    /// The first byte chooses: a file of these bytes, or changes to the archive, from its beginning or from its end.
+    /// The first byte selects a file of these bytes, or changes to the archive from its beginning or its end.
     static func run(_ input: [UInt8]) throws {
         guard let choice = input.first else { return }
         let isForeign = choice % 4 == 0
@@ -37,14 +37,14 @@ enum ReaderCase {
             where offset >= 0 && offset < reader.size {
                 let part = try reader.read(offset: offset, length: 70_000)
                 if !isForeign, part != Array(content[min(offset, content.count)...].prefix(70_000)) {
-                    fail("other bytes at \(offset) than were written")
+                    fail("the bytes at \(offset) differ from those that were written")
                 }
             }
             _ = try reader.manifest()
         } catch is ArchiveError {}
     }
 
-    /// Steps of four bytes: what to do, where (of 65,536 parts, counted from the end for the tables' sake), and a value.
+    /// Steps of four bytes: an action, a place (in 65,536ths, counted from the end to reach the tables), and a value.
     private static func changed(_ script: [UInt8]) -> [UInt8] {
         var bytes = archive
         for start in stride(from: 0, to: script.count - 3, by: 4) {

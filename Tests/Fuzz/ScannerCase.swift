@@ -1,20 +1,20 @@
 private import Foundation
 private import JSONRPC
 
-/// What the scanner passes, Foundation's reader takes; and the places that it names hold values.
+/// Foundation's reader accepts what the scanner accepts, and the ranges that the scanner names contain values.
 enum ScannerCase {
     static func run(_ input: [UInt8]) {
         let root: JSONNode
         do {
             root = try JSONDocument(scanning: input).root
         } catch {
-            if !(0...input.count).contains(error.offset) { fail("a fault is outside of the text") }
+            if !(0...input.count).contains(error.offset) { fail("the offset of a fault is outside the text") }
             return
         }
         do {
             _ = try JSONSerialization.jsonObject(with: Data(input), options: .fragmentsAllowed)
         } catch {
-            fail("the scanner passed what is no JSON: \(error)")
+            fail("the scanner accepted text that is not JSON: \(error)")
         }
         for value in root.elements + root.members.map(\.value) {
             guard (try? JSONDocument(scanning: Array(value.bytes))) != nil else { fail("a part is no value") }
@@ -23,7 +23,7 @@ enum ScannerCase {
                 if other.map({ $0.utf8.elementsEqual(text.utf8) }) != true { fail("a text is read otherwise") }
             }
             if let integer = value.integer, Double(integer) != Double(String(decoding: value.bytes, as: UTF8.self)) {
-                fail("a number is read otherwise")
+                fail("a number has another value")
             }
         }
     }

@@ -2,7 +2,7 @@ private import Foundation
 private import FoundationXML
 private import XLSXTestSupport
 
-/// The cells of a workbook as texts, read with libxml2: the sheets' rows in order, empty cells at their ends left out.
+/// The cells of a workbook as texts, read with libxml2: the rows of the sheets in order, without trailing empty cells.
 struct Workbook {
     let sheets: [[[String]]]
 
@@ -50,7 +50,7 @@ struct Workbook {
                 rows.append([])
                 column = 0
                 if let place = attributes["r"], place != "\(rows.count)" {
-                    fail("row \(rows.count) says that it is \(place)")
+                    fail("row \(rows.count) has the number \(place)")
                 }
             case "c":
                 type = attributes["t"] ?? "n"

@@ -1,7 +1,7 @@
 private import XLSX
 private import XLSXTestSupport
 
-/// Any sequence of calls: the workbook holds what was given, read with libxml2 and zlib, or a call refused it clearly.
+/// After any sequence of calls, libxml2 and zlib read the given values from the workbook, or a call was refused.
 enum WriterCase {
     static func run(_ input: [UInt8]) throws {
         var source = Source(input)
@@ -23,7 +23,7 @@ enum WriterCase {
         let summary = try writer.finish()
         let found = try Workbook(sink.bytes)
         guard found.sheets.count == summary.sheets else { fail("\(found.sheets.count) sheets, \(summary.sheets) said") }
-        // Headers are repeated on sheets that were continued; all other rows are there once, in order.
+        // Continued sheets repeat the header. All other rows occur once, in order.
         let got = found.sheets.flatMap { $0.dropFirst() }
         guard got.count == rows.count, summary.rows == rows.count else { fail("\(got.count) rows, not \(rows.count)") }
         for (index, row) in rows.enumerated() where got[index] != row {
@@ -33,7 +33,7 @@ enum WriterCase {
         }
     }
 
-    /// Carries the calls out and gives the rows that have to be found; nil where the workbook never got a sheet.
+    /// Makes the calls and returns the expected rows; nil if the workbook has no sheet.
     private static func script(_ source: inout Source, _ writer: WorkbookWriter) throws -> [[String]]? {
         var rows: [[String]] = []
         var columns = 0
@@ -70,7 +70,7 @@ enum WriterCase {
             } catch let error as XLSXError where error.code == .finished && !row.isEmpty {
                 continue  // a sheet cannot begin within a row
             }
-            if row.count > columns { fail("more cells than columns were taken") }
+            if row.count > columns { fail("more cells than columns were accepted") }
         }
         guard columns > 0 else { return nil }
         if !row.isEmpty {
@@ -84,11 +84,11 @@ enum WriterCase {
     private static func expected(day: Int) -> String {
         let serial = day + 25_569
         if (61...2_958_465).contains(serial) { return "\(serial)" }
-        fail("the day \(day) is none of Excel's")
+        fail("the day \(day) is outside Excel's calendar")
     }
 }
 
-/// Bytes, taken one after another.
+/// A reader of bytes, one after another.
 private struct Source {
     private var rest: ArraySlice<UInt8>
 
@@ -106,7 +106,7 @@ private struct Source {
         return Array(rest.prefix(count))
     }
 
-    /// Within Excel's calendar: the texts of other days are the writer's tests' business.
+    /// Within Excel's calendar. The writer's tests check the texts of other days.
     mutating func day() -> Int {
         let number = (0..<3).reduce(0) { sum, _ in sum << 8 | Int(byte()) }
         return number % (2_932_896 + 25_508 + 1) - 25_508

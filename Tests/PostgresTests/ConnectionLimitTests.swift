@@ -4,7 +4,7 @@ import Testing
 
 @testable import Postgres
 
-/// A login that may have fewer connections than the pools would open.
+/// Pools whose login has a connection limit below their sizes.
 @Suite(.timeLimit(.minutes(10))) struct ConnectionLimitTests {
     private func with(
         limit: Int, _ body: @Sendable (TestDatabase, _ user: String) async throws -> Void
@@ -29,7 +29,7 @@ import Testing
 
     private static let pause = Query("pause", "SELECT pg_sleep(0.01) IS NULL AS done")
 
-    @Test("Requests wait for the connections that there are, and none fails", arguments: [1, 2, 3])
+    @Test("Requests wait for the available connections, and none fails", arguments: [1, 2, 3])
     func one(_ limit: Int) async throws {
         try await with(limit: limit) { database, user in
             let pool = pool(database, user, size: 8)
@@ -39,12 +39,12 @@ import Testing
                 try await group.waitForAll()
             }
             #expect(pool.openCount <= limit && pool.figures.isAnswering)
-            // No attempt for each request: a few, further and further apart.
+            // The pool makes a few attempts with growing delays, not one for each request.
             #expect(pool.figures.failed < 20, "\(pool.figures)")
         }
     }
 
-    @Test("Pools of one login share what there is: each makes progress, whatever the others do", arguments: [1, 2, 3])
+    @Test("Pools of one login share its connections, and each pool makes progress", arguments: [1, 2, 3])
     func several(_ limit: Int) async throws {
         try await with(limit: limit) { database, user in
             let told = Mutex(0)
@@ -68,7 +68,7 @@ import Testing
         }
     }
 
-    @Test("A pool that holds its connection for long does not keep another from getting the next one")
+    @Test("A pool that holds its connection for a long time does not keep other pools from getting one")
     func held() async throws {
         try await with(limit: 2) { database, user in
             let share = ConnectionShare()
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test("Who waits for a connection gets one also when whoever was refused it has gone away")
+    @Test("A waiting request gets a connection even if the request whose connection was refused is cancelled")
     func goneAway() async throws {
         try await with(limit: 1) { database, user in
             let other = pool(database, user, size: 1)
@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test("Without a connection of its own a request is told why in time, and a limit that is raised is used at once")
+    @Test("A request that gets no connection fails in time with the reason, and a raised limit is used at once")
     func raised() async throws {
         try await with(limit: 1) { database, user in
             let other = pool(database, user, size: 1)
@@ -133,7 +133,7 @@ import Testing
         }
     }
 
-    @Test("A process that stops waits for no connection that the server refuses, and uses those that it may have")
+    @Test("A process that stops does not wait for connections that the server refuses, and uses available ones")
     func stopping() async throws {
         try await with(limit: 1) { database, user in
             let share = ConnectionShare()
@@ -149,7 +149,7 @@ import Testing
                             await #expect(throws: PostgresError.self) { try await pool.withTransaction { _ in } }
                         }
                     }
-                    // A waiter asks again only after a refusal.
+                    // A waiting request tries again only after a refusal.
                     while mine.figures.failed < 2 || trail.figures.failed < 2 { await Task.yield() }
                     share.stopWaiting()
                     for try await error in group { #expect(error?.sqlState == SQLState.tooManyConnections) }
@@ -161,7 +161,7 @@ import Testing
             }
             other.close()
             while try await database.text("SELECT count(*) FROM pg_stat_activity WHERE usename = '\(user)'") != "0" {}
-            // What one has left idle is room for the other.
+            // An idle connection of one pool makes room for the other pool.
             for pool in [mine, trail, mine] { _ = try await pool.withTransaction { try await $0.query(Self.pause) } }
         }
     }

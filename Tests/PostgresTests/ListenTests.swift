@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct ListenTests {
-    @Test("A notification is heard, several count as one, and without any the wait ends")
+    @Test("Notifications end a wait and are received once; without any, the wait ends after its timeout")
     func notification() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let listener = try await database.connect()
@@ -15,7 +15,7 @@ import Testing
         }
     }
 
-    @Test("A task that is cancelled stops waiting at once, and the connection goes on")
+    @Test("A cancelled task stops waiting, and the connection remains usable")
     func cancellation() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let listener = try await database.connect()
@@ -28,13 +28,13 @@ import Testing
         }
     }
 
-    @Test("A listener whose session is ended finds out while it waits")
+    @Test("A listener whose session ends gets an error while it waits")
     func lost() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let listener = try await database.connect()
             try await listener.listen("bell")
             async let wait = listener.notifications(within: .seconds(30))
-            // Of this database: the test beside it listens to the same bell.
+            // Only sessions of this database, because a parallel test listens to the same channel.
             try await database.execute(
                 """
                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity

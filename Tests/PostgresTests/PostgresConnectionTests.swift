@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct PostgresConnectionTests {
-    @Test("Values go in as parameters and come out by their types")
+    @Test("Values are sent as parameters and decoded by their types")
     func values() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let connection = try await database.connect()
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test("An error tells SQLSTATE and query, and its description no data")
+    @Test("An error contains the SQLSTATE and the name of the query, and its description contains no data")
     func errors() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let connection = try await database.connect()
@@ -52,12 +52,12 @@ import Testing
                 try await connection.query(Query("nul", "SELECT $1::text", ["a\u{0}b"]))
             }
             #expect(null?.sqlState == "22021")
-            // The connection lives on.
+            // The connection remains usable.
             #expect(try await connection.query(Query("one", "SELECT 1 AS one")).first?.decode("one") == 1)
         }
     }
 
-    @Test("A transaction commits, rolls back with the body's own error, and assumes its role")
+    @Test("A transaction rolls back with the body's own error, uses its role, and can be read-only")
     func transactions() async throws {
         struct Stop: Error {}
         try await TestDatabase.with { database in
@@ -86,12 +86,12 @@ import Testing
         }
     }
 
-    @Test("A task that is cancelled cancels its statement on the server, and the connection lives on")
+    @Test("Cancelling a task cancels its statement on the server, and the connection remains usable")
     func cancellation() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let connection = try await database.connect()
             let task = Task { try await connection.query(Query("sleep", "SELECT pg_sleep(3600) IS NULL AS done")) }
-            // Of this database: the suite's other tests have sessions in the same cluster.
+            // Only sessions of this database, because other tests have sessions in the same cluster.
             let sleeping = """
                 SELECT count(*) FROM pg_stat_activity
                 WHERE datname = current_database() AND query LIKE 'SELECT pg_sleep%'
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    @Test("A statement that takes too long is ended, and worth another try")
+    @Test("A statement that exceeds its timeout is cancelled with a transient error")
     func statementTimeout() async throws {
         try await TestDatabase.with(migrated: false) { database in
             var options = ConnectionOptions(connectionString: database.url(user: TestDatabase.superuser))
@@ -119,7 +119,7 @@ import Testing
     }
 
     @Test(
-        "COPY comes as buffers of whole rows that together are all rows, at any buffer size",
+        "COPY delivers buffers of whole rows that together contain all rows, for any buffer size",
         arguments: [1, 1_000, 10_000_000])
     func copy(_ bufferSize: Int) async throws {
         try await TestDatabase.with(migrated: false) { database in
@@ -153,7 +153,7 @@ import Testing
         }
     }
 
-    @Test("A COPY that is left in the middle, or fails, leaves a connection that can be used")
+    @Test("A COPY that is abandoned or fails leaves a usable connection")
     func abandonedCopy() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let connection = try await database.connect()
@@ -177,7 +177,7 @@ import Testing
     }
 
     @Test(
-        "Faults of configuration, servers that are not there, and lost connections are told apart; no text has the password")
+        "Invalid configuration, an unreachable server and a lost connection cause different errors without the password")
     func faults() async throws {
         func fault(_ url: String) async -> PostgresError? {
             await #expect(throws: PostgresError.self) {
@@ -211,7 +211,7 @@ import Testing
     }
 
     @Test(
-        "A connection string's password is found wherever it stands",
+        "A password is found in any part of a connection string",
         arguments: [
             ("postgresql://u:p@h/d", true), ("postgresql://u@h/d?password=p", true), ("user=u password=p", true),
             ("postgresql://u@h/d", false), ("user=u", false),
@@ -222,7 +222,7 @@ import Testing
 }
 
 @Suite(.timeLimit(.minutes(10))) struct PostgresPoolTests {
-    @Test("No more connections are open than the pool has, however many ask")
+    @Test("A pool never has more connections open than its size")
     func bound() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let pool = database.pool(size: 3, user: TestDatabase.superuser)
@@ -247,7 +247,7 @@ import Testing
         }
     }
 
-    @Test("Whoever finds no connection free is told so after a while, and may be cancelled meanwhile")
+    @Test("A request that gets no connection in time fails, and a waiting request can be cancelled")
     func acquisition() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let options = ConnectionOptions(connectionString: database.url(user: TestDatabase.superuser))
@@ -266,7 +266,7 @@ import Testing
         }
     }
 
-    @Test("A connection that died while it was idle is replaced without anybody noticing")
+    @Test("A pool replaces a connection that was closed while it was idle")
     func idleDeath() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let pool = database.pool(size: 1, user: TestDatabase.superuser)

@@ -1,7 +1,7 @@
 @testable import Postgres
 import Testing
 
-/// What does not fit is a fault that names the column, and never a value that nobody sent.
+/// A value that cannot be decoded causes an error that names the column, never a default value.
 @Suite struct PostgresDecodableTests {
     private static func row(_ bytes: [UInt8]?, _ type: UInt32) -> Row {
         let field = bytes.map { CopyField(start: 0, count: $0.count) } ?? .null
@@ -16,7 +16,7 @@ import Testing
     private static let widths: [(type: UInt32, size: Int)] = [(TypeOID.int2, 2), (TypeOID.int4, 4), (TypeOID.int8, 8)]
 
     @Test(
-        "Integers of each width are read to their extremes; of any other number of bytes they are a fault", arguments: widths
+        "Integers of each width are decoded up to their extremes; any other number of bytes is an error", arguments: widths
     )
     func integers(_ type: UInt32, _ size: Int) throws {
         #expect(try Self.row([UInt8](repeating: 0xFF, count: size), type).decode("amount", as: Int.self) == -1)
@@ -28,13 +28,15 @@ import Testing
     }
 
     @Test(
-        "Text, numbers with fractions and other types are no integers",
+        "Text, fractional numbers and other types are not decoded as integers",
         arguments: [25, 700, 701, 1700, TypeOID.bool, TypeOID.uuid] as [UInt32])
     func noIntegers(_ type: UInt32) {
         for count in [0, 1, 4, 8] { Self.expectFault([UInt8](repeating: 0x31, count: count), type, as: Int.self) }
     }
 
-    @Test("A truth value is one byte, 0 or 1", arguments: [[], [2], [0xFF], [0, 1], [0, 0, 0, 1]] as [[UInt8]])
+    @Test(
+        "A boolean is one byte, 0 or 1; anything else is an error",
+        arguments: [[], [2], [0xFF], [0, 1], [0, 0, 0, 1]] as [[UInt8]])
     func truth(_ bytes: [UInt8]) throws {
         #expect(try Self.row([1], TypeOID.bool).decode("amount", as: Bool.self))
         #expect(try !Self.row([0], TypeOID.bool).decode("amount", as: Bool.self))
@@ -42,7 +44,7 @@ import Testing
         Self.expectFault([1], TypeOID.int2, as: Bool.self)
     }
 
-    @Test("Times are read as far as they can be counted from 1970; beyond they are a fault, and the infinities are kept")
+    @Test("A time is decoded if its microseconds since 1970 fit, else it is an error; infinities are kept")
     func times() throws {
         func bytes(_ value: Int64) -> [UInt8] { (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - $0 * 8)) } }
         func time(_ value: Int64) throws -> Int64 {
@@ -65,7 +67,7 @@ import Testing
         words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - $0 * 8)) } } + end
     }
 
-    @Test("Arrays that are not whole, or have more than they say, are a fault")
+    @Test("An incomplete array, or one with more bytes than it declares, is an error")
     func arrays() throws {
         let one = Self.array([1, 0, 25, 1, 1, 1], [0x61])
         #expect(try Self.row(one, 1009).decode("amount", as: [String].self) == ["a"])
@@ -81,7 +83,7 @@ import Testing
         for bytes in wrong { Self.expectFault(bytes, 1009, as: [String].self) }
     }
 
-    @Test("Null is a fault where it may not be, and a column that is not there always")
+    @Test("Null is an error where it is not expected, and a missing column is always an error")
     func absent() throws {
         #expect(try Self.row(nil, TypeOID.int4).decodeIfPresent("amount", as: Int.self) == nil)
         #expect(throws: PostgresError.self) { try Self.row(nil, TypeOID.int4).decode("amount", as: Int.self) }

@@ -4,12 +4,12 @@ import Testing
 
 @testable import Postgres
 
-/// What a database, a role or the environment sets for a session, and what of it reaches our statements.
+/// Settings that a database, a role or the environment makes for a session, and their effect on statements.
 @Suite(.timeLimit(.minutes(10))) struct SessionSettingsTests {
-    /// Settings of PostgreSQL 15 to 18 that a role, a database or the environment can set and that change nothing for our
+    /// Settings of PostgreSQL 15 to 18 that a role, a database or the environment can set and that do not change the results of
     /// statements, by the reason.
     private static let harmless: [String: String] = [
-        "how fast, not what": """
+        "speed, not results": """
         backend_flush_after client_connection_check_interval commit_delay commit_siblings constraint_exclusion cpu_index_tuple_cost
         cpu_operator_cost cpu_tuple_cost cursor_tuple_fraction deadlock_timeout debug_discard_caches debug_parallel_query
         force_parallel_mode effective_cache_size effective_io_concurrency enable_async_append enable_bitmapscan
@@ -39,28 +39,28 @@ import Testing
         trace_notify trace_sort track_activities track_cost_delay_timing track_counts track_functions track_io_timing
         track_wal_io_timing update_process_title wal_consistency_checking
         """,
-        "warnings, which nobody here reads": """
+        "warnings, which no code reads": """
         client_min_messages escape_string_warning icu_validation_level md5_password_warnings
         """,
         "the language of messages, which no code reads": "lc_messages",
         "patterns of to_char that are not used": "lc_monetary lc_numeric lc_time",
         "values travel in binary, or are quoted": "array_nulls backslash_quote bytea_output extra_float_digits",
-        "nothing of the kind is read or written": """
+        "features that no statement uses": """
         default_text_search_config lo_compat_privileges timezone_abbreviations transform_null_equals xmlbinary xmloption
         """,
-        "every statement that depends on an order says so": "synchronize_seqscans",
+        "every statement that depends on an order has ORDER BY": "synchronize_seqscans",
         "no transaction is serializable": "default_transaction_deferrable",
-        "set anew by each transaction": "transaction_deferrable transaction_isolation transaction_read_only",
-        "another place for the same bytes": "allow_in_place_tablespaces default_toast_compression",
-        "for those who make roles, functions or extensions": """
+        "each transaction sets them": "transaction_deferrable transaction_isolation transaction_read_only",
+        "the place and form of stored data": "allow_in_place_tablespaces default_toast_compression",
+        "for the creation of roles, functions or extensions": """
         allow_system_table_mods check_function_bodies createrole_self_grant default_statistics_target event_triggers
         password_encryption scram_iterations
         """,
-        "which code the server loads is its owner's business": """
+        "the owner of the server decides which code it loads": """
         dynamic_library_path extension_control_path extension_destdir local_preload_libraries output_plugin_libraries
         session_preload_libraries
         """,
-        "too little of it is an error, and no wrong result": "max_stack_depth temp_file_limit",
+        "a low value causes an error, not a wrong result": "max_stack_depth temp_file_limit",
         "replication": "debug_logical_replication_streaming",
         "the network between server and client": """
         tcp_keepalives_count tcp_keepalives_idle tcp_keepalives_interval tcp_user_timeout
@@ -75,10 +75,10 @@ import Testing
         SessionSettings.pins(ConnectionOptions(connectionString: ""), encoding: "UTF8").map(\.name) + ["search_path"]
     }
 
-    @Test("Each setting that a role, a database or a client can set is pinned, or is known to change nothing")
+    @Test("Each setting that a role, a database or a client can set is pinned or known to be harmless")
     func complete() async throws {
         let (pinned, harmless) = (Self.pinnedNames, Self.harmlessNames)
-        #expect(Set(pinned + harmless).count == pinned.count + harmless.count, "a setting stands twice")
+        #expect(Set(pinned + harmless).count == pinned.count + harmless.count, "a setting is listed twice")
         try await TestDatabase.with(migrated: false) { database in
             let text = try await database.text(
                 """
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    /// For each pinned setting a value that somebody may have set, and what a transaction of ours must see.
+    /// A value of a pinned setting that would affect statements, and that a transaction must not see.
     private static func hostile(_ name: String) -> String {
         switch name {
         case "statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout", "idle_session_timeout": "700"
@@ -130,7 +130,7 @@ import Testing
     }
 
     @Test(
-        "Whatever a role, a database or a URL sets, a transaction has what it depends on",
+        "A transaction has the settings that it depends on, whatever a role, a database or a URL sets",
         arguments: ["role", "database", "url"], [true, false])
     func pinned(_ place: String, _ keepsSession: Bool) async throws {
         try await TestDatabase.with(migrated: false) { database in
@@ -141,12 +141,12 @@ import Testing
                 """)
             let usual = try await values(database, user: user, keepsSession: keepsSession)
             let pins = SessionSettings.pins(ConnectionOptions(connectionString: ""), encoding: "UTF8").filter {
-                // What a transaction behind a pooler says in its BEGIN, or has no use for.
+                // Behind a pooler, a transaction sets these in its BEGIN or does not need them.
                 if case .session = $0.place { return keepsSession }
                 return true
             }
             var suffix = ""
-            // A URL's client_encoding comes in another way, and libpq's own wins over both.
+            // libpq sets client_encoding itself, which overrides the options of a URL.
             for name in pins.map(\.name) where usual[name] != nil && !(place == "url" && name == "client_encoding") {
                 let value = Self.hostile(name)
                 switch place {
@@ -160,7 +160,7 @@ import Testing
                 database, user: user, url: place == "url" ? "&options=" + suffix.dropFirst(3) : "",
                 keepsSession: keepsSession)
             for pin in pins {
-                // The order of day and month is the login's own.
+                // The login keeps its own order of day and month.
                 let expected: String? =
                     switch pin.name {
                     case "DateStyle": "ISO, DMY"
@@ -183,7 +183,7 @@ import Testing
     }
 
     @Test(
-        "A login that sees wrong rows, or whose foreign keys are off, is refused with the setting and what to do",
+        "A login whose settings damage rows or disable foreign keys is refused with the setting and the remedy",
         arguments: [
             ("zero_damaged_pages", "on"), ("ignore_checksum_failure", "on"), ("session_replication_role", "replica"),
         ])
@@ -208,7 +208,7 @@ import Testing
         }
     }
 
-    @Test("A commit that is not awaited is awaited here; any other choice stays", arguments: [true, false])
+    @Test("Asynchronous commit is replaced by local commit; any other choice stays", arguments: [true, false])
     func synchronousCommit(_ keepsSession: Bool) async throws {
         try await TestDatabase.with(migrated: false) { database in
             for (value, expected) in [("off", "local"), ("local", "local"), ("remote_apply", "remote_apply"), ("on", "on")] {
@@ -220,7 +220,7 @@ import Testing
     }
 
     @Test(
-        "The system's names come first, the login's own path next, and nobody's temporary relations last",
+        "The search path starts with pg_catalog, continues with the login's own path, and ends with pg_temp",
         arguments: [
             (#""$user", public"#, #""$user", "public""#), ("", nil), (#""""#, nil), ("pg_temp, public", #""public""#),
             ("Public , PG_TEMP,pg_temp_3", #""public""#), (#"evil, pg_catalog, "a""b, c""#, #""evil", "a""b, c""#),
@@ -232,7 +232,7 @@ import Testing
     }
 
     @Test(
-        "A schema or a temporary relation of like names takes nobody in, and a view's function finds its own",
+        "No schema or temporary relation shadows system objects, and a function finds objects on the login's path",
         arguments: [true, false])
     func shadows(_ keepsSession: Bool) async throws {
         try await TestDatabase.with(migrated: false) { database in
@@ -269,7 +269,7 @@ import Testing
     }
 
     @Test(
-        "A session that is idle longer than the login may, and a transaction that is, are not ended",
+        "Timeouts of the login do not end an idle session or an idle transaction",
         arguments: [true, false])
     func idle(_ keepsSession: Bool) async throws {
         try await TestDatabase.with(migrated: false) { database in
@@ -277,13 +277,13 @@ import Testing
             if try await database.text("SELECT count(*) FROM pg_settings WHERE name = 'transaction_timeout'") == "1" {
                 try await database.execute("ALTER DATABASE \(database.name) SET transaction_timeout = 300")
             }
-            // Behind a pooler the server's idle sessions are the pooler's.
+            // Behind a pooler, idle sessions belong to the pooler.
             if keepsSession { try await database.execute("ALTER DATABASE \(database.name) SET idle_session_timeout = 300") }
             try await database.execute("ALTER DATABASE \(database.name) SET default_transaction_read_only = on")
             var options = ConnectionOptions(connectionString: database.url(user: TestDatabase.superuser))
             options.keepsSession = keepsSession
             let connection = try await PostgresConnection.connect(options)
-            // Its time is the server's, which another session watches pass.
+            // The timeout runs on the server. Another session waits there for longer.
             let watch = try await database.connect(user: TestDatabase.superuser)
             try await watch.query(Query("pass", "SELECT pg_sleep(0.6) IS NULL AS done"))
             try await connection.withTransaction { connection in

@@ -2,7 +2,7 @@
 import TestSupport
 import Testing
 
-/// What stays in a session that is one's own, and what must not stay in one that a pooler lends.
+/// State that remains in a dedicated session, and that must not remain in a session of a pooler.
 @Suite(.timeLimit(.minutes(10))) struct SessionTests {
     private func user(_ connection: isolated PostgresConnection) async throws -> String? {
         try await connection.query(Query("user", "SELECT current_user::text AS name")).first?.decode("name")
@@ -12,7 +12,7 @@ import Testing
         try await connection.query(Query("login", "SELECT current_user::text AS name")).first?.decode("name")
     }
 
-    /// What the session itself holds.
+    /// The value that the session itself has, outside of the client's settings.
     private func left(_ query: Query, in connection: isolated PostgresConnection) throws -> String? {
         try connection.run(query).first?.decode("s")
     }
@@ -23,7 +23,9 @@ import Testing
         return try await PostgresConnection.connect(options)
     }
 
-    @Test("A role lasts as long as what it was assumed for, whatever came before", arguments: [true, false])
+    @Test(
+        "A role applies only to the statement or transaction that assumed it, whatever came before",
+        arguments: [true, false])
     func roles(_ keepsSession: Bool) async throws {
         try await TestDatabase.with(migrated: false) { database in
             let connection = try await connect(database, keepsSession: keepsSession)
@@ -44,7 +46,7 @@ import Testing
     }
 
     @Test(
-        "Time limits hold in each transaction, and stay in a session only where it is one's own", arguments: [true, false])
+        "Timeouts apply in each transaction, and remain only in a dedicated session", arguments: [true, false])
     func settings(_ keepsSession: Bool) async throws {
         try await TestDatabase.with(migrated: false) { database in
             let connection = try await connect(database, keepsSession: keepsSession)
@@ -57,7 +59,7 @@ import Testing
         }
     }
 
-    @Test("A statement is prepared once, and only so many are", arguments: [true, false])
+    @Test("A statement is prepared once, up to a limit of prepared statements", arguments: [true, false])
     func prepared(_ keepsSession: Bool) async throws {
         try await TestDatabase.with(migrated: false) { database in
             let connection = try await connect(database, keepsSession: keepsSession)
@@ -73,7 +75,7 @@ import Testing
         }
     }
 
-    @Test("Plans are made anew after five minutes, and statements are numbered up to a bound")
+    @Test("Plans are renewed after five minutes, and the number of prepared statements is limited")
     func planAge() {
         var statements = PreparedStatements()
         let now = ContinuousClock.now
@@ -88,7 +90,7 @@ import Testing
         #expect(!statements.arePlansOld(at: now + .seconds(599)) && statements.arePlansOld(at: now + .seconds(600)))
     }
 
-    @Test("A relation that is altered under a prepared statement is no end: it is worth another try")
+    @Test("Altering a table under a prepared statement causes a transient error, and the next attempt succeeds")
     func altered() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let pool = database.pool(user: TestDatabase.superuser)
@@ -108,7 +110,8 @@ import Testing
         }
     }
 
-    @Test("A few rows are put into a buffer as COPY would, and too many are refused", arguments: [true, false])
+    @Test(
+        "Rows up to a limit are read into a buffer in the format of COPY; more rows are refused", arguments: [true, false])
     func rows(_ keepsSession: Bool) async throws {
         try await TestDatabase.with(migrated: false) { database in
             let connection = try await connect(database, keepsSession: keepsSession)
@@ -125,7 +128,7 @@ import Testing
         }
     }
 
-    @Test("A second connection sees another's snapshot, and no other name is taken for one")
+    @Test("A second connection reads the snapshot of the first one, and an invalid snapshot name is refused")
     func snapshots() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let (first, second) = (try await database.connect(), try await database.connect())
@@ -145,7 +148,7 @@ import Testing
         }
     }
 
-    @Test("A role that is taken away holds for no longer than a refused statement")
+    @Test("A connection whose statement is refused for lack of a privilege is closed")
     func revoked() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let pool = PostgresPool(
@@ -166,7 +169,7 @@ import Testing
         }
     }
 
-    @Test("A spare connection is one that nobody else needs now")
+    @Test("A request gets a spare connection only if the pool has a free one")
     func spare() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let pool = PostgresPool(ConnectionOptions(connectionString: database.url(user: TestDatabase.superuser)), size: 2)

@@ -4,7 +4,7 @@ import Testing
 @testable import Systemd
 
 @Suite struct CredentialsTests {
-    @Test("A credential is its file's text without the line ends at its end; what is no text is refused by name")
+    @Test("A credential is the text of its file without trailing line ends; a file that is not text is refused by name")
     func reading() throws {
         let folder = "/tmp/adminexport-credentials-\(UInt32.random(in: 0...UInt32.max))"
         mkdir(folder, 0o700)

@@ -5,7 +5,7 @@ import Testing
 @testable import Systemd
 
 @Suite struct JournalTests {
-    @Test("A value with a line end is written with its length, any other as a line")
+    @Test("A value with a line end is written with its length, any other value as a line")
     func encoding() {
         let bytes = Journal.encode([("MESSAGE", "two\nlines"), ("PRIORITY", "3"), ("EMPTY", "")])
         let expected: [UInt8] =
@@ -22,7 +22,7 @@ import Testing
         #expect(Journal.encode([(name, "x"), ("OK_1", "y")]) == Array("OK_1=y\n".utf8))
     }
 
-    @Test("However long the values are, an entry arrives")
+    @Test("An entry with very long values arrives, with its values cut")
     func bounds() throws {
         let receiver = DatagramReceiver()
         let journal = Journal(socket: receiver.path)
@@ -32,12 +32,12 @@ import Testing
         #expect(bytes.count == "MESSAGE=\n".utf8.count + "ADMINEXPORT_ERROR=\n".utf8.count + 2 * Journal.longestValue)
     }
 
-    @Test("A journal that is gone is told of")
+    @Test("Sending to a journal that does not exist reports failure")
     func gone() {
         #expect(!Journal(socket: "/nonexistent/journal").send([("MESSAGE", "x")]))
     }
 
-    @Test("Standard error is the journal's only where device and inode are those that JOURNAL_STREAM names")
+    @Test("Standard error belongs to the journal only if JOURNAL_STREAM names its device and inode")
     func stream() {
         var ends: [Int32] = [-1, -1]
         pipe(&ends)

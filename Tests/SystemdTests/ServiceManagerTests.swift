@@ -24,7 +24,7 @@ import Testing
         #expect(receiver.text() == nil)
     }
 
-    @Test("A reload says when it began, on the clock that the manager uses, in the same datagram")
+    @Test("A reload message contains the start of the reload on the monotonic clock")
     func reloading() throws {
         let receiver = DatagramReceiver()
         var before = timespec()
@@ -46,7 +46,7 @@ import Testing
         #expect(receiver.text() == "STATUS=a fault; STOPPING=1; MAINPID=1")
     }
 
-    @Test("Without a manager nothing is said, and one that is gone is no reason to fail")
+    @Test("Without a manager, or if the manager is gone, sending a message does not fail")
     func nobody() {
         #expect(!ServiceManager(socket: nil, watchdog: nil).isPresent)
         ServiceManager(socket: nil, watchdog: nil).isAlive()
@@ -55,10 +55,10 @@ import Testing
     }
 }
 
-/// One after the other: the environment is the process's.
+/// Serialized, because all tests share the environment of the process.
 @Suite(.serialized) struct ServiceManagerEnvironmentTests {
     @Test(
-        "The watchdog is this process's where its id is named or none is",
+        "The watchdog applies to this process if WATCHDOG_PID names it or is not set",
         arguments: [
             ("30000000", nil, Duration.seconds(30)), ("30000000", "own", .seconds(30)), ("30000000", "1", nil),
             ("0", nil, nil), ("-5", nil, nil), ("soon", nil, nil), (nil, nil, nil),
@@ -70,7 +70,7 @@ import Testing
         let manager = ServiceManager()
         #expect(manager.watchdog == expected && manager.isPresent)
         for name in ["WATCHDOG_USEC", "WATCHDOG_PID", "NOTIFY_SOCKET"] {
-            #expect(getenv(name) == nil, "a child would take \(name) for its own")
+            #expect(getenv(name) == nil, "a child process would inherit \(name)")
         }
     }
 }

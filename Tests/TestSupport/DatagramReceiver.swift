@@ -1,7 +1,7 @@
 private import Dispatch
 import Glibc
 
-/// A datagram socket in a folder of its own, as the service manager or the journal has one.
+/// A datagram socket in its own folder, like that of the service manager or the journal.
 package final class DatagramReceiver: Sendable {
     package let path: String
     private let folder: String
@@ -29,14 +29,14 @@ package final class DatagramReceiver: Sendable {
         rmdir(folder)
     }
 
-    /// What has come; nil where nothing has.
+    /// The next datagram; nil if none has arrived.
     package func receive() -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: 1 << 18)
         let count = recv(descriptor, &bytes, bytes.count, Int32(MSG_DONTWAIT))
         return count < 0 ? nil : Array(bytes.prefix(count))
     }
 
-    /// The next one; nil where none comes in the time, in milliseconds.
+    /// The next datagram as text; nil if none arrives within the time, in milliseconds.
     package func text(within time: Int32) async -> String? {
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {

@@ -2,8 +2,8 @@ package import AdminExportAPI
 private import Foundation
 
 extension Schema {
-    /// What of the value is not as the schema says. A member that the schema does not name is a fault too: what the service
-    /// sends is to be described.
+    /// The differences between the value and the schema. A member that the schema does not name is a fault too, because the
+    /// schema must describe everything that the service sends.
     package func faults(_ value: JSONValue, at path: String = "$") -> [String] {
         switch (self, value) {
         case (.string(let rule), .string(let text)): return rule.faults(text).map { "\(path): \($0)" }
@@ -46,7 +46,7 @@ extension Schema.StringRule {
 extension ObjectSchema {
     package func faults(_ value: JSONValue, at path: String = "$") -> [String] {
         guard case .object(let members) = value else { return ["\(path): is no object"] }
-        // An object of which nothing is said may hold anything.
+        // A schema without properties allows an object with any members.
         guard !properties.isEmpty else { return [] }
         var faults: [String] = []
         for (name, member) in members {

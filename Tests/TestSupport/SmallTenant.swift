@@ -1,4 +1,4 @@
-/// A tenant whose every administrator has a reason, beside another tenant with like names.
+/// A tenant in which each administrator serves a test case, and another tenant with similar names.
 package enum SmallTenant {
     /// acme: groups Europe > France > Paris, and Asia; profiles with each scope and one without permission.
     ///

@@ -15,8 +15,8 @@ package struct TestDatabase: Sendable {
     /// Runs the body with a fresh database, which is dropped at the end.
     ///
     /// - Parameters:
-    ///   - migrated: without it, the database is empty.
-    ///   - encoding: another than the cluster's; such a database is not copied from the template, and takes longer.
+    ///   - migrated: if false, the database is empty.
+    ///   - encoding: an encoding other than the cluster's. Such a database is not copied from the template, and takes longer.
     package static func with<Result: Sendable>(
         migrated: Bool = true, encoding: String? = nil, _ body: (TestDatabase) async throws -> Result
     ) async throws -> Result {
@@ -45,7 +45,7 @@ package struct TestDatabase: Sendable {
         }
     }
 
-    /// The migrated template, made by whichever test comes first.
+    /// The migrated template, which the first test creates.
     private actor Template {
         static let shared = Template()
 
@@ -93,7 +93,7 @@ package struct TestDatabase: Sendable {
 
     private static func options(database: String, user: String) -> ConnectionOptions {
         var options = ConnectionOptions(connectionString: url(database: database, user: user))
-        // The tests prepare much side by side. Only the programs' own limits are under test.
+        // Many tests set up databases in parallel. Only the programs' own limits are under test.
         options.connectTimeout = .seconds(30)
         options.statementTimeout = .seconds(600)
         return options
@@ -105,7 +105,7 @@ package struct TestDatabase: Sendable {
 
     /// A pool of the service's login.
     package func pool(size: Int = 4, user: String = serviceUser) -> PostgresPool {
-        // Tests run side by side on few cores: what waits in a queue here may wait long.
+        // Tests run in parallel on few cores, so a request may wait long for a connection.
         PostgresPool(Self.options(database: name, user: user), size: size, acquisitionTimeout: .seconds(60))
     }
 

@@ -1,4 +1,4 @@
-/// A small generator of the same numbers each time (SplitMix64).
+/// A small generator of the same numbers in each run (SplitMix64).
 package struct Generator: RandomNumberGenerator {
     private var state: UInt64
 

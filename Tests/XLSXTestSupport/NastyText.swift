@@ -1,4 +1,4 @@
-/// Makes texts of every kind that is known to trouble a writer or a reader; equal seeds give equal texts.
+/// Makes texts of every kind that is known to cause faults in writers or readers. Equal seeds give equal texts.
 package struct NastyText {
     private var generator: Generator
 
@@ -6,7 +6,7 @@ package struct NastyText {
         generator = Generator(seed: seed)
     }
 
-    /// What texts are put together from; each has broken some library.
+    /// The pieces from which texts are composed. Each has broken some library.
     private static let pieces: [String] =
         (1..<32).map { String(UnicodeScalar(UInt8($0))) }
         + [
@@ -20,7 +20,7 @@ package struct NastyText {
             "שלום", "\u{FEFF}", "中文", "한국", "ﬀ", "0012", "1E5", "12345678901234567890", "TRUE", "#N/A", "2025-01-01",
         ]
 
-    /// The next text: a few pieces, now and then one that is close to what a cell holds or far over it.
+    /// The next text: a few pieces, sometimes with a length near the limit of a cell or far above it.
     package mutating func next() -> [UInt8] {
         var text: [UInt8] = []
         for _ in 0..<Int.random(in: 1...8, using: &generator) { text += piece() }
@@ -39,8 +39,8 @@ package struct NastyText {
         Array((Self.pieces.randomElement(using: &generator) ?? "").utf8)
     }
 
-    /// The text as the rules of a cell leave it, worked out from the rules and not from the writer's code: line ends are
-    /// line feeds, ill-formed bytes U+FFFD, and at most 32,767 UTF-16 units stay, a pair of surrogates whole.
+    /// The text that a cell contains according to the rules, computed without the writer's code: line ends are line feeds,
+    /// invalid bytes are U+FFFD, and at most 32,767 UTF-16 units remain, without half of a surrogate pair.
     package static func expected(_ bytes: [UInt8]) -> String {
         var result = String.UnicodeScalarView()
         var units = 0
@@ -56,7 +56,7 @@ package struct NastyText {
         return String(result)
     }
 
-    /// For people: where two texts part, with what stands around.
+    /// A message for people: the first difference between two texts, with the characters around it.
     package static func difference(_ got: String, _ expected: String) -> String {
         let (got, expected) = (Array(got.unicodeScalars), Array(expected.unicodeScalars))
         let place = zip(got, expected).enumerated().first { $1.0 != $1.1 }?.offset ?? min(got.count, expected.count)

@@ -1,6 +1,6 @@
 private import CZlib
 
-/// Reads a ZIP by its central directory, with zlib's inflate: enough to look into what the writer made.
+/// Reads a ZIP by its central directory, with zlib's inflate: enough to check the writer's files.
 package struct ZipReader {
     package struct Entry {
         package let name: String
@@ -42,8 +42,8 @@ package struct ZipReader {
         }
     }
 
-    /// The local header says the same as the directory; or it says nothing, and a signed descriptor of 16 bytes behind the
-    /// content does.
+    /// Checks that the local header contains the same as the directory, or zeros and a signed descriptor of 16 bytes after
+    /// the content.
     private static func checkLocal(_ entry: Entry, _ bytes: [UInt8]) throws {
         let at = entry.offset
         let told = [Int(entry.crc), entry.compressedSize, entry.size]
@@ -68,7 +68,7 @@ package struct ZipReader {
         return String(decoding: try content(entry), as: UTF8.self)
     }
 
-    /// The entry's content, held to its CRC.
+    /// The entry's content, whose CRC is checked.
     package func content(_ entry: Entry) throws -> [UInt8] {
         let start = entry.offset + 30 + Self.number(bytes, entry.offset + 26, 2) + Self.number(bytes, entry.offset + 28, 2)
         var compressed = Array(bytes[start..<(start + entry.compressedSize)])

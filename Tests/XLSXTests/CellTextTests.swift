@@ -10,7 +10,7 @@ import Testing
     }
 
     @Test(
-        "What XML or Excel would read otherwise is escaped, and nothing else",
+        "Text that XML or Excel would interpret is escaped, and no other text",
         arguments: [
             ("plain", "plain"), ("a & b", "a &amp; b"), ("<x>", "&lt;x&gt;"), ("\"'", "\"'"),
             ("\u{0}", "_x0000_"), ("a\u{1}b", "a_x0001_b"), ("\u{1F}", "_x001F_"), ("tab\there", "tab\there"),
@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test(
-        "Bytes that are no UTF-8 become U+FFFD, one for each maximal part",
+        "Invalid UTF-8 becomes U+FFFD, one for each maximal subpart",
         arguments: [
             ([0x61, 0xFF, 0x62], "a\u{FFFD}b"), ([0xC3], "\u{FFFD}"), ([0xE4, 0xB8], "\u{FFFD}"),
             ([0xE4, 0xB8, 0x61], "\u{FFFD}a"), ([0xED, 0xA0, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}"),
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test(
-        "A cell holds 32,767 UTF-16 units; a pair of surrogates is never parted",
+        "A cell holds 32,767 UTF-16 units; a surrogate pair is never split",
         arguments: [
             (String(repeating: "a", count: 32_767), 32_767, false), (String(repeating: "a", count: 32_768), 32_767, true),
             (String(repeating: "é", count: 32_767), 32_767, false), (String(repeating: "é", count: 32_768), 32_767, true),
@@ -57,13 +57,13 @@ import Testing
         #expect(result.faults == (isCut ? .truncated : []))
     }
 
-    @Test("An ill-formed byte takes the one unit of its U+FFFD")
+    @Test("An invalid byte counts as the one unit of its U+FFFD")
     func replacedUnits() {
         let fits = escape([0xFF] + [UInt8](repeating: UInt8(ascii: "a"), count: 32_766))
         #expect(fits.text.utf16.count == 32_767 && fits.faults == .replaced)
     }
 
-    /// What the scan says of the text, where all of it was copied as well, and nothing behind it.
+    /// The result of the scan; nil if it did not copy exactly the text.
     private func isPlain(_ text: [UInt8]) -> Bool? {
         var target = [UInt8](repeating: 0xAA, count: text.count + 32)
         let isPlain = text.withUnsafeBytes { source in
@@ -76,7 +76,7 @@ import Testing
         return isCopied ? isPlain : nil
     }
 
-    @Test("The scan finds each byte that needs care, wherever it stands and whatever stands beside it", arguments: 1...40)
+    @Test("The scan finds each byte that needs care, at any position and beside any other bytes", arguments: 1...40)
     func scans(_ length: Int) {
         let careful = Set(UInt8.min...UInt8.max).filter { $0 < 0x20 || $0 >= 0x80 || "&<>_".utf8.contains($0) }
         for filler in [UInt8(ascii: " "), UInt8(ascii: "x"), 0x7F] {
@@ -90,9 +90,9 @@ import Testing
         }
     }
 
-    @Test("A byte that is no ASCII hides nothing beside it")
+    @Test("A byte outside ASCII does not hide a special character beside it")
     func carries() {
-        // In the sums of the scan it may carry into the next byte.
+        // In the arithmetic of the scan, such a byte may carry into the next one.
         for (special, written) in [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\u{1}", "_x0001_"), ("é", "é")] {
             #expect(escape(Array("ÿ\(special)aaaaa".utf8)).text == "ÿ\(written)aaaaa")
             #expect(escape(Array("aaa\u{10FFFF}\(special)".utf8)).text == "aaa\u{10FFFF}\(written)")
@@ -100,7 +100,7 @@ import Testing
     }
 
     @Test(
-        "Outer white space asks for xml:space",
+        "Text with leading or trailing white space needs xml:space",
         arguments: [
             (" a", true), ("a ", true), ("\na", true), ("a\t", true), ("a b", false), ("a", false),
         ])

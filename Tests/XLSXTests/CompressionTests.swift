@@ -3,11 +3,11 @@ import Testing
 @testable import XLSX
 import XLSXTestSupport
 
-/// Blocks that are compressed side by side make the file that one thread makes.
+/// Blocks that are compressed in parallel give the same file as one thread.
 @Suite struct CompressionTests {
     private static let properties = WorkbookProperties(title: "t", creator: "c", application: "a", created: 0)
 
-    /// Three sheets: one of many blocks, one that is empty but for its header, one of a single block.
+    /// Three sheets: one of many blocks, one with only its header, one of a single block.
     private func workbook(_ options: WorkbookOptions) throws -> [UInt8] {
         let sink = MemorySink()
         let writer = try WorkbookWriter(properties: Self.properties, options: options, to: sink)
@@ -26,7 +26,7 @@ import XLSXTestSupport
     }
 
     @Test(
-        "The bytes are the same on any number of threads, and each time",
+        "The bytes are the same for any number of threads, and in each run",
         arguments: [Compression.automatic, .level(0), .level(1), .level(6), .level(9)])
     func threads(_ compression: Compression) throws {
         var options = WorkbookOptions()
@@ -39,7 +39,7 @@ import XLSXTestSupport
         }
     }
 
-    @Test("What is compressed in blocks is what was given, and levels differ in size alone")
+    @Test("Decompressed blocks equal the input, and levels change only the size")
     func content() throws {
         var options = WorkbookOptions()
         var parts: [[UInt8]] = []
@@ -48,17 +48,17 @@ import XLSXTestSupport
             options.compression = compression
             let bytes = try workbook(options)
             let zip = try ZipReader(bytes)
-            // The reader holds sizes and CRC-32 to what it finds.
+            // The reader checks sizes and CRC-32.
             parts.append(Array(try zip.text("xl/worksheets/sheet1.xml").utf8))
             sizes.append(bytes.count)
         }
         #expect(parts.allSatisfy { $0 == parts[0] })
-        // More than the first MiB, so that the automatic choice meets both of its levels.
+        // More than the first MiB, so that the automatic choice uses both of its levels.
         #expect(parts[0].count > 4 * 1024 * 1024)
         #expect(sizes == sizes.sorted(by: >) && sizes[1] > sizes[3])
     }
 
-    @Test("A small workbook is as small as at level 6")
+    @Test("A small workbook is as small as with level 6")
     func small() throws {
         var options = WorkbookOptions()
         options.sharedStringsCapacity = 0
@@ -79,7 +79,7 @@ import XLSXTestSupport
     }
 
     @Test(
-        "A part does not shrink so much that Apache POI takes it for an attack, where level 1 leaves more of it",
+        "No part is compressed so strongly that Apache POI takes it for an attack",
         arguments: [Compression.automatic, .level(6), .level(9)])
     func shrinking(_ compression: Compression) throws {
         var options = WorkbookOptions()
@@ -99,7 +99,7 @@ import XLSXTestSupport
         }
     }
 
-    @Test("Blocks of any length, the first ones of no byte too, come back as they were", arguments: [0, 1, 6, 9])
+    @Test("Blocks of any length, including empty first blocks, decompress to the input", arguments: [0, 1, 6, 9])
     func blocks(_ level: Int) throws {
         for makeDeflater in [{ try ZlibDeflater() as any Deflater }, fastestDeflater] {
             let sink = MemorySink()
@@ -109,7 +109,7 @@ import XLSXTestSupport
             zip.beginEntry("part.xml")
             let buffer = OutputBuffer()
             for length in [0, 1, 0, 40_000, 5, 300_000, 32_768, 1_000_000, 0] {
-                // Half of it repeats what came before.
+                // Half of each block repeats.
                 let block = (0..<length).map {
                     $0 % 64 < 32 ? UInt8(truncatingIfNeeded: $0) : UInt8(generator.next() & 0xFF)
                 }

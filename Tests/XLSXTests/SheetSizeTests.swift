@@ -3,7 +3,7 @@ import Testing
 @testable import XLSX
 import XLSXTestSupport
 
-// Excel's true limits, not injected ones. One narrow column: the rules are about rows.
+// Excel's real limits, not injected ones. One narrow column is enough, because the limits are about rows.
 @Suite struct SheetSizeTests {
     private static let properties = WorkbookProperties(title: "t", creator: "c", application: "a", created: 0)
 
@@ -22,7 +22,7 @@ import XLSXTestSupport
     }
 
     @Test(
-        "A workbook of any number of rows has the sheets it needs, each with header, filter and names; two runs are equal",
+        "A workbook of any number of rows has the necessary sheets, each with header, filter and names; two runs are equal",
         arguments: [
             (0, [1]), (1, [2]), (1_048_574, [1_048_575]), (1_048_575, [1_048_576]), (1_048_576, [1_048_576, 2]),
             (2_200_000, [1_048_576, 1_048_576, 102_851]),

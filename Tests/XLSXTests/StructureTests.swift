@@ -3,7 +3,7 @@ import Testing
 @testable import XLSX
 import XLSXTestSupport
 
-/// The package and its parts as ECMA-376 and Excel want them, judged by the XML itself.
+/// Compares the XML of the package and its parts with the requirements of ECMA-376 and Excel.
 @Suite struct StructureTests {
     /// Two sheets of text and dates, as an archive.
     private static func workbook(_ sheets: [(name: String, rows: [[String]])] = [("First", [["a", "b"]]), ("Second", [])])
@@ -25,7 +25,7 @@ import XLSXTestSupport
         return try ZipReader(sink.bytes)
     }
 
-    /// The names of the elements below the root, in order, each once where it is repeated.
+    /// The names of the elements below the root, in order, without repetitions.
     private static func children(_ xml: String) -> [String] {
         var names: [String] = []
         var depth = 0
@@ -37,7 +37,7 @@ import XLSXTestSupport
         return names
     }
 
-    @Test("The elements of sheet, workbook and styles stand in the order of their types")
+    @Test("The elements of sheet, workbook and styles are in the order of the schema")
     func elementOrder() throws {
         let zip = try Self.workbook()
         for sheet in ["sheet1", "sheet2"] {
@@ -55,7 +55,7 @@ import XLSXTestSupport
     }
 
     @Test(
-        "The styles have every table that Excel expects, the two fills that it reserves, and dates in a format of their own")
+        "The styles have every table that Excel expects, its two reserved fills, and a separate format for dates")
     func styles() throws {
         let zip = try Self.workbook()
         let styles = try zip.text("xl/styles.xml")
@@ -76,7 +76,7 @@ import XLSXTestSupport
         #expect(sheet.contains("<c r=\"C2\" s=\"2\"><v>45954</v></c>"))
     }
 
-    @Test("What is declared or related is there, and what is there has a content type")
+    @Test("Every declared or related part exists, and every part has a content type")
     func parts() throws {
         let zip = try Self.workbook()
         let names = Set(zip.entries.map(\.name))
@@ -98,7 +98,7 @@ import XLSXTestSupport
         }
     }
 
-    @Test("A sheet says no dimension, has its header frozen with the selection in that pane, and digits that stay text")
+    @Test("A sheet has no dimension, a frozen header with the selection below it, and digits that stay text")
     func sheet() throws {
         let sheet = try Self.workbook([("S", [["00012", "12345678901234567890"]])]).text("xl/worksheets/sheet1.xml")
         #expect(!sheet.contains("<dimension"))
@@ -110,7 +110,7 @@ import XLSXTestSupport
         #expect(sheet.ranges(of: "<v>").count == 6 && !sheet.contains("00012</v>"))
     }
 
-    @Test("Empty texts and cells are no cells, wherever they stand; a row of nothing is an empty row")
+    @Test("Empty texts make no cell in any position, and a row without cells is an empty row")
     func empty() throws {
         let sheet = try Self.workbook([("S", [["", "x"], ["", ""]])]).text("xl/worksheets/sheet1.xml")
         #expect(sheet.contains("<row r=\"2\"><c r=\"B2\" "))
@@ -126,7 +126,7 @@ import XLSXTestSupport
     }
 
     @Test(
-        "Names with apostrophes and signs are doubled and escaped where they are referred to, also before a combining mark")
+        "References to sheet names double apostrophes and escape special characters, also before a combining mark")
     func quotedNames() throws {
         let book = try Self.workbook([("Bob's & <Co>", []), ("it'\u{301}s", [])]).text("xl/workbook.xml")
         #expect(book.contains("<sheet name=\"Bob's &amp; &lt;Co&gt;\""))
@@ -134,7 +134,7 @@ import XLSXTestSupport
         #expect(book.contains(">'it''\u{301}s'!$1:$1<"))
     }
 
-    @Test("Properties are escaped, and a time is a W3C date")
+    @Test("Properties are escaped, and a time has the W3C format")
     func properties() throws {
         let core = try Self.workbook().text("docProps/core.xml")
         #expect(core.contains("<dc:title>T &amp; &lt;t&gt;</dc:title>"))

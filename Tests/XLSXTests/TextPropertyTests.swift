@@ -27,7 +27,7 @@ import XLSXTestSupport
         return (sink.bytes, summary)
     }
 
-    /// Compares what a reader gives back with what the rules say; a failure prints seed, number and text.
+    /// Compares the texts that a reader returns with the rules. A failure prints seed, number and text.
     private static func compare(
         _ reader: Readers, _ texts: [[UInt8]], _ bytes: [UInt8], _ origin: String
     ) async throws {
@@ -35,7 +35,7 @@ import XLSXTestSupport
         try #require(rows.count == texts.count + 1)
         for (index, text) in texts.enumerated() {
             var expected = NastyText.expected(text)
-            // calamine leaves these two escapes as they stand, and takes an underscore of theirs for the next one's first.
+            // calamine does not decode these two escapes, and takes their underscore for the first of the next escape.
             if reader == .calamine {
                 if expected.contains(/[\u{FFFE}\u{FFFF}][xX][0-9A-Fa-f]{4}_/) { continue }
                 expected = String(
@@ -44,17 +44,17 @@ import XLSXTestSupport
                     }
                     .joined())
             }
-            // LibreOffice breaks a paragraph of more than some 16,000 characters in two where a text has several.
+            // LibreOffice splits a paragraph of more than about 16,000 characters if the text has several paragraphs.
             if reader == .libreoffice, expected.utf16.count > 16_000, expected.contains("\n") { continue }
             let got = rows[index + 1].first ?? ""
-            // As code points: Swift's == would take what is canonically equivalent for the same.
+            // Compares code points, because Swift's == treats canonically equivalent texts as equal.
             let isSame = got.unicodeScalars.elementsEqual(expected.unicodeScalars)
             #expect(isSame, "\(reader) \(origin) text \(index): \(NastyText.difference(got, expected))")
         }
     }
 
     @Test(
-        "Any text comes back from every reader as the rules say, inline",
+        "Every reader returns any inline text as the rules say",
         arguments: Readers.allCases.filter(\.isHere), [1, 2, 3] as [UInt64])
     func inline(_ reader: Readers, _ seed: UInt64) async throws {
         var options = WorkbookOptions()
@@ -74,7 +74,7 @@ import XLSXTestSupport
     }
 
     @Test(
-        "Any text comes back from the shared-strings table as the rules say",
+        "Readers return any text of the shared strings as the rules say",
         arguments: [Readers.calamine, .libreoffice].filter(\.isHere), [4, 5] as [UInt64])
     func shared(_ reader: Readers, _ seed: UInt64) async throws {
         let texts = Self.texts(seed)
@@ -84,7 +84,7 @@ import XLSXTestSupport
     }
 
     @Test(
-        "Bytes of any kind make a sheet of well-formed UTF-8, and the replaced are counted", arguments: [6, 7] as [UInt64])
+        "Bytes of any kind make a sheet of valid UTF-8, and replaced texts are counted", arguments: [6, 7] as [UInt64])
     func illFormed(_ seed: UInt64) async throws {
         var nasty = NastyText(seed: seed)
         var generator = Generator(seed: seed)
@@ -99,7 +99,7 @@ import XLSXTestSupport
         options.sharedStringsCapacity = 0
         let result = try Self.workbook(texts, options: options)
         try await Self.compare(.calamine, texts, result.bytes, "seed \(seed)")
-        // Where the cut comes before the first ill-formed byte nothing is replaced; those texts are few and are left out.
+        // A text that is cut before its first invalid byte has no replacement. The few texts of this kind are left out.
         let short = texts.filter { $0.count < 30_000 }
         let replaced = short.count { String(validating: $0, as: UTF8.self) == nil }
         #expect(try Self.workbook(short, options: options).summary.replacedTexts == replaced)
@@ -107,7 +107,7 @@ import XLSXTestSupport
     }
 
     @Test(
-        "A megabyte of text is cut and counted, and neighbours stay whole",
+        "A megabyte of text is cut and counted, and neighbouring cells stay complete",
         arguments: ["a", "é", "😀", "\r\n", "\u{1}", "_x0041_"])
     func megabyte(_ filler: String) async throws {
         let long = Array(String(repeating: filler, count: 1_048_576 / filler.utf8.count).utf8)

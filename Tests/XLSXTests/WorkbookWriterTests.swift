@@ -29,7 +29,7 @@ import XLSXTestSupport
         #expect(try workbook(rows).bytes == workbook(rows).bytes)
     }
 
-    @Test("The parts stand in the order of one pass, content types first")
+    @Test("The parts are in the order of one pass, content types first")
     func order() throws {
         let bytes = try workbook([["a", "b"]]).bytes
         #expect(bytes.starts(with: [0x50, 0x4B, 0x03, 0x04]))
@@ -41,7 +41,7 @@ import XLSXTestSupport
             ])
     }
 
-    @Test("A small entry tells its sizes in the local header, a large one in a descriptor")
+    @Test("A small entry has its sizes in the local header, a large one in a data descriptor")
     func headers() throws {
         var generator = Generator(seed: 1)
         let rows = (0..<20_000).map { _ in ["\(generator.next())", "\(generator.next())"] }
@@ -53,7 +53,7 @@ import XLSXTestSupport
     }
 
     @Test(
-        "A sheet that is full is followed by another with the header repeated",
+        "A full sheet is followed by another sheet that repeats the header",
         arguments: [(9, 1), (10, 2), (18, 2), (19, 3)])
     func rollOver(_ count: Int, _ sheets: Int) throws {
         var options = WorkbookOptions()
@@ -71,7 +71,7 @@ import XLSXTestSupport
     }
 
     @Test(
-        "A sheet is followed by another before its XML could pass the border, also by a row of the longest cells",
+        "A new sheet begins before the XML of a sheet can exceed its limit, even with a row of the longest cells",
         arguments: ["x", "\u{1}", "&"])
     func rollOverByBytes(_ filler: String) throws {
         var options = WorkbookOptions()
@@ -89,7 +89,7 @@ import XLSXTestSupport
         #expect(found == 400)
     }
 
-    @Test("The rows that widths are taken from are bounded in bytes, whatever their cells are")
+    @Test("The rows that are buffered to determine column widths are limited in bytes")
     func sampleBound() throws {
         final class FirstWrite: ByteSink {
             var bytes = 0
@@ -116,7 +116,7 @@ import XLSXTestSupport
         #expect(error?.code == .compression)
     }
 
-    @Test("A sheet whose border is smaller than a row takes one row")
+    @Test("A sheet whose limit is smaller than a row takes one row")
     func smallestSheets() throws {
         var options = WorkbookOptions()
         options.bytesPerSheet = 1
@@ -124,7 +124,7 @@ import XLSXTestSupport
         #expect(result.summary.sheets == 5 && result.summary.rows == 5)
     }
 
-    @Test("A continued sheet passes over a name that is there, in whatever case")
+    @Test("A continued sheet skips a name that exists already, whatever its case")
     func continuedNames() throws {
         var options = WorkbookOptions()
         options.rowsPerSheet = 2
@@ -143,7 +143,7 @@ import XLSXTestSupport
         #expect(book.contains("name=\"Data (3)\"") && !book.contains("\"Data (2)\""))
     }
 
-    @Test("The shared strings stay within their bound, and a column that does not repeat is inline")
+    @Test("A column with repeated texts uses shared strings, and a column without repetitions uses inline strings")
     func sharedStrings() throws {
         let rows = (0..<10_000).map { ["unique \($0)", "group \($0 % 5)"] }
         let sheet = try ZipReader(workbook(rows).bytes).text("xl/worksheets/sheet1.xml")
@@ -154,7 +154,7 @@ import XLSXTestSupport
         #expect(try !ZipReader(workbook(rows, options: none).bytes).text("xl/worksheets/sheet1.xml").contains("t=\"s\""))
     }
 
-    @Test("No text is a formula, and text columns have the text format")
+    @Test("No text is written as a formula, and text columns have the text format")
     func formulas() throws {
         let sheet = try ZipReader(workbook([["=1+1", "@x"], ["+1", "-1"]]).bytes).text("xl/worksheets/sheet1.xml")
         #expect(!sheet.contains("<f"))
@@ -163,7 +163,7 @@ import XLSXTestSupport
     }
 
     @Test(
-        "Days become serial numbers from 1900-03-01 on, and text outside the calendar",
+        "Days from 1900-03-01 on become serial numbers; days outside Excel's calendar become text",
         arguments: [
             (-25_508, "<c r=\"A2\" s=\"2\"><v>61</v></c>"), (0, "<c r=\"A2\" s=\"2\"><v>25569</v></c>"),
             (2_932_896, "<c r=\"A2\" s=\"2\"><v>2958465</v></c>"), (-25_509, "1900-02-28"), (2_932_897, "10000-01-01"),
@@ -180,7 +180,7 @@ import XLSXTestSupport
         #expect(try (zip.text("xl/worksheets/sheet1.xml") + zip.text("xl/sharedStrings.xml")).contains(expected))
     }
 
-    @Test("A date that is no day, and one that Excel does not have, are texts and counted")
+    @Test("A date that is not a day, and a day that Excel does not support, are written as text and counted")
     func datesAsText() throws {
         let sink = MemorySink()
         let writer = try WorkbookWriter(properties: Self.properties, to: sink)
@@ -197,7 +197,7 @@ import XLSXTestSupport
         #expect(try zip.text("xl/sharedStrings.xml").contains("<si><t>infinity</t></si><si><t>1900-02-28</t></si>"))
     }
 
-    @Test("Cut and replaced texts are counted")
+    @Test("Cut texts and replaced texts are counted")
     func counts() throws {
         let long = String(repeating: "a", count: 40_000)
         let sink = MemorySink()
@@ -214,7 +214,7 @@ import XLSXTestSupport
     }
 
     @Test(
-        "A sheet name that Excel would not take is refused",
+        "A sheet name that Excel does not accept is refused",
         arguments: [
             "", " ", "a/b", "a\\b", "[a", "a:b", "a?", "a*", "'a", "a'", "History", "hiSTORY",
             String(repeating: "a", count: 32), String(repeating: "😀", count: 16), "'\u{301}a", "a\u{FFFE}", "a\u{1}",
@@ -226,7 +226,7 @@ import XLSXTestSupport
         #expect(error?.code == .invalidSheetName)
     }
 
-    @Test("More cells than columns, and cells before a sheet, are refused")
+    @Test("A cell beyond the last column and a cell before the first sheet are refused")
     func misuse() throws {
         let writer = try WorkbookWriter(properties: Self.properties, to: MemorySink())
         #expect(throws: XLSXError.self) { try writer.text("a") }
@@ -238,7 +238,7 @@ import XLSXTestSupport
 
     private struct Injected: Error {}
 
-    /// Writes some rows that do not shrink, through a sink and a compressor that may fail; the writer is left after a failure.
+    /// Writes rows that do not compress, through a sink and a compressor that may fail.
     private func write(
         to sink: any ByteSink, threads: Int = 1, _ makeDeflater: @escaping () throws -> any Deflater = { try ZlibDeflater() }
     ) throws -> WorkbookWriter {
@@ -253,7 +253,7 @@ import XLSXTestSupport
             }
             _ = try writer.finish()
         } catch {
-            // What failed stays failed: nothing makes a file of it that looks whole.
+            // After a failure, every call fails, so that no file looks complete.
             #expect(throws: XLSXError.self) { try writer.text("a") }
             #expect(throws: XLSXError.self) { try writer.beginSheet("T", columns: [Column("A")]) }
             #expect(throws: XLSXError.self) { _ = try writer.finish() }
@@ -263,7 +263,7 @@ import XLSXTestSupport
     }
 
     @Test(
-        "An error of the sink comes through unchanged, whichever write it is, and no archive is ended", arguments: [1, 3])
+        "An error of any write to the sink is rethrown unchanged, and the archive gets no end record", arguments: [1, 3])
     func failingSink(_ threads: Int) throws {
         final class FailingSink: ByteSink {
             var left: Int
@@ -285,10 +285,10 @@ import XLSXTestSupport
                 #expect(!sink.hasEnd)
             }
         }
-        Issue.record("it never came to an end")
+        Issue.record("the writer did not finish within 200 calls")
     }
 
-    /// Compresses so many blocks, on whatever threads, and fails then.
+    /// A compressor that fails after a number of blocks, counted over all threads.
     private final class FailingDeflater: Deflater {
         private let zlib: ZlibDeflater
         private let left: Atomic
@@ -322,7 +322,7 @@ import XLSXTestSupport
     }
 
     @Test(
-        "An error of the compressor comes through unchanged, whichever block it is, and no archive is ended",
+        "An error of the compressor in any block is rethrown unchanged, and the archive gets no end record",
         arguments: [1, 3])
     func failingDeflater(_ threads: Int) throws {
         for calls in 0..<200 {
@@ -330,17 +330,17 @@ import XLSXTestSupport
             let left = FailingDeflater.Atomic(calls)
             do {
                 _ = try write(to: sink, threads: threads) { try FailingDeflater(left) }
-                // Five small parts before the sheet, which takes four blocks, and three behind it.
+                // Five small parts before the sheet, which takes four blocks, and three after it.
                 #expect(calls >= 12)
                 return
             } catch is Injected {
                 #expect(sink.bytes.firstRange(of: [0x50, 0x4B, 0x05, 0x06]) == nil)
             }
         }
-        Issue.record("it never came to an end")
+        Issue.record("the writer did not finish within 200 calls")
     }
 
-    @Test("An archive that reaches 4 GiB says so in its directory only")
+    @Test("An archive that reaches 4 GiB uses ZIP64 records only in its central directory")
     func zip64() throws {
         let sink = MemorySink()
         var zip = try ZipWriter(sink: sink, offset: 0xFFFF_FFF0)
@@ -350,11 +350,11 @@ import XLSXTestSupport
         let bytes = sink.bytes
         #expect(bytes.firstRange(of: [0x50, 0x4B, 0x06, 0x06]) != nil)
         #expect(bytes.firstRange(of: [0x50, 0x4B, 0x06, 0x07]) != nil)
-        // Version needed to extract: 2.0 for the entry below the border, 4.5 for the one past it and for the end record.
+        // Version needed to extract: 2.0 for the entry below the limit, 4.5 for the one above it and for the end record.
         let central = bytes.ranges(of: [0x50, 0x4B, 0x01, 0x02]).map { bytes[$0.lowerBound + 6] }
         #expect(central == [20, 45])
         #expect(bytes.firstRange(of: [0x50, 0x4B, 0x06, 0x06]).map { bytes[$0.lowerBound + 14] } == 45)
-        // The first entry begins below the border and has no extra field; the second has the 8-byte offset.
+        // The first entry begins below the limit and has no extra field; the second has the 8-byte offset.
         let extra = bytes.ranges(of: [0x01, 0x00, 0x08, 0x00])
         #expect(extra.count == 1)
     }

@@ -1,11 +1,11 @@
 import Foundation
 import Testing
 
-/// Readers of workbooks that were not written here.
+/// Readers of workbooks that this project did not write.
 enum Readers: String, CaseIterable, Sendable {
     case openpyxl, calamine, libreoffice
 
-    /// LibreOffice is large, and a machine may do without.
+    /// LibreOffice is large, so a machine may not have it.
     var isHere: Bool {
         guard self == .libreoffice else { return true }
         return ["/usr/bin", "/usr/local/bin"].contains { FileManager.default.isExecutableFile(atPath: $0 + "/soffice") }
@@ -13,7 +13,7 @@ enum Readers: String, CaseIterable, Sendable {
 
     /// The first sheet's rows.
     ///
-    /// The reader runs beside the task pool, whose few threads the other tests need.
+    /// The reader runs outside the task pool, because the other tests need its few threads.
     func rows(of workbook: [UInt8]) async throws -> [[String]] {
         try await withCheckedThrowingContinuation { continuation in
             DispatchQueue.global().async { continuation.resume(with: Result { try read(workbook) }) }
