@@ -5,8 +5,8 @@ import Foundation
 import Testing
 import TestSupport
 
-/// Callers who are different users of the system, each a process of its own. Only root can start those.
-@Suite(.timeLimit(.minutes(10)), .serialized, .enabled(if: getuid() == 0, "only root can be somebody else"))
+/// Callers that are different users of the system, each in its own process. Only root can start such processes.
+@Suite(.timeLimit(.minutes(10)), .serialized, .enabled(if: getuid() == 0, "only root can run processes of other users"))
 struct CallerTests {
     private static let rules = """
         callers:
@@ -28,7 +28,7 @@ struct CallerTests {
     private static let acmeOperator = Who(uid: 4_343)
     private static let everywhere = Who(uid: 4_444)
     private static let stranger = Who(uid: 4_242)
-    /// Though in a group that may.
+    /// The user nobody, in a group that has a grant.
     private static let nobody = Who(uid: 65_534, groups: [777])
 
     private func call(
@@ -57,7 +57,7 @@ struct CallerTests {
             let file = folder + "/c.yaml"
             try Self.rules.write(toFile: file, atomically: true, encoding: .utf8)
             try await ServiceProcess.with(environment: ["ADMINEXPORT_CONFIG": file]) { service in
-                // The packaged socket lets a group in; here everybody, so that the rules decide.
+                // The packaged socket admits one group. This one admits everybody, so that only the rules decide.
                 try FileManager.default.setAttributes([.posixPermissions: 0o666], ofItemAtPath: service.socket)
                 try await body(service) { rules in
                     try rules.write(toFile: file, atomically: true, encoding: .utf8)
@@ -67,7 +67,7 @@ struct CallerTests {
         }
     }
 
-    @Test("Each user sees and may do their own and no more: by user, by supplementary group, by tenant, by grant")
+    @Test("A caller may do only what its grants allow: by user, by supplementary group, by tenant and by grant")
     func users() async throws {
         try await serve { service, _ in
             let ours = try job(try await call(service, as: Self.acme, "export.start", params("acme")))
@@ -87,7 +87,7 @@ struct CallerTests {
                 #expect(denied.errors.contains("You are the user with uid \(who.uid)"), "\(denied.errors)")
                 #expect(denied.errors.contains("takes the grant"))
             }
-            // A foreign job does not exist, for an actor of another tenant and for an operator of another tenant.
+            // A job of another tenant is not found, neither by an actor nor by an operator.
             for (who, params) in [
                 (Self.acme, params("acme", job: theirs.id)), (Self.globex, params("globex", job: ours.id)),
                 (Self.acmeOperator, #"{"job":"\#(theirs.id)"}"#),
@@ -97,7 +97,7 @@ struct CallerTests {
                     #expect(missing.status == 1 && missing.errors.contains("no such export"), "\(who) \(method) \(missing)")
                 }
             }
-            // Without the grant nobody leaves out the actor.
+            // Only a caller with the operator grant may omit the actor.
             let noActor = try await call(service, as: Self.acme, "export.list", "{}")
             #expect(noActor.status == 64 && noActor.errors.contains("operator grant"))
             // Operators see the jobs of their tenants.
@@ -113,14 +113,14 @@ struct CallerTests {
             #expect(
                 try job(try await call(service, as: Self.acmeOperator, "export.get", #"{"job":"\#(ours.id)"}"#)).id
                     == ours.id)
-            // The trail has the user of the calling process, not its word for it.
+            // The trail contains the user of the calling process.
             let peers = try await service.database.text(
                 "SELECT string_agg(DISTINCT peer_uid::text, ',') FROM adminexport.audit_event WHERE event = 'requested'")
             #expect(peers == "1,4242")
         }
     }
 
-    @Test("service.info tells a caller who it is and what it may do")
+    @Test("service.info returns the caller's identity and grants")
     func info() async throws {
         try await serve { service, _ in
             func caller(_ who: Who) async throws -> ServiceInfo.Caller {
@@ -144,11 +144,11 @@ struct CallerTests {
         }
     }
 
-    @Test("New rules are in force after SIGHUP; those with a fault are not taken, and the old ones stay")
+    @Test("SIGHUP applies new rules; rules with a fault are refused, and the old rules stay in force")
     func reload() async throws {
         try await serve { service, apply in
             #expect(try await call(service, as: Self.stranger, "export.start", params("globex")).status == 77)
-            // Root has no rights under either set of rules: its connection goes on.
+            // Root has no rights under either set of rules, so its connection stays open.
             let unchanged = try service.client()
             _ = try await unchanged.call(ServiceInfo.self, NoMembers())
             try apply("callers:\n- {user: \"4242\", tenants: [globex], grants: [export]}\n")
@@ -164,22 +164,22 @@ struct CallerTests {
                 ("callers: [\n", "not YAML"), ("wrokers: 1\n", "wrokers"),
             ] {
                 try apply(fault)
-                try await eventually("the fault is told") {
+                try await eventually("the fault is logged") {
                     service.count(of: DaemonEvent.configurationRefused) > 0 && service.log.contains(sign)
                 }
                 #expect(try await call(service, as: Self.stranger, "export.list", params("globex")).status == 0)
                 #expect(try await call(service, as: Self.acme, "export.list", params("acme")).status == 77)
             }
-            // A connection whose rights change is ended, with what waits on it.
+            // The service closes a connection whose rights change.
             try apply("callers:\n- {user: root, tenants: \"*\", grants: [export]}\n")
-            try await eventually("root may") {
+            try await eventually("root has the grant") {
                 await failure { _ = try await service.client().call(ExportList.self, .init(actor: ServiceProcess.owner)) }
                     == nil
             }
             let client = try service.client()
             _ = try await client.call(ServiceInfo.self, NoMembers())
             try apply("callers:\n- {user: root, tenants: [globex], grants: [export]}\n")
-            try await eventually("the connection is ended") {
+            try await eventually("the connection is closed") {
                 await failure { _ = try await client.call(ServiceInfo.self, NoMembers()) }?.isRetryable == true
             }
         }

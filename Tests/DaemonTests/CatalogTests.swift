@@ -4,7 +4,7 @@ import Exports
 import Foundation
 import Testing
 
-/// What is installed beside the programs, held to them.
+/// Compares the catalog, the manuals and the examples with the programs.
 @Suite struct CatalogTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
@@ -16,7 +16,8 @@ import Testing
     private static let events: [any ServiceEvent] = ExportEvent.allCases + DaemonEvent.allCases
 
     @Test(
-        "Every event has an id of its own and a text in the catalog, which has no others and refers to fields of the event")
+        "Every event has its own id and a text in the catalog; the catalog has no other texts and names only fields of the event"
+    )
     func catalog() throws {
         let texts = try text("systemd/adminexport.catalog").components(separatedBy: "-- ").dropFirst()
         #expect(texts.map { String($0.prefix(32)) }.sorted() == Self.events.map(\.entry.id).sorted())
@@ -30,7 +31,7 @@ import Testing
         }
     }
 
-    @Test("The ids that were published stay")
+    @Test("Published event ids do not change")
     func publishedIDs() {
         let published: [any ServiceEvent] = [
             DaemonEvent.fatalError, DaemonEvent.serving, ExportEvent.attemptStarted, ExportEvent.attemptEnded,
@@ -44,7 +45,7 @@ import Testing
             ])
     }
 
-    @Test("Every event is logged somewhere")
+    @Test("The sources log every event")
     func used() throws {
         let files = FileManager.default.enumerator(
             at: Self.root.appending(path: "Sources"), includingPropertiesForKeys: nil)
@@ -60,7 +61,7 @@ import Testing
         for event in Self.events { #expect(logged.contains("\(event)"), "nothing logs \(event)") }
     }
 
-    @Test("The manual and the README list the configuration keys as the table of keys has them")
+    @Test("The manual and the README contain the configuration keys as the table of keys defines them")
     func configurationManuals() throws {
         #expect(try text("man/adminexport.yaml.5").contains(ConfigurationReference.mdoc), "run Scripts/update-docs.sh")
         #expect(try text("README.md").contains(ConfigurationReference.markdown), "run Scripts/update-docs.sh")
@@ -68,7 +69,12 @@ import Testing
         #expect(lines.allSatisfy { $0.utf8.count <= 80 } && lines.count(where: { $0.hasPrefix(".It Cm ") }) > 30)
     }
 
-    @Test("The manuals have every command and every option of the programs", arguments: ["adminexport.1", "adminexportd.8"])
+    @Test(
+        "The manuals describe every command and every option of the programs",
+        arguments: [
+            "adminexport.1",
+            "adminexportd.8",
+        ])
     func manuals(_ name: String) async throws {
         let page = try text("man/" + name)
         let program = String(name.split(separator: ".")[0])
@@ -91,14 +97,14 @@ import Testing
         }
     }
 
-    @Test("The example of a configuration is one, and says what the package promises")
+    @Test("The example configuration is valid and has the values that the package promises")
     func example() throws {
         let file = try ConfigurationFile(yaml: text("Examples/config.yaml"))
         #expect(file.values["database.url"] == "postgresql:///adminexport?host=/run/postgresql")
         #expect(file.callers.first?.group == "adminexport-clients" && file.callers.first?.grants == [.export])
     }
 
-    @Test("A journal's field is named by the key, and the peer's user by the name that is promised")
+    @Test("A journal field is named after its log key, and the peer's user has the promised name")
     func fields() {
         #expect(ServiceLog.journalField("job") == "ADMINEXPORT_JOB")
         #expect(ServiceLog.journalField("uid") == "ADMINEXPORT_PEER_UID")

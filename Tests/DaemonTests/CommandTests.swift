@@ -5,7 +5,7 @@ import Testing
 import TestSupport
 
 @Suite(.timeLimit(.minutes(10))) struct CommandTests {
-    @Test("The program's exit status tells what happened")
+    @Test("The exit status of adminexport shows the result")
     func statuses() async throws {
         try await ServiceProcess.with { service in
             func status(_ arguments: [String], _ actor: ActorName = ServiceProcess.owner) async throws -> Int32 {
@@ -29,7 +29,7 @@ import TestSupport
         }
     }
 
-    @Test("Results go to standard output, everything else to standard error")
+    @Test("Results go to standard output, and everything else goes to standard error")
     func streams() async throws {
         try await ServiceProcess.with { service in
             let run = try await service.run(["run", "--json"])
@@ -50,9 +50,9 @@ import TestSupport
         }
     }
 
-    @Test("The file has the export's own name, in the folder that is named; what is not to be written is in nobody's way")
+    @Test("The file gets the export's name in the given folder, and only a file of this name prevents a download")
     func names() async throws {
-        // A zone whose day is not the one of UTC, in which these programs run.
+        // A zone whose day differs from the day in UTC, in which these programs run.
         var calendar = Calendar(identifier: .gregorian)
         calendar.timeZone = .gmt
         let zone = calendar.component(.hour, from: Date()) < 11 ? "Etc/GMT+12" : "Pacific/Kiritimati"
@@ -82,7 +82,7 @@ import TestSupport
         }
     }
 
-    @Test("A place that takes no file is told of before an export begins")
+    @Test("A destination that cannot be written is reported before an export starts")
     func places() async throws {
         try await ServiceProcess.with { service in
             for output in [
@@ -95,7 +95,7 @@ import TestSupport
         }
     }
 
-    @Test("Why an export does not begin is told once on standard error, and not to who wants to hear nothing")
+    @Test("The reason why an export does not begin is printed once on standard error, and not with -q")
     func notice() async throws {
         try await ServiceProcess.with(environment: ["ADMINEXPORT_WORKERS": "0"]) { service in
             let client = try service.client()
@@ -116,8 +116,8 @@ import TestSupport
             told.standardError = FileHandle(forWritingAtPath: service.folder + "/told")
             try told.run()
             func errors() throws -> String { try String(contentsOfFile: service.folder + "/told", encoding: .utf8) }
-            try await eventually("it is told that there is no worker") { try errors().contains("no worker is running") }
-            // The quiet one has waited for longer.
+            try await eventually("the missing worker is reported") { try errors().contains("no worker is running") }
+            // The quiet command has waited for longer.
             for job in try await jobs() {
                 _ = try await client.call(ExportCancel.self, .init(actor: ServiceProcess.owner, job: job.id))
             }

@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test("Flags come before the environment, the environment before the file, the file before the default")
+    @Test("Flags override the environment, the environment overrides the file, and the file overrides the defaults")
     func precedence() throws {
         let yaml = "workers: 2\nretention: 3d\nlease: 20s\nsocket: /file\n"
         var environment = Self.url
@@ -33,7 +33,7 @@ import Testing
         #expect(configuration.directoryURL == "postgresql:///x")
     }
 
-    @Test("A key's variable is its name in capitals, and each key has a name, a variable and a place of its own")
+    @Test("A key's variable is its name in capitals, and each key has its own name and variable")
     func names() {
         let keys = ConfigurationKey.all
         let variables = Dictionary(uniqueKeysWithValues: keys.map { ($0.name, $0.variable) })
@@ -78,7 +78,7 @@ import Testing
         }
     }
 
-    @Test("A former name works, with a warning that says what to write; both names together are refused")
+    @Test("A former name works, with a warning that names the new form; both names together are refused")
     func formerNames() throws {
         let file = try load("limits:\n  partialLineMs: 1500\n  leastFreeBytes: 7\n")
         #expect(file.limits.partialLine == .milliseconds(1_500) && file.limits.minFreeBytes == 7)
@@ -95,7 +95,7 @@ import Testing
         #expect(throws: ConfigurationFault.self) { try load("limits:\n  partialLineMs: 1500\n  partialLine: 2s\n") }
     }
 
-    @Test("No account of bytes is smaller than what is in it: what is not set is raised")
+    @Test("A byte limit that is not set is raised to the limits that it must include")
     func bytes() throws {
         let limits: [(String, [Int])] = [
             ("", [8 << 20, 48 << 20, 128 << 20]),
@@ -110,7 +110,7 @@ import Testing
     }
 
     @Test(
-        "A fault is named with its line or its key, and no secret",
+        "A fault is reported with its line or its key, and without secrets",
         arguments: [
             ("workers: 2\nworker: 3\n", "line 2: unknown key \"worker\""),
             ("database:\n  uri: x\n", "line 2: unknown key \"database.uri\""),
@@ -153,7 +153,7 @@ import Testing
         #expect(fault?.description.contains("s3cret") == false)
     }
 
-    @Test("Tenants of a caller are named by slug, or by key, which may look like a number")
+    @Test("A caller's tenants are named by slug or by key, and a key may look like a number")
     func tenants() throws {
         let yaml =
             "callers:\n- {group: g, tenants: [acme, 42, {key: 42}, {key: 0190abcd-0000-7000-8000-00000000000f}], grants: [export]}\n"
@@ -168,7 +168,7 @@ import Testing
         #expect(try load("callers:\n- {group: g, tenants: \"*\", grants: [export]}\n").callers.map(\.tenants) == [.all])
     }
 
-    @Test("An unknown variable, a bad URL, a missing one, and a password in a flag are refused")
+    @Test("An unknown variable, an invalid URL, a missing URL and a password in a flag are refused")
     func environmentFaults() {
         func fault(_ environment: [String: String], flags: [String: String] = [:]) -> String {
             #expect(throws: ConfigurationFault.self) { try load(flags: flags, environment: environment) }?.description ?? ""

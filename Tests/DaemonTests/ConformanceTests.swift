@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The suite that speaks to a socket and to nothing else, against the real service.
+/// Runs the conformance suite, which uses only a socket, against the real service.
 @Suite(.timeLimit(.minutes(10))) struct ConformanceTests {
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Conformance")
@@ -12,16 +12,16 @@ import Testing
         "batch", "discovery", "envelope", "files", "flow", "framing", "jobs", "json_text", "operators", "params", "watch",
     ]
 
-    @Test("No file of cases is left out")
+    @Test("The list contains every file of cases")
     func complete() throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: Self.folder.appending(path: "cases").path)
         #expect(Set(names.filter { $0.hasSuffix(".py") }.map { String($0.dropLast(3)) }) == Set(Self.files))
     }
 
-    /// Prints the name of each case; a case that fails is an issue of its own.
+    /// Prints the name of each case, and records an issue for each case that fails.
     @Test("The service passes the cases", arguments: files)
     func cases(of file: String) async throws {
-        // Limits of time are short here.
+        // Short timeouts keep the test fast.
         let settings = ["ADMINEXPORT_LIMITS_PARTIAL_LINE": "1500ms", "ADMINEXPORT_LIMITS_UNREAD_OUTPUT": "2500ms"]
         try await ServiceProcess.with(environment: settings) { service in
             let program = Self.folder.appending(path: "conformance.py").path

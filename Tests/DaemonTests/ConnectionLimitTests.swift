@@ -6,9 +6,11 @@ import Postgres
 import Testing
 import TestSupport
 
-/// The service with a login that may have few connections.
+/// The service with a login whose connection limit is low.
 @Suite(.timeLimit(.minutes(10)), .serialized) struct ConnectionLimitTests {
-    @Test("Exports are made and callers are answered with few connections, which is said once", arguments: [2, 3, 5])
+    @Test(
+        "With few connections, exports succeed, callers are answered, and the service logs the limit once",
+        arguments: [2, 3, 5])
     func few(_ limit: Int) async throws {
         try await TestDatabase.with { database in
             let user = "few_\(database.name)"
@@ -42,7 +44,7 @@ import TestSupport
         }
     }
 
-    @Test("check-config beside whatever uses up the login's connections says so")
+    @Test("check-config reports that other sessions use the login's connections")
     func usedUp() async throws {
         try await TestDatabase.with { database in
             let user = "one_\(database.name)"
@@ -52,7 +54,7 @@ import TestSupport
                 let environment = ["ADMINEXPORT_DATABASE_URL": database.url(user: user), "ADMINEXPORT_ARCHIVES": folder]
                 let free = try await Programs.run("adminexportd", ["check-config"], environment: environment)
                 #expect(free.status == 0, "\(free)")
-                try await eventually("the server has forgotten it") {
+                try await eventually("the session has ended") {
                     try await database.text("SELECT count(*) FROM pg_stat_activity WHERE usename = '\(user)'") == "0"
                 }
                 let held = try await database.connect(user: user)
@@ -67,7 +69,7 @@ import TestSupport
         }
     }
 
-    /// Ends the service as the service manager does.
+    /// Stops the service as the service manager does.
     private func stop(_ service: ServiceProcess) async {
         service.process.terminate()
         await service.process.end()
@@ -75,7 +77,7 @@ import TestSupport
         #expect(service.count(of: DaemonEvent.stopOverdue) == 0)
     }
 
-    @Test("A service whose login gets no connection stops when it is told to, without an error", arguments: [0, 1])
+    @Test("A service whose login gets no connection stops on request without an error", arguments: [0, 1])
     func stopWithout(_ workers: Int) async throws {
         try await TestDatabase.with { database in
             let user = "none_\(database.name)"
@@ -92,7 +94,7 @@ import TestSupport
         }
     }
 
-    @Test("So does one that has lost its connections to a limit that was lowered")
+    @Test("A service that has lost its connections to a lowered limit stops on request without an error")
     func stopAfterLoss() async throws {
         try await TestDatabase.with { database in
             let user = "lost_\(database.name)"
@@ -109,14 +111,16 @@ import TestSupport
                     ALTER ROLE \(user) CONNECTION LIMIT 0;
                     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '\(user)'
                     """)
-                try await eventually("it has been refused") { service.count(of: DaemonEvent.connectionsLimited) > 0 }
+                try await eventually("a connection has been refused") {
+                    service.count(of: DaemonEvent.connectionsLimited) > 0
+                }
                 await stop(service)
             }
             try await database.execute("DROP OWNED BY \(user); DROP ROLE \(user)")
         }
     }
 
-    @Test("check-config that loses its only connection between two of its questions says so, and does not wait for long")
+    @Test("check-config reports that it has lost its only connection between two statements, and ends within 40 seconds")
     func lost() async throws {
         try await TestDatabase.with { database in
             let user = "lost_\(database.name)"
@@ -139,7 +143,7 @@ import TestSupport
                 let start = ContinuousClock.now
                 let check = try await checked
                 #expect(check.status == 69 && check.errors.contains("CONNECTION LIMIT"), "\(check)")
-                // A minute is what an export waits.
+                // An export would wait for a minute.
                 #expect(start.duration(to: .now) < .seconds(40), "\(check)")
             }
             try await database.execute("DROP OWNED BY \(user); DROP ROLE \(user)")

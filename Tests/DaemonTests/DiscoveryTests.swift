@@ -4,13 +4,13 @@ import Foundation
 import Testing
 import TestSupport
 
-/// What the protocol says of itself.
+/// The protocol's description of itself.
 @Suite(.timeLimit(.minutes(10)), .serialized) struct DiscoveryTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()
     private static let owner = ServiceProcess.owner
 
-    @Test("The OpenRPC document that is kept is the one that the program prints, and the one that is served")
+    @Test("The document in proto-docs equals the one that the program prints and the one that the service returns")
     func current() async throws {
         let kept = try String(contentsOf: Self.root.appending(path: "proto-docs/openrpc.json"), encoding: .utf8)
         let printed = try await Programs.run("adminexportd", ["openrpc"])
@@ -22,15 +22,15 @@ import TestSupport
         }
     }
 
-    @Test("Every example can be sent as it is, and its result is as the schema and the example say")
+    @Test("Every example can be sent unchanged, and its result matches the schema and the example")
     func examples() async throws {
         try await ServiceProcess.with { service in
             let client = try service.client()
             let done = try await service.export()
-            // One that is held cannot be deleted.
+            // An export on hold cannot be deleted.
             let held = try await service.export()
             let worker = try #require(try await client.call(ServiceWorkers.self, NoMembers()).workers.first)
-            // Deleting comes last: the others need the file.
+            // export.delete comes last, because the other methods need the file.
             let methods =
                 MethodDescription.all.filter { $0.name != ExportDelete.name }
                 + MethodDescription.all.filter { $0.name == ExportDelete.name }
@@ -50,7 +50,7 @@ import TestSupport
         }
     }
 
-    /// The example's job and worker are others here.
+    /// Replaces the job and the worker of an example by those of this test.
     private static func replacing(_ params: JSONValue, job: String, worker: String) -> JSONValue {
         guard case .object(var members) = params else { return params }
         if members["job"] != nil { members["job"] = .string(job) }
@@ -58,7 +58,7 @@ import TestSupport
         return .object(members)
     }
 
-    /// Holds a result to the members of an example, and to those values that are no accident.
+    /// Compares a result with the members of an example, and with those of its values that are stable.
     private static func compare(_ example: JSONValue, _ result: JSONValue, _ path: String) {
         switch (example, result) {
         case (.object(let expected), .object(let got)):
@@ -78,7 +78,7 @@ import TestSupport
         }
     }
 
-    @Test("The commands and programs on the protocol's page work as they stand there")
+    @Test("The commands and programs in protocol.md work unchanged")
     func page() async throws {
         let page = try String(contentsOf: Self.root.appending(path: "proto-docs/protocol.md"), encoding: .utf8)
         let blocks = page.matches(of: /(?ms)^```(sh|python)\n(.*?)^```$/).map { (String($0.1), String($0.2)) }
@@ -102,7 +102,7 @@ import TestSupport
         }
     }
 
-    @Test("methods lists them, describe tells all about each, and its example can be copied")
+    @Test("The command methods lists all methods, describe prints each of them, and its example can be copied")
     func commands() async throws {
         try await ServiceProcess.with { service in
             let methods = try await service.run(["methods"])

@@ -5,17 +5,17 @@ import Foundation
 import Testing
 import TestSupport
 
-/// A database whose encoding does not have every character.
+/// A database whose encoding lacks some characters.
 @Suite(.timeLimit(.minutes(10)), .serialized) struct EncodingTests {
-    /// The small tenant, with names that every encoding has.
+    /// The small tenant, with names that every encoding can store.
     private static let sql = String(
         String.UnicodeScalarView(SmallTenant.sql.unicodeScalars.map { $0.isASCII ? $0 : "?" }))
 
-    /// In none of the encodings.
+    /// An address that none of the encodings can store.
     private static let strange = "ow𝓃er👩‍💻@acme.example"
 
     @Test(
-        "A caller's text that the database cannot hold names nobody, or is a fault of its parameter; exports go on",
+        "A text that the database cannot store names nobody or is an invalid parameter, and exports continue",
         arguments: ["LATIN1", "WIN1252", "KOI8R", "EUC_JP", "SQL_ASCII"])
     func encodings(_ encoding: String) async throws {
         try await ServiceProcess.with(sql: Self.sql, encoding: encoding) { service in
@@ -45,7 +45,7 @@ import TestSupport
                     #expect(error?.code == .service(code: 1001, kind: "permission-denied"), "\(String(describing: error))")
                 }
             }
-            // Those who are denied do not wait for it.
+            // A denied request does not wait for the audit trail.
             try await eventually("the denials are in the trail") {
                 try await service.database.text(
                     "SELECT string_agg(DISTINCT reason, ' ' ORDER BY reason) FROM adminexport.audit_event WHERE event = 'denied'"
@@ -71,7 +71,7 @@ import TestSupport
     }
 
     @Test(
-        "A tenant of callers that the database cannot hold is one that is not there, and takes nothing from the others",
+        "A configured tenant that the database cannot store counts as missing, and does not affect other tenants",
         arguments: ["acme, 東京", "東京, {key: 1}, {key: 日本}", "\"*\""])
     func callers(_ tenants: String) async throws {
         try await TemporaryFolder.with { folder in
@@ -107,7 +107,7 @@ import TestSupport
         }
     }
 
-    @Test("demo-data says why a database in another encoding cannot hold its names")
+    @Test("demo-data reports that the encoding of the database cannot store its names")
     func demoData() async throws {
         try await TestDatabase.with(encoding: "LATIN1") { database in
             let result = try await Programs.run(

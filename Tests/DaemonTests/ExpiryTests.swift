@@ -4,12 +4,12 @@ import Foundation
 import Testing
 import TestSupport
 
-/// What becomes of a workbook whose time is up while no worker runs.
+/// Workbooks that expire while no worker runs.
 @Suite(.timeLimit(.minutes(10))) struct ExpiryTests {
     private static let owner = ServiceProcess.owner
     private static let past = "expires_at = now() - interval '1 s'"
 
-    /// Makes exports, and serves them without a worker that could sweep.
+    /// Makes exports, and serves them without a worker, so that no sweep runs.
     private func served(
         _ count: Int, _ body: (ServiceProcess, [Job]) async throws -> Void
     ) async throws {
@@ -44,7 +44,7 @@ import TestSupport
         return kinds
     }
 
-    @Test("Past its time a workbook is refused and its job is expired, wherever it is asked for; a held one is given out")
+    @Test("Every method refuses an overdue workbook and shows its job as expired; a workbook on hold is delivered")
     func noWorker() async throws {
         try await served(3) { service, jobs in
             let client = try service.client()
@@ -53,7 +53,7 @@ import TestSupport
             #expect(await kinds(client, due) == [nil, nil, nil])
             try await service.database.execute(
                 "UPDATE adminexport.job SET \(Self.past) WHERE id IN ('\(due.id)', '\(held.id)')")
-            // The connection that has read before is refused as well.
+            // A connection that has read the workbook before is refused as well.
             #expect(await kinds(client, due) == ["expired", "expired", "expired"])
             for job in [held, fresh] { #expect(await kinds(client, job) == [nil, nil, nil]) }
 
@@ -77,16 +77,16 @@ import TestSupport
             let hold = await failure { _ = try await client.call(ServiceHold.self, .init(job: due.id, on: true)) }
             #expect(hold?.kind == "expired")
             #expect(try await client.call(ExportDelete.self, .init(actor: Self.owner, job: due.id)).job.state == .expired)
-            // What is released after its time is over at once.
+            // An overdue workbook expires as soon as its hold is released.
             #expect(try await client.call(ServiceHold.self, .init(job: held.id, on: false)).job.state == .expired)
             #expect(await kinds(client, held) == ["expired", "expired", "expired"])
             #expect(
                 try await service.database.text("SELECT count(*) FROM adminexport.job WHERE state = 'succeeded'") == "3",
-                "nobody has swept")
+                "a sweep has run")
         }
     }
 
-    @Test("A worker that comes later expires the row and removes the file")
+    @Test("prune expires the row of an overdue workbook and records that its archive is removed")
     func sweptLater() async throws {
         try await served(1) { service, jobs in
             try await service.database.execute("UPDATE adminexport.job SET \(Self.past)")

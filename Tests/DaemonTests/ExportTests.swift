@@ -37,7 +37,7 @@ import TestSupport
         WHERE t.slug = 'acme') r
         """
 
-    @Test("The workbook as openpyxl and calamine read it is what plain SQL gives, row by row and column by column")
+    @Test("openpyxl and calamine read the same rows and columns from the workbook as plain SQL returns")
     func readers() async throws {
         let demo = try String(
             contentsOf: URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -68,7 +68,7 @@ import TestSupport
         }
     }
 
-    @Test("Download, archive and job row agree: bytes, digest, size, rows, name and lifetime")
+    @Test("Download, archive and job row agree in bytes, digest, size, rows and name")
     func agreement() async throws {
         try await ServiceProcess.with { service in
             let job = try await service.export()
@@ -99,7 +99,7 @@ import TestSupport
         }
     }
 
-    @Test("Who may not export is denied at the start, with the reason, and it is written down")
+    @Test("An actor without permission is denied at the start with the reason, and the denial is recorded")
     func denied() async throws {
         try await ServiceProcess.with { service in
             let client = try service.client()
@@ -113,7 +113,7 @@ import TestSupport
                 }
                 #expect(error?.code == .service(code: 1001, kind: "permission-denied"))
             }
-            // A second one of the same reason is counted, and written when its minute is over.
+            // A second denial for the same reason is counted, and written after a minute.
             try await eventually("the first of each reason is in the trail") {
                 try await service.database.text(
                     "SELECT string_agg(reason, ' ' ORDER BY id) FROM adminexport.audit_event WHERE event = 'denied'")
@@ -129,7 +129,7 @@ import TestSupport
         }
     }
 
-    @Test("A permission that is taken away before the export is processed fails it; afterwards it stops the download")
+    @Test("A permission that is withdrawn before processing fails the export; withdrawn later, it prevents the download")
     func permissionsChange() async throws {
         try await ServiceProcess.with(environment: ["ADMINEXPORT_LIMITS_RUNNING_PER_TENANT": "1"]) { service in
             let client = try service.client()
@@ -156,7 +156,7 @@ import TestSupport
                 }
             }
             #expect(await read() == nil)
-            // Other groups: what the file holds is not what the actor sees now.
+            // With other groups, the actor no longer sees what the file contains.
             try await service.database.execute("UPDATE directory.administrator SET main_group_id = 4 WHERE id = 2")
             #expect(await read()?.kind == "permission-denied")
             try await service.database.execute("UPDATE directory.administrator SET main_group_id = 1 WHERE id = 2")
@@ -173,7 +173,7 @@ import TestSupport
         }
     }
 
-    @Test("Somebody else's job does not exist, and a file that is deleted is gone within seconds")
+    @Test("Another actor's job is not found, and the file of a deleted export is removed")
     func ownershipAndDeletion() async throws {
         try await ServiceProcess.with { service in
             let client = try service.client()
@@ -202,7 +202,7 @@ import TestSupport
         }
     }
 
-    @Test("A file whose time is up goes by itself, and its row after it")
+    @Test("An expired file is removed, and then its row is deleted")
     func retention() async throws {
         try await ServiceProcess.with(environment: ["ADMINEXPORT_RETENTION": "1s", "ADMINEXPORT_HISTORY": "3s"]) { service in
             _ = try await service.export()
@@ -224,32 +224,32 @@ import TestSupport
             SELECT i, 1, 'Name ' || i || repeat(md5(i::text), 8), i || '@acme.example', 3, 1 + i % 4 FROM generate_series(100, 150000) i
         """
 
-    /// An export of the owner's whose rows have begun to move.
+    /// Starts an export of the owner and waits until it has read rows.
     private func running(_ service: ServiceProcess) async throws -> (Client, Job) {
         let client = try service.client()
         let job = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
-        try await eventually("rows move") {
+        try await eventually("the export reads rows") {
             let now = try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job
             return now.progress.rowsDone > 0
         }
         return (client, job)
     }
 
-    @Test("A running export is cancelled, and nothing of it stays")
+    @Test("A running export can be cancelled, and leaves no file")
     func cancel() async throws {
         try await ServiceProcess.with(sql: Self.many) { service in
             let (client, job) = try await running(service)
             _ = try await client.call(ExportCancel.self, .init(actor: ServiceProcess.owner, job: job.id))
             let cancelled = try await client.finish(ServiceProcess.owner, job: job.id)
             #expect(cancelled.state == .cancelled)
-            // The row does not wait for a run to notice.
-            try await eventually("nothing is left") {
+            // The job may be cancelled before the worker has removed its file.
+            try await eventually("no file is left") {
                 try await Programs.run("/usr/bin/env", ["find", service.archives, "-name", "*.xlsx*"]).output.isEmpty
             }
         }
     }
 
-    @Test("A service that is stopped hands its export back without a lost attempt, and the next one finishes it")
+    @Test("A service that stops hands its export back without counting an attempt, and the next service finishes it")
     func handBack() async throws {
         try await ServiceProcess.with(environment: ["ADMINEXPORT_DRAIN": "0s"], sql: Self.many) { service in
             let (client, job) = try await running(service)
@@ -279,15 +279,15 @@ import TestSupport
         }
     }
 
-    @Test("An export that can end within the budget is finished before the service stops; told twice, it is handed back")
+    @Test("A service that stops finishes an export within the drain time; after a second signal it hands the export back")
     func drain() async throws {
         for isHurried in [false, true] {
             try await ServiceProcess.with(environment: ["ADMINEXPORT_DRAIN": "60s"], sql: Self.many) { service in
                 _ = try await running(service)
                 service.process.terminate()
                 if isHurried {
-                    // Its socket goes when it has begun to stop.
-                    try await eventually("it has been told to stop") {
+                    // The service removes its socket when it begins to stop.
+                    try await eventually("the service has begun to stop") {
                         !FileManager.default.fileExists(atPath: service.socket)
                     }
                     service.process.terminate()
@@ -301,7 +301,7 @@ import TestSupport
         }
     }
 
-    @Test("An export whose database connections are cut is tried again and ends right")
+    @Test("An export whose database connections are closed is retried and succeeds")
     func lostDatabase() async throws {
         try await ServiceProcess.with(sql: Self.many) { service in
             let (client, job) = try await running(service)

@@ -4,9 +4,9 @@ import Foundation
 import Testing
 import TestSupport
 
-/// The whole service with a login whose every setting is another than usual.
+/// The whole service with a login whose settings all differ from the defaults.
 @Suite(.timeLimit(.minutes(10)), .serialized) struct HostileSettingsTests {
-    /// Turns around each switch, takes the last word of each choice, and gives the rest values that somebody may have set.
+    /// Inverts each boolean, takes the last value of each enumeration, and sets unusual values for other settings.
     private static let settings = """
         DO $body$
         DECLARE
@@ -71,14 +71,14 @@ import TestSupport
         return made
     }
 
-    @Test("An export is the same whatever the login's settings are, and no check complains", arguments: [true, false])
+    @Test("An export and all checks give the same results for any settings of the login", arguments: [true, false])
     func same(_ keepsSessions: Bool) async throws {
         let usual = try await export("SELECT 1", keepsSessions: keepsSessions)
         let hostile = try await export(Self.settings, keepsSessions: keepsSessions)
         #expect(usual.contains("<row") && usual == hostile)
     }
 
-    @Test("What the environment sets for every client of PostgreSQL changes nothing either")
+    @Test("The environment variables of PostgreSQL's clients do not change an export")
     func environment() async throws {
         let hostile = [
             "PGOPTIONS":
@@ -92,7 +92,7 @@ import TestSupport
         }
     }
 
-    @Test("A login that cannot be worked with ends the process with status 78, the setting and what to do")
+    @Test("A login with unsuitable settings ends the process with status 78, the setting and the remedy")
     func unsuitable() async throws {
         try await TestDatabase.with { database in
             try await database.execute(

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 import TestSupport
 
-/// A file that does not answer, seen from the socket.
+/// A file that hangs, as a client of the socket sees it.
 @Suite(.timeLimit(.minutes(10)), .serialized) struct HungFileTests {
     private static let owner = ServiceProcess.owner
 
@@ -13,7 +13,7 @@ import TestSupport
         return try service.archives + "/" + #require(files.first { $0.contains(job.id) && $0.hasSuffix(".zst") })
     }
 
-    @Test("A FIFO in the place of an archive is answered at once, by reading and by opening, and held against nobody")
+    @Test("Reading or opening a FIFO in the place of an archive fails, and does not affect other exports")
     func fifo() async throws {
         try await ServiceProcess.with { service in
             let job = try await service.export()
@@ -38,7 +38,7 @@ import TestSupport
         }
     }
 
-    @Test("A tenant whose slug makes no name of a directory gets its workbook all the same")
+    @Test("A tenant whose slug is too long for the name of a directory gets its workbook")
     func longSlug() async throws {
         let slug = String(repeating: "é", count: 43)
         let sql = SmallTenant.sql + "; UPDATE directory.tenant SET slug = '\(slug)' WHERE slug = 'acme'"
@@ -52,8 +52,8 @@ import TestSupport
         }
     }
 
-    /// Asks for a part of a workbook, cancels that when the service has been busy with it for a while, does so again and again,
-    /// cancels also what waits behind it, and prints the codes of the answers.
+    /// Requests a part of a workbook, and cancels the request while the service processes it. Repeats this, also cancels a
+    /// request that waits behind it, and prints the codes of the replies.
     private static let cancelling = """
         import json, socket, sys, time
         peer = socket.socket(socket.AF_UNIX); peer.connect(sys.argv[1]); peer.settimeout(8)
@@ -69,7 +69,7 @@ import TestSupport
         # More often than a user has threads.
         for round in range(10):
             send(id=1, method="export.read", params={"actor": actor, "job": sys.argv[2], "offset": 0, "length": 1})
-            # What is asked for after it is answered before it: it hangs.
+            # The service answers later requests first, because this one hangs.
             for number in range(2, 4 if round else 12):
                 send(id=number, method="export.get", params={"actor": actor, "job": sys.argv[2]})
                 assert json.loads(lines.readline())["id"] == number
@@ -80,7 +80,7 @@ import TestSupport
         print(*codes)
         """
 
-    @Test("While a file hangs, whoever cancels the request is answered at once, and others read on")
+    @Test("While a file hangs, a cancelled request is answered at once, and other workbooks can be read")
     func hangs() async throws {
         try await TemporaryFolder.with { stops in
             try await ServiceProcess.with(environment: ["TEST_STOPS": stops]) { service in
@@ -91,25 +91,25 @@ import TestSupport
                 _ = FileManager.default.createFile(atPath: marker, contents: nil)
                 defer { try? FileManager.default.removeItem(atPath: marker) }
                 let client = try service.client()
-                // While the file hangs: the answer can be to the cancellation only.
+                // While the file hangs, only the cancellation can cause the reply.
                 let cancelled = try await Programs.run(
                     "/usr/bin/env", ["python3", "-c", Self.cancelling, service.socket, job.id])
                 #expect(cancelled.status == 0 && cancelled.output == "-32800\n", "\(cancelled.errors)")
                 let part = try await client.call(
                     ExportRead.self, .init(actor: ServiceProcess.europe, job: other.id, offset: 0, length: 10))
                 #expect(part.size == other.size)
-                // Nobody goes away: the answer is that the file does not.
+                // Without a cancellation, the reply reports that the file does not answer.
                 let late = await failure {
                     _ = try await client.call(ExportRead.self, .init(actor: Self.owner, job: job.id, offset: 0, length: 1))
                 }
                 #expect(late?.code == .service(code: 1007, kind: "unavailable") && late?.isRetryable == true)
-                try await eventually("health tells of it") {
+                try await eventually("health reports the file that hangs") {
                     let health = try await client.call(ServiceHealth.self, NoMembers())
                     return health.status == .degraded && (health.stuckFileOperations ?? 0) > 0
                         && health.storage.contains("do not return")
                 }
                 try FileManager.default.removeItem(atPath: marker)
-                try await eventually("all is well again") {
+                try await eventually("health is ok again") {
                     let health = try await client.call(ServiceHealth.self, NoMembers())
                     return health.status == .ok && health.stuckFileOperations == 0
                 }

@@ -24,7 +24,7 @@ import Testing
             error: isFull ? nil : .init(kind: "k", message: text))
     }
 
-    @Test("A job's JSON is the encoder's, member by member", arguments: Self.texts, [true, false])
+    @Test("The service's JSON of a job equals the JSON of the encoder", arguments: Self.texts, [true, false])
     func sameJSON(_ text: String, _ isFull: Bool) throws {
         let reply = JobReply(job: job(text, isFull: isFull))
         let json = Data(reply.json)
@@ -35,7 +35,7 @@ import Testing
         let started = ExportStart.Result(job: reply.job, replayed: isFull)
         let decoded = try JSONDecoder().decode(ExportStart.Result.self, from: Data(started.json))
         #expect(decoded.job == reply.job && decoded.replayed == isFull)
-        // Every member is there, with null where there is nothing.
+        // Every member is present; a member without a value is null.
         #expect((ours["job"] as? NSDictionary)?.count == 22)
     }
 }

@@ -1,6 +1,6 @@
 import Dispatch
 
-/// Holds up a thread until it is opened.
+/// Blocks a thread until the gate is opened.
 final class LockedGate: Sendable {
     private let semaphore = DispatchSemaphore(value: 0)
 

@@ -5,11 +5,11 @@ import NIOPosix
 import TestSupport
 import Testing
 
-/// What the watchdog hears, and what it does not.
+/// The messages for the watchdog, and the conditions under which none is sent.
 @Suite(.timeLimit(.minutes(10))) struct ManagerReportTests {
     private static let watchdog: Duration = .milliseconds(90)
 
-    /// Runs a report for as long as the body does.
+    /// Runs a report while the body runs.
     private func reporting(
         loop: (any EventLoop)?, sinceProgress: @escaping @Sendable () -> Duration?,
         _ body: (DatagramReceiver, ServiceStatus) async throws -> Void
@@ -24,7 +24,7 @@ import Testing
         try await body(receiver, status)
     }
 
-    /// What came until the text did, at most for the number of a watchdog's periods.
+    /// The messages up to the one with the text, for at most a number of watchdog periods.
     private func messages(_ receiver: DatagramReceiver, until text: String, periods: Int) async -> [String] {
         var all: [String] = []
         let end = ContinuousClock.now + Self.watchdog * periods
@@ -36,7 +36,7 @@ import Testing
         return all
     }
 
-    @Test("A process that works says so, and what it does, once; one that stops asks for more time")
+    @Test("A process that works reports its status and that it is alive; a process that stops asks for more time")
     func works() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         try await reporting(loop: group.next(), sinceProgress: { .seconds(59) }) { receiver, status in
@@ -54,10 +54,10 @@ import Testing
         try await group.shutdownGracefully()
     }
 
-    @Test("A loop of claims that does not go round is not covered up")
+    @Test("If the claim loop makes no progress for 61 seconds, no watchdog message is sent")
     func stands() async throws {
         try await reporting(loop: nil, sinceProgress: { .seconds(61) }) { receiver, _ in
-            // The status goes on: it is for people.
+            // The status is still sent, because it is for people.
             var told = await messages(receiver, until: "STATUS=", periods: 200)
             #expect(!told.isEmpty)
             told += await messages(receiver, until: "WATCHDOG", periods: 10)
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test("An event loop that is held up is not covered up")
+    @Test("While an event loop is blocked, no watchdog message is sent")
     func held() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()

@@ -7,7 +7,7 @@ import TestSupport
 
 /// The service as a service manager sees it.
 @Suite(.timeLimit(.minutes(10))) struct ManagerTests {
-    /// Receives until one comes that has the text.
+    /// Receives messages until one contains the text.
     private func told(_ text: String, _ receiver: DatagramReceiver, _ all: inout [String]) async throws {
         if all.contains(where: { $0.contains(text) }) { return }
         let deadline = ContinuousClock.now + .seconds(60)
@@ -22,7 +22,7 @@ import TestSupport
         Issue.record("the manager was not told \(text): \(all)")
     }
 
-    @Test("The manager hears that the service is up, works, reads its configuration again, and stops")
+    @Test("The manager is told that the service is ready, alive, reloading and stopping")
     func life() async throws {
         let receiver = DatagramReceiver()
         try await TemporaryFolder.with { folder in
@@ -39,14 +39,13 @@ import TestSupport
                 #expect(try await client.call(ServiceInfo.self, NoMembers()).limits.queuedPerTenant == 5)
                 try await told("1 caller,", receiver, &all)
                 all = []
-                // A process that works does not wait for the manager's next question: what it hears is a sign of life.
                 try "limits: {queuedPerTenant: 6}\n".write(toFile: config, atomically: true, encoding: .utf8)
                 kill(service.process.processIdentifier, SIGHUP)
                 try await told("READY=1", receiver, &all)
                 let reloading = try #require(all.first { $0.contains("RELOADING=1") })
                 #expect(reloading.contains("\nMONOTONIC_USEC="))
                 #expect(all.last?.hasSuffix("\nERRNO=0") == true)
-                // The same connection: limits are the service's, not the connection's.
+                // Limits belong to the service, so they change for an open connection as well.
                 #expect(try await client.call(ServiceInfo.self, NoMembers()).limits.queuedPerTenant == 6)
                 try "limits: {queuedPerTenant: many}\n".write(toFile: config, atomically: true, encoding: .utf8)
                 kill(service.process.processIdentifier, SIGHUP)
@@ -61,7 +60,7 @@ import TestSupport
         }
     }
 
-    @Test("While exports are let end, the manager is told that this takes longer")
+    @Test("While exports finish during a stop, the service asks the manager for more time")
     func extending() async throws {
         let receiver = DatagramReceiver()
         var all: [String] = []
@@ -75,7 +74,7 @@ import TestSupport
         ) { service in
             let client = try service.client()
             _ = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
-            try await eventually("it runs") {
+            try await eventually("the export runs") {
                 try await client.call(ServiceHealth.self, NoMembers()).running == 1
             }
             service.process.terminate()
@@ -90,7 +89,7 @@ import TestSupport
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(sys.argv[1])
         listener.listen(64)
-        # As a manager does: the program is started by the first connection.
+        # Like a manager, starts the program at the first connection.
         select.select([listener], [], [])
         os.dup2(listener.fileno(), 3)
         os.set_inheritable(3, True)
@@ -111,12 +110,12 @@ import TestSupport
         return process
     }
 
-    @Test("A socket of the manager's is served, and left where it is")
+    @Test("The service uses a socket of the manager and does not remove it")
     func activation() async throws {
         try await TestDatabase.with { database in
             try await TemporaryFolder.with { folder in
                 let process = try activated(folder, ["ADMINEXPORT_DATABASE_URL": database.url()])
-                try await eventually("it serves") {
+                try await eventually("the service answers") {
                     guard let client = try? Client(socket: folder + "/s") else { return false }
                     return try await client.call(ServiceInfo.self, NoMembers()).name == "adminexport"
                 }
@@ -128,14 +127,14 @@ import TestSupport
         }
     }
 
-    @Test("Who calls a service that has to be configured otherwise is told so, and the process ends")
+    @Test("A service with a fault in its setup tells the caller that it is unavailable, and ends with status 78")
     func turnedAway() async throws {
         try await TestDatabase.with(migrated: false) { database in
             try await TemporaryFolder.with { folder in
                 let process = try activated(folder, ["ADMINEXPORT_DATABASE_URL": database.url(user: TestDatabase.superuser)])
-                try await eventually("the socket is there") { FileManager.default.fileExists(atPath: folder + "/s") }
+                try await eventually("the socket exists") { FileManager.default.fileExists(atPath: folder + "/s") }
                 var told: ClientError?
-                try await eventually("a caller is told") {
+                try await eventually("a caller gets an error") {
                     told = await failure {
                         _ = try await Client(socket: folder + "/s").call(ServiceInfo.self, NoMembers())
                     }
@@ -150,7 +149,7 @@ import TestSupport
         }
     }
 
-    /// A folder in which the server's socket is not there before it is told to be.
+    /// A URL whose folder contains the server's socket only after `link` was called.
     private func later(_ database: TestDatabase, _ folder: String, user: String) -> (url: String, link: () throws -> Void) {
         let name = ".s.PGSQL.5432"
         return (
@@ -162,7 +161,7 @@ import TestSupport
         )
     }
 
-    @Test("A database that comes back without the schema is given the time that a migration takes")
+    @Test("A database that appears without the schema gets the time that a migration takes")
     func migratedLate() async throws {
         try await TestDatabase.with(migrated: false) { database in
             try await TemporaryFolder.with { folder in
@@ -172,29 +171,29 @@ import TestSupport
                 func hasLogged(_ event: DaemonEvent) -> Bool {
                     (try? String(contentsOfFile: folder + "/log", encoding: .utf8))?.contains(" event=\(event)\n") == true
                 }
-                try await eventually("somebody comes") { (try? Client(socket: folder + "/s")) != nil }
-                try await eventually("it serves without a database") { hasLogged(.serving) }
+                try await eventually("a caller connects") { (try? Client(socket: folder + "/s")) != nil }
+                try await eventually("the service runs without a database") { hasLogged(.serving) }
                 try link()
-                try await eventually("the schema is missed") { hasLogged(.schemaMissing) }
+                try await eventually("the missing schema is logged") { hasLogged(.schemaMissing) }
                 let migrated = try await Programs.run(
                     "adminexportd", ["migrate", "--with-directory"],
                     environment: ["ADMINEXPORT_DATABASE_URL": database.url(user: TestDatabase.superuser)])
                 #expect(migrated.status == 0, "\(migrated)")
-                try await eventually("the database is there") { hasLogged(.databaseReachable) }
+                try await eventually("the database is found") { hasLogged(.databaseReachable) }
                 let client = try Client(socket: folder + "/s")
                 #expect(try await client.call(ServiceHealth.self, NoMembers()).database == "ok")
             }
         }
     }
 
-    @Test("Where a fault shows later, whoever is connected or comes is told, and nobody is left waiting")
+    @Test("If a fault appears after the start, callers get an error within 8 seconds, and the process ends with status 78")
     func lateFault() async throws {
         try await TestDatabase.with { database in
             try await database.execute("INSERT INTO adminexport.schema_migration VALUES (99, 99)")
             try await TemporaryFolder.with { folder in
                 let (url, link) = later(database, folder, user: TestDatabase.serviceUser)
                 let process = try activated(folder, ["ADMINEXPORT_DATABASE_URL": url])
-                try await eventually("it serves") {
+                try await eventually("the service answers") {
                     guard let client = try? Client(socket: folder + "/s") else { return false }
                     return try await client.call(ServiceInfo.self, NoMembers()).name == "adminexport"
                 }
@@ -206,7 +205,7 @@ import TestSupport
                         _ = try await Client(socket: folder + "/s").call(
                             ServiceInfo.self, NoMembers(), timeout: .seconds(20))
                     }
-                    // When it has ended the manager would start it anew.
+                    // After the end of the process, the manager would start it again.
                     if process.isRunning { longest = max(longest, start.duration(to: .now)) }
                     #expect(
                         error == nil || error?.code == .unreachable || error?.isRetryable == true,

@@ -2,12 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `make fuzz-methods` in short, against the real service.
+/// A short run of `make fuzz-methods` against the real service.
 @Suite(.timeLimit(.minutes(10))) struct MethodFuzzTests {
     private static let program = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .appending(path: "Fuzz/methods.py")
 
-    @Test("Whatever is asked of any method, the answer is of the protocol, and the service goes on", arguments: [1, 2])
+    @Test("Any request to any method gets a valid reply, and the service continues to answer", arguments: [1, 2])
     func methods(_ seed: Int) async throws {
         try await TemporaryFolder.with { folder in
             let file = folder + "/config.yaml"

@@ -6,7 +6,7 @@ import TestSupport
 @testable import Daemon
 
 @Suite(.timeLimit(.minutes(10))) struct MetricsTests {
-    /// Holds a text to what the OpenMetrics specification asks for, as far as this service uses it.
+    /// Checks a text against the parts of the OpenMetrics specification that this service uses.
     private func check(_ text: String) {
         #expect(text.hasSuffix("\n# EOF\n"))
         var kinds: [Substring: Substring] = [:]
@@ -17,14 +17,14 @@ import TestSupport
             if words[0] == "#" {
                 if words[1] == "TYPE" {
                     family = words[2]
-                    #expect(kinds[family] == nil, "\(family) comes twice")
+                    #expect(kinds[family] == nil, "\(family) occurs twice")
                     kinds[family] = words[3]
                 }
                 #expect(words[2] == family)
                 if words[1] == "UNIT" { #expect(family.hasSuffix("_" + words[3])) }
                 continue
             }
-            #expect(seen.insert(line.split(separator: " ")[0]).inserted, "\(line) comes twice")
+            #expect(seen.insert(line.split(separator: " ")[0]).inserted, "\(line) occurs twice")
             let name = line.prefix { $0 != "{" && $0 != " " }
             let suffixes: [Substring] =
                 switch kinds[family] {
@@ -33,7 +33,7 @@ import TestSupport
                 case "info": ["_info"]
                 default: [""]
                 }
-            #expect(suffixes.contains { name == family + $0 }, "\(line) is no sample of \(family)")
+            #expect(suffixes.contains { name == family + $0 }, "\(line) is not a sample of \(family)")
             #expect(Double(line.split(separator: " ").last ?? "") != nil)
         }
     }
@@ -42,7 +42,7 @@ import TestSupport
         text.split(separator: "\n").first { $0.hasPrefix(sample + " ") }.flatMap { Double($0.dropFirst(sample.count + 1)) }
     }
 
-    @Test("Figures are of what was done, hold nobody's name, and are there without a database too")
+    @Test("The metrics count what the service has done, and contain no names")
     func figures() async throws {
         try await ServiceProcess.with { service in
             let client = try service.client()
@@ -54,7 +54,7 @@ import TestSupport
                     ExportStart.self, .init(actor: ActorName(tenant: "acme", administrator: "nobody@acme.example")))
             }
             var text = ""
-            try await eventually("the worker has told what it has done") {
+            try await eventually("the worker has reported its counters") {
                 let result = try await client.call(ServiceMetrics.self, NoMembers())
                 #expect(result.contentType == "application/openmetrics-text; version=1.0.0; charset=utf-8")
                 text = result.body
@@ -86,7 +86,7 @@ import TestSupport
         }
     }
 
-    @Test("Labels and words of help are escaped")
+    @Test("Labels and help texts are escaped")
     func escaping() {
         var text = OpenMetricsText()
         text.family("x", .gauge, "a \"b\"\nc\\")

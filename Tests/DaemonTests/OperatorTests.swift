@@ -5,7 +5,7 @@ import Testing
 import TestSupport
 
 @Suite(.timeLimit(.minutes(10))) struct OperatorTests {
-    /// Callers' rules in a file of the folder.
+    /// Runs the service with these tenants and grants for the user of the tests.
     private static func configured(_ grants: String, _ body: (ServiceProcess) async throws -> Void) async throws {
         try await TemporaryFolder.with { folder in
             let file = folder + "/config.yaml"
@@ -14,7 +14,7 @@ import TestSupport
         }
     }
 
-    @Test("Who is no operator may neither look after the queue nor read the audit trail")
+    @Test("A caller without the operator grant may neither control the queue nor read the audit trail")
     func noOperator() async throws {
         try await Self.configured("tenants: \"*\", grants: [export]") { service in
             let job = try await service.export()
@@ -35,13 +35,14 @@ import TestSupport
         }
     }
 
-    @Test("An operator of one tenant holds its jobs and reads its trail, and nobody else's; the queue is not theirs")
+    @Test(
+        "An operator of one tenant may hold its jobs and read its trail, but has no access to other tenants or to the queue")
     func operatorOfOne() async throws {
         try await Self.configured("tenants: [globex], grants: [export, operator]") { service in
             let client = try service.client()
             let owner = ActorName(tenant: "globex", administrator: "owner@globex.example")
             let mine = try await service.export(owner)
-            // Another tenant's job, which this caller could not ask for.
+            // A job of another tenant, which this caller could not start.
             let other = "018f0000-0000-7000-8000-000000000001"
             try await service.database.execute(
                 """
@@ -63,7 +64,7 @@ import TestSupport
         }
     }
 
-    /// What becomes of `acme`: it is renamed, and another tenant is called so.
+    /// Renames the tenant `acme`, and gives its slug to another tenant.
     private static let renamed = """
         UPDATE directory.tenant SET slug = 'acme-old' WHERE id = 1;
         INSERT INTO directory.tenant (id, slug, name) VALUES (3, 'acme', 'Acme');
@@ -86,7 +87,7 @@ import TestSupport
         ]
     }
 
-    @Test("An operator of a slug looks after the tenant that is called so now, and not after the one that was")
+    @Test("An operator of a slug has access to the tenant that has the slug now, not to the one that had it before")
     func operatorOfASlug() async throws {
         try await Self.configured("tenants: [acme, nowhere], grants: [export, operator]") { service in
             let client = try service.client()
@@ -109,7 +110,7 @@ import TestSupport
             // A slug that no tenant has grants nothing, and says why.
             let nowhere = await failure { _ = try await client.call(AuditList.self, .init(tenant: "nowhere")) }
             #expect(nowhere?.message == "The tenant does not exist.")
-            // The one that is called so now is theirs.
+            // The operator has access to the tenant that has the slug now.
             let after = try await service.export()
             #expect(try await client.call(ExportList.self, .init(actor: nil)).jobs.map(\.id) == [after.id])
             let events = try await client.call(AuditList.self, .init()).events
@@ -117,7 +118,7 @@ import TestSupport
             for (name, call) in Self.calls(client, after.id) {
                 #expect(await failure(call) == nil, "\(name)")
             }
-            // The row of the first was not touched.
+            // The first tenant's row is unchanged.
             #expect(
                 try await service.database.text(
                     "SELECT state || hold::text || revision FROM adminexport.job WHERE id = '\(before.id)'")
@@ -126,7 +127,7 @@ import TestSupport
     }
 
     @Test(
-        "An operator of a key keeps its tenant through a new name and a deletion, and does not get the one with the old name"
+        "An operator of a key keeps access to its tenant after a rename and a deletion, but has no access to the old slug"
     )
     func operatorOfAKey() async throws {
         try await Self.configured("tenants: [{key: 1}], grants: [export, operator]") { service in
@@ -141,7 +142,7 @@ import TestSupport
                     try await client.call(ExportList.self, .init(actor: nil, tenant: tenant)).jobs.map(\.id) == [job.id])
                 #expect(try await client.call(AuditList.self, .init(tenant: tenant)).events.count == 3)
             }
-            // The tenant with the old name, and one that nobody has, are told alike.
+            // A tenant that has the old slug and a tenant that does not exist cause the same error.
             for tenant in ["acme", "nothing"] {
                 let actor = ActorName(tenant: tenant, administrator: "owner@acme.example")
                 let calls: [(name: String, call: () async throws -> Void)] = [
@@ -159,7 +160,7 @@ import TestSupport
                             && error?.message.contains("takes the grant") == true, "\(name) \(tenant)")
                 }
             }
-            // Their own tenant's administrators go on, by the new name.
+            // The administrators of the renamed tenant continue under the new slug.
             #expect(
                 try await client.call(ExportGet.self, .init(actor: Self.renamedOwner, job: job.id)).job.id == job.id)
             #expect(try await service.export(Self.renamedOwner).state == .succeeded)
@@ -179,7 +180,7 @@ import TestSupport
         }
     }
 
-    @Test("An operator of all tenants sees every event, and finds tenants by what jobs and events show")
+    @Test("An operator of all tenants sees every event, and finds tenants by the slugs in jobs and events")
     func operatorOfAll() async throws {
         try await Self.configured("tenants: \"*\", grants: [export, operator]") { service in
             let client = try service.client()
@@ -197,7 +198,7 @@ import TestSupport
         }
     }
 
-    @Test("check-config says which tenants of callers are not there, and takes that for no fault")
+    @Test("check-config notes configured tenants that do not exist, and does not fail")
     func missingTenants() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -216,7 +217,7 @@ import TestSupport
         }
     }
 
-    @Test("The command line does all that operators can, and says it for people and for programs")
+    @Test("The operator commands work, and print results for people and for programs")
     func commandLine() async throws {
         try await ServiceProcess.with { service in
             let job = try await service.export()
@@ -232,8 +233,8 @@ import TestSupport
             let health = try await service.run(["health"])
             #expect(health.status == 75 && health.output.contains("paused"))
             #expect(try await service.run(["resume"]).status == 0)
-            // What health has found is told for a quarter of a second.
-            try await eventually("health is well again") { try await service.run(["health"]).status == 0 }
+            // The service reuses the result of health for a quarter of a second.
+            try await eventually("health is ok again") { try await service.run(["health"]).status == 0 }
             #expect(try await service.run(["hold", job.id]).errors.contains("under a legal hold"))
             #expect(try await service.run(["delete", job.id]).status == 1)
             #expect(try await service.run(["hold", "--release", job.id]).status == 0)
@@ -251,7 +252,7 @@ import TestSupport
         }
     }
 
-    @Test("prune expires what is due and removes files that nothing names; old months of the trail go at their owner's word")
+    @Test("prune expires overdue exports and removes orphans; only the owner of the trail can remove its old months")
     func prune() async throws {
         try await ServiceProcess.with { service in
             let job = try await service.export()
@@ -270,8 +271,8 @@ import TestSupport
                     ])
             }
             #expect(try await daemon(["prune"]).status == 0)
-            // The service's own sweep may just have the row, and then it is that which ends it.
-            try await eventually("what is due is gone") {
+            // The sweep of the service may have locked the row. Then this sweep expires the export.
+            try await eventually("the overdue export and the orphan are gone") {
                 try await service.client().call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job.state
                     == .expired
                     && FileManager.default.contentsOfDirectory(atPath: month) == ["\(kept.id).1.xlsx.zst"]
@@ -298,7 +299,7 @@ import TestSupport
                 pruned.status == 0 && pruned.output.contains("2024-01\n") && pruned.output.contains("2024-02\n"), "\(pruned)"
             )
             #expect(try await events() == "2024-03")
-            // However far ahead the day is, the months that events are written into stay.
+            // Even for a day in the far future, the months into which events are written stay.
             #expect(try await daemon(["prune", "--audit-before", "2999-01-01"], user: owner).output.contains("2024-03"))
             #expect(try await service.export().state == .succeeded)
             #expect(try await daemon(["prune", "--audit-before", "soon"], user: owner).status == 64)

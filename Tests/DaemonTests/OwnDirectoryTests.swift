@@ -5,9 +5,9 @@ import Foundation
 import Testing
 import TestSupport
 
-/// A directory in a database of its own: nothing about administrators is in the jobs' database, not even the schema.
+/// A directory in its own database. The jobs' database does not even contain the schema of the directory.
 @Suite(.timeLimit(.minutes(10))) struct OwnDirectoryTests {
-    /// - Parameter callers: YAML; nil for the default, which is everything for the user of the tests.
+    /// - Parameter callers: YAML; nil for the default, which grants everything to the user of the tests.
     private static func with(
         callers: String? = nil, isAway: Bool = false, _ body: (ServiceProcess, TestDatabase) async throws -> Void
     ) async throws {
@@ -28,7 +28,7 @@ import TestSupport
         }
     }
 
-    /// Takes the directory away, as a server that is down does.
+    /// Makes the directory unavailable, like a server that is down.
     private static func leave(_ directory: TestDatabase) async throws {
         try await server(
             directory,
@@ -56,7 +56,7 @@ import TestSupport
         try await service.client().call(ServiceHealth.self, NoMembers())
     }
 
-    @Test("An export is asked for, made and fetched, and what the directory takes back is denied at each step")
+    @Test("Exports work with a directory in another database, and a withdrawn permission is denied at each step")
     func exports() async throws {
         try await Self.with { service, directory in
             let client = try service.client()
@@ -82,7 +82,7 @@ import TestSupport
                 #expect(denied?.code == .service(code: 1001, kind: "permission-denied"))
                 #expect(denied?.message.contains(sentence) == true, "\(denied?.message ?? "")")
             }
-            // Taken back between the start and the processing, and before a download.
+            // The permission is withdrawn between the start and the processing, and before a download.
             _ = try await service.run(["pause"])
             let second = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
             try await directory.execute("UPDATE directory.profile SET permissions = '{}' WHERE id = 1")
@@ -95,7 +95,7 @@ import TestSupport
         }
     }
 
-    @Test("An actor who is there twice is a fault of the directory's to each method, and the service goes on")
+    @Test("export.start and export.list report an actor who occurs twice as a fault of the directory; export.get answers")
     func doubled() async throws {
         try await Self.with { service, directory in
             let client = try service.client()
@@ -119,7 +119,7 @@ import TestSupport
         }
     }
 
-    @Test("A limit of the directory's login leaves the connections to the jobs alone")
+    @Test("A connection limit of the directory's login does not close connections to the jobs' database")
     func connectionLimit() async throws {
         try await TestDatabase.with { directory in
             let user = "few_\(directory.name)"
@@ -140,7 +140,7 @@ import TestSupport
                     #expect(job.state == .succeeded, "\(job)")
                 }
                 #expect(try await client.call(ServiceHealth.self, NoMembers()).status == .ok)
-                try await eventually("the limit is told of the directory") {
+                try await eventually("the limit of the directory is logged") {
                     service.count(of: DaemonEvent.connectionsLimited) > 0 && service.log.contains("database=directory")
                 }
                 #expect(!service.log.contains("database=jobs"))
@@ -148,7 +148,7 @@ import TestSupport
                 for _ in 0..<3 { _ = try await service.export() }
                 let after = try await service.database.text("SELECT string_agg(pid::text, ' ' ORDER BY pid) \(jobs)")
                 let kept = Set((before ?? "").split(separator: " ")).subtracting((after ?? "").split(separator: " "))
-                #expect(kept.isEmpty, "connections were closed for the directory's sake: \(kept)")
+                #expect(kept.isEmpty, "connections were closed because of the directory: \(kept)")
             }
             try await directory.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '\(user)'")
@@ -156,7 +156,7 @@ import TestSupport
         }
     }
 
-    @Test("A directory that is away is told apart from a database that is, and only those who need it wait for it")
+    @Test("An unavailable directory is reported as such, and fails only requests that need it")
     func away() async throws {
         try await Self.with { service, directory in
             let job = try await service.export()
@@ -185,18 +185,18 @@ import TestSupport
             #expect(try await client.call(ExportList.self, .init(actor: nil, tenant: "acme")).jobs.map(\.id) == [job.id])
             #expect(try await client.call(AuditList.self, .init(tenant: "acme")).events.count == 3)
             #expect(try await client.call(ServiceHold.self, .init(job: job.id, on: true)).held)
-            try await eventually("health says which") {
+            try await eventually("health names the directory") {
                 let health = try await Self.health(service)
                 return health.status == .degraded && health.database == "ok"
                     && health.directory?.contains("directory") == true
             }
             try await Self.comeBack(directory)
-            try await eventually("health is well") { try await Self.health(service).status == .ok }
+            try await eventually("health is ok") { try await Self.health(service).status == .ok }
             #expect(try await service.export().state == .succeeded)
         }
     }
 
-    @Test("Operators of a tenant are told that the directory is away; of a key they need none")
+    @Test("While the directory is unavailable, operators of a slug get an error, and operators of a key are served")
     func awayForOperators() async throws {
         for (tenants, isServed) in [("[acme]", false), ("[{key: 1}]", true), ("[{key: 1}, acme]", false)] {
             let callers = "callers:\n- {user: \"\(geteuid())\", tenants: \(tenants), grants: [export, operator]}\n"
@@ -216,7 +216,7 @@ import TestSupport
         }
     }
 
-    @Test("A service whose directory is away at its start serves operators, and everybody when it has come")
+    @Test("A service that starts without its directory serves operators, and serves all callers when the directory appears")
     func awayAtTheStart() async throws {
         try await Self.with(isAway: true) { service, directory in
             let client = try service.client()
@@ -231,8 +231,8 @@ import TestSupport
         }
     }
 
-    /// What is done by hand for a directory on a server of its own.
-    @Test("migrate prepares both databases, and check-config looks at both")
+    /// The manual steps for a directory on another server.
+    @Test("migrate prepares both databases, and check-config checks both")
     func migrate() async throws {
         try await TestDatabase.with(migrated: false) { jobs in
             try await TestDatabase.with(migrated: false) { directory in
@@ -256,7 +256,7 @@ import TestSupport
                     let check = ["check-config", "--archives", folder]
                     let checked = try await daemon(check, user: TestDatabase.serviceUser)
                     #expect(checked.status == 0 && checked.output.contains("serve and work"), "\(checked)")
-                    // A login that may use the jobs' database and not the directory's roles.
+                    // The login can no longer connect to the directory's database.
                     try await directory.execute("REVOKE CONNECT ON DATABASE \(directory.name) FROM PUBLIC")
                     let refused = try await daemon(check, user: TestDatabase.serviceUser)
                     #expect(refused.status == 78 && refused.errors.contains("directory's database"), "\(refused)")

@@ -33,7 +33,7 @@ struct Finished: Sendable {
     let errors: String
 }
 
-/// The built programs, run as a person would.
+/// Runs the built programs.
 struct Programs {
     static var folder: String { TestDatabase.environment("TEST_BIN") }
 
@@ -47,7 +47,7 @@ struct Programs {
         process.standardOutput = output
         process.standardError = errors
         try process.run()
-        // Two pipes are read by two threads: one that fills up would stop the program.
+        // Two threads read the two pipes, because a full pipe would block the program.
         async let first = read(output)
         async let second = read(errors)
         let finished = (await first, await second)
@@ -80,7 +80,7 @@ struct Programs {
 }
 
 extension Process {
-    /// Waits until it has ended, without a thread of the task pool: two waits on two cores would stop all tests.
+    /// Waits for the end of the process outside the task pool. Two waits in the pool would block all tests on two cores.
     func end() async {
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async {
@@ -91,7 +91,7 @@ extension Process {
     }
 }
 
-/// A running `adminexportd serve` with a database, a socket and a folder of its own.
+/// A running `adminexportd serve` with its own database, socket and folder.
 struct ServiceProcess {
     let database: TestDatabase
     let folder: String
@@ -127,12 +127,12 @@ struct ServiceProcess {
                 await service.process.end()
                 #expect(
                     service.process.terminationReason == .exit && service.process.terminationStatus == 0, "\(service.log)")
-                #expect(!service.log.contains("@acme.example"), "the log holds an e-mail address")
+                #expect(!service.log.contains("@acme.example"), "the log contains an e-mail address")
             }
         }
     }
 
-    /// - Parameter descriptors: how many the service may have, at most.
+    /// - Parameter descriptors: the maximum number of the service's descriptors.
     static func start(
         _ database: TestDatabase, _ folder: String, environment: [String: String] = [:], archives: String? = nil,
         descriptors: Int? = nil
@@ -168,7 +168,7 @@ struct ServiceProcess {
         try Client(socket: socket)
     }
 
-    /// How many entries of the event the service has logged.
+    /// The number of entries of the event in the service's log.
     func count(of event: any ServiceEvent) -> Int {
         log.components(separatedBy: " event=\(event)\n").count - 1
     }
@@ -190,7 +190,7 @@ struct ServiceProcess {
     }
 }
 
-/// The error that a call must end with.
+/// The client's error with which a call ends; nil if it ends without one.
 func failure(_ body: () async throws -> Void) async -> ClientError? {
     do {
         try await body()

@@ -5,7 +5,7 @@ import Testing
 import TestSupport
 
 @Suite(.timeLimit(.minutes(10))) struct SocketTests {
-    /// Sends lines as they are, ends the sending side, and gives what comes back.
+    /// Sends lines unchanged, closes the sending side, and returns the replies.
     private func exchange(_ service: ServiceProcess, _ text: String) async throws -> String {
         let script = """
             import socket, sys
@@ -19,7 +19,7 @@ import TestSupport
         return try await Programs.run(TestDatabase.environment("TEST_PYTHON"), ["-c", script, service.socket, text]).output
     }
 
-    @Test("After a half-close everything in flight is answered whole, large replies too")
+    @Test("After a half-close, the service answers all requests in flight completely, even with large replies")
     func halfClose() async throws {
         try await ServiceProcess.with(
             sql: SmallTenant.sql
@@ -38,7 +38,7 @@ import TestSupport
     }
 
     @Test(
-        "Nonsense is answered with what is wrong with it, and the service goes on",
+        "The reply to an invalid request names its fault, and the service continues to answer",
         arguments: [
             ("nonsense\n", "-32700"), ("\u{FEFF}{}\n", "-32700"),
             (#"{"jsonrpc":"2.0","id":1,"method":"rpc.none"}"# + "\n", "-32601"),
@@ -71,7 +71,7 @@ import TestSupport
         }
     }
 
-    @Test("A caller that the policy does not name may do nothing but ask who it is")
+    @Test("A caller may do only what a rule grants to its user or group")
     func callers() async throws {
         try await TemporaryFolder.with { folder in
             try
@@ -94,7 +94,7 @@ import TestSupport
         }
     }
 
-    @Test("One user's connections are limited, and one too many is told so")
+    @Test("The connections of one user are limited, and one more gets an error")
     func connections() async throws {
         try await ServiceProcess.with(environment: ["ADMINEXPORT_LIMITS_CONNECTIONS_PER_USER": "4"]) { service in
             var clients: [Client] = []

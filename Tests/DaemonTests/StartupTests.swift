@@ -5,7 +5,7 @@ import Testing
 import TestSupport
 
 @Suite(.timeLimit(.minutes(10))) struct StartupTests {
-    /// Runs `adminexportd` to its end and gives its status and what it said.
+    /// Runs `adminexportd` to its end and returns its status, its errors and its duration.
     private func daemon(
         _ arguments: [String], environment: [String: String] = [:]
     ) async throws -> (status: Int32, errors: String, seconds: Double) {
@@ -14,7 +14,7 @@ import TestSupport
         return (finished.status, finished.errors, start.duration(to: .now) / .seconds(1))
     }
 
-    @Test("What somebody has to change ends the process within five seconds with status 78 and a sentence")
+    @Test("A fault that a person must repair ends the process within 15 seconds with status 78 and a sentence")
     func faults() async throws {
         try await TestDatabase.with { database in
             try await TemporaryFolder.with { folder in
@@ -64,7 +64,7 @@ import TestSupport
         }
     }
 
-    @Test("A database that is not there ends the commands that need it now, and not the service")
+    @Test("An unavailable database ends the commands that need it, but not the service")
     func unreachable() async throws {
         try await TemporaryFolder.with { folder in
             let environment = ["ADMINEXPORT_DATABASE_URL": "host=\(folder) user=x", "ADMINEXPORT_ARCHIVES": folder]
@@ -74,7 +74,7 @@ import TestSupport
             }
             try await TestDatabase.with { database in
                 try await database.execute(SmallTenant.sql)
-                // A socket folder that comes later stands for a database that does.
+                // A socket folder that appears later simulates a database that appears later.
                 let late = folder + "/late"
                 let service = try ServiceProcess.start(
                     database, folder,
@@ -99,7 +99,7 @@ import TestSupport
         }
     }
 
-    @Test("A socket that is served is not taken over, and the first service goes on")
+    @Test("A service does not take over a socket that another service uses, and that service continues")
     func socketInUse() async throws {
         try await ServiceProcess.with { service in
             let second = try await daemon(
@@ -110,7 +110,7 @@ import TestSupport
         }
     }
 
-    @Test("A directory of archives that belongs to another installation is neither filled nor served")
+    @Test("The service neither reads nor writes archives in the directory of another installation")
     func foreignArchives() async throws {
         try await ServiceProcess.with { service in
             let job = try await service.export()
@@ -124,7 +124,7 @@ import TestSupport
             let health = try await client.call(ServiceHealth.self, NoMembers())
             #expect(health.status == .degraded && health.storage != "ok")
             let next = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
-            // A worker that has just looked may begin it, looks again, and gives it back.
+            // A worker that has just checked the archives may claim the export. It checks again and returns the export.
             try await eventually("the export waits") {
                 try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: next.id)).job.state == .queued
             }
@@ -133,7 +133,7 @@ import TestSupport
         }
     }
 
-    @Test("A log that nobody reads any more stops nothing")
+    @Test("A log whose reader is gone does not stop the service")
     func brokenLog() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)

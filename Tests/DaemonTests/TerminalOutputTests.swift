@@ -4,9 +4,9 @@ import Foundation
 import Testing
 import TestSupport
 
-/// What the command line makes of names that were made to be obeyed by a terminal.
+/// The command line's output of names that contain controls of a terminal.
 @Suite(.timeLimit(.minutes(10))) struct TerminalOutputTests {
-    /// A title, a colour by C1, a reversed end, an end of line, a letter without width, a tag.
+    /// Contains a title, a colour by C1, reversed text, a line separator, a character without width, and a tag.
     private static let slug = "ac\u{1B}]0;x\u{7}\u{9B}31m\u{202E}fdp\u{2028}\nme\u{200B}\u{E0041}\u{7F}\u{61C}"
     private static let email = "o\u{1B}[2J\r\u{85}@\u{2066}x"
     private static let actor = ActorName(tenant: slug, administrator: email)
@@ -24,14 +24,14 @@ import TestSupport
         SmallTenant.sql
         + "; UPDATE directory.tenant SET slug = \(literal(slug)) WHERE id = 1; UPDATE directory.administrator SET email = \(literal(email)) WHERE id = 1"
 
-    /// Whether a terminal would do anything but show the text and go to the next line.
+    /// Whether a terminal only shows the text and goes to the next line.
     private static func isShown(_ text: String) -> Bool {
         text.unicodeScalars.allSatisfy {
             $0 == "\n" || ![.control, .format, .lineSeparator, .paragraphSeparator].contains($0.properties.generalCategory)
         }
     }
 
-    @Test("Tables, lines and errors show hostile names escaped, and JSON carries them as escapes")
+    @Test("Tables, lines and errors show hostile names escaped, and JSON contains them as escapes")
     func names() async throws {
         try await ServiceProcess.with(sql: Self.sql) { service in
             let run = try await service.run(["run"], as: Self.actor)
@@ -58,7 +58,7 @@ import TestSupport
                     "\(name): \(done.output.debugDescription) \(done.errors.debugDescription)")
                 lines[name] = done.output.split(separator: "\n").count
             }
-            #expect(lines["list"] == 2, "a name has made a line of its own")
+            #expect(lines["list"] == 2, "a name has added a line")
             let shown = try await service.run(["get", id], as: Self.actor).output
             #expect(
                 shown.contains(

@@ -5,10 +5,10 @@ import Testing
 @testable import Daemon
 
 @Suite struct TimestampTests {
-    @Test("Times are written as the system's formatter writes them")
+    @Test("Times are formatted as Foundation formats them")
     func rfc3339() {
-        // Whole seconds, from 1583, before which the formatter's calendar is another one, to 9999. Its milliseconds are those of a
-        // number in binary, which may be one less.
+        // Whole seconds from 1583, before which the formatter uses another calendar, to 9999. The formatter's milliseconds come
+        // from a binary number and may be one less.
         var samples: [Int64] = [0, -1, 86_399, 86_400, 951_782_400, 4_107_542_400, -11_676_096_000, 253_402_300_799]
         for _ in 0..<2_000 { samples.append(.random(in: -12_212_553_600...253_402_300_799)) }
         for sample in samples {
@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test("Milliseconds are cut, not rounded, before 1970 too")
+    @Test("Milliseconds are cut, not rounded, also before 1970")
     func milliseconds() {
         #expect(Timestamp(microseconds: 999).rfc3339 == "1970-01-01T00:00:00.000Z")
         #expect(Timestamp(microseconds: 1_999).rfc3339 == "1970-01-01T00:00:00.001Z")
@@ -26,7 +26,7 @@ import Testing
         #expect(Timestamp(microseconds: 1_767_323_045_678_901).rfc3339 == "2026-01-02T03:04:05.678Z")
     }
 
-    @Test("A time beyond the years 0001 to 9999, infinity among them, is the first or the last time of them")
+    @Test("A time outside the years 0001 to 9999, such as infinity, becomes the first or the last time of this range")
     func infinity() {
         for late in [253_402_300_800_000_000, Int64.max] {
             #expect(Timestamp(microseconds: late).rfc3339 == "9999-12-31T23:59:59.999Z")

@@ -6,11 +6,11 @@ import Postgres
 import Testing
 import TestSupport
 
-/// What the audit trail says of those who are denied, and of workbooks that do not arrive.
+/// Audit events about denials and about workbooks that do not arrive.
 @Suite(.timeLimit(.minutes(10)), .serialized) struct TrailTests {
     private static let owner = ServiceProcess.owner
 
-    /// Serves with rules about callers, and gives what the trail has when the service has stopped.
+    /// Runs the service with rules for callers, and checks the audit trail after the service has stopped.
     private func trail(
         _ callers: String, sql: String = SmallTenant.sql, environment: [String: String] = [:],
         _ body: (ServiceProcess) async throws -> Void, then check: (TestDatabase) async throws -> Void
@@ -45,9 +45,9 @@ import TestSupport
             """)
     }
 
-    @Test("Every method that denies a caller without a grant leaves an event with the peer, and only those do")
+    @Test("Every method that denies a caller without a grant writes an event with the peer, and no other method does")
     func everyMethod() async throws {
-        // Somebody else may do everything; this process may nothing.
+        // Another user has all grants, and the user of this process has none.
         var denied: [String] = []
         try await trail("- {user: \"54321\", tenants: \"*\", grants: [export, operator]}") { service in
             let client = try service.client()
@@ -58,7 +58,7 @@ import TestSupport
                     }
                     if error?.kind == "permission-denied" { denied.append(method.name) }
                 }
-                // Without an actor it is a parameter that is missing, and a grant that is.
+                // Without an actor, both the parameter and the operator grant are missing.
                 if method.params["actor"] != nil, ["export.get", "export.list"].contains(method.name) {
                     let params = method.name == "export.get" ? #"{"job":"018f0000-0000-7000-8000-000000000001"}"# : "{}"
                     let error = await failure { _ = try await client.call(method.name, params: Data(params.utf8)) }
@@ -70,7 +70,7 @@ import TestSupport
             #expect(
                 try await Self.denials(database)
                     == Set(denied).sorted().map { "caller-not-allowed:\($0)" }.joined(separator: " "))
-            // The first of them, and a number at the end.
+            // One event for the first denial, and one with the number of the others.
             #expect(
                 try await database.text(
                     """
@@ -81,7 +81,7 @@ import TestSupport
         }
     }
 
-    @Test("Whatever is asked for in the name of somebody who may not is in the trail; what is not found is not")
+    @Test("The trail contains the denial of an actor by any method, but not a job that is not found")
     func everyQuestion() async throws {
         let job = "018f0000-0000-7000-8000-000000000001"
         let reasons = [
@@ -113,7 +113,7 @@ import TestSupport
                 (reason.2.hasPrefix("unknown") ? all : exporting).map { "\(reason.2):\($0)" }
             }
             #expect(try await Self.denials(database) == expected.sorted().joined(separator: " "))
-            // The first of each says in whose name; whose tenant it is where there is such a tenant.
+            // The first event of each reason names the actor, and the tenant's key if the tenant exists.
             #expect(
                 try await database.text(
                     """
@@ -124,7 +124,7 @@ import TestSupport
         }
     }
 
-    @Test("A flood of denials is two events, whatever it sends, and each denial is counted")
+    @Test("A flood of denials makes two events, whatever the requests contain, and each denial is counted")
     func flood() async throws {
         try await trail("\(Self.me), tenants: [globex], grants: [export]}") { service in
             let client = try service.client()
@@ -150,7 +150,7 @@ import TestSupport
         }
     }
 
-    @Test("Who is denied is told so while the trail cannot be written, and it is written afterwards")
+    @Test("A denied request is answered while the trail is locked, and the denial is written afterwards")
     func blockedTrail() async throws {
         try await ServiceProcess.with { service in
             let blocker = try await service.database.connect()
@@ -190,7 +190,7 @@ extension TrailTests {
         return count
     }
 
-    @Test("Of twenty workbooks that are opened and sixteen that arrive the trail says that four did not, and why")
+    @Test("If sixteen of twenty opened workbooks are delivered, the trail contains why four are not")
     func twenty() async throws {
         try await ServiceProcess.with(sql: OpenTests.large) { service in
             let job = try await service.export()
@@ -206,7 +206,7 @@ extension TrailTests {
             }
             #expect(open.count == 16 && refused == 4)
             for workbook in open { #expect(try await read(workbook) == job.size) }
-            try await eventually("four are in the trail") {
+            try await eventually("four events are in the trail") {
                 try await service.database.text(Self.undelivered)
                     == Array(repeating: "too-many-transfers", count: 4).joined(separator: " ")
             }
@@ -214,18 +214,18 @@ extension TrailTests {
         }
     }
 
-    @Test("A reader that goes away before it has all of it is in the trail, with what it took, however small the workbook")
+    @Test("A reader that closes its pipe early is in the trail with the bytes that it has read, for any size of workbook")
     func readerGone() async throws {
         for sql in [SmallTenant.sql, OpenTests.large] {
             try await ServiceProcess.with(sql: sql) { service in
                 let job = try await service.export()
                 let client = try service.client()
-                // All of it, to the end and by its size; none of it; some of it.
+                // Reads all bytes to the end, all bytes by the size, no bytes, and some bytes.
                 #expect(try await read(client.open(Self.owner, job: job.id)) == job.size)
                 try await Self.take(job.size ?? 0, of: client, job)
                 try await Self.take(0, of: client, job)
                 try await Self.take(100, of: client, job)
-                try await eventually("two are in the trail") {
+                try await eventually("two events are in the trail") {
                     try await service.database.text(Self.undelivered) == "reader-gone reader-gone"
                 }
                 #expect(
@@ -240,7 +240,7 @@ extension TrailTests {
         }
     }
 
-    /// Opens the workbook, reads so many bytes, and closes the pipe.
+    /// Opens the workbook, reads `count` bytes, and closes the pipe.
     private static func take(_ count: Int, of client: Client, _ job: Job) async throws {
         let descriptor = try await client.open(owner, job: job.id).duplicateDescriptor()
         await withCheckedContinuation { continuation in
@@ -258,12 +258,12 @@ extension TrailTests {
         }
     }
 
-    @Test("Files that are gone and a service that stops are in the trail too")
+    @Test("The trail contains undelivered workbooks whose archive is missing or whose service stops")
     func others() async throws {
         try await trail("\(Self.me), tenants: \"*\", grants: [export, operator]}", sql: OpenTests.large) { service in
             let job = try await service.export()
             let client = try service.client()
-            // The service stops while this one is read.
+            // The service stops during this transfer.
             let held = try await client.open(Self.owner, job: job.id)
             let lost = try await service.export()
             let files = FileManager.default.enumerator(atPath: service.archives)?.allObjects as? [String] ?? []
@@ -293,12 +293,12 @@ extension TrailTests {
     }
 
     @Test(
-        "A caller that is gone before the reply is sent is in the trail", arguments: [ExportOpen.Encoding.identity, .zstd])
+        "A caller that disconnects before the reply is in the trail", arguments: [ExportOpen.Encoding.identity, .zstd])
     func callerGone(_ encoding: ExportOpen.Encoding) async throws {
         try await ServiceProcess.with(sql: OpenTests.large) { service in
             let job = try await service.export()
             let blocker = try await service.database.connect()
-            // The request has begun, and goes on when its caller is gone.
+            // The request has begun, and continues after its caller has disconnected.
             try await blocker.script("block", "BEGIN; LOCK TABLE adminexport.audit_event IN ACCESS EXCLUSIVE MODE")
             let client = try service.client()
             let request = Task { _ = try await client.open(Self.owner, job: job.id, encoding: encoding) }
@@ -310,15 +310,15 @@ extension TrailTests {
             client.close()
             _ = await request.result
             try await blocker.script("go", "COMMIT")
-            try await eventually("what was begun has ended") {
+            try await eventually("the request has ended") {
                 try await service.database.text(
                     """
                     SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = '\(TestDatabase.serviceUser)'
                         AND state <> 'idle'
                     """) == "0"
             }
-            // Whether it was begun at all or not: nothing is down as downloaded that is not down as undelivered too.
-            try await eventually("the trail has both or neither") {
+            // Whether or not the request has begun: an event downloaded has an event undelivered.
+            try await eventually("the trail has both events or neither") {
                 let undelivered = try await service.database.text(Self.undelivered)
                 return try await downloaded(service) == (undelivered == nil ? 0 : 1)
             }

@@ -4,11 +4,11 @@ import Foundation
 import Testing
 import TestSupport
 
-/// Callers that are told of changes.
+/// Callers that watch jobs.
 @Suite(.timeLimit(.minutes(10)), .serialized) struct WatchTests {
     private static let owner = ServiceProcess.owner
 
-    @Test("A watch tells of every state to the last, with rising revisions, and ends with it")
+    @Test("A watch delivers changes up to the final state, with rising revisions, and then ends")
     func watch() async throws {
         try await ServiceProcess.with(environment: ["ADMINEXPORT_WORKERS": "0"]) { service in
             let client = try service.client()
@@ -25,14 +25,14 @@ import TestSupport
             for try await change in changes { seen.append(change) }
             #expect(seen.last?.state == .succeeded)
             #expect(zip(seen, seen.dropFirst()).allSatisfy { $0.revision <= $1.revision })
-            // A watch of what is final already has nothing more to tell.
+            // A watch of a job in its final state delivers no change.
             let (last, none) = try await client.watch(Self.owner, job: job.id)
             #expect(last == seen.last)
-            for try await change in none { Issue.record("told of \(change.state)") }
+            for try await change in none { Issue.record("the watch delivered \(change.state)") }
         }
     }
 
-    @Test("What does not change is told again within five seconds, and nothing is told after unwatch")
+    @Test("A watch delivers an unchanged job again within 20 seconds, and ends after the final state")
     func heartbeat() async throws {
         try await ServiceProcess.with(environment: ["ADMINEXPORT_WORKERS": "0"]) { service in
             let client = try service.client()
@@ -50,14 +50,14 @@ import TestSupport
         }
     }
 
-    @Test("Revisions rise by one for each visible change of a job's row")
+    @Test("The first revision is 1, a deletion raises it by one, and a query does not change it")
     func revisions() async throws {
         try await ServiceProcess.with { service in
             let client = try service.client()
             let started = try await client.call(ExportStart.self, .init(actor: Self.owner)).job
             #expect(started.revision == 1)
             let done = try await client.finish(Self.owner, job: started.id)
-            // Claimed, then renewed as often as its lease says, then done.
+            // In between, the job was claimed, renewed as often as its lease requires, and ended.
             let expired = try await client.call(ExportDelete.self, .init(actor: Self.owner, job: started.id)).job
             #expect(expired.revision == done.revision + 1)
             let again = try await client.call(ExportGet.self, .init(actor: Self.owner, job: started.id)).job
@@ -65,7 +65,7 @@ import TestSupport
         }
     }
 
-    @Test("Two hundred watched jobs cost one query in a tick")
+    @Test("Two hundred watched jobs need one query in each poll interval")
     func oneQuery() async throws {
         let settings = ["ADMINEXPORT_WORKERS": "0", "ADMINEXPORT_LIMITS_QUEUED_PER_TENANT": "500"]
         try await ServiceProcess.with(environment: settings) { service in
@@ -85,7 +85,7 @@ import TestSupport
             try await service.database.execute(
                 "ALTER DATABASE \(service.database.name) SET log_statement = 'all'; ALTER DATABASE \(service.database.name) SET log_min_messages = 'log'"
             )
-            // The service's connections take the settings when they are made anew.
+            // Only new connections of the service get the settings.
             try await service.database.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '\(service.database.name)' AND pid <> pg_backend_pid()"
             )
@@ -99,7 +99,7 @@ import TestSupport
             }
             let start = ContinuousClock.now
             let before = count()
-            try await eventually("the watch goes on") { count() - before >= 12 }
+            try await eventually("the watch continues") { count() - before >= 12 }
             let queries = count() - before
             let ticks = start.duration(to: .now) / .milliseconds(250)
             #expect(Double(queries) <= ticks + 2, "\(queries) queries in \(ticks) ticks")

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 import TestSupport
 
-/// What an administrator finds in the file, through the whole service.
+/// The content of workbooks that the whole service makes.
 @Suite(.timeLimit(.minutes(10)), .serialized) struct WorkbookTests {
     /// Prints sheets with their rows as JSON: `[[name, [[cell, …], …]], …]`.
     private static let sheets = """
@@ -48,7 +48,9 @@ import TestSupport
         ).output
     }
 
-    @Test("On request three sheets follow with what the tenant has and the actor may see; the first one stays as it is")
+    @Test(
+        "On request, three sheets list the profiles, groups and teams that the actor may see; the first sheet does not change"
+    )
     func references() async throws {
         try await ServiceProcess.with { service in
             let plain = try await sheets(service, [])
@@ -71,7 +73,7 @@ import TestSupport
         }
     }
 
-    @Test("A tenant with nobody and nothing to list gets sheets with a header")
+    @Test("A tenant with nothing to list gets sheets with a header")
     func empty() async throws {
         let sql = """
             \(SmallTenant.sql);
@@ -85,7 +87,7 @@ import TestSupport
         }
     }
 
-    /// What the archive says about itself: the JSON of its skippable frame.
+    /// The manifest of the archive: the JSON in its skippable frame.
     private func manifest(_ service: ServiceProcess) async throws -> [String: Any] {
         let path = try await Programs.run("/usr/bin/env", ["find", service.archives, "-name", "*.zst"]).output
         let bytes = Array(try Data(contentsOf: URL(filePath: path.trimmingCharacters(in: .newlines))))
@@ -95,7 +97,7 @@ import TestSupport
         return try #require(json as? [String: Any])
     }
 
-    @Test("What was cut, replaced or is no date is told by the job, the command line and the archive; also of SQL_ASCII")
+    @Test("Job, command line and archive report cut texts, replaced texts and dates as text, also for SQL_ASCII")
     func warnings() async throws {
         let sql = """
             \(SmallTenant.sql);
@@ -130,7 +132,7 @@ import TestSupport
         }
     }
 
-    @Test("A time zone that PostgreSQL does not know fails the export and says what to do; it is never taken for UTC")
+    @Test("A time zone that PostgreSQL does not know fails the export with the zone's name and leaves no file")
     func timeZone() async throws {
         try await ServiceProcess.with(sql: SmallTenant.sql + "; UPDATE directory.tenant SET time_zone = 'Mars/Base'") {
             service in
@@ -140,7 +142,7 @@ import TestSupport
         }
     }
 
-    @Test("Cells without references hold the same, and an empty one before others is there")
+    @Test("Cells without references contain the same values, and an empty cell before other cells is written")
     func cellReferences() async throws {
         var plain: [Sheet] = []
         try await ServiceProcess.with { service in
@@ -155,7 +157,7 @@ import TestSupport
         }
     }
 
-    @Test("The document says what it is, who made it and when; it prints in landscape with its header on each page")
+    @Test("The document contains its title, creator and time, and prints in landscape with its header on each page")
     func properties() async throws {
         try await ServiceProcess.with { service in
             _ = try await sheets(service, [])

@@ -5,7 +5,7 @@ import Postgres
 import Testing
 import TestSupport
 
-/// Directories as a careless hand maps them, and what the programs say of each.
+/// Directories with faulty views, and what the programs report about each.
 @Suite(.timeLimit(.minutes(10))) struct WrongDirectoryTests {
 
     private static let columns = [
@@ -16,7 +16,7 @@ import TestSupport
         "team": ["id", "tenant_id", "name"],
     ]
 
-    /// Moves the table away and puts a view in its place.
+    /// Replaces the table by a view.
     private static func view(
         _ relation: String = "administrator", _ changed: [String: String] = [:], from: String? = nil, options: String = ""
     ) -> String {
@@ -82,7 +82,7 @@ import TestSupport
     ]
 
     @Test(
-        "check-config, doctor and health say what is wrong, where, and what mends it, and end with a status that says so",
+        "check-config, doctor and health report the fault, its place and its remedy, and end with a status for a fault",
         arguments: all)
     func said(_ wrong: Wrong) async throws {
         try await TestDatabase.with { database in
@@ -97,10 +97,10 @@ import TestSupport
                 )
                 let service = try ServiceProcess.start(database, folder)
                 defer { service.process.terminate() }
-                // It starts: an upgrade that notices more than the version before is no outage.
+                // The service starts, so that an upgrade to a version that detects more faults causes no outage.
                 try await service.waitUntilServing()
                 let client = try service.client()
-                try await eventually("health says it") {
+                try await eventually("health reports the fault") {
                     let health = try await client.call(ServiceHealth.self, NoMembers())
                     return health.status == .degraded && health.directory?.contains("directory.") == true
                         && health.directoryFaults?.contains {
@@ -121,7 +121,7 @@ import TestSupport
     }
 
     @Test(
-        "Views that are made anew without their grants are told as that, exports wait a while, and all goes on with the grants"
+        "Views that are recreated without grants are reported, exports wait, and exports succeed after the grants are restored"
     )
     func recreated() async throws {
         try await ServiceProcess.with { service in
@@ -141,20 +141,20 @@ import TestSupport
             }
             #expect(await isRefused { _ = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)) })
             #expect(await isRefused { _ = try await client.call(ExportList.self, .init(actor: ServiceProcess.owner)) })
-            try await eventually("health says it") {
+            try await eventually("health reports the fault") {
                 try await client.call(ServiceHealth.self, NoMembers()).directory?.contains("may not read") == true
             }
             #expect(try await service.run(["run", "-q"]).status == 75)
             try await database.execute("GRANT SELECT ON directory.administrator TO adminexport_api, adminexport_worker")
-            // The statement is asked again by each call: nobody waits for the next look.
+            // Each call runs the statement again, so no caller waits for the next inspection.
             #expect(try await service.export().state == .succeeded)
-            try await eventually("health is well again") {
+            try await eventually("health is ok again") {
                 try await client.call(ServiceHealth.self, NoMembers()).status == .ok
             }
-            // One that is in the queue meanwhile waits for its end.
+            // An export that is queued meanwhile waits until the fault is repaired.
             try await database.execute(again + "; GRANT SELECT ON directory.administrator TO adminexport_api")
             let job = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)).job
-            try await eventually("health says it") {
+            try await eventually("health reports the fault") {
                 try await client.call(ServiceHealth.self, NoMembers()).status == .degraded
             }
             try await database.execute("GRANT SELECT ON directory.administrator TO adminexport_worker")
@@ -162,7 +162,9 @@ import TestSupport
         }
     }
 
-    @Test("Wrong days end the export as source-invalid with the cast, and the service goes on")
+    @Test(
+        "A column of days with a wrong type fails the export as source-invalid with the cast; after the repair, exports succeed"
+    )
     func sourceInvalid() async throws {
         try await ServiceProcess.with(
             sql: SmallTenant.sql + ";" + Self.view("administrator", ["created_at": "t.created_at::timestamp"])
@@ -176,14 +178,14 @@ import TestSupport
                 CREATE VIEW directory.administrator AS SELECT * FROM platform.administrator;
                 GRANT SELECT ON directory.administrator TO adminexport_api, adminexport_worker
                 """)
-            try await eventually("the service has seen it") {
+            try await eventually("the service has seen the repair") {
                 try await service.client().call(ServiceHealth.self, NoMembers()).directory == "ok"
             }
             #expect(try await service.export().state == .succeeded)
         }
     }
 
-    @Test("A date that loses its time zone under a running service is in no workbook, however soon the export comes")
+    @Test("A date column that loses its time zone while the service runs fails the next export")
     func changedType() async throws {
         try await ServiceProcess.with { service in
             #expect(try await service.export().state == .succeeded)
@@ -192,12 +194,12 @@ import TestSupport
             #expect(job.state == .failed && job.error?.kind == "source-invalid", "\(job)")
             #expect(job.error?.message.contains("created_at") == true, "\(job)")
             try await service.database.execute("ALTER TABLE directory.administrator ALTER created_at TYPE timestamptz")
-            try await eventually("exports are made again") { try await service.export().state == .succeeded }
+            try await eventually("exports succeed again") { try await service.export().state == .succeeded }
         }
     }
 
     @Test(
-        "Health names what is gone from the directory, and does not blame the database",
+        "health reports a fault of the directory, and does not blame the database",
         arguments: [
             "ALTER TABLE directory.team RENAME TO crew", "ALTER SCHEMA directory RENAME TO elsewhere",
             "ALTER TABLE directory.administrator_team ALTER team_id TYPE int",
@@ -207,7 +209,7 @@ import TestSupport
             #expect(try await service.export().state == .succeeded)
             try await service.database.execute(change)
             let client = try service.client()
-            try await eventually("health says so") {
+            try await eventually("health reports the directory") {
                 let health = try await client.call(ServiceHealth.self, NoMembers())
                 return health.status == .degraded && health.database == "ok"
                     && health.directory?.contains("directory") == true
@@ -216,7 +218,7 @@ import TestSupport
     }
 
     @Test(
-        "A view whose values cannot be computed ends the export as source-invalid with the SQLSTATE, and tells nobody's data",
+        "A view whose values cannot be computed fails the export as source-invalid with the SQLSTATE and without data",
         arguments: [
             ("administrator", "name", "(1 / (t.id - t.id))::text", "22012"),
             ("administrator", "phone", "(t.email::date)::text", "22007"),
@@ -243,7 +245,7 @@ import TestSupport
     }
 
     @Test(
-        "Nobody is denied for a column that is known to be wrong: the directory is",
+        "A wrong column that decides permissions is reported as a fault of the directory, not as a denial",
         arguments: [
             ("profile", "permissions", "ARRAY[to_jsonb(t.permissions)]"), ("profile", "scope", "t.scope = 'tenant'"),
             ("administrator", "status", "t.status::\"char\""),
@@ -257,7 +259,7 @@ import TestSupport
         }
     }
 
-    @Test("Keys that become of another type under a running service are noticed")
+    @Test("If the types of keys change while the service runs, the next export succeeds")
     func keyTypes() async throws {
         try await ServiceProcess.with { service in
             #expect(try await service.export().state == .succeeded)
@@ -299,12 +301,12 @@ import TestSupport
                 """
             }
             try await service.database.execute("BEGIN; CREATE SCHEMA platform; \(moves.joined(separator: "\n")) COMMIT")
-            // The first may meet it: it is tried again with the types that are there now.
+            // The first attempt may fail. The next one uses the new types.
             #expect(try await service.export().state == .succeeded)
         }
     }
 
-    @Test("A policy that shows a part of the administrators ends the export: there is no half of one")
+    @Test("A policy that hides some administrators fails the export")
     func halved() async throws {
         try await ServiceProcess.with { service in
             let client = try service.client()
@@ -315,7 +317,7 @@ import TestSupport
                 CREATE POLICY half ON directory.administrator USING (id % 2 = 1);
                 ALTER TABLE directory.administrator ENABLE ROW LEVEL SECURITY
                 """)
-            // Another export cannot be asked for.
+            // Another export cannot be started.
             let error = await failure { _ = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)) }
             #expect(error?.code == .service(code: 1007, kind: "unavailable"))
             try await eventually("health names the policy's table") {
@@ -332,7 +334,7 @@ import TestSupport
         }
     }
 
-    @Test("A large export that takes long holds up no look at the directory, which is not said to be away")
+    @Test("A long export does not delay the inspection of the directory, which is not reported as unreachable")
     func besideLargeExport() async throws {
         let many = """
             ; INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id, status, created_at, updated_at)
@@ -352,8 +354,8 @@ import TestSupport
                     """) == "true"
             }
             try await service.database.execute("REVOKE SELECT ON directory.profile FROM adminexport_worker")
-            // Asked on and on: it would say that the database cannot be reached before a look that waits for the export.
-            try await eventually("health has seen it") {
+            // Polls health, because an inspection that waits for the export would first report an unreachable database.
+            try await eventually("health reports the missing privilege") {
                 let word = try await client.call(ServiceHealth.self, NoMembers()).directory
                 #expect(word?.contains("reached") != true)
                 return word?.contains("directory.profile") == true
@@ -362,27 +364,27 @@ import TestSupport
         }
     }
 
-    @Test("A search for wrong rows that takes long holds up no look that a refusal asks for")
+    @Test("A long search for wrong rows does not delay the inspection after a refused statement")
     func besideSearch() async throws {
-        // Ended by the search's own limit.
+        // The timeout of the search ends it.
         let slow = Self.view("team", ["id": "t.id + length(pg_sleep(30)::text)"])
         try await ServiceProcess.with(sql: "\(SmallTenant.sql); \(slow)") { service in
             let client = try service.client()
             let isSearching =
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
                 + "AND state = 'active' AND query LIKE '%is_doubled%'"
-            try await eventually("it searches") { try await service.database.text(isSearching) == "1" }
+            try await eventually("the search runs") { try await service.database.text(isSearching) == "1" }
             try await service.database.execute("REVOKE SELECT ON directory.profile FROM adminexport_api")
             let refused = await failure { _ = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner)) }
             #expect(refused?.code == .service(code: 1007, kind: "unavailable"))
-            try await eventually("the fault is found while the search goes on") {
+            try await eventually("the fault is found while the search continues") {
                 let isFound = service.log.contains("may not read directory.profile")
                 return try await service.database.text(isSearching) == "1" && isFound
             }
         }
     }
 
-    @Test("One person in two tenants has the groups and teams of each there, and no warning")
+    @Test("A person in two tenants has the groups and teams of each tenant, without a warning")
     func twoTenants() async throws {
         let both = """
             (SELECT * FROM platform.administrator UNION ALL
