@@ -22,7 +22,7 @@ export ADMINEXPORT_DATABASE_URL="postgresql:///demo?host=$PG_SOCKET_DIR&user=$PG
 "$bin/adminexportd" demo-data --tenant acme --administrators "$administrators"
 
 say "Starting the service"
-# The service has a login of its own, which has the two roles and no other rights.
+# The service has its own login, which has the two roles and no other rights.
 psql -d demo -c 'CREATE ROLE demo LOGIN' -c 'GRANT adminexport_api, adminexport_worker TO demo'
 export ADMINEXPORT_DATABASE_URL="postgresql:///demo?host=$PG_SOCKET_DIR&user=demo"
 "$bin/adminexportd" check-config --archives "$archives"

@@ -9,7 +9,7 @@ unset "${!ADMINEXPORT_@}"
 Scripts/python.sh openpyxl python-calamine
 export TEST_PYTHON=$PWD/.venv/bin/python3
 export TEST_BIN=$PWD/.build/debug
-# Each test has a database, and many have a service: more tests at a time would only wait for the cores.
+# Each test has a database, and many have a service. More parallel tests would only wait for the cores.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4
 printed=$(mktemp)
 trap 'rm -f "$printed"' EXIT

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes what the programs describe themselves into the documents: proto-docs/openrpc.json, and the configuration keys in README.md
+# Writes the programs' descriptions of themselves into the documents: proto-docs/openrpc.json, and the configuration keys in README.md
 # and man/adminexport.yaml.5. Run it after a change of a wire method or of a configuration key.
 set -euo pipefail
 cd "$(dirname "$0")/.."

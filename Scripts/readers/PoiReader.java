@@ -21,7 +21,7 @@ import org.apache.poi.xssf.usermodel.XSSFWorkbook;
 public final class PoiReader {
     public static void main(String[] arguments) throws Exception {
         if (arguments[0].equals("--version")) {
-            // Fails where the jars do not fit each other.
+            // Fails if the jars do not match each other.
             new XSSFWorkbook().close();
             System.out.println(org.apache.poi.Version.getVersion());
             return;

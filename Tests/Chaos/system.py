@@ -1,4 +1,4 @@
-"""A whole service for one scenario: a database, archives, processes that serve and work, callers; and what must hold at its end."""
+"""The service for one scenario: a database, archives, processes that serve and work, callers, and the checks at the end."""
 import hashlib
 import json
 import os
@@ -216,7 +216,7 @@ class System:
         if stops:
             more["TEST_STOPS"] = self.stops
         process = self.start("work", "--workers", str(workers), **more)
-        until("a worker is there", lambda: self.workers() > before)
+        until("the worker is registered", lambda: self.workers() > before)
         return process
 
     def workers(self):
@@ -289,7 +289,7 @@ class System:
         until("jobs are final", lambda: not jobs or self.sql(
             f"SELECT count(*) FROM adminexport.job WHERE id IN ({ids}) AND state IN ('queued', 'running')") == [["0"]], seconds, 0.1)
 
-    # What must hold
+    # Checks
 
     def files(self):
         return {path for path in self.archives.rglob("*.xlsx.zst*") if path.is_file()}

@@ -11,7 +11,7 @@ import pathlib
 import socket
 import sys
 
-# What JSON allows and the protocol does not.
+# Texts that JSON allows and the protocol refuses.
 STRICTER = {"y_object_duplicated_key.json", "y_object_duplicated_key_and_value.json"}
 
 

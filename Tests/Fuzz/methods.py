@@ -32,7 +32,7 @@ KINDS = {-32700: {"parse-error"}, -32600: {"invalid-request", "line-too-long", "
          -32602: {"invalid-params"}, -32000: {"shutting-down"}, -32001: {"overloaded"}, -32800: {"request-cancelled"},
          1001: {"permission-denied"}, 1002: {"not-found"}, 1003: {"not-ready"}, 1004: {"conflict"}, 1005: {"quota-exceeded"},
          1006: {"expired"}, 1007: {"unavailable"}, 1008: {"not-configured"}}
-# Refused although the schema allows it: what depends on another parameter or on the workbook.
+# Values that the schema allows and the service refuses, because they depend on another parameter or on the workbook.
 SEMANTIC = {"offset", "actor", "tenant"}
 
 
@@ -41,7 +41,7 @@ class Fault(Exception):
 
 
 class Raw:
-    """A value as it is to be sent, which json.dumps would not write so."""
+    """The JSON text of a value, in a form that json.dumps does not write."""
 
     def __init__(self, text):
         self.text = text
@@ -61,7 +61,7 @@ def written(value):
 
 
 class Schemas:
-    """Holds values to the part of JSON Schema that the document has."""
+    """Checks values against the part of JSON Schema that the document uses."""
 
     def __init__(self, document):
         self.components = document["components"]["schemas"]
@@ -108,7 +108,7 @@ class Schemas:
             return [f"{path}: has {len(value)} characters"]
         if "enum" in schema and value not in schema["enum"]:
             return [f"{path}: is none of the words"]
-        # $ matches before a line end in Python, and nowhere but at the end in ECMAScript.
+        # In Python, $ also matches before a final line end. In ECMAScript, it matches only at the end.
         if "pattern" in schema and not re.search(schema["pattern"].replace("$", r"\Z"), value):
             return [f"{path}: does not match"]
         if schema.get("format") == "date-time":
@@ -123,7 +123,7 @@ class Schemas:
 
 
 class Values:
-    """Makes values: right ones, such at the edge, and wrong ones. One for each case, from its own source of chance."""
+    """Makes values: valid ones, extreme ones, and invalid ones. Each case has its own instance with its own random numbers."""
 
     TEXTS = ["", " ", "\0", "a\0b", "é", "e\u0301", "\u212a", "\ufeff", "\uffff", "\U0010ffff", "\u202eabc", "\u2028\u2029", "\x7f\x80\x9f",
              "'; DROP TABLE adminexport.job; --", "$1", "%s%n", "\\", "\"", "{}", "null", "NaN", "../../etc/passwd", "😀" * 80,
@@ -148,7 +148,7 @@ class Values:
         self.real = real
 
     def anything(self, depth=0):
-        """Any JSON value at all that the scanner lets pass."""
+        """Any JSON value that the scanner accepts."""
         pick = self.chance.randrange(9 if depth < 3 else 7)
         if pick == 0:
             return self.chance.choice([None, True, False])
@@ -161,7 +161,7 @@ class Values:
         return {name: self.anything(depth + 1) for name in self.chance.sample(["tenant", "administrator", "job", "", "x", "é"], self.chance.randrange(5))}
 
     def text(self, value):
-        """A string, now and then with every character escaped."""
+        """A string, sometimes with every character escaped."""
         if self.chance.random() < 0.9:
             return value
         units = value.encode("utf-16-be")
@@ -205,7 +205,7 @@ class Values:
         return self.text("".join(self.chance.choice("aZ09-_.@ é中😀\u0301\u202e") for _ in range(max(size, schema.get("minLength", 0)))))
 
     def wrong(self, name, schema):
-        """A value that is near to what the schema allows, or of another kind; by chance it may be allowed."""
+        """A value that is close to what the schema allows, or of another kind. By chance, the schema may allow it."""
         schema = self.schemas.resolved(schema)
         if "oneOf" in schema:
             schema = self.schemas.resolved(schema["oneOf"][0])
@@ -254,7 +254,7 @@ class Values:
 
 
 class Real:
-    """What the service has given, to be given back to it, whole and changed."""
+    """Values that the service has returned, to be sent back to it unchanged and changed."""
 
     def __init__(self):
         self.actors = [{"tenant": "acme", "administrator": "owner@acme.example"}]
@@ -273,7 +273,7 @@ class Real:
         jobs = result.get("jobs", []) + ([result["job"]] if "job" in result else [])
         self.jobs += [each["id"] for each in jobs if each["id"] not in self.jobs]
         workers = result.get("workers")
-        # In service.health it is a number.
+        # In service.health, workers is a number.
         self.workers = [each["id"] for each in workers] if isinstance(workers, list) and workers else self.workers
         for name, known in (("nextCursor", self.cursors), ("subscription", self.subscriptions)):
             if name in result:
@@ -294,7 +294,7 @@ class Peer:
         self.socket.close()
 
     def line(self, timeout=60):
-        """The next line; None where none comes in time."""
+        """The next line; None if none arrives in time."""
         end = time.monotonic() + timeout
         while b"\n" not in self.rest:
             self.socket.settimeout(max(0.01, end - time.monotonic()))
@@ -350,7 +350,7 @@ class Fuzzer:
         return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS")) / 1024
 
     def refresh(self):
-        """Takes back what would leave nothing to try, and learns what there is."""
+        """Undoes changes that would prevent further cases, and collects the existing values."""
         for actor in self.real.actors:
             self.real.learn(self.peer.result("export.list", actor=actor, limit=3))
         self.real.learn(self.peer.result("audit.list", limit=2))
@@ -362,7 +362,7 @@ class Fuzzer:
     # One case
 
     def request(self, values, number):
-        """A request, its text, its parameters' faults by the schema, and whether the envelope is whole."""
+        """A request, its text, the faults of its parameters by the schema, and whether the envelope is valid."""
         chance = values.chance
         name = list(self.methods)[number % len(self.methods)]
         params = {}
@@ -412,7 +412,7 @@ class Fuzzer:
         self.judge(reply, identity, name, text)
 
     def reply(self, identity):
-        """The reply with this id; a wait for a change is cut short."""
+        """The reply with this id. Cancels a request that waits for a change."""
         asked, end = False, time.monotonic() + 60
         while time.monotonic() < end:
             line = self.peer.line(1 if not asked else 30)
@@ -478,7 +478,7 @@ class Fuzzer:
             raise Fault(f"the error names {param!r}, which the request does not contain: {error}")
 
     def batch(self, values, number):
-        """Several requests in one line, in order, each with its own judgement."""
+        """Sends several requests in one line and checks each reply, in order."""
         asked = []
         for place in range(values.chance.choice([1, 2, 5, 32])):
             name, text = self.request(values, values.chance.randrange(1_000))
@@ -498,7 +498,7 @@ class Fuzzer:
             self.judge(reply, identity, name if taken else None, text)
 
     def damaged(self, values, number):
-        """Bytes of a request, changed anywhere: any reply of the protocol will do, and the next request is answered."""
+        """Sends a request with changed bytes. Any valid reply is accepted, and the service must answer the next request."""
         chance = values.chance
         name, text = self.request(values, number)
         line = bytearray(('{"jsonrpc":"2.0","id":%d,"method":"%s","params":%s}' % (number, name, text or "{}")).encode("utf-8", "surrogatepass"))
@@ -540,7 +540,7 @@ class Fuzzer:
                     self.judge(each, None, None, None, anyone=True)
             if time.monotonic() > end:
                 raise Fault("replies do not end")
-        # What is still on its way would be taken for the answer to another case.
+        # A late reply would be taken for the reply to another case.
         self.reconnect()
 
     def count(self, name, outcome):

@@ -1,7 +1,7 @@
--- A tenant whose texts and dates are what programs stumble over. `make check-readers` exports it and reads it back.
+-- A tenant with texts and dates that cause faults in programs. `make check-readers` exports it and reads it back.
 --
--- For psql, in a database made by `adminexportd migrate --with-directory`. Equal each time that it runs: nothing in it
--- is random. The owner is owner@nasty.example; other e-mail addresses are texts like all the others.
+-- For psql, in a database that `adminexportd migrate --with-directory` has created. Each run gives the same rows, because
+-- nothing is random. The owner is owner@nasty.example; other e-mail addresses are texts like all the others.
 --
 -- Every text comes three times in each of two places: as name, as e-mail address and as phone number of some
 -- administrator, first while the workbook's shared strings take new texts, and again after more than 2,048
@@ -41,7 +41,7 @@ FROM unnest(ARRAY[x'FFFD'::int, x'FFFE'::int, x'FFFF'::int, x'FEFF'::int, x'FDD0
     (VALUES (1, '', ''), (2, 'in', 'side'), (3, '', 'first'), (4, 'last', '')) AS around (place, before, after)
 ORDER BY number, place;
 
--- What looks like an escape of ECMA-376 (ST_Xstring), and what nearly does.
+-- Texts that look like an escape of ECMA-376 (ST_Xstring), or almost.
 
 INSERT INTO nasty_text (value)
 SELECT value
@@ -64,7 +64,7 @@ FROM unnest(ARRAY[
     WITH ORDINALITY AS t (value, number)
 ORDER BY number;
 
--- Line ends: all of them are one line feed in a cell.
+-- Line ends: each becomes one line feed in a cell.
 
 INSERT INTO nasty_text (value)
 SELECT value
@@ -114,7 +114,7 @@ FROM unnest(ARRAY[
     WITH ORDINALITY AS t (value, number)
 ORDER BY number;
 
--- What a spreadsheet might compute, ask for, or call.
+-- Texts that a spreadsheet might compute, load, or execute.
 
 INSERT INTO nasty_text (value)
 SELECT value
@@ -131,7 +131,7 @@ FROM unnest(ARRAY[
     WITH ORDINALITY AS t (value, number)
 ORDER BY number;
 
--- What a spreadsheet might take for a number, a date, a truth or an error.
+-- Texts that a spreadsheet might treat as a number, a date, a boolean or an error.
 
 INSERT INTO nasty_text (value)
 SELECT value
@@ -169,7 +169,7 @@ FROM unnest(ARRAY[
     WITH ORDINALITY AS t (value, number)
 ORDER BY number;
 
--- Names of profiles, groups and teams: what lists and paths are joined by, and a bit of all of the above.
+-- Names of profiles, groups and teams: separators of lists and paths, and examples of all kinds above.
 
 CREATE TEMPORARY TABLE nasty_name (
     number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, value text NOT NULL) ON COMMIT DROP;
@@ -196,7 +196,7 @@ INSERT INTO directory.profile (tenant_id, name, permissions, scope)
 SELECT tenant_id, 'Owner', ARRAY['administrators.view'], 'tenant' FROM nasty;
 INSERT INTO directory.profile (tenant_id, name, scope)
 SELECT tenant_id, value, 'groups' FROM nasty, nasty_name ORDER BY number;
--- Longer than a cell.
+-- Longer than the limit of a cell.
 INSERT INTO directory.profile (tenant_id, name, scope)
 SELECT tenant_id, repeat('profile ', 5000), 'groups' FROM nasty;
 
@@ -210,7 +210,7 @@ INSERT INTO directory.team (tenant_id, name) SELECT tenant_id, repeat('😀', 16
 INSERT INTO directory.administrator_group (tenant_id, name)
 SELECT tenant_id, value FROM nasty, nasty_name ORDER BY number;
 
--- A name for each number, around and around.
+-- A name for each number, in rotation.
 CREATE FUNCTION pg_temp.name(number bigint) RETURNS text LANGUAGE sql AS $$
     SELECT value FROM nasty_name WHERE nasty_name.number = 1 + mod($1, (SELECT count(*) FROM nasty_name))
 $$;
@@ -283,7 +283,7 @@ FROM nasty_choice, generate_series(1, 3) AS part,
     generate_series(1, CASE part WHEN 2 THEN 2200 ELSE cardinality(texts) END) AS i
 ORDER BY part, i;
 
--- Those that follow have one day, and one profile where it does not matter.
+-- The following administrators have one day, and one profile where it does not matter.
 
 CREATE FUNCTION pg_temp.add(name text, email text, phone text, profile integer DEFAULT 1) RETURNS void LANGUAGE sql AS $$
     INSERT INTO directory.administrator (tenant_id, name, email, phone, profile_id, created_at, updated_at)
@@ -291,7 +291,7 @@ CREATE FUNCTION pg_temp.add(name text, email text, phone text, profile integer D
     FROM nasty_choice
 $$;
 
--- Phones that are missing and phones that are empty: the same in a cell.
+-- Missing phone numbers and empty ones are the same in a cell.
 
 SELECT pg_temp.add('No phone', 'a@b.example', NULL);
 SELECT pg_temp.add('Empty phone', 'a@b.example', '');
@@ -339,7 +339,7 @@ FROM unnest(ARRAY[
     WITH ORDINALITY AS t (value, number)
 ORDER BY number;
 
--- The index of e-mail addresses takes what shrinks to some 2,700 bytes.
+-- The index of e-mail addresses accepts texts that compress to about 2,700 bytes.
 SELECT pg_temp.add(
     CASE place WHEN 1 THEN value ELSE 'Long ' || number END,
     CASE place WHEN 2 THEN value ELSE number || '@long.example' END,
@@ -348,7 +348,7 @@ FROM nasty_long CROSS JOIN LATERAL (
     SELECT CASE WHEN octet_length(value) > 100000 THEN 1 + number % 2 * 2 ELSE 1 + number % 3 END AS place) p
 ORDER BY number;
 
--- A megabyte and more in a cell.
+-- A megabyte and more for a cell.
 
 SELECT pg_temp.add(repeat('a', 1048576), 'a@b.example', repeat('😀', 262144));
 SELECT pg_temp.add(repeat('😀', 1048576), 'a@b.example', repeat(E'\r\n', 524288));

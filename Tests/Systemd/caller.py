@@ -1,9 +1,9 @@
-"""Calls the service again and again, each time on a new connection, and says what came of it.
+"""Calls the service repeatedly, each time on a new connection, and prints the results.
 
 usage: caller.py SOCKET SECONDS [METHOD PARAMS]
 
-Prints a JSON object: how often the kernel refused the connection, what answers came, how many connections ended without one, and
-the longest time that a caller waited, in seconds.
+Prints a JSON object: the number of connections that the kernel refused, the numbers of each reply and of connections without
+one, and the longest time that a caller waited, in seconds.
 """
 import collections
 import json

@@ -1,4 +1,4 @@
-"""A machine with a real systemd: a container over this one's root, of which nothing is left at the end."""
+"""A machine with a real systemd: a container on an overlay of this machine's root, which is removed at the end."""
 import json
 import os
 import pathlib
@@ -10,7 +10,7 @@ import time
 
 
 class Failed(Exception):
-    """A command ended otherwise than it should."""
+    """A command ended with an unexpected result."""
 
 
 class Machine:
@@ -35,7 +35,7 @@ class Machine:
 
     def _prepare(self, masks):
         root = self.root
-        # What tells packages that this is no system where services run.
+        # This file tells packages that no services run on the system.
         (root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)
         (root / "etc/hostname").write_text(self.name + "\n")
         for unit in ("systemd-networkd-wait-online.service", "apt-daily.timer", "apt-daily-upgrade.timer", "man-db.timer",
@@ -45,7 +45,7 @@ class Machine:
             mask.unlink(missing_ok=True)
             mask.symlink_to("/dev/null")
         (root / "etc/machine-id").write_text(os.urandom(16).hex() + "\n")
-        # The journal is what is looked at.
+        # The tests read the journal, so it must contain only this machine's entries.
         shutil.rmtree(root / "var/log/journal", ignore_errors=True)
         conf = root / "etc/systemd/journald.conf.d/test.conf"
         conf.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ class Machine:
 
     def _boot(self, binds):
         log = open(self.scratch / "console", "wb")
-        # Ends when this process does, however that ends.
+        # The container ends with this process, even if the process is killed.
         command = ["setpriv", "--pdeathsig", "KILL", "--", "systemd-nspawn", f"--directory={self.root}", f"--machine={self.name}", "--boot", "--register=no",
                    "--keep-unit", "--link-journal=no", "--private-network", "--console=pipe"]
         command += [f"--bind={bind}" for bind in binds]
@@ -73,7 +73,7 @@ class Machine:
 
     def _enter(self, user=None):
         command = ["nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "-C", "--"]
-        # A login: its groups are those of the user database.
+        # Like a login, the command gets the groups of the user database.
         return command + (["runuser", "-u", user, "--"] if user else [])
 
     def run(self, command, user=None, check=True, timeout=180, text=None):
@@ -98,7 +98,7 @@ class Machine:
         self.run(f"mkdir -p $(dirname {path}) && cat > {path}", text=text)
 
     def copy(self, source, target):
-        """Puts a file of this machine into that one."""
+        """Copies a file of this machine into the container."""
         with open(source, "rb") as file:
             subprocess.run(self._enter() + ["bash", "-c", f"cat > {target}"], stdin=file, check=True)
 

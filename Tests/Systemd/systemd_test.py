@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""The package on a machine with a real systemd: installed, used, killed, restarted, upgraded, measured, removed.
+"""Test the package on a machine with a real systemd: install, use, kill, restart, upgrade, measure and remove it.
 
 usage: systemd_test.py [--deb FOLDER] [--only TEXT] [--keep-going]
 
-Needs root. Prints TAP. --deb names a folder with the packages of two versions; without it they are built of the programs in
-BIN_DIR (.build/debug). Scenarios build on those before them; --only leaves out whatever is not needed for those whose name has
-the text.
+Needs root. Prints TAP. --deb names a folder with the packages of two versions. Without it, they are built from the programs in
+BIN_DIR (.build/debug). Scenarios depend on the scenarios install and use; --only runs these two and the scenarios whose name
+contains the text.
 """
 import argparse
 import json
@@ -43,7 +43,7 @@ def scenario(function):
 
 
 def note(text):
-    """A figure for whoever reads the output."""
+    """Prints a figure for readers of the output."""
     print(f"# {text}", flush=True)
 
 
@@ -53,7 +53,7 @@ def check(condition, what):
 
 
 def caller(machine, seconds, method="service.info", params=None, user="member"):
-    """Starts a caller that connects anew for each request."""
+    """Starts a caller that makes a new connection for each request."""
     return machine.spawn(
         f"python3 /root/caller.py {SOCKET} {seconds} {method} '{json.dumps(params or {})}'", user=user)
 
@@ -67,7 +67,7 @@ def outcome(process):
 
 
 def call(machine, method, params=None, user="member"):
-    """One request; gives the reply."""
+    """Sends one request and returns the reply."""
     line = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params or {}})
     reply = machine.run(f"nc -U -N {SOCKET}", user=user, text=line + "\n", check=False).stdout
     return json.loads(reply) if reply else None
@@ -79,7 +79,7 @@ def health(machine):
 
 
 def is_well(machine):
-    return machine.eventually("the service is well", lambda: health(machine) == "ok")
+    return machine.eventually("the service is ok", lambda: health(machine) == "ok")
 
 
 def export(machine, user="member"):
@@ -93,10 +93,10 @@ def restart(machine):
 
 @scenario
 def install(machine, debs):
-    """The package is installed, configured, started, and does not say anything amiss"""
+    """The package can be installed, configured and started, with the documented modes and without a start before that"""
     machine.copy(debs[0], "/root/adminexport.deb")
     told = machine.run("dpkg -i /root/adminexport.deb").stdout
-    check("enable --now adminexport.socket" in told, f"what to do next was not told: {told}")
+    check("enable --now adminexport.socket" in told, f"the package does not name the next step: {told}")
     for unit in UNITS:
         check(machine.show(unit, "ActiveState")["ActiveState"] == "inactive", f"{unit} was started before it was configured")
     machine.run("for u in member outsider; do useradd --create-home $u; done; adduser -q member adminexport-clients")
@@ -115,13 +115,13 @@ def install(machine, debs):
 
 @scenario
 def use(machine, debs):
-    """A member of adminexport-clients exports, the first connection starting the service; others are refused by the kernel"""
+    """A member of adminexport-clients can export, and its first connection starts the service; the kernel refuses other users"""
     machine.run(ENVIRONMENT + "cd /tmp && adminexport run -o /tmp/first.xlsx", user="member")
     first = machine.run("stat -c '%a %U %s' /tmp/first.xlsx").stdout.split()
     check(first[:2] == ["600", "member"] and int(first[2]) > 500_000, f"the workbook: {first}")
     denied = machine.run(
         f"python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"{SOCKET}\")'", user="outsider", check=False)
-    check("PermissionError: [Errno 13]" in denied.stderr, f"the kernel let somebody in: {denied.stderr}")
+    check("PermissionError: [Errno 13]" in denied.stderr, f"the kernel admitted another user: {denied.stderr}")
     refused = machine.run(ENVIRONMENT + "adminexport list", user="outsider", check=False)
     check(refused.returncode == 77 and "adminexport-clients" in refused.stderr, f"{refused}")
     for unit in UNITS:
@@ -134,15 +134,15 @@ def use(machine, debs):
     check(files and not wrong, f"owners and modes of archives: {wrong}")
     machine.run("cp /tmp/first.xlsx /root/first.xlsx")
     said = machine.run("journalctl -u 'adminexport*' -o cat").stdout
-    check("acme.example" not in said and "thread priority" not in said, f"the journal says too much: {said}")
+    check("acme.example" not in said and "thread priority" not in said, f"the journal contains unwanted text: {said}")
 
 
 @scenario
 def doctor(machine, debs):
-    """The doctor finds nothing amiss for a member, and tells others what to do"""
+    """doctor finds no fault for a member, and tells other users what to do"""
     fine = machine.run("adminexport doctor", user="member").stdout
     check("BAD" not in fine and "look" not in fine, fine)
-    # What it tells people to run.
+    # The commands that doctor tells people to run.
     for user, word in (("adminexport", "can serve"), ("adminexport-worker", "can work")):
         checked = machine.run(f"runuser -u {user} -- adminexportd check-config").stdout
         check(word in checked and "serve and work" not in checked and "GRANT" not in checked, checked)
@@ -157,7 +157,7 @@ def doctor(machine, debs):
     check("this session began before that" in told and "status 1" in told, told)
     machine.run("systemctl stop adminexport-worker@1")
     machine.eventually(
-        "a worker is missed", lambda: "systemctl enable --now adminexport-worker@1" in
+        "doctor reports the missing worker", lambda: "systemctl enable --now adminexport-worker@1" in
         machine.run("adminexport doctor", user="member", check=False).stdout, 60)
     machine.run("systemctl start adminexport-worker@1")
     is_well(machine)
@@ -167,7 +167,7 @@ def doctor(machine, debs):
 
 @scenario
 def journal(machine, debs):
-    """Entries of the journal have their fields, and its catalog says what they mean"""
+    """Entries of the journal have their fields, and the catalog explains them"""
     job = json.loads(machine.run(ENVIRONMENT + "adminexport start --json", user="member").stdout)["id"]
     machine.run(ENVIRONMENT + f"adminexport wait {job} -q", user="member")
     entries = machine.eventually(
@@ -181,7 +181,7 @@ def journal(machine, debs):
     call(machine, "export.start", {"actor": {"tenant": "acme", "administrator": "nobody@acme.example"}})
     uid = machine.run("id -u member").stdout.strip()
     refused = machine.eventually(
-        "a refusal is told", lambda: machine.journal(f"ADMINEXPORT_PEER_UID={uid} ADMINEXPORT_METHOD=export.start"))
+        "the refusal is logged", lambda: machine.journal(f"ADMINEXPORT_PEER_UID={uid} ADMINEXPORT_METHOD=export.start"))
     check(refused[-1]["MESSAGE_ID"] == REQUEST_REFUSED and "nobody@" not in json.dumps(refused), f"{refused}")
     catalog = machine.run(f"journalctl -x --no-pager ADMINEXPORT_JOB={job}").stdout
     check(f"The export {job} has begun" in catalog, catalog)
@@ -190,12 +190,12 @@ def journal(machine, debs):
 
 @scenario
 def database(machine, debs):
-    """While PostgreSQL is away callers are told so, also by a service that starts then; all is well when it is back"""
+    """While PostgreSQL is down, callers get a retryable error, also from a service that starts then; later, exports succeed"""
     machine.run("systemctl stop adminexport.service postgresql.service")
     reply = call(machine, "export.list", {"actor": OWNER})
     check(reply["error"]["code"] == 1007 and reply["error"]["data"]["retryable"], f"{reply}")
     check(machine.show("adminexport.socket", "ActiveState")["ActiveState"] == "active", "the socket went down")
-    machine.eventually("the status says so", lambda: "cannot be reached" in machine.show("adminexport.service", "StatusText")["StatusText"])
+    machine.eventually("the status reports the database", lambda: "cannot be reached" in machine.show("adminexport.service", "StatusText")["StatusText"])
     shown = machine.run("adminexport doctor", user="member", check=False)
     check(shown.returncode == 1 and "PostgreSQL" in shown.stdout, shown.stdout)
     check(machine.show("adminexport-worker@1", "ActiveState")["ActiveState"] == "active", "the worker went down")
@@ -203,34 +203,34 @@ def database(machine, debs):
     is_well(machine)
     export(machine)
     machine.eventually(
-        "the status is well", lambda: "cannot be reached" not in machine.show("adminexport.service", "StatusText")["StatusText"])
+        "the status no longer reports the database", lambda: "cannot be reached" not in machine.show("adminexport.service", "StatusText")["StatusText"])
 
 
 @scenario
 def kills(machine, debs):
-    """kill -9 of the API and of a worker: back at once, the export finished, callers told to try again at worst"""
+    """After kill -9, the API and a worker start again, the export finishes, and at most one caller loses its connection"""
     loop = caller(machine, 8, "export.list", {"actor": OWNER})
     time.sleep(1)
     start = time.monotonic()
     pid = machine.show("adminexport.service", "MainPID")["MainPID"]
     machine.run(f"kill -9 {pid}")
-    machine.eventually("the API is back", lambda: machine.show("adminexport.service", "ActiveState", "MainPID")
+    machine.eventually("the API runs again", lambda: machine.show("adminexport.service", "ActiveState", "MainPID")
                        .get("MainPID") not in ("0", pid) and health(machine) == "ok")
     note(f"API back {time.monotonic() - start:.1f} s after kill -9 (RestartSec=1s)")
     seen = outcome(loop)
     note(f"callers meanwhile: {json.dumps(seen)}")
-    # The one whose request the killed process had in hand finds its connection closed.
+    # Only the caller whose request the killed process was handling finds its connection closed.
     lost = sum(count for key, count in seen["outcomes"].items() if key not in ("ok", "-32000 retryable", "1007 retryable"))
     check(seen["refused"] == 0 and seen["outcomes"].get("ok", 0) > 100 and lost <= 1, f"{seen}")
     machine.run("runuser -u postgres -- adminexportd demo-data --tenant many --administrators 400000 >/dev/null")
     many = "export ADMINEXPORT_TENANT=many ADMINEXPORT_AS=owner@many.example; "
     job = json.loads(machine.run(many + "adminexport start --json", user="member").stdout)["id"]
-    machine.eventually("it runs", lambda: json.loads(
+    machine.eventually("the export runs", lambda: json.loads(
         machine.run(many + f"adminexport get {job} --json", user="member").stdout)["progress"]["rowsDone"] > 0, 30)
     pid = machine.show("adminexport-worker@1", "MainPID")["MainPID"]
     start = time.monotonic()
     machine.run(f"kill -9 {pid}")
-    machine.eventually("the worker is back", lambda: machine.show("adminexport-worker@1", "ActiveState", "MainPID")
+    machine.eventually("the worker runs again", lambda: machine.show("adminexport-worker@1", "ActiveState", "MainPID")
                        == {"ActiveState": "active", "MainPID": machine.show("adminexport-worker@1", "MainPID")["MainPID"]}
                        and machine.show("adminexport-worker@1", "MainPID")["MainPID"] not in ("0", pid))
     note(f"worker back {time.monotonic() - start:.1f} s after kill -9")
@@ -242,7 +242,7 @@ def kills(machine, debs):
 
 @scenario
 def stopping(machine, debs):
-    """Stopping the target stops all of it, the socket too; restarting it leaves the socket open"""
+    """Stopping the target stops all units including the socket; restarting it keeps the socket open"""
     loop = caller(machine, 6)
     time.sleep(1)
     machine.run("systemctl start adminexport.target; systemctl restart adminexport.target")
@@ -250,22 +250,22 @@ def stopping(machine, debs):
     note(f"a restart of the target: {json.dumps(seen)}")
     check(seen["refused"] == 0, f"{seen}")
     machine.run("systemctl stop adminexport.target")
-    # systemctl waits for the target's own job, not for those that follow from it.
-    machine.eventually("all of it is stopped", lambda: machine.run(
+    # systemctl waits for the target's own job, not for the jobs that it causes.
+    machine.eventually("all units are stopped", lambda: machine.run(
         "systemctl is-active " + " ".join(UNITS), check=False).stdout.split() == ["inactive"] * 3, 30)
-    check(machine.run(f"test -e {SOCKET}", check=False).returncode == 1, "the socket's path is still there")
+    check(machine.run(f"test -e {SOCKET}", check=False).returncode == 1, "the socket's path still exists")
     machine.run("systemctl start adminexport.target")
     is_well(machine)
 
 
 @scenario
 def drain(machine, debs):
-    """A worker that is stopped lets its export end, and says that it needs the time"""
+    """A worker that is restarted finishes its export first"""
     many = "export ADMINEXPORT_TENANT=many ADMINEXPORT_AS=owner@many.example; "
     if machine.run(many + "adminexport list", user="member", check=False).returncode != 0:
         machine.run("runuser -u postgres -- adminexportd demo-data --tenant many --administrators 400000 >/dev/null")
     job = json.loads(machine.run(many + "adminexport start --json", user="member").stdout)["id"]
-    machine.eventually("it runs", lambda: json.loads(
+    machine.eventually("the export runs", lambda: json.loads(
         machine.run(many + f"adminexport get {job} --json", user="member").stdout)["progress"]["rowsDone"] > 0, 30)
     machine.run("systemctl restart adminexport-worker@1")
     done = json.loads(machine.run(many + f"adminexport get {job} --json", user="member").stdout)
@@ -277,21 +277,21 @@ def drain(machine, debs):
 
 @scenario
 def watchdog(machine, debs):
-    """A service that hangs is ended by the watchdog and comes back"""
+    """The watchdog ends a service that hangs, and systemd starts it again"""
     for unit in ("adminexport.service", "adminexport-worker@1.service"):
-        # The instance's own folder, beside the template's.
+        # The folder of the instance, beside that of the template.
         machine.write(f"/etc/systemd/system/{unit}.d/watchdog.conf", "[Service]\nWatchdogSec=3s\nTimeoutAbortSec=1s\n")
     restart(machine)
     for unit in ("adminexport.service", "adminexport-worker@1.service"):
         pid = machine.show(unit, "MainPID")["MainPID"]
         time.sleep(5)
-        check(machine.show(unit, "MainPID")["MainPID"] == pid, f"{unit} was ended though it works")
+        check(machine.show(unit, "MainPID")["MainPID"] == pid, f"{unit} was ended although it works")
         machine.run(f"kill -STOP {pid}")
         start = time.monotonic()
-        machine.eventually("it is back", lambda: machine.show(unit, "ActiveState")["ActiveState"] == "active"
+        machine.eventually("the unit runs again", lambda: machine.show(unit, "ActiveState")["ActiveState"] == "active"
                            and machine.show(unit, "MainPID")["MainPID"] not in ("0", pid), 30)
         note(f"{unit}, hung, back after {time.monotonic() - start:.1f} s (WatchdogSec=3s)")
-        check("watchdog" in machine.run(f"journalctl -u {unit} -o cat").stdout.lower(), "the journal does not tell of it")
+        check("watchdog" in machine.run(f"journalctl -u {unit} -o cat").stdout.lower(), "the journal does not name the watchdog")
     machine.run("rm -r /etc/systemd/system/adminexport*.d")
     restart(machine)
     export(machine)
@@ -299,7 +299,7 @@ def watchdog(machine, debs):
 
 @scenario
 def restarts(machine, debs):
-    """systemctl restart while callers come and go: no connection is refused"""
+    """While callers connect, systemctl restart causes no refused connection"""
     loop = caller(machine, 12)
     for _ in range(4):
         time.sleep(1.5)
@@ -312,26 +312,26 @@ def restarts(machine, debs):
 
 @scenario
 def reload(machine, debs):
-    """A reload puts callers, limits and the log's level in force; a broken file changes nothing and is told of"""
+    """A reload applies callers, limits and the log level; a file with a fault changes nothing and is reported"""
     config = machine.run("cat /etc/adminexport/config.yaml").stdout
     for unit in ("adminexport.service", "adminexport-worker@1.service"):
         machine.write("/etc/adminexport/config.yaml", config + "\nlimits:\n  runningPerTenant: 5\nlog:\n  level: debug\n")
         machine.run(f"systemctl reload {unit}")
-        machine.eventually("it is told of", lambda: machine.journal(f"-u {unit} MESSAGE_ID=a18c88c249e74109aabfae451f45dd7b"), 20)
+        machine.eventually("the reload is logged", lambda: machine.journal(f"-u {unit} MESSAGE_ID=a18c88c249e74109aabfae451f45dd7b"), 20)
     info = call(machine, "service.info")["result"]
     check(info["limits"]["runningPerTenant"] == 5, f"{info}")
     for unit in ("adminexport.service", "adminexport-worker@1.service"):
         machine.write("/etc/adminexport/config.yaml", config.replace("callers:", "calers:"))
         machine.run(f"systemctl reload {unit}")
         status = machine.eventually(
-            "the status tells", lambda: re.search(": .*line [0-9]+: unknown key .calers", machine.show(
+            "the status names the fault", lambda: re.search(": .*line [0-9]+: unknown key .calers", machine.show(
                 unit, "StatusText")["StatusText"]), 20)
         check(machine.show(unit, "StatusErrno")["StatusErrno"] == "22", "systemd does not show the error number")
         entry = machine.journal(f"-u {unit} MESSAGE_ID=b57b9bbae6794fdfb879c7725eebde55")[-1]
         check("calers" in entry["ADMINEXPORT_ERROR"] and entry["PRIORITY"] == "3", f"{entry}")
         check(machine.show(unit, "ActiveState")["ActiveState"] == "active", f"{unit} is not active")
     note("status: " + status.group(0))
-    check(call(machine, "service.info")["result"]["limits"]["runningPerTenant"] == 5, "the rules of before are not in force")
+    check(call(machine, "service.info")["result"]["limits"]["runningPerTenant"] == 5, "the previous rules are not in force")
     looked = machine.run("adminexport doctor", user="member", check=False).stdout
     check("Correct the configuration" in looked, looked)
     machine.write("/etc/adminexport/config.yaml", config.replace("group: adminexport-clients", "group: root"))
@@ -340,12 +340,12 @@ def reload(machine, debs):
     check(reply, "")
     machine.write("/etc/adminexport/config.yaml", config)
     machine.run("systemctl reload adminexport.service adminexport-worker@1.service")
-    machine.eventually("and back", lambda: call(machine, "service.info")["result"]["caller"]["grants"], 20)
+    machine.eventually("the old rules are in force again", lambda: call(machine, "service.info")["result"]["caller"]["grants"], 20)
 
 
 @scenario
 def misconfigured(machine, debs):
-    """A service that cannot start tells its callers, stays startable, and never takes the socket down"""
+    """A service that cannot start reports it to its callers, can be started later, and never stops the socket"""
     config = machine.run("cat /etc/adminexport/config.yaml").stdout
     machine.write("/etc/adminexport/config.yaml", config.replace("callers:", "calers:"))
     machine.run("systemctl stop adminexport.service")
@@ -365,7 +365,7 @@ def misconfigured(machine, debs):
         machine.run("systemctl daemon-reload; systemctl restart adminexport.service", check=False)
         if sentence:
             check(machine.show("adminexport.service", "ExecMainStatus")["ExecMainStatus"] == "78", f"{name}: started")
-            check(sentence in machine.run("journalctl -u adminexport.service -o cat").stdout, "it does not say why")
+            check(sentence in machine.run("journalctl -u adminexport.service -o cat").stdout, "the journal does not give the reason")
         time.sleep(3)
         check(machine.show("adminexport.socket", "ActiveState")["ActiveState"] == "active", f"{name}: the socket went down")
         machine.run(f"rm /etc/systemd/system/adminexport.service.d/{name}.conf; systemctl daemon-reload")
@@ -376,7 +376,7 @@ def misconfigured(machine, debs):
 
 @scenario
 def metrics(machine, debs):
-    """Figures are what promtool and node_exporter's collector take, and what people can read"""
+    """promtool and node_exporter's collector accept the metrics, and adminexport stats prints them for people"""
     text = machine.run("adminexport metrics", user="member").stdout
     check(text.endswith("# EOF\n") and "acme" not in text, text[-200:])
     machine.run("mkdir -p /var/lib/prometheus/node-exporter")
@@ -392,8 +392,8 @@ def metrics(machine, debs):
     note("promtool: " + rules.strip().replace("\n", " "))
     machine.run("systemctl disable --now adminexport-metrics.timer; systemctl stop adminexport.socket adminexport.service")
     failed = machine.run(f"adminexport metrics --textfile {path}", check=False)
-    check(failed.returncode == 69 and "adminexport_up 0" in machine.run(f"cat {path}").stdout, "a service that is down looks well")
-    check("process_" not in machine.run(f"cat {path}").stdout, "names of node_exporter's own")
+    check(failed.returncode == 69 and "adminexport_up 0" in machine.run(f"cat {path}").stdout, "a service that is down is reported as up")
+    check("process_" not in machine.run(f"cat {path}").stdout, "the file contains names of node_exporter")
     machine.run("systemctl start adminexport.socket")
     is_well(machine)
     operators = machine.run("adminexport list --tenant acme --state succeeded").stdout
@@ -411,7 +411,7 @@ def metrics(machine, debs):
 
 @scenario
 def security(machine, debs):
-    """systemd-analyze finds the units right and their exposure at most 0.6, also with a database over TCP"""
+    """systemd-analyze finds no fault in the units and an exposure of at most 0.6, and exports work with a database over TCP"""
     verified = machine.run("systemd-analyze verify /lib/systemd/system/adminexport*", check=False)
     check(verified.returncode == 0 and not verified.stderr.strip() and not verified.stdout.strip(), f"{verified}")
 
@@ -424,7 +424,7 @@ def security(machine, debs):
         note(f"exposure of {unit}: {figure}")
         check(figure <= 0.6, f"{unit} {figure}")
     export(machine)
-    # PostgreSQL over TCP, with a password that comes as a credential.
+    # PostgreSQL over TCP, with a password from a credential.
     machine.run("""runuser -u postgres -- psql -q -d adminexport -c "ALTER ROLE adminexport PASSWORD 'p@ss word'" \
         -c "ALTER ROLE \\"adminexport-worker\\" PASSWORD 'p@ss word'" """)
     machine.run("printf 'p@ss word\\n' > /etc/adminexport/database-password; chmod 600 /etc/adminexport/database-password")
@@ -441,7 +441,7 @@ def security(machine, debs):
     check(int(over.stdout) > 1, "the export did not go over TCP")
     for unit in ("adminexport.service", "adminexport-worker@1.service"):
         note(f"exposure of {unit} with the drop-in for TCP: {exposure(unit)}")
-    check("p@ss" not in machine.run("journalctl -u 'adminexport*'; ps axewww").stdout, "the password shows")
+    check("p@ss" not in machine.run("journalctl -u 'adminexport*'; ps axewww").stdout, "the password is visible")
     machine.run("systemctl unmask --runtime adminexport-migrate.service; rm -r /etc/systemd/system/adminexport*.d")
     machine.write("/etc/adminexport/config.yaml", config)
     restart(machine)
@@ -449,11 +449,11 @@ def security(machine, debs):
 
 @scenario
 def documents(machine, debs):
-    """Manuals are there and right, and completions are loaded by their shells"""
+    """The manuals are installed and valid, and the shells load the completions"""
     machine.run("makewhatis /usr/share/man 2>/dev/null", check=False)
     for page in ("man1/adminexport.1", "man5/adminexport.yaml.5", "man8/adminexportd.8"):
         lint = machine.run(f"zcat /usr/share/man/{page}.gz | mandoc -Tlint", check=False)
-        # Manuals that Debian has in packages of their own.
+        # Manuals that are in other packages of Debian.
         lines = [line for line in (lint.stdout + lint.stderr).splitlines()
                  if not re.search(r"referenced manual not found|outdated mandoc.db", line)]
         check(not lines, f"{page}: {lines}")
@@ -470,7 +470,7 @@ def documents(machine, debs):
 
 @scenario
 def upgrade(machine, debs):
-    """An upgrade while callers come and go: no connection is refused, and what runs is of the new version"""
+    """While callers connect, an upgrade causes no refused connection, and afterwards the new programs run"""
     machine.copy(debs[1], "/root/next.deb")
     is_well(machine)
     pids = {unit: machine.show(unit, "MainPID")["MainPID"] for unit in UNITS[1:]}
@@ -486,15 +486,15 @@ def upgrade(machine, debs):
         check(machine.show(unit, "MainPID")["MainPID"] not in (pid, "0"), f"{unit} is still the old one")
     check("+next" in machine.run("dpkg-query -W adminexport").stdout, "it is not the new version")
     export(machine)
-    # Where the migration is masked and the schema is right, the programs are replaced all the same.
+    # If the migration is masked and the schema fits, the programs are replaced as well.
     machine.run("systemctl mask adminexport-migrate.service")
     pid = machine.show("adminexport-worker@1", "MainPID")["MainPID"]
     told = machine.run("dpkg -i /root/adminexport.deb /root/next.deb").stdout
     check(machine.show("adminexport-worker@1", "MainPID")["MainPID"] not in (pid, "0"), told)
-    # What is stopped migrates when it is started next.
+    # Stopped units migrate at their next start.
     machine.run("systemctl stop adminexport.target adminexport.service; dpkg -i /root/adminexport.deb")
-    check(machine.show("adminexport-migrate", "ActiveState")["ActiveState"] == "inactive", "it would not migrate")
-    check(machine.show("adminexport.socket", "ActiveState")["ActiveState"] == "inactive", "what was stopped was started")
+    check(machine.show("adminexport-migrate", "ActiveState")["ActiveState"] == "inactive", "the next start would not migrate")
+    check(machine.show("adminexport.socket", "ActiveState")["ActiveState"] == "inactive", "the upgrade started a stopped unit")
     machine.run("systemctl start adminexport.target")
     is_well(machine)
     # If the new programs need another schema, the old ones continue to run, and the package prints a message.
@@ -504,11 +504,11 @@ def upgrade(machine, debs):
     told = machine.run("dpkg -i /root/next.deb").stdout
     check("old programs continue to run" in told, told)
     check({unit: machine.show(unit, "MainPID")["MainPID"] for unit in UNITS[1:]} == pids, "they were restarted")
-    # Nor is that forgotten at the next time.
+    # The next upgrade prints the message again.
     told = machine.run("dpkg -i /root/next.deb").stdout
     check("old programs continue to run" in told, told)
     machine.run("systemctl unmask adminexport-migrate.service")
-    # A migration that fails, of a unit that does not run just then, keeps them too.
+    # If the migration fails, the old programs continue to run as well.
     machine.run("echo '0.0.9 (schema 1)' > /run/adminexport-upgrade-from; cp /lib/systemd/system/adminexport.socket /run/adminexport-upgrade; "
                 "systemctl stop adminexport-migrate.service postgresql.service")
     told = machine.run("dpkg -i /root/next.deb").stdout
@@ -516,18 +516,18 @@ def upgrade(machine, debs):
     check({unit: machine.show(unit, "MainPID")["MainPID"] for unit in UNITS[1:]} == pids, "they were restarted")
     machine.run("systemctl start postgresql.service; systemctl restart adminexport-migrate.service")
     is_well(machine)
-    # A socket that has changed is put in force.
+    # A changed socket unit is applied.
     machine.run("sed -i 's/^TriggerLimitIntervalSec=0$/TriggerLimitIntervalSec=1s/' /lib/systemd/system/adminexport.socket; "
                 "systemctl daemon-reload; systemctl stop adminexport.service; systemctl restart adminexport.socket")
     machine.run("dpkg -i /root/next.deb")
     limit = machine.show("adminexport.socket", "TriggerLimitIntervalUSec")["TriggerLimitIntervalUSec"]
-    check(limit == "0", f"the socket is the one of before: {limit}")
+    check(limit == "0", f"the socket has the old settings: {limit}")
     is_well(machine)
 
 
 @scenario
 def views(machine, debs):
-    """The worked example: a platform's own tables, with uuid keys and other names, as views"""
+    """The example views work: a platform's own tables with uuid keys and other names"""
     machine.run("runuser -u postgres -- createdb platform")
     machine.run("runuser -u postgres -- psql -q -d platform -v ON_ERROR_STOP=1 -f /usr/share/doc/adminexport/examples/directory-views.sql")
     config = machine.run("cat /etc/adminexport/config.yaml").stdout
@@ -563,11 +563,11 @@ PY""").stdout
 
 @scenario
 def remove(machine, debs):
-    """Removing stops everything and keeps the data; purging takes it away"""
+    """Removing the package stops all units and keeps the data; purging deletes the data"""
     machine.run("dpkg -r adminexport")
     check(machine.run("systemctl is-active adminexport.socket adminexport.service adminexport-worker@1", check=False).stdout.split()
           == ["inactive"] * 3, "something still runs")
-    check(machine.run("test -e /etc/adminexport/config.yaml && find " + ARCHIVES + " -name '*.zst'").stdout, "the data went")
+    check(machine.run("test -e /etc/adminexport/config.yaml && find " + ARCHIVES + " -name '*.zst'").stdout, "the data was deleted")
     back = machine.run("dpkg -i /root/adminexport.deb").stdout
     is_well(machine)
     check("does not run yet" not in back, back)
@@ -586,13 +586,13 @@ def lint(debs):
     found = subprocess.run(["lintian", "--no-cfg", "--allow-root", debs[0]], capture_output=True, text=True)
     for line in found.stdout.splitlines():
         note(line)
-    # Programs of a debug build take Swift's runtime from where it is installed.
+    # Programs of a debug build load Swift's runtime from the path where it is installed.
     errors = [line for line in found.stdout.splitlines() if line.startswith("E:") and "custom-library-search-path" not in line]
     check(not errors and found.returncode in (0, 2), "\n".join(errors) + found.stderr)
 
 
 def hosts(debs):
-    """Two machines on one database and one directory of archives: both make exports, each gives out what the other made"""
+    """Two machines on one database and one directory of archives make exports, and each delivers exports of the other"""
     with tempfile.TemporaryDirectory(prefix="adminexport-shared.") as folder:
         shared = pathlib.Path(folder)
         shared.chmod(0o755)
@@ -633,16 +633,16 @@ def hosts(debs):
                 return sum(made.values()) == 30
 
             one.eventually("every export is counted", counted)
-            check(min(made.values()) > 0 and len(made) == 2, f"one of the machines made nothing: {made}")
+            check(min(made.values()) > 0 and len(made) == 2, f"one of the machines made no export: {made}")
             note(f"made by host: {made}; each fetched from the other")
             workers = json.loads(one.run("adminexport workers --json").stdout)["workers"]
             check({worker["host"] for worker in workers} == {"adminexport-one", "adminexport-two"}, f"{workers}")
-            # One machine goes without a word; the other makes its export.
+            # One machine hangs, and the other finishes its export.
             one.run("runuser -u postgres -- adminexportd demo-data --tenant many --administrators 300000 >/dev/null")
             one.run("systemctl stop adminexport-worker@1")
             many = "export ADMINEXPORT_TENANT=many ADMINEXPORT_AS=owner@many.example; "
             job = json.loads(one.run(many + "adminexport start --json", user="member").stdout)["id"]
-            two.eventually("the second has it", lambda: json.loads(
+            two.eventually("the second machine runs the export", lambda: json.loads(
                 one.run(many + f"adminexport get {job} --json", user="member").stdout)["state"] == "running", 20)
             two.run("kill -STOP $(systemctl show -p MainPID --value adminexport-worker@1)")
             one.run("systemctl start adminexport-worker@1")
@@ -650,11 +650,11 @@ def hosts(debs):
             one.run(many + f"adminexport wait {job} -q", user="member", timeout=120)
             note(f"an export whose machine stopped was finished by the other after {time.monotonic() - start:.1f} s")
             two.run("kill -CONT $(systemctl show -p MainPID --value adminexport-worker@1)", check=False)
-            # Without the file system nothing is made and nothing given out.
+            # Without the file system, the machine delivers no workbook.
             two.run(f"umount -l {ARCHIVES}")
             refused = two.run(many + f"adminexport download {job} -o /tmp/none.xlsx", user="member", check=False)
             check(refused.returncode in (1, 75), f"{refused}")
-            two.eventually("the doctor sees it", lambda: "BAD" in two.run("adminexport doctor", user="member", check=False).stdout, 30)
+            two.eventually("doctor reports the fault", lambda: "BAD" in two.run("adminexport doctor", user="member", check=False).stdout, 30)
         finally:
             for machine in machines:
                 machine.stop()
@@ -676,7 +676,7 @@ def main():
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if os.geteuid() == 0 and "ADMINEXPORT_TEST_MOUNTS" not in os.environ:
-        # Mounts of its own, which go when it goes.
+        # Private mounts, which disappear with this process.
         os.environ["ADMINEXPORT_TEST_MOUNTS"] = "private"
         os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", sys.executable, "-u", __file__, *sys.argv[1:]])
     if os.geteuid() != 0:
@@ -698,7 +698,7 @@ def main():
             function(*arguments)
             print(f"ok {number} - {function.__doc__} ({time.monotonic() - start:.0f} s)", flush=True)
             return True
-        except Exception as error:  # noqa: BLE001: whatever it is, the others are tried
+        except Exception as error:  # noqa: BLE001: after any error, the other scenarios still run
             failures += 1
             print(f"not ok {number} - {function.__doc__}", flush=True)
             text = str(error) if isinstance(error, Failed) else traceback.format_exc()

@@ -60,7 +60,7 @@ def zombie(cluster, short):
             before = system.row(job)
             time.sleep(max(0, stopped - (time.monotonic() - since)))
             victim.signal(signal.SIGCONT)
-            until("the one that came back finds that the job is another's",
+            until("the worker that continued finds that another worker has the job",
                   lambda: "event=lateWriteRefused" in victim.log, 30)
             assert system.row(job) == before and before["state"] == "succeeded" and int(before["epoch"]) >= 2, (before, system.row(job))
             victim.end()
@@ -111,7 +111,7 @@ def hang(cluster, short):
     """a worker that renews its lease and never ends loses the job one lease after its deadline"""
     with System(cluster, administrators=1_500, LEASE="4s", DEADLINE="2s") as system:
         system.serve()
-        # The source is locked: the worker's statement waits, and its heartbeat goes on.
+        # The table is locked: the worker's statement waits, and its heartbeat continues.
         holder = subprocess.Popen(
             [f"{cluster.programs}/psql", "-h", cluster.sockets, "-U", SUPERUSER, "-d", system.name, "-qX", "-c",
              "BEGIN; LOCK TABLE directory.administrator_team; SELECT pg_sleep(8)"], stdout=subprocess.DEVNULL)

@@ -14,7 +14,7 @@ from system import SUPERUSER, Caller, RPCFault, Skip, System, chance, until
 
 
 class Load:
-    """A caller that starts exports continuously, whatever happens. Each accepted export must end correctly."""
+    """A caller that starts exports continuously, also after errors. Each accepted export must end correctly."""
 
     def __init__(self, system, pause=0.05):
         self.system = system
@@ -93,7 +93,7 @@ def away(cluster, short):
         system.serve()
         worker = system.work()
         job = system.export()
-        until("it runs", lambda: system.row(job)["state"] == "running")
+        until("the export runs", lambda: system.row(job)["state"] == "running")
         system.cluster.stop("immediate")
         time.sleep(4)
         system.cluster.start()
@@ -129,8 +129,8 @@ def terminate(cluster, short):
 
 
 class Proxy:
-    """Passes connections on to PostgreSQL, until it goes silent: then it takes everything, passes nothing on, and closes
-    nothing."""
+    """Forwards connections to PostgreSQL until it goes silent. Then it accepts all data, forwards nothing, and closes no
+    connection."""
 
     def __init__(self, folder, target):
         folder.mkdir()
@@ -174,7 +174,7 @@ class Proxy:
                     (far if end is near else near).sendall(data)
 
     def go_silent(self):
-        """All connections there are, for good; those made from now on work."""
+        """Silences all existing connections permanently. New connections work."""
         self.silent.set()
         self.silent = threading.Event()
 
@@ -203,7 +203,7 @@ def half_open(cluster, short):
         system.serve(workers=2)
         figures = system.check()
         proxy.close()
-    # The statement's own time limit, 4 s, and the grace for its cancellation pass first.
+    # The statement's timeout of 4 s and the grace period for its cancellation pass first.
     assert short or first <= 15, first
     return {"runs": 1, **figures, "until the next completion s": first}
 
@@ -236,7 +236,7 @@ pidfile = {folder}/pid
         shutil.chown(folder, user)
     process = subprocess.Popen([program, "-q", *(["-u", user] if os.getuid() == 0 else []), str(folder / "pgbouncer.ini")])
     try:
-        until("the pooler is there", lambda: (folder / ".s.PGSQL.5432").exists())
+        until("the pooler listens", lambda: (folder / ".s.PGSQL.5432").exists())
         yield folder
     finally:
         process.terminate()
@@ -262,12 +262,12 @@ def pooler(cluster, short):
                 f"SELECT extract(epoch FROM started_at - created_at) FROM adminexport.job WHERE id = '{job}'")[0][0]))
         for process in system.processes[::-1]:
             process.end()
-        # Where it listens through the pooler it says so, and everything works.
+        # A service that listens through the pooler logs that it does not listen, and works.
         system.processes.clear()
         deaf = system.serve(workers=1, host=pool)
         job = system.export()
         system.finish([job])
-        until("it says that it does not listen", lambda: "event=notListening" in deaf.log)
+        until("the service logs that it does not listen", lambda: "event=notListening" in deaf.log)
         assert system.sql("SELECT count(*) FROM adminexport.job WHERE crashes > 0 OR attempt > 1") == [["0"]]
         figures = system.check()
         for process in system.processes[::-1]:
@@ -277,7 +277,7 @@ def pooler(cluster, short):
 
 
 def _as_postgres(folder):
-    """What PostgreSQL's programs are run by, who refuse root; the folder is theirs then."""
+    """The command prefix for PostgreSQL's programs, which refuse to run as root. Gives the folder to their user."""
     if os.getuid() != 0:
         return []
     shutil.chown(folder, "postgres")
@@ -302,7 +302,7 @@ class Server:
 
 @contextlib.contextmanager
 def _standby(system, source=None):
-    """A hot standby of the cluster, or of the server with the folder, which waits for no query."""
+    """A hot standby of the cluster, or of the server with the folder. Its recovery does not wait for queries."""
     cluster, folder = system.cluster, system.folder / "standby"
     folder.mkdir()
     subprocess.run([*_as_postgres(folder), f"{cluster.programs}/pg_basebackup", "-h", str(source or cluster.sockets), "-U", SUPERUSER,
@@ -339,13 +339,13 @@ def replica(cluster, short):
         job = system.export()
         until("the worker stops with rows read", worker.is_stopped)
 
-        def is_in_the_way():
+        def conflicts():
             return cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'startup'"
                                " AND wait_event LIKE 'RecoveryConflict%'", host=standby) != [["0"]]
         # Removes rows that the export's snapshot sees. The standby replays this.
         system.sql("UPDATE directory.administrator SET updated_at = updated_at")
         system.sql("VACUUM directory.administrator")
-        until("recovery finds the export in its way", is_in_the_way, 8)
+        until("recovery conflicts with the export", conflicts, 8)
         time.sleep(0.5)
         worker.signal(signal.SIGCONT)
         system.finish([job])
@@ -359,12 +359,12 @@ def replica(cluster, short):
 
 
 def _is_ahead(system, cluster, standby, sql):
-    """Somebody is made an administrator while the standby stands still: the start sees them, and the processing does not yet."""
+    """Adds an administrator while replay on the standby is paused. The start sees the administrator, the worker does not yet."""
     cluster.sql("SELECT pg_wal_replay_pause()", host=standby)
     sql("INSERT INTO directory.administrator (tenant_id, name, email, profile_id) SELECT tenant_id, 'New', 'new@acme.example', profile_id"
         " FROM directory.administrator WHERE email = 'owner@acme.example'")
     job = system.export(actor={"tenant": "acme", "administrator": "new@acme.example"})
-    until("it is tried again", lambda: int(system.row(job)["attempt"]) >= 2)
+    until("the export is retried", lambda: int(system.row(job)["attempt"]) >= 2)
     row = system.row(job)
     assert row["state"] in ("queued", "running"), row
     cluster.sql("SELECT pg_wal_replay_resume()", host=standby)
@@ -375,7 +375,7 @@ def _is_ahead(system, cluster, standby, sql):
 
 
 def _is_denied(system, sql):
-    """What is taken back after the start is denied when the standby knows it, and who is unknown at the start is denied at once."""
+    """A withdrawal after the start fails the export when the standby has it. An unknown administrator is denied at the start."""
     try:
         system.call("export.start", actor={"tenant": "acme", "administrator": "unknown@acme.example"})
         raise AssertionError("an unknown administrator may export")
@@ -413,7 +413,7 @@ def own_directory(cluster, short):
 
         def url(server, user):
             return f"postgresql:///people?host={server}&user={user}"
-        # As OPERATIONS.md has it; nothing of the directory is left in the jobs' database.
+        # As OPERATIONS.md describes it. Nothing of the directory remains in the jobs' database.
         system.sql("DROP SCHEMA directory CASCADE")
         cluster.sql("CREATE DATABASE people", host=second.folder)
         system.settings["DIRECTORY_URL"] = url(second.folder, SUPERUSER)
@@ -432,19 +432,19 @@ def own_directory(cluster, short):
             _is_denied(system, sql)
             second.stop()
             start = time.monotonic()
-            until("health says that the directory is away", lambda: directory() != "ok", 10)
+            until("health reports that the directory is unavailable", lambda: directory() != "ok", 10)
             seen = time.monotonic() - start
             assert seen <= 5, seen
             health = system.call("service.health")
             assert health["status"] == "degraded" and health["database"] == "ok", health
             try:
                 system.call("export.start", actor=system.actor())
-                raise AssertionError("an export is taken without a directory")
+                raise AssertionError("an export is accepted without a directory")
             except RPCFault as fault:
                 assert fault.kind == "unavailable" and fault.data["reason"] == "directory" and fault.data["retryable"], fault.data
             assert len(system.call("export.list")["jobs"]) == 3
             second.start()
-            until("the directory is back", lambda: directory() == "ok", 20)
+            until("the directory is available again", lambda: directory() == "ok", 20)
             system.finish([system.export()])
             figures = system.check()
             for process in system.processes[::-1]:

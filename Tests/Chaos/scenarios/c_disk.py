@@ -40,8 +40,8 @@ def full(cluster, short):
             jobs += [system.export() for _ in range(3)]
             until("a job waits for the disk", lambda: system.sql(
                 "SELECT count(*) FROM adminexport.job WHERE state = 'queued' AND error_kind = 'storage-full'") != [["0"]])
-            until("health says that it is full", lambda: _storage(system).startswith("full"), 30)
-            # What little is left is filled too, so that no trial can be written.
+            until("health reports that the disk is full", lambda: _storage(system).startswith("full"), 30)
+            # Fills the rest of the disk, so that no trial file can be written.
             with contextlib.suppress(OSError), open(system.archives / "rest", "wb", buffering=0) as file:
                 while True:
                     file.write(b"\0" * 4_096)
@@ -57,7 +57,7 @@ def full(cluster, short):
             freed = time.monotonic()
             system.finish(jobs, 90)
             seconds = time.monotonic() - freed
-            until("health is well", lambda: _storage(system) == "ok", 30)
+            until("health is ok", lambda: _storage(system) == "ok", 30)
             figures = system.check()
             worker.end()
             assert system.sql("SELECT count(*) FROM adminexport.job WHERE state <> 'succeeded'") == [["0"]]
@@ -101,8 +101,8 @@ def read_only(cluster, short):
             system.finish(jobs)
             subprocess.run(["mount", "-o", "remount,ro", str(system.archives)], check=True)
             jobs += [system.export() for _ in range(2)]
-            until("health says so", lambda: "cannot write" in _storage(system), 30)
-            # What is there can still be had.
+            until("health reports that the disk cannot be written", lambda: "cannot write" in _storage(system), 30)
+            # An existing workbook can still be read.
             part = system.call("export.read", actor=system.actor(), job=jobs[0], offset=0, length=100)
             assert part["size"] > 100
             before = _claims(system)

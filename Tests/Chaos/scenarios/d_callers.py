@@ -43,7 +43,7 @@ def storm(cluster, short):
                     with lock:
                         counts[word] = counts.get(word, 0) + 1
                     time.sleep(pick.random() * 0.05)
-        except Exception as fault:  # told to the one who waits
+        except Exception as fault:  # reported after the threads have ended
             faults.append(fault)
 
     kills = 0
@@ -74,7 +74,7 @@ def storm(cluster, short):
 
 
 def _most_running(system):
-    """The most jobs of one tenant that ran at a time, by the audit trail: from each start to the end, or to the next start."""
+    """The largest number of concurrent jobs of one tenant in the audit trail: each runs from its start to its end or next start."""
     rows = system.sql(
         "WITH spells AS (SELECT tenant_slug, job, event, at, lead(at) OVER (PARTITION BY job ORDER BY at, id) AS until"
         " FROM adminexport.audit_event WHERE event IN ('started', 'finished', 'failed', 'cancelled') AND"
@@ -124,7 +124,7 @@ def key(cluster, short):
         assert not faults and len(jobs) == 1, (faults, jobs)
         try:
             system.export(idempotencyKey="one", includeDisabled=True)
-            raise AssertionError("other parameters were taken")
+            raise AssertionError("other parameters were accepted")
         except RPCFault as fault:
             assert fault.kind == "conflict"
         figures = system.check()
@@ -163,7 +163,7 @@ def rounds(cluster, short):
         start = time.monotonic()
         until("the deleted file is removed", lambda: not any(deleted in path.name for path in system.files()), 10, 0.01)
         seconds = time.monotonic() - start
-        until("the file's time is up", lambda: system.row(gone)["state"] == "expired", 20)
+        until("the workbook is expired", lambda: system.row(gone)["state"] == "expired", 20)
         until("its file is removed", lambda: not any(gone in path.name for path in system.files()), 10)
         time.sleep(2)
         assert system.row(held)["state"] == "succeeded" and any(held in path.name for path in system.files())
@@ -209,8 +209,8 @@ def restarts(cluster, short):
         digests = {hashlib.sha256((folder / f"{number}.xlsx").read_bytes()).hexdigest() for number in range(count)}
         rows = system.sql("SELECT state, encode(sha256, 'hex') FROM adminexport.job")
         assert len(rows) == count and all(state == "succeeded" for state, _ in rows), rows
-        assert {digest for _, digest in rows} == digests, "a file is not what its job says"
-        assert len(list(folder.iterdir())) == count, "a part of a file has been left"
+        assert {digest for _, digest in rows} == digests, "a file differs from its job's digest"
+        assert len(list(folder.iterdir())) == count, "a partial file is left"
         return {"runs": count, "files": count, "errors": 0, **system.check(retired=True), "longest run s": longest}
 
 

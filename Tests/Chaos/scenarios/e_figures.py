@@ -30,14 +30,14 @@ def fairness(cluster, short):
         system.serve()
         _flood(system, "acme", count)
         system.work(workers=2)
-        until("they are being made", lambda: system.sql(
+        until("workers make the exports", lambda: system.sql(
             "SELECT count(*) FROM adminexport.job WHERE state = 'succeeded'")[0][0] > "5")
         for _ in range(5 if short else 20):
             job = system.export(tenant="globex")
             system.finish([job])
             waits.append(float(system.sql(
                 f"SELECT extract(epoch FROM started_at - created_at) FROM adminexport.job WHERE id = '{job}'")[0][0]))
-            # How many of the other tenant's jobs were started while it waited.
+            # The number of jobs of the other tenant that started while this one waited.
             turns.append(int(system.sql(
                 "SELECT count(*) FROM adminexport.job j, adminexport.job o WHERE j.tenant_slug = 'globex' AND o.tenant_slug = 'acme'"
                 f" AND j.id = '{job}' AND o.started_at > j.created_at AND o.started_at < j.started_at")[0][0]))
@@ -49,7 +49,7 @@ def fairness(cluster, short):
         left = int(system.sql("SELECT count(*) FROM adminexport.job WHERE state = 'queued'")[0][0])
         system.sql("UPDATE adminexport.job SET state = 'cancelled', finished_at = now(), cancel_requested_at = now()"
                    " WHERE state = 'queued'")
-    # One turn: whatever was started in between took a slot that was free already when the job came.
+    # One turn: a job that started in between took a slot that was free before this job was queued.
     assert max(turns) <= 2 and most <= 2, (turns, most)
     return {"runs": len(waits), "jobs ahead": left, "wait s, median": percentile(waits, 0.5), "wait s, worst": max(waits),
             "a run s, median": run, "others started meanwhile, most": max(turns), "most running of a tenant": most}
@@ -172,7 +172,7 @@ def upgrade(cluster, short):
         cancelled = [system.export() for _ in range(2)]
         for job in cancelled:
             system.call("export.cancel", actor=system.actor(), job=job)
-        # One process after the other: new and old workers side by side, the old one dies, the new one takes over.
+        # Processes are replaced one by one: new and old workers run in parallel, the old one is killed, the new one takes over.
         new = system.work()
         mixed = [system.export(tenant=("acme", "globex")[index % 2]) for index in range(10)]
         system.finish(mixed)
@@ -185,7 +185,7 @@ def upgrade(cluster, short):
         figures = system.check(retired=True)
         new.end()
         assert part["size"] > 100
-        # What the old programs do not write, the schema does.
+        # The schema fills the columns that old programs do not write.
         assert system.sql("SELECT count(*) FROM adminexport.audit_event e JOIN adminexport.job j ON j.id = e.job"
                           " WHERE e.tenant_key IS DISTINCT FROM j.tenant_key") == [["0"]]
         assert system.sql("SELECT count(*) FROM adminexport.job WHERE epoch > 0 AND attempt_started_at IS NULL") == [["0"]]

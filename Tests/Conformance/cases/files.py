@@ -90,7 +90,7 @@ def _(service):
         assert _content(descriptor)[:4] == b"\x28\xb5\x2f\xfd", "the content is not a Zstandard frame"
 
 
-@case("files: each descriptor of an archive has an offset of its own")
+@case("files: each descriptor of an archive has its own offset")
 def _(service):
     with service.peer() as peer:
         (_, one), (_, two) = _open(peer, service, encoding="zstd"), _open(peer, service, encoding="zstd")
@@ -123,7 +123,7 @@ def _(service):
             reply = peer.reply()
             if isinstance(reply["id"], int):
                 is_result(reply, reply["id"])
-                # Whatever came glued together: this reply's is the first that is left.
+                # Several replies may arrive together. The first remaining descriptor belongs to this reply.
                 length = len(_content(peer.descriptors.pop(0)))
                 assert length == size - offsets[reply["id"]], f"the descriptor of another reply: {length} bytes"
         assert not peer.descriptors

@@ -33,7 +33,7 @@ class Held:
 
 
 def wait(service, job, id, milliseconds=8_000):
-    """A request that waits for a revision that does not come."""
+    """A request that waits for a revision that will not exist."""
     return request("export.wait", {"actor": service.actor, "job": job, "afterRevision": 1_000_000_000,
                                    "timeoutMs": milliseconds}, id)
 
@@ -136,7 +136,7 @@ def _forgotten(name, ids, lines):
                 if line.startswith(b"["):
                     assert isinstance(peer.reply(), list)
             for id in ids:
-                # The first would be ended by what is remembered, the second not.
+                # A remembered cancellation would end the first request, but not the second.
                 is_result(peer.ask("export.list", {"actor": service.actor, "limit": 1}, id), id)
                 is_result(peer.ask("service.info", id=id), id)
     case(f"flow: {name}")(body)
@@ -190,7 +190,7 @@ def _(service):
     with service.peer() as peer:
         peer.socket.settimeout(1)
         sent = 0
-        # Until the service takes no more: then it has stopped reading.
+        # Sends until the service accepts no more, because it has stopped reading.
         try:
             for sent in range(lines):
                 peer.socket.sendall(b'{"jsonrpc":"2.0","id":%d,"method":"none"}\n' % sent)
@@ -298,7 +298,7 @@ def _(service):
                 if number % 3 == 2:
                     peer.send(request("service.health"))
             except Closed:
-                pass  # Those before it are not gone yet: it is one too many.
+                pass  # Earlier connections still count, so this one exceeds the limit.
         if number % 20 == 0:
             service.settle()
     service.settle()

@@ -198,7 +198,7 @@ def _divided(name, framing, stream):
             is_error(peer.reply(), -32600, "invalid-request", framing=framing)
             reply = peer.reply()
             if reply["id"] == 1:
-                # Behind its header the message was a line.
+                # After its header, the message was a line.
                 is_result(reply)
                 reply = peer.reply()
             is_result(reply, "next")
@@ -239,7 +239,7 @@ def _(service):
     with service.peer() as peer:
         peer.send(b"[\n" + request("service.info", id="in") + b"]\n" + request("service.info", id="next"))
         replies = [peer.reply() for _ in range(4)]
-        # The first for the line with the bracket, the second for the one that closes it when the request has ended all that.
+        # The first error is for the line with the opening bracket, the second for the line that closes it after the request.
         assert sorted(str(reply["id"]) for reply in replies) == ["None", "None", "in", "next"], replies
         for reply in replies:
             is_result(reply, reply["id"]) if reply["id"] else is_error(reply, -32700, "parse-error")

@@ -2,7 +2,7 @@
 from suite import add
 from wire import abbreviated, is_error, is_result
 
-# Name, text, the offset of the fault where it is certain.
+# Name, text, and the offset of the fault if it is certain.
 REFUSED = [
     ("nothing but a word", b"nonsense", 0), ("an unclosed object", b"{", 1), ("an unclosed array", b"[1", 2),
     ("an unclosed string", b'"abc', 4), ("a trailing comma in an array", b"[1,]", 3),
@@ -74,7 +74,7 @@ def _taken(text):
 START = b'{"jsonrpc":"2.0","id":1,"method":"service.info","params":'
 for name, text, offset in REFUSED:
     add(f"json: {name} is refused, with its offset", _refused(text, offset, 0))
-    # Within params the depth is one more, and the place is behind what stands before.
+    # Within params, the depth is one more, and the offset includes the text before.
     inner = None if "unclosed" in name else 31 if offset == 32 else offset
     add(f"json: {name} is refused within params", _refused(START + text + b"}", inner, len(START)))
 for name, text in TAKEN:

@@ -9,7 +9,7 @@ WRONG = {"string": [1, True, {}, [], None], "integer": ["1", 1.5, True, {}, None
 
 
 def _schema(service, document, schema):
-    # Null, which stands for what is left out, is the other one.
+    # The other alternative is null, which means that the parameter is omitted.
     schema = schema["oneOf"][0] if "oneOf" in schema else schema
     reference = schema.get("$ref") or (schema.get("allOf") or [{}])[0].get("$ref")
     return document[reference.rsplit("/", 1)[1]] if reference else schema
@@ -57,12 +57,12 @@ def prepare(service):
         if name == "rpc.discover":
             continue
         if name == "export.start":
-            # KELVIN SIGN, which many programs take for a K.
+            # KELVIN SIGN, which many programs treat as a K.
             params = {"actor": service.actor, "idempotency\u212aey": "x"}
             add(f"params: {name}: a name that only looks like a known one", _refused(name, params, "idempotency\u212aey"))
         required = {param["name"]: _value(service, param["name"]) for param in method["params"] if param["required"]}
         add(f"params: {name}: parameters by position are refused", _refused(name, [1], ""))
-        # An empty array is what some libraries send for no parameters.
+        # Some libraries send an empty array for no parameters.
         empty = _refused(name, [], "") if required else _taken(name, "[]", "")
         add(f"params: {name}: an empty array is {'refused' if required else 'accepted as no parameters'}", empty)
         add(f"params: {name}: the error names an unknown parameter", _refused(name, {**required, "x-none": 1}, "x-none"))

@@ -6,7 +6,7 @@ from wire import is_error, is_result, request
 
 
 def _until_final(peer, subscription, seconds=60):
-    """The notifications of a subscription to the last."""
+    """All notifications of a subscription up to the last one."""
     jobs, end = [], time.monotonic() + seconds
     while not jobs or jobs[-1]["state"] in ("queued", "running"):
         message = peer.reply(end - time.monotonic())

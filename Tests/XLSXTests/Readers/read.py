@@ -1,4 +1,4 @@
-"""Prints the texts of a workbook's first sheet as JSON, a list for each row, as a reader gives them back.
+"""Prints the texts of a workbook's first sheet as JSON, a list for each row, as a reader returns them.
 
 usage: read.py openpyxl|calamine|libreoffice FILE
 

@@ -339,7 +339,7 @@ class Shared:
         assert "@" not in log, f"the console's log has an e-mail address:\n{log}"
 
 
-#: Names that are more than names to whoever does not escape them.
+#: Names that act as markup or code if they are not escaped.
 HOSTILE = [
     "<script>document.title='owned'</script>", "\"><img src=x onerror=document.title='owned'>",
     # For some libraries, a quote with a combining mark is a different character, which they do not escape.

@@ -50,7 +50,7 @@ class BrowserTestCase(unittest.TestCase):
     def tearDown(self):
         shared.worker.signal(signal.SIGCONT)
         faults = [fault for fault in self.browser.faults() if not re.search(self.expected_faults, fault)]
-        self.assertEqual(faults, [], "the browser complained")
+        self.assertEqual(faults, [], "the browser logged errors")
 
     def finished(self):
         self.browser.until(lambda: self.browser.text("#progress-heading") == "Export finished", "the export's end", 60)
@@ -208,7 +208,7 @@ class Progress(BrowserTestCase):
             self.assertTrue(browser.shows("#progress-show"))
             browser.driver.refresh()
             browser.until(lambda: browser.shows("#progress-show"), "the button after a reload")
-            self.assertFalse(browser.shows("#progress-dialog"), "hidden stays hidden")
+            self.assertFalse(browser.shows("#progress-dialog"), "the dialog stays hidden")
             browser.click("#progress-show")
             browser.until(lambda: browser.shows("#progress-dialog"), "shown again; it is transparent at first")
             self.assertEqual(browser.focused.get_attribute("id"), "progress-heading")
@@ -224,7 +224,7 @@ class Progress(BrowserTestCase):
         browser.click("#progress-list [data-do=cancel]")
         browser.until(lambda: "Cancelling" in browser.text("#progress-list"), "cancelling")
         shared.worker.signal(signal.SIGCONT)
-        browser.until(lambda: browser.text("#progress-heading") == "Export ended", "its end")
+        browser.until(lambda: browser.text("#progress-heading") == "Export ended", "the end of the export")
         self.assertIn("Nothing was kept", browser.text("#progress-list"))
         self.assertEqual(shared.platform.row(job)["state"], "cancelled")
         self.assertEqual(browser.files(), [])
@@ -284,7 +284,7 @@ class Progress(BrowserTestCase):
         with shared.platform.held(shared.worker):
             browser.export()
             browser.driver.switch_to.window(first)
-            browser.until(lambda: browser.shows("#progress-dialog"), "the first tab is told")
+            browser.until(lambda: browser.shows("#progress-dialog"), "the first tab shows the progress")
             # The first tab had the event stream.
             browser.driver.close()
             browser.driver.switch_to.window(second)
@@ -320,7 +320,7 @@ class Progress(BrowserTestCase):
         browser.driver.close()
         browser.driver.switch_to.window(second)
         time.sleep(1)
-        self.assertEqual(len(browser.files()), 1, "whoever listens next has nothing to fetch")
+        self.assertEqual(len(browser.files()), 1, "the next tab has nothing to fetch")
 
     def test_an_export_that_was_started_elsewhere_is_followed_and_not_downloaded(self):
         browser = self.browser
@@ -392,7 +392,7 @@ class Trouble(BrowserTestCase):
             browser.open_export()
             browser.click("#export-dialog [name=includeDisabled]")
             browser.click("#export-start")
-            browser.until(lambda: browser.shows("#export-problem"), "a word about it")
+            browser.until(lambda: browser.shows("#export-problem"), "a message about it")
             self.assertIn("Exports are not available at the moment", browser.text("#export-problem"))
             self.assertTrue(browser.one("#export-dialog [name=includeDisabled]").is_selected(), "the choice stays")
         finally:
@@ -411,9 +411,9 @@ class Trouble(BrowserTestCase):
             browser.open("/administrators/accounts")
             browser.click("form[action='/sign-out'] button")
             browser.sign_in("Emma Europe", "Acme Corporation")
-            self.assertFalse(browser.shows("#progress-dialog"), "it is not theirs")
+            self.assertFalse(browser.shows("#progress-dialog"), "another user's export is not shown")
         browser.driver.switch_to.window(first)
-        browser.until(lambda: "Your session has ended" in browser.text("#progress-list"), "a word about it", 40)
+        browser.until(lambda: "Your session has ended" in browser.text("#progress-list"), "a message about it", 40)
         time.sleep(1)
         self.assertEqual(browser.files(), [])
         browser.open("/administrators/accounts")
@@ -428,7 +428,7 @@ class Trouble(BrowserTestCase):
             visitor = Visitor(shared.console)
             visitor.cookies = {cookie["name"]: cookie["value"] for cookie in browser.driver.get_cookies()}
             self.assertEqual(visitor.post("/sign-out", {"token": visitor.token()}).status, 303)
-        browser.until(lambda: "Your session has ended" in browser.text("#progress-list"), "a word about it", 40)
+        browser.until(lambda: "Your session has ended" in browser.text("#progress-list"), "a message about it", 40)
         self.assertEqual(browser.files(), [])
         # After another sign-in, the same user gets the file.
         browser.sign_in()
@@ -439,7 +439,7 @@ class Trouble(BrowserTestCase):
         with shared.platform.held(shared.worker):
             browser.export()
             shared.api.end()
-            browser.until(lambda: browser.shows("#progress-list .trouble"), "a word about it")
+            browser.until(lambda: browser.shows("#progress-list .trouble"), "a message about it")
             shared.api = shared.platform.serve()
         browser.file()
         self.finished()
@@ -456,7 +456,7 @@ class Trouble(BrowserTestCase):
             with shared.platform.held(shared.worker):
                 browser.export()
                 first.close()
-                browser.until(lambda: browser.shows("#progress-list .trouble"), "a word about it")
+                browser.until(lambda: browser.shows("#progress-list .trouble"), "a message about it")
                 self.assertIn("reconnecting", browser.text("#progress-list .trouble").lower())
                 with Console(shared.platform, "--demo-sign-in", "--key-file", str(key), listen=f"127.0.0.1:{first.port}"):
                     shared.worker.signal(signal.SIGCONT)
@@ -483,10 +483,10 @@ class RecentExports(BrowserTestCase):
 
         browser.click(f"{row} a.delete")
         self.assertTrue(browser.shows("#confirm-dialog"))
-        self.assertEqual(browser.focused.get_attribute("id"), "confirm-keep", "what does no harm has the focus")
+        self.assertEqual(browser.focused.get_attribute("id"), "confirm-keep", "the harmless button has the focus")
         browser.click("#confirm-keep")
         self.assertFalse(browser.shows("#confirm-dialog"))
-        self.assertIn("delete", browser.focused.get_attribute("class"), "the focus is given back")
+        self.assertIn("delete", browser.focused.get_attribute("class"), "the focus returns")
         self.assertEqual(shared.platform.row(job)["state"], "succeeded")
         browser.click(f"{row} a.delete")
         browser.click("#confirm-delete")
@@ -616,7 +616,7 @@ class Keyboard(BrowserTestCase):
         self.tab_to("export-start")
         browser.keys(Keys.ENTER)
         browser.until(lambda: not browser.shows("#export-dialog"), "the dialog's end")
-        self.assertEqual(browser.focused.get_attribute("id"), "menu-button", "the focus is given back")
+        self.assertEqual(browser.focused.get_attribute("id"), "menu-button", "the focus returns")
         browser.file()
 
     def test_the_focus_stays_in_the_dialog_and_escape_gives_it_back(self):
@@ -668,7 +668,7 @@ class Keyboard(BrowserTestCase):
         self.assertRegex(said[-1], r"^Finished\. Accounts: [\d,]+\. File: administrators-vast-.*\.xlsx\.$")
         quarters = [line for line in said if line.startswith("Export: ")]
         self.assertLessEqual(set(quarters), {f"Export: {share}% done." for share in (25, 50, 75, 100)})
-        self.assertEqual(len(said), len(set(said)), "nothing is said twice")
+        self.assertEqual(len(said), len(set(said)), "no message is repeated")
 
 
 class ForEveryone(BrowserTestCase):
@@ -785,7 +785,7 @@ class ForEveryone(BrowserTestCase):
                     return box.top < 0 || box.bottom > panel.top;""", identifier)
                 self.assertFalse(covered, identifier)
             browser.keys(Keys.ESCAPE)
-            self.assertFalse(browser.shows("#progress-dialog"), "Escape hides it from anywhere")
+            self.assertFalse(browser.shows("#progress-dialog"), "Escape hides the dialog from anywhere")
             browser.click("#progress-show")
             browser.size(320, 256)
             self.assertEqual(
@@ -822,7 +822,7 @@ class WithoutScripts(BrowserTestCase):
     def test_an_export_is_started_and_downloaded(self):
         browser = self.browser
         browser.click("#menu-button")
-        browser.until(lambda: browser.path == "/administrators/accounts/export", "the form on a page of its own")
+        browser.until(lambda: browser.path == "/administrators/accounts/export", "the form on a separate page")
         browser.click("#export-start")
         browser.until(lambda: browser.path == "/administrators/exports", "the list")
         job = shared.platform.sql("SELECT id FROM adminexport.job ORDER BY id DESC LIMIT 1")[0][0]
@@ -836,7 +836,7 @@ class WithoutScripts(BrowserTestCase):
         browser.click(f"tr[data-job='{job}'] a[href$='/file']")
         self.assertEqual(len(rows(browser.file())), len(shared.platform.visible("owner@acme.example")) + 1)
         browser.click(f"tr[data-job='{job}'] a.delete")
-        browser.until(lambda: browser.path.endswith("/delete"), "a question on a page of its own")
+        browser.until(lambda: browser.path.endswith("/delete"), "the question on a separate page")
         browser.click("#confirm-delete")
         browser.until(lambda: browser.path == "/administrators/exports", "the list")
         self.assertEqual(shared.platform.row(job)["state"], "expired")

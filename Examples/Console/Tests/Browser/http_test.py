@@ -338,7 +338,7 @@ class Attacks(unittest.TestCase):
                 browser.one("#search").submit()
                 browser.until(lambda: browser.one("#search").get_attribute("value") == hostile.replace("\r\n", " "), hostile)
             self.assertEqual(browser.driver.title, "Accounts – Administration")
-            self.assertEqual(browser.faults(), [], "the policy had nothing to refuse")
+            self.assertEqual(browser.faults(), [], "the policy refused something")
             self.assertFalse(browser.all("tbody script, tbody img, tbody svg, [onfocus], [onerror]"))
             # Content that is inserted into the page does not run: neither markup, nor a handler, nor an element.
             refused = browser.driver.execute_script("""
@@ -373,7 +373,7 @@ class Attacks(unittest.TestCase):
         for path in ("/administrators/accounts", "/administrators/exports", "/administrators/accounts/export", "/nothing"):
             page = visitor.get(path).text
             self.assertNotRegex(page, r"<style|<script(?! src=\"/assets/)|style=|\son[a-z]+=(?!document)|javascript:", path)
-            self.assertEqual(set(re.findall(r'(?:src|href)="([a-z]+:[^"]*)"', page)), set(), "nothing comes from elsewhere")
+            self.assertEqual(set(re.findall(r'(?:src|href)="([a-z]+:[^"]*)"', page)), set(), "the page loads nothing from other sites")
 
     def test_what_is_too_much_or_no_http_at_all(self):
         visitor = Visitor(shared.console).sign_in()
@@ -436,7 +436,7 @@ class Attacks(unittest.TestCase):
             # Requests that are sent ahead of their answers.
             ahead.settimeout(30)
             ahead.sendall(f"GET {asset} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * 600)
-            self.assertTrue(self.ends(ahead), "a browser does not send ahead")
+            self.assertTrue(self.ends(ahead), "the connection of a client that sends ahead must end")
             # A body that arrives one byte at a time.
             slow.settimeout(40)
             slow.sendall(b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"

@@ -6,7 +6,7 @@ import Testing
     private static let tag = "\"abc\""
 
     @Test(
-        "A range is what RFC 9110 makes of it",
+        "A Range header is interpreted as in RFC 9110",
         arguments: [
             (nil, ByteRange.whole), ("bytes=0-99", .part(0..<100)), ("bytes=100-", .part(100..<1_000)),
             ("bytes=-100", .part(900..<1_000)), ("bytes=-5000", .part(0..<1_000)), ("bytes=990-5000", .part(990..<1_000)),
@@ -19,7 +19,7 @@ import Testing
         #expect(ByteRange(header, tag: Self.tag, size: 1_000) == range)
     }
 
-    @Test("A range counts only while the file is the same")
+    @Test("A range applies only if If-Range names the same file")
     func ifRange() {
         #expect(ByteRange("bytes=0-9", ifRange: Self.tag, tag: Self.tag, size: 20) == .part(0..<10))
         #expect(ByteRange("bytes=0-9", ifRange: "\"other\"", tag: Self.tag, size: 20) == .whole)
@@ -27,14 +27,14 @@ import Testing
         #expect(ByteRange("bytes=0-9", ifRange: "Thu, 26 Nov 2026 10:00:00 GMT", tag: Self.tag, size: 20) == .whole)
     }
 
-    @Test("An empty file has no range")
+    @Test("An empty file has no satisfiable range")
     func empty() {
         #expect(ByteRange("bytes=0-", tag: Self.tag, size: 0) == .unsatisfiable)
         #expect(ByteRange("bytes=-1", tag: Self.tag, size: 0) == .unsatisfiable)
     }
 
     @Test(
-        "If-None-Match takes lists, weak tags and any",
+        "If-None-Match accepts lists, weak tags and *",
         arguments: [
             ("\"abc\"", true), ("W/\"abc\"", true), ("\"x\", \"abc\"", true), ("*", true), ("\"x\"", false), ("abc", false),
         ])

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Console
 
-/// A loop whose clock stands until it is told.
+/// Uses an event loop whose clock advances only on request.
 @Suite struct ConnectionGuardTests {
     private let loop = EmbeddedEventLoop()
     private let channel: EmbeddedChannel
@@ -23,7 +23,7 @@ import Testing
         try channel.writeOutbound(HTTPResponsePart.end(nil))
     }
 
-    @Test("A request that has not come to its end in 20 seconds closes the connection, however often a byte comes")
+    @Test("The console closes a connection whose request is not complete within 20 seconds, even if bytes arrive")
     func slowRequest() throws {
         try channel.writeInbound(head)
         for _ in 0..<3 {
@@ -35,7 +35,7 @@ import Testing
         #expect(!channel.isActive)
     }
 
-    @Test("A request that has come may be answered in any time, and the next one after it")
+    @Test("An answer may take any time, and the connection stays open for the next request")
     func slowAnswer() throws {
         for _ in 0..<3 {
             try channel.writeInbound(head)
@@ -46,7 +46,7 @@ import Testing
         #expect(channel.isActive)
     }
 
-    @Test("One request may be ahead of the answer before it, and no more")
+    @Test("A client may send one request before it has the answer to the last one; a second one closes the connection")
     func ahead() throws {
         for _ in 0..<2 {
             try channel.writeInbound(head)
@@ -62,7 +62,7 @@ import Testing
         #expect(!channel.isActive)
     }
 
-    @Test("A browser that makes no room for 60 seconds is let go; one that does now and then is not")
+    @Test("A connection to which the console cannot write for 60 seconds is closed; shorter pauses keep it open")
     func slowReader() throws {
         for _ in 0..<5 {
             channel.isWritable = false

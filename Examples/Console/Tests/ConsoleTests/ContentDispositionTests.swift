@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ContentDispositionTests {
     @Test(
-        "A name is quoted and encoded, and can begin no other field or parameter",
+        "A file name is quoted and encoded, and cannot start another field or parameter",
         arguments: [
             ("a.xlsx", "attachment; filename=\"a.xlsx\"; filename*=UTF-8''a.xlsx"),
             ("été 2026.xlsx", "attachment; filename=\"_t_ 2026.xlsx\"; filename*=UTF-8''%C3%A9t%C3%A9%202026.xlsx"),

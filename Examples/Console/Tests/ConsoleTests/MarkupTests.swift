@@ -9,14 +9,14 @@ import Testing
         "<\u{338}script>", "&\u{20dd}lt;", "'\u{fe0f}", "{{title}}", "{{{title}}}", "\u{202e}gnp.exe", "a\0b", "\u{2028}",
     ]
 
-    @Test("No scalar that HTML gives a meaning is left as it is, whatever stands behind it", arguments: hostile)
+    @Test("Every character with a meaning in HTML is escaped, whatever follows it", arguments: hostile)
     func escape(_ text: String) {
         let escaped = Markup().escapeText(text)
         for special: Unicode.Scalar in ["<", ">", "\"", "'"] { #expect(!escaped.unicodeScalars.contains(special)) }
         #expect(Self.plain(escaped) == text)
     }
 
-    @Test("Each template escapes what it is given, in partials and sections too")
+    @Test("Each template escapes its values, also in partials and sections")
     func templates() throws {
         let templates = try Templates(folder: Resources.folder.appending(path: "Templates"))
         let texts = try Catalogue(folder: Resources.folder.appending(path: "Texts")).texts(chosen: "en", accepted: nil)
@@ -43,16 +43,16 @@ import Testing
         page["examples"] = [row]
         for name in ["accounts", "export", "exports", "sign-in", "problem"] {
             let html = try templates.render(name, page)
-            #expect(html.contains("bomb"), "\(name) shows what it is given")
-            // In bytes, as a browser sees them.
+            #expect(html.contains("bomb"), "\(name) does not show its values")
+            // Compares bytes, as a browser does.
             for raw in ["\"\u{301}", "<b class=", "'bomb'"] {
                 let isEscaped = Array(html.utf8).replacing(Array(raw.utf8), with: []).count == html.utf8.count
-                #expect(isEscaped, "\(name) has \(raw) as it was given")
+                #expect(isEscaped, "\(name) contains \(raw) unescaped")
             }
         }
     }
 
-    /// The entities that the escape makes, undone.
+    /// The text in which the entities of the escape are replaced by their characters.
     private static func plain(_ text: String) -> String {
         var scalars = text
         for (entity, character) in [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")] {
@@ -64,7 +64,7 @@ import Testing
 }
 
 extension [UInt8] {
-    /// By bytes: to `String` an entity that is followed by a combining mark is not there.
+    /// Works on bytes, because `String` does not find an entity before a combining mark.
     fileprivate func replacing(_ part: [UInt8], with other: [UInt8]) -> [UInt8] {
         var result: [UInt8] = []
         var index = 0

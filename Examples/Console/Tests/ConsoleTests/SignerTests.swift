@@ -7,7 +7,7 @@ import Testing
     private let signer = Signer(key: Data(repeating: 7, count: 32))
     private let value = Data("owner@acme.example".utf8)
 
-    @Test("What was signed is opened; what was changed in one character is not")
+    @Test("A signed value can be opened; a change of a character never gives another value")
     func signature() {
         let signed = signer.sign(value, for: "session")
         #expect(signer.open(signed, for: "session") == value)
@@ -15,7 +15,7 @@ import Testing
             var changed = signed
             let other: Character = signed[index] == "A" ? "B" : "A"
             changed.replaceSubrange(index...index, with: [other])
-            // The last character of a code has bits that stand for nothing.
+            // The last character of a code contains unused bits.
             if let opened = signer.open(changed, for: "session") { #expect(opened == value) }
         }
         for nonsense in [
@@ -25,17 +25,17 @@ import Testing
         }
     }
 
-    @Test("A code is worth nothing for another purpose or another key")
+    @Test("A signature is not valid for another purpose or another key")
     func purposes() {
         let signed = signer.sign(value, for: "session")
         #expect(signer.open(signed, for: "form") == nil)
         #expect(Signer(key: Data(repeating: 8, count: 32)).open(signed, for: "session") == nil)
-        // A purpose cannot run over into the value.
+        // The end of a purpose cannot be taken for the start of the value.
         #expect(signer.code(Data("bc".utf8), for: "a") != signer.code(Data("c".utf8), for: "ab"))
     }
 
     @Test(
-        "Equal strings are equal, others are not",
+        "Only equal strings compare as equal",
         arguments: [("", "", true), ("a", "a", true), ("a", "b", false), ("a", "aa", false)])
     func equality(_ left: String, _ right: String, _ areEqual: Bool) {
         #expect(Signer.areEqual(left, right) == areEqual)

@@ -12,7 +12,7 @@ import Testing
         catalogue = try Catalogue(folder: Resources.folder.appending(path: "Texts"))
     }
 
-    @Test("Every language has every text, with the same placeholders, and no other")
+    @Test("Every language has the same texts with the same placeholders")
     func complete() throws {
         let english = catalogue.texts(chosen: "en", accepted: nil)
         #expect(Set(catalogue.all.map(\.language)).isSuperset(of: ["en", "fr"]))
@@ -35,7 +35,7 @@ import Testing
         Set(text.matches(of: /\{[a-z]+\}/).map { String($0.output) })
     }
 
-    @Test("Every text that a template or the program names is there")
+    @Test("Every text that a template or the program names exists")
     func named() throws {
         let english = catalogue.texts(chosen: "en", accepted: nil)
         let sources = Resources.folder.deletingLastPathComponent()
@@ -56,7 +56,7 @@ import Testing
         #expect(count > 80)
     }
 
-    @Test("Every state, kind of error and kind of failure has words in every language")
+    @Test("Every state, error kind and failure kind has a text in every language")
     func kinds() {
         for texts in catalogue.all {
             for state in Job.State.allCases { #expect(texts.groups["state"]?[state.rawValue] != nil) }
@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test(
-        "The language is the chosen one, or the one that the browser likes best",
+        "The language is the chosen one, or the one that the browser prefers",
         arguments: [
             ("fr", nil, "fr"), (nil, "fr-CA,fr;q=0.9,en;q=0.8", "fr"), (nil, "de,en;q=0.5,fr;q=0.7", "fr"),
             (nil, "de", "en"),
@@ -82,7 +82,7 @@ import Testing
         #expect(catalogue.texts(chosen: chosen, accepted: accepted).language == language)
     }
 
-    @Test("Numbers, sizes and days are written as the language has them")
+    @Test("Numbers, sizes and days are formatted for the language")
     func numbers() {
         let (english, french) = (catalogue.texts(chosen: "en", accepted: nil), catalogue.texts(chosen: "fr", accepted: nil))
         #expect(english.number(1_234_567) == "1,234,567")
@@ -93,12 +93,12 @@ import Testing
         #expect(english.size(74_123_456) == "74.1 MB")
         #expect(french.size(74_123_456) == "74,1 Mo")
         #expect(english.day("2025-10-24") == "Oct 24, 2025")
-        #expect(english.day("44 BC") == "44 BC", "what is no day is shown as it is")
+        #expect(english.day("44 BC") == "44 BC", "a text that is not a day must be shown unchanged")
         #expect(english.time("2026-11-26T23:30:00.000Z", in: "Europe/Paris")?.hasPrefix("Nov 27, 2026") == true)
         #expect(english.time("2026-11-26T23:30:00.000Z", in: "Nowhere/Land")?.hasPrefix("Nov 26, 2026") == true)
     }
 
-    @Test("A text's placeholder takes a value that looks like a placeholder as it is")
+    @Test("A value that looks like a placeholder is inserted unchanged")
     func placeholder() {
         let english = catalogue.texts(chosen: "en", accepted: nil)
         #expect(english("progress.done", ["rows": "{file}", "file": "a.xlsx"]) == "Accounts: {file}. File: a.xlsx.")
