@@ -57,7 +57,7 @@ extension ServiceOptions {
     ///
     /// - Parameters:
     ///   - wait: the value of ``WaitOptions/wait``.
-    ///   - say: called once each time that the service is lost.
+    ///   - say: called once each time when the connection to the service is lost.
     func connect(
         waiting wait: Duration?, say: @escaping @Sendable (TerminalText) -> Void = { Output.message($0) }
     ) async throws -> ReconnectingClient {

@@ -13,7 +13,7 @@ struct MetricsCommand: AsyncParsableCommand {
             The file does not contain the metrics process_…, which node_exporter has itself.
             """)
 
-    /// A timer that runs the command again and again must not wait for long.
+    /// A timer runs the command repeatedly, so it must not wait for long.
     private static let timeout: Duration = .seconds(10)
 
     @OptionGroup var service: ServiceOptions
@@ -33,7 +33,7 @@ struct MetricsCommand: AsyncParsableCommand {
         }
     }
 
-    /// Replaces the file also if the service does not answer: an old file would report that all is well.
+    /// Replaces the file also if the service does not answer: an old file would report a service that works.
     private func updateTextfile(_ path: String) async throws {
         do {
             let metrics = try await service.connect().call(ServiceMetrics.self, NoMembers(), timeout: Self.timeout)
@@ -66,12 +66,12 @@ struct MetricsCommand: AsyncParsableCommand {
 }
 
 /// Converts OpenMetrics text to the text format 0.0.4 of Prometheus, which the textfile collector of node_exporter reads. In that format the
-/// family of a counter has the name of its samples, and there is neither a unit nor an end.
+/// family of a counter has the name of its samples, and there are no UNIT and EOF lines.
 enum PrometheusText {
-    /// The prefix of metrics that node_exporter has itself: it fails if a family exists twice.
+    /// The prefix of node_exporter's own metrics. node_exporter fails if a family exists twice.
     private static let others = "process_"
 
-    /// The metric that says whether the service answers.
+    /// The metric that shows whether the service answers.
     static func up(_ isUp: Bool) -> String {
         """
         # TYPE adminexport_up gauge

@@ -36,7 +36,7 @@ struct Finding: Encodable {
     }
 
     let level: Level
-    /// What was checked, in a word or two.
+    /// The name of the check, in a word or two.
     let about: String
     let found: String
     /// What to do; nil if there is nothing to do.

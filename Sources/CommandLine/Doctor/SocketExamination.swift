@@ -69,7 +69,7 @@ struct SocketExamination {
         return own.enumerated().filter { own.firstIndex(of: $0.element) == $0.offset }.map(\.element)
     }
 
-    /// Whether the user database has the user in the group; this process may have other groups.
+    /// Whether the user is in the group according to the user database. This process may have other groups.
     private static func isListed(_ uid: uid_t, in gid: gid_t) -> Bool {
         guard let user = getpwuid(uid)?.pointee else { return false }
         var groups = [gid_t](repeating: 0, count: 65_536)

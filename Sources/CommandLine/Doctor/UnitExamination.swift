@@ -14,7 +14,7 @@ struct UnitExamination {
         var sub = ""
         var result = ""
         var status = ""
-        /// The error number that the service reported last: of a configuration that it refused.
+        /// The error number that the service reported last, for a configuration that it refused.
         var error = 0
         /// `enabled`, `disabled`, `static` or `masked`.
         var file = ""

@@ -64,7 +64,7 @@ struct Discovery {
 
     private func param(_ param: JSONValue) -> String {
         let schema = resolved(param["schema"])
-        // null means that the parameter is left out, which "optional" says already.
+        // null means that the parameter is omitted, which "optional" already expresses.
         let kind = alternatives(schema).filter { $0["type"] != "null" }.map { self.kind(resolved($0)) }.joined(
             separator: " or ")
         let need = param["required"] == true ? "required" : defaultValue(param["schema"]) ?? "optional"
@@ -87,7 +87,7 @@ struct Discovery {
         }
     }
 
-    /// The schemas of which a value has to match one.
+    /// The alternatives, one of which a value must match.
     private func alternatives(_ schema: JSONValue?) -> [JSONValue] {
         schema?["oneOf"] != nil ? list(schema?["oneOf"]) : [schema ?? .null]
     }

@@ -24,7 +24,7 @@ struct FileAccess {
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         owner = status.st_uid
         group = status.st_gid
-        // Without set-user-ID and set-group-ID: new content must not run as somebody else.
+        // Without set-user-ID and set-group-ID, because new content must not run as another user.
         mode = status.st_mode & 0o777
         list = Self.list(of: path)
     }

@@ -2,7 +2,7 @@ private import Dispatch
 private import Foundation
 private import Synchronization
 
-/// Handles ^C while an export runs. The first asks for the cancellation of the export, the second ends this program.
+/// Handles ^C while an export runs. The first one requests the cancellation of the export, the second one ends this program.
 final class Interrupt {
     private let source: any DispatchSourceSignal
 

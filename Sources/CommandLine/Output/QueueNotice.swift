@@ -1,20 +1,20 @@
 internal import AdminExportAPI
 internal import AdminExportClient
 
-/// Why an export does not begin and what to do, from what every caller may know.
+/// The reason why an export does not begin, and what to do, from information that every caller may read.
 struct QueueNotice {
-    /// How long an export may wait before the reason is asked for, and the time between two questions.
+    /// The time after which the command queries the reason for a wait, and the interval between queries.
     private static let interval: Duration = .seconds(3)
-    /// How long the service may take to answer.
+    /// The timeout of a query.
     private static let timeout: Duration = .seconds(5)
 
     let client: ReconnectingClient
     let actor: ActorName?
 
-    /// Asks in intervals while the export is queued, until a reason is known or the task is cancelled.
+    /// Queries the service in intervals while the export is queued, until a reason is known or the task is cancelled.
     ///
     /// - Parameters:
-    ///   - job: gives the export as it is now.
+    ///   - job: returns the current state of the export.
     ///   - say: called once, with the reason.
     func watch(_ job: () -> Job?, say: (TerminalText) -> Void) async {
         while (try? await Task.sleep(for: Self.interval)) != nil {
@@ -31,7 +31,7 @@ struct QueueNotice {
 
     /// - Returns: nil if no reason is known.
     static func text(about job: Job, _ health: ServiceHealth.Result, runningPerTenant limit: Int) -> TerminalText? {
-        // Without a database nothing is known, and the service repeats a failed attempt by itself.
+        // Without a database, no reason is known. The service itself repeats a failed attempt.
         guard health.database == "ok", job.state == .queued, job.error == nil, !job.cancelRequested else { return nil }
         let workers = health.workers ?? 0
         if workers == 0 {

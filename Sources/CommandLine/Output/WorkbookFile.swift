@@ -155,7 +155,7 @@ struct WorkbookFile: ~Copyable {
         }
         guard fsync(handle.fileDescriptor) == 0 else { throw Self.failure(path) }
         if let temporary {
-            // link() refuses a name that exists by now. Not every file system supports it.
+            // link() refuses a name that exists meanwhile. Not every file system supports it.
             if link(temporary, path) != 0 {
                 guard errno != EEXIST, access(path, F_OK) != 0, rename(temporary, path) == 0 else {
                     throw Self.failure(path)

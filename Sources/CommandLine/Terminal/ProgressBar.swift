@@ -9,7 +9,7 @@ package struct ProgressBar: Sendable {
     /// A bar without samples.
     package init() {}
 
-    /// Records how many rows were done at a time, measured from any fixed start.
+    /// Records the number of rows that were done at a time, measured from any fixed start.
     package mutating func record(done: Int, at time: Duration) {
         let done = max(0, done)
         // A new attempt begins at 0, so the samples of the last one do not count.

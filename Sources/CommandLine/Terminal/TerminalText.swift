@@ -84,7 +84,7 @@ package struct TerminalText: Sendable, Hashable {
         }
     }
 
-    /// `Prepended_Concatenation_Mark` (PropList.txt), which Swift's standard library does not have.
+    /// `Prepended_Concatenation_Mark` (PropList.txt), which Swift's standard library does not provide.
     private static func isShownFormat(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x600...0x605, 0x6DD, 0x70F, 0x890...0x891, 0x8E2, 0x110BD, 0x110CD: true

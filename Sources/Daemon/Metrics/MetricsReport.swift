@@ -100,7 +100,7 @@ struct MetricsReport: Sendable {
     init(_ stats: ServiceStats.Result) {
         self.stats = stats
         var text = OpenMetricsText()
-        text.family("adminexport_build", .info, "The version of the program that answers.")
+        text.family("adminexport_build", .info, "Version of the service and of its database schema.")
         text.sample(
             "adminexport_build_info", ["version": AdminExportDaemon.version, "schema": "\(Migrator.version)"], 1)
         text.gauge("adminexport_database_up", "Whether the database answers.", stats.queue == nil ? 0 : 1)
@@ -114,44 +114,46 @@ struct MetricsReport: Sendable {
     }
 
     private static func add(_ queue: ServiceStats.Queue, _ text: inout OpenMetricsText) {
-        text.family("adminexport_jobs", .gauge, "Exports that wait or run.")
+        text.family("adminexport_jobs", .gauge, "Exports that are queued or running.")
         text.samples("adminexport_jobs", "state", ["queued": queue.queued, "running": queue.running])
         text.family(
             "adminexport_oldest_queued_seconds", .gauge, unit: "seconds",
-            "How long the export has waited that has waited longest; 0 where none waits.")
+            "Waiting time of the export that has been queued longest; 0 if none is queued.")
         text.sample("adminexport_oldest_queued_seconds", [:], Double(queue.oldestQueuedMs ?? 0) / 1_000)
-        text.gauge("adminexport_queue_paused", "Whether an operator has stopped the queue.", queue.paused ? 1 : 0)
-        text.family("adminexport_workers", .gauge, "Workers heard of in the last half minute, by the state of their disk.")
+        text.gauge("adminexport_queue_paused", "Whether an operator has paused the queue.", queue.paused ? 1 : 0)
+        text.family(
+            "adminexport_workers", .gauge, "Workers that have reported in the last 30 s, by the state of their storage.")
         let workers = queue.workers
         text.samples(
             "adminexport_workers", "storage",
             ["ok": workers.ok, "full": workers.full, "failed": workers.failed, "wrong-store": workers.wrongStore])
-        text.gauge("adminexport_worker_slots", "Exports that those workers make at a time.", queue.slots)
+        text.gauge("adminexport_worker_slots", "Exports that these workers can run at the same time.", queue.slots)
     }
 
     private static func add(_ work: ServiceStats.Work, _ text: inout OpenMetricsText) {
         let (attempts, rescues) = (work.attempts, work.rescues)
-        text.family("adminexport_attempts", .counter, "Attempts of exports that have ended, of all workers.")
+        text.family("adminexport_attempts", .counter, "Ended attempts of exports, of all workers, by result.")
         text.samples(
             "adminexport_attempts_total", "result",
             [
                 "succeeded": attempts.succeeded, "failed": attempts.failed, "cancelled": attempts.cancelled,
                 "retried": attempts.retried, "handed-back": attempts.handedBack, "returned": attempts.returned,
             ])
-        text.family("adminexport_rescues", .counter, "Exports that were taken from workers that had died or hung.")
+        text.family("adminexport_rescues", .counter, "Exports that were taken from workers that died or hung, by reason.")
         text.samples(
             "adminexport_rescues_total", "reason",
             ["lease-over": rescues.leaseOver, "overdue": rescues.overdue, "lease-missing": rescues.leaseMissing])
         text.counter(
-            "adminexport_rejected_writes", "Writes of workers that were refused because the export was not theirs any more.",
+            "adminexport_rejected_writes", "Writes that were refused because the worker no longer held the lease.",
             work.rejectedWrites)
-        text.counter("adminexport_rows", "Administrators in finished workbooks.", work.rows)
+        text.counter("adminexport_rows", "Rows of finished workbooks.", work.rows)
         text.counter("adminexport_workbook_bytes", unit: "bytes", "Bytes of finished workbooks.", work.workbookBytes)
-        text.histogram("adminexport_queue_wait_seconds", "From when an export could be begun until it was.", work.waits)
         text.histogram(
-            "adminexport_export_duration_seconds", "From the beginning of an attempt that succeeded to its end.",
+            "adminexport_queue_wait_seconds", "Time from when an export could start until it started.", work.waits)
+        text.histogram(
+            "adminexport_export_duration_seconds", "Duration of attempts that succeeded.",
             work.runs)
-        text.family("adminexport_worker_database_connections", .counter, "Connections of workers to the database.")
+        text.family("adminexport_worker_database_connections", .counter, "Connections of workers to the database, by event.")
         add(work.databaseConnections, "adminexport_worker_database_connections_total", &text)
     }
 
@@ -165,51 +167,56 @@ struct MetricsReport: Sendable {
     private static func add(_ archives: ServiceStats.Archives, _ text: inout OpenMetricsText) {
         if let free = archives.freeBytes, let size = archives.sizeBytes {
             text.gauge(
-                "adminexport_archives_free_bytes", unit: "bytes", "Bytes that may still be written on the archives' disk.",
+                "adminexport_archives_free_bytes", unit: "bytes",
+                "Bytes that can still be written to the archives' file system.",
                 free)
-            text.gauge("adminexport_archives_size_bytes", unit: "bytes", "Bytes of the archives' file system.", size)
+            text.gauge("adminexport_archives_size_bytes", unit: "bytes", "Size of the archives' file system.", size)
         }
         text.gauge(
-            "adminexport_stuck_file_operations", "Operations on archives that have not come back for ten seconds.",
+            "adminexport_stuck_file_operations", "Operations on archives that have not returned for ten seconds.",
             archives.stuckOperations)
         if let ok = archives.ok {
             text.gauge(
                 "adminexport_archives_ok",
-                "Whether the archives' disk answers, and is the one of this database.", ok ? 1 : 0)
+                "Whether the archives' disk answers and belongs to this database.", ok ? 1 : 0)
         }
     }
 
     private static func addRequests(_ stats: ServiceStats.Result, _ text: inout OpenMetricsText) {
-        text.family("adminexport_requests", .counter, "Requests that this process has answered.")
+        text.family("adminexport_requests", .counter, "Requests that this process has answered, by method and outcome.")
         for request in stats.requests {
             text.sample(
                 "adminexport_requests_total", ["method": request.method, "outcome": request.outcome], request.count)
         }
         text.histogram(
-            "adminexport_request_duration_seconds", "How long requests took, but for those whose caller chooses that.",
+            "adminexport_request_duration_seconds",
+            "Duration of requests, except of those whose duration the caller chooses.",
             stats.requestTimes)
-        text.counter("adminexport_downloads", "Workbooks that were given out as open files.", stats.downloads.opened)
+        text.counter("adminexport_downloads", "Workbooks that callers have opened.", stats.downloads.opened)
         text.counter(
-            "adminexport_sent_bytes", unit: "bytes", "Bytes of workbooks given out through pipes and in parts.",
+            "adminexport_sent_bytes", unit: "bytes", "Bytes of workbooks sent through pipes and in parts.",
             stats.downloads.sentBytes)
-        text.gauge("adminexport_transfers", "Workbooks on their way through pipes.", stats.downloads.transfers)
+        text.gauge("adminexport_transfers", "Workbooks that are being sent through pipes.", stats.downloads.transfers)
         text.gauge(
-            "adminexport_audit_events_waiting", "Denials and failed deliveries that are not in the audit trail yet.",
+            "adminexport_audit_events_waiting", "Denials and failed deliveries that wait to be written to the audit trail.",
             stats.auditEvents.waiting)
         text.counter(
-            "adminexport_audit_events_lost", "Failed deliveries that are not in the audit trail and will not be.",
+            "adminexport_audit_events_lost", "Failed deliveries that were dropped and are missing in the audit trail.",
             stats.auditEvents.lost)
     }
 
     private static func addConnections(_ stats: ServiceStats.Result, _ text: inout OpenMetricsText) {
         let connections = stats.connections
-        text.gauge("adminexport_connections", "Callers that are connected.", connections.open)
-        text.counter("adminexport_accepted_connections", "Callers that were let in.", connections.accepted)
-        text.counter("adminexport_refused_connections", "Callers over a limit.", connections.refused)
+        text.gauge("adminexport_connections", "Open connections of callers.", connections.open)
+        text.counter("adminexport_accepted_connections", "Accepted connections of callers.", connections.accepted)
         text.counter(
-            "adminexport_stalled_connections", "Callers dropped because they did not read or did not finish a line.",
+            "adminexport_refused_connections", "Connections of callers that were refused because of a limit.",
+            connections.refused)
+        text.counter(
+            "adminexport_stalled_connections",
+            "Connections that were closed because the caller did not read or did not complete a line.",
             connections.stalled)
-        text.family("adminexport_database_connections", .counter, "Connections of this process to the database.")
+        text.family("adminexport_database_connections", .counter, "Connections of this process to the database, by event.")
         add(stats.databaseConnections, "adminexport_database_connections_total", &text)
     }
 }

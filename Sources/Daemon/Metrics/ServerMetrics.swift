@@ -2,7 +2,7 @@ private import Foundation
 private import Glibc
 private import Synchronization
 
-/// What this process has done for callers since it started.
+/// The requests, connections and deliveries of this process since it started.
 final class ServerMetrics: Sendable {
     /// Upper bounds of the buckets of requests' durations, in microseconds.
     static let bounds = [
@@ -20,7 +20,7 @@ final class ServerMetrics: Sendable {
         var refusedConnections = 0
         var stalledConnections = 0
         var openedWorkbooks = 0
-        /// Bytes of workbooks sent through pipes and in parts, without archives that were given out as open files.
+        /// Bytes of workbooks sent through pipes and in parts, without archives that were passed as open files.
         var sentBytes = 0
     }
 
@@ -89,14 +89,15 @@ struct ProcessFigures {
         let memory = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
         let pages = memory.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
         text.gauge(
-            "process_resident_memory_bytes", unit: "bytes", "Memory of this process.",
+            "process_resident_memory_bytes", unit: "bytes", "Resident memory of this process.",
             pages * Int(sysconf(Int32(_SC_PAGESIZE))))
         let descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count - 1) ?? 0
-        text.gauge("process_open_fds", "Descriptors that are open.", max(0, descriptors))
+        text.gauge("process_open_fds", "Open file descriptors.", max(0, descriptors))
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        text.gauge("process_max_fds", "Descriptors that may be open.", Int(clamping: limit.rlim_cur))
-        text.family("process_start_time_seconds", .gauge, unit: "seconds", "When this process started, since 1970.")
+        text.gauge("process_max_fds", "Maximum number of open file descriptors.", Int(clamping: limit.rlim_cur))
+        text.family(
+            "process_start_time_seconds", .gauge, unit: "seconds", "Start time of this process, in seconds since 1970.")
         text.sample("process_start_time_seconds", [:], Self.start)
     }
 }

@@ -62,7 +62,7 @@ package struct TenantGrant: Sendable, Equatable {
     }
 }
 
-/// How the configuration names a tenant.
+/// The name of a tenant in the configuration.
 package enum TenantName: Sendable, Hashable {
     /// The tenant that has this slug when a request is checked; no tenant if none or several have it.
     case slug(String)

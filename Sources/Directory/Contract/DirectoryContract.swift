@@ -32,7 +32,7 @@ package final class DirectoryContract: Sendable {
         (inspectionRequests, requests) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    // MARK: What an inspection found
+    // MARK: Results of inspections
 
     /// Records the result of an inspection.
     ///
@@ -109,7 +109,7 @@ package final class DirectoryContract: Sendable {
         requests.yield()
     }
 
-    /// What the last check of the directory found, for health reports.
+    /// The result of the last check of the directory, for health reports.
     package enum Status: Sendable, Equatable {
         /// The last inspection failed.
         case unreachable

@@ -23,7 +23,7 @@ package struct DirectoryInspection: Sendable {
         self.types = types
     }
 
-    /// Adds what an inspection for another role, or in another database, found.
+    /// Adds the result of an inspection for another role or in another database.
     package mutating func add(_ other: DirectoryInspection) {
         keys = keys ?? other.keys
         types = types ?? other.types
@@ -54,7 +54,7 @@ package struct DirectoryInspection: Sendable {
         }
     }
 
-    /// How long an inspection waits for a session that alters a relation.
+    /// The time for which an inspection waits for a session that alters a relation.
     private static let lockTimeout = "2s"
 
     /// Inspects the directory.

@@ -78,7 +78,7 @@ enum Privileges {
         return faults
     }
 
-    // MARK: What the views read
+    // MARK: Relations below the views
 
     /// Every relation that the directory's relations read, with the role whose privileges PostgreSQL checks there: the owner of
     /// the view, or the role of the query for a view with `security_invoker`.
