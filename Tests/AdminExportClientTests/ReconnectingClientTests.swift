@@ -6,19 +6,19 @@ import Testing
 @testable import AdminExportClient
 
 @Suite(.timeLimit(.minutes(10))) struct ReconnectingClientTests {
-    /// What the service does with a request on one connection.
+    /// The service's action on a request of one connection.
     private enum Step {
         /// Ends the connection without an answer, as kill −9 does.
         case cut
-        /// Ends it in the middle of the answer.
+        /// Ends the connection in the middle of the answer.
         case cutAnswer
-        /// Ends it before anything is read.
+        /// Ends the connection before it reads the request.
         case refuse
         case error(Int, String)
         case result(String)
     }
 
-    /// Plays a service: each connection takes the next list of steps, one step for each request.
+    /// Simulates a service: each connection takes the next list of steps, one step for each request.
     private final class Script: Sendable {
         private let state: Mutex<(connections: [[Step]], methods: [String])>
 

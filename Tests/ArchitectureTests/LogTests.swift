@@ -2,7 +2,7 @@ import Testing
 
 /// Checks that the service logs only events with an id, and that one enum contains the keys of their fields.
 @Suite struct LogTests {
-    /// A log call with a message of its own, or a metadata key that is a string.
+    /// A log call with its own message, or a metadata key that is a string.
     private static var others: Regex<Substring> {
         /logger\.(?:trace|debug|info|notice|warning|error|critical|log)\(|metadataKey: *"|metadata(?:\?)?\["|metadata: *\["/
     }

@@ -33,7 +33,7 @@ import Testing
     @Test("TerminalText can be made only from literals and from escaped values")
     func literals() throws {
         let text = try Repository.text(of: "Sources/CommandLine/Terminal/TerminalText.swift")
-        #expect(text.contains("private init(trusted string: String)"), "whoever has a String could print it raw")
-        #expect(text.contains("init(stringLiteral value: StaticString)"), "a String could pass for a literal")
+        #expect(text.contains("private init(trusted string: String)"), "code with a String could print it raw")
+        #expect(text.contains("init(stringLiteral value: StaticString)"), "a String could be used as a literal")
     }
 }

@@ -16,7 +16,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
 @Suite struct SeekableArchiveTests {
     private static let name = ArchiveName(tenant: "acme", year: 2026, month: 3, job: "job", epoch: 2)
 
-    /// Runs the body with a store in a folder of its own.
+    /// Runs the body with a store in a new folder.
     private func withStore(_ body: (ArchiveStore, FilePath) throws -> Void) throws {
         let folder = FilePath(NSTemporaryDirectory()).appending("archive-\(UUID().uuidString)")
         try FileManager.default.createDirectory(atPath: folder.string, withIntermediateDirectories: true)

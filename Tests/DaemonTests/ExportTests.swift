@@ -161,7 +161,7 @@ import TestSupport
             #expect(await read()?.kind == "permission-denied")
             try await service.database.execute("UPDATE directory.administrator SET main_group_id = 1 WHERE id = 2")
             #expect(await read() == nil)
-            // A scope of the whole tenant sees at least as much.
+            // With the scope of the whole tenant, the actor sees at least as much.
             try await service.database.execute("UPDATE directory.profile SET scope = 'tenant' WHERE id = 2")
             #expect(await read() == nil)
             try await service.database.execute("UPDATE directory.administrator SET status = 'disabled' WHERE id = 2")

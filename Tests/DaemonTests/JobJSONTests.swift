@@ -4,7 +4,7 @@ import Testing
 
 @testable import Daemon
 
-/// The service writes jobs without an encoder. Both forms have to be the same JSON.
+/// The service writes jobs without an encoder. Both forms must be the same JSON.
 @Suite struct JobJSONTests {
     private static let texts = [
         "", "plain", "é 👩‍💻 \u{2028}", "quote \" backslash \\ slash /", "\u{0}\u{1}\u{1F}\u{7F}\n\r\t\u{8}\u{C}",

@@ -71,7 +71,7 @@ import TestSupport
             #expect((value("adminexport_archives_free_bytes", text) ?? 0) > 0 && value("adminexport_archives_ok", text) == 1)
             #expect((value("process_resident_memory_bytes", text) ?? 0) > 1_000_000)
             #expect(!text.contains("acme") && !text.contains(service.folder))
-            // The same as numbers: both come from one value, which is at most a second old.
+            // service.stats returns the same numbers. Both methods use one value, which is at most a second old.
             let stats = try await client.call(ServiceStats.self, NoMembers())
             #expect(stats.work?.attempts.succeeded == 1 && stats.work?.rows == job.rows && stats.queue?.workers.ok == 1)
             #expect(stats.work?.workbookBytes == job.size && stats.work?.runs.buckets.map(\.count).reduce(0, +) == 1)

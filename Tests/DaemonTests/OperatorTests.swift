@@ -107,7 +107,7 @@ import TestSupport
                 let trail = await failure { _ = try await client.call(AuditList.self, .init(tenant: tenant)) }
                 #expect(trail?.code == .service(code: 1001, kind: "permission-denied"), "\(tenant)")
             }
-            // A slug that no tenant has grants nothing, and says why.
+            // A slug that no tenant has grants nothing, and the error gives the reason.
             let nowhere = await failure { _ = try await client.call(AuditList.self, .init(tenant: "nowhere")) }
             #expect(nowhere?.message == "The tenant does not exist.")
             // The operator has access to the tenant that has the slug now.

@@ -47,7 +47,7 @@ import Testing
             try await database.execute(SmallTenant.sql)
             let rows = try await rows(in: database)
             #expect(rows.map { $0[1].split(separator: "@")[0] } == ["owner", "europe", "nobody", "paris", "asia", "tokyo"])
-            // 20,385 is 2025-10-24; the lists are sorted by code point, with the quoted name where its raw form belongs.
+            // 20,385 is 2025-10-24; the lists are sorted by code point, and the quoted name is sorted by its raw form.
             #expect(
                 rows[0] == [
                     "John Smith", "owner@acme.example", "+33 6 12 34 56 78", "Super Administrator", "-",
@@ -85,7 +85,7 @@ import Testing
             try await database.execute(SmallTenant.sql)
             await #expect(throws: DirectoryError.denied(.noPermission)) { _ = try await rows("3", in: database) }
             await #expect(throws: DirectoryError.denied(.disabled)) { _ = try await rows("4", in: database) }
-            // An actor of one tenant with the key of another.
+            // The key of an actor in one tenant names nobody in another tenant.
             await #expect(throws: DirectoryError.denied(.unknownAdministrator)) {
                 _ = try await rows("1", tenant: "2", in: database)
             }
@@ -111,7 +111,7 @@ import Testing
             }
             try await database.execute("UPDATE directory.tenant SET time_zone = U&'Mars\\009b31m' || E'\\n'")
             await #expect(throws: DirectoryError.unknownTimeZone("Mars\\u{009B}31m\\n")) { _ = try await rows(in: database) }
-            // A mark that joins with a digit does not hide it.
+            // A mark that combines with a digit does not hide it.
             try await database.execute("UPDATE directory.tenant SET time_zone = U&'Mars\\06005'")
             await #expect(throws: DirectoryError.unknownTimeZone("Mars\\u{0600}5")) { _ = try await rows(in: database) }
             try await database.execute("UPDATE directory.tenant SET time_zone = 'interval ''x'''")
@@ -134,7 +134,7 @@ import Testing
         ("America/New_York", "2025-11-03 04:59:59Z", 20_394), ("America/New_York", "2025-11-03 05:00Z", 20_395),
         ("Europe/Paris", "2025-03-29 22:59:59Z", 20_176), ("Europe/Paris", "2025-03-29 23:00Z", 20_177),
         ("Europe/Paris", "2025-03-30 21:59:59Z", 20_177), ("Europe/Paris", "2025-03-30 22:00Z", 20_178),
-        // Three quarters of an hour; half an hour of summer time; a day that never was; a change at midnight.
+        // An offset of 45 minutes, half an hour of summer time, a skipped day, and a change at midnight.
         ("Asia/Kathmandu", "2025-01-01 18:14:59Z", 20_089), ("Asia/Kathmandu", "2025-01-01 18:15Z", 20_090),
         ("Australia/Lord_Howe", "2025-01-01 12:59:59Z", 20_089), ("Australia/Lord_Howe", "2025-01-01 13:00Z", 20_090),
         ("Pacific/Apia", "2011-12-30 09:59:59Z", 15_337), ("Pacific/Apia", "2011-12-30 10:00Z", 15_339),

@@ -54,7 +54,7 @@ import Testing
         #expect(try time(.max - 946_684_800_000_000) == .max)
         // 4714-11-24 BC, PostgreSQL's first day.
         #expect(try time(-211_813_488_000_000_000) == -210_866_803_200_000_000)
-        // 294276-12-31, its last.
+        // 294276-12-31, PostgreSQL's last day.
         Self.expectFault(bytes(9_223_371_331_199_999_999), TypeOID.timestamptz, as: Timestamp.self)
         for count in [0, 4, 7, 9] {
             Self.expectFault([UInt8](repeating: 0, count: count), TypeOID.timestamptz, as: Timestamp.self)
@@ -62,7 +62,7 @@ import Testing
         Self.expectFault(bytes(0), 1114, as: Timestamp.self)
     }
 
-    /// Dimensions, has nulls, type of the elements; then count and lower bound for each dimension, then lengths and elements.
+    /// The number of dimensions, a flag for nulls, the type of the elements; count and lower bound of each dimension; the elements.
     private static func array(_ words: [Int32], _ end: [UInt8] = []) -> [UInt8] {
         words.flatMap { word in (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - $0 * 8)) } } + end
     }

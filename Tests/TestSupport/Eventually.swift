@@ -5,7 +5,7 @@ package struct NotInTime: Error, CustomStringConvertible {
 
 /// Polls the condition until it holds, for at most a minute. For work of another process or the database that gives no signal.
 ///
-/// - Throws: ``NotInTime``; what the condition throws.
+/// - Throws: ``NotInTime``, and the errors of the condition.
 package func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
     let deadline = ContinuousClock.now + .seconds(60)
     while try await !condition() {

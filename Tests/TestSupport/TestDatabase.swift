@@ -3,7 +3,7 @@ private import Foundation
 package import Postgres
 private import Synchronization
 
-/// A database of its own for one test, copied from a migrated template.
+/// A separate database for one test, copied from a migrated template.
 ///
 /// The cluster is the one that `Scripts/postgres.sh` started; `make test` does that.
 package struct TestDatabase: Sendable {

@@ -67,8 +67,8 @@ import XLSXTestSupport
         #expect(styles.contains("<numFmt numFmtId=\"164\" formatCode=\"yyyy\\-mm\\-dd\"/>"))
         let formats = try #require(styles.firstMatch(of: /<cellXfs count="(\d+)">(.*)<\/cellXfs>/))
         #expect(formats.2.ranges(of: "<xf ").count == Int(formats.1))
-        // General, text, date, header: text and header in the text format (49, "@"), which keeps what looks like a formula a
-        // text when its cell is edited.
+        // General, text, date, header. Text and header have the text format (49, "@"), so that a text that looks like a formula
+        // remains a text when its cell is edited.
         #expect(formats.2.matches(of: /<xf numFmtId="(\d+)"/).map { String($0.1) } == ["0", "49", "164", "49"])
         let sheet = try zip.text("xl/worksheets/sheet1.xml")
         #expect(sheet.matches(of: /<col [^>]*style="(\d+)"/).map { String($0.1) } == ["1", "1", "2"])

@@ -50,7 +50,7 @@ import Testing
         #expect(schedule.stuck(at: later + .seconds(1)) == 2)
         #expect(throws: Self.noAnswer) { _ = try schedule.submit(3, .user(3), "hung", at: later) }
         #expect(try schedule.submit(4, .user(3), "good", at: later))
-        // A part of the service waits longer, and for its own calls only.
+        // A part of the service has a longer timeout, and only its own calls make a file fail for it.
         #expect(try schedule.submit(5, .sweep, "hung", at: later))
         #expect(schedule.end(0, at: later) == [] && schedule.end(1, at: later) == [])
         #expect(try schedule.submit(6, .user(1), "hung", at: later))

@@ -8,7 +8,7 @@ final class HangingCalls: FileSystemCalls {
     private let system = SystemCalls()
     private let names: Set<String>
     private let gate = NSCondition()
-    // Under the condition's lock.
+    // Protected by the condition's lock.
     nonisolated(unsafe) private var isOpen = false
     private let waiting = Mutex(0)
     private let contents: Set<String>

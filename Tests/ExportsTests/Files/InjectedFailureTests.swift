@@ -18,7 +18,7 @@ import TestSupport
             FROM generate_series(100, 5000) i
         """
 
-    /// A job as a worker would have claimed it.
+    /// A job that a worker has claimed.
     private static func job(_ database: TestDatabase) async throws -> ClaimedJob {
         let rows = try await database.connect().query(
             Query(
@@ -40,7 +40,7 @@ import TestSupport
         }
     }
 
-    /// Descriptors of this process that are open below the folder.
+    /// The number of descriptors of this process that are open below the folder.
     private static func descriptors(_ folder: String) throws -> Int {
         try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count { name in
             (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/" + name))?.hasPrefix(folder) ?? false

@@ -117,7 +117,7 @@ struct Exploration {
         return (seen.count, steps)
     }
 
-    /// What must hold.
+    /// The violated invariant; nil if all hold.
     private func fault(from before: World, to after: World) -> String? {
         let job = after.job
         if job.state == .succeeded, job.archiveEpoch != job.epoch || !after.files.contains(job.epoch) {

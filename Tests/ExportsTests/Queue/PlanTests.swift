@@ -8,7 +8,7 @@ import TestSupport
 /// Limits the number of pages that frequent statements read, for any length of the history and any statistics.
 @Suite(.timeLimit(.minutes(10)), .serialized) struct PlanTests {
     /// The number of pages that a statement may read, with jobs of twenty tenants in the queue; a plan that reads the history reads a hundred
-    /// times as many. With a short history and statistics that are out of date the planner sorts a tenant's jobs: five hundred here.
+    /// times as many. With a short history and outdated statistics, the planner sorts a tenant's jobs, here five hundred.
     private static let maxPages = 320
 
     private static let parameters = [

@@ -166,7 +166,7 @@ import TestSupport
         }
     }
 
-    /// The job as the worker of an epoch knows it.
+    /// The job with the epoch of a worker.
     private func claimed(_ job: JobRecord, _ epoch: Int, _ admin: PostgresConnection) async throws -> ClaimedJob {
         let rows = try await admin.query(
             Query(

@@ -236,8 +236,8 @@ import TestSupport
                 let staying = Task { try await loader.job(request(id)) }
                 for task in leaving { task.cancel() }
                 for task in leaving {
-                    // One of them may have been the first.
-                    if case .success = await task.result { Issue.record("it was answered without a connection") }
+                    // One of these may have been the first request.
+                    if case .success = await task.result { Issue.record("a request was answered without a connection") }
                 }
                 return [first, staying]
             }
