@@ -70,11 +70,7 @@ import Testing
     }
 
     @Test(
-        "The manuals describe every command and every option of the programs",
-        arguments: [
-            "adminexport.1",
-            "adminexportd.8",
-        ])
+        "The manuals describe every command and option of the programs", arguments: ["adminexport.1", "adminexportd.8"])
     func manuals(_ name: String) async throws {
         let page = try text("man/" + name)
         let program = String(name.split(separator: ".")[0])
