@@ -14,6 +14,7 @@ small     exports of 100 administrators: latency and throughput
 get       export.get, compared with pgbench -S
 idle      the time of a start, and the load of an idle service
 levels    an export of a million administrators with each option for the file (only if you name this section)
+before    exports, small exports and export.get, compared with the programs in BEFORE_DIR (only if you name this section)
 
 Each figure is the median of N rounds (default: 3). The program measures the compared programs in turn. It prints the names of
 programs that are missing. It also measures programs with ISA-L if `make bench` has built them.
@@ -22,7 +23,7 @@ import argparse
 import os
 import pathlib
 
-from benchmarks import exports, small
+from benchmarks import exports, small, versions
 from benchmarks.environment import ROOT, psql
 from benchmarks.table import Table
 
@@ -34,7 +35,10 @@ SECTIONS = {
     "get": small.gets,
     "idle": small.idle,
     "levels": exports.levels,
+    "before": versions.measure,
 }
+# Sections that run only if they are named.
+EXTRA = {"levels", "before"}
 
 
 def main():
@@ -51,7 +55,7 @@ def main():
     table = Table()
     table.note(f"PostgreSQL {settings.pop('server_version')} ({', '.join(f'{key} {value}' for key, value in settings.items())}), "
                f"{os.cpu_count()} cores, medians of {arguments.rounds} rounds")
-    for name in arguments.sections or [name for name in SECTIONS if name != "levels"]:
+    for name in arguments.sections or [name for name in SECTIONS if name not in EXTRA]:
         SECTIONS[name](table, arguments.rounds)
         table.save(arguments.json)
     print(f"\nThe figures as JSON: {arguments.json}")

@@ -2,45 +2,55 @@ private import CSockets
 private import Glibc
 private import SystemPackage
 
-/// A second descriptor for a connection that somebody else reads and writes: for what that one cannot do.
-package final class ConnectedSocket: Sendable {
-    private let descriptor: PassedDescriptor
+/// Calls on a connected Unix-domain socket that NIO does not make. Another owner keeps the descriptor open; none of the calls waits.
+package struct ConnectedSocket {
+    private let raw: Int32
 
-    /// - Throws: ``SocketError`` where this process may have no more descriptors.
-    package init(duplicating raw: Int32) throws(SocketError) {
-        let copy = fcntl(raw, F_DUPFD_CLOEXEC, 0)
-        guard copy >= 0 else { throw SocketError(errno: Errno(rawValue: errno), "a connection cannot be kept") }
-        descriptor = PassedDescriptor(adopting: copy)
+    /// - Parameter raw: a descriptor that stays open while this value is used.
+    package init(borrowing raw: Int32) {
+        self.raw = raw
     }
 
-    /// Sends bytes, and a descriptor with the first of them. Does not wait.
+    /// Keeps the descriptor from programs that this process starts. NIO accepts connections without SOCK_CLOEXEC.
+    package func setCloseOnExec() {
+        _ = fcntl(raw, F_SETFD, FD_CLOEXEC)
+    }
+
+    /// What became of an attempt to send.
+    package enum Sent: Equatable {
+        /// The first bytes, with the descriptor.
+        case bytes(Int)
+        /// Nothing, until the peer reads.
+        case full
+        /// Nothing, because the system is short of memory, or because the user has too many descriptors in transit (unix(7)). The system does
+        /// not report when this changes.
+        case exhausted
+    }
+
+    /// Sends bytes, and a descriptor with the first of them.
     ///
-    /// - Returns: how many bytes have gone; nil where there is no room now.
-    /// - Throws: ``SocketError/Code/closed`` where the peer is gone.
-    package func send(_ bytes: ArraySlice<UInt8>, _ passed: PassedDescriptor) throws(SocketError) -> Int? {
-        let count = bytes.withUnsafeBytes { csockets_send_descriptor(descriptor.raw, $0.baseAddress, $0.count, passed.raw) }
-        if count > 0 {
-            passed.wasPassed()
-            return count
+    /// - Throws: ``SocketError/Code/closed`` if the peer is gone.
+    package func send(_ bytes: ArraySlice<UInt8>, _ passed: PassedDescriptor) throws(SocketError) -> Sent {
+        while true {
+            let count = bytes.withUnsafeBytes { csockets_send_descriptor(raw, $0.baseAddress, $0.count, passed.raw) }
+            if count > 0 {
+                passed.wasPassed()
+                return .bytes(count)
+            }
+            switch errno {
+            case EINTR: continue
+            case EAGAIN: return .full
+            case ENOBUFS, ENOMEM, ETOOMANYREFS: return .exhausted
+            default: throw SocketError(.closed, "the peer closed the connection")
+            }
         }
-        switch errno {
-        // ETOOMANYREFS: this user has too many descriptors on their way, which others have to take first.
-        case EAGAIN, EINTR, ENOBUFS, ENOMEM, ETOOMANYREFS: return nil
-        default: throw SocketError(.closed, "the peer closed the connection")
-        }
+    }
+
+    /// Sends what the system takes of a last message.
+    package func sendLast(_ bytes: [UInt8]) {
+        _ = Glibc.send(raw, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
     }
 
     /// Bytes that the peer has not read yet, with what the kernel keeps around them.
-    package var unread: Int { Int(csockets_unread(descriptor.raw)) }
-
-    /// Whether the peer has closed both directions, and not only its sending one.
-    package var isPeerGone: Bool {
-        var entry = pollfd(fd: descriptor.raw, events: 0, revents: 0)
-        return poll(&entry, 1, 0) == 1 && entry.revents & Int16(POLLHUP | POLLERR) != 0
-    }
-
-    /// Ends both directions, also for other descriptors of the socket.
-    package func shutdown() {
-        _ = Glibc.shutdown(descriptor.raw, Int32(SHUT_RDWR))
-    }
+    package var unread: Int { Int(csockets_unread(raw)) }
 }

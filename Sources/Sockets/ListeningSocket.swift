@@ -6,7 +6,8 @@ private import SystemPackage
 package struct ListeningSocket: ~Copyable {
     private static let backlog: Int32 = 512
 
-    private let descriptor: OwnedDescriptor
+    /// nil once it was released.
+    private var descriptor: OwnedDescriptor?
     /// Removed at the end, where this process made it.
     private let boundPath: String?
     /// Kept open for its lock.
@@ -21,7 +22,13 @@ package struct ListeningSocket: ~Copyable {
         }
     }
 
-    package var raw: Int32 { descriptor.raw }
+    /// Gives the descriptor, which does not block, to somebody who accepts connections and closes it. The path stays until this value ends.
+    ///
+    /// - Precondition: it is called once.
+    package mutating func release() -> Int32 {
+        guard let descriptor = descriptor.take() else { preconditionFailure("the descriptor was released before") }
+        return descriptor.release()
+    }
 
     /// Takes over a listening socket that another process has bound. Its path is not touched.
     package init(inherited raw: Int32) throws(SocketError) {
@@ -88,26 +95,6 @@ package struct ListeningSocket: ~Copyable {
 
     private static func fault(_ doing: String) -> SocketError {
         SocketError(errno: Errno(rawValue: errno), doing)
-    }
-
-    /// What became of one attempt to accept.
-    package enum Accepted {
-        case connection(Int32)
-        /// No connection waits, or the one that waited is gone.
-        case none
-        /// No descriptor or no memory is left: try again in a while.
-        case exhausted
-    }
-
-    /// Takes the next connection; does not wait. The descriptor does not block and is not inherited by children.
-    package func accept() throws(SocketError) -> Accepted {
-        let raw = csockets_accept(self.raw)
-        if raw >= 0 { return .connection(raw) }
-        switch errno {
-        case EAGAIN, EINTR, ECONNABORTED, EPROTO, EPERM: return .none
-        case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .exhausted
-        default: throw Self.fault("accepting a connection failed")
-        }
     }
 }
 

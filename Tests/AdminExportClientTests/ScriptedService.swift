@@ -63,7 +63,7 @@ final class ScriptedService: Sendable {
     func answer(_ request: Request, _ result: some Encodable, passing descriptor: Int32) throws {
         let bytes = Array((try Self.line(request, result) + "\n").utf8)
         #expect(
-            try ConnectedSocket(duplicating: raw).send(bytes[...], PassedDescriptor(adopting: descriptor)) == bytes.count)
+            try ConnectedSocket(borrowing: raw).send(bytes[...], PassedDescriptor(adopting: descriptor)) == .bytes(bytes.count))
     }
 
     private static func line(_ request: Request, _ result: some Encodable) throws -> String {

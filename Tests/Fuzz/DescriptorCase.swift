@@ -46,7 +46,7 @@ enum DescriptorCase {
 
     /// Each byte of the input selects something to send.
     private static func answer(_ input: [UInt8], _ raw: Int32) throws {
-        let socket = try ConnectedSocket(duplicating: raw)
+        let socket = ConnectedSocket(borrowing: raw)
         let open = #"{"size":1,"sha256":"","archiveSize":1,"fileName":"f","fd":0}"#
         var rest = input.prefix(64)
         while let choice = rest.popFirst() {

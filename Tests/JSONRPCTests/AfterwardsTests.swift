@@ -29,7 +29,7 @@ import Testing
         #expect(await answers.next() == isSent)
         transport.end()
         connection.cancelAll()
-        await running.value
+        _ = await running.value
         tell.finish()
         #expect(await answers.next() == nil)
     }

@@ -108,7 +108,7 @@ import Testing
             try await body(transport, connection, &replies)
             transport.end()
             connection.cancelAll()
-            await running.value
+            _ = await running.value
         }
         while account.held != 0 { await Task.yield() }
     }
@@ -148,10 +148,10 @@ import Testing
     @Test("A batch is counted like the requests in it, with its replies, and what there is no room for is not run")
     func batches() async throws {
         try await serve(bytes: 400_000) { transport, _, replies in
-            transport.close()
+            transport.pause()
             let batch = (1...32).map { call($0, "fat").dropLast() }.joined(separator: ",")
             transport.send("[\(batch)]\n")
-            transport.open()
+            transport.resume()
             let reply = await replies.next() ?? ""
             #expect(reply.contains(#""id":1,"result""#) && reply.contains(#""id":3,"error":{"code":-32001"#))
             #expect(reply.count < 300_000)
@@ -185,11 +185,11 @@ import Testing
     @Test("Replies that nobody reads are counted until they are read")
     func replies() async throws {
         try await serve(bytes: 8 * Self.mebibyte) { transport, connection, replies in
-            transport.close()
+            transport.pause()
             for id in 1...4 { transport.send(call(id, "fat")) }
             while connection.waitingBytes < 400_000 { await Task.yield() }
             #expect(connection.account.held >= 400_000)
-            transport.open()
+            transport.resume()
             for _ in 1...4 { _ = await replies.next() }
             while connection.account.held > 0 { await Task.yield() }
         }

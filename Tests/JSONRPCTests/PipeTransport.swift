@@ -5,7 +5,7 @@ import Synchronization
 /// A transport whose two ends are queues in memory.
 final class PipeTransport: Transport {
     private struct Gate {
-        var isClosed = false
+        var isPaused = false
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -22,7 +22,7 @@ final class PipeTransport: Transport {
     }
 
     func write(_ bytes: ArraySlice<UInt8>, _ attachments: [String]) async throws {
-        await isOpen()
+        await isRunning()
         let text = partial.withLock { partial in
             defer { partial = "" }
             return partial + String(decoding: bytes, as: UTF8.self)
@@ -35,25 +35,44 @@ final class PipeTransport: Transport {
     }
 
     /// Whoever writes waits until the peer reads.
-    func close() { gate.withLock { $0.isClosed = true } }
+    func pause() { gate.withLock { $0.isPaused = true } }
 
-    func open() {
+    func resume() {
         let waiting = gate.withLock { gate in
-            gate.isClosed = false
+            gate.isPaused = false
             defer { gate.waiting = [] }
             return gate.waiting
         }
         for continuation in waiting { continuation.resume() }
     }
 
-    private func isOpen() async {
+    private func isRunning() async {
         await withCheckedContinuation { continuation in
-            let isOpen = gate.withLock { gate in
-                if gate.isClosed { gate.waiting.append(continuation) }
-                return !gate.isClosed
+            let isRunning = gate.withLock { gate in
+                if gate.isPaused { gate.waiting.append(continuation) }
+                return !gate.isPaused
             }
-            if isOpen { continuation.resume() }
+            if isRunning { continuation.resume() }
         }
+    }
+
+    private let sampled = Atomic(0)
+    private let closed = Atomic(false)
+
+    /// As if the peer read nothing.
+    var unread: Int {
+        sampled.add(1, ordering: .relaxed)
+        return 100
+    }
+
+    /// How often ``unread`` was asked for.
+    var samples: Int { sampled.load(ordering: .relaxed) }
+    var isClosed: Bool { closed.load(ordering: .relaxed) }
+
+    func close() {
+        closed.store(true, ordering: .relaxed)
+        resume()
+        input.finish()
     }
 
     func send(_ text: String) {

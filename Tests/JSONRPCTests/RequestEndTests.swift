@@ -98,7 +98,7 @@ import Testing
         while !connection.isIdle { await Task.yield() }
         #expect(connection.state.withLock { $0.inFlight.count } == (0, 0))
         transport.end()
-        await running.value
+        _ = await running.value
     }
 
     @Test("However a request ends nothing is known of it, and its id is as good as new", arguments: ends.indices)
@@ -122,7 +122,7 @@ import Testing
             #expect(await replies.next()?.contains("\"id\":\(id),\"result\"") == true, "\(name): \(id)")
         }
         transport.end()
-        await running.value
+        _ = await running.value
         #expect(connection.state.withLock { $0.inFlight.count } == (0, 0), "\(name)")
     }
 
@@ -130,6 +130,9 @@ import Testing
     func stop(_ round: Int) async throws {
         var limits = ConnectionLimits()
         limits.inFlight = 4
+        // The test ends the connection.
+        limits.stopLinger = .seconds(3_600)
+        limits.stopTimeout = .seconds(3_600)
         let transport = PipeTransport()
         let connection = Connection(transport: transport, dispatcher: Self.dispatcher, session: 1, limits: limits)
         let running = Task { await connection.run() }
@@ -144,7 +147,7 @@ import Testing
         while !connection.isIdle { await Task.yield() }
         #expect(connection.state.withLock { $0.inFlight.count } == (0, 0))
         transport.end()
-        await running.value
+        _ = await running.value
     }
 
     @Test("A connection whose peer is gone forgets what ran and what waited")
@@ -161,7 +164,7 @@ import Testing
         _ = await replies.next()
         connection.cancelAll()
         transport.end()
-        await running.value
+        _ = await running.value
         #expect(connection.state.withLock { $0.inFlight.count } == (0, 0))
         #expect(connection.isIdle)
     }

@@ -48,15 +48,14 @@ import Testing
         }
     }
 
-    @Test("The kernel says who has connected")
+    @Test("The kernel reports the user, the process and the groups of a peer")
     func peer() throws {
         try withFolder { folder in
-            let socket = try ListeningSocket(path: folder + "/s")
+            var socket = try ListeningSocket(path: folder + "/s")
+            let listener = socket.release()
+            defer { close(listener) }
             let client = try ClientSocket(path: folder + "/s")
-            guard case .connection(let descriptor) = try socket.accept() else {
-                Issue.record("no connection")
-                return
-            }
+            let descriptor = accept(listener, nil, nil)
             let peer = try PeerCredentials(of: descriptor)
             #expect(peer.uid == getuid())
             #expect(peer.pid == getpid())
@@ -64,5 +63,66 @@ import Testing
             close(descriptor)
             #expect(client.receive().bytes.isEmpty)
         }
+    }
+
+    @Test("A released descriptor accepts connections, and the path is removed with the socket")
+    func release() throws {
+        try withFolder { folder in
+            let path = folder + "/s"
+            let listener: Int32
+            do {
+                var socket = try ListeningSocket(path: path)
+                listener = socket.release()
+                _ = try ClientSocket(path: path)
+                _ = consume socket
+            }
+            #expect(!FileManager.default.fileExists(atPath: path))
+            #expect(fcntl(listener, F_GETFL) & O_NONBLOCK != 0)
+            #expect(fcntl(listener, F_GETFD) & FD_CLOEXEC != 0)
+            let waiting = accept(listener, nil, nil)
+            #expect(waiting >= 0)
+            close(waiting)
+            close(listener)
+        }
+    }
+
+    @Test("A reserve of descriptors refuses one connection after another with a message")
+    func reserve() throws {
+        try withFolder { folder in
+            var socket = try ListeningSocket(path: folder + "/s")
+            let listener = socket.release()
+            defer { close(listener) }
+            var reserve = DescriptorReserve()
+            // Nobody waits: nothing happens.
+            var isOpen = reserve.refuse(from: listener, Array("nobody".utf8))
+            #expect(isOpen)
+            for message in ["first", "second"] {
+                let client = try ClientSocket(path: folder + "/s")
+                isOpen = reserve.refuse(from: listener, Array(message.utf8))
+                #expect(isOpen)
+                #expect(String(decoding: client.receive().bytes, as: UTF8.self) == message)
+                #expect(client.receive().bytes.isEmpty)
+            }
+        }
+    }
+
+    @Test("A descriptor arrives with the first bytes; a full socket takes neither bytes nor descriptor")
+    func descriptor() throws {
+        var ends: [Int32] = [-1, -1]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+        let client = ClientSocket(adopting: ends[0])
+        let socket = ConnectedSocket(borrowing: ends[1])
+        let passed = PassedDescriptor(adopting: open("/dev/null", O_RDONLY | O_CLOEXEC))
+        #expect(try socket.send(Array("line".utf8)[...], passed) == .bytes(4))
+        #expect(socket.unread > 0)
+        let received = client.receive()
+        #expect(received.bytes == Array("line".utf8) && received.descriptors.count == 1)
+        #expect(socket.unread == 0)
+        let piece = [UInt8](repeating: 0, count: 4_096)
+        var count = 0
+        while case .bytes(let sent) = try socket.send(piece[...], passed) { count += sent }
+        #expect(count > 0)
+        #expect(try socket.send(piece[...], passed) == .full)
+        close(ends[1])
     }
 }

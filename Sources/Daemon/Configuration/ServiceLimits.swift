@@ -49,6 +49,8 @@ struct ServiceLimits: Sendable, Equatable {
         limits.line = lineBytes
         limits.inFlight = inFlight
         limits.subscriptions = subscriptions
+        limits.partialLine = partialLine
+        limits.unreadOutput = unreadOutput
         return limits
     }
 

@@ -66,9 +66,10 @@ final class SocketActivation: Sendable {
         let end = ContinuousClock.now + Self.answeringTime
         while ContinuousClock.now < end, wait(spare, ContinuousClock.now.duration(to: end)) {
             let caller = accept(spare, nil, nil)
+            // Another process may have accepted it. Without a descriptor, nobody can be answered.
             guard caller >= 0 else {
-                usleep(10_000)
-                continue
+                if errno == EAGAIN || errno == EINTR { continue }
+                return
             }
             _ = send(caller, line, line.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             shutdown(caller, Int32(SHUT_WR))

@@ -3,76 +3,97 @@ private import Exports
 internal import JSONRPC
 internal import Logging
 internal import NIOCore
+private import NIOPosix
 internal import ServiceLifecycle
 internal import Sockets
 private import Synchronization
 
-/// Serves callers: admits connections within the limits, looks each peer up, and has it served.
+/// Serves callers: accepts connections within the limits, determines what each peer may do, and serves it.
 ///
-/// On a graceful shutdown it takes no more connections, answers what is in flight, and closes.
+/// At a graceful shutdown it accepts no more connections, answers what is in flight, and closes.
 final class SocketServer: Service {
-    private let acceptor: Acceptor
+    typealias CallerConnection = Connection<CallerSession, SocketTransport>
+
+    /// How long to wait if the process has no descriptor left, not even to refuse a connection.
+    private static let exhaustedWait: TimeAmount = .milliseconds(200)
+
     private let group: any EventLoopGroup
     private let dispatcher: ServiceDispatcher
     private let settings: LiveSettings
     private let metrics: ServerMetrics
     private let logger: Logger
+    private let refusals: ThrottledLog
     /// What all callers hold.
     private let account: ByteAccount
+    /// nil after the last connection was accepted.
+    private let socket: Mutex<ListeningSocket?>
+    /// Admitted connections that nobody serves yet. The limits on connections bound their number.
+    private let accepted = AsyncStream.makeStream(of: Accepted.self)
     private let state: Mutex<State>
 
     private struct State {
         var policy: CallerPolicy
         var connections = 0
         var users: [UInt32: User] = [:]
-        var served: [Int: ServedConnection] = [:]
+        var served: [Int: Served] = [:]
         var nextID = 0
         var isStopping = false
     }
 
-    /// Somebody with connections.
+    /// A user with connections.
     private struct User {
         let account: ByteAccount
         var connections = 0
+    }
+
+    /// An admitted connection.
+    private struct Accepted: Sendable {
+        let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
+        let peer: PeerCredentials
+    }
+
+    private struct Served {
+        let peer: PeerCredentials
+        let grants: CallerGrants
+        let connection: CallerConnection
     }
 
     init(
         socket: consuming ListeningSocket, group: any EventLoopGroup, dispatcher: ServiceDispatcher, policy: CallerPolicy,
         settings: LiveSettings, metrics: ServerMetrics, logger: Logger
     ) {
-        acceptor = Acceptor(metrics: metrics, logger: logger)
         self.group = group
         self.dispatcher = dispatcher
         self.settings = settings
         self.metrics = metrics
         self.logger = logger
+        refusals = ThrottledLog(DaemonEvent.connectionRefused, logger)
         account = ByteAccount(.service) { settings.limits.bytes }
+        self.socket = Mutex(consume socket)
         state = Mutex(State(policy: policy))
-        acceptor.start(socket, exhausted: OneLineReply.error(.noDescriptorLeft)) { [self] in admit($0) }
     }
 
     func run() async throws {
-        // Also where another service has failed, and this one is cancelled.
-        defer { acceptor.stop() }
-        await withGracefulShutdownHandler {
+        let listener = try await listen()
+        await withTaskCancellationOrGracefulShutdownHandler {
             await withDiscardingTaskGroup { tasks in
-                for await accepted in acceptor.connections {
+                for await accepted in accepted.stream {
                     tasks.addTask { await self.serve(accepted) }
                 }
             }
-        } onGracefulShutdown: {
-            self.stopAll()
+        } onCancelOrGracefulShutdown: {
+            self.stopAll(listener)
         }
+        guard state.withLock({ $0.isStopping }) else { throw ListenerFailed() }
     }
 
-    /// How many connections there have been that are no more.
+    /// How many connections have ended.
     var endedConnections: Int { state.withLock { $0.nextID - $0.served.count } }
 
     /// The most bytes that callers held since this was last asked.
     func takeMostHeldBytes() -> Int { account.takePeak() }
 
-    /// Puts new rules in force. Connections that they treat otherwise than before are ended when what is in flight has been
-    /// answered; others go on.
+    /// Puts new rules in force. Connections for which they change something end when what is in flight has been answered; others continue.
     func apply(_ policy: CallerPolicy) {
         let changed = state.withLock { state in
             state.policy = policy
@@ -80,22 +101,90 @@ final class SocketServer: Service {
         }
         let reason = RPCError(
             .shuttingDown, "The rules about callers have changed. Connect again.", retryable: true)
-        for connection in changed { connection.stop(reason) }
+        for served in changed { served.connection.stop(reason) }
         if !changed.isEmpty { logger.report(DaemonEvent.connectionsRevoked, [.connections: changed.count]) }
     }
 
-    private func stopAll() {
-        acceptor.stop()
+    private func stopAll(_ listener: any Channel) {
         let served = state.withLock { state in
             state.isStopping = true
             return Array(state.served.values)
         }
-        for connection in served { connection.stop(.shuttingDown) }
+        listener.close(promise: nil)
+        for served in served { served.connection.stop(.shuttingDown) }
     }
 
-    // MARK: Admission
+    // MARK: Accepting
 
-    /// Counts the peer; or gives what one over a limit is told.
+    private func listen() async throws -> any Channel {
+        guard let raw = socket.withLock({ $0?.release() }) else { preconditionFailure("a server runs once") }
+        let listener = try await SocketTransport.configure(ServerBootstrap(group: group))
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    var reserve = DescriptorReserve()
+                    let backoff = AcceptBackoffHandler { self.acceptFailed($0, channel, &reserve) }
+                    try channel.pipeline.syncOperations.addHandler(backoff)
+                }
+            }
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try self.take(channel) }
+            }
+            .withBoundSocket(raw).get()
+        listener.closeFuture.whenComplete { [self] _ in
+            // Removes the path, so that the next caller does not wait for a service that ends.
+            socket.withLock { $0 = nil }
+            accepted.continuation.finish()
+        }
+        return listener
+    }
+
+    /// - Returns: when to accept again, if not at once.
+    private func acceptFailed(_ error: IOError, _ listener: any Channel, _ reserve: inout DescriptorReserve) -> TimeAmount? {
+        guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.errnoCode) else {
+            logger.report(DaemonEvent.acceptFailed, [.error: error])
+            return nil
+        }
+        reportRefusal("no descriptor is left", nil)
+        let hasReserve = try? SocketTransport.withDescriptor(of: listener) {
+            reserve.refuse(from: $0, OneLineReply.error(.noDescriptorLeft))
+        }
+        return hasReserve == true ? nil : Self.exhaustedWait
+    }
+
+    /// Admits a connection, or sends its peer the reason and closes it.
+    private func take(_ channel: any Channel) throws {
+        let peer = try SocketTransport.withDescriptor(of: channel) { raw in
+            ConnectedSocket(borrowing: raw).setCloseOnExec()
+            return try PeerCredentials(of: raw)
+        }
+        if let line = admit(peer) {
+            reportRefusal("over the limit", peer)
+            try SocketTransport.withDescriptor(of: channel) { ConnectedSocket(borrowing: $0).sendLast(line) }
+            return channel.close(promise: nil)
+        }
+        let wrapped: NIOAsyncChannel<ByteBuffer, ByteBuffer>
+        do {
+            wrapped = try SocketTransport.wrap(channel)
+        } catch {
+            release(peer)
+            throw error
+        }
+        if case .terminated = accepted.continuation.yield(Accepted(channel: wrapped, peer: peer)) {
+            release(peer)
+            channel.close(promise: nil)
+        }
+    }
+
+    private func reportRefusal(_ reason: String, _ peer: PeerCredentials?) {
+        metrics.refusedConnection()
+        var fields: [LogKey: any Sendable] = [.reason: reason]
+        fields[.uid] = peer?.uid
+        refusals.report(fields)
+    }
+
+    /// Counts the peer.
+    ///
+    /// - Returns: what to send to a peer that exceeds a limit.
     private func admit(_ peer: PeerCredentials) -> [UInt8]? {
         let limits = settings.limits
         let fault: String? = state.withLock { state in
@@ -117,26 +206,65 @@ final class SocketServer: Service {
         User(account: ByteAccount(.user, within: account) { [settings] in settings.limits.bytesPerUser })
     }
 
-    private func serve(_ accepted: Acceptor.Accepted) async {
-        let peer = accepted.peer
-        let limits = settings.limits
-        let (id, connection, isStopping) = state.withLock { state in
-            state.nextID += 1
-            let connection = ServedConnection(
-                number: state.nextID, peer: peer, grants: state.policy.grants(of: peer), limits: limits,
-                account: state.users[peer.uid, default: newUser()].account, metrics: metrics, logger: logger)
-            state.served[state.nextID] = connection
-            return (state.nextID, connection, state.isStopping)
-        }
-        if isStopping { connection.stop(.shuttingDown) }
-        metrics.connected()
-        await connection.serve(accepted.descriptor, on: group, dispatcher)
-        metrics.disconnected()
+    private func release(_ peer: PeerCredentials) {
         state.withLock { state in
-            state.served[id] = nil
             state.connections -= 1
             state.users[peer.uid]?.connections -= 1
             if state.users[peer.uid]?.connections == 0 { state.users[peer.uid] = nil }
         }
     }
+
+    // MARK: Serving
+
+    /// Never throws: a fault of one peer ends its own connection only.
+    private func serve(_ accepted: Accepted) async {
+        let peer = accepted.peer
+        metrics.connected()
+        do {
+            try await accepted.channel.executeThenClose { inbound, _ in
+                let (number, connection) = register(
+                    peer, SocketTransport(inbound: inbound, channel: accepted.channel.channel))
+                // When the peer is gone, nobody receives the replies.
+                accepted.channel.channel.closeFuture.whenComplete { _ in connection.cancelAll() }
+                if let stall = await connection.run() {
+                    metrics.stalledConnection()
+                    logger.report(DaemonEvent.connectionStalled, [.uid: peer.uid, .side: stall.rawValue])
+                }
+                state.withLock { $0.served[number] = nil }
+            }
+        } catch {
+            logger.report(DaemonEvent.connectionEnded, [.uid: peer.uid, .error: error])
+        }
+        metrics.disconnected()
+        release(peer)
+    }
+
+    private func register(_ peer: PeerCredentials, _ transport: SocketTransport) -> (number: Int, CallerConnection) {
+        let limits = settings.limits
+        let (number, served, isStopping) = state.withLock { state in
+            state.nextID += 1
+            let grants = state.policy.grants(of: peer)
+            let user = state.users[peer.uid, default: newUser()].account
+            let connection = CallerConnection(
+                transport: transport, dispatcher: dispatcher,
+                session: CallerSession(number: state.nextID, peer: peer, grants: grants, limits: limits),
+                limits: limits.connection,
+                account: ByteAccount(.connection, within: user) { limits.bytesPerConnection })
+            let served = Served(peer: peer, grants: grants, connection: connection)
+            state.served[state.nextID] = served
+            return (state.nextID, served, state.isStopping)
+        }
+        if isStopping { served.connection.stop(.shuttingDown) }
+        return (number, served.connection)
+    }
+}
+
+/// The listening socket cannot accept connections any more.
+struct ListenerFailed: Error, CustomStringConvertible {
+    var description: String { "the listening socket failed; the journal says why" }
+}
+
+extension RPCError {
+    static let noDescriptorLeft = RPCError(
+        .overloaded, "The service has no descriptor left for another connection. Try again in a moment.", retryable: true)
 }

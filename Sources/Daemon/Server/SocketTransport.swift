@@ -1,65 +1,100 @@
 internal import JSONRPC
 internal import NIOCore
-private import NIOPosix
+internal import NIOPosix
 internal import Sockets
 
-/// A connected socket as a connection's transport, on NIO's event loops.
+/// A connected socket as a connection's transport, on a channel of NIO.
 ///
-/// NIO sends no descriptors: a line that has one goes by a second descriptor of the socket, when all that NIO was given
-/// before has gone. One task writes, so the order holds.
+/// NIO passes no descriptors. A line that has one is sent on the channel's event loop by the channel's own socket, when NIO has written
+/// everything that came before: one task writes, and waits for each write.
 struct SocketTransport: Transport {
     typealias Inbound = AsyncMapSequence<NIOAsyncChannelInboundStream<ByteBuffer>, [UInt8]>
     typealias Attachment = PassedDescriptor
 
-    /// Bytes that are read at once, of which two pieces may wait: enough for any usual request, and little for a thousand
-    /// connections.
+    /// The size of a read in bytes, of which two may wait: enough for any usual request, and little for a thousand connections.
     private static let readSize = 16 * 1024
+    /// Between attempts to pass a descriptor that the system has refused for a reason whose end it does not report.
+    private static let exhaustedWait: TimeAmount = .milliseconds(50)
 
     let inbound: Inbound
     private let channel: any Channel
-    private let socket: ConnectedSocket
 
-    init(inbound: NIOAsyncChannelInboundStream<ByteBuffer>, channel: any Channel, socket: ConnectedSocket) {
+    init(inbound: NIOAsyncChannelInboundStream<ByteBuffer>, channel: any Channel) {
         self.inbound = inbound.map { Array(buffer: $0) }
         self.channel = channel
-        self.socket = socket
     }
 
-    /// Returns when the system has taken the bytes. NIO's own writer returns when they are in its buffer, which is lost
+    /// The options of each connection's channel.
+    static func configure(_ bootstrap: ServerBootstrap) -> ServerBootstrap {
+        bootstrap
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: readSize))
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+    }
+
+    /// On the channel's event loop.
+    static func wrap(_ channel: any Channel) throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
+        try NIOAsyncChannel(
+            wrappingChannelSynchronously: channel,
+            configuration: .init(backPressureStrategy: .init(lowWatermark: 1, highWatermark: 2)))
+    }
+
+    /// Runs the body with the channel's descriptor, on its event loop.
+    static func withDescriptor<Value>(of channel: any Channel, _ body: (Int32) throws -> Value) throws -> Value {
+        let value = try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, body)
+        guard let value else { preconditionFailure("each channel of the server is a socket") }
+        return value
+    }
+
+    /// Returns when the system has taken the bytes. The writer of ``NIOAsyncChannel`` returns when they are in its buffer, which is lost
     /// when the channel is closed.
     func write(_ bytes: ArraySlice<UInt8>, _ attachments: [PassedDescriptor]) async throws {
-        var rest = bytes
-        if let descriptor = attachments.first {
-            precondition(attachments.count == 1, "a line carries one descriptor at most")
-            rest = rest.dropFirst(try await send(rest, descriptor))
+        guard let descriptor = attachments.first else {
+            return try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
         }
-        if !rest.isEmpty { try await channel.writeAndFlush(ByteBuffer(bytes: rest)).get() }
+        precondition(attachments.count == 1, "a line has one descriptor at most")
+        let channel = channel
+        try await channel.eventLoop.flatSubmit { Self.send(bytes, descriptor, channel) }.get()
     }
 
-    /// Waits for room. If that takes too long, ``ServedConnection`` ends the connection.
-    private func send(_ bytes: ArraySlice<UInt8>, _ descriptor: PassedDescriptor) async throws -> Int {
-        var wait: Duration = .milliseconds(1)
-        while true {
-            if let count = try socket.send(bytes, descriptor) { return count }
-            try await Task.sleep(for: wait)
-            wait = min(wait * 2, .milliseconds(100))
+    /// Passes a descriptor with the first byte that the system takes, on the event loop. If the peer does not read, ``StallDetector`` of the
+    /// connection ends the wait.
+    private static func send(
+        _ bytes: ArraySlice<UInt8>, _ descriptor: PassedDescriptor, _ channel: any Channel
+    ) -> EventLoopFuture<Void> {
+        let sent: ConnectedSocket.Sent
+        do {
+            sent = try withDescriptor(of: channel) { try ConnectedSocket(borrowing: $0).send(bytes, descriptor) }
+        } catch {
+            return channel.eventLoop.makeFailedFuture(error)
         }
-    }
-
-    /// Hands the descriptor, which NIO closes from now on, to an event loop.
-    static func channel(
-        adopting descriptor: Int32, on group: any EventLoopGroup
-    ) async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
-        try await ClientBootstrap(group: group)
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: readSize))
-            .channelOption(.maxMessagesPerRead, value: 1)
-            .withConnectedSocket(descriptor) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(
-                        wrappingChannelSynchronously: channel,
-                        configuration: .init(backPressureStrategy: .init(lowWatermark: 1, highWatermark: 2)))
-                }
+        switch sent {
+        case .bytes(let count):
+            let rest = bytes.dropFirst(count)
+            guard !rest.isEmpty else { return channel.eventLoop.makeSucceededVoidFuture() }
+            return channel.writeAndFlush(ByteBuffer(bytes: rest))
+        case .full where bytes.count > 1:
+            // NIO writes a byte when the socket is writable. Then the socket has room for more.
+            return channel.writeAndFlush(ByteBuffer(bytes: bytes.prefix(1))).flatMap {
+                send(bytes.dropFirst(), descriptor, channel)
             }
+        case .full, .exhausted:
+            return channel.eventLoop.flatScheduleTask(in: exhaustedWait) { send(bytes, descriptor, channel) }.futureResult
+        }
+    }
+
+    var unread: Int {
+        get async {
+            let channel = channel
+            let unread = channel.eventLoop.submit {
+                try Self.withDescriptor(of: channel) { ConnectedSocket(borrowing: $0).unread }
+            }
+            // A channel that is closed keeps nothing.
+            return (try? await unread.get()) ?? 0
+        }
+    }
+
+    func close() {
+        channel.close(promise: nil)
     }
 }

@@ -31,6 +31,8 @@ package final class Transfers: Service {
         /// Those whose pipe has all of the workbook, and whose reader has not read all of it yet.
         var draining = Places()
         var isStopped = false
+        /// Finished when no transfer runs.
+        var idleWaiters: [AsyncStream<Never>.Continuation] = []
     }
 
     /// The places that each user takes.
@@ -74,8 +76,34 @@ package final class Transfers: Service {
     }
 
     private func waitUntilIdle(atMost time: Duration) async {
-        let deadline = ContinuousClock.now + time
-        while !isIdle, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
+        let (idle, waiter) = AsyncStream.makeStream(of: Never.self)
+        let isIdle = state.withLock { state in
+            state.idleWaiters.append(waiter)
+            return state.running.count == 0
+        }
+        if isIdle { return }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await Task.sleep(for: time) }
+            group.addTask { for await _ in idle {} }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// Frees the place of a transfer.
+    ///
+    /// - Parameter limits: those of transfers that wait for their readers, if this one does so.
+    /// - Returns: whether it has a place to wait.
+    private func release(_ user: Int, drains limits: Limits? = nil) -> Bool {
+        let (isDraining, waiters): (Bool, [AsyncStream<Never>.Continuation]) = state.withLock { state in
+            state.running.release(user)
+            let isDraining = limits.map { state.draining.take(user, $0) } ?? false
+            guard state.running.count == 0 else { return (isDraining, []) }
+            defer { state.idleWaiters = [] }
+            return (isDraining, state.idleWaiters)
+        }
+        for waiter in waiters { waiter.finish() }
+        return isDraining
     }
 
     var isIdle: Bool { state.withLock { $0.running.count == 0 } }
@@ -103,11 +131,7 @@ package final class Transfers: Service {
             let thread = Thread { [self] in
                 let isComplete = feed(pipe, reading, delivery)
                 // One that only waits for its reader takes no place from others.
-                let isDraining = state.withLock { state in
-                    state.running.release(user)
-                    return isComplete && state.draining.take(user, limits)
-                }
-                if isDraining {
+                if release(user, drains: isComplete ? limits : nil) {
                     awaitReader(of: pipe, delivery)
                     state.withLock { $0.draining.release(user) }
                 }
@@ -116,7 +140,7 @@ package final class Transfers: Service {
             thread.start()
             return readEnd
         } catch {
-            state.withLock { $0.running.release(user) }
+            _ = release(user)
             throw error
         }
     }

@@ -1,9 +1,9 @@
 internal import Synchronization
 
-/// Serves one peer: reads its lines in order, runs its requests side by side, answers each exactly once.
+/// Serves one peer: reads its lines in order, runs its requests concurrently, and answers each request exactly once.
 ///
-/// Never throws: a peer that sends nonsense or goes away ends its own connection and nothing else. The reader never waits
-/// for a request; it waits only while more than the budget of bytes is on its way to the peer.
+/// It never throws: the faults of a peer end the connection of this peer and nothing else. The reader never waits for a request. It waits
+/// only while the peer has more unread output than its budget.
 package final class Connection<Session: Sendable, Channel: Transport>: Sendable {
     typealias Attachment = Channel.Attachment
     typealias Call = Work<Session, Attachment>.Call
@@ -11,36 +11,43 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     typealias Table = InFlight<Work<Session, Attachment>, Running>
     typealias Running = Task<Result<Outcome<Attachment>, RPCError>, Never>
 
-    /// Effort after which the reader lets others have a turn.
+    /// After this much effort, the reader yields to other tasks.
     private static var turn: Int { 8 * 1024 }
-    /// What any line takes, however short.
+    /// The effort of any line, however short.
     private static var lineEffort: Int { 512 }
-    /// Bytes that are given to the transport at once: each that is taken shows that the peer still reads.
+    /// The size of the pieces that the transport gets. Each piece that it has written shows that the peer still reads.
     private static var chunk: Int { 64 * 1024 }
-    /// Bytes of a line that has not ended which are not counted: who has no room left can still cancel.
+    /// The part of an unfinished line that is not counted, so that a peer without room can still cancel.
     private static var freeLine: Int { 4 * 1024 }
 
     private let transport: Channel
-    let dispatcher: Dispatcher<Session, Attachment>
-    let session: Session
-    let limits: ConnectionLimits
-    let output: OutputQueue<Attachment>
-    let subscriptions: Subscriptions
+    private let dispatcher: Dispatcher<Session, Attachment>
+    private let session: Session
+    private let parser: MessageParser<Session, Attachment>
+    private let limits: ConnectionLimits
+    private let output: OutputQueue<Attachment>
+    private let subscriptions: Subscriptions
+    // Tests look at these two.
     let account: ByteAccount
     let state: Mutex<State>
-    /// One large reply at a time is made.
-    let largeReply = AsyncLock()
+    /// Large replies are made one after another.
+    private let largeReply = AsyncLock()
+    /// Has an element when ``detectStall()`` must begin to check.
+    private let stallChecks = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    /// Ends at ``stop(_:)``.
+    private let stopSignal = AsyncStream.makeStream(of: Never.self)
 
     struct State: Sendable {
         var inFlight: Table
+        /// Resumed when nothing is in flight.
+        var idleWaiters: [CheckedContinuation<Void, Never>] = []
         /// Why the connection takes no more requests.
         var stopping: RPCError?
-        /// The reader waits until the peer has taken some of what is on its way.
-        var isReaderWaiting = false
         /// What the peer has been told about lines.
         var advice = FramingAdvice()
-        /// Since when a line has begun and not ended.
-        var partialSince: ContinuousClock.Instant?
+        var stalls: StallDetector
+        /// Whether ``detectStall()`` checks at present.
+        var isCheckingStalls = false
     }
 
     /// - Parameter account: what the connection's requests and replies are counted in.
@@ -51,30 +58,68 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         self.transport = transport
         self.dispatcher = dispatcher
         self.session = session
+        parser = MessageParser(dispatcher: dispatcher, session: session, batchLimit: limits.batch)
         self.limits = limits
         self.account = account
         let output = OutputQueue<Attachment>(budget: limits.output, chunk: Self.chunk, held: HeldBytes(account))
         self.output = output
         subscriptions = Subscriptions(
             limit: limits.subscriptions, post: { output.post($0, replacing: $1) }, discard: { output.discard(key: $0) })
-        state = Mutex(State(inFlight: InFlight(window: limits.inFlight, parkingSpace: limits.parked)))
+        state = Mutex(
+            State(
+                inFlight: InFlight(window: limits.inFlight, parkingSpace: limits.parked),
+                stalls: StallDetector(partialLine: limits.partialLine, unreadOutput: limits.unreadOutput)))
     }
 
-    /// Serves until the peer has ended its side and has been told everything, or is gone.
-    package func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask {
-                await self.output.drain(into: self.transport)
-                // Where it failed nobody reads any more: stop what would only produce more.
-                if self.output.hasFailed { self.cancelAll() }
+    // MARK: Life
+
+    /// Serves until the peer has closed its side and has received everything, is gone, or stalls, or until the connection has stopped.
+    /// Then closes the transport.
+    ///
+    /// - Returns: how the peer stalled, if the connection ended for that reason.
+    package func run() async -> Stall? {
+        await withTaskGroup(of: Ending?.self) { tasks in
+            tasks.addTask { await self.serve() }
+            tasks.addTask { await self.send() }
+            tasks.addTask { await self.endStalled() }
+            tasks.addTask { await self.endStopped() }
+            var stall: Stall?
+            for await ending in tasks {
+                guard let ending else { continue }
+                if case .stalled(let side) = ending { stall = side }
+                cancelAll()
+                transport.close()
+                tasks.cancelAll()
             }
-            await withDiscardingTaskGroup { await self.read(&$0) }
-            await subscriptions.ended()
-            output.finish()
+            return stall
         }
     }
 
-    /// Answers what runs, ends at once what only waits, and refuses what comes.
+    /// Why the connection ends.
+    private enum Ending: Sendable {
+        /// Everything has been sent, or nothing can be sent any more.
+        case sent
+        case stalled(Stall)
+        case stopped
+    }
+
+    private func serve() async -> Ending? {
+        await withDiscardingTaskGroup { await self.read(&$0) }
+        await subscriptions.ended()
+        output.finish()
+        return nil
+    }
+
+    private func send() async -> Ending? {
+        await output.drain { [self] bytes, attachments in
+            note { $0.outputBegan(at: .now) }
+            try await transport.write(bytes, attachments)
+            note { $0.outputTaken() }
+        }
+        return .sent
+    }
+
+    /// Answers what runs, ends at once what only waits, refuses new requests, and then ends the connection.
     package func stop(_ reason: RPCError = .shuttingDown) {
         let waiting = state.withLock { state in
             state.stopping = reason
@@ -82,13 +127,27 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         }
         subscriptions.endAll()
         for task in waiting { task.cancel() }
+        stopSignal.continuation.finish()
     }
 
-    /// Ends everything that still runs: the peer is gone, or is to go.
+    private func endStopped() async -> Ending? {
+        for await _ in stopSignal.stream {}
+        guard !Task.isCancelled else { return nil }
+        await within(limits.stopTimeout) {
+            repeat {
+                await self.untilIdle()
+                // The peer may have sent a request before it could know.
+                try? await Task.sleep(for: limits.stopLinger)
+            } while !isIdle && !Task.isCancelled
+        }
+        return .stopped
+    }
+
+    /// Cancels everything that still runs, because the peer is gone or must go.
     package func cancelAll() {
         let tasks = state.withLock { state in
             state.stopping = state.stopping ?? .shuttingDown
-            // Nobody would have the answers.
+            // Nobody would receive the replies.
             state.inFlight.dropParked()
             return state.inFlight.running
         }
@@ -97,25 +156,75 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         for task in tasks { task.cancel() }
     }
 
-    /// How long the peer has kept a line unfinished, and how long it has let a reply wait unread; zero where it does not.
-    package var stalls: (reading: Duration, writing: Duration) {
-        let now = ContinuousClock.now
-        let reading: Duration = state.withLock { state in
-            // While the reader waits the rest of the line may have come, unread.
-            state.isReaderWaiting ? .zero : state.partialSince.map { $0.duration(to: now) } ?? .zero
+    /// Runs the body. After the time, cancels everything, which ends whatever the body waits for.
+    private func within(_ time: Duration, _ body: () async -> Void) async {
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { if (try? await Task.sleep(for: time)) != nil { self.cancelAll() } }
+            await body()
+            tasks.cancelAll()
         }
-        return (reading, output.blockedSince.map { $0.duration(to: now) } ?? .zero)
     }
 
-    /// Notes that the peer has read some of what waits for it, though not yet all of a piece.
-    package func peerHasRead() { output.progressed() }
-
-    /// Bytes on their way to the peer.
-    package var waitingBytes: Int { output.waitingBytes }
-
-    /// Whether nothing is being served and everything has been told.
-    package var isIdle: Bool {
+    /// Whether nothing is being served and everything has been sent.
+    var isIdle: Bool {
         state.withLock { $0.inFlight.isIdle } && subscriptions.isEmpty && output.waitingBytes == 0
+    }
+
+    private func untilIdle() async {
+        await withCheckedContinuation { continuation in
+            let isIdle = state.withLock { state in
+                if !state.inFlight.isIdle { state.idleWaiters.append(continuation) }
+                return state.inFlight.isIdle
+            }
+            if isIdle { continuation.resume() }
+        }
+        await subscriptions.ended()
+        await output.wait(untilAtMost: 0)
+    }
+
+    /// Bytes that wait for the peer.
+    var waitingBytes: Int { output.waitingBytes }
+
+    // MARK: Stalls
+
+    /// Notes a change, and begins to check for a stall if the connection now waits for the peer.
+    private func note(_ change: (inout StallDetector) -> Void) {
+        let mustCheck = state.withLock { state in
+            change(&state.stalls)
+            guard state.stalls.isWaiting, !state.isCheckingStalls else { return false }
+            state.isCheckingStalls = true
+            return true
+        }
+        if mustCheck { stallChecks.continuation.yield() }
+    }
+
+    private func endStalled() async -> Ending? {
+        guard let stall = await detectStall() else { return nil }
+        if stall == .unfinishedLine {
+            refuseUnfinishedLine()
+            await within(limits.errorDelivery) { await output.wait(untilAtMost: 0) }
+        }
+        return .stalled(stall)
+    }
+
+    /// Returns when the peer has stalled; nil if the task is cancelled. It has a timer only while the connection waits for the peer.
+    private func detectStall() async -> Stall? {
+        for await _ in stallChecks.stream {
+            while let time = nextStallCheck() {
+                do { try await Task.sleep(until: time) } catch { return nil }
+                let unread = await transport.unread
+                if let stall = state.withLock({ $0.stalls.check(unread: unread, at: .now) }) { return stall }
+            }
+        }
+        return nil
+    }
+
+    private func nextStallCheck() -> ContinuousClock.Instant? {
+        state.withLock { state in
+            let time = state.stalls.nextCheck(after: .now)
+            state.isCheckingStalls = time != nil
+            return time
+        }
     }
 
     // MARK: Lines
@@ -139,11 +248,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
                     }
                 }
                 keep(&framer, held)
-                let isWithinLine = framer.isWithinLine
-                state.withLock { state in
-                    let began = isComplete ? nil : state.partialSince
-                    state.partialSince = isWithinLine ? began ?? .now : nil
-                }
+                note { $0.received(isLineComplete: isComplete, isWithinLine: framer.isWithinLine, at: .now) }
             }
             if framer.isUnfinished { refuseUnfinishedLine() }
         } catch {
@@ -153,7 +258,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     }
 
     /// Tells the peer that its line has no end, unless it has been told so much.
-    package func refuseUnfinishedLine() {
+    func refuseUnfinishedLine() {
         if state.withLock({ $0.advice.misframed() }) { output.post(Reply.error(nil, .noLineEnd)) }
     }
 
@@ -175,12 +280,8 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         noteWaiting(false)
     }
 
-    /// While the reader waits for somebody else, the peer is not to blame for a line that does not end.
     private func noteWaiting(_ isReaderWaiting: Bool) {
-        state.withLock { state in
-            state.isReaderWaiting = isReaderWaiting
-            if !isReaderWaiting, state.partialSince != nil { state.partialSince = .now }
-        }
+        note { $0.readerWaits(isReaderWaiting, at: .now) }
     }
 
     /// A long line is scanned beside the threads that serve everybody, and takes none of their time.
@@ -213,7 +314,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         } catch {
             scanned = .failure(error)
         }
-        let isRequest = state.withLock { $0.advice.isGiven } && isRequest(scanned)
+        let isRequest = state.withLock { $0.advice.isGiven } && (try? scanned.get()).map(parser.hasRequest) == true
         switch (state.withLock { $0.advice.line(line, isRequest: isRequest) }, scanned) {
         case (.ignore, _): break
         case (.tell, _): output.post(Reply.error(nil, .severalLines(offset: line.count)))
@@ -223,62 +324,231 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         return Self.lineEffort + (line.count > Self.turn ? 0 : line.count)
     }
 
-    /// Whether a line is a message with a request in it, whatever that asks for.
-    private func isRequest(_ scanned: Result<JSONDocument, JSONFault>) -> Bool {
-        guard case .success(let document) = scanned else { return false }
-        let message = document.root
-        guard message.kind == .array else { return (try? Request.parse(message)) != nil }
-        return message.elements.prefix(limits.batch).contains { (try? Request.parse($0)) != nil }
-    }
-
     private func take(_ message: JSONNode, _ group: inout DiscardingTaskGroup) {
-        if message.kind == .array { return takeBatch(message, &group) }
-        var ids: Set<RequestID> = []
-        switch element(message, &ids, isInBatch: false) {
-        case .error(let id, let error):
-            output.post(Reply.error(id, error))
-        case .cancellation(let id):
-            cancel(id)
-        case .nothing:
-            break
-        case .call(let call):
-            admit(.single(call), &group)
+        switch parser.parse(message, isTaken: { id in state.withLock { $0.inFlight.isTaken(id) } }) {
+        case .one(.call(let call)): admit(.single(call), &group)
+        case .one(.cancellation(let id)): cancel(id)
+        case .one(.error(let id, let error)): output.post(Reply.error(id, error))
+        case .one(.nothing): break
+        case .batch(let elements): admit(.batch(elements), &group)
         }
     }
 
-    private func takeBatch(_ batch: JSONNode, _ group: inout DiscardingTaskGroup) {
-        let messages = Array(batch.elements.prefix(limits.batch + 1))
-        guard !messages.isEmpty, messages.count <= limits.batch else {
-            return output.post(Reply.error(nil, .invalidRequest("A batch has 1 to \(limits.batch) requests.")))
+    private func cancel(_ id: RequestID) {
+        switch state.withLock({ $0.inFlight.cancel(id) }) {
+        case .unknown, .noted: break
+        case .running(let task): task.cancel()
+        case .dropped(let id): output.post(Reply.error(id, .cancelled))
         }
-        var ids: Set<RequestID> = []
-        admit(.batch(messages.map { element($0, &ids, isInBatch: true) }), &group)
     }
 
-    /// What a message asks for.
-    ///
-    /// - Parameter ids: those of the message's calls so far. Nobody else admits requests, so what is free stays so.
-    private func element(_ message: JSONNode, _ ids: inout Set<RequestID>, isInBatch: Bool) -> Element {
-        let request: Request
-        do {
-            request = try Request.parse(message)
-        } catch {
-            return .error(error.id, error.error)
-        }
-        guard let id = request.id else { return notification(request) }
-        guard let method = dispatcher.method(request.method) else {
-            return .error(id, .methodNotFound(request.method))
-        }
-        guard ids.insert(id).inserted, !state.withLock({ $0.inFlight.isTaken(id) }) else {
-            return .error(nil, .duplicateID)
-        }
-        if isInBatch, method.traits.contains(.alone) {
-            return .error(id, .invalidRequest("\(method.name) is not taken in a batch. Send it on a line of its own."))
-        }
+    // MARK: Requests
+
+    /// Begins the work, lets it wait, or refuses it. The decision is final: admitted work is served even if the
+    /// connection stops then.
+    private func admit(_ content: Work<Session, Attachment>.Content, _ group: inout DiscardingTaskGroup) {
+        let work = Work(content: content, held: HeldBytes(account))
         do throws(RPCError) {
-            return .call(Call(id: id, method: method, prepared: try dispatcher.prepare(method, request, session: session)))
+            try work.held.take(work.bytes, isControl: work.isControl)
+            if let unit = try begin(work) { group.addTask { await self.serve(unit) } }
         } catch {
-            return .error(id, error)
+            if let line = refusal(of: work, error) { output.post(line) }
         }
+    }
+
+    /// - Returns: nil where the work waits.
+    private func begin(_ work: Work<Session, Attachment>) throws(RPCError) -> Int? {
+        let (admission, refusal) = state.withLock { state in
+            if let stopping = state.stopping { return (Table.Admission.refuse, stopping) }
+            let admission = state.inFlight.admit(work.ids, isControl: work.isControl, isBatch: work.isBatch, work)
+            return (admission, .overloaded)
+        }
+        switch admission {
+        case .start(let unit): return unit
+        case .park: return nil
+        case .refuse: throw refusal
+        }
+    }
+
+    /// Serves the unit and then, one after the other, those that were parked behind it.
+    private func serve(_ unit: Int) async {
+        var next: Int? = unit
+        while let unit = next {
+            await perform(unit)
+            var waiters: [CheckedContinuation<Void, Never>] = []
+            next = state.withLock { state in
+                let next = state.inFlight.finish(unit)
+                if state.inFlight.isIdle { swap(&waiters, &state.idleWaiters) }
+                return next
+            }
+            for waiter in waiters { waiter.resume() }
+        }
+    }
+
+    /// Nothing of the work is left when this returns.
+    private func perform(_ unit: Int) async {
+        if state.withLock({ $0.inFlight.content(of: unit)?.isLarge == true }) {
+            await largeReply.withLock {
+                await output.waitForRoom()
+                // Not before: until its turn comes a cancellation answers it at once.
+                guard let work = take(unit) else { return }
+                await performLarge(work, of: unit)
+            }
+        } else if let work = take(unit) {
+            await perform(work, of: unit)
+        }
+    }
+
+    private func take(_ unit: Int) -> Work<Session, Attachment>? { state.withLock { $0.inFlight.take(unit) } }
+
+    private func performLarge(_ work: Work<Session, Attachment>, of unit: Int) async {
+        do throws(RPCError) {
+            try work.held.take(ConnectionLimits.largeReplyBytes)
+        } catch {
+            state.withLock { state in
+                for id in work.ids { state.inFlight.answered(id, of: unit) }
+            }
+            if let line = refusal(of: work, error) { await output.send(line) }
+            return
+        }
+        await perform(work, of: unit)
+    }
+
+    private func perform(_ work: Work<Session, Attachment>, of unit: Int) async {
+        // Nobody would have the answer.
+        guard !output.hasFailed else { return }
+        var answer: Answer?
+        switch work.content {
+        case .single(let call): answer = await self.answer(call, of: unit)
+        case .batch(let elements): answer = await self.answer(elements, of: unit, work)
+        }
+        // From here on it is among the bytes that wait for the peer.
+        work.held.set(work.bytes)
+        guard let line = answer?.takeLine() else { return }
+        let isSent = await output.send(line, answer?.attachments ?? [])
+        answer?.afterwards?(isSent)
+    }
+
+    /// What a call has come to, ready to be sent.
+    private struct Answer: Sendable {
+        private(set) var line: [UInt8]
+        let attachments: [Attachment]
+        let afterwards: (@Sendable (_ isSent: Bool) -> Void)?
+
+        init(_ line: [UInt8], _ attachments: [Attachment] = [], afterwards: (@Sendable (_ isSent: Bool) -> Void)? = nil) {
+            self.line = line
+            self.attachments = attachments
+            self.afterwards = afterwards
+        }
+
+        /// The line, of which nothing is kept here.
+        mutating func takeLine() -> [UInt8] {
+            defer { line = [] }
+            return line
+        }
+    }
+
+    private func answer(_ call: Call, of unit: Int) async -> Answer {
+        switch await run(call, of: unit) {
+        case .success(let outcome):
+            Answer(Reply.result(call.id, outcome.json), outcome.attachments, afterwards: outcome.afterwards)
+        case .failure(let error):
+            Answer(Reply.error(call.id, error))
+        }
+    }
+
+    /// Runs the call in a task of its own, which `$/cancelRequest` can reach. Its id is free when this returns.
+    private func run(_ call: Call, of unit: Int) async -> Result<Outcome<Attachment>, RPCError> {
+        let isLong = call.method.traits.contains(.long)
+        let task: Running? = state.withLock { state in
+            // Of what only waits no more is begun.
+            if isLong, state.stopping != nil { return nil }
+            return state.inFlight.begin(call.id, of: unit, isLong: isLong) {
+                Task { await dispatcher.call(call.method, call.prepared, session: session, subscriptions: subscriptions) }
+            }
+        }
+        var result: Result<Outcome<Attachment>, RPCError> = .failure(.cancelled)
+        if let task {
+            result = await withTaskCancellationHandler {
+                await task.value
+            } onCancel: {
+                task.cancel()
+            }
+        }
+        let stopping = state.withLock { state in
+            state.inFlight.answered(call.id, of: unit)
+            return state.stopping
+        }
+        if case .failure(.cancelled) = result, let stopping { return .failure(stopping) }
+        return result
+    }
+
+    /// The answer to work that is not run; nil where it wants none. Cancellations in a batch are carried out all the same.
+    private func refusal(of work: Work<Session, Attachment>, _ error: RPCError) -> [UInt8]? {
+        switch work.content {
+        case .single(let call):
+            return Reply.error(call.id, error)
+        case .batch(let elements):
+            var replies: [[UInt8]] = []
+            for element in elements {
+                switch element {
+                case .call(let call): replies.append(Reply.error(call.id, error))
+                case .error(let id, let error): replies.append(Reply.error(id, error))
+                case .cancellation(let id): cancel(id)
+                case .nothing: break
+                }
+            }
+            return replies.isEmpty ? nil : Reply.batch(replies)
+        }
+    }
+
+    // MARK: Batches
+
+    /// Runs a batch in order and gives its answer, one line (JSON-RPC 2.0, section 6); nil where it wants none.
+    ///
+    /// Its replies are counted, errors too: past the limit, or without room for more, what is left is not run.
+    private func answer(_ elements: [Element], of unit: Int, _ work: Work<Session, Attachment>) async -> Answer? {
+        var replies: [[UInt8]] = []
+        var afterwards: [@Sendable (_ isSent: Bool) -> Void] = []
+        var bytes = 0
+        for element in elements {
+            var reply: [UInt8]?
+            switch element {
+            case .nothing:
+                break
+            case .cancellation(let id):
+                cancel(id)
+            case .error(let id, let error):
+                reply = Reply.error(id, error)
+            case .call(let call):
+                reply = await self.reply(call, of: unit, refusal(afterReplies: bytes, work), &afterwards)
+            }
+            guard let reply else { continue }
+            bytes += reply.count
+            // Twice: for a moment they are there apart and in one line.
+            if !work.isLarge { work.held.set(work.bytes + 2 * bytes) }
+            replies.append(reply)
+        }
+        guard !replies.isEmpty else { return nil }
+        return Answer(Reply.batch(replies)) { [afterwards] isSent in
+            for told in afterwards { told(isSent) }
+        }
+    }
+
+    private func refusal(afterReplies bytes: Int, _ work: Work<Session, Attachment>) -> RPCError? {
+        if bytes > limits.batchReplies { return .batchReplies(limit: limits.batchReplies) }
+        return state.withLock { $0.stopping } ?? work.held.fault(isControl: work.isControl)
+    }
+
+    private func reply(
+        _ call: Call, of unit: Int, _ refusal: RPCError?, _ afterwards: inout [@Sendable (_ isSent: Bool) -> Void]
+    ) async -> [UInt8] {
+        if let refusal {
+            state.withLock { $0.inFlight.answered(call.id, of: unit) }
+            return Reply.error(call.id, refusal)
+        }
+        let answer = await answer(call, of: unit)
+        if let told = answer.afterwards { afterwards.append(told) }
+        return answer.line
     }
 }

@@ -12,6 +12,16 @@ package struct ConnectionLimits: Sendable {
     package var subscriptions = 16
     /// Bytes that may wait for the peer before no more is read from it.
     package var output = 256 * 1024
+    /// From a line's first byte to its end.
+    package var partialLine: Duration = .seconds(10)
+    /// Without a read of the peer while output waits.
+    package var unreadOutput: Duration = .seconds(30)
+    /// How long a stop waits for requests in flight.
+    package var stopTimeout: Duration = .seconds(8)
+    /// How long a stop still refuses requests after everything has been answered.
+    package var stopLinger: Duration = .milliseconds(20)
+    /// How long a peer that stalls has to take the error that says why.
+    package var errorDelivery: Duration = .seconds(1)
     /// Bytes that a large reply may take while it is made.
     package static let largeReplyBytes = 1536 * 1024
 

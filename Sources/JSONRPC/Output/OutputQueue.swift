@@ -16,15 +16,14 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
         var outbox = Outbox<Attachment>()
         /// Told whether their line was sent.
         var senders: [Int: CheckedContinuation<Bool, Never>] = [:]
-        var room: [CheckedContinuation<Void, Never>] = []
+        /// Resumed when at most this many bytes wait.
+        var room: [(bytes: Int, continuation: CheckedContinuation<Void, Never>)] = []
         var writer: CheckedContinuation<Void, Never>?
         var nextTicket = 0
         /// Nothing more will come.
         var isFinished = false
         /// Nothing can be sent any more.
         var hasFailed = false
-        /// Since when the peer has taken nothing of what waits for it.
-        var blockedSince: ContinuousClock.Instant?
     }
 
     init(budget: Int, chunk: Int, held: HeldBytes) {
@@ -33,18 +32,9 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
         self.held = held
     }
 
-    var blockedSince: ContinuousClock.Instant? { state.withLock { $0.blockedSince } }
-
     var hasFailed: Bool { state.withLock { $0.hasFailed } }
     var waitingBytes: Int { state.withLock { $0.outbox.bytes } }
     var isOverBudget: Bool { state.withLock { $0.outbox.bytes > budget && !$0.hasFailed } }
-
-    /// Notes that the peer has taken some bytes.
-    func progressed() {
-        state.withLock { state in
-            if state.blockedSince != nil { state.blockedSince = .now }
-        }
-    }
 
     // MARK: Those who say something
 
@@ -89,11 +79,14 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     }
 
     /// Returns when no more than the budget waits.
-    func waitForRoom() async {
+    func waitForRoom() async { await wait(untilAtMost: budget) }
+
+    /// Returns when at most this many bytes wait, or nothing can be sent any more.
+    func wait(untilAtMost bytes: Int) async {
         await withCheckedContinuation { continuation in
             let hasRoom = state.withLock { state in
-                if state.hasFailed || state.outbox.bytes <= budget { return true }
-                state.room.append(continuation)
+                if state.hasFailed || state.outbox.bytes <= bytes { return true }
+                state.room.append((bytes, continuation))
                 return false
             }
             if hasRoom { continuation.resume() }
@@ -113,14 +106,13 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     func fail() {
         let (senders, waiting) = state.withLock { state in
             state.hasFailed = true
-            state.blockedSince = nil
             state.outbox.removeAll()
             held.set(0)
             defer {
                 state.senders = [:]
                 state.room = []
             }
-            return (state.senders.values, state.room + [state.writer.take()].compactMap(\.self))
+            return (state.senders.values, state.room.map(\.continuation) + [state.writer.take()].compactMap(\.self))
         }
         for sender in senders { sender.resume(returning: false) }
         for continuation in waiting { continuation.resume() }
@@ -128,25 +120,22 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
 
     // MARK: The one who sends it
 
-    /// Sends what is in the queue, until it is finished or the transport fails.
-    func drain(into transport: some Transport<Attachment>) async {
+    /// Sends what is in the queue, until it is finished or cannot be sent.
+    ///
+    /// - Parameter write: writes a piece, and the attachments with its first byte.
+    func drain(_ write: (ArraySlice<UInt8>, [Attachment]) async throws -> Void) async {
         while let entries = await next() {
             do {
-                try await send(entries, transport)
+                let bytes = entries.count == 1 ? entries[0].line : Array(entries.map(\.line).joined())
+                var attachments = entries[0].attachments
+                for start in stride(from: 0, to: bytes.count, by: chunk) {
+                    try await write(bytes[start..<min(bytes.count, start + chunk)], attachments)
+                    attachments = []
+                }
                 sent(entries)
             } catch {
                 fail()
             }
-        }
-    }
-
-    private func send(_ entries: [Outbox<Attachment>.Entry], _ transport: some Transport<Attachment>) async throws {
-        let bytes = entries.count == 1 ? entries[0].line : Array(entries.map(\.line).joined())
-        var attachments = entries[0].attachments
-        for start in stride(from: 0, to: bytes.count, by: chunk) {
-            state.withLock { $0.blockedSince = .now }
-            try await transport.write(bytes[start..<min(bytes.count, start + chunk)], attachments)
-            attachments = []
         }
     }
 
@@ -175,12 +164,10 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
             guard !state.hasFailed else { return ([], []) }
             state.outbox.sent(entries)
             held.set(state.outbox.footprint)
-            state.blockedSince = nil
-            var waiting: Waiting = (
-                entries.compactMap { $0.ticket.flatMap { state.senders.removeValue(forKey: $0) } }, []
-            )
-            if state.outbox.bytes <= budget { swap(&waiting.room, &state.room) }
-            return waiting
+            let senders = entries.compactMap { $0.ticket.flatMap { state.senders.removeValue(forKey: $0) } }
+            let room = state.room.filter { state.outbox.bytes <= $0.bytes }
+            if !room.isEmpty { state.room.removeAll { state.outbox.bytes <= $0.bytes } }
+            return (senders, room.map(\.continuation))
         }
         for sender in waiting.senders { sender.resume(returning: true) }
         for continuation in waiting.room { continuation.resume() }

@@ -146,11 +146,14 @@ package struct Worker: Service {
 
 /// How long a worker that stops lets its jobs run.
 package final class Drain: Sendable {
-    private static let pollInterval: Duration = .milliseconds(50)
-
     private let budget: Duration
-    private let isOver = Atomic(false)
-    private let began = Mutex<ContinuousClock.Instant?>(nil)
+    private let state = Mutex(State())
+
+    private struct State {
+        var began: ContinuousClock.Instant?
+        var isForced = false
+        var waiters: [AsyncStream<Never>.Continuation] = []
+    }
 
     /// - Parameter budget: the time after which the worker hands the jobs back. Within it, a job that is nearly done can finish
     ///   instead of running again.
@@ -160,28 +163,47 @@ package final class Drain: Sendable {
 
     /// Hands the jobs back now.
     package func force() {
-        isOver.store(true, ordering: .releasing)
+        let waiters = state.withLock { state in
+            state.isForced = true
+            return state.waiters
+        }
+        for waiter in waiters { waiter.finish() }
     }
 
     private func begin() -> ContinuousClock.Instant {
-        began.withLock { began in
-            let since = began ?? .now
-            began = since
-            return since
+        state.withLock { state in
+            let began = state.began ?? .now
+            state.began = began
+            return began
         }
     }
 
     /// The end of the budget and some extra time; nil before the drain has begun.
     func end(and extra: Duration) -> ContinuousClock.Instant? {
-        began.withLock { $0 }.map { $0 + budget + extra }
+        state.withLock { $0.began }.map { $0 + budget + extra }
     }
 
     /// Waits for the end of the budget, or for ``force()``.
     func wait() async throws {
         let end = begin() + budget
-        while !isOver.load(ordering: .acquiring), ContinuousClock.now < end {
-            try await Task.sleep(for: min(Self.pollInterval, ContinuousClock.now.duration(to: end)))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await Task.sleep(until: end) }
+            group.addTask { for await _ in self.untilForced() {} }
+            try await group.next()
+            group.cancelAll()
         }
+        try Task.checkCancellation()
+    }
+
+    /// A stream that ends at ``force()``.
+    private func untilForced() -> AsyncStream<Never> {
+        let (stream, waiter) = AsyncStream.makeStream(of: Never.self)
+        let isForced = state.withLock { state in
+            state.waiters.append(waiter)
+            return state.isForced
+        }
+        if isForced { waiter.finish() }
+        return stream
     }
 }
 

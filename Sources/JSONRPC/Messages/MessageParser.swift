@@ -1,0 +1,66 @@
+/// Determines what a message of a peer asks for. A pure value.
+struct MessageParser<Session: Sendable, Attachment: Sendable>: Sendable {
+    typealias Element = Work<Session, Attachment>.Element
+    typealias Call = Work<Session, Attachment>.Call
+
+    enum Message: Sendable {
+        case one(Element)
+        case batch([Element])
+    }
+
+    let dispatcher: Dispatcher<Session, Attachment>
+    let session: Session
+    /// Requests in a batch.
+    let batchLimit: Int
+
+    /// - Parameter isTaken: whether a request with this id has no reply yet.
+    func parse(_ message: JSONNode, isTaken: (RequestID) -> Bool) -> Message {
+        var ids: Set<RequestID> = []
+        guard message.kind == .array else { return .one(element(message, &ids, isInBatch: false, isTaken)) }
+        let messages = Array(message.elements.prefix(batchLimit + 1))
+        guard !messages.isEmpty, messages.count <= batchLimit else {
+            return .one(.error(nil, .invalidRequest("A batch has 1 to \(batchLimit) requests.")))
+        }
+        return .batch(messages.map { element($0, &ids, isInBatch: true, isTaken) })
+    }
+
+    /// Whether a line contains a request, also one that is refused.
+    func hasRequest(_ document: JSONDocument) -> Bool {
+        let message = document.root
+        guard message.kind == .array else { return (try? Request.parse(message)) != nil }
+        return message.elements.prefix(batchLimit).contains { (try? Request.parse($0)) != nil }
+    }
+
+    /// - Parameter ids: the ids of the message's calls so far.
+    private func element(
+        _ message: JSONNode, _ ids: inout Set<RequestID>, isInBatch: Bool, _ isTaken: (RequestID) -> Bool
+    ) -> Element {
+        let request: Request
+        do {
+            request = try Request.parse(message)
+        } catch {
+            return .error(error.id, error.error)
+        }
+        guard let id = request.id else { return notification(request) }
+        guard let method = dispatcher.method(request.method) else {
+            return .error(id, .methodNotFound(request.method))
+        }
+        guard ids.insert(id).inserted, !isTaken(id) else { return .error(nil, .duplicateID) }
+        if isInBatch, method.traits.contains(.alone) {
+            return .error(id, .invalidRequest("\(method.name) is not taken in a batch. Send it on a line of its own."))
+        }
+        do throws(RPCError) {
+            return .call(Call(id: id, method: method, prepared: try dispatcher.prepare(method, request, session: session)))
+        } catch {
+            return .error(id, error)
+        }
+    }
+
+    /// Only `$/cancelRequest` has an effect. Others are ignored, as JSON-RPC 2.0, section 4.1, requires.
+    private func notification(_ request: Request) -> Element {
+        guard request.method == "$/cancelRequest",
+            let member = request.params?.members.first(where: { $0.name.isString("id") }), let id = RequestID(member.value)
+        else { return .nothing }
+        return .cancellation(id)
+    }
+}

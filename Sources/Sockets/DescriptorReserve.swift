@@ -1,0 +1,31 @@
+private import CSockets
+private import Glibc
+
+/// A descriptor that is kept for the case that the process has no other one, so that a caller can get an error instead of waiting.
+package struct DescriptorReserve: ~Copyable {
+    private var reserve = Self.open()
+
+    package init() {}
+
+    deinit {
+        close(reserve)
+    }
+
+    /// Uses the reserve to accept one connection, sends it a last message, and closes it.
+    ///
+    /// - Returns: whether the reserve could be opened again, so that the next connection can be refused at once.
+    package mutating func refuse(from listener: Int32, _ message: [UInt8]) -> Bool {
+        close(reserve)
+        let connection = csockets_accept(listener)
+        if connection >= 0 {
+            ConnectedSocket(borrowing: connection).sendLast(message)
+            close(connection)
+        }
+        reserve = Self.open()
+        return reserve >= 0
+    }
+
+    private static func open() -> Int32 {
+        Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC)
+    }
+}
