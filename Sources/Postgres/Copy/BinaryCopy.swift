@@ -9,7 +9,7 @@ package struct CopyField: Sendable {
     package static let null = CopyField(start: 0, count: -1)
 
     /// The range of the value in the bytes; nil for null.
-    @inlinable package var range: Range<Int>? { count < 0 ? nil : start..<start &+ count }
+    @inlinable @inline(__always) package var range: Range<Int>? { count < 0 ? nil : start..<start &+ count }
 }
 
 /// The bytes of a binary COPY (PostgreSQL manual, COPY, "Binary Format"). The memory is filled, read and filled again.
@@ -139,13 +139,24 @@ package struct CopyRows: ~Copyable {
 }
 
 extension [UInt8] {
-    /// Grows by half, not to double the size: pages are large, and many are in memory.
+    /// Grows in few steps, because each step copies the bytes to new memory. The part of a large allocation that is not used takes an address
+    /// range and no memory.
     @inline(__always)
     mutating func appendBytes(_ source: UnsafeRawBufferPointer) {
         let needed = count &+ source.count
-        if needed > capacity { reserveCapacity(Swift.max(64 * 1024, capacity + capacity / 2, needed)) }
+        if needed > capacity { reserveCapacity(Swift.max(nextCapacity, needed)) }
         // SAFETY: bytes have no other type, and are copied during the call.
         unsafe append(contentsOf: source.assumingMemoryBound(to: UInt8.self))
+    }
+
+    /// 64 KiB hold a small result, and 4 MiB hold a page of usual rows.
+    private var nextCapacity: Int {
+        switch capacity {
+        case ..<0x1_0000: 0x1_0000
+        case ..<0x10_0000: 0x10_0000
+        case ..<0x40_0000: 0x40_0000
+        default: capacity + capacity / 2
+        }
     }
 }
 
