@@ -27,10 +27,12 @@ import TestSupport
 
     @Test("The schema of each method's parameters lists exactly their members and accepts them")
     func parameters() throws {
+        var checked: Set<[String]> = [[]]
         func check(_ params: some WireObject) throws {
             let value = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(params))
             let schema = type(of: params).schema
             #expect(schema.faults(value).isEmpty, "\(schema.faults(value))")
+            checked.insert(schema.properties.map(\.name))
             guard case .object(let members) = value else { return }
             #expect(Set(members.keys) == Set(schema.properties.map(\.name)), "\(type(of: params))")
         }
@@ -48,6 +50,11 @@ import TestSupport
             AuditList.Params(
                 tenant: "t", administrator: "a", job: job, events: ["denied"], from: "2026-01-01T00:00:00.000Z",
                 before: "2026-01-01T00:00:00.000Z", limit: 1, cursor: "1-1"))
+        try check(ServiceDrain.Params(worker: job, on: true))
+        try check(ServiceHold.Params(job: job, on: true))
+        for method in MethodDescription.all {
+            #expect(checked.contains(method.params.properties.map(\.name)), "\(method.name) is not checked")
+        }
     }
 
     @Test("Every array and every string in the OpenRPC document has a limit")

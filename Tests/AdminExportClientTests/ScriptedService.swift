@@ -62,8 +62,8 @@ final class ScriptedService: Sendable {
     /// Answers with a descriptor and closes this process's copy of it.
     func answer(_ request: Request, _ result: some Encodable, passing descriptor: Int32) throws {
         let bytes = Array((try Self.line(request, result) + "\n").utf8)
-        #expect(
-            try ConnectedSocket(borrowing: raw).send(bytes[...], PassedDescriptor(adopting: descriptor)) == .bytes(bytes.count))
+        let sent = try ConnectedSocket(borrowing: raw).send(bytes[...], PassedDescriptor(adopting: descriptor))
+        #expect(sent == .bytes(bytes.count))
     }
 
     private static func line(_ request: Request, _ result: some Encodable) throws -> String {

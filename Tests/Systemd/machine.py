@@ -76,7 +76,7 @@ class Machine:
         # Like a login, the command gets the groups of the user database.
         return command + (["runuser", "-u", user, "--"] if user else [])
 
-    def run(self, command, user=None, check=True, timeout=180, text=None):
+    def run(self, command, user=None, check=True, timeout=600, text=None):
         """Runs a shell command as root, or as a user with the groups of a login."""
         environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
                        "SYSTEMD_PAGER": "", "DEBIAN_FRONTEND": "noninteractive"}

@@ -59,7 +59,7 @@ def caller(machine, seconds, method="service.info", params=None, user="member"):
 
 
 def outcome(process):
-    output = process.communicate(timeout=180)[0]
+    output = process.communicate(timeout=600)[0]
     try:
         return json.loads(output)
     except ValueError as error:
@@ -153,7 +153,7 @@ def doctor(machine, debs):
     late = machine.spawn("sleep 2; adminexport doctor; echo status $?", user="late")
     time.sleep(0.5)
     machine.run("adduser -q late adminexport-clients")
-    told = late.communicate(timeout=60)[0]
+    told = late.communicate(timeout=300)[0]
     check("this session began before that" in told and "status 1" in told, told)
     machine.run("systemctl stop adminexport-worker@1")
     machine.eventually(
@@ -234,7 +234,7 @@ def kills(machine, debs):
                        == {"ActiveState": "active", "MainPID": machine.show("adminexport-worker@1", "MainPID")["MainPID"]}
                        and machine.show("adminexport-worker@1", "MainPID")["MainPID"] not in ("0", pid))
     note(f"worker back {time.monotonic() - start:.1f} s after kill -9")
-    machine.run(many + f"adminexport wait {job} -q", user="member", timeout=120)
+    machine.run(many + f"adminexport wait {job} -q", user="member", timeout=600)
     done = json.loads(machine.run(many + f"adminexport get {job} --json", user="member").stdout)
     check(done["state"] == "succeeded", f"{done}")
     note(f"its export finished {time.monotonic() - start:.1f} s after the kill (lease 12 s)")
@@ -647,7 +647,7 @@ def hosts(debs):
             two.run("kill -STOP $(systemctl show -p MainPID --value adminexport-worker@1)")
             one.run("systemctl start adminexport-worker@1")
             start = time.monotonic()
-            one.run(many + f"adminexport wait {job} -q", user="member", timeout=120)
+            one.run(many + f"adminexport wait {job} -q", user="member", timeout=600)
             note(f"an export whose machine stopped was finished by the other after {time.monotonic() - start:.1f} s")
             two.run("kill -CONT $(systemctl show -p MainPID --value adminexport-worker@1)", check=False)
             # Without the file system, the machine delivers no workbook.

@@ -3,13 +3,16 @@ import Testing
 @testable import Exports
 
 @Suite(.timeLimit(.minutes(10))) struct WaitTests {
-    @Test("Delays are positive and at most the cap, and the first delay is at most the first limit")
+    @Test("The limit of delays doubles up to the cap, and delays are spread below it")
     func backoff() {
-        var backoff = Backoff(first: .milliseconds(100), cap: .seconds(5))
-        for attempt in 0..<100 {
-            let wait = backoff.next()
-            #expect(wait > .zero && wait <= .seconds(5))
-            if attempt == 0 { #expect(wait <= .milliseconds(100)) }
+        let (first, cap) = (Duration.milliseconds(100), Duration.seconds(5))
+        var backoffs = Array(repeating: Backoff(first: first, cap: cap), count: 200)
+        for attempt in 0..<20 {
+            let limit = min(cap, first * (1 << attempt))
+            let delays = backoffs.indices.map { backoffs[$0].next() }
+            #expect(delays.allSatisfy { $0 > .zero && $0 <= limit })
+            // Spread over the whole range.
+            #expect(delays.contains { $0 < limit * 0.5 } && delays.contains { $0 > limit * 0.75 })
         }
     }
 
