@@ -53,9 +53,8 @@ package struct JSONNode: Sendable {
     package var bytes: ArraySlice<UInt8> { document.bytes[token.start..<token.end] }
 
     /// Whether it is this literal: `null`, `true` or `false`.
-    package func isLiteral(_ word: StaticString) -> Bool {
-        token.kind == .literal
-            && bytes.elementsEqual(UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount))
+    package func isLiteral(_ word: String) -> Bool {
+        token.kind == .literal && bytes.elementsEqual(word.utf8)
     }
 
     /// An array's elements, or an object's names and values in turn.

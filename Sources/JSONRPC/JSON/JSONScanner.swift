@@ -3,7 +3,7 @@
 /// Refused beyond the grammar: nesting over the limit, a name twice in one object (after unescaping, by code points), a lone
 /// surrogate, bytes that are no UTF-8, a byte order mark, an integer beyond ±(2^53 − 1), a number that no double comes
 /// near, more values than are allowed. The scan is a loop with a stack of its own: no text makes it recurse. It looks at each byte
-/// once, but for names, which are also hashed, and for numbers, which are read again.
+/// twice, the first time for UTF-8 alone; names are also hashed, and numbers are read again.
 package struct JSONScanner {
     private enum Expected {
         case value, valueOrEnd, nameOrEnd, name, colon, commaOrEnd, end
@@ -29,6 +29,8 @@ package struct JSONScanner {
     private var at = 0
     private var stack: [Container] = []
     private var expected = Expected.value
+    /// The place of the first byte that is not UTF-8; the end of the text if all are.
+    private var illFormed = 0
     private var tokens: [JSONDocument.Token] = []
     /// The token of each name.
     private var names: [NameKey: Int] = [:]
@@ -52,6 +54,7 @@ package struct JSONScanner {
         if text.count >= 3, text[0] == 0xEF, text[1] == 0xBB, text[2] == 0xBF {
             throw fault("a byte order mark stands before the text")
         }
+        illFormed = Self.firstIllFormed(text)
         while true {
             skipSpace(text)
             guard at < text.count else {
@@ -77,6 +80,15 @@ package struct JSONScanner {
             case .end:
                 throw fault("there is more after the value")
             }
+        }
+    }
+
+    private static func firstIllFormed(_ text: Span<UInt8>) -> Int {
+        do {
+            _ = try UTF8Span(validating: text)
+            return text.count
+        } catch {
+            return error.byteOffsets.lowerBound
         }
     }
 
@@ -125,14 +137,14 @@ package struct JSONScanner {
         tokens.append(.init(kind: kind, isEscaped: isEscaped, start: start, end: at, next: tokens.count + 1))
     }
 
-    private mutating func literal(_ word: StaticString, _ text: Span<UInt8>) throws(JSONFault) {
+    private mutating func literal(_ word: String, _ text: Span<UInt8>) throws(JSONFault) {
         let start = at
-        for index in 0..<word.utf8CodeUnitCount {
-            guard start + index < text.count, text[start + index] == word.utf8Start[index] else {
-                throw fault("a value is missing")
-            }
+        var end = at
+        for byte in word.utf8 {
+            guard end < text.count, text[end] == byte else { throw fault("a value is missing") }
+            end += 1
         }
-        at += word.utf8CodeUnitCount
+        at = end
         append(.literal, start)
     }
 
@@ -182,10 +194,11 @@ package struct JSONScanner {
 
     private static func hash(_ text: Span<UInt8>, _ inside: Range<Int>, _ isEscaped: Bool) -> Int {
         var hasher = Hasher()
+        // SAFETY: the hasher reads the bytes during the call.
         if isEscaped {
-            unescaped(text.extracting(inside)).withUnsafeBytes { hasher.combine(bytes: $0) }
+            unsafe unescaped(text.extracting(inside)).withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
         } else {
-            text.extracting(inside).withUnsafeBytes { hasher.combine(bytes: $0) }
+            unsafe text.extracting(inside).withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
         }
         return hasher.finalize()
     }
@@ -284,37 +297,15 @@ package struct JSONScanner {
             case 0x20..<0x80:
                 here += 1
             default:
-                guard let length = Self.sequence(byte, at: here, text) else {
+                guard here < illFormed else {
                     at = here
                     throw fault("a byte is not UTF-8")
                 }
-                here += length
+                here += 1
             }
         }
         at = here
         throw fault("a string does not end")
-    }
-
-    /// The length of the well-formed UTF-8 sequence here (Unicode, table 3-7).
-    private static func sequence(_ lead: UInt8, at here: Int, _ text: Span<UInt8>) -> Int? {
-        let length: Int
-        var second: ClosedRange<UInt8> = 0x80...0xBF
-        switch lead {
-        case 0xC2...0xDF: length = 2
-        case 0xE0...0xEF:
-            length = 3
-            if lead == 0xE0 { second = 0xA0...0xBF }
-            if lead == 0xED { second = 0x80...0x9F }
-        case 0xF0...0xF4:
-            length = 4
-            if lead == 0xF0 { second = 0x90...0xBF }
-            if lead == 0xF4 { second = 0x80...0x8F }
-        default: return nil
-        }
-        guard here + length <= text.count, second.contains(text[here + 1]),
-            length < 3 || text[here + 2] & 0xC0 == 0x80, length < 4 || text[here + 3] & 0xC0 == 0x80
-        else { return nil }
-        return length
     }
 
     private mutating func escape(_ text: Span<UInt8>) throws(JSONFault) {
