@@ -3,8 +3,8 @@
 /// The writer calls a sink on the thread that writes the workbook, mostly with a compressed block of some hundred kilobytes. An
 /// error that the sink throws ends the workbook and reaches the caller unchanged.
 public protocol ByteSink: AnyObject {
-    /// Takes the next bytes. The buffer is valid only during the call.
-    func write(_ bytes: UnsafeRawBufferPointer) throws
+    /// Takes the next bytes, which are valid only during the call.
+    func write(_ bytes: RawSpan) throws
 }
 
 /// A sink that keeps every byte in memory: for small workbooks, tests and examples.
@@ -16,7 +16,8 @@ public final class MemorySink: ByteSink {
     public init() {}
 
     /// Appends the bytes.
-    public func write(_ bytes: UnsafeRawBufferPointer) {
-        self.bytes.append(contentsOf: bytes)
+    public func write(_ bytes: RawSpan) {
+        // SAFETY: the bytes are copied during the call.
+        unsafe bytes.withUnsafeBytes { unsafe self.bytes.append(contentsOf: $0) }
     }
 }

@@ -2,33 +2,41 @@
 ///
 /// It is a class with a raw pointer instead of an array, because the hot path appends some 60 short pieces for each row:
 /// reference counts and uniqueness checks for each piece would cost too much.
-package final class OutputBuffer {
+///
+/// SAFETY: `count` never exceeds `capacity`, and the memory has `capacity` and `slack` bytes, which this object alone owns. Each
+/// append reserves its room first. Only code that takes ``end`` must itself stay within the room that it has reserved. Nobody
+/// changes a buffer while ``withBytes(_:)`` lends its bytes.
+@safe package final class OutputBuffer {
     /// Bytes after the reserved ones that an append may overwrite: short pieces are copied 16 bytes at a time, whatever their
     /// length.
     static let slack = 64
 
-    private(set) var base: UnsafeMutablePointer<UInt8>
+    private var base: UnsafeMutablePointer<UInt8>
     private(set) var count = 0
     private var capacity: Int
 
     /// An empty buffer; the capacity is in bytes and grows when needed.
     package init(capacity: Int = 64 * 1024) {
         self.capacity = capacity
-        base = .allocate(capacity: capacity + Self.slack)
+        unsafe base = .allocate(capacity: capacity + Self.slack)
     }
 
     deinit {
-        base.deallocate()
+        unsafe base.deallocate()
     }
 
-    /// Lends the bytes. This is not a property because the buffer could be released after its last use, before the pointer's
-    /// last use.
+    /// Lends the bytes. This is not a property because the buffer could be released after its last use, before the last use of
+    /// the bytes.
     @inline(__always)
-    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+    package func withBytes<Result>(_ body: (Span<UInt8>) throws -> Result) rethrows -> Result {
         try withExtendedLifetime(self) {
-            try body(UnsafeRawBufferPointer(start: base, count: count))
+            try unsafe body(Span(_unsafeStart: base, count: count))
         }
     }
+
+    /// The address of a byte, valid until the next append and as long as the buffer.
+    @inline(__always)
+    func address(at offset: Int) -> UnsafeRawPointer { unsafe UnsafeRawPointer(base + offset) }
 
     /// Empties the buffer and keeps its memory.
     package func removeAll() {
@@ -37,12 +45,12 @@ package final class OutputBuffer {
 
     /// Exchanges the contents of two buffers without copying them.
     func exchange(with other: OutputBuffer) {
-        (base, other.base) = (other.base, base)
+        unsafe (base, other.base) = (other.base, base)
         (count, other.count) = (other.count, count)
         (capacity, other.capacity) = (other.capacity, capacity)
     }
 
-    /// Makes room for `extra` more bytes; the `unchecked` appends below rely on it.
+    /// Makes room for `extra` more bytes.
     @inline(__always)
     func reserve(_ extra: Int) {
         if count &+ extra > capacity { grow(extra) }
@@ -52,60 +60,59 @@ package final class OutputBuffer {
     private func grow(_ extra: Int) {
         let larger = max(capacity * 2, count + extra)
         let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: larger + Self.slack)
-        moved.update(from: base, count: count)
-        base.deallocate()
-        base = moved
+        unsafe moved.update(from: base, count: count)
+        unsafe base.deallocate()
+        unsafe base = moved
         capacity = larger
     }
 
     /// The address of the next byte, for code that writes into reserved room itself and then calls ``advance(to:)``.
     @inline(__always)
-    var end: UnsafeMutableRawPointer { UnsafeMutableRawPointer(base + count) }
+    var end: UnsafeMutableRawPointer { unsafe UnsafeMutableRawPointer(base + count) }
 
     @inline(__always)
     func advance(to end: UnsafeMutableRawPointer) {
-        count = end - UnsafeMutableRawPointer(base)
+        count = unsafe end - UnsafeMutableRawPointer(base)
     }
 
     @inline(__always)
-    func appendUnchecked(_ byte: UInt8) {
-        base[count] = byte
+    func append(_ byte: UInt8) {
+        reserve(1)
+        unsafe base[count] = byte
         count &+= 1
     }
 
     @inline(__always)
-    func appendUnchecked(_ bytes: UnsafeBufferPointer<UInt8>) {
-        guard let start = bytes.baseAddress else { return }
-        (base + count).update(from: start, count: bytes.count)
+    func append(_ bytes: Span<UInt8>) {
+        reserve(bytes.count)
+        unsafe bytes.withUnsafeBufferPointer { bytes in
+            guard let start = bytes.baseAddress else { return }
+            unsafe (base + count).update(from: start, count: bytes.count)
+        }
         count &+= bytes.count
     }
 
     @inline(__always)
-    func appendUnchecked(_ literal: StaticString) {
-        (base + count).update(from: literal.utf8Start, count: literal.utf8CodeUnitCount)
+    func append(literal: StaticString) {
+        reserve(literal.utf8CodeUnitCount)
+        unsafe (base + count).update(from: literal.utf8Start, count: literal.utf8CodeUnitCount)
         count &+= literal.utf8CodeUnitCount
     }
 
-    func append(_ bytes: UnsafeBufferPointer<UInt8>) {
-        reserve(bytes.count)
-        appendUnchecked(bytes)
-    }
-
     func append(_ string: String) {
-        var string = string
-        string.withUTF8 { append($0) }
-    }
-
-    func append(_ bytes: [UInt8]) {
-        bytes.withUnsafeBufferPointer { append($0) }
+        append(string.utf8.span)
     }
 
     func append(_ other: OutputBuffer) {
-        other.withBytes { append($0.bindMemory(to: UInt8.self)) }
+        other.withBytes { append($0) }
     }
 
-    func appendLittleEndian<Value: FixedWidthInteger>(_ value: Value) {
-        withUnsafeBytes(of: value.littleEndian) { append($0.bindMemory(to: UInt8.self)) }
+    func append(littleEndian value: some FixedWidthInteger & UnsignedInteger) {
+        var rest = value
+        for _ in 0..<(value.bitWidth / 8) {
+            append(UInt8(truncatingIfNeeded: rest))
+            rest >>= 8
+        }
     }
 }
 
@@ -116,25 +123,29 @@ enum Decimal {
         60616263646566676869707172737475767778798081828384858687888990919293949596979899
         """
 
-    /// Writes the digits and gives the place behind them. At most ten bytes.
+    /// Writes the digits and gives the place behind them.
+    ///
+    /// SAFETY: the caller has room for ten bytes, the digits of the largest value. The table has two digits for each number
+    /// below 100.
     @inline(__always)
     static func write(_ value: UInt32, to target: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
-        let end = target + length(value)
-        var at = end
+        let end = unsafe target + length(value)
+        var at = unsafe end
         var rest = value
-        let pairs = UnsafeRawPointer(Self.pairs.utf8Start)
+        let pairs = unsafe UnsafeRawPointer(Self.pairs.utf8Start)
         while rest >= 100 {
-            at -= 2
-            at.storeBytes(
+            unsafe at -= 2
+            unsafe at.storeBytes(
                 of: pairs.loadUnaligned(fromByteOffset: Int(rest % 100) &* 2, as: UInt16.self), as: UInt16.self)
             rest /= 100
         }
         if rest >= 10 {
-            (at - 2).storeBytes(of: pairs.loadUnaligned(fromByteOffset: Int(rest) &* 2, as: UInt16.self), as: UInt16.self)
+            unsafe (at - 2).storeBytes(
+                of: pairs.loadUnaligned(fromByteOffset: Int(rest) &* 2, as: UInt16.self), as: UInt16.self)
         } else {
-            (at - 1).storeBytes(of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest), as: UInt8.self)
+            unsafe (at - 1).storeBytes(of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest), as: UInt8.self)
         }
-        return end
+        return unsafe end
     }
 
     @inline(__always)

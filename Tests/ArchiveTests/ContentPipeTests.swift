@@ -20,8 +20,8 @@ import Testing
             self.file = file
         }
 
-        func write(_ bytes: UnsafeRawBufferPointer) throws {
-            try file.writeAll(bytes)
+        func write(_ bytes: Span<UInt8>) throws {
+            _ = try bytes.withUnsafeBytes { try file.writeAll($0) }
         }
     }
 
@@ -31,7 +31,7 @@ import Testing
         let file = try FileDescriptor.open(
             path, .writeOnly, options: [.create, .exclusiveCreate], permissions: .ownerReadWrite)
         let writer = try SeekableWriter(to: FileOutput(file))
-        try Self.content.withUnsafeBytes { try writer.write($0) }
+        try writer.write(Self.content.span.bytes)
         _ = try writer.finish { _ in Array("{}".utf8) }
         try file.close()
         try await body(SeekableReader(path: path))

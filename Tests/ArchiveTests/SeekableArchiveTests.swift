@@ -28,7 +28,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         let partial = try store.create(Self.name)
         let writer = try SeekableWriter(to: partial)
         for start in stride(from: 0, to: content.count, by: step) {
-            try content[start..<min(content.count, start + step)].withUnsafeBytes { try writer.write($0) }
+            try writer.write(content[start..<min(content.count, start + step)].span.bytes)
         }
         let result = try writer.finish { _ in Array("{\"job\":\"job\"}".utf8) }
         try partial.publish()
@@ -163,7 +163,7 @@ private func noise(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
         try withStore { store, folder in
             do {
                 let partial = try store.create(Self.name)
-                try noise(10).withUnsafeBytes { try partial.write($0) }
+                try partial.write(noise(10).span)
             }
             #expect(try FileManager.default.contentsOfDirectory(atPath: folder.appending("acme/2026/03").string).isEmpty)
         }

@@ -5,8 +5,8 @@ private import XLSXTestSupport
 enum EscaperCase {
     static func run(_ input: [UInt8]) {
         let output = OutputBuffer(capacity: 16)
-        let faults = input.withUnsafeBufferPointer { CellText.append($0, to: output) }
-        let escaped = output.withBytes { Array($0) }
+        let faults = CellText.append(input.span, to: output)
+        let escaped = output.withBytes { $0.withUnsafeBufferPointer { Array($0) } }
         guard let text = String(validating: escaped, as: UTF8.self) else { fail("the output is not UTF-8") }
         let scalars = Array(text.unicodeScalars)
         if let wrong = scalars.first(where: { !isText($0) }) {

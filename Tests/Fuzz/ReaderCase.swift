@@ -10,12 +10,12 @@ enum ReaderCase {
     private static let archive: [UInt8] = {
         final class Output: ArchiveOutput {
             var bytes: [UInt8] = []
-            func write(_ bytes: UnsafeRawBufferPointer) { self.bytes.append(contentsOf: bytes) }
+            func write(_ bytes: Span<UInt8>) { bytes.withUnsafeBytes { self.bytes.append(contentsOf: $0) } }
         }
         let output = Output()
         do {
             let writer = try SeekableWriter(to: output)
-            try content.withUnsafeBytes { try writer.write($0) }
+            try writer.write(content.span.bytes)
             _ = try writer.finish { _ in Array("{\"job\":\"j\"}".utf8) }
         } catch {
             fail("the archive cannot be made: \(error)")

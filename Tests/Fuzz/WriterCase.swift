@@ -62,7 +62,7 @@ enum WriterCase {
                 default:
                     var text = source.bytes()
                     if source.byte() == 0 { text = Array(repeatElement(text, count: 40_000 / max(1, text.count)).joined()) }
-                    try text.withUnsafeBufferPointer { try writer.text($0) }
+                    try writer.text(text.span)
                     row.append(NastyText.expected(text))
                 }
             } catch let error as XLSXError where [.unexpectedCell, .invalidSheetName, .invalidColumns].contains(error.code) {

@@ -5,8 +5,8 @@ import Testing
 @Suite struct CellTextTests {
     private func escape(_ bytes: [UInt8]) -> (text: String, faults: CellText.Faults) {
         let output = OutputBuffer(capacity: 16)
-        let faults = bytes.withUnsafeBufferPointer { CellText.append($0, to: output) }
-        return (output.withBytes { String(decoding: $0, as: UTF8.self) }, faults)
+        let faults = CellText.append(bytes.span, to: output)
+        return (output.withBytes { $0.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) } }, faults)
     }
 
     @Test(
@@ -66,11 +66,8 @@ import Testing
     /// The result of the scan; nil if it did not copy exactly the text.
     private func isPlain(_ text: [UInt8]) -> Bool? {
         var target = [UInt8](repeating: 0xAA, count: text.count + 32)
-        let isPlain = text.withUnsafeBytes { source in
-            target.withUnsafeMutableBytes { target in
-                CellText.copyIfPlain(
-                    source.baseAddress.unsafelyUnwrapped, text.count, to: target.baseAddress.unsafelyUnwrapped)
-            }
+        let isPlain = target.withUnsafeMutableBytes { target in
+            CellText.copyIfPlain(text.span, to: target.baseAddress.unsafelyUnwrapped)
         }
         let isCopied = target.starts(with: text) && target.dropFirst(text.count).allSatisfy { $0 == 0xAA }
         return isCopied ? isPlain : nil
@@ -105,7 +102,6 @@ import Testing
             (" a", true), ("a ", true), ("\na", true), ("a\t", true), ("a b", false), ("a", false),
         ])
     func space(_ text: String, _ expected: Bool) {
-        var text = text
-        #expect(text.withUTF8 { CellText.needsSpacePreserved($0) } == expected)
+        #expect(CellText.needsSpacePreserved(text.utf8.span) == expected)
     }
 }

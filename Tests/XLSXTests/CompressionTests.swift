@@ -114,7 +114,7 @@ import XLSXTestSupport
                     $0 % 64 < 32 ? UInt8(truncatingIfNeeded: $0) : UInt8(generator.next() & 0xFF)
                 }
                 expected += block
-                buffer.append(block)
+                buffer.append(block.span)
                 try zip.write(buffer)
             }
             #expect(try zip.endEntry(buffer) == UInt64(expected.count))

@@ -11,10 +11,9 @@ import XLSXTestSupport
         let sink = MemorySink()
         let writer = try WorkbookWriter(properties: properties, to: sink)
         try writer.beginSheet("Administrators", columns: [Column("Name")])
-        let text: StaticString = "x"
-        let bytes = UnsafeBufferPointer(start: text.utf8Start, count: 1)
+        let text = Array("x".utf8)
         for _ in 0..<rows {
-            try writer.text(bytes)
+            try writer.text(text.span)
             try writer.endRow()
         }
         let summary = try writer.finish()

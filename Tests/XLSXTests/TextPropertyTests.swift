@@ -20,7 +20,7 @@ import XLSXTestSupport
         let writer = try WorkbookWriter(properties: properties, options: options, to: sink)
         try writer.beginSheet("S", columns: [Column("Header")])
         for text in texts {
-            try text.withUnsafeBufferPointer { try writer.text($0) }
+            try writer.text(text.span)
             try writer.endRow()
         }
         let summary = try writer.finish()

@@ -93,7 +93,7 @@ import XLSXTestSupport
     func sampleBound() throws {
         final class FirstWrite: ByteSink {
             var bytes = 0
-            func write(_ bytes: UnsafeRawBufferPointer) { self.bytes += bytes.count }
+            func write(_ bytes: RawSpan) { self.bytes += bytes.byteCount }
         }
         var options = WorkbookOptions()
         options.rowsForWidths = .max
@@ -205,7 +205,7 @@ import XLSXTestSupport
         try writer.beginSheet("S", columns: [Column("A"), Column("B")])
         for _ in 0..<3 {
             try writer.text(long)
-            try [UInt8]([0x61, 0xFF]).withUnsafeBufferPointer { try writer.text($0) }
+            try writer.text(([0x61, 0xFF] as [UInt8]).span)
             try writer.endRow()
         }
         let summary = try writer.finish()
@@ -269,10 +269,10 @@ import XLSXTestSupport
             var left: Int
             var hasEnd = false
             init(_ left: Int) { self.left = left }
-            func write(_ bytes: UnsafeRawBufferPointer) throws {
+            func write(_ bytes: RawSpan) throws {
                 left -= 1
                 guard left >= 0 else { throw Injected() }
-                hasEnd = hasEnd || Array(bytes).firstRange(of: [0x50, 0x4B, 0x05, 0x06]) != nil
+                hasEnd = hasEnd || bytes.withUnsafeBytes { Array($0) }.firstRange(of: [0x50, 0x4B, 0x05, 0x06]) != nil
             }
         }
         for writes in 0..<200 {
@@ -311,14 +311,13 @@ import XLSXTestSupport
         }
 
         func deflate(
-            _ block: UnsafeRawBufferPointer, after window: UnsafeRawBufferPointer, level: Int, isLast: Bool,
-            into output: OutputBuffer
+            _ block: Span<UInt8>, after window: Span<UInt8>, level: Int, isLast: Bool, into output: OutputBuffer
         ) throws {
             guard left.countDown() >= 0 else { throw Injected() }
             try zlib.deflate(block, after: window, level: level, isLast: isLast, into: output)
         }
 
-        func crc32(_ bytes: UnsafeRawBufferPointer) -> UInt32 { zlib.crc32(bytes) }
+        func crc32(_ bytes: Span<UInt8>) -> UInt32 { zlib.crc32(bytes) }
     }
 
     @Test(

@@ -63,8 +63,8 @@ private final class FileSink: ByteSink {
         self.file = file
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer) throws {
-        try file.write(contentsOf: Data(bytes))
+    func write(_ bytes: RawSpan) throws {
+        try file.write(contentsOf: bytes.withUnsafeBytes { Data($0) })
     }
 }
 
@@ -138,7 +138,7 @@ private enum Line: Decodable {
                 switch cell {
                 case .empty: try workbook.empty()
                 case .day(let days): try workbook.date(daysSince1970: days)
-                case .text(let bytes): try bytes.withUnsafeBufferPointer { try workbook.text($0) }
+                case .text(let bytes): try workbook.text(bytes.span)
                 }
             }
             try workbook.endRow()

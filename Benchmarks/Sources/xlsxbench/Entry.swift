@@ -20,7 +20,7 @@ private struct XLSXBench: ParsableCommand {
 
     func run() throws {
         let data = try Data(contentsOf: URL(filePath: rows), options: .alwaysMapped)
-        let table = data.withUnsafeBytes { Table($0.bindMemory(to: UInt8.self), dates: Set(dates)) }
+        let table = Table(data.span, dates: Set(dates))
         var options = WorkbookOptions()
         options.compression = level.map { .level($0) } ?? .automatic
         options.compressionThreads = threads
@@ -29,9 +29,7 @@ private struct XLSXBench: ParsableCommand {
         var size = 0
         for round in 0..<rounds {
             let sink = try Sink(keeping: round == rounds - 1 ? output : nil)
-            let taken = try data.withUnsafeBytes { bytes in
-                try ContinuousClock().measure { try table.write(bytes.bindMemory(to: UInt8.self), options, to: sink) }
-            }
+            let taken = try ContinuousClock().measure { try table.write(data.span, options, to: sink) }
             seconds.append(taken / .seconds(1))
             size = sink.size
         }
@@ -57,12 +55,14 @@ private struct Table {
     private(set) var columns = 0
     private(set) var count = 0
 
-    init(_ bytes: UnsafeBufferPointer<UInt8>, dates: Set<Int>) {
+    init(_ bytes: Span<UInt8>, dates: Set<Int>) {
         var start = 0
         var column = 0
-        for (at, byte) in bytes.enumerated() where byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\n") {
-            let field = UnsafeBufferPointer(rebasing: bytes[start..<at])
-            if field.elementsEqual("\\N".utf8) {
+        for at in bytes.indices {
+            let byte = bytes[at]
+            guard byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\n") else { continue }
+            let field = bytes.extracting(start..<at)
+            if field.count == 2, field[0] == UInt8(ascii: "\\"), field[1] == UInt8(ascii: "N") {
                 cells.append(.empty)
             } else if dates.contains(column) {
                 cells.append(.day(Self.day(field)))
@@ -80,8 +80,9 @@ private struct Table {
     }
 
     /// Days since 1970-01-01 of `yyyy-mm-dd`.
-    private static func day(_ text: UnsafeBufferPointer<UInt8>) -> Int32 {
-        let parts = String(decoding: text, as: UTF8.self).split(separator: "-").compactMap { Int($0) }
+    private static func day(_ text: Span<UInt8>) -> Int32 {
+        let text = text.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+        let parts = text.split(separator: "-").compactMap { Int($0) }
         guard parts.count == 3 else { return 0 }
         // Howard Hinnant's days_from_civil.
         let year = parts[1] <= 2 ? parts[0] - 1 : parts[0]
@@ -91,25 +92,22 @@ private struct Table {
         return Int32(era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468)
     }
 
-    func write(_ bytes: UnsafeBufferPointer<UInt8>, _ options: WorkbookOptions, to sink: any ByteSink) throws {
+    func write(_ bytes: Span<UInt8>, _ options: WorkbookOptions, to sink: any ByteSink) throws {
         let properties = WorkbookProperties(title: "Rows", creator: "xlsxbench", application: "xlsxbench", created: 0)
         let workbook = try WorkbookWriter(properties: properties, options: options, to: sink)
         try workbook.beginSheet("Rows", columns: (0..<columns).map { Column("Column \($0)") })
-        try cells.withUnsafeBufferPointer { cells in
-            var at = 0
-            for _ in 0..<count {
-                for _ in 0..<columns {
-                    switch cells[at] {
-                    case .empty: try workbook.empty()
-                    case .text(let start, let length):
-                        try workbook.text(
-                            UnsafeBufferPointer(start: bytes.baseAddress.map { $0 + Int(start) }, count: Int(length)))
-                    case .day(let days): try workbook.date(daysSince1970: Int(days))
-                    }
-                    at &+= 1
+        let cells = cells.span
+        var at = 0
+        for _ in 0..<count {
+            for _ in 0..<columns {
+                switch cells[at] {
+                case .empty: try workbook.empty()
+                case .text(let start, let length): try workbook.text(bytes.extracting(Int(start)..<Int(start + length)))
+                case .day(let days): try workbook.date(daysSince1970: Int(days))
                 }
-                try workbook.endRow()
+                at &+= 1
             }
+            try workbook.endRow()
         }
         _ = try workbook.finish()
     }
@@ -131,8 +129,8 @@ private final class Sink: ByteSink {
         file = FileHandle(forWritingAtPath: path)
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer) throws {
-        size += bytes.count
-        try file?.write(contentsOf: Data(bytes))
+    func write(_ bytes: RawSpan) throws {
+        size += bytes.byteCount
+        try file?.write(contentsOf: bytes.withUnsafeBytes { Data($0) })
     }
 }

@@ -42,7 +42,8 @@ package final class ContentPipe {
     /// Bytes in the pipe that the reader has not read.
     private var unread: Int {
         var count: Int32 = 0
-        return ioctl(writeEnd.rawValue, Self.unreadBytes, &count) == 0 ? Int(count) : 0
+        // SAFETY: the request writes one number.
+        return unsafe ioctl(writeEnd.rawValue, Self.unreadBytes, &count) == 0 ? Int(count) : 0
     }
 
     /// - Parameters:
@@ -52,7 +53,8 @@ package final class ContentPipe {
     package init(_ reader: SeekableReader, from offset: Int, timeout: Duration) throws {
         precondition((0...reader.size).contains(offset))
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw ArchiveError(Errno(rawValue: errno), "making a pipe") }
+        // SAFETY: pipe writes two numbers.
+        guard unsafe pipe(&ends) == 0 else { throw ArchiveError(Errno(rawValue: errno), "making a pipe") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         // O_NONBLOCK applies to the writing end only: the reading end is another open file description, and blocks as a reader
         // expects.
@@ -109,7 +111,8 @@ package final class ContentPipe {
             let wait = min(max(elapsed / 4, .milliseconds(1)), .milliseconds(50))
             // Without events poll(2) reports only that the reading end is closed.
             var entry = pollfd(fd: writeEnd.rawValue, events: 0, revents: 0)
-            if poll(&entry, 1, Int32(wait / .milliseconds(1))) > 0 { return unread > 0 }
+            // SAFETY: one entry, as given.
+            if unsafe poll(&entry, 1, Int32(wait / .milliseconds(1))) > 0 { return unread > 0 }
         }
         return false
     }
@@ -122,7 +125,8 @@ package final class ContentPipe {
         var progress = ContinuousClock.now
         while !rest.isEmpty {
             guard isWanted() else { return .stopped }
-            let count = rest.withUnsafeBytes { Glibc.write(writeEnd.rawValue, $0.baseAddress, $0.count) }
+            // SAFETY: the system reads the bytes during the call, and below one entry, as given.
+            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(writeEnd.rawValue, $0.baseAddress, $0.count) }
             if count > 0 {
                 rest = rest.dropFirst(count)
                 written += count
@@ -137,7 +141,7 @@ package final class ContentPipe {
             }
             guard progress.duration(to: .now) < timeout else { return .stalled }
             var entry = pollfd(fd: writeEnd.rawValue, events: Int16(POLLOUT), revents: 0)
-            poll(&entry, 1, Int32(Self.pollInterval.components.attoseconds / 1_000_000_000_000_000))
+            unsafe poll(&entry, 1, Int32(Self.pollInterval.components.attoseconds / 1_000_000_000_000_000))
         }
         return nil
     }

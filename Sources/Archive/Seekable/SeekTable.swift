@@ -75,7 +75,7 @@ struct SeekTable: Equatable {
 
 extension [UInt8] {
     mutating func append(littleEndian value: UInt32) {
-        Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
+        for shift in stride(from: 0, to: UInt32.bitWidth, by: 8) { append(UInt8(truncatingIfNeeded: value >> shift)) }
     }
 
     func littleEndian(at offset: Int) -> UInt32 {

@@ -6,7 +6,10 @@ package import SystemPackage
 ///
 /// It owns the descriptor. It keeps the last frame, so that sequential reads decompress each frame once. Only one task may use
 /// a reader at a time.
-package final class SeekableReader {
+///
+/// SAFETY: this object alone owns the decompressor, from ZSTD_createDCtx to ZSTD_freeDCtx. zstd reads and writes the given numbers of
+/// bytes of arrays, which outlive the call.
+@safe package final class SeekableReader {
     private struct Place {
         let fileOffset: Int64
         let contentOffset: Int
@@ -63,12 +66,12 @@ package final class SeekableReader {
             else {
                 throw ArchiveError(.damaged, "the archive's seek table does not fit the file")
             }
-            guard let context = ZSTD_createDCtx() else {
+            guard let context = unsafe ZSTD_createDCtx() else {
                 throw ArchiveError(.storageFailed, "there is no memory for the decompressor")
             }
             self.file = file
             self.calls = calls
-            self.context = context
+            unsafe self.context = context
             self.places = places
             manifestPlace = manifest
             size = contentOffset
@@ -80,7 +83,7 @@ package final class SeekableReader {
     }
 
     deinit {
-        ZSTD_freeDCtx(context)
+        unsafe ZSTD_freeDCtx(context)
         try? file.close()
     }
 
@@ -97,7 +100,7 @@ package final class SeekableReader {
         of place: Place, in file: FileDescriptor, _ calls: any FileSystemCalls
     ) throws -> UInt32? {
         let header = try read(file, at: place.fileOffset, count: min(Int(place.frame.compressed), largestHeader), calls)
-        let size = ZSTD_getFrameContentSize(header, header.count)
+        let size = unsafe ZSTD_getFrameContentSize(header, header.count)
         return size <= UInt64(SeekableWriter.frameSize) ? UInt32(size) : nil
     }
 
@@ -105,13 +108,11 @@ package final class SeekableReader {
         _ file: FileDescriptor, at offset: Int64, count: Int, _ calls: any FileSystemCalls
     ) throws -> [UInt8] {
         guard offset >= 0 else { throw ArchiveError(.damaged, "the archive is too short") }
-        return try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-            let got = try storage("reading an archive") {
-                try calls.read(file, at: offset, into: UnsafeMutableRawBufferPointer(buffer))
-            }
-            guard got == count else { throw ArchiveError(.damaged, "the archive is too short") }
-            initialized = got
+        let bytes = try storage("reading an archive") {
+            try [UInt8](capacity: count) { bytes in try calls.read(file, at: offset, into: &bytes) }
         }
+        guard bytes.count == count else { throw ArchiveError(.damaged, "the archive is too short") }
+        return bytes
     }
 
     /// Reads `length` bytes from `offset` on, or fewer at the end of the content.
@@ -177,12 +178,15 @@ package final class SeekableReader {
         let compressed = try Self.read(file, at: place.fileOffset, count: Int(place.frame.compressed), calls)
         let expected = Int(place.frame.size)
         cachedIndex = nil
-        cached = try [UInt8](unsafeUninitializedCapacity: expected) { [context] buffer, initialized in
-            let length = ZSTD_decompressDCtx(context, buffer.baseAddress, expected, compressed, compressed.count)
-            guard ZSTD_isError(length) == 0, length == expected else {
-                throw ArchiveError(.damaged, "a part of the archive is damaged")
+        cached = try [UInt8](capacity: expected) { content in
+            try unsafe content.withUnsafeMutableBufferPointer { buffer, initialized in
+                let length = unsafe ZSTD_decompressDCtx(
+                    context, buffer.baseAddress, buffer.count, compressed, compressed.count)
+                guard ZSTD_isError(length) == 0, length == expected else {
+                    throw ArchiveError(.damaged, "a part of the archive is damaged")
+                }
+                initialized = length
             }
-            initialized = length
         }
         cachedIndex = index
         return cached

@@ -5,10 +5,10 @@ private import Dispatch
 /// Takes the bytes of an archive in order, from one thread at a time. ``PartialArchive`` writes them to the disk; a test can
 /// make a write fail.
 package protocol ArchiveOutput: AnyObject {
-    /// Takes the next bytes. The buffer is valid only during the call.
+    /// Takes the next bytes, which are valid only during the call.
     ///
     /// - Throws: the error of the output, which ``SeekableWriter`` rethrows.
-    func write(_ bytes: UnsafeRawBufferPointer) throws
+    func write(_ bytes: Span<UInt8>) throws
 }
 
 /// Writes the Zstandard seekable format: independent frames of 1 MiB, each with its size and a checksum, then a manifest
@@ -51,11 +51,11 @@ package final class SeekableWriter {
     /// Appends content. It may wait until the disk has taken the previous frame.
     ///
     /// - Throws: the error of the output or of the compressor, also for an earlier frame.
-    package func write(_ bytes: UnsafeRawBufferPointer) throws {
-        size += bytes.count
+    package func write(_ bytes: RawSpan) throws {
+        size += bytes.byteCount
         var rest = bytes
         while !rest.isEmpty {
-            rest = UnsafeRawBufferPointer(rebasing: rest[frame.fill(from: rest)...])
+            rest = rest.extracting(droppingFirst: frame.fill(from: rest))
             if frame.isFull { try handOver() }
         }
     }
@@ -84,7 +84,7 @@ package final class SeekableWriter {
     package func finish(manifest: (Content) throws -> [UInt8]) throws -> (content: Content, archiveSize: Int) {
         idle.wait()
         defer { idle.signal() }
-        if frame.count > 0 || size == 0 { frames.end(frame) }
+        if !frame.bytes.isEmpty || size == 0 { frames.end(frame) }
         if let fault = frames.fault { throw fault }
         let content = Content(size: size, sha256: frames.digest())
         return (content, try frames.finish(manifest: manifest(content)))
@@ -95,27 +95,24 @@ package final class SeekableWriter {
 ///
 /// Unchecked, because it is handed over and never shared: the writer fills it, and does not use it until it is written.
 private final class Frame: @unchecked Sendable {
-    private let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: SeekableWriter.frameSize, alignment: 16)
-    private(set) var count = 0
+    private(set) var bytes: [UInt8] = []
 
-    deinit {
-        memory.deallocate()
+    init() {
+        bytes.reserveCapacity(SeekableWriter.frameSize)
     }
 
-    var isFull: Bool { count == memory.count }
-    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
+    var isFull: Bool { bytes.count == SeekableWriter.frameSize }
 
     func removeAll() {
-        count = 0
+        bytes.removeAll(keepingCapacity: true)
     }
 
     /// Takes as many bytes as fit, and returns their number.
-    func fill(from bytes: UnsafeRawBufferPointer) -> Int {
-        let part = min(bytes.count, memory.count - count)
-        UnsafeMutableRawBufferPointer(rebasing: memory[count...]).copyMemory(
-            from: UnsafeRawBufferPointer(rebasing: bytes[..<part]))
-        count += part
-        return part
+    func fill(from source: RawSpan) -> Int {
+        let part = source.extracting(first: SeekableWriter.frameSize - bytes.count)
+        // SAFETY: the bytes are copied during the call.
+        unsafe part.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+        return part.byteCount
     }
 }
 
@@ -123,29 +120,30 @@ private final class Frame: @unchecked Sendable {
 ///
 /// Unchecked, because one thread at a time uses it: the queue's while a frame is written, and the writer's when the semaphore
 /// shows that none is.
-private final class Frames: @unchecked Sendable {
+///
+/// SAFETY: this object alone owns the compressor, from ZSTD_createCCtx to ZSTD_freeCCtx. zstd and the hash read and write the given
+/// numbers of bytes of arrays, which outlive the call.
+@safe private final class Frames: @unchecked Sendable {
     private let output: any ArchiveOutput
     private let context: OpaquePointer
-    private let compressed: UnsafeMutableRawBufferPointer
+    private var compressed: [UInt8] = []
     private var hash = SHA256()
     private var table = SeekTable()
     private(set) var fault: (any Error)?
 
     init(_ output: any ArchiveOutput, level: Int) throws {
-        guard let context = ZSTD_createCCtx() else {
+        guard let context = unsafe ZSTD_createCCtx() else {
             throw ArchiveError(.storageFailed, "there is no memory for the compressor")
         }
         self.output = output
-        self.context = context
-        compressed = .allocate(byteCount: ZSTD_compressBound(SeekableWriter.frameSize), alignment: 16)
-        ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, Int32(level))
-        ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
-        ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 1)
+        unsafe self.context = context
+        unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, Int32(level))
+        unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1)
+        unsafe ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, 1)
     }
 
     deinit {
-        ZSTD_freeCCtx(context)
-        compressed.deallocate()
+        unsafe ZSTD_freeCCtx(context)
     }
 
     /// Writes a frame, unless an earlier one failed.
@@ -158,14 +156,21 @@ private final class Frames: @unchecked Sendable {
         }
     }
 
-    private func write(_ bytes: UnsafeRawBufferPointer) throws {
-        hash.update(bufferPointer: bytes)
-        let length = ZSTD_compress2(context, compressed.baseAddress, compressed.count, bytes.baseAddress, bytes.count)
-        guard ZSTD_isError(length) == 0 else {
-            throw ArchiveError(.storageFailed, "zstd failed: \(String(cString: ZSTD_getErrorName(length)))")
+    private func write(_ bytes: [UInt8]) throws {
+        hash.update(data: bytes)
+        compressed.removeAll(keepingCapacity: true)
+        try compressed.append(addingCapacity: ZSTD_compressBound(SeekableWriter.frameSize)) { compressed in
+            try unsafe compressed.withUnsafeMutableBufferPointer { buffer, initialized in
+                let length = unsafe ZSTD_compress2(context, buffer.baseAddress, buffer.count, bytes, bytes.count)
+                guard ZSTD_isError(length) == 0 else {
+                    throw unsafe ArchiveError(.storageFailed, "zstd failed: \(String(cString: ZSTD_getErrorName(length)))")
+                }
+                initialized = length
+            }
         }
-        try output.write(UnsafeRawBufferPointer(rebasing: compressed[..<length]))
-        table.frames.append(.init(compressed: UInt32(length), size: UInt32(bytes.count)))
+        let frame = compressed
+        try output.write(frame.span)
+        table.frames.append(.init(compressed: UInt32(frame.count), size: UInt32(bytes.count)))
     }
 
     func digest() -> [UInt8] { Array(hash.finalize()) }
@@ -178,7 +183,7 @@ private final class Frames: @unchecked Sendable {
         tail.append(contentsOf: body)
         table.frames.append(.init(compressed: UInt32(tail.count), size: 0))
         tail.append(contentsOf: table.encoded)
-        try tail.withUnsafeBytes { try output.write($0) }
+        try output.write(tail.span)
         return table.frames.reduce(0) { $0 + Int($1.compressed) } + SeekTable.encodedSize(frames: table.frames.count)
     }
 }

@@ -46,9 +46,8 @@ package struct ArchiveStore: Sendable {
             let file = try calls.openFile(path, "reading the archives' .store-id")
             defer { try? file.close() }
             found = try storage("reading the archives' .store-id") {
-                try String(unsafeUninitializedCapacity: 256) {
-                    try calls.read(file, at: 0, into: UnsafeMutableRawBufferPointer($0))
-                }
+                let bytes = try [UInt8](capacity: 256) { bytes in try calls.read(file, at: 0, into: &bytes) }
+                return String(decoding: bytes, as: UTF8.self)
             }
         } catch let error as ArchiveError where error.code == .missing {
             found = nil
@@ -75,7 +74,7 @@ package struct ArchiveStore: Sendable {
             defer { try? file.close() }
             do {
                 try calls.changeMode(file, mode: Self.fileMode)
-                try Array("\(storeID)\n".utf8).withUnsafeBytes { try calls.write($0, to: file) }
+                try calls.write(Array("\(storeID)\n".utf8).span, to: file)
                 try calls.sync(file)
                 try calls.rename(draft, to: path)
             } catch {
@@ -109,7 +108,7 @@ package struct ArchiveStore: Sendable {
             defer { try? file.close() }
             // The file has no name from here on, whatever happens.
             try calls.unlink(path)
-            try [UInt8](repeating: 0, count: 262_144).withUnsafeBytes { try calls.write($0, to: file) }
+            try calls.write([UInt8](repeating: 0, count: 262_144).span, to: file)
             try calls.sync(file)
         }
     }

@@ -14,15 +14,15 @@ package protocol FileSystemCalls: Sendable {
     func open(_ path: FilePath) throws(Errno) -> FileDescriptor
     /// Opens a directory to list it. Follows a symbolic link only at the root.
     func openDirectory(_ path: FilePath, isRoot: Bool) throws(Errno) -> FileDescriptor
-    /// Reads at an offset until the buffer is full or the file ends.
-    func read(_ file: FileDescriptor, at offset: Int64, into bytes: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
+    /// Appends the file's bytes from an offset on, until the span is full or the file ends.
+    func read(_ file: FileDescriptor, at offset: Int64, into bytes: inout OutputSpan<UInt8>) throws(Errno)
     /// The figures of the file system (statvfs(3)).
     func space(_ path: FilePath) throws(Errno) -> statvfs
     /// Opens a file for writing: truncates it, or creates it if it does not exist. Does not follow a symbolic link, and does
     /// not wait for the reader of a FIFO.
     func create(_ path: FilePath, mode: CInterop.Mode) throws(Errno) -> FileDescriptor
     /// Writes all of the bytes at the current position of the file.
-    func write(_ bytes: UnsafeRawBufferPointer, to file: FileDescriptor) throws(Errno)
+    func write(_ bytes: Span<UInt8>, to file: FileDescriptor) throws(Errno)
     /// fsync(2).
     func sync(_ file: FileDescriptor) throws(Errno)
     /// rename(2).
@@ -31,15 +31,17 @@ package protocol FileSystemCalls: Sendable {
     func unlink(_ path: FilePath) throws(Errno)
 }
 
+// SAFETY, for every `unsafe` here: the system takes a path, an address or a span's bytes during the call, and no more bytes than it is
+// told.
 extension FileSystemCalls {
     /// mkdir(2).
     package func makeDirectory(_ path: FilePath, mode: CInterop.Mode) throws(Errno) {
-        try check(mkdir(path.string, mode))
+        try unsafe check(mkdir(path.string, mode))
     }
 
     /// chmod(2).
     package func changeMode(_ path: FilePath, mode: CInterop.Mode) throws(Errno) {
-        try check(chmod(path.string, mode))
+        try unsafe check(chmod(path.string, mode))
     }
 
     /// fchmod(2).
@@ -54,7 +56,7 @@ extension FileSystemCalls {
 
     /// open(2) with O_DIRECTORY, and with O_NOFOLLOW unless it is the root.
     package func openDirectory(_ path: FilePath, isRoot: Bool) throws(Errno) -> FileDescriptor {
-        let directory = Glibc.open(path.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (isRoot ? 0 : O_NOFOLLOW))
+        let directory = unsafe Glibc.open(path.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (isRoot ? 0 : O_NOFOLLOW))
         try check(directory)
         return FileDescriptor(rawValue: directory)
     }
@@ -64,41 +66,40 @@ extension FileSystemCalls {
         try openNoFollow(path, O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
     }
 
-    /// pread(2), repeated until the buffer is full or the file ends.
-    ///
-    /// - Returns: the number of bytes read.
-    package func read(
-        _ file: FileDescriptor, at offset: Int64, into bytes: UnsafeMutableRawBufferPointer
-    ) throws(Errno) -> Int {
-        var got = 0
-        while got < bytes.count {
-            let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[got...])
-            let count = pread(file.rawValue, rest.baseAddress, rest.count, off_t(offset) + off_t(got))
+    /// pread(2), repeated until the span is full or the file ends.
+    package func read(_ file: FileDescriptor, at offset: Int64, into bytes: inout OutputSpan<UInt8>) throws(Errno) {
+        var at = off_t(offset)
+        while !bytes.isFull {
+            let count = unsafe bytes.withUnsafeMutableBufferPointer { buffer, initialized in
+                let rest = unsafe UnsafeMutableBufferPointer(rebasing: buffer[initialized...])
+                let count = unsafe pread(file.rawValue, rest.baseAddress, rest.count, at)
+                initialized += max(0, count)
+                return count
+            }
             if count < 0, errno == EINTR { continue }
             try check(count < 0 ? -1 : 0)
             if count == 0 { break }
-            got += count
+            at += off_t(count)
         }
-        return got
     }
 
     /// statvfs(3).
     package func space(_ path: FilePath) throws(Errno) -> statvfs {
         var status = statvfs()
-        try check(statvfs(path.string, &status))
+        try unsafe check(statvfs(path.string, &status))
         return status
     }
 
     /// write(2), repeated until all bytes are written.
-    package func write(_ bytes: UnsafeRawBufferPointer, to file: FileDescriptor) throws(Errno) {
+    package func write(_ bytes: Span<UInt8>, to file: FileDescriptor) throws(Errno) {
         var rest = bytes
         while !rest.isEmpty {
-            let written = Glibc.write(file.rawValue, rest.baseAddress, rest.count)
+            let written = unsafe rest.withUnsafeBufferPointer { unsafe Glibc.write(file.rawValue, $0.baseAddress, $0.count) }
             if written < 0, errno == EINTR { continue }
             try check(written < 0 ? -1 : 0)
             // A disk that writes nothing without an error would block forever.
             if written == 0 { throw .ioError }
-            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+            rest = rest.extracting(droppingFirst: written)
         }
     }
 
@@ -109,14 +110,13 @@ extension FileSystemCalls {
 
     /// rename(2).
     package func rename(_ path: FilePath, to target: FilePath) throws(Errno) {
-        try check(Glibc.rename(path.string, target.string))
+        try unsafe check(Glibc.rename(path.string, target.string))
     }
 
     /// unlink(2).
     package func unlink(_ path: FilePath) throws(Errno) {
-        try check(Glibc.unlink(path.string))
+        try unsafe check(Glibc.unlink(path.string))
     }
-
 }
 
 /// The system's own implementations.
@@ -129,7 +129,7 @@ package struct SystemCalls: FileSystemCalls {
 /// file.
 private func openNoFollow(_ path: FilePath, _ flags: Int32, mode: CInterop.Mode) throws(Errno) -> FileDescriptor {
     while true {
-        let file = Glibc.open(path.string, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode)
+        let file = unsafe Glibc.open(path.string, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode)
         if file < 0, errno == EINTR { continue }
         try check(file)
         return FileDescriptor(rawValue: file)
@@ -173,7 +173,7 @@ extension FileDescriptor {
     /// Checks that the descriptor is that of a regular file, and clears O_NONBLOCK, with which it was opened.
     func requireRegular(_ doing: StaticString) throws {
         var status = Glibc.stat()
-        guard fstat(rawValue, &status) == 0 else { throw ArchiveError(Errno(rawValue: errno), doing) }
+        guard unsafe fstat(rawValue, &status) == 0 else { throw ArchiveError(Errno(rawValue: errno), doing) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw Self.notRegular(doing) }
         _ = fcntl(rawValue, F_SETFL, fcntl(rawValue, F_GETFL) & ~O_NONBLOCK)
     }

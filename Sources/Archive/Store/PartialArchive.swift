@@ -23,7 +23,7 @@ package final class PartialArchive: ArchiveOutput {
     /// Appends bytes to the file.
     ///
     /// - Throws: ``ArchiveError``
-    package func write(_ bytes: UnsafeRawBufferPointer) throws {
+    package func write(_ bytes: Span<UInt8>) throws {
         try storage("writing an archive") { try store.calls.write(bytes, to: file) }
     }
 

@@ -85,23 +85,24 @@ package final class StoreWalk {
         }
     }
 
-    private final class Level {
+    /// SAFETY: the stream is closed once, when the level goes, and used by the walk alone. An entry is valid until the next call, and its
+    /// name ends with a zero.
+    @safe private final class Level {
         let components: [String]
-        // SAFETY: closed once, when the level goes, and used by the walk alone.
-        let directory: OpaquePointer
+        private let directory: OpaquePointer
 
         init(_ components: [String], adopting file: FileDescriptor) throws {
             self.components = components
-            guard let directory = fdopendir(file.rawValue) else {
+            guard let directory = unsafe fdopendir(file.rawValue) else {
                 let error = Errno(rawValue: errno)
                 try? file.close()
                 throw ArchiveError(error, "listing archives")
             }
-            self.directory = directory
+            unsafe self.directory = directory
         }
 
         deinit {
-            closedir(directory)
+            unsafe closedir(directory)
         }
 
         private static let nameOffset = MemoryLayout<dirent>.offset(of: \.d_name) ?? 19
@@ -114,19 +115,17 @@ package final class StoreWalk {
         func next() throws -> (name: [UInt8], kind: Kind)? {
             while true {
                 errno = 0
-                guard let entry = readdir(directory) else {
+                guard let entry = unsafe readdir(directory) else {
                     if errno != 0 { throw ArchiveError(Errno(rawValue: errno), "listing archives") }
                     return nil
                 }
                 // An entry is as long as its name, not as its type.
-                let start = UnsafeRawPointer(entry).advanced(by: Self.nameOffset).assumingMemoryBound(to: UInt8.self)
-                let name = Array(
-                    UnsafeBufferPointer(
-                        start: start,
-                        count: strnlen(UnsafeRawPointer(start).assumingMemoryBound(to: CChar.self), Int(NAME_MAX) + 1)))
+                let start = unsafe UnsafeRawPointer(entry) + Self.nameOffset
+                let count = unsafe strnlen(start.assumingMemoryBound(to: CChar.self), Int(NAME_MAX) + 1)
+                let name = unsafe Array(UnsafeRawBufferPointer(start: start, count: count))
                 guard name.first != UInt8(ascii: ".") else { continue }
                 let kind: Kind =
-                    switch Int(entry.pointee.d_type) {
+                    switch unsafe Int(entry.pointee.d_type) {
                     case Int(DT_DIR): .directory
                     case Int(DT_REG): .file
                     case Int(DT_UNKNOWN): .unknown
@@ -225,7 +224,8 @@ package final class StoreWalk {
     /// Asks the file system for the type of an entry that readdir(3) did not give.
     private func isFile(_ path: [String]) -> Bool {
         var status = stat()
-        return lstat(store.path(path).string, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        // SAFETY: lstat fills one structure.
+        return unsafe lstat(store.path(path).string, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
     /// Whether a name can be a tenant's component (level 1), a year (2) or a month (3). ``StoredFile`` checks a file's name.

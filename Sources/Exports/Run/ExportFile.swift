@@ -9,7 +9,8 @@ internal import XLSX
 /// Writing computes for seconds and waits for the disk. The threads that serve callers must do neither.
 actor ExportFile {
     private let queue = ThreadExecutor(label: "export-file")
-    nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+    // SAFETY: the actor keeps the executor.
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe queue.asUnownedSerialExecutor() }
 
     private let job: ClaimedJob
     private let options: ExportOptions
@@ -35,7 +36,7 @@ actor ExportFile {
             self.archive = archive
         }
 
-        func write(_ bytes: UnsafeRawBufferPointer) throws {
+        func write(_ bytes: RawSpan) throws {
             try archive.write(bytes)
         }
     }

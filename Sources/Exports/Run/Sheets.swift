@@ -11,8 +11,8 @@ enum AdministratorsSheet {
         Column("Status"),
     ]
 
-    private static let enabled: StaticString = "Enabled"
-    private static let disabled: StaticString = "Disabled"
+    private static let enabled = Array("Enabled".utf8)
+    private static let disabled = Array("Disabled".utf8)
 
     /// Writes the row of one administrator.
     static func write(_ row: borrowing AdministratorRow, to workbook: WorkbookWriter) throws {
@@ -25,8 +25,7 @@ enum AdministratorsSheet {
         try row.withText(.teams) { try text($0, to: workbook) }
         try day(row.created, to: workbook)
         try day(row.updated, to: workbook)
-        let status = row.isEnabled ? enabled : disabled
-        try workbook.text(UnsafeBufferPointer(start: status.utf8Start, count: status.utf8CodeUnitCount))
+        try workbook.text((row.isEnabled ? enabled : disabled).span)
         try workbook.endRow()
     }
 
@@ -71,13 +70,5 @@ enum ReferenceSheets {
             try workbook.text(name)
             try workbook.endRow()
         }
-    }
-}
-
-extension WorkbookWriter {
-    /// Writes a cell of UTF-8 text.
-    @inline(__always)
-    func text(_ utf8: Span<UInt8>) throws {
-        try utf8.withUnsafeBufferPointer { try text($0) }
     }
 }

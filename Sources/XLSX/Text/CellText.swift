@@ -30,13 +30,19 @@ package enum CellText {
 
     /// Copies the bytes, and returns whether XML can contain them unchanged: ASCII from the space on, without `& < > _`.
     ///
-    /// One pass reads and copies eight bytes at a time; the last two words overlap, so few bytes are handled one by one. The
-    /// target needs room for `count` bytes.
+    /// One pass reads and copies eight bytes at a time; the last two words overlap, so few bytes are handled one by one.
+    ///
+    /// SAFETY: the target has room for as many bytes as the source. Each branch reads and writes only offsets below the count.
     @inline(__always)
-    static func copyIfPlain(_ source: UnsafeRawPointer, _ count: Int, to target: UnsafeMutableRawPointer) -> Bool {
+    static func copyIfPlain(_ source: Span<UInt8>, to target: UnsafeMutableRawPointer) -> Bool {
+        let count = source.count
+        let source = unsafe source.bytes
+        @inline(__always) func load<Word: BitwiseCopyable>(_ at: Int, as type: Word.Type) -> Word {
+            unsafe source.unsafeLoadUnaligned(fromUncheckedByteOffset: at, as: type)
+        }
         @inline(__always) func move(_ at: Int) -> UInt64 {
-            let word = source.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            target.storeBytes(of: word, toByteOffset: at, as: UInt64.self)
+            let word = load(at, as: UInt64.self)
+            unsafe target.storeBytes(of: word, toByteOffset: at, as: UInt64.self)
             return specialBytes(word)
         }
         var found: UInt64 = 0
@@ -48,15 +54,15 @@ package enum CellText {
             }
             found |= move(count &- 8)
         } else if count >= 4 {
-            let first = source.loadUnaligned(as: UInt32.self)
-            let last = source.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
-            target.storeBytes(of: first, as: UInt32.self)
-            target.storeBytes(of: last, toByteOffset: count &- 4, as: UInt32.self)
+            let first = load(0, as: UInt32.self)
+            let last = load(count &- 4, as: UInt32.self)
+            unsafe target.storeBytes(of: first, as: UInt32.self)
+            unsafe target.storeBytes(of: last, toByteOffset: count &- 4, as: UInt32.self)
             found = specialBytes(UInt64(first) | UInt64(last) << 32)
         } else {
             for at in 0..<count {
-                let byte = source.load(fromByteOffset: at, as: UInt8.self)
-                target.storeBytes(of: byte, toByteOffset: at, as: UInt8.self)
+                let byte = load(at, as: UInt8.self)
+                unsafe target.storeBytes(of: byte, toByteOffset: at, as: UInt8.self)
                 found |= specialBytes(0x2020_2020_2020_2000 | UInt64(byte))
             }
         }
@@ -82,9 +88,9 @@ package enum CellText {
     ///
     /// A text that may be truncated counts as well, because its last character is not known yet.
     @inline(__always)
-    package static func needsSpacePreserved(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard let first = text.first, let last = text.last else { return false }
-        return isSpace(first) || isSpace(last) || text.count > limit
+    package static func needsSpacePreserved(_ text: Span<UInt8>) -> Bool {
+        guard !text.isEmpty else { return false }
+        return isSpace(text[0]) || isSpace(text[text.count &- 1]) || text.count > limit
     }
 
     @inline(__always)
@@ -94,12 +100,12 @@ package enum CellText {
 
     /// Appends the escaped text, and returns what was changed.
     @inline(__always)
-    package static func append(_ text: UnsafeBufferPointer<UInt8>, to output: OutputBuffer) -> Faults {
-        guard let base = text.baseAddress, text.count > 0 else { return [] }
+    package static func append(_ text: Span<UInt8>, to output: OutputBuffer) -> Faults {
         if text.count <= limit {
             output.reserve(text.count)
-            if copyIfPlain(base, text.count, to: output.end) {
-                output.advance(to: output.end + text.count)
+            // SAFETY: the room is reserved.
+            if unsafe copyIfPlain(text, to: output.end) {
+                unsafe output.advance(to: output.end + text.count)
                 return []
             }
         }
@@ -107,22 +113,23 @@ package enum CellText {
     }
 
     @inline(never)
-    static func appendWithCare(_ text: UnsafeBufferPointer<UInt8>, to output: OutputBuffer) -> Faults {
+    static func appendWithCare(_ text: Span<UInt8>, to output: OutputBuffer) -> Faults {
         var faults: Faults = []
         var units = 0
         var at = 0
         let count = text.count
         while at < count {
-            output.reserve(16)
             let byte = text[at]
             if byte < 0x80 {
-                if let base = UnsafeRawPointer(text.baseAddress), at &+ 8 <= count, units &+ 8 <= limit,
-                    copyIfPlain(base + at, 8, to: output.end)
-                {
-                    output.advance(to: output.end + 8)
-                    units &+= 8
-                    at &+= 8
-                    continue
+                if at &+ 8 <= count, units &+ 8 <= limit {
+                    output.reserve(8)
+                    // SAFETY: the room is reserved.
+                    if unsafe copyIfPlain(text.extracting(at..<(at &+ 8)), to: output.end) {
+                        unsafe output.advance(to: output.end + 8)
+                        units &+= 8
+                        at &+= 8
+                        continue
+                    }
                 }
                 guard units < limit else { return faults.union(.truncated) }
                 units += 1
@@ -135,12 +142,12 @@ package enum CellText {
             units += width
             switch scalar.value {
             case UTF8Scalar.illFormed:
-                output.appendUnchecked("\u{FFFD}")
+                output.append(literal: "\u{FFFD}")
                 faults.insert(.replaced)
             case 0xFFFE, 0xFFFF:
                 appendEscape(scalar.value, to: output)
             default:
-                for offset in 0..<scalar.length { output.appendUnchecked(text[at &+ offset]) }
+                output.append(text.extracting(at..<(at + scalar.length)))
             }
             at += scalar.length
         }
@@ -149,42 +156,42 @@ package enum CellText {
 
     /// Writes one ASCII character, and returns the number of bytes of the text that it stands for.
     private static func appendASCII(
-        _ byte: UInt8, at: Int, of text: UnsafeBufferPointer<UInt8>, to output: OutputBuffer
+        _ byte: UInt8, at: Int, of text: Span<UInt8>, to output: OutputBuffer
     ) -> Int {
         switch byte {
         case UInt8(ascii: "&"):
-            output.appendUnchecked("&amp;")
+            output.append(literal: "&amp;")
         case UInt8(ascii: "<"):
-            output.appendUnchecked("&lt;")
+            output.append(literal: "&lt;")
         case UInt8(ascii: ">"):
-            output.appendUnchecked("&gt;")
+            output.append(literal: "&gt;")
         case UInt8(ascii: "_") where isEscapeBody(at: at + 1, in: text):
             appendEscape(UInt32(byte), to: output)
         case 0x0D:
-            output.appendUnchecked(0x0A)
+            output.append(0x0A)
             return at + 1 < text.count && text[at + 1] == 0x0A ? 2 : 1
         case 0x09, 0x0A:
-            output.appendUnchecked(byte)
+            output.append(byte)
         case 0..<0x20:
             appendEscape(UInt32(byte), to: output)
         default:
-            output.appendUnchecked(byte)
+            output.append(byte)
         }
         return 1
     }
 
-    /// Writes `_xHHHH_`, seven bytes. The caller has reserved room for them.
+    /// Writes `_xHHHH_`.
     private static func appendEscape(_ unit: UInt32, to output: OutputBuffer) {
-        let digits: StaticString = "0123456789ABCDEF"
-        output.appendUnchecked("_x")
+        output.append(literal: "_x")
         for shift in [12, 8, 4, 0] as [UInt32] {
-            output.appendUnchecked(digits.utf8Start[Int(unit >> shift & 15)])
+            let digit = UInt8(unit >> shift & 15)
+            output.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "A") - 10 + digit)
         }
-        output.appendUnchecked(UInt8(ascii: "_"))
+        output.append(UInt8(ascii: "_"))
     }
 
     /// Whether the character at this position is itself written as `_xHHHH_`, whose underscore would end an escape before it.
-    private static func isEscaped(at: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
+    private static func isEscaped(at: Int, in text: Span<UInt8>) -> Bool {
         switch text[at] {
         case 0x09, 0x0A, 0x0D: false
         case 0..<0x20: true
@@ -195,7 +202,7 @@ package enum CellText {
 
     /// Whether `x`, one to four hexadecimal digits and `_` follow, so that an underscore before them makes an escape. The `x`
     /// and the digits count in either case: some readers unescape `_X000d_`, too.
-    private static func isEscapeBody(at: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
+    private static func isEscapeBody(at: Int, in text: Span<UInt8>) -> Bool {
         guard at < text.count, text[at] | 0x20 == UInt8(ascii: "x") else { return false }
         var end = at + 1
         while end < text.count, end - at <= 4, isHexadecimal(text[end]) { end += 1 }

@@ -3,7 +3,11 @@
 /// A cell with a string of the table is about 30 bytes smaller than one with an inline string, and the reader keeps one string
 /// instead of many. In a writer with an unbounded table, memory grows with the number of rows. This table takes no new string
 /// at its capacity, and does not serve a column whose strings rarely repeat.
-final class SharedStrings {
+///
+/// SAFETY: this object alone owns the memory of `entries` and `slots`. The first `count` entries and all slots are initialized. A
+/// slot has the index of one of these entries, and the place of a slot is masked by their number. Arrays would cost a check for
+/// exclusive access for each cell.
+@safe final class SharedStrings {
     /// Longer texts are never shared: they rarely repeat, and a few would fill the table.
     static let longest = 1_024
 
@@ -16,9 +20,11 @@ final class SharedStrings {
     }
 
     private struct Slot {
-        var hash: UInt32
+        static let free = Slot(hash: 0, index: -1)
+
+        let hash: UInt32
         /// The index of the entry; -1 for a free slot.
-        var index: Int32
+        let index: Int32
     }
 
     /// The statistics of one column, which the sheet keeps. The column is shared as long as that saves space.
@@ -42,141 +48,127 @@ final class SharedStrings {
     private let capacity: Int
     private let arena = OutputBuffer(capacity: 16 * 1024)
     private let scratch = OutputBuffer(capacity: 4 * 1024)
-    private var entries: UnsafeMutablePointer<Entry>
-    private var entryCapacity = 1_024
+    private var entries = UnsafeMutableBufferPointer<Entry>.allocate(capacity: 1_024)
+    /// The number of strings.
     private(set) var count = 0
-    private var slots: UnsafeMutablePointer<Slot>
-    private var slotCount = 1_024
+    /// As many as a power of two.
+    private var slots = unsafe SharedStrings.freeSlots(1_024)
     /// Different for each table, so that nobody can choose texts that all collide. The output does not depend on it.
     private let seed = UInt64.random(in: .min ... .max)
 
     /// - Parameter capacity: the maximum size of strings, entries and hash slots together, in bytes; 0 shares nothing.
     init(capacity: Int) {
         self.capacity = capacity
-        slots = Self.emptySlots(slotCount)
-        entries = .allocate(capacity: entryCapacity)
     }
 
     deinit {
-        entries.deallocate()
-        slots.deallocate()
+        unsafe entries.deallocate()
+        unsafe slots.deallocate()
     }
 
-    private static func emptySlots(_ count: Int) -> UnsafeMutablePointer<Slot> {
-        let slots = UnsafeMutablePointer<Slot>.allocate(capacity: count)
-        slots.initialize(repeating: Slot(hash: 0, index: -1), count: count)
-        return slots
+    private static func freeSlots(_ count: Int) -> UnsafeMutableBufferPointer<Slot> {
+        let slots = UnsafeMutableBufferPointer<Slot>.allocate(capacity: count)
+        unsafe slots.initialize(repeating: .free)
+        return unsafe slots
     }
 
     /// Returns the index of the text, and adds the text if there is space; -1 if the cell has to be inline.
     ///
     /// - Parameter text: at most `longest` bytes.
     @inline(__always)
-    func index(of text: UnsafeRawPointer, _ count: Int, use: inout ColumnUse) -> Int {
-        let hash = hash(text, count)
-        var slot = Int(hash) & (slotCount &- 1)
-        while slots[slot].index >= 0 {
-            if slots[slot].hash == hash, matches(Int(slots[slot].index), text, count) {
+    func index(of text: Span<UInt8>, use: inout ColumnUse) -> Int {
+        let hash = hash(text)
+        let mask = unsafe slots.count &- 1
+        var place = Int(hash) & mask
+        while true {
+            let slot = unsafe slots[place]
+            guard slot.index >= 0 else { break }
+            if slot.hash == hash, matches(Int(slot.index), text) {
                 use.record(wasNew: false)
-                return Int(slots[slot].index)
+                return Int(slot.index)
             }
-            slot = (slot &+ 1) & (slotCount &- 1)
+            place = (place &+ 1) & mask
         }
         use.record(wasNew: true)
-        return add(
-            UnsafeBufferPointer(start: text.assumingMemoryBound(to: UInt8.self), count: count), hash: hash, slot: slot)
+        return add(text, hash: hash, place: place)
     }
 
     @inline(never)
-    private func add(_ text: UnsafeBufferPointer<UInt8>, hash: UInt32, slot: Int) -> Int {
-        let slotsNeeded = (count + 1) * 2 > slotCount ? slotCount * 2 : slotCount
+    private func add(_ text: Span<UInt8>, hash: UInt32, place: Int) -> Int {
+        let slotsNeeded = unsafe (count + 1) * 2 > slots.count ? slots.count * 2 : slots.count
         let size =
             arena.count + text.count + (count + 1) * MemoryLayout<Entry>.stride + slotsNeeded * MemoryLayout<Slot>.stride
         guard size <= capacity else { return -1 }
         // A text that had to be changed stays inline, so that each cell with such a text is counted.
         scratch.removeAll()
         guard CellText.append(text, to: scratch).isEmpty else { return -1 }
-        if count == entryCapacity { growEntries() }
-        (entries + count).initialize(to: Entry(offset: UInt32(arena.count), length: UInt32(text.count)))
+        if unsafe count == entries.count { growEntries() }
+        unsafe entries.initializeElement(at: count, to: Entry(offset: UInt32(arena.count), length: UInt32(text.count)))
         arena.append(text)
-        slots[slot] = Slot(hash: hash, index: Int32(count))
+        unsafe slots[place] = Slot(hash: hash, index: Int32(count))
         count += 1
-        if count * 2 > slotCount { rehash() }
+        if unsafe count * 2 > slots.count { rehash() }
         return count - 1
     }
 
     private func growEntries() {
-        let larger = UnsafeMutablePointer<Entry>.allocate(capacity: entryCapacity * 2)
-        larger.moveInitialize(from: entries, count: count)
-        entries.deallocate()
-        entries = larger
-        entryCapacity *= 2
+        let larger = UnsafeMutableBufferPointer<Entry>.allocate(capacity: count * 2)
+        _ = unsafe larger.moveInitialize(fromContentsOf: entries)
+        unsafe entries.deallocate()
+        unsafe entries = larger
     }
 
     private func rehash() {
-        let old = UnsafeMutableBufferPointer(start: slots, count: slotCount)
-        slotCount *= 2
-        slots = Self.emptySlots(slotCount)
-        for filled in old where filled.index >= 0 {
-            var slot = Int(filled.hash) & (slotCount - 1)
-            while slots[slot].index >= 0 { slot = (slot + 1) & (slotCount - 1) }
-            slots[slot] = filled
+        let old = unsafe slots
+        unsafe slots = Self.freeSlots(old.count * 2)
+        let mask = unsafe slots.count - 1
+        for index in old.indices {
+            let slot = unsafe old[index]
+            guard slot.index >= 0 else { continue }
+            var place = Int(slot.hash) & mask
+            while unsafe slots[place].index >= 0 { place = (place + 1) & mask }
+            unsafe slots[place] = slot
         }
-        old.deallocate()
+        unsafe old.deallocate()
     }
 
     @inline(__always)
-    private func matches(_ index: Int, _ text: UnsafeRawPointer, _ count: Int) -> Bool {
-        let entry = entries[index]
-        guard Int(entry.length) == count else { return false }
-        let stored = UnsafeRawPointer(arena.base + Int(entry.offset))
-        if count >= 8 {
+    private func matches(_ index: Int, _ text: Span<UInt8>) -> Bool {
+        let entry = unsafe entries[index]
+        guard Int(entry.length) == text.count else { return false }
+        // SAFETY: the arena contains the bytes of each entry, and does not change during the comparison.
+        let stored = unsafe Span<UInt8>(
+            _unsafeStart: arena.address(at: Int(entry.offset)).assumingMemoryBound(to: UInt8.self), count: text.count)
+        if text.count >= 8 {
             var at = 0
-            while at &+ 8 < count {
-                if word(stored, at) != word(text, at) { return false }
+            while at &+ 8 < text.count {
+                if stored.word(at) != text.word(at) { return false }
                 at &+= 8
             }
-            return word(stored, count &- 8) == word(text, count &- 8)
+            return stored.word(text.count &- 8) == text.word(text.count &- 8)
         }
-        return short(stored, count) == short(text, count)
+        return stored.shortWord == text.shortWord
     }
 
     /// Folded 128-bit products of eight bytes at a time; the last eight bytes may overlap the previous ones.
     @inline(__always)
-    private func hash(_ text: UnsafeRawPointer, _ count: Int) -> UInt32 {
+    private func hash(_ text: Span<UInt8>) -> UInt32 {
         @inline(__always) func fold(_ value: UInt64) -> UInt64 {
             let product = value.multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
             return product.high ^ product.low
         }
-        var hash = seed ^ UInt64(truncatingIfNeeded: count)
-        if count >= 8 {
+        var hash = seed ^ UInt64(truncatingIfNeeded: text.count)
+        if text.count >= 8 {
             var at = 0
-            while at &+ 8 < count {
-                hash = fold(hash ^ word(text, at))
+            while at &+ 8 < text.count {
+                hash = fold(hash ^ text.word(at))
                 at &+= 8
             }
-            hash = fold(hash ^ word(text, count &- 8))
+            hash = fold(hash ^ text.word(text.count &- 8))
         } else {
-            hash = fold(hash ^ short(text, count))
+            hash = fold(hash ^ text.shortWord)
         }
         return UInt32(truncatingIfNeeded: hash ^ hash >> 32)
-    }
-
-    @inline(__always)
-    private func word(_ text: UnsafeRawPointer, _ at: Int) -> UInt64 {
-        text.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-    }
-
-    /// Up to seven bytes as a number. Together with the length it identifies the text.
-    @inline(__always)
-    private func short(_ text: UnsafeRawPointer, _ count: Int) -> UInt64 {
-        if count >= 4 {
-            return UInt64(text.loadUnaligned(as: UInt32.self))
-                | UInt64(text.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)) << 32
-        }
-        guard count > 0 else { return 0 }
-        let bytes = text.assumingMemoryBound(to: UInt8.self)
-        return UInt64(bytes[0]) | UInt64(bytes[count >> 1]) << 8 | UInt64(bytes[count &- 1]) << 16
     }
 
     /// Writes the part, and calls `flush` each time the buffer has the size of a block.
@@ -186,16 +178,36 @@ final class SharedStrings {
         output.append(XMLParts.declaration)
         output.append(
             "<sst xmlns=\"\(XMLParts.main)\" count=\"\(references)\" uniqueCount=\"\(count)\">")
-        for entry in UnsafeBufferPointer(start: entries, count: count) {
-            let text = UnsafeBufferPointer(start: arena.base + Int(entry.offset), count: Int(entry.length))
-            output.reserve(64)
-            output.appendUnchecked(
-                CellText.needsSpacePreserved(text) ? "<si><t xml:space=\"preserve\">" : "<si><t>")
-            _ = CellText.append(text, to: output)
-            output.reserve(64)
-            output.appendUnchecked("</t></si>")
+        for index in 0..<count {
+            let entry = unsafe entries[index]
+            arena.withBytes { bytes in
+                let text = bytes.extracting(Int(entry.offset)..<(Int(entry.offset) + Int(entry.length)))
+                output.append(literal: CellText.needsSpacePreserved(text) ? "<si><t xml:space=\"preserve\">" : "<si><t>")
+                _ = CellText.append(text, to: output)
+                output.append(literal: "</t></si>")
+            }
             if output.count >= ZipWriter.blockSize { try flush() }
         }
         output.append("</sst>")
+    }
+}
+
+// SAFETY: words of the hot loops above, which read only offsets that lie below the count.
+extension Span<UInt8> {
+    /// Eight bytes from an offset on, which the span has.
+    @inline(__always)
+    fileprivate func word(_ at: Int) -> UInt64 {
+        unsafe bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: at, as: UInt64.self)
+    }
+
+    /// Up to seven bytes as a number. Together with the length it identifies the text.
+    @inline(__always)
+    fileprivate var shortWord: UInt64 {
+        if count >= 4 {
+            return unsafe UInt64(bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: 0, as: UInt32.self))
+                | UInt64(bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: count &- 4, as: UInt32.self)) << 32
+        }
+        guard count > 0 else { return 0 }
+        return UInt64(self[0]) | UInt64(self[count >> 1]) << 8 | UInt64(self[count &- 1]) << 16
     }
 }

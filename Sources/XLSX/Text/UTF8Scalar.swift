@@ -16,7 +16,7 @@ struct UTF8Scalar {
 
     /// Decodes at an index below the count.
     @inline(__always)
-    init(at index: Int, in text: UnsafeBufferPointer<UInt8>) {
+    init(at index: Int, in text: Span<UInt8>) {
         let lead = text[index]
         let left = text.count - index
         var lower: UInt8 = 0x80

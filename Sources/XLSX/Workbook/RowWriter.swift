@@ -4,7 +4,11 @@
 /// costs no allocation, no reference count and no bounds check.
 ///
 /// One object serves all sheets of a workbook, so it and its buffer can be constants that nobody retains.
-final class RowWriter {
+///
+/// SAFETY: `columns` is memory that this object alone owns, with an element for each column; `WorkbookWriter` begins no cell beyond them.
+/// Each cell reserves `maxFixedBytes`, which with the slack of the buffer exceed all fixed parts of a cell and the surplus of their
+/// stores, and the bytes of its text apart from these.
+@safe final class RowWriter {
     /// The size of `<c r="XFD`, a row's digits and the fixed parts of a cell. The slack of the buffer takes the surplus bytes
     /// of a store.
     private static let maxFixedBytes = 128
@@ -23,7 +27,7 @@ final class RowWriter {
     let output = OutputBuffer()
     private let strings: SharedStrings
     private let hasReferences: Bool
-    private(set) var columns = UnsafeMutableBufferPointer<ColumnState>(start: nil, count: 0)
+    private var columns = unsafe UnsafeMutableBufferPointer<ColumnState>(start: nil, count: 0)
     /// The number of the next cell in the row; 0 if no row has begun.
     private(set) var column = 0
     /// Empty cells since the last cell with a value. Without references they must be written.
@@ -50,8 +54,11 @@ final class RowWriter {
     }
 
     deinit {
-        columns.deallocate()
+        unsafe columns.deallocate()
     }
+
+    /// The display width of each column so far, in characters.
+    var widths: [Int] { unsafe columns.map(\.width) }
 
     /// Up to 16 bytes, padded with zeros.
     private static func word(_ text: String) -> SIMD16<UInt8> {
@@ -64,13 +71,13 @@ final class RowWriter {
 
     /// Begins a sheet with these columns.
     func begin(_ titles: [Column]) {
-        columns.deallocate()
-        columns = .allocate(capacity: titles.count)
+        unsafe columns.deallocate()
+        unsafe columns = .allocate(capacity: titles.count)
         for (index, column) in titles.enumerated() {
             let start = hasReferences ? "<c r=\"\(Column.letters(index))" : "<c"
             // Three more than the title: bold letters and the filter's button. Ten digits of a date need 12.
             let width = max(column.title.count + 3, column.kind == .date ? 12 : 0)
-            columns.initializeElement(
+            unsafe columns.initializeElement(
                 at: index, to: ColumnState(start: Self.word(start), startLength: start.utf8.count, width: width))
         }
         isSampling = true
@@ -82,30 +89,24 @@ final class RowWriter {
     func beginRow(_ number: Int) {
         skipped = 0
         output.reserve(Self.maxFixedBytes)
-        guard hasReferences else { return output.appendUnchecked("<row>") }
+        guard hasReferences else { return output.append(literal: "<row>") }
         var digits: (UInt64, UInt64) = (0, 0)
-        withUnsafeMutableBytes(of: &digits) { digits in
+        unsafe withUnsafeMutableBytes(of: &digits) { digits in
             guard let base = digits.baseAddress else { return }
-            let end = Decimal.write(UInt32(truncatingIfNeeded: number), to: base)
-            end.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
-            rowDigitCount = end - base + 1
-            rowDigits = digits.load(as: UInt64.self)
+            let end = unsafe Decimal.write(UInt32(truncatingIfNeeded: number), to: base)
+            unsafe end.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
+            rowDigitCount = unsafe end - base + 1
+            rowDigits = unsafe digits.load(as: UInt64.self)
         }
-        output.appendUnchecked("<row r=\"")
-        appendDigits()
-        output.appendUnchecked(UInt8(ascii: ">"))
+        output.append(literal: "<row r=\"")
+        unsafe output.end.storeBytes(of: rowDigits, as: UInt64.self)
+        unsafe output.advance(to: output.end + rowDigitCount)
+        output.append(UInt8(ascii: ">"))
     }
 
     func endRow() {
-        output.reserve(16)
-        output.appendUnchecked("</row>")
+        output.append(literal: "</row>")
         column = 0
-    }
-
-    @inline(__always)
-    private func appendDigits() {
-        output.end.storeBytes(of: rowDigits, as: UInt64.self)
-        output.advance(to: output.end + rowDigitCount)
     }
 
     // MARK: Cells
@@ -115,27 +116,27 @@ final class RowWriter {
     private func beginCell(_ state: UnsafePointer<ColumnState>) -> UnsafeMutableRawPointer {
         output.reserve(Self.maxFixedBytes)
         if skipped > 0 { writeSkipped() }
-        var at = output.end
-        at.storeBytes(of: state.pointee.start, as: SIMD16<UInt8>.self)
-        at += state.pointee.startLength
-        at.storeBytes(of: rowDigits, as: UInt64.self)
-        return at + rowDigitCount
+        var at = unsafe output.end
+        unsafe at.storeBytes(of: state.pointee.start, as: SIMD16<UInt8>.self)
+        unsafe at += state.pointee.startLength
+        unsafe at.storeBytes(of: rowDigits, as: UInt64.self)
+        return unsafe at + rowDigitCount
     }
 
     /// Without references the position of a cell is its number in the row, so the empty cells before it must be written.
     @inline(never)
     private func writeSkipped() {
         if !hasReferences {
-            output.reserve(skipped * 4 + Self.maxFixedBytes)
-            for _ in 0..<skipped { output.appendUnchecked("<c/>") }
+            for _ in 0..<skipped { output.append(literal: "<c/>") }
+            output.reserve(Self.maxFixedBytes)
         }
         skipped = 0
     }
 
     @inline(__always)
     private var nextColumn: UnsafeMutablePointer<ColumnState> {
-        guard let base = columns.baseAddress else { preconditionFailure("a sheet has columns") }
-        return base + column
+        guard let base = unsafe columns.baseAddress else { preconditionFailure("a sheet has columns") }
+        return unsafe base + column
     }
 
     /// Leaves the next cell empty.
@@ -147,98 +148,95 @@ final class RowWriter {
 
     /// Writes the next cell: a text in the text format.
     @inline(__always)
-    func text(_ text: UnsafeBufferPointer<UInt8>) {
-        guard let base = UnsafeRawPointer(text.baseAddress), text.count > 0 else { return empty() }
-        let state = nextColumn
+    func text(_ text: Span<UInt8>) {
+        guard !text.isEmpty else { return empty() }
+        let state = unsafe nextColumn
         column &+= 1
-        if isSampling { Self.measure(text, state) }
-        var at = beginCell(state)
-        if state.pointee.use.isShared, text.count <= SharedStrings.longest {
-            let index = strings.index(of: base, text.count, use: &state.pointee.use)
+        if isSampling { unsafe state.pointee.width = max(state.pointee.width, Self.width(of: text)) }
+        var at = unsafe beginCell(state)
+        if unsafe state.pointee.use.isShared, text.count <= SharedStrings.longest {
+            let index = unsafe strings.index(of: text, use: &state.pointee.use)
             if index >= 0 {
                 sharedReferences &+= 1
-                at.storeBytes(of: sharedMiddle, as: SIMD16<UInt8>.self)
-                at = Decimal.write(UInt32(truncatingIfNeeded: index), to: at + 16)
-                at.storeBytes(of: valueEnd, as: SIMD16<UInt8>.self)
-                output.advance(to: at + 8)
+                unsafe at.storeBytes(of: sharedMiddle, as: SIMD16<UInt8>.self)
+                unsafe at = Decimal.write(UInt32(truncatingIfNeeded: index), to: at + 16)
+                unsafe at.storeBytes(of: valueEnd, as: SIMD16<UInt8>.self)
+                unsafe output.advance(to: at + 8)
                 return
             }
         }
         let first = text[0]
         let last = text[text.count &- 1]
         // A byte above the space is not white space.
-        guard first > 0x20, last > 0x20, text.count <= CellText.limit else { return inlineWithCare(text, at) }
-        at.storeBytes(of: inlineMiddle, as: SIMD16<UInt8>.self)
-        at.storeBytes(of: inlineMiddle2, toByteOffset: 16, as: SIMD16<UInt8>.self)
-        output.advance(to: at + 28)
+        guard first > 0x20, last > 0x20, text.count <= CellText.limit else { return unsafe inlineWithCare(text, at) }
+        unsafe at.storeBytes(of: inlineMiddle, as: SIMD16<UInt8>.self)
+        unsafe at.storeBytes(of: inlineMiddle2, toByteOffset: 16, as: SIMD16<UInt8>.self)
+        unsafe output.advance(to: at + 28)
         output.reserve(text.count &+ Self.maxFixedBytes)
-        if CellText.copyIfPlain(base, text.count, to: output.end) {
-            at = output.end + text.count
-            at.storeBytes(of: inlineEnd, as: SIMD16<UInt8>.self)
-            output.advance(to: at + 13)
+        if unsafe CellText.copyIfPlain(text, to: output.end) {
+            unsafe at = output.end + text.count
+            unsafe at.storeBytes(of: inlineEnd, as: SIMD16<UInt8>.self)
+            unsafe output.advance(to: at + 13)
         } else {
             finishWithCare(text)
         }
     }
 
     @inline(never)
-    private func inlineWithCare(_ text: UnsafeBufferPointer<UInt8>, _ at: UnsafeMutableRawPointer) {
-        output.advance(to: at)
+    private func inlineWithCare(_ text: Span<UInt8>, _ at: UnsafeMutableRawPointer) {
+        unsafe output.advance(to: at)
         output.append(
-            CellText.needsSpacePreserved(text)
+            literal: CellText.needsSpacePreserved(text)
                 ? " s=\"1\" t=\"inlineStr\"><is><t xml:space=\"preserve\">" : " s=\"1\" t=\"inlineStr\"><is><t>")
         finishWithCare(text)
     }
 
     @inline(never)
-    private func finishWithCare(_ text: UnsafeBufferPointer<UInt8>) {
+    private func finishWithCare(_ text: Span<UInt8>) {
         let faults = CellText.append(text, to: output)
         if faults.contains(.truncated) { truncatedTexts += 1 }
         if faults.contains(.replaced) { replacedTexts += 1 }
-        output.reserve(16)
-        output.appendUnchecked("</t></is></c>")
+        output.append(literal: "</t></is></c>")
     }
 
     /// Writes the next cell: a day, by its number in the 1900 date system.
     @inline(__always)
     func date(serial: Int) {
-        let state = nextColumn
+        let state = unsafe nextColumn
         column &+= 1
-        var at = beginCell(state)
-        at.storeBytes(of: dateMiddle, as: SIMD16<UInt8>.self)
-        at = Decimal.write(UInt32(truncatingIfNeeded: serial), to: at + 10)
-        at.storeBytes(of: valueEnd, as: SIMD16<UInt8>.self)
-        output.advance(to: at + 8)
+        var at = unsafe beginCell(state)
+        unsafe at.storeBytes(of: dateMiddle, as: SIMD16<UInt8>.self)
+        unsafe at = Decimal.write(UInt32(truncatingIfNeeded: serial), to: at + 10)
+        unsafe at.storeBytes(of: valueEnd, as: SIMD16<UInt8>.self)
+        unsafe output.advance(to: at + 8)
     }
 
     /// Writes the next cell: the title of a column.
     func title(_ text: String) {
         guard !text.isEmpty else { return empty() }
-        let state = nextColumn
+        let state = unsafe nextColumn
         column += 1
-        var text = text
-        text.withUTF8 { utf8 in
-            output.advance(to: beginCell(state))
-            output.append(" s=\"\(XMLParts.Style.header)\"")
-            var use = SharedStrings.ColumnUse()
-            let index = utf8.baseAddress.map { strings.index(of: $0, utf8.count, use: &use) } ?? -1
-            if index >= 0 {
-                sharedReferences += 1
-                return output.append(" t=\"s\"><v>\(index)</v></c>")
-            }
-            output.append(
-                " t=\"inlineStr\"><is>" + (CellText.needsSpacePreserved(utf8) ? "<t xml:space=\"preserve\">" : "<t>"))
-            finishWithCare(utf8)
+        let utf8 = text.utf8.span
+        unsafe output.advance(to: beginCell(state))
+        output.append(" s=\"\(XMLParts.Style.header)\"")
+        var use = SharedStrings.ColumnUse()
+        let index = strings.index(of: utf8, use: &use)
+        if index >= 0 {
+            sharedReferences += 1
+            return output.append(" t=\"s\"><v>\(index)</v></c>")
         }
+        output.append(
+            " t=\"inlineStr\"><is>" + (CellText.needsSpacePreserved(utf8) ? "<t xml:space=\"preserve\">" : "<t>"))
+        finishWithCare(utf8)
     }
 
-    /// Adds a text to the width of its column: one for most characters, two for East Asian characters and emoji.
+    /// The display width of a text: one for most characters, two for East Asian characters and emoji.
     @inline(never)
-    private static func measure(_ text: UnsafeBufferPointer<UInt8>, _ state: UnsafeMutablePointer<ColumnState>) {
+    private static func width(of text: Span<UInt8>) -> Int {
         var width = 0
-        for byte in text.prefix(256) where byte & 0xC0 != 0x80 {
-            width += byte >= 0xE3 ? 2 : 1
+        for at in 0..<min(text.count, 256) where text[at] & 0xC0 != 0x80 {
+            width += text[at] >= 0xE3 ? 2 : 1
         }
-        state.pointee.width = max(state.pointee.width, width)
+        return width
     }
 }

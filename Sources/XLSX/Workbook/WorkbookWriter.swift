@@ -105,7 +105,7 @@ public final class WorkbookWriter {
         guard rows.isSampling else { return }
         rows.isSampling = false
         let whole = OutputBuffer(capacity: max(ZipWriter.blockSize, rows.output.count + 4 * 1024))
-        whole.append(sheet.head(isFirst: sheets.isEmpty, widths: rows.columns.map(\.width)))
+        whole.append(sheet.head(isFirst: sheets.isEmpty, widths: rows.widths))
         whole.append(rows.output)
         rows.output.exchange(with: whole)
     }
@@ -134,16 +134,22 @@ public final class WorkbookWriter {
     /// An empty text leaves the cell empty. A text is never a formula. ``WorkbookSummary`` counts the texts that did not fit a
     /// cell.
     @inline(__always)
-    public func text(_ utf8: UnsafeBufferPointer<UInt8>) throws {
+    public func text(_ utf8: Span<UInt8>) throws {
         try beginCell()
         rows.text(utf8)
         if rows.output.count >= Self.longestRun { try flush() }
     }
 
+    /// The same for bytes at an address.
+    @available(*, deprecated, message: "pass a Span<UInt8>")
+    public func text(_ utf8: UnsafeBufferPointer<UInt8>) throws {
+        // SAFETY: the caller guarantees the bytes during the call.
+        try unsafe text(Span(_unsafeElements: utf8))
+    }
+
     /// Writes the next cell of the row: a text.
     public func text(_ string: String) throws {
-        var string = string
-        try string.withUTF8 { try text($0) }
+        try text(string.utf8.span)
     }
 
     /// Writes the next cell of the row: a day.

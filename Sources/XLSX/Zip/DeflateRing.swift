@@ -20,8 +20,8 @@ final class DeflateRing {
         /// The compressed bytes.
         let output = OutputBuffer(capacity: 32 * 1024)
         fileprivate(set) var crc: UInt32 = 0
-        fileprivate let window = UnsafeMutableRawBufferPointer.allocate(byteCount: windowSize, alignment: 16)
-        fileprivate var windowCount = 0
+        /// The bytes before the block to which it may refer.
+        fileprivate let window = OutputBuffer(capacity: windowSize)
         fileprivate var level = 1
         fileprivate var isLast = false
         fileprivate var fault: (any Error)?
@@ -31,10 +31,6 @@ final class DeflateRing {
 
         fileprivate init(_ deflater: any Deflater) {
             self.deflater = deflater
-        }
-
-        deinit {
-            window.deallocate()
         }
 
         fileprivate func compress() {
@@ -49,11 +45,9 @@ final class DeflateRing {
             }
         }
 
-        private func deflate(_ bytes: UnsafeRawBufferPointer, _ level: Int) throws {
+        private func deflate(_ bytes: Span<UInt8>, _ level: Int) throws {
             output.removeAll()
-            try deflater.deflate(
-                bytes, after: UnsafeRawBufferPointer(rebasing: window[..<windowCount]), level: level, isLast: isLast,
-                into: output)
+            try window.withBytes { try deflater.deflate(bytes, after: $0, level: level, isLast: isLast, into: output) }
         }
     }
 
@@ -84,7 +78,7 @@ final class DeflateRing {
         let index = submitted % size
         if index == blocks.count { blocks.append(Block(try makeDeflater())) }
         let block = blocks[index]
-        block.windowCount = 0
+        block.window.removeAll()
         if !isFirst { keepWindow(for: block) }
         bytes.exchange(with: block.bytes)
         bytes.removeAll()
@@ -105,11 +99,7 @@ final class DeflateRing {
 
     /// Copies the end of the previous block, whose buffer may be reused before this block is compressed.
     private func keepWindow(for block: Block) {
-        blocks[(submitted + size - 1) % size].bytes.withBytes { before in
-            let end = before.suffix(Self.windowSize)
-            block.window.copyMemory(from: UnsafeRawBufferPointer(rebasing: end))
-            block.windowCount = end.count
-        }
+        blocks[(submitted + size - 1) % size].bytes.withBytes { block.window.append($0.extracting(last: Self.windowSize)) }
     }
 
     /// Takes out the oldest block. Its bytes are valid until the next block is put in.

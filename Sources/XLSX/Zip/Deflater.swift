@@ -12,15 +12,17 @@ protocol Deflater: AnyObject {
     ///   - window: the bytes before the block, at most the last 32 KiB; empty at the start of a stream.
     ///   - level: 0 (none) to 9.
     func deflate(
-        _ block: UnsafeRawBufferPointer, after window: UnsafeRawBufferPointer, level: Int, isLast: Bool,
-        into output: OutputBuffer) throws
+        _ block: Span<UInt8>, after window: Span<UInt8>, level: Int, isLast: Bool, into output: OutputBuffer) throws
 
     /// CRC-32 of the bytes (ISO 3309), as in ZIP.
-    func crc32(_ bytes: UnsafeRawBufferPointer) -> UInt32
+    func crc32(_ bytes: Span<UInt8>) -> UInt32
 }
 
 /// zlib, which is available everywhere. Other compressors are measured against it.
-final class ZlibDeflater: Deflater {
+///
+/// SAFETY: this object alone owns the stream, from deflateInit2 to deflateEnd. zlib reads and writes within `avail_in` and `avail_out`,
+/// which are the bytes of the span and the reserved room, and keeps neither address beyond the call.
+@safe final class ZlibDeflater: Deflater {
     /// Hash memory of 32 KiB instead of zlib's default of 64 KiB: level 1 is then 15 % faster on sheets, and files are 0.1 %
     /// larger.
     private static let memoryLevel: Int32 = 7
@@ -31,10 +33,10 @@ final class ZlibDeflater: Deflater {
 
     init(level: Int = 1) throws {
         self.level = level
-        stream = .allocate(capacity: 1)
-        stream.initialize(to: z_stream())
+        unsafe stream = .allocate(capacity: 1)
+        unsafe stream.initialize(to: z_stream())
         // Negative window bits select a raw stream, without zlib's header.
-        let status = deflateInit2_(
+        let status = unsafe deflateInit2_(
             stream, Int32(level), Z_DEFLATED, -15, Self.memoryLevel, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
             Int32(MemoryLayout<z_stream>.size))
         guard status == Z_OK else {
@@ -43,45 +45,52 @@ final class ZlibDeflater: Deflater {
     }
 
     deinit {
-        deflateEnd(stream)
-        stream.deinitialize(count: 1)
-        stream.deallocate()
+        unsafe deflateEnd(stream)
+        unsafe stream.deinitialize(count: 1)
+        unsafe stream.deallocate()
     }
 
     func deflate(
-        _ block: UnsafeRawBufferPointer, after window: UnsafeRawBufferPointer, level: Int, isLast: Bool,
-        into output: OutputBuffer
+        _ block: Span<UInt8>, after window: Span<UInt8>, level: Int, isLast: Bool, into output: OutputBuffer
     ) throws {
-        try Self.check(deflateReset(stream))
+        try unsafe Self.check(deflateReset(stream))
         if level != self.level {
-            try Self.check(deflateParams(stream, Int32(level), Z_DEFAULT_STRATEGY))
+            try unsafe Self.check(deflateParams(stream, Int32(level), Z_DEFAULT_STRATEGY))
             self.level = level
         }
-        if level > 0, let base = window.bindMemory(to: UInt8.self).baseAddress, !window.isEmpty {
-            try Self.check(deflateSetDictionary(stream, base, UInt32(window.count)))
+        if level > 0, !window.isEmpty {
+            let status = unsafe window.withUnsafeBufferPointer { window in
+                unsafe deflateSetDictionary(stream, window.baseAddress, UInt32(window.count))
+            }
+            try Self.check(status)
         }
-        stream.pointee.next_in = UnsafeMutablePointer(mutating: block.bindMemory(to: UInt8.self).baseAddress)
-        stream.pointee.avail_in = UInt32(block.count)
+        try unsafe block.withUnsafeBufferPointer { try unsafe deflate($0, isLast, into: output) }
+    }
+
+    private func deflate(_ block: UnsafeBufferPointer<UInt8>, _ isLast: Bool, into output: OutputBuffer) throws {
+        unsafe stream.pointee.next_in = UnsafeMutablePointer(mutating: block.baseAddress)
+        unsafe stream.pointee.avail_in = UInt32(block.count)
         // deflateBound and the bytes of a flush. The loop runs again if a zlib needs more.
-        var room = Int(deflateBound(stream, UInt(block.count))) + 16
+        var room = unsafe Int(deflateBound(stream, UInt(block.count))) + 16
         while true {
             output.reserve(room)
-            stream.pointee.next_out = output.end.assumingMemoryBound(to: UInt8.self)
-            stream.pointee.avail_out = UInt32(room)
-            let status = CZlib.deflate(stream, isLast ? Z_FINISH : Z_SYNC_FLUSH)
-            output.advance(to: output.end + (room - Int(stream.pointee.avail_out)))
-            let isDone = isLast ? status == Z_STREAM_END : status == Z_OK && stream.pointee.avail_out > 0
+            unsafe stream.pointee.next_out = output.end.assumingMemoryBound(to: UInt8.self)
+            unsafe stream.pointee.avail_out = UInt32(room)
+            let status = unsafe CZlib.deflate(stream, isLast ? Z_FINISH : Z_SYNC_FLUSH)
+            let left = unsafe Int(stream.pointee.avail_out)
+            unsafe output.advance(to: output.end + (room - left))
+            let isDone = isLast ? status == Z_STREAM_END : status == Z_OK && left > 0
             if isDone { return }
-            guard status == Z_OK || status == Z_BUF_ERROR, stream.pointee.avail_out == 0 else {
+            guard status == Z_OK || status == Z_BUF_ERROR, left == 0 else {
                 throw XLSXError(.compression, "zlib failed (code \(status))")
             }
             room = 64 * 1024
         }
     }
 
-    func crc32(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-        guard let base = bytes.bindMemory(to: UInt8.self).baseAddress else { return 0 }
-        return UInt32(crc32_z(0, base, bytes.count))
+    func crc32(_ bytes: Span<UInt8>) -> UInt32 {
+        guard !bytes.isEmpty else { return 0 }
+        return unsafe bytes.withUnsafeBufferPointer { unsafe UInt32(crc32_z(0, $0.baseAddress, $0.count)) }
     }
 
     private static func check(_ status: Int32) throws {

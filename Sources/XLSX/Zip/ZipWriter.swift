@@ -87,10 +87,10 @@ struct ZipWriter {
             offset: entry.offset)
         if entry.isStreaming {
             let descriptor = OutputBuffer(capacity: 16)
-            descriptor.appendLittleEndian(UInt32(0x0807_4B50))
-            descriptor.appendLittleEndian(done.crc)
-            descriptor.appendLittleEndian(done.compressedSize)
-            descriptor.appendLittleEndian(done.size)
+            descriptor.append(littleEndian: UInt32(0x0807_4B50))
+            descriptor.append(littleEndian: done.crc)
+            descriptor.append(littleEndian: done.compressedSize)
+            descriptor.append(littleEndian: done.size)
             try emit(descriptor)
         } else {
             try emit(Self.localHeader(done))
@@ -146,30 +146,31 @@ struct ZipWriter {
     }
 
     private mutating func emit(_ buffer: OutputBuffer) throws {
-        try buffer.withBytes { try sink.write($0) }
+        // SAFETY: the elements are bytes, without padding.
+        try buffer.withBytes { try unsafe sink.write($0.bytes) }
         offset += UInt64(buffer.count)
     }
 
     private static func localHeader(_ entry: Entry) -> OutputBuffer {
         let header = OutputBuffer(capacity: 256)
-        header.appendLittleEndian(UInt32(0x0403_4B50))
-        header.appendLittleEndian(version)
+        header.append(littleEndian: UInt32(0x0403_4B50))
+        header.append(littleEndian: version)
         appendCommon(entry, to: header)
-        header.appendLittleEndian(UInt16(entry.name.count))
-        header.appendLittleEndian(UInt16(0))
-        header.append(entry.name)
+        header.append(littleEndian: UInt16(entry.name.count))
+        header.append(littleEndian: UInt16(0))
+        header.append(entry.name.span)
         return header
     }
 
     /// The fields that local and central headers share: flags, method, time and date, CRC and sizes.
     private static func appendCommon(_ entry: Entry, to header: OutputBuffer) {
-        header.appendLittleEndian(entry.flags)
-        header.appendLittleEndian(UInt16(8))
-        header.appendLittleEndian(UInt16(0))
-        header.appendLittleEndian(dosDate)
-        header.appendLittleEndian(entry.crc)
-        header.appendLittleEndian(entry.compressedSize)
-        header.appendLittleEndian(entry.size)
+        header.append(littleEndian: entry.flags)
+        header.append(littleEndian: UInt16(8))
+        header.append(littleEndian: UInt16(0))
+        header.append(littleEndian: dosDate)
+        header.append(littleEndian: entry.crc)
+        header.append(littleEndian: entry.compressedSize)
+        header.append(littleEndian: entry.size)
     }
 
     /// Writes the central directory. Nothing may be written after it.
@@ -181,22 +182,22 @@ struct ZipWriter {
         let directory = OutputBuffer(capacity: 4 * 1024)
         for entry in entries {
             let isFar = entry.offset >= UInt64(UInt32.max)
-            directory.appendLittleEndian(UInt32(0x0201_4B50))
-            directory.appendLittleEndian(isFar ? Self.zip64Version : Self.version)
-            directory.appendLittleEndian(isFar ? Self.zip64Version : Self.version)
+            directory.append(littleEndian: UInt32(0x0201_4B50))
+            directory.append(littleEndian: isFar ? Self.zip64Version : Self.version)
+            directory.append(littleEndian: isFar ? Self.zip64Version : Self.version)
             Self.appendCommon(entry, to: directory)
-            directory.appendLittleEndian(UInt16(entry.name.count))
-            directory.appendLittleEndian(UInt16(isFar ? 12 : 0))
-            directory.appendLittleEndian(UInt16(0))  // comment
-            directory.appendLittleEndian(UInt16(0))  // disk
-            directory.appendLittleEndian(UInt16(0))  // internal attributes
-            directory.appendLittleEndian(UInt32(0))  // external attributes
-            directory.appendLittleEndian(isFar ? UInt32.max : UInt32(entry.offset))
-            directory.append(entry.name)
+            directory.append(littleEndian: UInt16(entry.name.count))
+            directory.append(littleEndian: UInt16(isFar ? 12 : 0))
+            directory.append(littleEndian: UInt16(0))  // comment
+            directory.append(littleEndian: UInt16(0))  // disk
+            directory.append(littleEndian: UInt16(0))  // internal attributes
+            directory.append(littleEndian: UInt32(0))  // external attributes
+            directory.append(littleEndian: isFar ? UInt32.max : UInt32(entry.offset))
+            directory.append(entry.name.span)
             if isFar {
-                directory.appendLittleEndian(UInt16(0x0001))
-                directory.appendLittleEndian(UInt16(8))
-                directory.appendLittleEndian(entry.offset)
+                directory.append(littleEndian: UInt16(0x0001))
+                directory.append(littleEndian: UInt16(8))
+                directory.append(littleEndian: entry.offset)
             }
         }
         appendEnd(directorySize: UInt64(directory.count), to: directory)
@@ -207,28 +208,28 @@ struct ZipWriter {
         let isFar = offset >= UInt64(UInt32.max)
         if isFar {
             let endOffset = offset + directorySize
-            output.appendLittleEndian(UInt32(0x0606_4B50))
-            output.appendLittleEndian(UInt64(44))
-            output.appendLittleEndian(Self.zip64Version)
-            output.appendLittleEndian(Self.zip64Version)
-            output.appendLittleEndian(UInt32(0))
-            output.appendLittleEndian(UInt32(0))
-            output.appendLittleEndian(UInt64(entries.count))
-            output.appendLittleEndian(UInt64(entries.count))
-            output.appendLittleEndian(directorySize)
-            output.appendLittleEndian(offset)
-            output.appendLittleEndian(UInt32(0x0706_4B50))
-            output.appendLittleEndian(UInt32(0))
-            output.appendLittleEndian(endOffset)
-            output.appendLittleEndian(UInt32(1))
+            output.append(littleEndian: UInt32(0x0606_4B50))
+            output.append(littleEndian: UInt64(44))
+            output.append(littleEndian: Self.zip64Version)
+            output.append(littleEndian: Self.zip64Version)
+            output.append(littleEndian: UInt32(0))
+            output.append(littleEndian: UInt32(0))
+            output.append(littleEndian: UInt64(entries.count))
+            output.append(littleEndian: UInt64(entries.count))
+            output.append(littleEndian: directorySize)
+            output.append(littleEndian: offset)
+            output.append(littleEndian: UInt32(0x0706_4B50))
+            output.append(littleEndian: UInt32(0))
+            output.append(littleEndian: endOffset)
+            output.append(littleEndian: UInt32(1))
         }
-        output.appendLittleEndian(UInt32(0x0605_4B50))
-        output.appendLittleEndian(UInt16(0))
-        output.appendLittleEndian(UInt16(0))
-        output.appendLittleEndian(UInt16(entries.count))
-        output.appendLittleEndian(UInt16(entries.count))
-        output.appendLittleEndian(UInt32(directorySize))
-        output.appendLittleEndian(isFar ? UInt32.max : UInt32(offset))
-        output.appendLittleEndian(UInt16(0))
+        output.append(littleEndian: UInt32(0x0605_4B50))
+        output.append(littleEndian: UInt16(0))
+        output.append(littleEndian: UInt16(0))
+        output.append(littleEndian: UInt16(entries.count))
+        output.append(littleEndian: UInt16(entries.count))
+        output.append(littleEndian: UInt32(directorySize))
+        output.append(littleEndian: isFar ? UInt32.max : UInt32(offset))
+        output.append(littleEndian: UInt16(0))
     }
 }

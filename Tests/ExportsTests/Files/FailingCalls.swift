@@ -55,11 +55,11 @@ final class FailingCalls: FileSystemCalls {
         return try system.create(path, mode: mode)
     }
 
-    func write(_ bytes: UnsafeRawBufferPointer, to file: FileDescriptor) throws(Errno) {
+    func write(_ bytes: Span<UInt8>, to file: FileDescriptor) throws(Errno) {
         do {
             try count("write")
         } catch {
-            try system.write(UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count / 2)]), to: file)
+            try system.write(bytes.extracting(first: bytes.count / 2), to: file)
             throw error
         }
         try system.write(bytes, to: file)

@@ -68,7 +68,7 @@ final class HangingCalls: FileSystemCalls {
         return file
     }
 
-    func read(_ file: FileDescriptor, at offset: Int64, into bytes: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+    func read(_ file: FileDescriptor, at offset: Int64, into bytes: inout OutputSpan<UInt8>) throws(Errno) {
         let count: Int? = reads.withLock { reads in
             guard let count = reads[file.rawValue] else { return nil }
             reads[file.rawValue] = count + 1
@@ -76,7 +76,7 @@ final class HangingCalls: FileSystemCalls {
         }
         // Opening an archive reads the footer, the table and a frame's header.
         if let count, count >= 3 { wait() }
-        return try system.read(file, at: offset, into: bytes)
+        try system.read(file, at: offset, into: &bytes)
     }
 
     func space(_ path: FilePath) throws(Errno) -> statvfs {

@@ -33,7 +33,7 @@ import TestSupport
         for job in Self.jobs {
             let partial = try plain.create(Self.name(job))
             let writer = try SeekableWriter(to: partial)
-            try Self.content.withUnsafeBytes { try writer.write($0) }
+            try writer.write(Self.content.span.bytes)
             _ = try writer.finish { _ in [] }
             try partial.publish()
         }

@@ -126,7 +126,7 @@ import TestSupport
     private static func publish(_ content: [UInt8], _ name: ArchiveName, in store: ArchiveStore) throws {
         let partial = try store.create(name)
         let writer = try SeekableWriter(to: partial)
-        try content.withUnsafeBytes { try writer.write($0) }
+        try writer.write(content.span.bytes)
         _ = try writer.finish { _ in [] }
         try partial.publish()
     }
