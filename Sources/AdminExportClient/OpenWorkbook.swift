@@ -25,7 +25,8 @@ public final class OpenWorkbook: Sendable {
     init(_ details: ExportOpen.Result, _ descriptor: PassedDescriptor) throws {
         var status = stat()
         // Reading from a device or a directory could do harm.
-        guard fstat(descriptor.raw, &status) == 0, [S_IFIFO, S_IFREG].contains(status.st_mode & S_IFMT) else {
+        // SAFETY: the system fills one structure.
+        guard unsafe fstat(descriptor.raw, &status) == 0, [S_IFIFO, S_IFREG].contains(status.st_mode & S_IFMT) else {
             throw ClientError(.protocolViolation, "the service passed a descriptor that is neither a file nor a pipe")
         }
         self.details = details
@@ -57,14 +58,15 @@ public final class OpenWorkbook: Sendable {
 
     private static func read(_ raw: Int32) throws -> Data? {
         var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
-        guard poll(&entry, 1, readTimeout * 1_000) != 0 else {
+        // SAFETY: the system takes one entry and fills no more than the data; the text of an error is copied.
+        guard unsafe poll(&entry, 1, readTimeout * 1_000) != 0 else {
             throw ClientError(
                 .timedOut, "the service sent no byte of the workbook for \(readTimeout) seconds", isRetryable: true)
         }
         var bytes = Data(count: blockBytes)
-        let count = bytes.withUnsafeMutableBytes { Foundation.read(raw, $0.baseAddress, $0.count) }
+        let count = unsafe bytes.withUnsafeMutableBytes { unsafe Foundation.read(raw, $0.baseAddress, $0.count) }
         guard count >= 0 else {
-            throw ClientError(.connectionLost, "the workbook cannot be read: \(String(cString: strerror(errno)))")
+            throw unsafe ClientError(.connectionLost, "the workbook cannot be read: \(String(cString: strerror(errno)))")
         }
         return count == 0 ? nil : bytes.prefix(count)
     }

@@ -1,6 +1,7 @@
 private import AdminExportAPI
 internal import AdminExportClient
 internal import ArgumentParser
+private import Foundation
 
 /// The exit status of the process, after sysexits.h.
 enum ExitStatus: Int32 {
@@ -38,6 +39,12 @@ enum ExitStatus: Int32 {
 struct CommandFailure: Error {
     let status: ExitStatus
     let message: TerminalText
+
+    /// The system's text for an error number.
+    static func reason(_ code: Int32) -> String {
+        // SAFETY: the text is copied before the next call.
+        unsafe String(cString: strerror(code))
+    }
 }
 
 /// Runs a command's body. An error becomes a line on standard error and an exit status.

@@ -5,6 +5,8 @@ private import SystemPackage
 /// A connected Unix-domain socket with blocking reads and writes, each with a time limit.
 ///
 /// Reading and writing may be done by two threads at once; `shutdown` wakes both.
+///
+/// SAFETY, for every `unsafe` here: the system reads and writes the given numbers of bytes, descriptors and entries during the call.
 package final class ClientSocket: Sendable {
     /// How long a service may leave its socket's backlog full.
     private static let connectTimeout = 5
@@ -18,8 +20,8 @@ package final class ClientSocket: Sendable {
         guard raw >= 0 else { throw SocketError(errno: Errno(rawValue: errno), "no socket could be made") }
         // On Linux it bounds connecting too (unix(7) has a full backlog waited for), and writes do not block here.
         var timeout = timeval(tv_sec: Self.connectTimeout, tv_usec: 0)
-        setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
-        guard address.withSocketAddress({ connect(raw, $0, $1) }) == 0 else {
+        unsafe setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        guard address.connect(raw) == 0 else {
             let code = errno
             close(raw)
             switch code {
@@ -59,9 +61,8 @@ package final class ClientSocket: Sendable {
         var sent = 0
         while sent < bytes.count {
             try wait(POLLOUT, timeout)
-            let count = bytes.withUnsafeBytes { buffer in
-                send(
-                    raw, buffer.baseAddress.map { $0 + sent }, bytes.count - sent, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            let count = unsafe bytes[sent...].withUnsafeBytes { rest in
+                unsafe send(raw, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             }
             if count > 0 {
                 sent += count
@@ -88,9 +89,11 @@ package final class ClientSocket: Sendable {
             var got = 0
             var descriptors = [Int32](repeating: -1, count: 16)
             var count: Int32 = 0
-            let bytes = [UInt8](unsafeUninitializedCapacity: 64 * 1024) { buffer, length in
-                got = csockets_receive(raw, buffer.baseAddress, buffer.count, &descriptors, 16, &count)
-                length = max(0, got)
+            let bytes = [UInt8](capacity: 64 * 1024) { bytes in
+                unsafe bytes.withUnsafeMutableBufferPointer { buffer, length in
+                    got = unsafe csockets_receive(raw, buffer.baseAddress, buffer.count, &descriptors, 16, &count)
+                    length = max(0, got)
+                }
             }
             if got < 0, errno == EINTR { continue }
             return Received(
@@ -101,7 +104,7 @@ package final class ClientSocket: Sendable {
 
     private func wait(_ events: Int32, _ timeout: Duration) throws(SocketError) {
         var entry = pollfd(fd: raw, events: Int16(events), revents: 0)
-        let ready = poll(&entry, 1, Int32(clamping: min(timeout.components.seconds, 1_000_000) * 1_000))
+        let ready = unsafe poll(&entry, 1, Int32(clamping: min(timeout.components.seconds, 1_000_000) * 1_000))
         guard ready != 0 else { throw SocketError(.closed, "the service did not read for \(timeout)") }
     }
 }

@@ -32,7 +32,10 @@ package struct ConnectedSocket {
     /// - Throws: ``SocketError/Code/closed`` if the peer is gone.
     package func send(_ bytes: ArraySlice<UInt8>, _ passed: PassedDescriptor) throws(SocketError) -> Sent {
         while true {
-            let count = bytes.withUnsafeBytes { csockets_send_descriptor(raw, $0.baseAddress, $0.count, passed.raw) }
+            // SAFETY: the system reads the bytes during the call.
+            let count = unsafe bytes.withUnsafeBytes {
+                unsafe csockets_send_descriptor(raw, $0.baseAddress, $0.count, passed.raw)
+            }
             if count > 0 {
                 passed.wasPassed()
                 return .bytes(count)
@@ -48,7 +51,8 @@ package struct ConnectedSocket {
 
     /// Sends what the system takes of a last message.
     package func sendLast(_ bytes: [UInt8]) {
-        _ = Glibc.send(raw, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+        // SAFETY: the system reads the bytes during the call.
+        _ = unsafe Glibc.send(raw, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
     }
 
     /// Bytes that the peer has not read yet, with what the kernel keeps around them.

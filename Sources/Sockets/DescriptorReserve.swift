@@ -1,5 +1,6 @@
 private import CSockets
 private import Glibc
+private import SystemPackage
 
 /// A descriptor that is kept for the case that the process has no other one, so that a caller can get an error instead of waiting.
 package struct DescriptorReserve: ~Copyable {
@@ -26,6 +27,6 @@ package struct DescriptorReserve: ~Copyable {
     }
 
     private static func open() -> Int32 {
-        Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC)
+        (try? FileDescriptor.open(FilePath("/dev/null"), .readOnly, options: .closeOnExec))?.rawValue ?? -1
     }
 }

@@ -3,6 +3,8 @@ private import Glibc
 private import SystemPackage
 
 /// A Unix-domain socket that takes connections: inherited from the service manager, or bound here.
+///
+/// SAFETY, for every `unsafe` here: the system reads the path, and fills one structure, during the call.
 package struct ListeningSocket: ~Copyable {
     private static let backlog: Int32 = 512
 
@@ -14,7 +16,7 @@ package struct ListeningSocket: ~Copyable {
     private let lock: Int32
 
     deinit {
-        if let boundPath { unlink(boundPath) }
+        if let boundPath { unsafe unlink(boundPath) }
         if lock >= 0 {
             // A process that was just started may have a copy for a moment: closing ours alone would not unlock.
             flock(lock, LOCK_UN)
@@ -47,7 +49,7 @@ package struct ListeningSocket: ~Copyable {
     /// - Throws: ``SocketError``: `pathTooLong`, `inUse`, `notASocket`, `system`.
     package init(path: String) throws(SocketError) {
         let address = try UnixAddress(path)
-        let lock = open(path + ".lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
+        let lock = unsafe open(path + ".lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw Self.fault("the socket's directory cannot be written") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)
@@ -68,8 +70,7 @@ package struct ListeningSocket: ~Copyable {
         let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
         guard raw >= 0 else { throw fault("no socket could be made") }
         // Until chmod only the owner can connect: connecting takes the right to write.
-        let bound = address.withSocketAddress { Glibc.bind(raw, $0, $1) }
-        guard bound == 0, chmod(path, 0o660) == 0, listen(raw, backlog) == 0 else {
+        guard address.bind(raw) == 0, unsafe chmod(path, 0o660) == 0, listen(raw, backlog) == 0 else {
             let fault = fault("the socket cannot be bound")
             close(raw)
             throw fault
@@ -79,18 +80,17 @@ package struct ListeningSocket: ~Copyable {
 
     private static func clear(_ path: String, _ address: UnixAddress) throws(SocketError) {
         var status = stat()
-        guard lstat(path, &status) == 0 else { return }
+        guard unsafe lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
             throw SocketError(
                 .notASocket, "there is a file at the socket's path that is no socket: remove it, or choose another path")
         }
         let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
         defer { close(probe) }
-        let connected = address.withSocketAddress { connect(probe, $0, $1) }
-        guard connected != 0, errno == ECONNREFUSED else {
+        guard address.connect(probe) != 0, errno == ECONNREFUSED else {
             throw SocketError(.inUse, "another process serves this socket: stop it, or choose another path")
         }
-        unlink(path)
+        unsafe unlink(path)
     }
 
     private static func fault(_ doing: String) -> SocketError {
@@ -110,12 +110,13 @@ package enum InheritedSockets {
     /// - Throws: ``SocketError`` for a descriptor that is not a listening Unix-domain socket.
     package static func take(_ name: String) throws(SocketError) -> [Int32] {
         func variable(_ name: String) -> String? {
-            getenv(name).map { String(cString: $0) }
+            // SAFETY: the text is copied before the environment changes.
+            unsafe getenv(name).map { unsafe String(cString: $0) }
         }
         let pid = variable("LISTEN_PID").flatMap { Int32($0) }
         let count = variable("LISTEN_FDS").flatMap { Int32($0) } ?? 0
         let names = (variable("LISTEN_FDNAMES") ?? "").split(separator: ":", omittingEmptySubsequences: false)
-        for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { unsetenv(name) }
+        for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { unsafe unsetenv(name) }
         // Above this there is nothing: sd_listen_fds(3) counts from 3, and no process has so many.
         guard pid == getpid(), (1...1_000).contains(count) else { return [] }
         let all = first..<(first + count)
@@ -142,6 +143,7 @@ package enum InheritedSockets {
     private static func option(_ name: Int32, of raw: Int32) -> Int32? {
         var value: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
-        return getsockopt(raw, SOL_SOCKET, name, &value, &length) == 0 ? value : nil
+        // SAFETY: the system fills one number of the given size.
+        return unsafe getsockopt(raw, SOL_SOCKET, name, &value, &length) == 0 ? value : nil
     }
 }

@@ -19,7 +19,8 @@ package struct PeerCredentials: Hashable, Sendable {
         var uid: UInt32 = 0
         var gid: UInt32 = 0
         var pid: Int32 = 0
-        guard csockets_peer(descriptor, &uid, &gid, &pid) == 0 else {
+        // SAFETY: the functions fill the three numbers, and as many groups as the array has.
+        guard unsafe csockets_peer(descriptor, &uid, &gid, &pid) == 0 else {
             throw SocketError(.system, "the system does not say who has connected")
         }
         // Few have more than the first; 65,536 is the kernel's NGROUPS_MAX.
@@ -27,7 +28,7 @@ package struct PeerCredentials: Hashable, Sendable {
         var count: Int32 = -1
         for capacity in [64, 65_536] where count < 0 {
             groups = [UInt32](repeating: 0, count: capacity)
-            count = csockets_peer_groups(descriptor, &groups, Int32(capacity))
+            count = unsafe csockets_peer_groups(descriptor, &groups, Int32(capacity))
         }
         self.uid = uid
         self.gid = gid
@@ -44,10 +45,11 @@ package enum UserNamespace {
     /// Whether users look alike to this process: the kernel says 65534 for each whom its namespace does not map, and with
     /// systemd's `PrivateUsers=` it maps but root and the service's own user.
     package static var isConfined: Bool {
-        guard let file = try? FileDescriptor.open("/proc/self/uid_map", .readOnly) else { return false }
+        guard let file = try? FileDescriptor.open(FilePath("/proc/self/uid_map"), .readOnly) else { return false }
         defer { try? file.close() }
         var bytes = [UInt8](repeating: 0, count: 16_384)
-        let count = (try? bytes.withUnsafeMutableBytes { try file.read(into: $0) }) ?? 0
+        // SAFETY: the system fills no more than the array.
+        let count = (try? unsafe bytes.withUnsafeMutableBytes { try unsafe file.read(into: $0) }) ?? 0
         return isConfined(map: String(decoding: bytes.prefix(count), as: UTF8.self))
     }
 

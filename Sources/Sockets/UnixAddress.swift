@@ -1,6 +1,9 @@
-internal import Glibc
+private import Glibc
 
 /// The path of a Unix-domain socket, checked for length.
+///
+/// SAFETY: the path is shorter than `sun_path`, as `init` checks. The system reads an address, and bytes, of the given lengths during
+/// the call.
 struct UnixAddress {
     /// `sun_path` has 108 bytes, the last for the zero (unix(7)).
     static let longest = 107
@@ -18,17 +21,32 @@ struct UnixAddress {
         self.path = Array(path.utf8)
     }
 
-    func withSocketAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    /// connect(2).
+    func connect(_ raw: Int32) -> Int32 {
+        unsafe withSocketAddress { unsafe Glibc.connect(raw, $0, $1) }
+    }
+
+    /// bind(2).
+    func bind(_ raw: Int32) -> Int32 {
+        unsafe withSocketAddress { unsafe Glibc.bind(raw, $0, $1) }
+    }
+
+    /// sendto(2).
+    func send(_ bytes: [UInt8], _ raw: Int32, flags: Int32) -> Int {
+        unsafe withSocketAddress { unsafe sendto(raw, bytes, bytes.count, flags, $0, $1) }
+    }
+
+    private func withSocketAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let isAbstract = path.first == UInt8(ascii: "@")
-        withUnsafeMutableBytes(of: &address.sun_path) { buffer in
-            buffer.copyBytes(from: path)
-            if isAbstract { buffer[0] = 0 }
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { buffer in
+            unsafe buffer.copyBytes(from: path)
+            if isAbstract { unsafe buffer[0] = 0 }
         }
         let length = MemoryLayout<sa_family_t>.size + path.count + (isAbstract ? 0 : 1)
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(length)) }
+        return unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0, socklen_t(length)) }
         }
     }
 }
@@ -45,12 +63,10 @@ package enum Datagram {
         defer { close(raw) }
         if timeout > .zero {
             var time = timeval(tv_sec: Int(timeout.components.seconds), tv_usec: 0)
-            setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+            // SAFETY: one structure of the given size.
+            unsafe setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
         }
         let flags = Int32(MSG_NOSIGNAL) | (timeout > .zero ? 0 : Int32(MSG_DONTWAIT))
-        let sent = address.withSocketAddress { pointer, length in
-            sendto(raw, bytes, bytes.count, flags, pointer, length)
-        }
-        return sent == bytes.count
+        return address.send(bytes, raw, flags: flags) == bytes.count
     }
 }

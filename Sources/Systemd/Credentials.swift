@@ -17,24 +17,26 @@ package struct Credentials: Sendable {
     /// - Throws: ``Unreadable`` if the credential cannot be read, is not UTF-8, contains NUL or is too long.
     package func text(_ name: String) throws(Unreadable) -> String? {
         guard let directory else { return nil }
-        let descriptor = open("\(directory)/\(name)", O_RDONLY | O_CLOEXEC)
+        // SAFETY: the system reads the path during the call, and below appends no more than the array has room for.
+        let descriptor = unsafe open("\(directory)/\(name)", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
             throw Unreadable(name: name)
         }
         defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: Self.longest + 1)
-        var count = 0
-        while count < bytes.count {
-            let more = bytes.withUnsafeMutableBytes { buffer in
-                let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
-                return read(descriptor, rest.baseAddress, rest.count)
+        let bytes = try [UInt8](capacity: Self.longest + 1) { bytes throws(Unreadable) in
+            while !bytes.isFull {
+                let more = unsafe bytes.withUnsafeMutableBufferPointer { buffer, count in
+                    let rest = unsafe UnsafeMutableBufferPointer(rebasing: buffer[count...])
+                    let more = unsafe read(descriptor, rest.baseAddress, rest.count)
+                    count += max(0, more)
+                    return more
+                }
+                guard more >= 0 else { throw Unreadable(name: name) }
+                if more == 0 { break }
             }
-            guard more >= 0 else { throw Unreadable(name: name) }
-            if more == 0 { break }
-            count += more
         }
-        guard count <= Self.longest, let text = String(validating: bytes.prefix(count), as: UTF8.self), !text.contains("\0")
+        guard bytes.count <= Self.longest, let text = String(validating: bytes, as: UTF8.self), !text.contains("\0")
         else { throw Unreadable(name: name) }
         return String(text.trimmingSuffix(while: \.isNewline))
     }

@@ -23,7 +23,8 @@ package struct Journal: Sendable {
             let device = UInt64(words[0]), let inode = UInt64(words[1])
         else { return false }
         var status = stat()
-        return fstat(descriptor, &status) == 0 && UInt64(status.st_dev) == device && UInt64(status.st_ino) == inode
+        // SAFETY: the system fills one structure.
+        return unsafe fstat(descriptor, &status) == 0 && UInt64(status.st_dev) == device && UInt64(status.st_ino) == inode
     }
 
     /// Sends one entry.

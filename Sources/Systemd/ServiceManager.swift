@@ -21,8 +21,9 @@ package struct ServiceManager: Sendable {
     /// this process.
     package init() {
         func take(_ name: String) -> String? {
-            defer { unsetenv(name) }
-            return getenv(name).map { String(cString: $0) }
+            // SAFETY: the text is copied before the environment changes.
+            defer { unsafe unsetenv(name) }
+            return unsafe getenv(name).map { unsafe String(cString: $0) }
         }
         let watched = take("WATCHDOG_PID")
         let period = take("WATCHDOG_USEC").flatMap { Int64($0) }
@@ -51,7 +52,8 @@ package struct ServiceManager: Sendable {
     /// timeout.
     package func reloading(status: String) {
         var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
+        // SAFETY: the system fills one structure.
+        unsafe clock_gettime(CLOCK_MONOTONIC, &now)
         let microseconds = now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
         send([("RELOADING", "1"), ("MONOTONIC_USEC", "\(microseconds)"), ("STATUS", status)])
     }

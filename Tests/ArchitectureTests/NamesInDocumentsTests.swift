@@ -104,6 +104,7 @@ import Testing
 
     /// Names of Swift, of its packages and of tools, and names that this project does not use.
     private static let others: Set<String> = [
-        "Common", "Double", "Helper", "Int", "Manager", "Package", "Service", "ServiceGroup", "String", "Task", "Util",
+        "Common", "Double", "Hasher", "Helper", "Int", "Manager", "OutputSpan", "Package", "RawSpan", "Service",
+        "ServiceGroup", "Span", "String", "Task", "Util",
     ]
 }

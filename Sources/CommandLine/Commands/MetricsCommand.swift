@@ -49,19 +49,20 @@ struct MetricsCommand: AsyncParsableCommand {
         // The collector reads every file whose name ends with .prom.
         let temporary = "\(path).\(getpid()).new"
         let bytes = Array(text.utf8)
-        let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        // SAFETY: the system reads the paths and the given number of bytes during the calls.
+        let file = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw failure(path) }
-        var done = fchmod(file, 0o644) == 0 && write(file, bytes, bytes.count) == bytes.count
+        var done = unsafe fchmod(file, 0o644) == 0 && write(file, bytes, bytes.count) == bytes.count
         done = close(file) == 0 && done
-        guard done, rename(temporary, path) == 0 else {
+        guard done, unsafe rename(temporary, path) == 0 else {
             let failure = failure(path)
-            unlink(temporary)
+            unsafe unlink(temporary)
             throw failure
         }
     }
 
     private static func failure(_ path: String) -> CommandFailure {
-        CommandFailure(status: .cannotCreate, message: "\(path) cannot be written: \(String(cString: strerror(errno)))")
+        CommandFailure(status: .cannotCreate, message: "\(path) cannot be written: \(CommandFailure.reason(errno))")
     }
 }
 

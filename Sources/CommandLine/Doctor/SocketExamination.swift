@@ -1,13 +1,16 @@
 private import Foundation
 
 /// Checks in the file system that the socket exists and that this user may connect to it.
+///
+/// SAFETY, for every `unsafe` here: the system reads the path, and fills one structure or as many groups as it is told, during the call.
+/// What it returns of the user database is copied before the next call.
 struct SocketExamination {
     let path: String
 
     /// - Returns: the findings, and whether a connection can succeed.
     func findings() -> (all: [Finding], mayConnect: Bool) {
         var status = stat()
-        guard lstat(path, &status) == 0 else { return ([missing(errno)], false) }
+        guard unsafe lstat(path, &status) == 0 else { return ([missing(errno)], false) }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
             return (
                 [
@@ -50,7 +53,7 @@ struct SocketExamination {
         let groups = Self.ownGroups()
         let names = groups.map(Self.group).joined(separator: ", ")
         let me = "\(Self.user(geteuid())), with the groups \(names)"
-        guard Foundation.access(path, W_OK) != 0 else { return .ok("you", me) }
+        guard unsafe Foundation.access(path, W_OK) != 0 else { return .ok("you", me) }
         let group = Self.group(status.st_gid)
         if Self.isListed(geteuid(), in: status.st_gid), !groups.contains(status.st_gid) {
             return .failure(
@@ -64,25 +67,25 @@ struct SocketExamination {
 
     private static func ownGroups() -> [gid_t] {
         var groups = [gid_t](repeating: 0, count: 65_536)
-        let count = getgroups(Int32(groups.count), &groups)
+        let count = unsafe getgroups(Int32(groups.count), &groups)
         let own = [getegid()] + groups.prefix(max(0, Int(count))).sorted()
         return own.enumerated().filter { own.firstIndex(of: $0.element) == $0.offset }.map(\.element)
     }
 
     /// Whether the user is in the group according to the user database. This process may have other groups.
     private static func isListed(_ uid: uid_t, in gid: gid_t) -> Bool {
-        guard let user = getpwuid(uid)?.pointee else { return false }
+        guard let user = unsafe getpwuid(uid)?.pointee else { return false }
         var groups = [gid_t](repeating: 0, count: 65_536)
         var count = Int32(groups.count)
-        guard getgrouplist(user.pw_name, user.pw_gid, &groups, &count) >= 0 else { return false }
+        guard unsafe getgrouplist(user.pw_name, user.pw_gid, &groups, &count) >= 0 else { return false }
         return groups.prefix(Int(count)).contains(gid)
     }
 
     private static func user(_ uid: uid_t) -> String {
-        getpwuid(uid).map { String(cString: $0.pointee.pw_name) } ?? "\(uid)"
+        unsafe getpwuid(uid).map { unsafe String(cString: $0.pointee.pw_name) } ?? "\(uid)"
     }
 
     private static func group(_ gid: gid_t) -> String {
-        getgrgid(gid).map { String(cString: $0.pointee.gr_name) } ?? "\(gid)"
+        unsafe getgrgid(gid).map { unsafe String(cString: $0.pointee.gr_name) } ?? "\(gid)"
     }
 }

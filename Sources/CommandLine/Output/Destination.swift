@@ -15,8 +15,9 @@ enum Destination: Equatable {
         case "-": self = .standardOutput
         case .some(let path):
             var status = stat()
-            let isFolder = path.hasSuffix("/") || stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-            self = isFolder ? .folder(path) : .file(path)
+            // SAFETY: the system reads the path and fills one structure.
+            let isDirectory = unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+            self = isDirectory || path.hasSuffix("/") ? .folder(path) : .file(path)
         }
     }
 

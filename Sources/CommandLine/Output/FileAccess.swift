@@ -2,6 +2,9 @@ private import CXattr
 private import Foundation
 
 /// The permissions of a file: its owner, its mode, and its access control list if it has one (acl(5)).
+///
+/// SAFETY, for every `unsafe` here: the system reads the path and the names, and fills one structure or no more than the given number of
+/// bytes, during the call.
 struct FileAccess {
     /// The extended attribute that has the list on Linux.
     private static let listName = "system.posix_acl_access"
@@ -21,7 +24,7 @@ struct FileAccess {
     /// The permissions of a regular file; nil if there is none at the path.
     init?(of path: String) {
         var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         owner = status.st_uid
         group = status.st_gid
         // Without set-user-ID and set-group-ID, because new content must not run as another user.
@@ -32,7 +35,7 @@ struct FileAccess {
     private static func list(of path: String) -> List {
         // The size of an extended attribute is limited to 64 KiB (xattr(7)).
         var bytes = [UInt8](repeating: 0, count: 65_536)
-        let count = getxattr(path, listName, &bytes, bytes.count)
+        let count = unsafe getxattr(path, listName, &bytes, bytes.count)
         if count > 0 { return .entries(Array(bytes.prefix(count))) }
         return count == 0 || errno == ENODATA || errno == EOPNOTSUPP ? .none : .unknown
     }
@@ -40,20 +43,20 @@ struct FileAccess {
     /// Gives the permissions to an open file with the mode 0600, as far as this user may. Nobody gets more access than before.
     func apply(to descriptor: Int32) {
         // The default entries of the folder have no effect with the mode 0600, but would have with another.
-        fremovexattr(descriptor, Self.listName)
+        unsafe fremovexattr(descriptor, Self.listName)
         let kept = keepOwner(descriptor)
         switch list {
         case .none: fchmod(descriptor, Self.mode(mode, ownerKept: kept.owner, groupKept: kept.group))
         case .entries(let bytes) where kept.owner && kept.group:
             // With a list, the group bits of the mode are a mask and not the permissions of the group.
-            if fsetxattr(descriptor, Self.listName, bytes, bytes.count, 0) != 0 { fchmod(descriptor, mode & 0o700) }
+            if unsafe fsetxattr(descriptor, Self.listName, bytes, bytes.count, 0) != 0 { fchmod(descriptor, mode & 0o700) }
         case .entries, .unknown: fchmod(descriptor, mode & 0o700)
         }
     }
 
     private func keepOwner(_ descriptor: Int32) -> (owner: Bool, group: Bool) {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return (false, false) }
+        guard unsafe fstat(descriptor, &status) == 0 else { return (false, false) }
         let isOwners = status.st_uid == owner
         if isOwners && status.st_gid == group || fchown(descriptor, owner, group) == 0 { return (true, true) }
         // A user may give a file to any of their groups, but not to another user.

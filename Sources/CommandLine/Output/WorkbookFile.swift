@@ -4,6 +4,9 @@ internal import Foundation
 /// The file that a workbook is downloaded to. It appears under its name complete and verified, or not at all.
 ///
 /// Until then it has no name, if the file system supports that, so that even a killed process leaves no partial file.
+///
+/// SAFETY, for every `unsafe` here: the system reads the paths, and fills one structure or the template, during the call. The path that
+/// realpath(3) allocates is copied and freed once.
 struct WorkbookFile: ~Copyable {
     /// O_TMPFILE (open(2)), a macro that Swift cannot import. This part of it is the same on x86-64 and ARM.
     private static let unnamed = 0o20_000_000 | O_DIRECTORY
@@ -34,7 +37,7 @@ struct WorkbookFile: ~Copyable {
     }
 
     deinit {
-        if let temporary { unlink(temporary) }
+        if let temporary { unsafe unlink(temporary) }
     }
 
     // MARK: Checks before the download
@@ -50,7 +53,7 @@ struct WorkbookFile: ~Copyable {
     static func check(folder: String) throws {
         let file = try create(in: folder)
         close(file.descriptor)
-        if let name = file.name { unlink(name) }
+        if let name = file.name { unsafe unlink(name) }
     }
 
     /// The path at which the file appears. A symbolic link stays, and its target is replaced.
@@ -59,13 +62,13 @@ struct WorkbookFile: ~Copyable {
     private static func target(_ path: String, replacing: Bool) throws -> String {
         guard !path.isEmpty else { throw CommandFailure(status: .usage, message: "the file's name is empty") }
         var status = stat()
-        guard lstat(path, &status) == 0 else {
+        guard unsafe lstat(path, &status) == 0 else {
             guard errno == ENOENT else { throw failure(path) }
             return path
         }
         guard replacing else { throw taken(path) }
         let resolved = try status.st_mode & S_IFMT == S_IFLNK ? resolved(path) : path
-        guard lstat(resolved, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+        guard unsafe lstat(resolved, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw CommandFailure(
                 status: .cannotCreate,
                 message: "\(path) is not a regular file and cannot be replaced; name another file with -o")
@@ -76,7 +79,7 @@ struct WorkbookFile: ~Copyable {
     /// The target of a link. The kernel follows it, so it refuses a link that another user made in a folder that everybody may write to, such
     /// as /tmp (fs.protected_symlinks, proc(5)).
     private static func resolved(_ path: String) throws -> String {
-        let descriptor = open(path, onlyPath | O_CLOEXEC)
+        let descriptor = unsafe open(path, onlyPath | O_CLOEXEC)
         guard descriptor >= 0 else {
             guard errno == ENOENT else { throw failure(path) }
             throw CommandFailure(
@@ -85,24 +88,24 @@ struct WorkbookFile: ~Copyable {
             )
         }
         defer { close(descriptor) }
-        guard let real = realpath("/proc/self/fd/\(descriptor)", nil) else { throw failure(path) }
-        defer { free(real) }
-        return String(cString: real)
+        guard let real = unsafe realpath("/proc/self/fd/\(descriptor)", nil) else { throw failure(path) }
+        defer { unsafe free(real) }
+        return unsafe String(cString: real)
     }
 
     private static func create(in folder: String) throws -> (descriptor: Int32, name: String?) {
         var name: String?
-        var descriptor = open(folder, Self.unnamed | O_WRONLY | O_CLOEXEC, 0o600)
+        var descriptor = unsafe open(folder, Self.unnamed | O_WRONLY | O_CLOEXEC, 0o600)
         if descriptor < 0, [EOPNOTSUPP, EISDIR, ENOENT, EINVAL].contains(errno) {
             var template = Array("\(folder)/.adminexport.XXXXXX".utf8CString)
-            descriptor = mkstemp(&template)
+            descriptor = unsafe mkstemp(&template)
             if descriptor >= 0 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
             name = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         }
         guard descriptor >= 0 else {
             let code = errno
             var status = stat()
-            guard stat(folder, &status) == 0 || errno != ENOENT else {
+            guard unsafe stat(folder, &status) == 0 || errno != ENOENT else {
                 throw CommandFailure(
                     status: .cannotCreate,
                     message: "the folder \(folder) does not exist; create it, or name another with -o")
@@ -110,7 +113,7 @@ struct WorkbookFile: ~Copyable {
             throw CommandFailure(
                 status: .cannotCreate,
                 message:
-                    "no file can be created in \(folder): \(String(cString: strerror(code))); name another folder with -o")
+                    "no file can be created in \(folder): \(CommandFailure.reason(code)); name another folder with -o")
         }
         return (descriptor, name)
     }
@@ -123,7 +126,7 @@ struct WorkbookFile: ~Copyable {
         errno == EEXIST
             ? taken(path)
             : CommandFailure(
-                status: .cannotCreate, message: "\(path) cannot be created: \(String(cString: strerror(errno)))")
+                status: .cannotCreate, message: "\(path) cannot be created: \(CommandFailure.reason(errno))")
     }
 
     private static func taken(_ path: String) -> CommandFailure {
@@ -149,15 +152,15 @@ struct WorkbookFile: ~Copyable {
             let name = try named()
             FileAccess(of: path)?.apply(to: handle.fileDescriptor)
             guard fsync(handle.fileDescriptor) == 0 else { throw Self.failure(path) }
-            guard rename(name, path) == 0 else { throw Self.failure(path) }
+            guard unsafe rename(name, path) == 0 else { throw Self.failure(path) }
             temporary = nil
             return
         }
         guard fsync(handle.fileDescriptor) == 0 else { throw Self.failure(path) }
         if let temporary {
             // link() refuses a name that exists meanwhile. Not every file system supports it.
-            if link(temporary, path) != 0 {
-                guard errno != EEXIST, access(path, F_OK) != 0, rename(temporary, path) == 0 else {
+            if unsafe link(temporary, path) != 0 {
+                guard errno != EEXIST, unsafe access(path, F_OK) != 0, unsafe rename(temporary, path) == 0 else {
                     throw Self.failure(path)
                 }
                 self.temporary = nil
@@ -178,7 +181,7 @@ struct WorkbookFile: ~Copyable {
 
     private func giveName(_ name: String) throws {
         let source = "/proc/self/fd/\(handle.fileDescriptor)"
-        guard linkat(AT_FDCWD, source, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 else { throw Self.failure(path) }
+        guard unsafe linkat(AT_FDCWD, source, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0 else { throw Self.failure(path) }
     }
 }
 

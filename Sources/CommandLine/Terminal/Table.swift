@@ -33,14 +33,16 @@ package enum TerminalOutput {
     /// Whether the descriptor is a terminal that can move its cursor: `TERM` is set and is not `dumb`.
     package static func isTerminal(_ descriptor: Int32) -> Bool {
         guard isatty(descriptor) == 1 else { return false }
-        guard let term = getenv("TERM") else { return false }
-        return String(cString: term) != "dumb"
+        // SAFETY: the text is copied, and nothing here changes the environment.
+        guard let term = unsafe getenv("TERM") else { return false }
+        return unsafe String(cString: term) != "dumb"
     }
 
     /// Columns of the terminal; 80 if it does not report them.
     package static func columns(_ descriptor: Int32) -> Int {
         var size = winsize()
-        guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        // SAFETY: the request fills one structure.
+        guard unsafe ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
         return Int(size.ws_col)
     }
 }

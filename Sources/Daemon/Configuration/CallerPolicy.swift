@@ -56,7 +56,8 @@ struct CallerPolicy: Sendable {
 
     private static func resolve(_ caller: ConfigurationFile.CallerEntry, _ place: String) throws -> Entry.Who {
         let (kind, name) = caller.user.map { ("user", $0) } ?? ("group", caller.group ?? "")
-        let id = UInt32(name) ?? (kind == "user" ? getpwnam(name)?.pointee.pw_uid : getgrnam(name)?.pointee.gr_gid)
+        // SAFETY: the number is copied before the next call.
+        let id = unsafe UInt32(name) ?? (kind == "user" ? getpwnam(name)?.pointee.pw_uid : getgrnam(name)?.pointee.gr_gid)
         guard let id else {
             throw ConfigurationFault("unknown \(kind) \"\(name)\" in \(place); create it or remove the entry")
         }

@@ -91,7 +91,8 @@ struct ConfigurationFile {
             throw ConfigurationFault("\(path): \(fault)")
         }
         var status = stat()
-        let isReadableByAll = stat(path, &status) == 0 && status.st_mode & S_IROTH != 0
+        // SAFETY: the system reads the path and fills one structure.
+        let isReadableByAll = unsafe stat(path, &status) == 0 && status.st_mode & S_IROTH != 0
         let hasPassword = ConfigurationKey.all.contains {
             $0.isSecret && values[$0.name].map(ConnectionString.hasPassword) == true
         }
@@ -105,7 +106,7 @@ struct ConfigurationFile {
     /// The file at the default path, if it exists.
     static func standard() throws -> ConfigurationFile {
         let path = ServiceConfiguration.defaultFile
-        return access(path, F_OK) == 0 ? try ConfigurationFile(path: path) : try ConfigurationFile(yaml: "")
+        return FileSystem.exists(path) ? try ConfigurationFile(path: path) : try ConfigurationFile(yaml: "")
     }
 
     init(yaml text: String) throws {

@@ -109,7 +109,8 @@ struct ServiceLog: LogHandler {
     /// Ignores errors: a log that cannot be written must not stop the service.
     private static func writeLine(_ line: String) {
         let bytes = Array(line.utf8)
-        _ = Foundation.write(2, bytes, bytes.count)
+        // SAFETY: the system reads the bytes during the call.
+        _ = unsafe Foundation.write(2, bytes, bytes.count)
     }
 
     private static func priority(_ level: Logger.Level) -> Priority {

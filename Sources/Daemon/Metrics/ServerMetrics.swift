@@ -83,7 +83,8 @@ struct ProcessFigures {
     /// Adds families under the names that Prometheus' own libraries use.
     func add(to text: inout OpenMetricsText) {
         var time = timespec()
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        // SAFETY: the system fills one structure, here and below.
+        unsafe clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
         text.family("process_cpu_seconds", .counter, unit: "seconds", "Processor time of this process.")
         text.sample("process_cpu_seconds_total", [:], Double(time.tv_sec) + Double(time.tv_nsec) / 1e9)
         let memory = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
@@ -94,7 +95,7 @@ struct ProcessFigures {
         let descriptors = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count - 1) ?? 0
         text.gauge("process_open_fds", "Open file descriptors.", max(0, descriptors))
         var limit = rlimit()
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         text.gauge("process_max_fds", "Maximum number of open file descriptors.", Int(clamping: limit.rlim_cur))
         text.family(
             "process_start_time_seconds", .gauge, unit: "seconds", "Start time of this process, in seconds since 1970.")

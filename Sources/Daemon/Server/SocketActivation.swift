@@ -71,7 +71,8 @@ final class SocketActivation: Sendable {
                 if errno == EAGAIN || errno == EINTR { continue }
                 return
             }
-            _ = send(caller, line, line.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            // SAFETY: the system reads the line during the call.
+            _ = unsafe send(caller, line, line.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
             shutdown(caller, Int32(SHUT_WR))
             answered.append(caller)
             if answered.count > Self.maxAnswered { close(answered.removeFirst()) }
@@ -80,6 +81,7 @@ final class SocketActivation: Sendable {
 
     private func wait(_ raw: Int32, _ time: Duration) -> Bool {
         var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
-        return poll(&entry, 1, Int32(max(0, time / .milliseconds(1)))) > 0
+        // SAFETY: one entry, as given.
+        return unsafe poll(&entry, 1, Int32(max(0, time / .milliseconds(1)))) > 0
     }
 }

@@ -2,6 +2,8 @@ private import Glibc
 internal import ServiceLifecycle
 
 /// Returns memory to the system after many callers were served: the C library keeps what was freed.
+///
+/// SAFETY: malloc_trim(3) and mallopt(3) have these types.
 struct MemoryTrim: Service {
     private static let interval: Duration = .seconds(10)
     /// Trims if callers held at least this much, in bytes.
@@ -10,8 +12,8 @@ struct MemoryTrim: Service {
     let server: SocketServer
 
     /// malloc_trim(3), where this C library has it.
-    private static let trim = dlsym(nil, "malloc_trim").map {
-        unsafeBitCast($0, to: (@convention(c) (Int) -> Int32).self)
+    private static let trim = unsafe dlsym(nil, "malloc_trim").map {
+        unsafe unsafeBitCast($0, to: (@convention(c) (Int) -> Int32).self)
     }
 
     /// Makes the C library map each large allocation separately, and unmap it when it is freed. By default it keeps freed memory in
@@ -19,8 +21,8 @@ struct MemoryTrim: Service {
     static func limit() {
         // M_MMAP_THRESHOLD, a macro that Swift does not import.
         let option: CInt = -3
-        guard let symbol = dlsym(nil, "mallopt") else { return }
-        _ = unsafeBitCast(symbol, to: (@convention(c) (CInt, CInt) -> CInt).self)(option, 128 * 1024)
+        guard let symbol = unsafe dlsym(nil, "mallopt") else { return }
+        _ = unsafe unsafeBitCast(symbol, to: (@convention(c) (CInt, CInt) -> CInt).self)(option, 128 * 1024)
     }
 
     func run() async throws {
@@ -47,8 +49,9 @@ enum DescriptorLimit {
     static func raise() {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        guard getrlimit(resource, &limit) == 0, limit.rlim_cur < enough else { return }
+        // SAFETY: the system fills or reads one structure.
+        guard unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < enough else { return }
         limit.rlim_cur = min(limit.rlim_max, enough)
-        setrlimit(resource, &limit)
+        unsafe setrlimit(resource, &limit)
     }
 }

@@ -8,11 +8,13 @@
     ///
     /// If the directory that `TEST_STOPS` names has a file with the name of the step, the process removes the file and stops itself
     /// with SIGSTOP.
+    ///
+    /// SAFETY, for every `unsafe` here: the system reads the path during the call; the text of the environment is copied.
     enum StepStop {
-        private static let directory = getenv("TEST_STOPS").map { String(cString: $0) }
+        private static let directory = unsafe getenv("TEST_STOPS").map { unsafe String(cString: $0) }
 
         static func reached(_ step: Step) {
-            guard let directory, unlink("\(directory)/\(step.rawValue)") == 0 else { return }
+            guard let directory, unsafe unlink("\(directory)/\(step.rawValue)") == 0 else { return }
             // To this thread: if it is sent to the process, another thread may take it while this one continues.
             raise(SIGSTOP)
         }
@@ -20,7 +22,7 @@
         /// Blocks this thread for as long as the directory has a file `hang-NAME`: a disk that does not answer.
         static func hang(_ name: String?) {
             guard let directory, let name else { return }
-            while access("\(directory)/hang-\(name)", F_OK) == 0 { usleep(10_000) }
+            while unsafe access("\(directory)/hang-\(name)", F_OK) == 0 { usleep(10_000) }
         }
     }
 
@@ -35,8 +37,8 @@
 
         func sync(_ file: FileDescriptor) throws(Errno) {
             var status = stat()
-            // The sync of a directory is not a step.
-            if fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG { StepStop.reached(.sync) }
+            // SAFETY: the system fills one structure. The sync of a directory is not a step.
+            if unsafe fstat(file.rawValue, &status) == 0, status.st_mode & S_IFMT == S_IFREG { StepStop.reached(.sync) }
             try calls.sync(file)
         }
 

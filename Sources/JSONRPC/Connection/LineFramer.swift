@@ -79,11 +79,15 @@ package struct LineFramer {
         return nil
     }
 
-    /// The first byte of a kind. Each byte of each caller goes through here.
+    /// The first byte of a kind. Each byte of each caller goes through here, and memchr(3) is twenty times as fast as
+    /// `firstIndex(of:)`.
     private static func first(_ byte: UInt8, in bytes: ArraySlice<UInt8>) -> Int? {
-        bytes.withUnsafeBytes { buffer in
-            guard let base = buffer.baseAddress, let place = memchr(base, CInt(byte), buffer.count) else { return nil }
-            return bytes.startIndex + (UnsafeRawPointer(place) - base)
+        // SAFETY: memchr reads the given number of bytes, and what it finds is one of them.
+        unsafe bytes.withUnsafeBytes { buffer in
+            guard let base = buffer.baseAddress, let place = unsafe memchr(base, CInt(byte), buffer.count) else {
+                return nil
+            }
+            return unsafe bytes.startIndex + (UnsafeRawPointer(place) - base)
         }
     }
 
@@ -118,7 +122,8 @@ actor LongLines {
     static let shared = LongLines()
 
     private let queue = Queue()
-    nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+    // SAFETY: the actor keeps the executor.
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe queue.asUnownedSerialExecutor() }
 
     func scan(_ line: [UInt8], depth: Int) throws(JSONFault) -> JSONDocument {
         try JSONDocument(scanning: line, depth: depth)
@@ -129,7 +134,8 @@ actor LongLines {
 
         func enqueue(_ job: consuming ExecutorJob) {
             let job = UnownedJob(job)
-            queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+            // SAFETY: the closure keeps this executor until the job has run, and runs it once.
+            queue.async { unsafe job.runSynchronously(on: self.asUnownedSerialExecutor()) }
         }
     }
 }

@@ -18,6 +18,7 @@ package actor PostgresConnection {
     private(set) var session = SessionState()
 
     /// The executor that runs the connection's work on its own thread.
+    // SAFETY: the actor keeps the executor.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// Connects on the connection's own thread.
@@ -30,6 +31,7 @@ package actor PostgresConnection {
     /// Runs the blocking work of connecting on the connection's thread.
     private actor Opener {
         private let executor: ThreadExecutor
+        // SAFETY: the actor keeps the executor.
         nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
         init(executor: ThreadExecutor) {

@@ -18,7 +18,8 @@ package struct Identifier<Subject>: Hashable, Sendable, CustomStringConvertible 
     /// method 3) and 62 random bits. Ids that are made within one millisecond are in order, too.
     package init() {
         var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
+        // SAFETY: the system fills one structure.
+        unsafe clock_gettime(CLOCK_REALTIME, &now)
         let milliseconds = UInt64(now.tv_sec) * 1_000 + UInt64(now.tv_nsec) / 1_000_000
         let fraction = UInt64(now.tv_nsec) % 1_000_000 * 4_096 / 1_000_000
         let high = milliseconds << 16 | 0x7000 | fraction
