@@ -6,6 +6,7 @@ private import SystemPackage
 package struct DescriptorReserve: ~Copyable {
     private var reserve = Self.open()
 
+    /// Opens the reserve.
     package init() {}
 
     deinit {

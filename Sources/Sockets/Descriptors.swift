@@ -4,8 +4,10 @@ private import SystemPackage
 
 /// A file descriptor with one owner, closed when it goes.
 package struct OwnedDescriptor: ~Copyable {
+    /// The descriptor. The owner keeps it open.
     package let raw: Int32
 
+    /// Takes over a descriptor, and closes it at the end.
     package init(adopting raw: Int32) {
         self.raw = raw
     }
@@ -25,6 +27,7 @@ package struct OwnedDescriptor: ~Copyable {
 /// An open file on its way from one process to another: closed when the last reference goes, unless it is taken.
 package final class PassedDescriptor: Sendable {
     private let owner: any AnyObject & Sendable
+    /// The descriptor. The owner keeps it open.
     package let raw: Int32
     private let passed: (@Sendable () -> Void)?
 

@@ -3,8 +3,11 @@ private import SystemPackage
 
 /// Who is at the other end of a Unix-domain socket, as the kernel knows it from the time of `connect`.
 package struct PeerCredentials: Hashable, Sendable {
+    /// The effective user ID at the time of `connect`.
     package let uid: UInt32
+    /// The effective group ID at that time.
     package let gid: UInt32
+    /// The process that connected. It may have ended since, or have passed the socket on.
     package let pid: Int32
     /// The primary and the supplementary groups.
     package let groups: Set<UInt32>

@@ -2,6 +2,7 @@ internal import SystemPackage
 
 /// What is wrong with a socket or its path; the description says what to do.
 package struct SocketError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// What went wrong, for code.
     package enum Code: Sendable {
         /// Longer than `sun_path` takes.
         case pathTooLong
@@ -15,12 +16,16 @@ package struct SocketError: Error, Equatable, Sendable, CustomStringConvertible 
         case permissionDenied
         /// The peer closed the connection, or took too long.
         case closed
+        /// Another error of the operating system.
         case system
     }
 
+    /// What went wrong.
     package let code: Code
+    /// What happened and what to do, for people.
     package let message: String
 
+    /// An error of this program.
     package init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message
@@ -30,5 +35,6 @@ package struct SocketError: Error, Equatable, Sendable, CustomStringConvertible 
         self.init(.system, "\(doing): \(errno)")
     }
 
+    /// The message.
     package var description: String { message }
 }

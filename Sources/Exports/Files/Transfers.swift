@@ -8,13 +8,16 @@ internal import SystemPackage
 /// Workbooks on their way through pipes. Their number is bounded, and each has a thread of its own, since a disk and a reader may both
 /// be slow.
 package final class Transfers: Service {
+    /// The limits on transfers.
     package struct Limits: Sendable {
         /// At a time.
         package var total = 64
+        /// At a time, for one user.
         package var perUser = 16
         /// How long a reader may read nothing.
         package var timeout: Duration = .seconds(30)
 
+        /// The defaults.
         package init() {}
     }
 

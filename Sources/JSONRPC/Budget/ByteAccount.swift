@@ -8,6 +8,7 @@ private import Synchronization
 package final class ByteAccount: Sendable {
     /// Whose bytes they are, for the error message.
     package enum Scope: String, Sendable {
+        /// Of one connection, of all connections of a user, or of all users.
         case connection, user, service
     }
 
@@ -26,6 +27,7 @@ package final class ByteAccount: Sendable {
         self.limit = limit
     }
 
+    /// Bytes that are held now.
     package var held: Int { state.withLock { $0.held } }
 
     /// The most that was held since this was last asked.

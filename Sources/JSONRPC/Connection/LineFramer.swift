@@ -7,9 +7,13 @@ private import Glibc
 /// dropped to its end, told of once, and the next one is read as if nothing had been. So is a line in which messages are
 /// divided otherwise (``Framing``): told of as soon as that can be seen, since its end may never come.
 package struct LineFramer {
+    /// What the input contains next.
     package enum Event: Equatable, Sendable {
+        /// A line, without its end.
         case line([UInt8])
+        /// A line that exceeds the limit. Its bytes are dropped.
         case tooLong
+        /// The beginning of a message that is framed in another way.
         case misframed(Framing)
     }
 
@@ -21,6 +25,7 @@ package struct LineFramer {
     /// What has come and not been looked at.
     private var rest: ArraySlice<UInt8> = []
 
+    /// - Parameter limit: bytes of a line.
     package init(limit: Int) {
         self.limit = limit
     }

@@ -1,6 +1,8 @@
 /// How a peer keeps a connection without using it.
 package enum Stall: String, Sendable {
+    /// The peer does not read output that waits for it.
     case notReading = "not reading"
+    /// The peer has begun a line and does not end it.
     case unfinishedLine = "unfinished line"
 }
 

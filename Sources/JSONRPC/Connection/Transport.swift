@@ -1,5 +1,6 @@
 /// The bytes of one connection, both ways. A socket in the service, a pair of queues in tests.
 package protocol Transport<Attachment>: Sendable {
+    /// The pieces that arrive, in order and of any size.
     associatedtype Inbound: AsyncSequence where Inbound.Element == [UInt8]
     /// What can accompany bytes: an open file, if the transport is a Unix socket.
     associatedtype Attachment: Sendable

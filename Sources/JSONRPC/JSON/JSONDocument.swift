@@ -2,7 +2,9 @@
 ///
 /// A text is scanned once. Readers use the recorded positions, and unescape only what they need.
 package struct JSONDocument: Sendable {
+    /// The type of a value; `literal` is true, false or null.
     package enum Kind: Sendable {
+        /// The types of RFC 8259, section 3.
         case object, array, string, number, literal
     }
 
@@ -32,6 +34,7 @@ package struct JSONDocument: Sendable {
         tokens = try JSONScanner.scan(bytes.span, depth: depth, values: values)
     }
 
+    /// The value that the text is.
     package var root: JSONNode { JSONNode(document: self, index: 0) }
 }
 
@@ -47,6 +50,7 @@ package struct JSONNode: Sendable {
 
     private var token: JSONDocument.Token { document.tokens[index] }
 
+    /// The type of the value.
     package var kind: JSONDocument.Kind { token.kind }
 
     /// As it was sent.

@@ -36,6 +36,7 @@ enum Reply {
 
 /// A line for a peer that is let go before it has a connection.
 package enum OneLineReply {
+    /// The line of an error without an id.
     package static func error(_ error: RPCError) -> [UInt8] {
         Reply.error(nil, error) + [UInt8(ascii: "\n")]
     }

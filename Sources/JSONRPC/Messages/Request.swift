@@ -2,6 +2,7 @@
 package struct Request: Sendable {
     /// nil: a notification, which is never answered.
     package let id: RequestID?
+    /// The name of the method.
     package let method: String
     /// The object of the parameters, or an array where they came by position; nil where none came.
     package let params: JSONNode?
@@ -73,6 +74,7 @@ package struct RequestID: Hashable, Sendable {
     /// Bytes of a string, as it was sent, without its quotes.
     package static let longest = 128
 
+    /// The id as it was sent, as JSON.
     package let json: [UInt8]
     private let value: Value
 
@@ -93,7 +95,9 @@ package struct RequestID: Hashable, Sendable {
         self.json = Array(json)
     }
 
+    /// Ids are equal if their values are, however they are written.
     package static func == (left: RequestID, right: RequestID) -> Bool { left.value == right.value }
 
+    /// Hashes the value.
     package func hash(into hasher: inout Hasher) { hasher.combine(value) }
 }

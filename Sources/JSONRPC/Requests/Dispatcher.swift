@@ -2,7 +2,9 @@
 package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
     /// One method: reads the parameters, nil where none came, and gives what is to be run.
     package struct Method: Sendable {
+        /// The name on the wire.
         package let name: String
+        /// How requests of the method are run.
         package let traits: MethodTraits
         let prepare: @Sendable (JSONNode?) throws -> Prepared
 
@@ -54,8 +56,11 @@ package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
 
     /// Which method was called, and by whom.
     package struct Call: Sendable {
+        /// The name of the method.
         package let method: String
+        /// How requests of the method are run.
         package let traits: MethodTraits
+        /// The state of the connection.
         package let session: Session
     }
 
@@ -69,6 +74,7 @@ package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
         self.translate = translate
     }
 
+    /// The names of all methods, sorted.
     package var names: [String] { methods.keys.sorted() }
 
     func method(_ name: String) -> Method? {
@@ -128,8 +134,10 @@ package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
 
 /// How a connection has to treat a method.
 package struct MethodTraits: OptionSet, Sendable {
+    /// The set as bits.
     package let rawValue: Int
 
+    /// A set from its bits.
     package init(rawValue: Int) {
         self.rawValue = rawValue
     }
@@ -148,10 +156,12 @@ package struct MethodTraits: OptionSet, Sendable {
 package struct Outcome<Attachment: Sendable>: Sendable {
     /// The result, a JSON object.
     package let json: [UInt8]
+    /// What is sent with the reply.
     package let attachments: [Attachment]
     /// Done when the reply is on its way, or nobody is there any more to take it: then it is not sent.
     package let afterwards: (@Sendable (_ isSent: Bool) -> Void)?
 
+    /// A result.
     package init(_ json: [UInt8], attachments: [Attachment] = [], afterwards: (@Sendable (_ isSent: Bool) -> Void)? = nil) {
         self.json = json
         self.attachments = attachments

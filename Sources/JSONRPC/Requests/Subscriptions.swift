@@ -86,6 +86,7 @@ package final class Subscriptions: Sendable {
 
 /// Something that a peer is told of until it ends.
 package final class Subscription: Sendable {
+    /// The id that the service has given, as notifications name it.
     package let id: String
     private let owner: Subscriptions
     private let state = Mutex(State())
@@ -117,6 +118,7 @@ package final class Subscription: Sendable {
         if isOver { stop() }
     }
 
+    /// Ends the subscription. Nothing of it is sent afterwards. Later calls have no effect.
     package func end() {
         let (isFirst, stop) = state.withLock { state in
             defer {

@@ -19,6 +19,7 @@ package actor PostgresConnection {
 
     /// The executor that runs the connection's work on its own thread.
     // SAFETY: the actor keeps the executor.
+    /// The thread of this connection.
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     /// Connects on the connection's own thread.
