@@ -47,7 +47,7 @@ package struct WaitOptions: ParsableArguments {
         }
         let seconds = match.2.map { ["s": 1, "m": 60, "h": 3_600][$0] ?? 1 } ?? 1
         let duration = Duration.seconds(number * seconds)
-        guard duration <= .seconds(86_400) else { throw ValidationError("--wait has to be at most 24h.") }
+        guard duration <= .seconds(86_400) else { throw ValidationError("--wait must be at most 24h.") }
         return duration
     }
 }
@@ -106,13 +106,13 @@ package struct ActorOptions: ParsableArguments {
 
 /// What the workbook contains.
 package struct ExportChoices: ParsableArguments {
-    @Flag(help: "Export disabled administrators too.")
+    @Flag(help: "Also export disabled administrators.")
     var includeDisabled = false
 
     @Flag(help: "Add sheets of the tenant's profiles and teams, and of the groups that the administrator sees.")
     var includeReferences = false
 
-    @Option(help: "A second start with the same key gives the same export. (default: a new key each time)")
+    @Option(help: "Start only one export for this key: the same key returns the same export. (default: a new key each time)")
     var idempotencyKey: String?
 
     /// Creates the options; the parser fills them.
@@ -132,7 +132,9 @@ package struct OutputOptions: ParsableArguments {
     @Flag(help: "Replace an existing file. The new file keeps owner and mode, as far as this user may set them.")
     var force = false
 
-    @Flag(help: "Download the workbook in parts through the socket, not from a file that the service passes.")
+    @Flag(
+        help: "Download the workbook in parts through the socket, instead of from a file descriptor that the service passes."
+    )
     var inParts = false
 
     /// Creates the options; the parser fills them.

@@ -85,7 +85,7 @@ struct CallerTests {
                 let denied = try await call(service, as: who, method, String(params))
                 #expect(denied.status == 77, "\(who) \(method) \(denied)")
                 #expect(denied.errors.contains("You are the user with uid \(who.uid)"), "\(denied.errors)")
-                #expect(denied.errors.contains("takes the grant"))
+                #expect(denied.errors.contains("requires the grant"))
             }
             // A job of another tenant is not found, neither by an actor nor by an operator.
             for (who, params) in [
@@ -94,7 +94,9 @@ struct CallerTests {
             ] {
                 for method in ["export.get", "export.cancel", "export.delete", "export.wait", "export.watch"] {
                     let missing = try await call(service, as: who, method, params)
-                    #expect(missing.status == 1 && missing.errors.contains("no such export"), "\(who) \(method) \(missing)")
+                    #expect(
+                        missing.status == 1 && missing.errors.contains("export does not exist"),
+                        "\(who) \(method) \(missing)")
                 }
             }
             // Only a caller with the operator grant may omit the actor.

@@ -157,7 +157,7 @@ import TestSupport
                     let error = await failure(call)
                     #expect(
                         error?.code == .service(code: 1001, kind: "permission-denied")
-                            && error?.message.contains("takes the grant") == true, "\(name) \(tenant)")
+                            && error?.message.contains("requires the grant") == true, "\(name) \(tenant)")
                 }
             }
             // The administrators of the renamed tenant continue under the new slug.
@@ -292,7 +292,7 @@ import TestSupport
                 )
             }
             let denied = try await daemon(["prune", "--audit-before", "2024-03-01"])
-            #expect(denied.status == 78 && denied.errors.contains("adminexport_owner: run this as one"))
+            #expect(denied.status == 78 && denied.errors.contains("a member of adminexport_owner may do this"))
             let owner = TestDatabase.superuser
             let pruned = try await daemon(["prune", "--audit-before", "2024-03-09"], user: owner)
             #expect(

@@ -163,14 +163,14 @@ import Testing
             try await TestDatabase.with { database in
                 try await database.execute("ALTER TABLE directory.\(relation) RENAME TO gone")
                 let faults = try await WrongDirectory.inspect(database).faults
-                #expect(faults.map(\.problem) == ["there is no directory.\(relation)"] && faults[0].mayPass)
+                #expect(faults.map(\.problem) == ["the relation directory.\(relation) does not exist"] && faults[0].mayPass)
             }
         }
         try await TestDatabase.with { database in
             for column in ContractColumn.all {
                 try await database.execute("ALTER TABLE directory.\(column.relation) RENAME \(column.name) TO gone")
                 let faults = try await WrongDirectory.inspect(database).faults
-                #expect(faults.map(\.problem) == ["there is no directory.\(column.label)"])
+                #expect(faults.map(\.problem) == ["the column directory.\(column.label) does not exist"])
                 try await database.execute("ALTER TABLE directory.\(column.relation) RENAME gone TO \(column.name)")
             }
             #expect(try await WrongDirectory.inspect(database).faults.isEmpty)
@@ -248,7 +248,7 @@ import Testing
             (plain + view + policy + all, "row-level security of \(table)", ["ALTER ROLE \(owner) BYPASSRLS"]),
             (
                 plain + view + policy + "ALTER TABLE \(table) OWNER TO \(owner), FORCE ROW LEVEL SECURITY",
-                "for it is forced",
+                "because it is forced",
                 ["ALTER TABLE \(table) NO FORCE ROW LEVEL SECURITY"]
             ),
             (
@@ -377,7 +377,7 @@ import Testing
                 let notes = try await WrongDirectory.inspect(database, isExplained: false).notes
                 #expect(notes.count == (note == nil ? 0 : 1), "\(functions): \(notes)")
                 if let note {
-                    #expect(notes.first == "the view \(note): whether that shows all rows cannot be proven here", "\(notes)")
+                    #expect(notes.first == "the view \(note): this check cannot prove that it returns all rows", "\(notes)")
                 }
             }
         }

@@ -141,7 +141,7 @@ def use(machine, debs):
 def doctor(machine, debs):
     """doctor finds no fault for a member, and tells other users what to do"""
     fine = machine.run("adminexport doctor", user="member").stdout
-    check("BAD" not in fine and "look" not in fine, fine)
+    check("FAIL" not in fine and "warn" not in fine, fine)
     # The commands that doctor tells people to run.
     for user, word in (("adminexport", "can serve"), ("adminexport-worker", "can work")):
         checked = machine.run(f"runuser -u {user} -- adminexportd check-config").stdout

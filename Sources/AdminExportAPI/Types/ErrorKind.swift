@@ -86,7 +86,7 @@ public enum ErrorKind: String, Sendable, CaseIterable {
         case .conflict:
             "The idempotency key was used with other options, or the workbook is under a legal hold (`reason` is held)."
         case .quotaExceeded: "The tenant has `limit` jobs in the queue. Try again after `retryAfterMs`."
-        case .expired: "The workbook is not kept any more. Start a new export."
+        case .expired: "The workbook has expired or was deleted. Start a new export."
         case .unavailable:
             """
             The database, the archives (`reason` is storage) or the directory of administrators (`reason` is directory) cannot be used now.

@@ -52,7 +52,7 @@ struct ListCommand: AsyncParsableCommand {
     func validate() throws {
         if let unknown = state.first(where: { Job.State(rawValue: $0) == nil }) {
             throw ValidationError(
-                "--state \(unknown) is not a state; it has to be one of \(Job.State.allCases.map(\.rawValue).joined(separator: ", "))."
+                "--state \(unknown) is not a state; it must be one of \(Job.State.allCases.map(\.rawValue).joined(separator: ", "))."
             )
         }
     }
@@ -77,7 +77,9 @@ struct ListCommand: AsyncParsableCommand {
                 ])
             }
             try Output.result(table.text)
-            if let cursor = list.nextCursor { Output.message("there are more: list them with --cursor \(cursor)") }
+            if let cursor = list.nextCursor {
+                Output.message("there are more exports; to list them, use --cursor \(cursor)")
+            }
         }
     }
 }
@@ -92,7 +94,7 @@ struct WaitCommand: AsyncParsableCommand {
     @OptionGroup var job: JobArgument
     @OptionGroup var waiting: WaitOptions
 
-    @Flag(name: [.customShort("q"), .long], help: "Show no progress and no reason why the export waits.")
+    @Flag(name: [.customShort("q"), .long], help: "Print neither progress nor the reason why the export waits.")
     var quiet = false
 
     func run() async throws {

@@ -141,7 +141,7 @@ struct AuditCommand: AsyncParsableCommand {
     var limit = 100
 
     func validate() throws {
-        guard limit > 0 else { throw ValidationError("--limit has to be 1 or more.") }
+        guard limit > 0 else { throw ValidationError("--limit must be 1 or more.") }
         if let unknown = event.first(where: { !AuditEvent.events.contains($0) }) {
             throw ValidationError("--event \(unknown) is not an event; adminexport help audit lists the events.")
         }

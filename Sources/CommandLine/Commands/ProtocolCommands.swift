@@ -64,7 +64,7 @@ struct CallCommand: AsyncParsableCommand {
     var timeout = 90
 
     func validate() throws {
-        guard (1...86_400).contains(timeout) else { throw ValidationError("--timeout has to be 1 to 86,400 seconds.") }
+        guard (1...86_400).contains(timeout) else { throw ValidationError("--timeout must be from 1 to 86,400 seconds.") }
     }
 
     func run() async throws {
@@ -72,7 +72,7 @@ struct CallCommand: AsyncParsableCommand {
             let text = params == "-" ? FileHandle.standardInput.readDataToEndOfFile() : Data(params.utf8)
             guard let object = try? JSONSerialization.jsonObject(with: text), object is [String: Any] else {
                 throw CommandFailure(
-                    status: .usage, message: "the parameters are not a JSON object; an example is {\"job\":\"…\"}")
+                    status: .usage, message: "the parameters are not a JSON object; write them as in {\"job\":\"…\"}")
             }
             // One line, because the protocol ends a message at a line feed.
             let line = Data(text.filter { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })

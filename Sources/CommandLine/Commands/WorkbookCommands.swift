@@ -8,10 +8,10 @@ struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Start an export, wait for it, and download the workbook.",
         discussion: """
-            ^C cancels the export. A second ^C ends this program without waiting for the cancellation.
+            Ctrl-C cancels the export. A second Ctrl-C ends this program without waiting for the cancellation.
 
             If the service restarts, the export continues. This program reconnects for one minute, or for the time of --wait, and \
-            continues the download at the byte that it had reached.
+            continues the download where it stopped.
             """)
 
     @OptionGroup var service: ServiceOptions
@@ -20,7 +20,7 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var destination: OutputOptions
     @OptionGroup var waiting: WaitOptions
 
-    @Flag(name: [.customShort("q"), .long], help: "Show no progress and no reason why the export waits.")
+    @Flag(name: [.customShort("q"), .long], help: "Print neither progress nor the reason why the export waits.")
     var quiet = false
 
     func validate() throws {
@@ -76,12 +76,12 @@ struct RunCommand: AsyncParsableCommand {
     ) async throws -> Job {
         let interrupt = Interrupt {
             progress.end()
-            Output.message("cancelling the export; press ^C again to end this program without waiting")
+            Output.message("cancelling the export; press Ctrl-C again to end this program without waiting")
             // The wait reports the result.
             Task {
                 do {
                     let answer = try await client.call(ExportCancel.self, .init(actor: actor, job: job.id)).job
-                    if answer.state == .succeeded { Output.message("the export had succeeded already") }
+                    if answer.state == .succeeded { Output.message("the export succeeded before it could be cancelled") }
                 } catch {
                     Output.message("the export could not be cancelled: \(error)")
                 }

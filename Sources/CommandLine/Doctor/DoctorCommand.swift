@@ -3,7 +3,7 @@ internal import ArgumentParser
 /// Checks everything that this user needs to get a workbook on this machine, and prints a remedy for each fault.
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Find faults, and say how to remove them.",
+        commandName: "doctor", abstract: "Check the installation, and print a remedy for each fault.",
         discussion: """
             Checks the socket, the groups of this user, the units, the versions of both programs, the grants, the database, the \
             workers and the disk. The exit status is 0 if nothing prevents this user from getting a workbook, otherwise 1.
@@ -58,8 +58,8 @@ struct Finding: Encodable {
         let mark: TerminalText =
             switch level {
             case .ok: "ok  "
-            case .warning: "look"
-            case .failure: "BAD "
+            case .warning: "warn"
+            case .failure: "FAIL"
             }
         let name = TerminalText(escaping: about).padded(to: 9)
         return "\(mark)  \(name) \(found)" + (remedy.map { "\n                → \($0)" } ?? "")

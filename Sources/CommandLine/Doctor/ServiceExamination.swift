@@ -44,7 +44,7 @@ struct ServiceExamination {
         findings.append(
             grants.isEmpty
                 ? .failure(
-                    "rights", "the service grants this user nothing",
+                    "rights", "the configuration of the service gives this user no grants",
                     "Add the user or a group to callers in /etc/adminexport/config.yaml, then run: systemctl reload adminexport"
                 )
                 : .ok("rights", grants.joined(separator: "; ")))
@@ -128,7 +128,7 @@ struct ServiceExamination {
             )
         }
         if let bytes = health.freeBytes, bytes < minFreeSpace {
-            return .warning("storage", free, "Free space on the disk, or keep workbooks for a shorter time (retention).")
+            return .warning("storage", free, "Free disk space, or keep workbooks for a shorter time (retention).")
         }
         return .ok("storage", free)
     }

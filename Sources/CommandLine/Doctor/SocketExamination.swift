@@ -29,7 +29,7 @@ struct SocketExamination {
     private func missing(_ error: Int32) -> Finding {
         if error == EACCES {
             return .failure(
-                "socket", "this user may not enter a directory of \(path)",
+                "socket", "this user may not search a directory of the path \(path)",
                 "Set the mode of its directories to 0755, or name another socket.")
         }
         return .failure(

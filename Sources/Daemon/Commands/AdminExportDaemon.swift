@@ -10,17 +10,19 @@ package struct AdminExportDaemon: AsyncParsableCommand {
     /// The name, the help text and the subcommands.
     package static let configuration = CommandConfiguration(
         commandName: "adminexportd",
-        abstract: "Make Excel workbooks of administrator accounts, asked for over a Unix socket.",
+        abstract:
+            "Make Excel workbooks of administrator accounts for local programs, which send requests over a Unix socket.",
         discussion: """
-            The configuration is read from \(ServiceConfiguration.defaultFile) (--config, ADMINEXPORT_CONFIG). Flags come \
-            before the environment (ADMINEXPORT_…), the environment before the file.
+            The commands read the configuration from \(ServiceConfiguration.defaultFile), or from the file that --config or \
+            ADMINEXPORT_CONFIG names. An option takes precedence over its environment variable (ADMINEXPORT_…), and the variable \
+            over the file.
 
             EXIT STATUS
-              0   stopped as it was asked to
-              1   failed
+              0   success, or stopped by a signal
+              1   failure
               64  the command line is wrong
-              69  the database cannot be reached (commands that do not wait for it)
-              78  something has to be configured otherwise; the message says what
+              69  the database cannot be reached (only commands that do not wait for it)
+              78  the configuration must be changed; the message says what to change
             """,
         version: "\(version) (schema \(Migrator.version))",
         subcommands: [
@@ -37,10 +39,10 @@ struct CommonOptions: ParsableArguments, Sendable {
     @Option(help: "The configuration file.", completion: .file(extensions: ["yaml"]))
     var config: String?
 
-    @Option(help: "The database with the job table, as a libpq URI without a password.")
+    @Option(help: "The database with the queue, as a libpq URI without a password.")
     var databaseURL: String?
 
-    @Option(help: "trace, debug, info, notice, warning, error or critical.")
+    @Option(help: "The least severe level to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel: String?
 
     typealias Loaded = (configuration: ServiceConfiguration, logger: Logger, level: ServiceLog.Level)

@@ -10,7 +10,7 @@ struct ConfigReferenceCommand: ParsableCommand {
         case text, markdown, mdoc
     }
 
-    @Option(help: "text, or the form that the manuals have: markdown or mdoc.")
+    @Option(help: "The output format: text, markdown (as in the README) or mdoc (as in the manual page).")
     var format = Format.text
 
     func run() {
@@ -28,19 +28,20 @@ struct CheckConfigCommand: AsyncParsableCommand {
         commandName: "check-config",
         abstract: "Check the configuration, the archives' directory, the database, its roles and the directory's relations.",
         discussion: """
-            Run it as the user whose process it is about: the one that serves callers and the one that makes exports have roles of \
-            their own in the database, and each is checked for what it has.
+            Run the command as the user of the process whose configuration you check: the process that serves callers and the process \
+            that makes exports have different roles in the database, and the command checks the roles that this user's login has.
 
-            Every statement that reads the directory is explained under the role that runs it, and its columns, types, privileges and \
-            row-level security are looked at. Where no index proves that keys are unique, all rows are read to see whether they are.
+            The command runs EXPLAIN on every statement that reads the directory, under the role that the services use for it, and checks \
+            columns, types, privileges and row-level security. If no index proves that keys are unique, it reads all rows to check that \
+            they are.
             """)
 
     @OptionGroup var common: CommonOptions
 
-    @Option(help: "The directory of archives.")
+    @Option(help: "The directory of the archives.")
     var archives: String?
 
-    @Flag(help: "Print the value of each key and where it comes from, but no secrets.")
+    @Flag(help: "Print first the value of each key and where it comes from, without secrets.")
     var values = false
 
     func run() async throws {

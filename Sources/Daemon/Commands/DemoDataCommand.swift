@@ -5,26 +5,26 @@ private import Postgres
 /// Fills the directory's own tables with a made-up tenant.
 struct DemoDataCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "demo-data", abstract: "Create a made-up tenant to try the service with.",
-        discussion: "Needs the tables that migrate --with-directory creates.")
+        commandName: "demo-data", abstract: "Create a tenant with generated data, to try the service.",
+        discussion: "The command requires the tables that migrate --with-directory creates.")
 
     @OptionGroup var common: CommonOptions
 
     @Option(help: "The new tenant's slug.")
     var tenant: String
 
-    @Option(help: "How many administrators it has, from 3.")
+    @Option(help: "The number of administrators, at least 3.")
     var administrators: Int
 
-    @Option(help: "Equal seeds give equal data.")
+    @Option(help: "The seed of the generated data. The same seed gives the same data.")
     var seed = 1
 
     func validate() throws {
         guard (3...100_000_000).contains(administrators) else {
-            throw ValidationError("--administrators is 3 to 100,000,000.")
+            throw ValidationError("--administrators must be from 3 to 100,000,000.")
         }
         guard tenant.wholeMatch(of: /[a-z0-9][a-z0-9-]{0,62}/) != nil else {
-            throw ValidationError("--tenant is a slug: 1 to 63 of a-z, 0-9 and -, not beginning with -.")
+            throw ValidationError("--tenant must be a slug: 1 to 63 characters a-z, 0-9 and -, not beginning with -.")
         }
     }
 
@@ -47,23 +47,23 @@ struct DemoDataCommand: AsyncParsableCommand {
                     try await connection.script(
                         "demo-data", String(decoding: PackageResources.demo_data_sql, as: UTF8.self))
                 } catch let error as PostgresError where error.sqlState == SQLState.uniqueViolation {
-                    throw ConfigurationFault("there is a tenant \(tenant) already: choose another --tenant")
+                    throw ConfigurationFault("the tenant \(tenant) exists already; choose another --tenant")
                 } catch let error as PostgresError where error.isUnstorableText {
                     throw ConfigurationFault(
-                        "the database's encoding does not have the letters of the made-up names, which are of many languages: create "
-                            + "a database with ENCODING 'UTF8' for demo-data; exports of a database in another encoding work"
+                        "the database's encoding lacks letters of the generated names, which are in many languages; for demo-data, create a "
+                            + "database with ENCODING 'UTF8'. Exports work with other encodings"
                     )
                 } catch let error as PostgresError
                     where [SQLState.undefinedTable, SQLState.invalidSchemaName].contains(error.sqlState)
                 {
-                    throw ConfigurationFault("the directory has no tables: run adminexportd migrate --with-directory first")
+                    throw ConfigurationFault("the directory has no tables; run adminexportd migrate --with-directory first")
                 }
             }
             try await Self.analyze(connection)
-            print("Created the tenant \(tenant) with \(administrators) administrators. Try the service as")
-            print("  owner@\(tenant).example     who sees all of them")
-            print("  europe@\(tenant).example    who sees those of Europe and below")
-            print("  helpdesk@\(tenant).example  who may not export")
+            print("Created the tenant \(tenant) with \(administrators) administrators. To try the service, use one of:")
+            print("  owner@\(tenant).example     sees all administrators")
+            print("  europe@\(tenant).example    sees those of the group Europe and the groups below it")
+            print("  helpdesk@\(tenant).example  may not export")
         }
     }
 

@@ -5,33 +5,34 @@ private import Postgres
 /// Migrates the database to this version's schema.
 struct MigrateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "migrate", abstract: "Create or upgrade the database schema; safe to run again.",
+        commandName: "migrate", abstract: "Create or upgrade the database schema. It is safe to run the command again.",
         discussion: """
-            Runs as a login that may create roles and schemas, the first time; as a member of adminexport_owner later. The \
-            logins of the service need its roles: --api-login and --worker-login make them, or say yourself \
+            The first time, run the command as a login that may create roles and schemas; later, as a member of adminexport_owner. \
+            The logins of the services need the service's roles: use --api-login and --worker-login to create the logins, or run \
             GRANT adminexport_api, adminexport_worker TO the_login.
 
-            Where directory.url leads to a database of its own, what is about the directory is done there, and the roles and \
-            logins are made on both servers.
+            If directory.url names a separate database, --with-directory and --grant-directory apply to that database, and the \
+            command creates the roles and logins on both servers.
             """)
 
     @OptionGroup var common: CommonOptions
 
-    @Flag(help: "Create the directory's relations as tables, where there are none.")
+    @Flag(help: "Create the relations of the directory as tables, unless they exist.")
     var withDirectory = false
 
-    @Flag(help: "Grant the service's roles the columns of the directory that they read, if it is there.")
+    @Flag(
+        help: "Grant the service's roles the privileges on the directory's columns that they read, if the directory exists.")
     var grantDirectory = false
 
-    @Option(help: "Create this login, if there is none, and let it serve callers.")
+    @Option(help: "Create this login, unless it exists, and grant it the role that serves callers.")
     var apiLogin: String?
 
-    @Option(help: "Create this login, if there is none, and let it make exports.")
+    @Option(help: "Create this login, unless it exists, and grant it the role that makes exports.")
     var workerLogin: String?
 
     func validate() throws {
         for login in [apiLogin, workerLogin].compactMap(\.self) where !Migrator.isLogin(login) {
-            throw ValidationError("A login is a letter or _, and up to 62 letters, digits, _ and - after it.")
+            throw ValidationError("A login must be a letter or _, followed by up to 62 letters, digits, _ and -.")
         }
     }
 
@@ -61,15 +62,15 @@ struct MigrateCommand: AsyncParsableCommand {
                 outcome.applied.isEmpty
                     ? "The schema is up to date (version \(Migrator.version))."
                     : "Applied schema version \(outcome.applied.map(String.init).joined(separator: ", ")).")
-            if outcome.keyedEvents > 0 { print("Gave \(outcome.keyedEvents) older audit events their tenant's key.") }
+            if outcome.keyedEvents > 0 { print("Added the tenant's key to \(outcome.keyedEvents) older audit events.") }
             if withDirectory {
-                print(outcome.createdDirectory ? "Created the directory's tables." : "The directory is there already.")
+                print(outcome.createdDirectory ? "Created the directory's tables." : "The directory exists already.")
             }
             if grantDirectory, !withDirectory {
                 print(
                     outcome.grantedDirectory
-                        ? "Granted the service the directory's columns."
-                        : "There is no directory yet: make its views, and run this again.")
+                        ? "Granted the service the privileges on the directory's columns."
+                        : "The directory does not exist yet: create its views, and run this command again.")
             }
             for login in outcome.createdLogins { print("Created the login \(login).") }
         }
@@ -88,7 +89,7 @@ struct MigrateCommand: AsyncParsableCommand {
             // A standby of the jobs' database needs no migration, and the migration must not wait for the directory.
             print("directory.url cannot be reached from here: \(error.message).")
             print(
-                "Unless it is a standby of database.url, run adminexportd migrate --grant-directory on a machine that can reach it."
+                "If it is not a standby of database.url, run adminexportd migrate --grant-directory on a machine that can reach it."
             )
             return nil
         }

@@ -16,7 +16,7 @@ extension ServiceConfiguration {
         if try await DatabaseIdentity.load(on: jobs).isSame(as: place) { return nil }
         guard !place.isRecovering else {
             throw ConfigurationFault(
-                "directory.url leads to a standby, which cannot be changed: run this with the URL of its primary in "
+                "directory.url leads to a standby, which cannot be changed; run the command with the URL of its primary in "
                     + "ADMINEXPORT_DIRECTORY_URL")
         }
         return directory

@@ -7,18 +7,18 @@ private import Postgres
 struct PruneCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "prune",
-        abstract: "Expire what is due, remove files that nothing names, and forget jobs that are long over.",
+        abstract: "Expire exports, remove files that no export names, and remove the rows of old exports.",
         discussion: """
-            Workers do all of this by themselves; this does it now, and ends when nothing is left to do. With --audit-before it \
-            removes old months of the audit trail instead, which nobody but a member of adminexport_owner can do.
+            Workers do all of this over time; the command does it at once. With --audit-before, the command only removes old months \
+            of the audit trail. Only a member of adminexport_owner can remove them.
             """)
 
     @OptionGroup var common: CommonOptions
 
-    @Option(help: "The directory of archives.")
+    @Option(help: "The directory of the archives.")
     var archives: String?
 
-    @Option(help: "Remove the audit trail's months that ended before this day, such as 2026-01-01.")
+    @Option(help: "Remove only the months of the audit trail that ended before this day, such as 2026-01-01.")
     var auditBefore: String?
 
     func validate() throws {
@@ -26,7 +26,7 @@ struct PruneCommand: AsyncParsableCommand {
         guard auditBefore.wholeMatch(of: /\d{4}-\d{2}-\d{2}/) != nil,
             (try? Date.ISO8601FormatStyle().year().month().day().parse(auditBefore)) != nil
         else {
-            throw ValidationError("--audit-before is a day, such as 2026-01-01.")
+            throw ValidationError("--audit-before must be a day, such as 2026-01-01.")
         }
     }
 
@@ -38,11 +38,12 @@ struct PruneCommand: AsyncParsableCommand {
             } else {
                 let (swept, orphans) = try await Assembly(loaded).prune()
                 print(
-                    "Expired \(swept.expired), removed the files of \(swept.removed) and \(orphans) that nothing names, "
-                        + "forgot \(swept.forgotten) exports.")
+                    "Exports expired: \(swept.expired). Files of expired exports removed: \(swept.removed). Files that no export "
+                        + "names removed: \(orphans). Rows of old exports removed: \(swept.forgotten).")
                 if swept.stuck > 0 {
                     throw ConfigurationFault(
-                        "the files of \(swept.stuck) exports cannot be removed: check the owner and mode of the archives")
+                        "the files of \(swept.stuck) exports cannot be removed; check the owner and the mode of the archives"
+                    )
                 }
             }
         }
@@ -56,7 +57,8 @@ struct PruneCommand: AsyncParsableCommand {
         do {
             try await AuditRetention().prune(before: day, on: connection) { print("Removed from the audit trail: \($0)") }
         } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable {
-            throw ConfigurationFault("the audit trail is being read, by a dump maybe: run this again when that is over")
+            throw ConfigurationFault(
+                "another transaction, such as a dump, reads the audit trail; run the command again when it has ended")
         }
         print("The audit trail has no month that ended before \(day).")
     }

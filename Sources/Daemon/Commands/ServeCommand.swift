@@ -4,17 +4,17 @@ private import Systemd
 /// Serves callers, and runs exports if `workers` is above 0.
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "serve", abstract: "Serve callers on the socket, and make exports if workers are configured.")
+        commandName: "serve", abstract: "Serve callers on the socket, and make exports if workers is not 0.")
 
     @OptionGroup var common: CommonOptions
 
-    @Option(help: "Where callers connect, unless the service manager passes a socket.")
+    @Option(help: "The path of the socket, unless the service manager passes a socket.")
     var socket: String?
 
-    @Option(help: "The directory of archives.")
+    @Option(help: "The directory of the archives.")
     var archives: String?
 
-    @Option(help: "Exports that this process makes at a time; 0 for none.")
+    @Option(help: "The number of exports that this process makes at a time. With 0, it makes none.")
     var workers: String?
 
     func run() async throws {

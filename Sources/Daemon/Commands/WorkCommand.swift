@@ -4,14 +4,14 @@ private import Systemd
 /// Runs exports.
 struct WorkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "work", abstract: "Make exports that a serving process has queued.")
+        commandName: "work", abstract: "Make the exports that callers have started through a serving process.")
 
     @OptionGroup var common: CommonOptions
 
-    @Option(help: "The directory of archives.")
+    @Option(help: "The directory of the archives.")
     var archives: String?
 
-    @Option(help: "Exports that this process makes at a time.")
+    @Option(help: "The number of exports that this process makes at a time.")
     var workers: String?
 
     func run() async throws {

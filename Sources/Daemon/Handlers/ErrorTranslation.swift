@@ -36,10 +36,11 @@ struct ErrorTranslation: Sendable {
         case let error as UnstorableText:
             return .invalidParams(
                 error.parameter,
-                "The parameter \(error.parameter) has a character that the database's encoding does not have.")
+                "The parameter \(error.parameter) has a character that the database's encoding lacks. Remove the character.")
         case let error as PostgresError where error.isUnstorableText:
             return RPCError(
-                -32602, "invalid-params", "A parameter has a character that the database's encoding does not have.")
+                -32602, "invalid-params",
+                "A parameter has a character that the database's encoding lacks. Remove the character.")
         case let error as PostgresError
         where error.isRefusal || error.isEvaluationFault || error.code == .unexpectedResult:
             return refusal(error, logger)
@@ -65,7 +66,8 @@ struct ErrorTranslation: Sendable {
         if error.fault.isOutOfDescriptors {
             logger.report(DaemonEvent.noDescriptorLeft)
             return RPCError(
-                .overloaded, "The service has too many open files to open this one. Try again in a moment.", retryable: true)
+                .overloaded, "The service has no file descriptor left to open the workbook. Try again in a moment.",
+                retryable: true)
         }
         logger.report(ExportEvent.archiveUnreadable, [.job: error.job, .error: error.fault])
         let isLost = [.missing, .damaged].contains(error.fault.code)
@@ -73,7 +75,7 @@ struct ErrorTranslation: Sendable {
             .unavailable,
             isLost
                 ? "The workbook is lost or damaged. Start a new export, and tell the operators."
-                : "The workbook cannot be read now. Ask the operators.",
+                : "The workbook cannot be read now. If the error persists, ask the operators to check the archives.",
             retryable: !isLost && [.passing, .full].contains(error.fault.fault), details: [("reason", .text("storage"))])
     }
 
@@ -111,7 +113,7 @@ struct ErrorTranslation: Sendable {
     private static func jobs(_ error: QueueError) -> RPCError {
         switch error {
         case .notFound:
-            RPCError(.notFound, "There is no such export, or it belongs to somebody else.")
+            RPCError(.notFound, "The export does not exist, or another administrator requested it.")
         case .conflict:
             RPCError(
                 .conflict, "The idempotency key was used for an export with other options. Use another key.")
@@ -125,16 +127,16 @@ struct ErrorTranslation: Sendable {
             RPCError(
                 .overloaded, "Too many exports of the tenant are being started now. Try again in a moment.", retryable: true)
         case .notReady(.expired):
-            RPCError(.expired, "The workbook is not kept any more. Start a new export.")
+            RPCError(.expired, "The workbook has expired or was deleted. Start a new export.")
         case .notReady(let state):
             RPCError(
                 .notReady, "The export has no workbook: it is \(state.rawValue).", retryable: !state.isFinal,
                 details: [("state", .text(state.rawValue))])
         case .noWorker:
-            RPCError(.notFound, "There is no such worker now. service.workers lists the workers.")
+            RPCError(.notFound, "No running worker has this id. service.workers lists the workers.")
         case .held:
             RPCError(
-                .conflict, "The workbook is under a legal hold and cannot be deleted.",
+                .conflict, "The workbook is under a legal hold and cannot be deleted. An operator can end the hold.",
                 details: [("reason", .text("held"))])
         }
     }

@@ -118,7 +118,7 @@ struct ExportHandlers: Sendable {
         case .zstd:
             guard offset == 0 else {
                 throw RPCError.invalidParams(
-                    "offset", "The parameter offset has to be 0 with the encoding zstd, which gives the whole archive.")
+                    "offset", "The parameter offset must be 0 with the encoding zstd, which returns the whole archive.")
             }
             form = .archive
         }

@@ -56,7 +56,7 @@ struct OperatorHandlers: Sendable {
     private static func cursor(_ text: String) throws(RPCError) -> AuditLog.Cursor {
         let parts = text.split(separator: "-").compactMap { Int($0) }
         guard parts.count == 2 else {
-            throw .invalidParams("cursor", "The parameter cursor has to be the nextCursor of an earlier page.")
+            throw .invalidParams("cursor", "The parameter cursor must be the nextCursor of an earlier page.")
         }
         return AuditLog.Cursor(at: parts[0], id: parts[1])
     }

@@ -37,7 +37,7 @@ enum ParamCheck {
                 let name = place(RPCError.excerpt(member.name, 128))
                 throw .invalidParams(
                     name,
-                    "There is no parameter \(RPCError.excerpt(name)). rpc.discover lists the parameters of each method.")
+                    "Unknown parameter \(RPCError.excerpt(name)). rpc.discover lists the parameters of each method.")
             }
             if !property.isRequired, member.value.isLiteral("null") { continue }
             if !found.isEmpty { json.append(UInt8(ascii: ",")) }
@@ -136,6 +136,6 @@ enum ParamCheck {
     }
 
     private static func wrong(_ path: String, _ expected: String) -> RPCError {
-        .invalidParams(path, "The parameter \(RPCError.excerpt(path)) has to be \(expected).")
+        .invalidParams(path, "The parameter \(RPCError.excerpt(path)) must be \(expected).")
     }
 }

@@ -33,7 +33,7 @@ extension JobReply {
 extension Identifier {
     /// - Throws: ``RPCError`` −32602
     init(param text: String, _ name: String = "job") throws(RPCError) {
-        guard let id = Self(text) else { throw .invalidParams(name, "The parameter \(name) has to be a UUID.") }
+        guard let id = Self(text) else { throw .invalidParams(name, "The parameter \(name) must be a UUID.") }
         self = id
     }
 }

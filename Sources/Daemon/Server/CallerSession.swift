@@ -49,7 +49,7 @@ final class CallerSession: Sendable {
         guard grants[.operator] != nil else {
             // A parameter that is missing, and a grant that is: the audit trail has it as a denial.
             throw .invalidParams(
-                "actor", "The parameter actor is missing; only a caller with the operator grant may leave it out. \(whoami)",
+                "actor", "The parameter actor is missing; only a caller with the grant operator may omit it. \(whoami)",
                 details: Self.lack(of: Grant.operator.rawValue))
         }
         return try asOperator(of: tenant)
@@ -80,12 +80,12 @@ final class CallerSession: Sendable {
     func denial(_ grant: String, _ tenant: String) -> RPCError {
         let remedy =
             peer.uid == PeerCredentials.overflowID
-            ? "The service cannot tell who you are, because a user namespace hides your user id. Call from outside of the namespace."
+            ? "A user namespace hides your user id, so the service cannot identify you. Call it from outside the namespace."
             : "Ask the operators of adminexport to add you or one of your groups to callers in the configuration."
         let whom = tenant == "*" ? "the service as a whole" : "the tenant \(RPCError.excerpt(tenant))"
         return RPCError(
             .permissionDenied,
-            "You may not act for \(whom): that takes the grant \(grant)\(tenant == "*" ? " for all tenants (\"*\")" : ""). \(whoami) \(remedy)",
+            "You may not act for \(whom): this requires the grant \(grant)\(tenant == "*" ? " for all tenants (\"*\")" : ""). \(whoami) \(remedy)",
             details: Self.lack(of: grant))
     }
 

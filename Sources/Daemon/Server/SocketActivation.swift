@@ -58,7 +58,7 @@ final class SocketActivation: Sendable {
         _ = fcntl(spare, F_SETFL, fcntl(spare, F_GETFL) | O_NONBLOCK)
         let line = OneLineReply.error(
             RPCError(
-                .unavailable, "The service is not set up. Ask the operators: its journal says what is missing.",
+                .unavailable, "The service is not set up. Ask the operators: the journal says what is missing.",
                 retryable: true))
         // If the connection closed at once, a caller that still writes its request would get a broken pipe instead.
         var answered: [Int32] = []

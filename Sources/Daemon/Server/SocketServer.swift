@@ -190,10 +190,10 @@ final class SocketServer: Service {
         let fault: String? = state.withLock { state in
             let ofUser = state.users[peer.uid]?.connections ?? 0
             if state.connections >= limits.connections {
-                return "The service has \(limits.connections) connections, and takes no more. Try again in a moment."
+                return "The service has \(limits.connections) connections, which is the limit. Try again in a moment."
             }
             if ofUser >= limits.connectionsPerUser {
-                return "This user has \(limits.connectionsPerUser) connections, and may have no more. Close some."
+                return "This user has \(limits.connectionsPerUser) connections, which is the limit. Close some."
             }
             state.connections += 1
             state.users[peer.uid, default: newUser()].connections += 1
@@ -266,5 +266,6 @@ struct ListenerFailed: Error, CustomStringConvertible {
 
 extension RPCError {
     static let noDescriptorLeft = RPCError(
-        .overloaded, "The service has no descriptor left for another connection. Try again in a moment.", retryable: true)
+        .overloaded, "The service has no file descriptor left for another connection. Try again in a moment.",
+        retryable: true)
 }

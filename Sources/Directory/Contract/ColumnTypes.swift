@@ -133,27 +133,29 @@ struct ColumnTypes {
                 "directory.\(target), to which it refers, is \(other.type)", "\(name)::\(other.type)", type: other.type)
         case .comparedText:
             guard !["text", "character varying"].contains(fact.plainType) else { return nil }
-            return fault("has to be text or character varying, which compare byte by byte", "\(name)::text", type: "text")
+            return fault(
+                "must be text or character varying, which the service compares byte for byte", "\(name)::text", type: "text")
         case .text:
             guard !fact.isText else { return nil }
-            return fault("has to be text", fact.textExpression(name), type: "text")
+            return fault("must be text", fact.textExpression(name), type: "text")
         case .scope:
             guard !["S", "E"].contains(fact.category) else { return nil }
             return fault(
-                "has to be text, tenant or groups", "CASE WHEN \(fact.condition(name)) THEN 'tenant' ELSE 'groups' END",
+                "must be text with the value tenant or groups",
+                "CASE WHEN \(fact.condition(name)) THEN 'tenant' ELSE 'groups' END",
                 type: "text")
         case .status:
             guard fact.category != "S", !fact.hasEnabled else { return nil }
             return fault(
-                fact.category == "E" ? "none of its values is enabled" : "has to be text, enabled or disabled",
+                fact.category == "E" ? "no value of the enum is enabled" : "must be text with the value enabled or disabled",
                 "CASE WHEN \(fact.condition(name)) THEN 'enabled' ELSE 'disabled' END", type: "text")
         case .permissions:
             guard fact.category != "A" || !["S", "E"].contains(fact.elements ?? "") else { return nil }
-            return fault("has to be text[]", fact.arrayExpression(name), type: "text[]")
+            return fault("must be text[]", fact.arrayExpression(name), type: "text[]")
         case .moment:
             guard fact.base != "timestamp with time zone" else { return nil }
             return fault(
-                "has to be timestamp with time zone, or its days are not those of the tenant's calendar",
+                "must be timestamp with time zone: otherwise its days cannot be converted to the tenant's time zone",
                 fact.momentExpression(name), type: "timestamptz")
         }
     }

@@ -26,13 +26,14 @@ extension ContractFault {
 
     static func missing(relation: String) -> ContractFault {
         ContractFault(
-            "there is no directory.\(relation)",
-            "make a view of that name, or run adminexportd migrate --with-directory", mayPass: true)
+            "the relation directory.\(relation) does not exist",
+            "create a view of this name, or run adminexportd migrate --with-directory", mayPass: true)
     }
 
     static func missing(column: ContractColumn) -> ContractFault {
         ContractFault(
-            "there is no directory.\(column.label)", "add the column to the view of directory.\(column.relation)",
+            "the column directory.\(column.label) does not exist",
+            "add the column to the view of directory.\(column.relation)",
             mayPass: true)
     }
 
@@ -42,7 +43,7 @@ extension ContractFault {
     package static func null(_ relation: String, _ column: String, key: String? = nil) -> ContractFault {
         let row = key.flatMap { isShown($0) ? "the row \($0)" : nil } ?? "a row"
         return ContractFault(
-            "\(row) of directory.\(relation) has no \(column)", "give it one, or leave the row out of the view")
+            "\(row) of directory.\(relation) has no \(column)", "add the value, or omit the row from the view")
     }
 
     /// Whether a key may be shown: a key that is text may be somebody's e-mail address.

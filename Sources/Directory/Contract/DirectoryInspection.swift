@@ -100,7 +100,7 @@ package struct DirectoryInspection: Sendable {
                 // The statements contain no data, so the message has only names of relations, columns and functions.
                 return ContractFault(
                     "PostgreSQL refuses the statement \(statement.name): \(error.serverMessage ?? error.description)",
-                    "look at the views of the schema directory, and at what the roles of the service may", mayPass: true)
+                    "check the views of the schema directory and the privileges of the service's roles", mayPass: true)
             }
         }
         return nil

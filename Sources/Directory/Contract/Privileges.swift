@@ -21,7 +21,7 @@ enum Privileges {
             let top = "directory.\(try row.decode("top", as: String.self))"
             found.notes.append(
                 "the view \(view)\(view == top ? "" : ", which \(top) reads,") calls \(try row.decode("function", as: String.self)), "
-                    + "\(try row.decode("why", as: String.self)): whether that shows all rows cannot be proven here")
+                    + "\(try row.decode("why", as: String.self)): this check cannot prove that it returns all rows")
         }
         return found
     }
@@ -171,7 +171,7 @@ enum Privileges {
         }
         if try row.decode("kind", as: String.self) == "f" {
             found.notes.append(
-                "\(relation)\(through) is a foreign table: whether all of its rows are shown there cannot be proven here")
+                "\(relation)\(through) is a foreign table: this check cannot prove that it returns all rows")
         }
         let isRestricted: Bool = try row.decode("is_restricted")
         guard try !row.decode("stored", as: Bool.self) else {
@@ -179,7 +179,7 @@ enum Privileges {
             if isRestricted {
                 found.notes.append(
                     "row-level security of \(relation)\(through) applies to \(reader), the owner of a materialized view: "
-                        + "whether that holds all rows cannot be proven here")
+                        + "this check cannot prove that the view contains all rows")
             }
             return
         }
@@ -201,7 +201,7 @@ enum Privileges {
         found.faults.append(
             ContractFault(
                 "row-level security of \(relation)\(through) applies to \(reader)\(owner)"
-                    + (isForced ? ", for it is forced" : "") + "; it could hide rows",
+                    + (isForced ? ", because it is forced" : "") + "; it could hide rows",
                 isForced
                     ? "ALTER TABLE \(relation) NO FORCE ROW LEVEL SECURITY, or ALTER ROLE \(reader) BYPASSRLS"
                     : "ALTER ROLE \(reader) BYPASSRLS"))

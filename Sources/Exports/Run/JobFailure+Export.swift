@@ -32,7 +32,10 @@ extension JobFailure {
                 kind: "storage-failed", message: "The archive could not be written. The service tries the export again.",
                 isTransient: true)
         default:
-            self.init(kind: "internal-error", message: "Something went wrong in the service. Ask the operators.")
+            self.init(
+                kind: "internal-error",
+                message:
+                    "An internal error occurred in the service. Ask the operators: the service's log contains the cause.")
         }
     }
 
@@ -66,10 +69,11 @@ extension Denial {
         case .unknownTenant: "The tenant does not exist."
         case .unknownAdministrator: "The tenant has no such administrator."
         case .ambiguousActor:
-            "Several accounts of the tenant have this e-mail address, and not exactly one of them is enabled. Correct the addresses or disable all accounts but one."
+            "Several accounts of the tenant have this e-mail address, and either several of them or none are enabled. Correct the addresses, or enable exactly one of the accounts."
         case .disabled: "The administrator's account is disabled."
         case .noPermission: "The administrator's profile has no permission to view administrators."
-        case .scopeChanged: "The administrator no longer sees what the export holds. Start a new export."
+        case .scopeChanged:
+            "The accounts that the administrator may see have changed since the export was made. Start a new export."
         }
     }
 }

@@ -127,7 +127,7 @@ extension RPCError {
             }
         return RPCError(
             -32001, "overloaded",
-            "\(whose) the service hold as many bytes as it may (\(limit)), in requests without an answer and replies that are not read. Read replies, or try again in a moment.",
+            "\(whose) reached the limit of \(limit) bytes in unanswered requests and unread replies. Read replies, or try again in a moment.",
             retryable: true, details: [("limit", .number(limit)), ("scope", .text(scope.rawValue))])
     }
 }

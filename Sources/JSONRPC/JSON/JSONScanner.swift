@@ -52,7 +52,7 @@ package struct JSONScanner {
 
     private mutating func run(_ text: Span<UInt8>) throws(JSONFault) {
         if text.count >= 3, text[0] == 0xEF, text[1] == 0xBB, text[2] == 0xBF {
-            throw fault("a byte order mark stands before the text")
+            throw fault("a byte order mark precedes the text")
         }
         illFormed = Self.firstIllFormed(text)
         while true {
@@ -78,7 +78,7 @@ package struct JSONScanner {
             case .commaOrEnd:
                 try commaOrEnd(byte)
             case .end:
-                throw fault("there is more after the value")
+                throw fault("there is text after the value")
             }
         }
     }
@@ -182,7 +182,7 @@ package struct JSONScanner {
             Self.areEqual(text, inside(tokens[other]), (start + 1)..<(at - 1))
         {
             at = start
-            throw fault("a name stands twice in one object")
+            throw fault("a name occurs twice in one object")
         }
         append(.string, start, isEscaped: isEscaped)
         expected = .colon
@@ -293,7 +293,7 @@ package struct JSONScanner {
                 here = at
             case 0..<0x20:
                 at = here
-                throw fault("a control character stands in a string; write it as an escape")
+                throw fault("a string contains a control character; write it as an escape")
             case 0x20..<0x80:
                 here += 1
             default:
@@ -322,7 +322,7 @@ package struct JSONScanner {
                 first < 0xDC00 && at + 1 < text.count && text[at] == UInt8(ascii: "\\") && text[at + 1] == UInt8(ascii: "u")
             if isPair, (0xDC00...0xDFFF).contains(try hexadecimal(text)) { return }
             at = start
-            throw fault("a surrogate stands alone")
+            throw fault("a surrogate is unpaired")
         default:
             throw fault("an escape is unknown")
         }
@@ -369,7 +369,7 @@ package struct JSONScanner {
         guard whole > 0 else { throw fault("a number has no digits") }
         guard whole == 1 || text[first] != UInt8(ascii: "0") else {
             at = start
-            throw fault("a number starts with 0")
+            throw fault("a number begins with an extra 0")
         }
         var isWhole = true
         var exponent = 0
@@ -390,11 +390,11 @@ package struct JSONScanner {
         let number = JSONNumber(text.extracting(start..<at))
         if isWhole, number.integer == nil {
             at = start
-            throw fault("an integer is beyond 2^53 - 1; send it as a string")
+            throw fault("an integer is beyond ±(2^53 - 1); send it as a string")
         }
         guard number.isFinite else {
             at = start
-            throw fault("a number is beyond what a double holds")
+            throw fault("a number exceeds the range of a double")
         }
     }
 

@@ -19,7 +19,7 @@ struct MessageParser<Session: Sendable, Attachment: Sendable>: Sendable {
         guard message.kind == .array else { return .one(element(message, &ids, isInBatch: false, isTaken)) }
         let messages = Array(message.elements.prefix(batchLimit + 1))
         guard !messages.isEmpty, messages.count <= batchLimit else {
-            return .one(.error(nil, .invalidRequest("A batch has 1 to \(batchLimit) requests.")))
+            return .one(.error(nil, .invalidRequest("A batch must have 1 to \(batchLimit) requests.")))
         }
         return .batch(messages.map { element($0, &ids, isInBatch: true, isTaken) })
     }
@@ -47,7 +47,7 @@ struct MessageParser<Session: Sendable, Attachment: Sendable>: Sendable {
         }
         guard ids.insert(id).inserted, !isTaken(id) else { return .error(nil, .duplicateID) }
         if isInBatch, method.traits.contains(.alone) {
-            return .error(id, .invalidRequest("\(method.name) is not taken in a batch. Send it on a line of its own."))
+            return .error(id, .invalidRequest("\(method.name) is not allowed in a batch. Send it on a line of its own."))
         }
         do throws(RPCError) {
             return .call(Call(id: id, method: method, prepared: try dispatcher.prepare(method, request, session: session)))

@@ -71,7 +71,7 @@ extension RPCError {
     /// −32700: the line is not strict JSON.
     package static func parse(_ fault: JSONFault) -> RPCError {
         RPCError(
-            -32700, "parse-error", "This is not JSON that is taken here: \(fault).",
+            -32700, "parse-error", "The line is not JSON that the service accepts: \(fault).",
             details: [("offset", .number(fault.offset))])
     }
 
@@ -83,7 +83,7 @@ extension RPCError {
     /// −32600: the line exceeds the limit, in bytes.
     package static func lineTooLong(limit: Int) -> RPCError {
         RPCError(
-            -32600, "line-too-long", "A line may have \(limit) bytes at most; this one was dropped.",
+            -32600, "line-too-long", "The line has more than \(limit) bytes. The service discarded it. Send a shorter line.",
             details: [("limit", .number(limit))])
     }
 
@@ -91,7 +91,7 @@ extension RPCError {
     package static func methodNotFound(_ method: String) -> RPCError {
         RPCError(
             -32601, "method-not-found",
-            "There is no method of the name \(excerpt(method)). rpc.discover tells which there are.")
+            "The service has no method \(excerpt(method)). rpc.discover lists the methods.")
     }
 
     /// −32602: the parameters do not match the schema of the method.
@@ -103,23 +103,26 @@ extension RPCError {
 
     /// −32602: the parameters are an array.
     package static let positionalParams = invalidParams(
-        "", "Parameters are given by name, in a JSON object, not by position in an array.")
+        "", "Parameters are passed by name, in a JSON object, not by position in an array.")
     static let duplicateID = invalidRequest(
         "A request with this id is still in flight on this connection.", kind: "duplicate-id")
     static func subscriptions(limit: Int) -> RPCError {
         RPCError(
-            -32001, "overloaded", "This connection has \(limit) subscriptions, and may have no more. End one.",
+            -32001, "overloaded",
+            "This connection has \(limit) subscriptions, which is the limit. End one with export.unwatch.",
             retryable: true, details: [("limit", .number(limit))])
     }
     static func batchReplies(limit: Int) -> RPCError {
         RPCError(
             -32001, "overloaded",
-            "The replies before this one in the batch have over \(limit) bytes: it was not run. Send it again, in a smaller batch.",
+            "The earlier replies in the batch exceed \(limit) bytes, so the service did not run this request. Send it again in a smaller batch.",
             retryable: true, details: [("limit", .number(limit))])
     }
 
     /// −32603: a fault of the service, which its log describes.
-    package static let internalError = RPCError(-32603, "internal-error", "Something went wrong in the service.")
+    package static let internalError = RPCError(
+        -32603, "internal-error",
+        "An internal error occurred in the service. Ask the operators: the service's log contains the cause.")
     /// −32000: the service stops. A new process serves the request when the caller connects again.
     package static let shuttingDown = RPCError(
         -32000, "shutting-down", "The service is stopping. Try again in a moment.", retryable: true)
@@ -127,5 +130,5 @@ extension RPCError {
     package static let overloaded = RPCError(
         -32001, "overloaded", "This connection has too many requests in flight. Wait for replies.", retryable: true)
     /// −32800: `$/cancelRequest` has ended the request.
-    package static let cancelled = RPCError(-32800, "request-cancelled", "The request was cancelled, as asked.")
+    package static let cancelled = RPCError(-32800, "request-cancelled", "The request was cancelled by $/cancelRequest.")
 }

@@ -21,7 +21,7 @@ extension Request {
     /// Reads one message (JSON-RPC 2.0, sections 4 and 6).
     static func parse(_ message: JSONNode) throws(Fault) -> Request {
         guard message.kind == .object else {
-            throw Fault(id: nil, error: .invalidRequest("A request is a JSON object."))
+            throw Fault(id: nil, error: .invalidRequest("A request must be a JSON object."))
         }
         var version, id, method, params, unknown: JSONNode?
         for (name, value) in message.members {
@@ -42,20 +42,22 @@ extension Request {
         if id != nil, known == nil {
             throw Fault(
                 id: nil,
-                error: .invalidRequest("An id is an integer or a string of up to \(RequestID.longest) bytes, and not null."))
+                error: .invalidRequest(
+                    "An id must be an integer or a string of up to \(RequestID.longest) bytes, and not null."))
         }
         if let unknown {
-            throw Fault(id: known, error: .invalidRequest("A request has no member \(RPCError.excerpt(unknown))."))
+            throw Fault(
+                id: known, error: .invalidRequest("A request must not have the member \(RPCError.excerpt(unknown))."))
         }
         guard version?.isString("2.0") == true else {
-            throw Fault(id: known, error: .invalidRequest("A request has the member \"jsonrpc\": \"2.0\"."))
+            throw Fault(id: known, error: .invalidRequest("A request must have the member \"jsonrpc\": \"2.0\"."))
         }
         // What is longer is no method's name, whatever follows.
         guard let method = method?.text(upTo: longestMethod) else {
-            throw Fault(id: known, error: .invalidRequest("A request has a method, a string."))
+            throw Fault(id: known, error: .invalidRequest("A request must have the member method, a string."))
         }
         if let params, params.kind != .object, params.kind != .array {
-            throw Fault(id: known, error: .invalidRequest("params is an object of parameters by name."))
+            throw Fault(id: known, error: .invalidRequest("params must be an object of parameters by name."))
         }
         return Request(id: known, method: method, params: params)
     }

@@ -13,7 +13,7 @@ public enum Compression: Hashable, Sendable {
 
     func check() throws {
         if case .level(let level) = self, !Self.levels.contains(level) {
-            throw XLSXError(.compression, "the compression level is \(level), and has to be from 0 to 9")
+            throw XLSXError(.compression, "the compression level is \(level), but must be from 0 to 9")
         }
     }
 

@@ -410,19 +410,19 @@ package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .missing:
-            "the database has no schema of this version: run adminexportd migrate"
+            "the database does not have the schema of this version; run adminexportd migrate"
         case .tooNew(let version):
-            "the database has schema version \(version), and this program is for version \(Migrator.version): install a newer adminexport"
+            "the database has schema version \(version), but this program supports version \(Migrator.version); install a newer adminexport"
         case .grantsMissing:
-            "the service's roles may not read its own schema, as after a restore without the roles: restore it again, now that they are there"
+            "the service's roles may not read the schema adminexport, probably because a dump was restored before the roles existed; restore the dump again, because the roles exist now"
         case .notOwner:
-            "that takes a member of \(DatabaseRole.owner): run this as one, such as the user postgres"
+            "only a member of \(DatabaseRole.owner) may do this; run the command as such a login, for example as the user postgres"
         case .tablesInUse:
-            "a long transaction holds tables of schema adminexport, and nothing was changed that is not whole: end it (pg_stat_activity shows it), then run adminexportd migrate again"
+            "a long transaction locks tables of the schema adminexport, so the migration stopped and left no partial change; end the transaction (pg_stat_activity shows it), then run adminexportd migrate again"
         case .directory(let fault):
-            "the service cannot be granted the directory's columns (\(fault)): check the views, and who owns them"
+            "the privileges on the directory's columns cannot be granted to the service (\(fault)); check the views and their owners"
         case .roleMissing(let grant):
-            "the database login may not assume a role that it needs: run, as its owner, \(grant)"
+            "the database login may not assume a role that it needs; run, as the owner of the database: \(grant)"
         }
     }
 }
