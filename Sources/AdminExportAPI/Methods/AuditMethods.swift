@@ -69,15 +69,17 @@ public struct AuditEvent: WireObject, Hashable {
         .init("job", .uuid, "The job's id.", required: false),
         .init(
             "peer", .object(CallingProcess.schema),
-            "The process that asked; for a count of denials, the first process. Absent for what workers do, and for denials of many users.",
+            "The process that called; for a count of denials, the process of the first denial. Absent for events of workers, and for denials of many users.",
             required: false),
-        .init("reason", .text(upTo: 64), "Why it happened, or in which way.", required: false),
+        .init(
+            "reason", .text(upTo: 64),
+            "The reason of a denial, failure or failed delivery; on or off for a hold or a drain.", required: false),
         .init(
             "details", .object(ObjectSchema()),
             """
-            Further facts: the options of a request; the epoch and the attempt of a start; the contents of a finished export; for denials, \
-            how many (count), within how many seconds before (seconds), and of which methods (methods); for an undelivered workbook, if \
-            known, how many bytes the reader took (bytes) and how many there were for it (of).
+            Members that depend on the event. requested: the options. started: epoch and attempt. finished: the contents of the workbook. \
+            denied, for a count of denials: count, methods, and seconds, the time from the first of them to at. undelivered, if known: \
+            bytes, the number that the reader took, and of, the number that it could have taken.
             """))
 }
 
@@ -156,10 +158,10 @@ public enum AuditList: Method {
 
     /// See ``Method/description``.
     public static let description = MethodDescription(
-        Self.self, "audit.list", "Lists what callers asked for and what happened, newest first.",
+        Self.self, "audit.list", "Lists the events of the audit trail, newest first.",
         details: """
-            For operators, about the tenants of their grant. Only operators of all tenants see events without a tenant's key. The service \
-            counts denials by user and reason: it records the first at once, and those that follow as one event a minute.
+            For operators, who see the events of the tenants of their grant. Only operators of all tenants see events without a tenant's \
+            key. The service counts denials by user and reason: it records the first at once, and those that follow as one event a minute.
             """,
         errors: [.permissionDenied, .unavailable],
         examples: [

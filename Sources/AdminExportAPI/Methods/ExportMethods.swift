@@ -67,8 +67,9 @@ public enum ExportStart: Method {
             .init(
                 "idempotencyKey", .text(upTo: 128),
                 """
-                A second start with the same key and the same options gives the same job while it is queued, runs or has its workbook, and for \
-                48 hours unless the service is configured otherwise. After that, it gives a new job. Keys belong to the tenant and the actor.
+                A second start with the same key and the same options returns the same job while that job is queued, runs or has its \
+                workbook, and for 48 hours at most (idempotency in the configuration). After that, it starts a new job. A key belongs to the \
+                tenant and the actor.
                 """,
                 required: false))
     }
@@ -100,7 +101,7 @@ public enum ExportStart: Method {
         /// The members on the wire.
         public static let schema = ObjectSchema(
             JobReply.job,
-            .init("replayed", .boolean, "Whether an earlier call with the same idempotency key made the job."))
+            .init("replayed", .boolean, "Whether an earlier call with the same idempotency key started the job."))
     }
 
     /// Only a start with an idempotency key can be sent again.
@@ -131,7 +132,7 @@ public enum ExportGet: Method {
 
     /// See ``Method/description``.
     public static let description = MethodDescription(
-        Self.self, "export.get", "Gives a job as it is now.", errors: [.permissionDenied, .notFound, .unavailable],
+        Self.self, "export.get", "Returns a job as it is now.", errors: [.permissionDenied, .notFound, .unavailable],
         examples: [
             (
                 "A finished job", .init(actor: ExampleValues.actor, job: ExampleValues.jobID),
@@ -170,7 +171,7 @@ public enum ExportList: Method {
         public static let schema = ObjectSchema(
             ActorName.property(required: false),
             .init(
-                "tenant", ActorName.label, "Only jobs of this tenant. For operators who leave out the actor.",
+                "tenant", ActorName.label, "Only jobs of this tenant. For operators who omit the actor.",
                 required: false),
             .init(
                 "states", .array(of: Job.stateSchema, upTo: Job.State.allCases.count, isSet: true),
@@ -205,7 +206,7 @@ public enum ExportList: Method {
         Self.self, "export.list", "Lists the actor's jobs, newest first.", errors: [.permissionDenied, .unavailable],
         examples: [
             (
-                "The last finished job", .init(actor: ExampleValues.actor, states: [.succeeded], limit: 1),
+                "The latest finished job", .init(actor: ExampleValues.actor, states: [.succeeded], limit: 1),
                 .init(jobs: [ExampleValues.succeeded], nextCursor: nil)
             )
         ])
@@ -240,7 +241,7 @@ public enum ExportWait: Method {
                 "The service answers when the job's revision is greater than this; if absent, at the next change.",
                 required: false),
             .init(
-                "timeoutMs", .integer(1...60_000), "Milliseconds to wait. Then the service gives the job as it is.",
+                "timeoutMs", .integer(1...60_000), "Milliseconds to wait. After that, the service returns the job as it is.",
                 default: 30_000))
     }
 
@@ -249,8 +250,8 @@ public enum ExportWait: Method {
 
     /// See ``Method/description``.
     public static let description = MethodDescription(
-        Self.self, "export.wait", "Waits for a change of a job. A final job is given at once.",
-        details: "For callers that do not read notifications. Others use export.watch.",
+        Self.self, "export.wait", "Waits for a change of a job. If the job is final, returns it at once.",
+        details: "For callers that do not read notifications. Other callers use export.watch.",
         errors: [.permissionDenied, .notFound, .unavailable], isTakenInBatch: false,
         examples: [
             (
@@ -281,7 +282,7 @@ public enum ExportWatch: Method {
         /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("subscription", subscriptionSchema, "The id that the notifications carry."),
-            .init("job", .component(Job.component), "The job as it is now. Notifications tell later changes."))
+            .init("job", .component(Job.component), "The job as it is now. Notifications report later changes."))
     }
 
     /// False: a subscription ends with its connection.
@@ -293,9 +294,9 @@ public enum ExportWatch: Method {
     public static let description = MethodDescription(
         Self.self, "export.watch", "Sends export.changed notifications about a job until it is final.",
         details: """
-            The service sends a change of state at once, progress at most every 500 ms, and a job without changes every 5 s. Each \
-            notification has the whole job, so the next one replaces a notification that a slow reader has not read yet. The service sends \
-            none for a job that is final already. A subscription ends with its connection.
+            The service sends a change of state within 250 ms, a change of progress at most every 500 ms, and a notification every 5 s if \
+            the job does not change. Each notification contains the whole job, so the next one replaces a notification that a slow reader \
+            has not read. The service sends none for a job that is already final. A subscription ends with its connection.
             """,
         errors: [.permissionDenied, .notFound, .unavailable], isTakenInBatch: false,
         examples: [
@@ -340,7 +341,7 @@ public enum ExportUnwatch: Method {
 
         /// The members on the wire.
         public static let schema = ObjectSchema(
-            .init("subscription", ExportWatch.subscriptionSchema, "The id that export.watch gave."))
+            .init("subscription", ExportWatch.subscriptionSchema, "The id that export.watch returned."))
     }
 
     /// Nothing.
@@ -351,8 +352,8 @@ public enum ExportUnwatch: Method {
 
     /// See ``Method/description``.
     public static let description = MethodDescription(
-        Self.self, "export.unwatch", "Ends a subscription. No notification follows the answer.",
-        details: "A subscription that has ended, or that never existed, is not an error.",
+        Self.self, "export.unwatch", "Ends a subscription. No notification follows the reply.",
+        details: "It is not an error if the subscription has ended or never existed.",
         examples: [("The end of a subscription", .init(subscription: "s1"), NoMembers())])
 }
 
@@ -365,15 +366,15 @@ public enum ExportCancel: Method {
 
     /// See ``Method/description``.
     public static let description = MethodDescription(
-        Self.self, "export.cancel", "Cancels a job. A final job stays as it is.",
+        Self.self, "export.cancel", "Cancels a job. A job that is final does not change.",
         details: """
-            A queued job is cancelled at once. A running job is asked to end and can still succeed: watch it, or wait for it. This request \
-            passes the requests that wait on the connection.
+            The service cancels a queued job at once. It asks the worker to stop a running job, which can still succeed: watch the job, or \
+            wait for it. This request bypasses the requests that wait on the connection.
             """,
         errors: [.permissionDenied, .notFound, .unavailable],
         examples: [
             (
-                "A finished job stays as it is", .init(actor: ExampleValues.actor, job: ExampleValues.jobID),
+                "A finished job does not change", .init(actor: ExampleValues.actor, job: ExampleValues.jobID),
                 .init(job: ExampleValues.succeeded)
             )
         ])
@@ -388,8 +389,9 @@ public enum ExportDelete: Method {
 
     /// See ``Method/description``.
     public static let description = MethodDescription(
-        Self.self, "export.delete", "Deletes the workbook of a finished job. The job stays, with the state expired.",
-        details: "A final job without a workbook is given as it is. A job that is queued or runs is refused (not-ready).",
+        Self.self, "export.delete", "Deletes the workbook of a finished job. The job remains, with the state expired.",
+        details:
+            "The service returns a final job without a workbook unchanged. It refuses to delete a job that is queued or runs (not-ready).",
         errors: [.permissionDenied, .notFound, .notReady, .conflict, .unavailable],
         examples: [
             (

@@ -65,15 +65,17 @@ public struct WorkerStatus: WireObject, Hashable {
 
     /// The members on the wire.
     public static let schema = ObjectSchema(
-        .init("id", .uuid, "New at each start of the process."), .init("host", .text(upTo: 255), "The machine's name."),
+        .init("id", .uuid, "The worker's id, which is new at each start of the process."),
+        .init("host", .text(upTo: 255), "The machine's name."),
         .init("version", .text(upTo: 64), "The version of the program."),
         .init("startedAt", .time, "When the process started."),
         .init("seenAt", .time, "When the worker last reported. It reports every ten seconds."),
-        .init("slots", .count, "Jobs that it can run at a time."), .init("running", .count, "Jobs that it runs now."),
-        .init("draining", .boolean, "Whether it takes no more jobs."),
+        .init("slots", .count, "The number of jobs that the worker can run at a time."),
+        .init("running", .count, "The number of jobs that the worker runs now."),
+        .init("draining", .boolean, "Whether the worker is drained: it takes no more jobs."),
         .init(
             "storage", .oneOf(["ok", "full", "failed", "wrong-store"]),
-            "The state of the archives' disk as the worker sees it. It takes jobs only while this is ok."))
+            "The state of the archives' disk, as the worker reports it. The worker takes jobs only while the state is ok."))
 }
 
 /// Lists the workers.
@@ -143,7 +145,7 @@ public enum ServiceDrain: Method {
     /// See ``Method/description``.
     public static let description = MethodDescription(
         Self.self, "service.drain",
-        "Makes a worker take no more jobs. Its running jobs continue; it can be stopped when it runs none.",
+        "Stops a worker from taking further jobs. Its running jobs continue; when it runs none, it can be stopped.",
         details: "For operators of all tenants. The drain lasts until the worker's process ends or an operator ends it.",
         errors: [.permissionDenied, .notFound, .unavailable],
         examples: [
@@ -193,7 +195,8 @@ public enum ServiceHold: Method {
     public static let description = MethodDescription(
         Self.self, "service.hold",
         "Begins or ends a legal hold. During the hold, neither expiry nor deletion removes the workbook or the job's record.",
-        details: "For operators of the job's tenant. A job whose workbook has expired is refused (expired).",
+        details:
+            "For operators of the job's tenant. The service refuses to begin a hold if the workbook has expired (expired).",
         errors: [.permissionDenied, .notFound, .expired, .unavailable],
         examples: [
             (

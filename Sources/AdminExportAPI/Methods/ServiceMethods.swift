@@ -33,9 +33,11 @@ public enum ServiceInfo: Method {
         /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("name", .text, "adminexport"), .init("version", .text, "The version of the service."),
-            .init("protocol", .count, "The version of the protocol. It rises with a change that callers can notice."),
+            .init("protocol", .count, "The version of the protocol."),
             .init("limits", .object(Limits.schema), "The limits that apply to this connection."),
-            .init("capabilities", .array(of: .text, upTo: 65_536), "What this version of the protocol has."),
+            .init(
+                "capabilities", .array(of: .text, upTo: 65_536),
+                "The optional features of the protocol that this version supports."),
             .init("caller", .object(Caller.schema), "The caller, as the service sees it."))
 
         private enum CodingKeys: String, CodingKey {
@@ -92,33 +94,40 @@ public enum ServiceInfo: Method {
 
         /// The members on the wire.
         public static let schema = ObjectSchema(
-            .init("lineBytes", .count, "Bytes of a line from the caller."),
-            .init("nesting", .count, "Levels of arrays and objects in a line."),
-            .init("batch", .count, "Requests in a batch."),
+            .init("lineBytes", .count, "The maximum length of a request line, in bytes."),
+            .init("nesting", .count, "The maximum depth of nested arrays and objects in a line."),
+            .init("batch", .count, "The maximum number of requests in a batch."),
             .init(
                 "batchReplyBytes", .count,
-                "Bytes of the replies to a batch. After that, the service does not run the rest of the batch."),
-            .init("connections", .count, "Connections of all callers."),
-            .init("connectionsPerUser", .count, "Connections of one user."),
-            .init("bytes", .count, "Bytes of unanswered requests and unread replies of all callers."),
-            .init("bytesPerUser", .count, "The same of one user."),
-            .init("bytesPerConnection", .count, "The same of one connection."),
-            .init("inFlight", .count, "Requests of a connection that run at a time."),
-            .init("parked", .count, "Requests of a connection that wait to run. The service refuses further requests."),
-            .init("subscriptions", .count, "Subscriptions of a connection."),
-            .init("transfers", .count, "Pipes of export.open that the service fills at a time, of all callers."),
-            .init("transfersPerUser", .count, "The same of one user."),
+                "The maximum size of the replies to a batch, in bytes. Beyond it, the service does not run the rest of the batch."
+            ),
+            .init("connections", .count, "The maximum number of connections of all callers."),
+            .init("connectionsPerUser", .count, "The maximum number of connections of one user."),
+            .init("bytes", .count, "The maximum number of bytes of unanswered requests and unread replies of all callers."),
+            .init("bytesPerUser", .count, "The same limit for one user."),
+            .init("bytesPerConnection", .count, "The same limit for one connection."),
+            .init("inFlight", .count, "The maximum number of requests of a connection that run at a time."),
             .init(
-                "outputBytes", .count, "Bytes of unread output at which the service stops reading from the connection."),
+                "parked", .count,
+                "The maximum number of requests of a connection that wait to run. The service refuses further requests."),
+            .init("subscriptions", .count, "The maximum number of subscriptions of a connection."),
+            .init(
+                "transfers", .count,
+                "The maximum number of pipes of export.open that the service fills at a time, for all callers."),
+            .init("transfersPerUser", .count, "The same limit for one user."),
+            .init(
+                "outputBytes", .count,
+                "The number of bytes of unread output above which the service does not read from the connection."),
             .init(
                 "partialLineMs", .count,
-                "Milliseconds in which a line that has begun has to be complete. Then the connection ends."),
+                "The time in milliseconds within which a line must be complete after its first byte. Otherwise, the connection ends."
+            ),
             .init(
                 "unreadOutputMs", .count,
-                "Milliseconds without reading, while output waits, after which the connection ends."),
-            .init("readBytes", .count, "Bytes that export.read gives at most."),
-            .init("runningPerTenant", .count, "Jobs of a tenant that run at a time."),
-            .init("queuedPerTenant", .count, "Jobs of a tenant that wait in the queue."))
+                "The time in milliseconds after which the connection ends if the caller reads nothing while output waits."),
+            .init("readBytes", .count, "The maximum number of bytes that export.read returns."),
+            .init("runningPerTenant", .count, "The maximum number of jobs of a tenant that run at a time."),
+            .init("queuedPerTenant", .count, "The maximum number of jobs of a tenant that wait in the queue."))
     }
 
     /// The process that calls, and what the configuration grants it.
@@ -171,12 +180,14 @@ public enum ServiceInfo: Method {
             .init("uid", .count, "The user id that the process had when it connected."),
             .init("gid", .count, "The group id that the process had when it connected."),
             .init("groups", .array(of: .count, upTo: 65_537), "All groups of the process."),
-            .init("grants", .array(of: .object(Grant.schema), upTo: 16), "What the caller may do. Empty if nothing."))
+            .init(
+                "grants", .array(of: .object(Grant.schema), upTo: 16),
+                "What the caller may do. Empty if the caller has no grants."))
     }
 
     /// See ``Method/description``.
     public static let description = MethodDescription(
-        Self.self, "service.info", "Tells what the service is, its limits, and what the caller may do.",
+        Self.self, "service.info", "Returns the service's version and limits, and the caller's grants.",
         examples: [
             (
                 "A caller that may export for every tenant", NoMembers(),
@@ -257,25 +268,27 @@ public enum ServiceHealth: Method {
             .init(
                 "status", .oneOf(["ok", "degraded", "unavailable"]),
                 """
-                degraded: exports cannot be started or made, or workbooks cannot be handed out. unavailable: the database does not answer.
+                degraded: a fault prevents the service from making or delivering exports. unavailable: the database does not answer.
                 """),
             .init("database", .text, "ok, unavailable, or what is missing in the database."),
             .init(
-                "queued", .count, "Jobs that wait. Absent without a database, as are the next eight members.",
+                "queued", .count,
+                "The number of queued jobs. Absent if the database does not answer, as are freeBytes and all members about jobs, workers and the queue.",
                 required: false),
             .init("running", .count, "Jobs that run.", required: false),
             .init(
                 "oldestQueuedMs", .count, "Milliseconds that the oldest queued job has waited. Absent if no job waits.",
                 required: false),
-            .init("workers", .count, "Workers that reported within the last 30 seconds.", required: false),
-            .init("slots", .count, "Jobs that those workers can run at a time.", required: false),
-            .init("draining", .count, "Those of the workers that take no more jobs.", required: false),
-            .init("paused", .boolean, "Whether the queue is paused, until service.resume.", required: false),
+            .init("workers", .count, "The number of workers that reported within the last 30 seconds.", required: false),
+            .init("slots", .count, "The number of jobs that these workers can run at a time.", required: false),
+            .init("draining", .count, "The number of these workers that are drained.", required: false),
+            .init("paused", .boolean, "Whether an operator has paused the queue.", required: false),
             .init("schemaVersion", .count, "The version of the database's schema.", required: false),
             .init("freeBytes", .count, "Free bytes on the disk of the archives.", required: false),
             .init("storage", .text, "ok, or what is wrong with the archives."),
             .init(
-                "directory", .text, "ok, or the first fault of the directory of administrators. Absent without a database.",
+                "directory", .text,
+                "ok, or the first fault of the directory of administrators. Absent if the database does not answer.",
                 required: false),
             .init(
                 "directoryFaults", .array(of: .object(DirectoryFault.schema), upTo: maxFaults),
@@ -306,7 +319,7 @@ public enum ServiceHealth: Method {
 
     /// See ``Method/description``.
     public static let description = MethodDescription(
-        Self.self, "service.health", "Tells whether exports can be started and made.",
+        Self.self, "service.health", "Reports whether callers can start exports and whether workers can make them.",
         examples: [("A service that works", NoMembers(), working)])
 
     private static let working = {
@@ -343,10 +356,11 @@ public enum ServiceMetrics: Method {
 
     /// See ``Method/description``.
     public static let description = MethodDescription(
-        Self.self, "service.metrics", "Gives the metrics of the service in the OpenMetrics text format.",
+        Self.self, "service.metrics", "Returns the service's metrics in the OpenMetrics text format.",
         details: """
-            Metrics of the queue and its workers are those of the whole installation. The others are those of the process that answers. \
-            Without a database the result has only the latter, and adminexport_database_up is 0. No metric is about a single tenant.
+            The metrics of the queue and of the workers are about the whole installation, the others about the process that answers. If \
+            the database does not answer, the result contains only the others, and adminexport_database_up is 0. No metric is about a \
+            single tenant.
             """,
         examples: [
             (
@@ -392,7 +406,7 @@ public enum RPCDiscover: Method {
         /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("openrpc", .text, "The version of OpenRPC."),
-            .init("info", .object(ObjectSchema()), "Name and version of the service."),
+            .init("info", .object(ObjectSchema()), "The name and the version of the service."),
             .init("methods", .array(of: .object(ObjectSchema()), upTo: 1_000), "The methods."),
             .init("components", .object(ObjectSchema()), "Schemas and errors that the methods refer to."),
             .init("x-notifications", .array(of: .object(ObjectSchema()), upTo: 1_000), "The notifications."))

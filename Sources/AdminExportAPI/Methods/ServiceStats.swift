@@ -40,10 +40,10 @@ public enum ServiceStats: Method {
                 "Requests that this process has answered, by method and outcome."),
             .init(
                 "requestTimes", .object(Histogram.schema),
-                "Durations of requests, except of those whose duration the caller chooses."),
-            .init("downloads", .object(Downloads.schema), "Workbooks that this process has given to callers."),
+                "Durations of requests, except those whose duration the caller chooses."),
+            .init("downloads", .object(Downloads.schema), "Workbooks that this process has delivered to callers."),
             .init("auditEvents", .object(AuditEvents.schema), "Events that are not in the audit trail."),
-            .init("connections", .object(Connections.schema), "Callers of this process."),
+            .init("connections", .object(Connections.schema), "Connections of callers to this process."),
             .init(
                 "databaseConnections", .object(DatabaseConnections.schema),
                 "Connections of this process to the database."))
@@ -74,7 +74,7 @@ public enum ServiceStats: Method {
                 "oldestQueuedMs", .count, "How long the oldest job has waited, in milliseconds; absent if none waits.",
                 required: false),
             .init("paused", .boolean, "Whether an operator has paused the queue."),
-            .init("slots", .count, "Jobs that the workers run at a time, at most."),
+            .init("slots", .count, "The maximum number of jobs that the workers run at a time."),
             .init("workers", .object(Workers.schema), "Workers that have reported in the last 30 seconds."))
     }
 
@@ -96,7 +96,7 @@ public enum ServiceStats: Method {
         public static let schema = ObjectSchema(
             .init("ok", .count, "Their disk works."), .init("full", .count, "Their disk is full."),
             .init("failed", .count, "Their disk has failed."),
-            .init("wrongStore", .count, "Their disk is not the one of this database."))
+            .init("wrongStore", .count, "Their disk does not belong to this database."))
     }
 
     /// What all workers have done since the installation.
@@ -128,7 +128,7 @@ public enum ServiceStats: Method {
             .init("rejectedWrites", .count, "Writes that were refused because the job belonged to another worker."),
             .init("rows", .count, "Administrators in finished workbooks."),
             .init("workbookBytes", .count, "Bytes of finished workbooks."),
-            .init("waits", .object(Histogram.schema), "From when a job could be claimed until it was."),
+            .init("waits", .object(Histogram.schema), "Times from when a job could be claimed until a worker claimed it."),
             .init("runs", .object(Histogram.schema), "Durations of the attempts that succeeded."),
             .init(
                 "databaseConnections", .object(DatabaseConnections.schema), "Connections of the workers to the database."))
@@ -156,9 +156,9 @@ public enum ServiceStats: Method {
         public static let schema = ObjectSchema(
             .init("succeeded", .count, "The workbook is finished."), .init("failed", .count, "The job has failed."),
             .init("cancelled", .count, "A caller cancelled the job."),
-            .init("retried", .count, "The job is queued again after an error that may pass."),
-            .init("handedBack", .count, "The job is queued again because the worker was told to stop."),
-            .init("returned", .count, "The job is queued again because the worker lost its lease."))
+            .init("retried", .count, "The job is queued again after a temporary error."),
+            .init("handedBack", .count, "The job is queued again because its worker stopped."),
+            .init("returned", .count, "The job is queued again because its worker lost the lease."))
     }
 
     /// Jobs that were taken from workers that stopped, by the reason.
@@ -175,7 +175,7 @@ public enum ServiceStats: Method {
 
         /// The members on the wire.
         public static let schema = ObjectSchema(
-            .init("leaseOver", .count, "The lease was over."), .init("overdue", .count, "The deadline had passed."),
+            .init("leaseOver", .count, "The lease had expired."), .init("overdue", .count, "The deadline had passed."),
             .init("leaseMissing", .count, "The job ran without a lease."))
     }
 
@@ -203,7 +203,7 @@ public enum ServiceStats: Method {
             .init("stuckOperations", .count, "Operations on archives that have not returned for ten seconds."),
             .init(
                 "ok", .boolean,
-                "Whether the disk answers and is the one of this database; absent if the database does not answer.",
+                "Whether the disk answers and belongs to this database; absent if the database does not answer.",
                 required: false))
     }
 
@@ -243,7 +243,7 @@ public enum ServiceStats: Method {
 
         /// The members on the wire.
         public static let schema = ObjectSchema(
-            .init("opened", .count, "Workbooks that were given out as open files."),
+            .init("opened", .count, "Workbooks that were passed as open files."),
             .init("sentBytes", .count, "Bytes of workbooks that were sent through pipes and in parts."),
             .init("transfers", .count, "Workbooks that are being sent through pipes."))
     }
@@ -280,9 +280,12 @@ public enum ServiceStats: Method {
 
         /// The members on the wire.
         public static let schema = ObjectSchema(
-            .init("open", .count, "Callers that are connected."), .init("accepted", .count, "Callers that were accepted."),
-            .init("refused", .count, "Callers that were refused because of a limit."),
-            .init("stalled", .count, "Callers that were disconnected because they did not read or did not finish a line."))
+            .init("open", .count, "Connections that are open."),
+            .init("accepted", .count, "Connections that were accepted."),
+            .init("refused", .count, "Connections that were refused because of a limit."),
+            .init(
+                "stalled", .count, "Connections that were closed because the caller did not read or did not complete a line."
+            ))
     }
 
     /// Connections to the database.
@@ -299,7 +302,8 @@ public enum ServiceStats: Method {
 
         /// The members on the wire.
         public static let schema = ObjectSchema(
-            .init("opened", .count, "Connections that were opened."), .init("lost", .count, "Connections that were lost."),
+            .init("opened", .count, "Connections that were opened."),
+            .init("lost", .count, "Connections that ended: they were lost, or closed after an hour."),
             .init("failed", .count, "Attempts to connect that failed."))
     }
 
@@ -335,15 +339,15 @@ public enum ServiceStats: Method {
         /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("upToUs", .count, "The upper bound, in microseconds; absent in the last bucket.", required: false),
-            .init("count", .count, "Durations above the bound of the bucket before and up to this bound."))
+            .init("count", .count, "The number of durations above the bound of the previous bucket, up to this bound."))
     }
 
     /// See ``Method/description``.
     public static let description = MethodDescription(
         Self.self, "service.stats", "Returns the service's metrics as numbers.",
         details: """
-            queue and work are metrics of the whole installation since it was made, the others of the process that answers since \
-            it started. No metric is about a single tenant. service.metrics returns the same metrics as text.
+            queue and work are about the whole installation, the other members about the process that answers, since its start. No \
+            metric is about a single tenant. service.metrics returns the same metrics as text.
             """,
         examples: [("The queue is empty", NoMembers(), example)])
 

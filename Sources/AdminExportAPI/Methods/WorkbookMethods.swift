@@ -30,7 +30,7 @@ public enum ExportOpen: Method {
         /// The members on the wire.
         public static let schema = ObjectSchema(
             ActorName.property(required: true), JobParams.job,
-            .init("offset", .count, "Bytes to skip from the start of the workbook. Has to be 0 for zstd.", default: 0),
+            .init("offset", .count, "Bytes to skip from the start of the workbook. Must be 0 for zstd.", default: 0),
             .init(
                 "encoding", .oneOf(Encoding.allCases.map(\.rawValue)),
                 "identity: a pipe with the bytes of the workbook. zstd: the archive file itself, read-only.",
@@ -65,16 +65,17 @@ public enum ExportOpen: Method {
             .init("sha256", .sha256, "The SHA-256 of the whole workbook, in hexadecimal."),
             .init("archiveSize", .count, "Bytes of the archive."),
             .init("fileName", .text(upTo: 255), "The name for the workbook."),
-            .init("fd", .integer(0...0), "The index of the file among this reply's descriptors."))
+            .init("fd", .integer(0...0), "The index of the file's descriptor among the reply's descriptors."))
     }
 
     /// See ``Method/description``.
     public static let description = MethodDescription(
-        Self.self, "export.open", "Hands out a finished workbook as an open file, without copying it through the socket.",
+        Self.self, "export.open", "Passes a finished workbook as an open file, without copying it through the socket.",
         details: """
-            One descriptor comes with the reply (SCM_RIGHTS). The service fills a pipe as fast as it is read. A pipe that ends before size \
-            was cut by the service: open it again at the offset that was reached. The service cuts a pipe whose reader takes nothing for \
-            unreadOutputMs. A file that is deleted meanwhile can still be read to its end. Each call is a download in the audit trail.
+            The reply carries one descriptor (SCM_RIGHTS). The service writes to a pipe at the pace of its reader. If a pipe ends before \
+            size bytes, open the file again at the offset that you have reached. The service closes a pipe whose reader takes nothing for \
+            unreadOutputMs. You can read an open file to its end, even if it is deleted meanwhile. Each call is a download in the audit \
+            trail.
             """,
         errors: [.permissionDenied, .notFound, .notReady, .expired, .unavailable], isTakenInBatch: false, descriptors: 1,
         examples: [
@@ -151,8 +152,8 @@ public enum ExportRead: Method {
     public static let description = MethodDescription(
         Self.self, "export.read", "Reads a part of a finished workbook.",
         details: """
-            For callers that cannot receive descriptors. export.open is faster. The audit trail has one download for each connection and \
-            job, however many parts are read.
+            For callers that cannot receive descriptors. export.open is faster. The audit trail records one download for each connection \
+            and job, whatever the number of parts.
             """,
         errors: [.permissionDenied, .notFound, .notReady, .expired, .unavailable], isTakenInBatch: false,
         examples: [

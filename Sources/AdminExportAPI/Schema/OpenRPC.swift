@@ -78,7 +78,7 @@ public enum OpenRPC {
     private static let notifications: [JSONValue] = [
         [
             "name": .string(ExportChanged.name), "x-direction": "to-caller",
-            "summary": "The service sends it when a watched job has changed, and every 5 s without a change.",
+            "summary": "The service sends this notification when a watched job has changed, and every 5 s if it has not.",
             "params": .array(
                 ExportChanged.schema.properties.map { property in
                     [
@@ -90,7 +90,7 @@ public enum OpenRPC {
         [
             "name": "$/cancelRequest", "x-direction": "to-service",
             "summary":
-                "Cancels a request of this connection. The request is answered with the error request-cancelled, or with its result. An unknown id is ignored.",
+                "Cancels a request of this connection. The service answers the request with the error request-cancelled, or with its result. It ignores an unknown id.",
             "params": [
                 [
                     "name": "id", "description": "The request's id.", "required": true,

@@ -24,8 +24,8 @@ public struct ActorName: WireObject, Hashable {
         ObjectSchema.Property(
             "actor", .component(Schema.Component(name: "Actor", schema: schema)),
             required
-                ? "The administrator in whose name the caller asks."
-                : "The administrator in whose name the caller asks. Only a caller with the operator grant may leave it out.",
+                ? "The administrator in whose name the caller acts."
+                : "The administrator in whose name the caller acts. Only a caller with the grant operator may omit it.",
             required: required)
     }
 }

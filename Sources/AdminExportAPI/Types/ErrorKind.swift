@@ -62,18 +62,18 @@ public enum ErrorKind: String, Sendable, CaseIterable {
     /// When the error occurs, and what its `data` has beside `kind` and `retryable`.
     public var meaning: String {
         switch self {
-        case .parseError: "The line is not JSON of this protocol. `offset` is the byte where the scan stopped."
-        case .invalidRequest: "The JSON is not a request, or not one that a batch allows."
+        case .parseError: "The line is not JSON that the service accepts. `offset` is the position of the fault in bytes."
+        case .invalidRequest: "The message is not a request, or the method is not allowed in a batch."
         case .lineTooLong: "The line has more than `limit` bytes. The service discarded it to its end."
         case .duplicateID: "A request with this id is still in flight on the connection."
-        case .methodNotFound: "There is no such method."
+        case .methodNotFound: "The method does not exist."
         case .invalidParams:
             """
-            A parameter is unknown, missing or wrong; `param` names it. The service did nothing. `reason` is caller-not-allowed if `actor` is \
-            missing and the caller lacks the grant to leave it out.
+            A parameter is unknown, missing or invalid; `param` names it. The service did nothing. `reason` is caller-not-allowed if `actor` \
+            is missing and the caller lacks the grant to omit it.
             """
-        case .internalError: "The service failed. Its log has the cause."
-        case .shuttingDown: "The service stops, or its grants for the caller have changed. Connect again."
+        case .internalError: "An internal error occurred. The service's log contains the cause."
+        case .shuttingDown: "The service stops, or the caller's grants have changed. Connect again."
         case .overloaded: "There are too many connections, requests, subscriptions or transfers. Try again in a moment."
         case .requestCancelled: "The request was cancelled by `$/cancelRequest`."
         case .permissionDenied:
@@ -81,7 +81,7 @@ public enum ErrorKind: String, Sendable, CaseIterable {
             The caller or the administrator lacks the permission. `reason` is caller-not-allowed, unknown-tenant, unknown-administrator, \
             ambiguous-actor, administrator-disabled, no-permission or scope-changed.
             """
-        case .notFound: "There is no such job, or it belongs to somebody else."
+        case .notFound: "The job does not exist, or it belongs to another actor."
         case .notReady: "The job has no workbook; `state` says why. Retryable while the job is queued or runs."
         case .conflict:
             "The idempotency key was used with other options, or the workbook is under a legal hold (`reason` is held)."

@@ -170,40 +170,43 @@ extension Job {
         Member("includeReferences", .boolean, "Whether the workbook also has sheets of profiles, groups and teams.") {
             .boolean($0.includeReferences)
         },
-        Member("state", stateSchema, "A running job can become queued again; error then says why.") {
+        Member("state", stateSchema, "The state. A running job can return to queued; error then gives the reason.") {
             .string($0.state.rawValue)
         },
-        Member("revision", .count, "Rises by one with every visible change.") { .integer($0.revision) },
+        Member("revision", .count, "Increases by one with every visible change.") { .integer($0.revision) },
         Member(
             "progress",
             .object(
                 ObjectSchema(
                     .init("rowsDone", .count, "Rows that have been written."),
                     .init("rowsTotal", .optional(.count), "Rows of the export. null until they have been counted."))),
-            "How far the current attempt has come, or the last one. Each attempt begins at 0."
+            "The progress of the current or last attempt. Each attempt begins at 0."
         ) { ["rowsDone": .integer($0.progress.rowsDone), "rowsTotal": JSONValue($0.progress.rowsTotal)] },
-        Member("queuePosition", .optional(.count), "1 for the tenant's next job. null unless the job is queued.") {
+        Member(
+            "queuePosition", .optional(.count),
+            "The position in the tenant's queue: 1 for the next job. null unless the job is queued."
+        ) {
             JSONValue($0.queuePosition)
         },
-        Member("cancelRequested", .boolean, "Whether somebody has asked to cancel the job.") {
+        Member("cancelRequested", .boolean, "Whether a caller has requested the cancellation of the job.") {
             .boolean($0.cancelRequested)
         },
         Member("createdAt", .time, "When the export was started.") { .string($0.createdAt) },
         Member("startedAt", .optional(.time), "When the first attempt began.") { JSONValue($0.startedAt) },
         Member(
             "attemptStartedAt", .optional(.time),
-            "When the current attempt began, or the last one. null also if an older version did not record it."
+            "When the current or last attempt began. null before the first attempt, and if an older version did not record it."
         ) { JSONValue($0.attemptStartedAt) },
         Member("finishedAt", .optional(.time), "When the job became final.") { JSONValue($0.finishedAt) },
         Member(
             "expiresAt", .optional(.time),
-            "When the job expires, unless it is held. An expired job has no workbook any more."
+            "When the job expires, unless it is under a legal hold. The service does not deliver the workbook of an expired job."
         ) { JSONValue($0.expiresAt) },
         Member(
             "fileName", .optional(.text(upTo: 255)),
             """
-            administrators-<tenant>-<yyyy-mm-dd>.xlsx, with the day of the data in the tenant's time zone. Characters that a file's name \
-            cannot have are _. At most 255 bytes of UTF-8.
+            administrators-<tenant>-<yyyy-mm-dd>.xlsx, with the day of the data in the tenant's time zone. The service replaces characters \
+            that a file name cannot contain with _. The name has at most 255 bytes of UTF-8.
             """
         ) { JSONValue($0.fileName) },
         Member("size", .optional(.count), "Bytes of the workbook.") { JSONValue($0.size) },
@@ -225,8 +228,8 @@ extension Job {
             .optional(
                 .object(
                     ObjectSchema(
-                        .init("kind", .oneOf(FailureKind.allCases.map(\.rawValue)), "Programs decide by this."),
-                        .init("message", .text, "The reason in words, for people.")))),
+                        .init("kind", .oneOf(FailureKind.allCases.map(\.rawValue)), "The kind, which programs use."),
+                        .init("message", .text, "The reason, for people.")))),
             "Why the job failed; for a queued job, why its last attempt failed."
         ) { $0.error.map { ["kind": .string($0.kind), "message": .string($0.message)] } ?? .null },
     ]

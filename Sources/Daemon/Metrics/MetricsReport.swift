@@ -190,7 +190,7 @@ struct MetricsReport: Sendable {
         }
         text.histogram(
             "adminexport_request_duration_seconds",
-            "Duration of requests, except of those whose duration the caller chooses.",
+            "Duration of requests, except those whose duration the caller chooses.",
             stats.requestTimes)
         text.counter("adminexport_downloads", "Workbooks that callers have opened.", stats.downloads.opened)
         text.counter(
