@@ -68,7 +68,7 @@ package enum LogKey: String, Sendable {
     case kind
     /// The method of a request.
     case method
-    /// Why the directory may show less than it has, in words.
+    /// Why the directory may omit rows, in words.
     case note
     /// Why a connection was refused, in words.
     case reason

@@ -67,7 +67,7 @@ import Testing
                 Queue:     1,200 waiting, the oldest for 10 min; paused by an operator
                 Workers:   3, 1 of 4 slots in use, 1 with the disk full
                 Exports:   5 made, 0 failed, 0 cancelled
-                Again:     2 retried, 0 handed back, 0 returned, 3 rescued
+                Repeated:  2 retried, 0 handed back, 0 returned, 3 rescued
                 Refused:   0 late writes of workers
                 Rows:      1,000 in 1.5 MB of workbooks
                 Waited:    half of them within 5 ms, 99 % within 5 ms

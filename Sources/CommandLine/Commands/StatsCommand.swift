@@ -78,7 +78,7 @@ struct StatsCommand: AsyncParsableCommand {
                 "\(number(attempts.succeeded)) made, \(number(attempts.failed)) failed, \(number(attempts.cancelled)) cancelled"
             ),
             (
-                "Again",
+                "Repeated",
                 "\(number(attempts.retried)) retried, \(number(attempts.handedBack)) handed back, \(number(attempts.returned)) returned, \(number(rescued)) rescued"
             ),
             ("Refused", "\(number(work.rejectedWrites)) late writes of workers"),

@@ -125,11 +125,11 @@ struct ConfigurationFile {
         switch error {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
             .composer(_, let problem, let mark, _):
-            "line \(mark.line): this is not YAML: \(problem)"
+            "line \(mark.line): the file is not YAML: \(problem)"
         case .duplicatedKeysInMapping(let keys, _):
             "the file contains a key twice: \(keys.map { "\($0)" }.joined(separator: ", "))"
         default:
-            "this is not YAML"
+            "the file is not YAML"
         }
     }
 

@@ -77,7 +77,7 @@ struct ServiceHandlers: Sendable {
             health.freeBytes = await exports.space()?.free
             health.storage =
                 try await exports.storageFault() ?? depth.storage.map(Self.sentence)
-                ?? (health.stuckFileOperations == 0 ? "ok" : "hangs in places: operations on archives do not return")
+                ?? (health.stuckFileOperations == 0 ? "ok" : "hangs for some files: operations on archives do not return")
         } catch {
             return ServiceHealth.Result(
                 status: .unavailable, database: health.database, storage: "unknown",
@@ -114,7 +114,7 @@ struct ServiceHandlers: Sendable {
     /// - Parameter word: what a worker reports about the archives' disk.
     private static func sentence(_ word: String) -> String {
         switch word {
-        case "full": "full: a worker has no room for archives, and takes no jobs until there is room"
+        case "full": "full: a worker has too little space for archives, and takes no jobs until there is space"
         case "wrong-store": "a worker sees a directory of archives that is not this database's, or is not mounted"
         default: "a worker cannot write archives, and takes no jobs until it can"
         }

@@ -29,7 +29,8 @@ final class SocketActivation: Sendable {
         }
         guard sockets.count <= 1 else {
             sleep(Self.pause)
-            throw ConfigurationFault("the service manager passed \(sockets.count) sockets, and one is served")
+            throw ConfigurationFault(
+                "the service manager passed \(sockets.count) sockets, but the service uses one; correct the socket unit")
         }
         inherited = sockets.first
         spare = sockets.first.map { fcntl($0, F_DUPFD_CLOEXEC, 3) } ?? -1

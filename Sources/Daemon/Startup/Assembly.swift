@@ -48,7 +48,7 @@ struct Assembly {
         DescriptorLimit.raise()
         guard !UserNamespace.isConfined else {
             throw ConfigurationFault(
-                "this process runs in a user namespace in which it cannot tell callers apart: remove PrivateUsers= from its unit"
+                "this process runs in a user namespace in which it cannot distinguish its callers; remove PrivateUsers= from its unit"
             )
         }
         let slots = configuration.workers
