@@ -1,6 +1,6 @@
 # The targets of this project. `make help` prints this list.
 #
-# make demo             run the service with a private PostgreSQL and a made-up tenant, and keep only the workbook; ADMINISTRATORS=100000
+# make demo             run the service with a private PostgreSQL and generated data, and keep only the workbook; ADMINISTRATORS=100000
 # make console-demo     run the example console in the same way until Ctrl-C; PORT=8080 ADMINISTRATORS=100000
 #
 # make test             run all tests and short fault scenarios against a private PostgreSQL
@@ -8,10 +8,10 @@
 # make check-readers    export difficult data, and compare what six other programs read with the database;
 #                       READERS_ARGUMENTS='--administrators 1050000' for the largest workbook
 # make test-isal        test the workbook writer with Intel's ISA-L
-# make traps            set known traps for this workbook writer and for others
+# make traps            give inputs that have broken writers to this workbook writer and to others, and check their files
 # make chaos            kill workers, restart databases and fill disks under load, and count what is lost or duplicated;
 #                       CHAOS_ARGUMENTS='--only TEXT' for some scenarios
-# make chaos-upgrade    run the previous release on this schema, beside this one
+# make chaos-upgrade    run the programs of the previous release and of this one with the same database
 # make fuzz             fuzz everything that reads bytes from outside, with libFuzzer and the address sanitizer; FUZZ_SECONDS=60 for each target
 # make fuzz-methods     send a daemon requests that its own description allows, nearly allows and does not allow; FUZZ_SECONDS=600,
 #                       FUZZ_ARGUMENTS='--seed SEED --only CASE' to repeat a failure
@@ -20,10 +20,10 @@
 # make systemd-test     install, upgrade, kill and reload the package under systemd in a container (root);
 #                       SYSTEMD_ARGUMENTS='--only upgrade' for some tests, BIN_DIR=.build/debug for programs that are built already
 #
-# make bench            measure speed and memory beside psql, other workbook writers and pgbench; BENCH_ARGUMENTS='small get' for some parts
-# make bench-protocol   measure normal callers beside hostile ones, downloads, leaks, memory, and starts beside claims;
+# make bench            compare speed and memory with psql, other workbook writers and pgbench; BENCH_ARGUMENTS='small get' for some parts
+# make bench-protocol   measure normal callers while hostile ones run, downloads, leaks, memory, and starts while workers claim exports;
 #                       BEFORE_DIR=FOLDER to compare with the programs in FOLDER
-# make console-bench    measure an export of a million accounts in a browser, beside the command line
+# make console-bench    measure an export of a million accounts in a browser, and compare it with the command line
 #
 # make release          build optimized programs in .build/release; ISAL=yes makes large exports faster, and the programs then need libisal2
 # make static           build programs that contain Swift's runtime, in .build-static/release

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the whole service on this machine for a minute: a private PostgreSQL, a made-up tenant, the daemon, and an export
+# Runs the whole service on this machine for a minute: a private PostgreSQL, a generated tenant, the daemon, and an export
 # with the command-line program into the current folder. `make demo` runs this script through Scripts/postgres.sh.
 #
 # usage: Scripts/postgres.sh Scripts/demo.sh [ADMINISTRATORS]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs a private PostgreSQL with a made-up tenant, the service, and the console on a loopback address, until it is interrupted. It prints
+# Runs a private PostgreSQL with a generated tenant, the service, and the console on a loopback address, until it is interrupted. It prints
 # the address. `make console-demo` runs this script through Scripts/postgres.sh.
 #
 # usage: Scripts/postgres.sh Examples/Console/demo.sh [ADMINISTRATORS [PORT]]

@@ -43,7 +43,7 @@ public enum ExportStart: Method {
         public let includeDisabled: Bool?
         /// Whether the workbook also has sheets of the tenant's profiles, groups and teams; false if absent.
         public let includeReferences: Bool?
-        /// 1 to 128 characters. A second start with the same key and the same options gives the same job.
+        /// 1 to 128 characters. A second start with the same key and the same options returns the same job.
         public let idempotencyKey: String?
 
         /// An absent option means its default.
@@ -78,7 +78,7 @@ public enum ExportStart: Method {
     public struct Result: WireObject {
         /// The job as it is now.
         public let job: Job
-        /// Whether an earlier call with the same idempotency key made the job.
+        /// Whether an earlier call with the same idempotency key started the job.
         public let replayed: Bool
 
         /// The result for a job.
@@ -123,7 +123,7 @@ public enum ExportStart: Method {
         ])
 }
 
-/// Gives a job as it is now.
+/// Returns a job as it is now.
 public enum ExportGet: Method {
     /// The job, and who asks.
     public typealias Params = JobParams
@@ -222,7 +222,7 @@ public enum ExportWait: Method {
         public let job: String
         /// The service answers when the job's revision is greater than this; at the next change if absent.
         public let afterRevision: Int?
-        /// Milliseconds to wait, 1 to 60,000; 30,000 if absent. Then the service gives the job as it is.
+        /// Milliseconds to wait, 1 to 60,000; 30,000 if absent. After that, the service returns the job as it is.
         public let timeoutMs: Int?
 
         /// An absent parameter means its default.
@@ -270,7 +270,7 @@ public enum ExportWatch: Method {
     public struct Result: WireObject {
         /// The id that the notifications carry and that ``ExportUnwatch`` takes.
         public let subscription: String
-        /// The job as it is now. Notifications tell later changes.
+        /// The job as it is now. Notifications report later changes.
         public let job: Job
 
         /// The result for a subscription.

@@ -107,7 +107,7 @@ public enum ServiceWorkers: Method {
         examples: [("One machine", NoMembers(), .init(workers: [ExampleValues.worker]))])
 }
 
-/// Makes a worker take no more jobs.
+/// Stops a worker from taking further jobs.
 public enum ServiceDrain: Method {
     /// Which worker, and whether the drain begins or ends.
     public struct Params: WireObject {

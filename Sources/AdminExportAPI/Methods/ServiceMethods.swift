@@ -1,4 +1,4 @@
-/// Tells what the service is, its limits, and what the caller may do.
+/// Returns the service's version and limits, and the caller's grants.
 public enum ServiceInfo: Method {
     /// None.
     public typealias Params = NoMembers
@@ -9,7 +9,7 @@ public enum ServiceInfo: Method {
         public let name: String
         /// The version of the service.
         public let version: String
-        /// The version of the protocol. It rises with a change that callers can notice.
+        /// The version of the protocol.
         public let protocolVersion: Int
         /// The limits that apply to this connection.
         public let limits: Limits
@@ -78,7 +78,7 @@ public enum ServiceInfo: Method {
         public var transfersPerUser = 16
         /// Bytes of unread output at which the service stops reading from the connection.
         public var outputBytes = 262_144
-        /// Milliseconds in which a line that has begun has to be complete; then the connection ends.
+        /// The time in milliseconds within which a line must be complete after its first byte.
         public var partialLineMs = 10_000
         /// Milliseconds without reading, while output waits, after which the connection ends.
         public var unreadOutputMs = 30_000
@@ -204,7 +204,7 @@ public enum ServiceInfo: Method {
     ]
 }
 
-/// Tells whether exports can be started and made.
+/// Reports whether callers can start exports and whether workers can make them.
 public enum ServiceHealth: Method {
     /// None.
     public typealias Params = NoMembers
@@ -218,7 +218,7 @@ public enum ServiceHealth: Method {
         public enum Status: String, Codable, Sendable {
             /// Everything works.
             case ok
-            /// Exports cannot be started or made, or workbooks cannot be handed out.
+            /// A fault prevents the service from making or delivering exports.
             case degraded
             /// The database does not answer.
             case unavailable
@@ -238,7 +238,7 @@ public enum ServiceHealth: Method {
         public var workers: Int?
         /// Jobs that those workers can run at a time.
         public var slots: Int?
-        /// Those of the workers that take no more jobs.
+        /// The number of these workers that are drained.
         public var draining: Int?
         /// Whether the queue is paused: no worker takes a job until the queue is resumed.
         public var paused: Bool?
@@ -330,7 +330,7 @@ public enum ServiceHealth: Method {
     }()
 }
 
-/// Gives the metrics of the service.
+/// Returns the service's metrics as text.
 public enum ServiceMetrics: Method {
     /// None.
     public typealias Params = NoMembers
@@ -378,7 +378,7 @@ public enum ServiceMetrics: Method {
         ])
 }
 
-/// Gives the description of the protocol.
+/// Returns the description of the protocol.
 public enum RPCDiscover: Method {
     /// None.
     public typealias Params = NoMembers

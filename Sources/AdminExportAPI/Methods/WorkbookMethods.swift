@@ -1,6 +1,6 @@
-/// Hands out a finished workbook as an open file.
+/// Passes a finished workbook as an open file.
 public enum ExportOpen: Method {
-    /// In which form the workbook is handed out.
+    /// The form in which the service passes the workbook.
     public enum Encoding: String, Codable, Sendable, CaseIterable {
         /// A pipe with the bytes of the workbook.
         case identity

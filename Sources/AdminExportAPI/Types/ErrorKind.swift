@@ -3,9 +3,9 @@
 /// Numbers from −32768 to −32000 are those of JSON-RPC (its specification, section 5.1), −32800 is that of the Language Server
 /// Protocol. The others are the service's own.
 public enum ErrorKind: String, Sendable, CaseIterable {
-    /// The line is not JSON of this protocol.
+    /// The line is not JSON that the service accepts.
     case parseError = "parse-error"
-    /// The JSON is not a request, or not one that a batch allows.
+    /// The message is not a request, or the method is not allowed in a batch.
     case invalidRequest = "invalid-request"
     /// The line exceeds the maximum length.
     case lineTooLong = "line-too-long"
@@ -13,11 +13,11 @@ public enum ErrorKind: String, Sendable, CaseIterable {
     case duplicateID = "duplicate-id"
     /// The method does not exist.
     case methodNotFound = "method-not-found"
-    /// A parameter is unknown, missing or wrong.
+    /// A parameter is unknown, missing or invalid.
     case invalidParams = "invalid-params"
-    /// The service failed. Its log has the cause.
+    /// An internal error occurred. The service's log contains the cause.
     case internalError = "internal-error"
-    /// The service stops, or its grants for the caller have changed.
+    /// The service stops, or the caller's grants have changed.
     case shuttingDown = "shutting-down"
     /// A limit of connections, requests, subscriptions or transfers is reached.
     case overloaded
@@ -25,7 +25,7 @@ public enum ErrorKind: String, Sendable, CaseIterable {
     case requestCancelled = "request-cancelled"
     /// The caller or the administrator lacks the permission.
     case permissionDenied = "permission-denied"
-    /// The job does not exist, or it belongs to somebody else.
+    /// The job does not exist, or it belongs to another actor.
     case notFound = "not-found"
     /// The job has no workbook yet, or never gets one.
     case notReady = "not-ready"
@@ -33,7 +33,7 @@ public enum ErrorKind: String, Sendable, CaseIterable {
     case conflict
     /// The tenant has as many queued jobs as its limit allows.
     case quotaExceeded = "quota-exceeded"
-    /// The workbook is not kept any more.
+    /// The workbook has expired or was deleted.
     case expired
     /// The database, the archives or the directory of administrators cannot be used now.
     case unavailable

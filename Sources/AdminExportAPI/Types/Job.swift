@@ -10,7 +10,7 @@ public struct Job: Codable, Hashable, Sendable {
         public var isFinal: Bool { self != .queued && self != .running }
     }
 
-    /// How far an attempt has come.
+    /// The progress of an attempt.
     public struct Progress: Codable, Hashable, Sendable {
         /// Rows that have been written.
         public let rowsDone: Int
@@ -40,9 +40,9 @@ public struct Job: Codable, Hashable, Sendable {
 
     /// Why an attempt failed.
     public struct Failure: Codable, Hashable, Sendable {
-        /// One of ``FailureKind``. Programs decide by this.
+        /// One of ``FailureKind``, for programs.
         public let kind: String
-        /// The reason in words, for people.
+        /// The reason, for people.
         public let message: String
 
         /// A failure of a kind.
@@ -64,13 +64,13 @@ public struct Job: Codable, Hashable, Sendable {
     public let includeReferences: Bool
     /// The state now.
     public let state: State
-    /// Rises by one with every visible change.
+    /// Increases by one with every visible change.
     public let revision: Int
-    /// How far the current attempt has come, or the last one.
+    /// The progress of the current or last attempt.
     public let progress: Progress
     /// 1 for the tenant's next job; nil unless the job is queued.
     public let queuePosition: Int?
-    /// Whether somebody has asked to cancel the job.
+    /// Whether a caller has requested the cancellation of the job.
     public let cancelRequested: Bool
     /// When the export was started.
     public let createdAt: String
@@ -80,7 +80,7 @@ public struct Job: Codable, Hashable, Sendable {
     public let attemptStartedAt: String?
     /// When the job became final.
     public let finishedAt: String?
-    /// When the job expires, unless it is held.
+    /// When the job expires, unless it is under a legal hold.
     public let expiresAt: String?
     /// `administrators-<tenant>-<yyyy-mm-dd>.xlsx`, with the day of the data in the tenant's time zone. Pass a name that came
     /// over the wire through ``WorkbookName/safe(_:)`` before you create a file with it.
@@ -253,6 +253,6 @@ public enum FailureKind: String, Sendable, CaseIterable {
     case deadlineExceeded = "deadline-exceeded"
     /// The worker's leases expired too often, or the worker was suspended too often and for too long.
     case workerCrashed = "worker-crashed"
-    /// The service failed. Its log has the cause.
+    /// An internal error occurred. The service's log contains the cause.
     case internalError = "internal-error"
 }

@@ -2,7 +2,7 @@ internal import ArgumentParser
 private import Exports
 private import Postgres
 
-/// Fills the directory's own tables with a made-up tenant.
+/// Fills the directory's own tables with a generated tenant.
 struct DemoDataCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo-data", abstract: "Create a tenant with generated data, to try the service.",
