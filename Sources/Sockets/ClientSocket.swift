@@ -17,7 +17,7 @@ package final class ClientSocket: Sendable {
     package init(path: String) throws(SocketError) {
         let address = try UnixAddress(path)
         let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
-        guard raw >= 0 else { throw SocketError(errno: Errno(rawValue: errno), "no socket could be made") }
+        guard raw >= 0 else { throw SocketError(errno: Errno(rawValue: errno), "the socket cannot be created") }
         // On Linux it bounds connecting too (unix(7) has a full backlog waited for), and writes do not block here.
         var timeout = timeval(tv_sec: Self.connectTimeout, tv_usec: 0)
         unsafe setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
@@ -26,13 +26,15 @@ package final class ClientSocket: Sendable {
             close(raw)
             switch code {
             case ENOENT, ECONNREFUSED:
-                throw SocketError(.unreachable, "nobody serves the socket \(path): is adminexportd running?")
+                throw SocketError(.unreachable, "no process serves the socket \(path); check that adminexportd is running")
             case EAGAIN:
-                throw SocketError(.unreachable, "the service does not take connections from its socket \(path)")
+                throw SocketError(
+                    .unreachable, "the service does not accept connections on the socket \(path); try again in a moment")
             case EACCES, EPERM:
                 throw SocketError(
                     .permissionDenied,
-                    "you may not use the socket \(path): ask to be put in its group (usually adminexport-clients)")
+                    "you may not use the socket \(path); ask an administrator to add you to its group (usually adminexport-clients)"
+                )
             default:
                 throw SocketError(errno: Errno(rawValue: code), "the socket \(path) cannot be reached")
             }

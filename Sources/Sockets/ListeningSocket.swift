@@ -53,7 +53,7 @@ package struct ListeningSocket: ~Copyable {
         guard lock >= 0 else { throw Self.fault("the socket's directory cannot be written") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)
-            throw SocketError(.inUse, "another process serves this socket: stop it, or choose another path")
+            throw SocketError(.inUse, "another process serves this socket; stop it, or choose another path")
         }
         do throws(SocketError) {
             descriptor = OwnedDescriptor(adopting: try Self.bind(path, address))
@@ -68,7 +68,7 @@ package struct ListeningSocket: ~Copyable {
     private static func bind(_ path: String, _ address: UnixAddress) throws(SocketError) -> Int32 {
         try clear(path, address)
         let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
-        guard raw >= 0 else { throw fault("no socket could be made") }
+        guard raw >= 0 else { throw fault("the socket cannot be created") }
         // Until chmod only the owner can connect: connecting takes the right to write.
         guard address.bind(raw) == 0, unsafe chmod(path, 0o660) == 0, listen(raw, backlog) == 0 else {
             let fault = fault("the socket cannot be bound")
@@ -83,12 +83,12 @@ package struct ListeningSocket: ~Copyable {
         guard unsafe lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
             throw SocketError(
-                .notASocket, "there is a file at the socket's path that is no socket: remove it, or choose another path")
+                .notASocket, "the file at the socket's path is not a socket; remove it, or choose another path")
         }
         let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
         defer { close(probe) }
         guard address.connect(probe) != 0, errno == ECONNREFUSED else {
-            throw SocketError(.inUse, "another process serves this socket: stop it, or choose another path")
+            throw SocketError(.inUse, "another process serves this socket; stop it, or choose another path")
         }
         unsafe unlink(path)
     }
@@ -128,7 +128,9 @@ package enum InheritedSockets {
                 option(SO_TYPE, of: raw) == Int32(SOCK_STREAM.rawValue)
             else {
                 throw SocketError(
-                    .notASocket, "the service manager passed a descriptor that is no listening Unix-domain stream socket")
+                    .notASocket,
+                    "the service manager passed a descriptor that is not a listening Unix stream socket; correct the socket unit"
+                )
             }
         }
         return chosen

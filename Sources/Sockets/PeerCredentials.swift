@@ -24,7 +24,7 @@ package struct PeerCredentials: Hashable, Sendable {
         var pid: Int32 = 0
         // SAFETY: the functions fill the three numbers, and as many groups as the array has.
         guard unsafe csockets_peer(descriptor, &uid, &gid, &pid) == 0 else {
-            throw SocketError(.system, "the system does not say who has connected")
+            throw SocketError(.system, "the kernel does not report the peer's credentials")
         }
         // Few have more than the first; 65,536 is the kernel's NGROUPS_MAX.
         var groups: [UInt32] = []

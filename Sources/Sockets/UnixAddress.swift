@@ -15,7 +15,7 @@ struct UnixAddress {
         guard !path.isEmpty, path.utf8.count <= Self.longest else {
             throw SocketError(
                 .pathTooLong,
-                "the socket path has \(path.utf8.count) bytes, and the system takes 1 to \(Self.longest): choose a shorter one"
+                "the socket path has \(path.utf8.count) bytes, but the system allows 1 to \(Self.longest); choose a shorter one"
             )
         }
         self.path = Array(path.utf8)

@@ -67,7 +67,7 @@ package import SystemPackage
                 throw ArchiveError(.damaged, "the archive's seek table does not fit the file")
             }
             guard let context = unsafe ZSTD_createDCtx() else {
-                throw ArchiveError(.storageFailed, "there is no memory for the decompressor")
+                throw ArchiveError(.storageFailed, "there is not enough memory for the decompressor")
             }
             self.file = file
             self.calls = calls

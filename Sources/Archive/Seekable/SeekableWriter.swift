@@ -133,7 +133,7 @@ private final class Frame: @unchecked Sendable {
 
     init(_ output: any ArchiveOutput, level: Int) throws {
         guard let context = unsafe ZSTD_createCCtx() else {
-            throw ArchiveError(.storageFailed, "there is no memory for the compressor")
+            throw ArchiveError(.storageFailed, "there is not enough memory for the compressor")
         }
         self.output = output
         unsafe self.context = context

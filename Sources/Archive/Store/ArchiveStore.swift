@@ -57,14 +57,15 @@ package struct ArchiveStore: Sendable {
         if let found {
             guard found.split(whereSeparator: \.isWhitespace).first.map(String.init) == storeID else {
                 throw ArchiveError(
-                    .wrongStore, "the archives' .store-id is not this database's: another installation's directory?")
+                    .wrongStore,
+                    "the archives' .store-id is not this database's; check that the directory belongs to this installation")
             }
             return
         }
         guard mayCreate else {
             throw ArchiveError(
                 .wrongStore,
-                "the archives have no .store-id, but the database has archives: is their file system mounted?")
+                "the archives have no .store-id, but the database has archives; check that their file system is mounted")
         }
         // Written under another name and renamed: after a crash there is no file, or a complete one. Two workers write the same
         // content.
@@ -89,7 +90,7 @@ package struct ArchiveStore: Sendable {
 
     /// Bytes that can still be written, 0 if no inode is left; and the size of the file system in bytes.
     package func space() throws -> (free: Int, size: Int) {
-        let status = try storage("asking for the space that is left for archives") { try calls.space(root) }
+        let status = try storage("reading the free space for archives") { try calls.space(root) }
         // A file system that creates inodes on demand reports that it has none at all.
         let hasRoom = status.f_files == 0 || status.f_favail > 0
         func bytes(_ blocks: fsblkcnt_t) -> Int {

@@ -167,7 +167,7 @@ extension FileSystemCalls {
 
 extension FileDescriptor {
     fileprivate static func notRegular(_ doing: StaticString) -> ArchiveError {
-        ArchiveError(.damaged, "\(doing): what has its name is not a regular file")
+        ArchiveError(.damaged, "\(doing): the entry with its name is not a regular file")
     }
 
     /// Checks that the descriptor is that of a regular file, and clears O_NONBLOCK, with which it was opened.

@@ -114,7 +114,8 @@ struct HoldCommand: AsyncParsableCommand {
 /// Shows the audit trail.
 struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "audit", abstract: "Show the audit trail: what callers asked for and what happened (operators only).",
+        commandName: "audit",
+        abstract: "Show the audit trail: what callers requested and what the result was (operators only).",
         discussion: "Newest event first. With --json, each event is one line.")
 
     @OptionGroup var service: ServiceOptions

@@ -16,7 +16,8 @@ func reportingFaults(_ body: () async throws -> Void) async throws {
     } catch let error as PostgresError {
         switch error.code {
         case _ where error.sqlState == SQLState.tooManyConnections:
-            fail("the database gives this login no connection now: \(error.message). \(DatabaseCheck.connectionsHint)", 69)
+            fail(
+                "the database has no connection left for this login: \(error.message). \(DatabaseCheck.connectionsHint)", 69)
         case .statement where error.isTransient:
             fail("the database does not answer now: \(error.debugDescription)", 69)
         case .refused, .invalidConnectionString:

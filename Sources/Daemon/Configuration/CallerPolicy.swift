@@ -63,7 +63,7 @@ struct CallerPolicy: Sendable {
         }
         guard id != PeerCredentials.overflowID else {
             throw ConfigurationFault(
-                "the \(kind) \"\(name)\" in \(place) has the id \(id), which stands for everyone whom this system cannot identify; name another \(kind)"
+                "the \(kind) \"\(name)\" in \(place) has the id \(id), which represents all users that a user namespace hides; name another \(kind)"
             )
         }
         return kind == "user" ? .user(id) : .group(id)

@@ -46,7 +46,7 @@ extension Assembly {
             return translation(fault ?? cause, in: call.method, uid: call.session.peer.uid)
         }
         precondition(
-            dispatcher.names == MethodDescription.all.map(\.name).sorted(), "what is served is not what is described")
+            dispatcher.names == MethodDescription.all.map(\.name).sorted(), "the handlers and the described methods differ")
         return dispatcher
     }
 }

@@ -43,7 +43,9 @@ private import Glibc
         let started = unsafe keys.withPointers { keys in
             unsafe values.withPointers { unsafe PQconnectStartParams(keys, $0, 1) }
         }
-        guard let raw = unsafe started else { throw PostgresError(.unreachable, "there is no memory for a connection") }
+        guard let raw = unsafe started else {
+            throw PostgresError(.unreachable, "there is not enough memory for a connection")
+        }
         let handle = unsafe PGHandle(raw: raw)
         try handle.finishConnecting(within: options.connectTimeout)
         return handle
@@ -93,7 +95,7 @@ private import Glibc
         }
         if text.contains("no password supplied") {
             return PostgresError(
-                .refused, "the server asks for a password, and the configuration has none", serverMessage: text)
+                .refused, "the server requires a password, but the configuration has none", serverMessage: text)
         }
         if !hasStarted, text.contains("invalid") {
             return PostgresError(.invalidConnectionString, "the database URL has an option with an invalid value")

@@ -537,7 +537,7 @@ package actor PostgresConnection {
         guard process == handle.serverProcess else {
             throw PostgresError(
                 .unexpectedResult,
-                "LISTEN needs a session of its own, but the connection leads to a pooler; give database.listen a URL that leads past the pooler"
+                "LISTEN requires a session of its own, but the connection leads to a pooler; set database.listen to the server itself"
             )
         }
         try await script("listen", "LISTEN \(channel)")
