@@ -5,6 +5,7 @@
 #
 # make test             run all tests and short fault scenarios against a private PostgreSQL
 # make check            check the format, that the compiler gives no warning, and which modules import which
+# make format           format all Swift code as `make check` demands
 # make check-readers    export difficult data, and compare what six other programs read with the database;
 #                       READERS_ARGUMENTS='--administrators 1050000' for the largest workbook
 # make test-isal        test the workbook writer with Intel's ISA-L
@@ -56,7 +57,10 @@ build_packages := libpq-dev libzstd-dev zlib1g-dev
 run_packages := postgresql python3
 test_packages := $(run_packages) python3-venv zstd netcat-openbsd
 
-.PHONY: help demo console-release console-demo console-requirements console-test console-bench test test-isal check check-readers traps chaos chaos-upgrade fuzz fuzz-methods bench bench-protocol release static install deb systemd-test build-requirements
+swift_code := Sources Tests Package.swift Benchmarks/Package.swift Benchmarks/Sources Examples/Console/Package.swift \
+    Examples/Console/Sources Examples/Console/Tests
+
+.PHONY: format help demo console-release console-demo console-requirements console-test console-bench test test-isal check check-readers traps chaos chaos-upgrade fuzz fuzz-methods bench bench-protocol release static install deb systemd-test build-requirements
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -118,9 +122,11 @@ test-isal: build-requirements
 	swift build --build-tests --traits ISAL --scratch-path .build-isal
 	swift test --skip-build --traits ISAL --scratch-path .build-isal --filter 'CompressionTests|StructureTests|WorkbookWriterTests'
 
+format:
+	swift format --in-place --parallel --recursive $(swift_code)
+
 check: build-requirements
-	swift format lint --strict --parallel --recursive Sources Tests Package.swift Benchmarks/Package.swift Benchmarks/Sources \
-	    Examples/Console/Package.swift Examples/Console/Sources Examples/Console/Tests
+	swift format lint --strict --parallel --recursive $(swift_code)
 	swift build --build-tests
 	swift test --skip-build --filter ArchitectureTests
 

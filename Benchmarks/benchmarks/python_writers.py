@@ -19,7 +19,8 @@ def rows_of(path):
             cells = [None if cell == "\\N" else cell for cell in line.rstrip("\n").split("\t")]
             for place in DATES:
                 text = cells[place]
-                cells[place] = days.setdefault(text, datetime.date.fromisoformat(text))
+                if text is not None:
+                    cells[place] = days.setdefault(text, datetime.date.fromisoformat(text))
             yield cells
 
 

@@ -53,7 +53,8 @@ import TestSupport
         try check(ServiceDrain.Params(worker: job, on: true))
         try check(ServiceHold.Params(job: job, on: true))
         for method in MethodDescription.all {
-            #expect(checked.contains(method.params.properties.map(\.name)), "\(method.name) is not checked")
+            let isChecked = checked.contains(method.params.properties.map(\.name))
+            #expect(isChecked, "add a check of the parameters of \(method.name), with every member set")
         }
     }
 

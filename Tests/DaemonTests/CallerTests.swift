@@ -161,7 +161,7 @@ struct CallerTests {
             _ = try await unchanged.call(ServiceInfo.self, NoMembers())
             for (fault, sign) in [
                 ("callers:\n- {user: no-such-user, tenants: \"*\", grants: [export]}\n", "no-such-user"),
-                ("callers:\n- {user: nobody, tenants: \"*\", grants: [export]}\n", "cannot identify"),
+                ("callers:\n- {user: nobody, tenants: \"*\", grants: [export]}\n", "represents all users"),
                 ("callers:\n- {user: daemon, tenants: [], grants: [export]}\n", "grants nothing"),
                 ("callers: [\n", "not YAML"), ("wrokers: 1\n", "wrokers"),
             ] {

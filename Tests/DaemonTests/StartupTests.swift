@@ -49,7 +49,7 @@ import TestSupport
                     (serve, with(["ADMINEXPORT_ARCHIVES": folder + "/none"]), "create it"),
                     (["serve", "--socket", folder + "/" + String(repeating: "x", count: 100)], ok, "choose a shorter one"),
                     (["serve", "--socket", folder + "/none/s"], ok, "cannot be written"),
-                    (["serve", "--socket", folder + "/file"], ok, "no socket"),
+                    (["serve", "--socket", folder + "/file"], ok, "is not a socket"),
                     (serve + ["--database-url", "postgresql://u:p@h/d"], ok, "ps"),
                     (serve + ["--workers", "many"], ok, "workers is \"many\""),
                 ]

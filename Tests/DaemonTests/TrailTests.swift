@@ -88,16 +88,19 @@ import TestSupport
             ("none", "owner@acme.example", "unknown-tenant"), ("acme", "none@acme.example", "unknown-administrator"),
             ("acme", "gone@acme.example", "administrator-disabled"), ("acme", "nobody@acme.example", "no-permission"),
         ]
+        let methods = [
+            ("export.start", ""), ("export.list", ""), ("export.get", #","job":"\#(job)""#),
+            ("export.wait", #","job":"\#(job)""#), ("export.watch", #","job":"\#(job)""#),
+            ("export.cancel", #","job":"\#(job)""#), ("export.delete", #","job":"\#(job)""#),
+            ("export.open", #","job":"\#(job)""#), ("export.read", #","job":"\#(job)","offset":0,"length":1"#),
+        ]
+        let withActor = MethodDescription.all.filter { $0.params.properties.contains { $0.name == "actor" } }
+        #expect(Set(methods.map(\.0)) == Set(withActor.map(\.name)), "a method with an actor is missing in this test")
         try await trail("\(Self.me), tenants: \"*\", grants: [export]}") { service in
             let client = try service.client()
             for (tenant, email, _) in reasons {
                 let actor = #""actor":{"tenant":"\#(tenant)","administrator":"\#(email)"}"#
-                for (method, more) in [
-                    ("export.start", ""), ("export.list", ""), ("export.get", #","job":"\#(job)""#),
-                    ("export.wait", #","job":"\#(job)""#), ("export.watch", #","job":"\#(job)""#),
-                    ("export.cancel", #","job":"\#(job)""#), ("export.delete", #","job":"\#(job)""#),
-                    ("export.open", #","job":"\#(job)""#), ("export.read", #","job":"\#(job)","offset":0,"length":1"#),
-                ] {
+                for (method, more) in methods {
                     let error = await failure {
                         _ = try await client.call(method, params: Data("{\(actor)\(more)}".utf8))
                     }

@@ -427,7 +427,7 @@ import Testing
                 "ALTER TABLE directory.administrator_team DROP COLUMN team_id, ADD COLUMN team_id text")
             #expect("\(type as Any)".contains("administrator_team.team_id is text"))
             let missing = try await fault("ALTER TABLE directory.administrator_team DROP COLUMN team_id")
-            #expect("\(missing as Any)".contains("no directory.administrator_team.team_id"))
+            #expect("\(missing as Any)".contains("directory.administrator_team.team_id does not exist"))
             let kind = try await fault("ALTER TABLE directory.administrator_team ADD COLUMN team_id int")
             #expect("\(kind as Any)".contains("is integer"))
         }

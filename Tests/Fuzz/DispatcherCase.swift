@@ -7,17 +7,16 @@ private import JSONRPC
 enum DispatcherCase {
     private typealias Case = @Sendable (JSONNode) throws -> Void
 
-    private static let cases: [Case] = [
+    private static let cases: [String: Case] = [
         make(ExportStart.self), make(ExportGet.self), make(ExportList.self), make(ExportWait.self), make(ExportWatch.self),
         make(ExportUnwatch.self), make(ExportCancel.self), make(ExportOpen.self), make(ExportRead.self),
         make(ExportDelete.self), make(ServiceInfo.self), make(ServiceHealth.self), make(ServiceMetrics.self),
-        make(ServiceStats.self),
-        make(RPCDiscover.self), make(ServicePause.self), make(ServiceResume.self), make(ServiceWorkers.self),
-        make(ServiceDrain.self), make(ServiceHold.self), make(AuditList.self),
-    ]
+        make(ServiceStats.self), make(RPCDiscover.self), make(ServicePause.self), make(ServiceResume.self),
+        make(ServiceWorkers.self), make(ServiceDrain.self), make(ServiceHold.self), make(AuditList.self),
+    ].reduce(into: [:]) { $0[$1.name] = $1.run }
 
-    private static func make<Called: AdminExportAPI.Method>(_ method: Called.Type) -> Case {
-        { given in
+    private static func make<Called: AdminExportAPI.Method>(_ method: Called.Type) -> (name: String, run: Case) {
+        let run: Case = { given in
             let params: Called.Params
             do {
                 params = try WireCoding.params(Called.self, given)
@@ -31,20 +30,21 @@ enum DispatcherCase {
                 fail("encoding and decoding change the parameters")
             }
         }
+        return (Called.name, run)
     }
 
     /// The first byte chooses the method. Input that is not an object becomes the value of each parameter in turn.
     static func run(_ input: [UInt8]) {
         guard let choice = input.first else { return }
-        precondition(cases.count == MethodDescription.all.count)
-        let index = Int(choice) % cases.count
+        let method = MethodDescription.all[Int(choice) % MethodDescription.all.count]
+        guard let parameters = cases[method.name] else { fail("add \(method.name) to the cases") }
         let bytes = Array(input.dropFirst())
         guard let root = try? JSONDocument(scanning: bytes).root else { return }
         do {
-            try cases[index](root)
-            for property in MethodDescription.all[index].params.properties {
+            try parameters(root)
+            for property in method.params.properties {
                 let member = Array("{\"\(property.name)\":".utf8) + bytes + [UInt8(ascii: "}")]
-                if let root = try? JSONDocument(scanning: member).root { try cases[index](root) }
+                if let root = try? JSONDocument(scanning: member).root { try parameters(root) }
             }
         } catch {
             fail("unexpected error: \(error)")

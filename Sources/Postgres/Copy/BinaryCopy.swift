@@ -122,7 +122,9 @@ package struct CopyRows: ~Copyable {
         guard at &+ 2 <= bytes.count else { return nil }
         let count = bytes.bigEndian(at: at, as: Int16.self)
         if count < 0 { return nil }
-        guard count == fields.count else { throw malformed }
+        guard count == fields.count else {
+            throw PostgresError(.unexpectedResult, "COPY sent a row of \(count) fields, and \(fields.count) are expected")
+        }
         at &+= 2
         for index in fields.indices {
             guard at &+ 4 <= bytes.count else { throw malformed }
@@ -135,7 +137,7 @@ package struct CopyRows: ~Copyable {
         return at
     }
 
-    private static let malformed = PostgresError(.unexpectedResult, "COPY sent a row of another shape")
+    private static let malformed = PostgresError(.unexpectedResult, "COPY sent an incomplete row")
 }
 
 extension [UInt8] {

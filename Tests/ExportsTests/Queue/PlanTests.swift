@@ -18,31 +18,67 @@ import TestSupport
         "$1": "'0.001 s'", "$2": "'{}'", "$3": "'018f0000-0000-7000-8000-000000000001'", "$4": "'k'", "$5": "'m'",
     ]
 
-    private static var statements: [(name: String, sql: String, parameters: [String: String])] {
-        [("claim", LeaseStore.claimSQL, parameters), ("poll", LeaseStore.pollSQL(), parameters)]
+    /// Statements that nothing measures, with the reason. Callers and workers send some of them as often as they like.
+    private static let unmeasured: [String: String] = {
+        var reasons: [String: String] = [:]
+        func add(_ reason: String, _ names: String...) { for name in names { reasons[name] = reason } }
+        add(
+            "finds rows by a unique key", "make-slot", "enqueue", "release-key", "find-replayed", "get", "changed",
+            "cancel-queued",
+            "cancel-running", "delete", "hold", "lock-job", "renew", "peek", "is-published", "pause", "drain", "worker",
+            "register-worker", "unregister-worker", "file-removed", "lookup", "lookup-jobs", "return-unknown", "audit",
+            "tenant-key")
+        add(
+            "reads tables of the directory or of the catalog", "list-tenants", "lookup-actors", "schema-grants",
+            "find-directory")
+        add("reads one row for each worker", "counters", "workers", "forget-workers")
+        add("reads one row for each tenant, at the start and every minute", "suspect-slots", "missing-slots", "recount")
+        add("counts the queue for monitoring, once a second at most", "depth")
+        add(
+            "reads what is due as the first rows of an index, in the retention's groups", "expire", "files-to-remove",
+            "forget-jobs",
+            "orphans")
+        add("reads a setting of the store", "store-id", "lock-store", "store-seen")
+        add(
+            "runs once, at a migration or a command", "migration-lock", "left-to-do", "events-to-key", "key-events",
+            "is-member",
+            "find-role", "find-migrations", "schema-version", "login", "audit-months", "audit-delete", "audit-partitions")
+        add("reads no table", "test-connection", "replayed", "probe")
+        return reasons
+    }()
+
+    /// The name of the query, what the statement is for, its text, and values for its parameters.
+    private static var statements: [(query: String, name: String, sql: String, parameters: [String: String])] {
+        [("claim", "claim", LeaseStore.claimSQL, parameters), ("poll", "poll", LeaseStore.pollSQL(), parameters)]
             + SweepReason.allCases.map {
                 let query = QueueMaintenance(lease: .seconds(12)).sweepQuery($0, worker: WorkerID(), except: [])
-                return ("sweep \($0)", query.sql, sweepParameters)
+                return (query.name, "sweep \($0)", query.sql, sweepParameters)
             }
             + [
                 (
-                    "list of an operator",
+                    "list", "list of an operator",
                     JobStore.listQuery(owner: .anyone(ofTenants: ["t1"]), states: [], before: nil, limit: 20).sql,
                     ["$1": "'20'", "$2": "'{t1,none}'"]
                 ),
                 (
-                    "next page of an operator",
+                    "list", "next page of an operator",
                     JobStore.listQuery(owner: .anyone(ofTenants: ["t1"]), states: [.queued], before: JobID(), limit: 20).sql,
                     ["$1": "'20'", "$2": "'ffffffff-0000-7000-8000-000000000001'", "$3": "'{t1,none}'"]
                 ),
                 (
-                    "trail of an operator",
+                    "audit-list", "trail of an operator",
                     AuditLog.listQuery(.anyone(ofTenants: ["t1"]), AuditLog.Filter(), after: nil, limit: 20).sql,
                     ["$1": "'20'", "$2": "'{t1,none}'"]
                 ),
-                ("turn of a start", JobStore.startLockSQL(waits: true), ["$1": "'t7'", "$2": "'16'", "$3": "'5s'"]),
-                ("refusal of a start", JobStore.startLockSQL(waits: false), ["$1": "'t7'", "$2": "'1'", "$3": "'5s'"]),
-                ("median run", JobStore.medianRunSQL, [:]),
+                (
+                    "start-lock", "turn of a start", JobStore.startLockSQL(waits: true),
+                    ["$1": "'t7'", "$2": "'16'", "$3": "'5s'"]
+                ),
+                (
+                    "try-start-lock", "refusal of a start", JobStore.startLockSQL(waits: false),
+                    ["$1": "'t7'", "$2": "'1'", "$3": "'5s'"]
+                ),
+                ("median-run", "median run", JobStore.medianRunSQL, [:]),
             ]
     }
 
@@ -85,7 +121,7 @@ import TestSupport
                 """)
             for isFresh in [false, true] {
                 if isFresh { try await admin.script("analyze", "ANALYZE adminexport.job") }
-                for (name, sql, parameters) in Self.statements {
+                for (_, name, sql, parameters) in Self.statements {
                     let said = "\(history) jobs that have \(state), statistics \(isFresh ? "fresh" : "stale")"
                     let pages = try await Self.pages(of: Self.fill(sql, parameters), on: admin)
                     #expect(pages <= Self.maxPages, "\(name) touches \(pages) pages with \(said)")
@@ -94,6 +130,26 @@ import TestSupport
                 }
             }
         }
+    }
+
+    @Test("Each statement of the service is measured, or has a reason not to be")
+    func complete() throws {
+        let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent().appending(path: "Sources/Exports")
+        var names: Set<String> = []
+        for case let file as URL in FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil) ?? .init()
+        where file.pathExtension == "swift" {
+            let code = try String(contentsOf: file, encoding: .utf8)
+            for match in code.matches(of: /\bQuery\(\s*"([a-z0-9-]+)"/) { names.insert(String(match.1)) }
+        }
+        #expect(names.count > 40)
+        let measured = Set(Self.statements.map(\.query))
+        for name in names.sorted() {
+            #expect(
+                measured.contains(name) != (Self.unmeasured[name] != nil),
+                "add the statement \(name) to `statements`, so that its cost is known")
+        }
+        #expect(names.isSuperset(of: Self.unmeasured.keys), "a statement in `unmeasured` does not exist")
     }
 
     private static func insert(_ count: Int, state: String) -> String {
