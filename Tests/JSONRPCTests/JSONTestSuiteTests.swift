@@ -12,8 +12,8 @@ private let suiteFolder = ProcessInfo.processInfo.environment["JSON_TEST_SUITE"]
 struct JSONTestSuiteTests {
     /// What JSON allows and our rules do not.
     private static let stricter = [
-        "y_object_duplicated_key.json": "a name occurs twice",
-        "y_object_duplicated_key_and_value.json": "a name occurs twice",
+        "y_object_duplicated_key.json": "the same name twice",
+        "y_object_duplicated_key_and_value.json": "the same name twice",
     ]
 
     /// Texts that parsers may take or not, and we do.

@@ -1,18 +1,18 @@
 private import Synchronization
 
-/// Bytes that peers have this process hold, and how many they may be: requests that come, wait or run, and replies that are not
-/// taken yet.
+/// Counts the bytes that this process holds for peers, and limits them: requests that arrive, wait or run, and replies that the
+/// peer has not taken yet.
 ///
-/// An account may lie within another: a connection's within its user's, and that within the service's. What is taken in one
-/// is taken in all of them, or in none.
+/// Accounts nest: a connection's account is within its user's, and a user's is within the service's. An account takes bytes
+/// from the accounts around it too, or takes none at all.
 package final class ByteAccount: Sendable {
-    /// Whose bytes they are, for the error message.
+    /// Whose bytes the account counts. Error messages name it.
     package enum Scope: String, Sendable {
-        /// Of one connection, of all connections of a user, or of all users.
+        /// One connection, all connections of a user, or all users.
         case connection, user, service
     }
 
-    /// Control requests may exceed a limit by the limit divided by this, so that a peer that has used all of it can still cancel.
+    /// Control requests may exceed a limit by the limit divided by this. A peer that has used up the limit can still cancel.
     private static let reserveDivisor = 8
 
     private let scope: Scope
@@ -20,17 +20,17 @@ package final class ByteAccount: Sendable {
     private let parent: ByteAccount?
     private let state = Mutex((held: 0, peak: 0))
 
-    /// - Parameter limit: asked each time, so that it may change.
+    /// - Parameter limit: called for each check, because the limit can change.
     package init(_ scope: Scope, within parent: ByteAccount? = nil, limit: @escaping @Sendable () -> Int) {
         self.scope = scope
         self.parent = parent
         self.limit = limit
     }
 
-    /// Bytes that are held now.
+    /// The number of bytes held now.
     package var held: Int { state.withLock { $0.held } }
 
-    /// The most that was held since this was last asked.
+    /// Returns the largest number of bytes held since the last call.
     package func takePeak() -> Int {
         state.withLock { state in
             defer { state.peak = state.held }
@@ -38,7 +38,9 @@ package final class ByteAccount: Sendable {
         }
     }
 
-    /// - Throws: −32001 where one of the accounts has not so much room; then nothing is taken.
+    /// Takes bytes from this account and from those around it.
+    ///
+    /// - Throws: −32001 if one of the accounts has too little room; then no account has changed.
     func take(_ bytes: Int, isControl: Bool) throws(RPCError) {
         let limit = limit()
         let most = isControl ? limit + min(limit / Self.reserveDivisor, .max - limit) : limit
@@ -57,7 +59,7 @@ package final class ByteAccount: Sendable {
         }
     }
 
-    /// Counts bytes that are there anyway, such as a reply.
+    /// Counts bytes that exist already, such as a reply, without a check of the limit.
     func add(_ bytes: Int) {
         state.withLock { state in
             state.held += bytes
@@ -67,8 +69,8 @@ package final class ByteAccount: Sendable {
     }
 }
 
-/// What one thing holds of an account. Given back when the last reference to it goes: it is kept beside the bytes that it stands
-/// for, and so can neither be forgotten nor given back twice.
+/// Bytes that one owner has taken from an account. `deinit` gives them back. The object is stored next to the bytes that it
+/// counts, so they cannot stay counted when the bytes are gone, and cannot be given back twice.
 final class HeldBytes: Sendable {
     private let account: ByteAccount
     private let count = Mutex(0)
@@ -81,15 +83,15 @@ final class HeldBytes: Sendable {
         account.add(-count.withLock { $0 })
     }
 
-    /// Takes so many more.
+    /// Takes this many bytes more.
     ///
-    /// - Throws: −32001 where there is no room.
+    /// - Throws: −32001 if the account has too little room.
     func take(_ bytes: Int, isControl: Bool = false) throws(RPCError) {
         try account.take(bytes, isControl: isControl)
         count.withLock { $0 += bytes }
     }
 
-    /// Says how many there are now, whatever room there is.
+    /// Sets the number of bytes, without a check of the limit.
     func set(_ bytes: Int) {
         let change = count.withLock { count in
             defer { count = bytes }
@@ -98,15 +100,15 @@ final class HeldBytes: Sendable {
         if change != 0 { account.add(change) }
     }
 
-    /// How many there are to be.
+    /// Sets the number of bytes, and checks the limit if the number grows.
     ///
-    /// - Throws: −32001 where they are more than there were and there is no room; then they are as many as before.
+    /// - Throws: −32001 if there is too little room; then the number has not changed.
     func change(to bytes: Int) throws(RPCError) {
         let now = count.withLock { $0 }
         if bytes > now { try take(bytes - now) } else { set(bytes) }
     }
 
-    /// Why no more can be taken; nil where it can.
+    /// The error that a further request would get; nil if the accounts are within their limits.
     func fault(isControl: Bool) -> RPCError? {
         do throws(RPCError) {
             try account.take(0, isControl: isControl)
@@ -127,7 +129,7 @@ extension RPCError {
             }
         return RPCError(
             -32001, "overloaded",
-            "\(whose) reached the limit of \(limit) bytes in unanswered requests and unread replies. Read replies, or try again in a moment.",
+            "\(whose) reached the limit of \(limit) bytes for requests without a reply and replies that the client has not read. Read the replies, or try again in a moment.",
             retryable: true, details: [("limit", .number(limit)), ("scope", .text(scope.rawValue))])
     }
 }

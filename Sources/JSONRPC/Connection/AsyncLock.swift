@@ -1,8 +1,8 @@
 private import Synchronization
 
-/// Lets one task at a time through, in the order in which they came.
+/// A lock for tasks: one task holds it at a time, and waiting tasks get it in the order of their arrival.
 ///
-/// Not reentrant, and deaf to cancellation: what is done under it has a time limit of its own.
+/// It is not reentrant, and a task that waits does not react to cancellation. The work under the lock must end in limited time.
 final class AsyncLock: Sendable {
     private let state = Mutex(State())
 

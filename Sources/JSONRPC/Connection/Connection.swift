@@ -2,8 +2,8 @@ internal import Synchronization
 
 /// Serves one peer: reads its lines in order, runs its requests concurrently, and answers each request exactly once.
 ///
-/// It never throws: the faults of a peer end the connection of this peer and nothing else. The reader never waits for a request. It waits
-/// only while the peer has more unread output than its budget.
+/// It never throws: the faults of a peer end the connection of this peer and nothing else. The reader never waits for a
+/// request. It waits only while a long line is scanned, or while more output than the budget waits for the peer.
 package final class Connection<Session: Sendable, Channel: Transport>: Sendable {
     typealias Attachment = Channel.Attachment
     typealias Call = Work<Session, Attachment>.Call
@@ -11,13 +11,13 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     typealias Table = InFlight<Work<Session, Attachment>, Running>
     typealias Running = Task<Result<Outcome<Attachment>, RPCError>, Never>
 
-    /// After this much effort, the reader yields to other tasks.
+    /// The effort, about in bytes, after which the reader yields to other tasks.
     private static var turn: Int { 8 * 1024 }
-    /// The effort of any line, however short.
+    /// The minimum effort for a line.
     private static var lineEffort: Int { 512 }
     /// The size of the pieces that the transport gets. Each piece that it has written shows that the peer still reads.
     private static var chunk: Int { 64 * 1024 }
-    /// The part of an unfinished line that is not counted, so that a peer without room can still cancel.
+    /// The part of an unfinished line that is not counted, so that a peer that has used up its account can still cancel.
     private static var freeLine: Int { 4 * 1024 }
 
     private let transport: Channel
@@ -27,30 +27,30 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     private let limits: ConnectionLimits
     private let output: OutputQueue<Attachment>
     private let subscriptions: Subscriptions
-    // Tests look at these two.
+    // Tests read these two.
     let account: ByteAccount
     let state: Mutex<State>
-    /// Large replies are made one after another.
+    /// The connection makes one large reply at a time.
     private let largeReply = AsyncLock()
-    /// Has an element when ``detectStall()`` must begin to check.
+    /// Gets an element when ``detectStall()`` must start to check.
     private let stallChecks = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-    /// Ends at ``stop(_:)``.
+    /// ``stop(_:)`` finishes it.
     private let stopSignal = AsyncStream.makeStream(of: Never.self)
 
     struct State: Sendable {
         var inFlight: Table
         /// Resumed when nothing is in flight.
         var idleWaiters: [CheckedContinuation<Void, Never>] = []
-        /// Why the connection takes no more requests.
+        /// Why the connection refuses further requests; nil if it accepts them.
         var stopping: RPCError?
-        /// What the peer has been told about lines.
+        /// What the connection has told the peer about framing.
         var advice = FramingAdvice()
         var stalls: StallDetector
-        /// Whether ``detectStall()`` checks at present.
+        /// Whether ``detectStall()`` is checking now.
         var isCheckingStalls = false
     }
 
-    /// - Parameter account: what the connection's requests and replies are counted in.
+    /// - Parameter account: counts the bytes of the connection's requests and replies.
     package init(
         transport: Channel, dispatcher: Dispatcher<Session, Channel.Attachment>, session: Session, limits: ConnectionLimits,
         account: ByteAccount = ByteAccount(.connection) { .max }
@@ -73,8 +73,8 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
 
     // MARK: Life
 
-    /// Serves until the peer has closed its side and has received everything, is gone, or stalls, or until the connection has stopped.
-    /// Then closes the transport.
+    /// Serves the peer, and closes the transport at the end. The end comes when the peer has closed its side and has received
+    /// everything, when the peer is gone or stalls, or when the connection has stopped.
     ///
     /// - Returns: how the peer stalled, if the connection ended for that reason.
     package func run() async -> Stall? {
@@ -119,7 +119,8 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         return .sent
     }
 
-    /// Answers what runs, ends at once what only waits, refuses new requests, and then ends the connection.
+    /// Stops the connection: cancels long requests and ends subscriptions at once, answers the other requests in flight,
+    /// refuses new ones, and then ends the connection.
     package func stop(_ reason: RPCError = .shuttingDown) {
         let waiting = state.withLock { state in
             state.stopping = reason
@@ -136,14 +137,14 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         await within(limits.stopTimeout) {
             repeat {
                 await self.untilIdle()
-                // The peer may have sent a request before it could know.
+                // The peer may have sent a request before it received the reason of the stop.
                 try? await Task.sleep(for: limits.stopLinger)
             } while !isIdle && !Task.isCancelled
         }
         return .stopped
     }
 
-    /// Cancels everything that still runs, because the peer is gone or must go.
+    /// Cancels everything that still runs, because the peer is gone or the connection has to end.
     package func cancelAll() {
         let tasks = state.withLock { state in
             state.stopping = state.stopping ?? .shuttingDown
@@ -156,7 +157,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         for task in tasks { task.cancel() }
     }
 
-    /// Runs the body. After the time, cancels everything, which ends whatever the body waits for.
+    /// Runs the body. After the time it cancels everything, so that the body has nothing left to wait for.
     private func within(_ time: Duration, _ body: () async -> Void) async {
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { if (try? await Task.sleep(for: time)) != nil { self.cancelAll() } }
@@ -165,7 +166,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         }
     }
 
-    /// Whether nothing is being served and everything has been sent.
+    /// Whether no request is in flight, no subscription is open, and all output has been sent.
     var isIdle: Bool {
         state.withLock { $0.inFlight.isIdle } && subscriptions.isEmpty && output.waitingBytes == 0
     }
@@ -182,12 +183,12 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         await output.wait(untilAtMost: 0)
     }
 
-    /// Bytes that wait for the peer.
+    /// The number of bytes that wait to be sent.
     var waitingBytes: Int { output.waitingBytes }
 
     // MARK: Stalls
 
-    /// Notes a change, and begins to check for a stall if the connection now waits for the peer.
+    /// Records a change, and starts to check for a stall if the connection now waits for the peer.
     private func note(_ change: (inout StallDetector) -> Void) {
         let mustCheck = state.withLock { state in
             change(&state.stalls)
@@ -207,7 +208,8 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         return .stalled(stall)
     }
 
-    /// Returns when the peer has stalled; nil if the task is cancelled. It has a timer only while the connection waits for the peer.
+    /// Returns when the peer has stalled; nil if the task is cancelled. A timer runs only while the connection waits for the
+    /// peer.
     private func detectStall() async -> Stall? {
         for await _ in stallChecks.stream {
             while let time = nextStallCheck() {
@@ -241,7 +243,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
                     isComplete = true
                     effort += await take(event, &group)
                     await waitForRoom()
-                    // Others have a turn: who sends fast must not have the threads for itself.
+                    // Lets other tasks run, so that a peer that sends fast does not occupy a thread.
                     if effort > Self.turn {
                         effort = 0
                         await Task.yield()
@@ -252,17 +254,17 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
             }
             if framer.isUnfinished { refuseUnfinishedLine() }
         } catch {
-            // The peer is gone: nobody wants the answers.
+            // The peer is gone, so nobody receives the replies.
             cancelAll()
         }
     }
 
-    /// Tells the peer that its line has no end, unless it has been told so much.
+    /// Tells the peer that its line does not end, unless it has already been told how to frame messages.
     func refuseUnfinishedLine() {
         if state.withLock({ $0.advice.misframed() }) { output.post(Reply.error(nil, .noLineEnd)) }
     }
 
-    /// Counts what has come of a line; one for which there is no room is dropped to its end.
+    /// Counts the bytes of the unfinished line. If there is no room for them, drops the line up to its end.
     private func keep(_ framer: inout LineFramer, _ held: HeldBytes) {
         do throws(RPCError) {
             try held.change(to: max(0, framer.partialBytes - Self.freeLine))
@@ -284,7 +286,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         note { $0.readerWaits(isReaderWaiting, at: .now) }
     }
 
-    /// A long line is scanned beside the threads that serve everybody, and takes none of their time.
+    /// Scans a line. ``LongLines`` scans a long one, so that it does not occupy the threads that serve all connections.
     private func scan(_ line: [UInt8]) async throws(JSONFault) -> JSONDocument {
         guard line.count > Self.turn else { return try JSONDocument(scanning: line, depth: limits.nesting) }
         noteWaiting(true)
@@ -292,7 +294,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         return try await LongLines.shared.scan(line, depth: limits.nesting)
     }
 
-    /// - Returns: the effort that it took, about in bytes.
+    /// - Returns: the effort of the event, about in bytes.
     private func take(_ event: LineFramer.Event, _ group: inout DiscardingTaskGroup) async -> Int {
         switch event {
         case .tooLong:
@@ -306,7 +308,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         }
     }
 
-    /// - Returns: the effort that it took on the threads that serve everybody.
+    /// - Returns: the effort of the line on the threads that serve all connections.
     private func take(_ line: [UInt8], _ group: inout DiscardingTaskGroup) async -> Int {
         let scanned: Result<JSONDocument, JSONFault>
         do throws(JSONFault) {
@@ -344,8 +346,8 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
 
     // MARK: Requests
 
-    /// Begins the work, lets it wait, or refuses it. The decision is final: admitted work is served even if the
-    /// connection stops then.
+    /// Starts the work, parks it, or refuses it. The decision is final: admitted work is answered even if the connection stops
+    /// afterwards.
     private func admit(_ content: Work<Session, Attachment>.Content, _ group: inout DiscardingTaskGroup) {
         let work = Work(content: content, held: HeldBytes(account))
         do throws(RPCError) {
@@ -356,7 +358,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         }
     }
 
-    /// - Returns: nil where the work waits.
+    /// - Returns: the number of the unit that starts; nil if the work waits.
     private func begin(_ work: Work<Session, Attachment>) throws(RPCError) -> Int? {
         let (admission, refusal) = state.withLock { state in
             if let stopping = state.stopping { return (Table.Admission.refuse, stopping) }
@@ -370,7 +372,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         }
     }
 
-    /// Serves the unit and then, one after the other, those that were parked behind it.
+    /// Serves the unit, and then, one after another, the parked units that take its place.
     private func serve(_ unit: Int) async {
         var next: Int? = unit
         while let unit = next {
@@ -385,12 +387,12 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         }
     }
 
-    /// Nothing of the work is left when this returns.
+    /// Serves a unit and releases its work before it returns.
     private func perform(_ unit: Int) async {
         if state.withLock({ $0.inFlight.content(of: unit)?.isLarge == true }) {
             await largeReply.withLock {
                 await output.waitForRoom()
-                // Not before: until its turn comes a cancellation answers it at once.
+                // Taken only now: until then, a cancellation answers the request at once.
                 guard let work = take(unit) else { return }
                 await performLarge(work, of: unit)
             }
@@ -415,21 +417,21 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     }
 
     private func perform(_ work: Work<Session, Attachment>, of unit: Int) async {
-        // Nobody would have the answer.
+        // Nobody would receive the reply.
         guard !output.hasFailed else { return }
         var answer: Answer?
         switch work.content {
         case .single(let call): answer = await self.answer(call, of: unit)
         case .batch(let elements): answer = await self.answer(elements, of: unit, work)
         }
-        // From here on it is among the bytes that wait for the peer.
+        // The output queue counts the reply from here on, so this work counts only its request again.
         work.held.set(work.bytes)
         guard let line = answer?.takeLine() else { return }
         let isSent = await output.send(line, answer?.attachments ?? [])
         answer?.afterwards?(isSent)
     }
 
-    /// What a call has come to, ready to be sent.
+    /// The reply to a call or a batch, ready to be sent.
     private struct Answer: Sendable {
         private(set) var line: [UInt8]
         let attachments: [Attachment]
@@ -441,7 +443,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
             self.afterwards = afterwards
         }
 
-        /// The line, of which nothing is kept here.
+        /// Moves the line out. Without a second owner, the line feed is appended without a copy.
         mutating func takeLine() -> [UInt8] {
             defer { line = [] }
             return line
@@ -457,11 +459,11 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         }
     }
 
-    /// Runs the call in a task of its own, which `$/cancelRequest` can reach. Its id is free when this returns.
+    /// Runs the call in a task of its own, which `$/cancelRequest` can cancel. The id is free when this returns.
     private func run(_ call: Call, of unit: Int) async -> Result<Outcome<Attachment>, RPCError> {
         let isLong = call.method.traits.contains(.long)
         let task: Running? = state.withLock { state in
-            // Of what only waits no more is begun.
+            // A connection that stops starts no further long calls.
             if isLong, state.stopping != nil { return nil }
             return state.inFlight.begin(call.id, of: unit, isLong: isLong) {
                 Task { await dispatcher.call(call.method, call.prepared, session: session, subscriptions: subscriptions) }
@@ -483,7 +485,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         return result
     }
 
-    /// The answer to work that is not run; nil where it wants none. Cancellations in a batch are carried out all the same.
+    /// The reply to work that is refused; nil if it needs none. Executes the cancellations in a batch nevertheless.
     private func refusal(of work: Work<Session, Attachment>, _ error: RPCError) -> [UInt8]? {
         switch work.content {
         case .single(let call):
@@ -504,9 +506,10 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
 
     // MARK: Batches
 
-    /// Runs a batch in order and gives its answer, one line (JSON-RPC 2.0, section 6); nil where it wants none.
+    /// Runs a batch in order and returns its reply, which is one line (JSON-RPC 2.0, section 6); nil if it needs none.
     ///
-    /// Its replies are counted, errors too: past the limit, or without room for more, what is left is not run.
+    /// The bytes of all replies are counted, including errors. Beyond the limit, or if the account has no room, the remaining
+    /// calls are refused.
     private func answer(_ elements: [Element], of unit: Int, _ work: Work<Session, Attachment>) async -> Answer? {
         var replies: [[UInt8]] = []
         var afterwards: [@Sendable (_ isSent: Bool) -> Void] = []
@@ -525,7 +528,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
             }
             guard let reply else { continue }
             bytes += reply.count
-            // Twice: for a moment they are there apart and in one line.
+            // Twice, because for a moment the replies exist both separately and as one line.
             if !work.isLarge { work.held.set(work.bytes + 2 * bytes) }
             replies.append(reply)
         }
@@ -535,6 +538,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         }
     }
 
+    /// Why the next call of a batch must not run; nil if it may.
     private func refusal(afterReplies bytes: Int, _ work: Work<Session, Attachment>) -> RPCError? {
         if bytes > limits.batchReplies { return .batchReplies(limit: limits.batchReplies) }
         return state.withLock { $0.stopping } ?? work.held.fault(isControl: work.isControl)

@@ -1,27 +1,27 @@
-/// Ways to divide messages that JSON-RPC libraries have, and that are not ours. None of them can begin a line of JSON.
+/// Framings that other JSON-RPC programs use and that this service does not accept. A line that is JSON shows none of them.
 package enum Framing: String, Sendable {
-    /// Header lines before a message, as the Language Server Protocol and HTTP have them.
+    /// Header lines before a message, as in the Language Server Protocol and HTTP.
     case headers
     /// `12:{"a":"b"},`
     case netstring
-    /// A zero byte before or behind each message.
+    /// A zero byte before or after each message.
     case nul
     /// The length of each message in four bytes before it.
     case lengthPrefix = "length-prefix"
     /// The byte 1E before each message (RFC 7464).
     case recordSeparator = "record-separator"
 
-    /// As many bytes as tell a framing that is told by how a line begins.
+    /// The number of first bytes of a line that are enough to recognize a framing by the beginning of the line.
     private static let longestStart = 16
     private static let firstWords: [[UInt8]] = [
         "content-length:", "content-type:", "post /", "get /", "put /", "head /", "delete /", "options ", "connect ",
     ].map { Array($0.utf8) }
 
-    /// Looks at a line that has not ended.
+    /// Recognizes the framing of a line that may not have ended yet. Fails if the line shows none.
     ///
     /// - Parameters:
-    ///   - seen: so many of its bytes have been looked at before.
-    ///   - zero: the place of the first zero byte in it.
+    ///   - seen: the number of bytes that earlier calls have examined.
+    ///   - zero: the index of the first zero byte in the line.
     init?(of line: [UInt8], from seen: Int, zero: Int?) {
         let start = line.prefix(Self.longestStart)
         let isStart = seen < Self.longestStart
@@ -29,7 +29,8 @@ package enum Framing: String, Sendable {
             self = framing
             return
         }
-        // Once two bytes behind the zero have been looked at it is known to be no divider: a divider ends the search.
+        // When two bytes after the zero byte have been examined, it is known not to separate messages, or an earlier call would
+        // have returned it.
         let isDivided: Bool? =
             if let zero, zero + 2 >= seen { Self.isDivided(line, at: zero) } else { false }
         if isDivided == true {
@@ -51,7 +52,7 @@ package enum Framing: String, Sendable {
             guard rest.first == UInt8(ascii: ":"), isBracket(rest.dropFirst().first) else { break }
             return .netstring
         default:
-            // This bit makes an ASCII letter lower case.
+            // This bit turns an ASCII letter into lower case.
             let small = start.map { $0 | 0x20 }
             if firstWords.contains(where: { small.starts(with: $0) }) { return .headers }
         }
@@ -60,10 +61,10 @@ package enum Framing: String, Sendable {
 
     private static func isBracket(_ byte: UInt8?) -> Bool { byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") }
 
-    /// Whether a zero byte stands where a message begins, or where one can have ended. Elsewhere it is a fault of JSON, and so is
-    /// UTF-16, in which every other byte is one.
+    /// Whether the zero byte separates messages: it is where a message begins or can have ended. Elsewhere it is a syntax
+    /// error of JSON. So is UTF-16, in which every second byte of ASCII text is zero.
     ///
-    /// - Returns: nil where that cannot be told yet.
+    /// - Returns: nil if further bytes are needed to decide.
     private static func isDivided(_ line: [UInt8], at zero: Int) -> Bool? {
         switch line[..<zero].last(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) {
         case UInt8(ascii: "}"), UInt8(ascii: "]"): true
@@ -73,32 +74,35 @@ package enum Framing: String, Sendable {
     }
 }
 
-/// What a peer is told whose messages are not lines: once, and not for each line that is none of a message. The next whole request
-/// is served as if nothing had been.
+/// Decides what to tell a peer whose messages are not lines. A pure value.
 ///
-/// A pure value.
+/// The peer gets one error, instead of one for each line that is not a message. Lines are ignored until the next line that is a
+/// whole request, or until the end of the message that was spread over several lines.
 struct FramingAdvice: Sendable {
     enum Verdict: Equatable {
-        /// The line is to be treated as any other.
+        /// Handle the line as usual.
         case serve
+        /// Send the error about messages of several lines.
         case tell
+        /// Send nothing.
         case ignore
     }
 
     private enum State {
-        /// Nothing has been told.
+        /// The peer has not been told anything.
         case none
+        /// The peer has been told that it uses another framing, or did not end a line.
         case misframed
-        /// Within a message of several lines, in so many brackets.
+        /// Within a message of several lines, with this many open brackets.
         case within(Int)
     }
 
     private var state = State.none
 
-    /// Whether the peer has been told, and has sent no whole request since.
+    /// Whether the peer has been told, and lines may have to be ignored.
     var isGiven: Bool { if case .none = state { false } else { true } }
 
-    /// The peer divides its messages in some other way, or has not ended its last one.
+    /// The peer uses another framing, or did not end its last line.
     ///
     /// - Returns: whether to tell it.
     mutating func misframed() -> Bool {
@@ -106,7 +110,9 @@ struct FramingAdvice: Sendable {
         return !isGiven
     }
 
-    /// - Parameter isRequest: whether the line is a whole request. Asked only where ``isGiven``.
+    /// Decides about a line.
+    ///
+    /// - Parameter isRequest: whether the line is a whole request. Used only if ``isGiven``.
     mutating func line(_ line: [UInt8], isRequest: Bool) -> Verdict {
         switch state {
         case .none:
@@ -132,7 +138,7 @@ struct FramingAdvice: Sendable {
         return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
     }
 
-    /// How many more brackets the line opens than it closes. A string of JSON does not go over the end of a line.
+    /// How many more brackets the line opens than it closes. A JSON string cannot contain the end of a line.
     private static func brackets(_ line: [UInt8]) -> Int {
         var count = 0
         var isInString = false
@@ -156,20 +162,20 @@ struct FramingAdvice: Sendable {
 
 extension RPCError {
     static let noLineEnd = invalidRequest(
-        "A message ends with a newline (\\n), but this one does not and was not run. Send each message as one line, followed by a newline."
+        "Each message ends with a newline (\\n). The last one has none, so it was not processed. Send each message as one line, followed by a newline."
     )
 
     static func misframed(_ framing: Framing) -> RPCError {
         RPCError(
             -32600, "invalid-request",
-            "A message is one line of JSON and ends with a newline (\\n). Send it with nothing before it and nothing else behind it: no header, no length, no NUL.",
+            "Each message is one line of JSON and ends with a newline (\\n). The input has another framing. Send only the JSON and the newline, without a header, a length or a NUL byte.",
             details: [("framing", .text(framing.rawValue))])
     }
 
     static func severalLines(offset: Int) -> RPCError {
         RPCError(
             -32700, "parse-error",
-            "A message is one line of JSON, but this line is a single bracket. The lines up to the end of the message are ignored. Send the message without line breaks.",
+            "Each message is one line of JSON, but this line is a single bracket. The service ignores the lines up to the end of the message. Send the message without line breaks.",
             details: [("offset", .number(offset))])
     }
 }

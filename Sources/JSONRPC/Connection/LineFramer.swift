@@ -1,45 +1,45 @@
 private import Dispatch
 private import Glibc
 
-/// Cuts a stream of bytes into lines, of which no more than one is kept.
+/// Divides a stream of bytes into lines, and stores at most one unfinished line. A pure value.
 ///
-/// A pure value. `\n` ends a line, a `\r` before it is dropped, and lines of spaces are skipped. A line over the limit is
-/// dropped to its end, told of once, and the next one is read as if nothing had been. So is a line in which messages are
-/// divided otherwise (``Framing``): told of as soon as that can be seen, since its end may never come.
+/// `\n` ends a line, a `\r` before it is removed, and lines of white space are skipped. A line that exceeds the limit, or that
+/// shows another framing (``Framing``), is reported once and dropped up to its end. The next line is read as usual. Another
+/// framing is reported as soon as it is recognized, because the end of the line may never come.
 package struct LineFramer {
     /// What the input contains next.
     package enum Event: Equatable, Sendable {
-        /// A line, without its end.
+        /// A line, without the line feed.
         case line([UInt8])
         /// A line that exceeds the limit. Its bytes are dropped.
         case tooLong
-        /// The beginning of a message that is framed in another way.
+        /// A line that shows another framing. Its bytes are dropped.
         case misframed(Framing)
     }
 
     private let limit: Int
     private var partial: [UInt8] = []
-    /// The place of the first zero byte in it.
+    /// The index of the first zero byte in `partial`.
     private var zero: Int?
     private var isDiscarding = false
-    /// What has come and not been looked at.
+    /// The bytes that ``next()`` has not examined yet.
     private var rest: ArraySlice<UInt8> = []
 
-    /// - Parameter limit: bytes of a line.
+    /// - Parameter limit: the maximum number of bytes in a line.
     package init(limit: Int) {
         self.limit = limit
     }
 
-    /// Whether a line has begun and not ended.
+    /// Whether a line has begun and has not ended.
     package var isWithinLine: Bool { isDiscarding || !partial.isEmpty }
 
-    /// Whether a line has begun and not ended in which there is more than white space, and which is not dropped.
+    /// Whether there is an unfinished line that is more than white space and was not dropped.
     package var isUnfinished: Bool { !Self.isBlank(partial) }
 
-    /// How many bytes of a line that has not ended are kept.
+    /// The number of stored bytes of the unfinished line.
     package var partialBytes: Int { partial.count }
 
-    /// Drops the line that has begun, to its end.
+    /// Drops the unfinished line up to its end.
     package mutating func dropLine() {
         guard isWithinLine else { return }
         partial = []
@@ -47,7 +47,7 @@ package struct LineFramer {
         isDiscarding = true
     }
 
-    /// Takes the next bytes and gives the lines that they complete.
+    /// Adds the next bytes and returns the events that they complete.
     package mutating func append(_ bytes: [UInt8]) -> [Event] {
         feed(bytes)
         var events: [Event] = []
@@ -55,20 +55,20 @@ package struct LineFramer {
         return events
     }
 
-    /// Takes the next bytes, of which ``next()`` gives the lines. Only when it has given all of them.
+    /// Adds the next bytes. Call it only after ``next()`` has returned nil for the bytes before.
     package mutating func feed(_ bytes: [UInt8]) {
         rest = bytes[...]
     }
 
-    /// The next line that is complete, or why there is none.
+    /// Returns the next event; nil if the bytes are used up.
     package mutating func next() -> Event? {
         while !rest.isEmpty {
             let end = Self.first(UInt8(ascii: "\n"), in: rest)
             let part = rest[..<(end ?? rest.endIndex)]
             if !isDiscarding, let fault = take(part) {
-                // Freed, not kept: one long line must not cost its size for ever.
+                // Frees the buffer: one long line must not occupy memory for the life of the connection.
                 dropLine()
-                // What is left of it is dropped by the next call.
+                // The next call drops the rest of the line.
                 rest = rest[(end ?? rest.endIndex)...]
                 return fault
             }
@@ -84,10 +84,10 @@ package struct LineFramer {
         return nil
     }
 
-    /// The first byte of a kind. Each byte of each caller goes through here, and memchr(3) is twenty times as fast as
+    /// The index of the first byte with this value. All input passes through here, and memchr(3) is twenty times as fast as
     /// `firstIndex(of:)`.
     private static func first(_ byte: UInt8, in bytes: ArraySlice<UInt8>) -> Int? {
-        // SAFETY: memchr reads the given number of bytes, and what it finds is one of them.
+        // SAFETY: memchr reads the given number of bytes and returns a pointer to one of them.
         unsafe bytes.withUnsafeBytes { buffer in
             guard let base = buffer.baseAddress, let place = unsafe memchr(base, CInt(byte), buffer.count) else {
                 return nil
@@ -96,7 +96,10 @@ package struct LineFramer {
         }
     }
 
-    /// Adds to the line, up to the limit. However the bytes are cut, what comes first in them is told of.
+    /// Adds to the line, up to the limit.
+    ///
+    /// - Returns: the fault of the line. Another framing within the limit takes precedence over the length, so that the result
+    ///   does not depend on where the stream is cut.
     private mutating func take(_ part: ArraySlice<UInt8>) -> Event? {
         let seen = partial.count
         partial.append(contentsOf: part.prefix(limit - seen))
@@ -119,15 +122,15 @@ package struct LineFramer {
     }
 }
 
-/// Scans long lines one after the other, on a thread of its own.
+/// Scans long lines one after another, outside of the threads that serve all connections.
 ///
-/// A caller with many connections can send long lines on all of them at once. On the threads that serve everybody each would
-/// hold one up for as long as a scan takes; here they wait for each other, and those threads stay free for short requests.
+/// A caller with many connections can send long lines on all of them at once. On the shared threads, each scan would occupy a
+/// thread. Here the scans wait for each other, and the shared threads stay free for short requests.
 actor LongLines {
     static let shared = LongLines()
 
     private let queue = Queue()
-    // SAFETY: the actor keeps the executor.
+    // SAFETY: the actor owns the executor, which therefore lives as long as the actor.
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe queue.asUnownedSerialExecutor() }
 
     func scan(_ line: [UInt8], depth: Int) throws(JSONFault) -> JSONDocument {
@@ -139,7 +142,7 @@ actor LongLines {
 
         func enqueue(_ job: consuming ExecutorJob) {
             let job = UnownedJob(job)
-            // SAFETY: the closure keeps this executor until the job has run, and runs it once.
+            // SAFETY: the closure retains this executor until the job has run, and runs the job once.
             queue.async { unsafe job.runSynchronously(on: self.asUnownedSerialExecutor()) }
         }
     }

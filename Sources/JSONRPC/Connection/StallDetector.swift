@@ -1,28 +1,30 @@
-/// How a peer keeps a connection without using it.
+/// How a peer occupies a connection without using it.
 package enum Stall: String, Sendable {
     /// The peer does not read output that waits for it.
     case notReading = "not reading"
-    /// The peer has begun a line and does not end it.
+    /// The peer has begun a line and does not finish it.
     case unfinishedLine = "unfinished line"
 }
 
 /// Decides when a peer has left a line unfinished, or its output unread, for too long.
 ///
-/// A pure value: the connection reports each event with its time, and calls ``check(unread:at:)`` at the time of ``nextCheck(after:)``.
+/// A pure value: the connection reports each event with its time, and calls ``check(unread:at:)`` at the time of
+/// ``nextCheck(after:)``.
 struct StallDetector: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    /// From a line's first byte to its end.
+    /// How long a line may take from its first byte to its end.
     private let partialLine: Duration
-    /// Without a read of the peer while output waits.
+    /// How long the peer may read nothing while output waits for it.
     private let unreadOutput: Duration
     /// The time of the first byte of the unfinished line.
     private var lineBegan: Instant?
-    /// While the reader waits, the rest of the line may have arrived already, so the peer is not to blame.
+    /// Whether the reader waits. The rest of the line may have arrived already, so the time limit of the line does not run. It
+    /// restarts afterwards.
     private var isReaderWaiting = false
     /// Since when the peer has read nothing of the output that waits.
     private var outputBegan: Instant?
-    /// What was unread at the last check.
+    /// The number of unread bytes at the last check.
     private var unread: Int?
 
     init(partialLine: Duration, unreadOutput: Duration) {
@@ -35,7 +37,9 @@ struct StallDetector: Sendable {
     /// Whether the connection waits for the peer.
     var isWaiting: Bool { isWaitingForLine || outputBegan != nil }
 
-    /// - Parameter isLineComplete: whether the bytes completed a line, so that a line that is unfinished now began with them.
+    /// Bytes have arrived.
+    ///
+    /// - Parameter isLineComplete: whether the bytes completed a line. If so, a line that is unfinished now began in them.
     mutating func received(isLineComplete: Bool, isWithinLine: Bool, at now: Instant) {
         if isLineComplete { lineBegan = nil }
         lineBegan = isWithinLine ? lineBegan ?? now : nil
@@ -46,7 +50,7 @@ struct StallDetector: Sendable {
         if !isReaderWaiting, lineBegan != nil { lineBegan = now }
     }
 
-    /// The transport gets the next piece of output.
+    /// The transport begins to write a piece of output.
     mutating func outputBegan(at now: Instant) {
         outputBegan = now
         unread = nil
@@ -68,8 +72,10 @@ struct StallDetector: Sendable {
         return next
     }
 
-    /// - Parameter unread: what the operating system keeps for the peer, in bytes. A slow peer reads a part of it long before the system
-    ///   takes a whole piece.
+    /// Checks whether the peer has stalled.
+    ///
+    /// - Parameter unread: the number of bytes that the operating system keeps for the peer. A slow peer reads some of them
+    ///   long before the system has taken a whole piece.
     mutating func check(unread: Int, at now: Instant) -> Stall? {
         if let began = outputBegan {
             if let last = self.unread, unread < last {

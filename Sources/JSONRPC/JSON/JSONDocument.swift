@@ -1,6 +1,6 @@
-/// One whole JSON text that ``JSONScanner`` has passed, with the place of each of its values.
+/// One JSON text that ``JSONScanner`` has accepted, with the position of each value.
 ///
-/// A text is scanned once. Readers use the recorded positions, and unescape only what they need.
+/// A text is scanned once. Readers use the recorded positions, and unescape only the strings that they need.
 package struct JSONDocument: Sendable {
     /// The type of a value; `literal` is true, false or null.
     package enum Kind: Sendable {
@@ -8,16 +8,15 @@ package struct JSONDocument: Sendable {
         case object, array, string, number, literal
     }
 
-    /// A value or the name of a member. The tokens of a text stand in its order; those of an object are its names, each with its
-    /// value behind it.
+    /// A value or the name of a member. Tokens are in the order of the text. In an object, each name is followed by its value.
     struct Token: Sendable {
         let kind: Kind
-        /// Of a string: it has escapes.
+        /// Whether the token is a string with escapes.
         let isEscaped: Bool
         let start: Int
-        /// Behind the last byte; of an object or array it is known when that is closed.
+        /// The offset after the last byte. For an object or array, it is set when the scanner reaches its end.
         var end: Int
-        /// The token behind this one and all that is within it.
+        /// The index of the token after this one and after everything that it contains.
         var next: Int
     }
 
@@ -25,16 +24,15 @@ package struct JSONDocument: Sendable {
     let tokens: [Token]
 
     /// - Parameters:
-    ///   - bytes: one whole text.
+    ///   - bytes: one complete text.
     ///   - depth: how deep arrays and objects may nest.
-    ///   - values: how many values it may have. Each costs memory before it can be told whether it is wanted; no request has
-    ///     a quarter as many as are allowed for.
+    ///   - values: the maximum number of values. Each uses memory before it is known whether anything needs it.
     package init(scanning bytes: [UInt8], depth: Int = 32, values: Int = JSONScanner.maxValues) throws(JSONFault) {
         self.bytes = bytes
         tokens = try JSONScanner.scan(bytes.span, depth: depth, values: values)
     }
 
-    /// The value that the text is.
+    /// The outermost value.
     package var root: JSONNode { JSONNode(document: self, index: 0) }
 }
 
@@ -53,15 +51,15 @@ package struct JSONNode: Sendable {
     /// The type of the value.
     package var kind: JSONDocument.Kind { token.kind }
 
-    /// As it was sent.
+    /// The text of the value, as sent.
     package var bytes: ArraySlice<UInt8> { document.bytes[token.start..<token.end] }
 
-    /// Whether it is this literal: `null`, `true` or `false`.
+    /// Whether the value is this literal: `null`, `true` or `false`.
     package func isLiteral(_ word: String) -> Bool {
         token.kind == .literal && bytes.elementsEqual(word.utf8)
     }
 
-    /// An array's elements, or an object's names and values in turn.
+    /// The elements of an array, or the names and values of an object in alternation.
     private struct Children: Sequence, IteratorProtocol {
         let document: JSONDocument
         var index: Int
@@ -76,7 +74,7 @@ package struct JSONNode: Sendable {
 
     private var children: Children { Children(document: document, index: index + 1, end: token.next) }
 
-    /// The members of an object, in the order in which they were sent; none of another value.
+    /// The members of an object, in the order in which they were sent. Empty for another value.
     package var members: some Sequence<(name: JSONNode, value: JSONNode)> {
         var rest = kind == .object ? children : Children(document: document, index: 0, end: 0)
         return AnyIterator {
@@ -85,28 +83,28 @@ package struct JSONNode: Sendable {
         }
     }
 
-    /// The elements of an array; none of another value.
+    /// The elements of an array. Empty for another value.
     package var elements: some Sequence<JSONNode> {
         kind == .array ? children : Children(document: document, index: 0, end: 0)
     }
 
-    /// The beginning of a string: so many scalars, unescaped. nil for another value.
+    /// The beginning of a string, unescaped, up to this number of scalars; nil for another value.
     package func text(upTo count: Int) -> String? {
         kind == .string ? String(decoding: JSONScanner.unescaped(inside.span, upTo: count), as: UTF8.self) : nil
     }
 
-    /// Whether it is a string of exactly these scalars: `String` would also take for equal what only looks equal.
+    /// Whether the value is a string of exactly these scalars. `==` of `String` also accepts canonically equivalent strings.
     package func isString(_ text: String) -> Bool {
         guard kind == .string else { return false }
         guard token.isEscaped else { return inside.elementsEqual(text.utf8) }
         return JSONScanner.unescaped(inside.span, upTo: text.unicodeScalars.count + 1).elementsEqual(text.utf8)
     }
 
-    /// A string without its quotes, as it was sent.
+    /// The text of a string without its quotes, as sent.
     private var inside: ArraySlice<UInt8> { document.bytes[(token.start + 1)..<(token.end - 1)] }
 
-    /// The value of a number that is an integer up to ±(2^53 − 1), however it is written: 5, 5.0 and 5e0 are one. nil for any
-    /// other value.
+    /// The value of a number that is an integer up to ±(2^53 − 1), in any notation: 5, 5.0 and 5e0 are equal. nil for any other
+    /// value.
     package var integer: Int? {
         kind == .number ? JSONNumber(bytes.span).integer : nil
     }

@@ -1,10 +1,10 @@
-/// Why a text is not the JSON that is taken here.
+/// Why the scanner refused a text.
 package struct JSONFault: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The byte where the scan stopped, from 0.
+    /// The offset of the byte where the scan stopped, counted from 0.
     package let offset: Int
-    /// What is wrong, in words.
+    /// What is wrong, for people.
     package let reason: String
 
-    /// The reason and the offset.
-    package var description: String { "\(reason) at byte \(offset)" }
+    /// The offset and the reason.
+    package var description: String { "at byte \(offset), \(reason)" }
 }

@@ -1,6 +1,6 @@
-/// A number that the scanner has passed, read without a `Double`: in time that grows with its length alone, and exactly.
+/// A number that the scanner has accepted. It is read exactly, without a `Double`, in time linear in its length.
 struct JSONNumber {
-    /// 2^1024 − 2^970, from which on a number is nearer to infinity than to the largest double.
+    /// The digits of 2^1024 − 2^970. A number of this magnitude or above rounds to infinity.
     private static let tooLarge = Array(
         """
         17976931348623158079372897140530341507993413271003782693617377898044496829276475094664901797758720709633028641\
@@ -8,22 +8,22 @@ struct JSONNumber {
         59622842914819860834936475292719074168444365510704342711559699508093042880177904174497792
         """.utf8)
     private static let largestInteger: UInt64 = 9_007_199_254_740_991
-    /// Of the largest integer.
+    /// The number of digits of the largest integer.
     private static let maxDigits = 16
-    /// More than any exponent that matters, and so little that no sum with the length of a text overflows.
+    /// Larger than any exponent that makes a difference, and small enough that a sum with the length of a text cannot overflow.
     private static let maxExponent = 1_000_000_000
 
     private var isNegative = false
-    /// Places of the first and the last digit that is not 0, counted from the first digit of all; nil where there is none.
+    /// The positions of the first and the last digit that is not 0, counted from the first digit; nil if all digits are 0.
     private var places: (first: Int, last: Int)?
-    /// Digits before the exponent.
+    /// The number of digits before the exponent.
     private var count = 0
-    /// Digits before the point.
+    /// The number of digits before the point.
     private var whole = 0
     private var exponent = 0
-    /// Of the first digits from the first that is not 0.
+    /// The value of the leading digits: up to ``maxDigits``, beginning with the first that is not 0.
     private var leading: UInt64 = 0
-    /// Whether the digits from the first that is not 0 are below those of ``tooLarge`` or above; nil while they are the same.
+    /// Whether the digits, from the first that is not 0, are below those of ``tooLarge``; nil while both are the same.
     private var isBelow: Bool?
 
     init(_ text: Span<UInt8>) {
@@ -62,10 +62,10 @@ struct JSONNumber {
         return text[start] == UInt8(ascii: "-") ? -value : value
     }
 
-    /// Its value where that is an integer up to ±(2^53 − 1).
+    /// The value, if it is an integer up to ±(2^53 − 1).
     var integer: Int? {
         guard let places else { return 0 }
-        // Zeros that follow the last other digit; where there are fewer than none, it has a fraction.
+        // The number of zeros after the last other digit of the integer. If it is negative, the number has a fraction.
         let zeros = whole - 1 - places.last + exponent
         let digits = places.last - places.first + 1
         guard zeros >= 0, digits + zeros <= Self.maxDigits else { return nil }
@@ -76,12 +76,12 @@ struct JSONNumber {
         return isNegative ? -Int(value) : Int(value)
     }
 
-    /// Whether a double comes near it.
+    /// Whether the number rounds to a finite double.
     var isFinite: Bool {
         guard let places else { return true }
         let magnitude = whole - 1 - places.first + exponent
         guard magnitude == Self.tooLarge.count - 1 else { return magnitude < Self.tooLarge.count - 1 }
-        // What has fewer digits than the bound, and the same, is below it: the bound's last is no 0.
+        // A number with the same digits as the bound, but fewer, is below it, because the last digit of the bound is not 0.
         return isBelow ?? (count - places.first < Self.tooLarge.count)
     }
 }

@@ -1,9 +1,10 @@
-/// Checks that a text is strict JSON (RFC 8259, I-JSON RFC 7493), before any decoder sees it, and notes where its values are.
+/// Checks that a text is strict JSON (RFC 8259, I-JSON RFC 7493), before any decoder reads it, and records the positions of its
+/// values.
 ///
-/// Refused beyond the grammar: nesting over the limit, a name twice in one object (after unescaping, by code points), a lone
-/// surrogate, bytes that are no UTF-8, a byte order mark, an integer beyond ±(2^53 − 1), a number that no double comes
-/// near, more values than are allowed. The scan is a loop with a stack of its own: no text makes it recurse. It looks at each byte
-/// twice, the first time for UTF-8 alone; names are also hashed, and numbers are read again.
+/// In addition to syntax errors, it refuses: nesting beyond the limit, a name twice in one object (compared by code points
+/// after unescaping), a lone surrogate, bytes that are not UTF-8, a byte order mark, an integer beyond ±(2^53 − 1), a number
+/// that rounds to infinity, and more values than allowed. The scan is a loop with a stack of its own, so no text makes it
+/// recurse. It reads each byte twice, the first time to validate UTF-8. Names are also hashed, and some numbers are read again.
 package struct JSONScanner {
     private enum Expected {
         case value, valueOrEnd, nameOrEnd, name, colon, commaOrEnd, end
@@ -14,13 +15,13 @@ package struct JSONScanner {
         let isObject: Bool
     }
 
-    /// A name of an object. Which hashes fall together no caller can know: each process has its own seed.
+    /// A name of an object, as a hash. A caller cannot construct collisions, because each process has its own seed.
     private struct NameKey: Hashable {
         let object: Int
         let hash: Int
     }
 
-    /// A batch of the largest requests that there are has some 1,500.
+    /// The default limit of values in a text. A batch of the largest requests has about 1,500.
     package static let maxValues = 4_096
 
     private let depth: Int
@@ -29,10 +30,10 @@ package struct JSONScanner {
     private var at = 0
     private var stack: [Container] = []
     private var expected = Expected.value
-    /// The place of the first byte that is not UTF-8; the end of the text if all are.
+    /// The offset of the first byte that is not UTF-8; the end of the text if there is none.
     private var illFormed = 0
     private var tokens: [JSONDocument.Token] = []
-    /// The token of each name.
+    /// The index of the token of each name.
     private var names: [NameKey: Int] = [:]
 
     static func scan(_ text: Span<UInt8>, depth: Int, values: Int) throws(JSONFault) -> [JSONDocument.Token] {
@@ -52,7 +53,7 @@ package struct JSONScanner {
 
     private mutating func run(_ text: Span<UInt8>) throws(JSONFault) {
         if text.count >= 3, text[0] == 0xEF, text[1] == 0xBB, text[2] == 0xBF {
-            throw fault("a byte order mark precedes the text")
+            throw fault("the text starts with a byte order mark; remove it")
         }
         illFormed = Self.firstIllFormed(text)
         while true {
@@ -78,7 +79,7 @@ package struct JSONScanner {
             case .commaOrEnd:
                 try commaOrEnd(byte)
             case .end:
-                throw fault("there is text after the value")
+                throw fault("the text continues after the value")
             }
         }
     }
@@ -182,7 +183,7 @@ package struct JSONScanner {
             Self.areEqual(text, inside(tokens[other]), (start + 1)..<(at - 1))
         {
             at = start
-            throw fault("a name occurs twice in one object")
+            throw fault("an object has the same name twice")
         }
         append(.string, start, isEscaped: isEscaped)
         expected = .colon
@@ -203,11 +204,11 @@ package struct JSONScanner {
         return hasher.finalize()
     }
 
-    /// The beginning of a string that has been scanned, in UTF-8.
+    /// The beginning of a scanned string, unescaped, in UTF-8.
     ///
     /// - Parameters:
-    ///   - inside: without the quotes.
-    ///   - count: scalars, at most; no more is read.
+    ///   - inside: the string without its quotes.
+    ///   - count: the maximum number of scalars. Nothing after them is read.
     static func unescaped(_ inside: Span<UInt8>, upTo count: Int = .max) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(count < inside.count ? min(inside.count, 4 * count) : inside.count)
@@ -230,7 +231,7 @@ package struct JSONScanner {
         return result
     }
 
-    /// The value of an escape that has been scanned, which is gone past.
+    /// Returns the scalar of an escape that has been scanned, and moves after the escape.
     private static func escaped(_ text: Span<UInt8>, _ here: inout Int) -> UInt32 {
         let byte = text[here + 1]
         guard byte == UInt8(ascii: "u") else {
@@ -267,16 +268,16 @@ package struct JSONScanner {
         }
     }
 
-    /// UTF-8: `String` would take names for equal that other programs tell apart.
+    /// Compares UTF-8, because `==` of `String` accepts names that other programs distinguish.
     private static func areEqual(_ text: Span<UInt8>, _ first: Range<Int>, _ second: Range<Int>) -> Bool {
         unescaped(text.extracting(first)) == unescaped(text.extracting(second))
     }
 
     // MARK: Strings
 
-    /// Goes to the end of a string.
+    /// Moves to the end of a string.
     ///
-    /// - Returns: whether it has escapes.
+    /// - Returns: whether the string has escapes.
     private mutating func string(_ text: Span<UInt8>) throws(JSONFault) -> Bool {
         var isEscaped = false
         var here = at + 1
@@ -322,13 +323,13 @@ package struct JSONScanner {
                 first < 0xDC00 && at + 1 < text.count && text[at] == UInt8(ascii: "\\") && text[at + 1] == UInt8(ascii: "u")
             if isPair, (0xDC00...0xDFFF).contains(try hexadecimal(text)) { return }
             at = start
-            throw fault("a surrogate is unpaired")
+            throw fault("a \\u escape is a surrogate without its pair")
         default:
-            throw fault("an escape is unknown")
+            throw fault("a string contains an unknown escape")
         }
     }
 
-    /// `\uXXXX`
+    /// Reads an escape `\uXXXX`.
     private mutating func hexadecimal(_ text: Span<UInt8>) throws(JSONFault) -> UInt32 {
         guard let value = Self.hexadecimal(text, at + 2) else {
             throw fault("a \\u escape does not have four hexadecimal digits")
@@ -337,7 +338,7 @@ package struct JSONScanner {
         return value
     }
 
-    /// Four digits.
+    /// Reads four digits.
     private static func hexadecimal(_ text: Span<UInt8>, _ start: Int) -> UInt32? {
         guard start + 4 <= text.count else { return nil }
         var value: UInt32 = 0
@@ -385,12 +386,12 @@ package struct JSONScanner {
             exponent = skipDigits(text)
             guard exponent > 0 else { throw fault("a number has no digits in its exponent") }
         }
-        // Most are within bounds by their length alone.
+        // Most numbers are short enough to be within all bounds.
         guard whole > (isWhole ? 15 : 200) || exponent > 2 else { return }
         let number = JSONNumber(text.extracting(start..<at))
         if isWhole, number.integer == nil {
             at = start
-            throw fault("an integer is beyond ±(2^53 - 1); send it as a string")
+            throw fault("an integer exceeds 2^53 - 1; send it as a string")
         }
         guard number.isFinite else {
             at = start
@@ -398,7 +399,7 @@ package struct JSONScanner {
         }
     }
 
-    /// - Returns: how many there were.
+    /// - Returns: the number of digits.
     private mutating func skipDigits(_ text: Span<UInt8>) -> Int {
         let start = at
         while at < text.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(text[at]) { at += 1 }

@@ -1,17 +1,17 @@
-/// JSON text that is written without an encoder.
+/// Writes JSON text without an encoder.
 package enum JSONText {
-    /// The text as a JSON string; see ``append(_:to:)``.
+    /// Returns the text as a JSON string; see ``append(_:to:)``.
     package static func quoted(_ text: String) -> String {
         var json: [UInt8] = []
         append(text, to: &json)
         return String(decoding: json, as: UTF8.self)
     }
 
-    /// Appends the text as a JSON string. Escapes what JSON requires (RFC 8259, section 7), U+007F to U+009F, which can control a terminal,
-    /// and U+2028 and U+2029, which some programs take for the end of a line.
+    /// Appends the text as a JSON string. Escapes the characters that JSON requires (RFC 8259, section 7), U+007F to U+009F,
+    /// which can control a terminal, and U+2028 and U+2029, which some programs read as the end of a line.
     package static func append(_ text: String, to json: inout [UInt8]) {
         json.append(UInt8(ascii: "\""))
-        // Most texts have nothing to escape.
+        // Most texts need no escapes.
         if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
             json += text.utf8
         } else {
@@ -29,9 +29,9 @@ package enum JSONText {
         json.append(UInt8(ascii: "\""))
     }
 
-    /// The number of bytes of the text without the white space between its values.
+    /// The length of the text in bytes, without white space outside of strings.
     static func compactLength(_ json: ArraySlice<UInt8>) -> Int {
-        // A few spaces do not matter.
+        // In a short text, white space makes no difference.
         guard json.count > 512 else { return json.count }
         var length = 0
         var isInString = false
@@ -49,7 +49,7 @@ package enum JSONText {
         return length
     }
 
-    /// A line of JSON with its line feed. U+2028 and U+2029, which JSON has in strings only, are escaped.
+    /// Adds the line feed to a line of JSON, and escapes U+2028 and U+2029, which JSON allows only in strings.
     static func line(_ json: consuming [UInt8]) -> [UInt8] {
         // In place if the array has no other owner, so that a large reply is in memory once.
         if let escaped = withoutLineSeparators(json) { json = escaped }
@@ -57,9 +57,9 @@ package enum JSONText {
         return json
     }
 
-    /// - Returns: nil if there are none.
+    /// - Returns: the text with both escaped; nil if it contains neither.
     private static func withoutLineSeparators(_ json: [UInt8]) -> [UInt8]? {
-        // Both begin with E2 80. Most results have neither and are passed on unchanged.
+        // Both begin with E2 80. Most texts contain neither and are not copied.
         var result: [UInt8] = []
         var copied = 0
         var at = 0

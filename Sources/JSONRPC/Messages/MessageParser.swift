@@ -1,4 +1,4 @@
-/// Determines what a message of a peer asks for. A pure value.
+/// Determines what a peer's message requests. A pure value.
 struct MessageParser<Session: Sendable, Attachment: Sendable>: Sendable {
     typealias Element = Work<Session, Attachment>.Element
     typealias Call = Work<Session, Attachment>.Call
@@ -10,7 +10,7 @@ struct MessageParser<Session: Sendable, Attachment: Sendable>: Sendable {
 
     let dispatcher: Dispatcher<Session, Attachment>
     let session: Session
-    /// Requests in a batch.
+    /// The maximum number of requests in a batch.
     let batchLimit: Int
 
     /// - Parameter isTaken: whether a request with this id has no reply yet.
@@ -24,14 +24,14 @@ struct MessageParser<Session: Sendable, Attachment: Sendable>: Sendable {
         return .batch(messages.map { element($0, &ids, isInBatch: true, isTaken) })
     }
 
-    /// Whether a line contains a request, also one that is refused.
+    /// Whether the line contains a request, even one that will be refused.
     func hasRequest(_ document: JSONDocument) -> Bool {
         let message = document.root
         guard message.kind == .array else { return (try? Request.parse(message)) != nil }
         return message.elements.prefix(batchLimit).contains { (try? Request.parse($0)) != nil }
     }
 
-    /// - Parameter ids: the ids of the message's calls so far.
+    /// - Parameter ids: the ids of the calls that were already parsed from this message.
     private func element(
         _ message: JSONNode, _ ids: inout Set<RequestID>, isInBatch: Bool, _ isTaken: (RequestID) -> Bool
     ) -> Element {

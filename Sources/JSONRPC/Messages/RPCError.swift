@@ -1,12 +1,12 @@
-/// An error as it goes over the wire: a number, a kind that programs go by, and a sentence for people.
+/// The error of a reply: a code and a kind for programs, and a message for people.
 package struct RPCError: Error, Sendable, Equatable {
     /// The code of JSON-RPC 2.0, section 5.1.
     package let code: Int
-    /// `data.kind`, the contract.
+    /// The member `data.kind`, by which programs distinguish errors.
     package let kind: String
-    /// What happened and what to do, for people.
+    /// What happened, why, and what to do, for people.
     package let message: String
-    /// `data.retryable`
+    /// The member `data.retryable`: whether the same request can succeed later.
     package let isRetryable: Bool
     /// Further members of `data`.
     package let details: [(name: String, value: Detail)]
@@ -19,7 +19,7 @@ package struct RPCError: Error, Sendable, Equatable {
         case number(Int)
     }
 
-    /// An error with a code, the kind of `data.kind`, and a message.
+    /// Creates an error with these members.
     package init(
         _ code: Int, _ kind: String, _ message: String, retryable: Bool = false,
         details: [(name: String, value: Detail)] = []
@@ -31,7 +31,7 @@ package struct RPCError: Error, Sendable, Equatable {
         self.details = details
     }
 
-    /// Compares code, kind, message and details.
+    /// Compares all members.
     package static func == (left: RPCError, right: RPCError) -> Bool {
         left.code == right.code && left.kind == right.kind && left.message == right.message
             && left.isRetryable == right.isRetryable && left.details.elementsEqual(right.details, by: ==)
@@ -53,8 +53,8 @@ package struct RPCError: Error, Sendable, Equatable {
 }
 
 extension RPCError {
-    /// The beginning of a name that a caller chose, for a message: counted in scalars, since what looks like one character
-    /// may have any number of them.
+    /// The beginning of a text of a caller, for a message. The limit counts scalars, because one character can have any number
+    /// of them.
     package static func excerpt(_ text: String, _ count: Int = 64) -> String {
         let scalars = text.unicodeScalars
         guard let end = scalars.index(scalars.startIndex, offsetBy: count, limitedBy: scalars.endIndex),
@@ -63,7 +63,7 @@ extension RPCError {
         return String(scalars[..<end]) + "…"
     }
 
-    /// The same of a string that a caller sent, of which no more is read.
+    /// The beginning of a string that a caller sent. Nothing after it is read.
     package static func excerpt(_ string: JSONNode, _ count: Int = 64) -> String {
         excerpt(string.text(upTo: count + 1) ?? "", count)
     }
@@ -71,11 +71,11 @@ extension RPCError {
     /// −32700: the line is not strict JSON.
     package static func parse(_ fault: JSONFault) -> RPCError {
         RPCError(
-            -32700, "parse-error", "The line is not JSON that the service accepts: \(fault).",
+            -32700, "parse-error", "The line is not valid JSON: \(fault).",
             details: [("offset", .number(fault.offset))])
     }
 
-    /// −32600: the message is not a request of JSON-RPC 2.0.
+    /// −32600: the message is not a JSON-RPC 2.0 request.
     package static func invalidRequest(_ message: String, kind: String = "invalid-request") -> RPCError {
         RPCError(-32600, kind, message)
     }
@@ -83,7 +83,7 @@ extension RPCError {
     /// −32600: the line exceeds the limit, in bytes.
     package static func lineTooLong(limit: Int) -> RPCError {
         RPCError(
-            -32600, "line-too-long", "The line has more than \(limit) bytes. The service discarded it. Send a shorter line.",
+            -32600, "line-too-long", "The line exceeds the limit of \(limit) bytes and was dropped. Send a shorter request.",
             details: [("limit", .number(limit))])
     }
 
@@ -91,7 +91,7 @@ extension RPCError {
     package static func methodNotFound(_ method: String) -> RPCError {
         RPCError(
             -32601, "method-not-found",
-            "The service has no method \(excerpt(method)). rpc.discover lists the methods.")
+            "The service has no method named \(excerpt(method)). Call rpc.discover for the list of methods.")
     }
 
     /// −32602: the parameters do not match the schema of the method.
@@ -103,32 +103,32 @@ extension RPCError {
 
     /// −32602: the parameters are an array.
     package static let positionalParams = invalidParams(
-        "", "Parameters are passed by name, in a JSON object, not by position in an array.")
+        "", "The parameters are an array. Send them by name, in a JSON object.")
     static let duplicateID = invalidRequest(
-        "A request with this id is still in flight on this connection.", kind: "duplicate-id")
+        "Another request with this id has no reply yet on this connection. Use another id.", kind: "duplicate-id")
     static func subscriptions(limit: Int) -> RPCError {
         RPCError(
             -32001, "overloaded",
-            "This connection has \(limit) subscriptions, which is the limit. End one with export.unwatch.",
+            "This connection has \(limit) subscriptions, which is the limit. End one of them, then try again.",
             retryable: true, details: [("limit", .number(limit))])
     }
     static func batchReplies(limit: Int) -> RPCError {
         RPCError(
             -32001, "overloaded",
-            "The earlier replies in the batch exceed \(limit) bytes, so the service did not run this request. Send it again in a smaller batch.",
+            "The earlier replies of the batch exceed the limit of \(limit) bytes, so this request was not run. Send it again, in a smaller batch.",
             retryable: true, details: [("limit", .number(limit))])
     }
 
-    /// −32603: a fault of the service, which its log describes.
+    /// −32603: the service failed. Its log has the cause.
     package static let internalError = RPCError(
-        -32603, "internal-error",
-        "An internal error occurred in the service. Ask the operators: the service's log contains the cause.")
-    /// −32000: the service stops. A new process serves the request when the caller connects again.
+        -32603, "internal-error", "The service failed with an internal error. Its log has the cause; ask the operators.")
+    /// −32000: the service is stopping. A new process serves the request when the caller connects again.
     package static let shuttingDown = RPCError(
-        -32000, "shutting-down", "The service is stopping. Try again in a moment.", retryable: true)
-    /// −32001: the connection has as many requests as it may have.
+        -32000, "shutting-down", "The service is stopping. Connect again in a moment.", retryable: true)
+    /// −32001: the connection has reached its limit of requests in flight.
     package static let overloaded = RPCError(
-        -32001, "overloaded", "This connection has too many requests in flight. Wait for replies.", retryable: true)
-    /// −32800: `$/cancelRequest` has ended the request.
-    package static let cancelled = RPCError(-32800, "request-cancelled", "The request was cancelled by $/cancelRequest.")
+        -32001, "overloaded", "This connection has too many requests in flight. Wait for replies before you send more.",
+        retryable: true)
+    /// −32800: the peer cancelled the request with `$/cancelRequest`.
+    package static let cancelled = RPCError(-32800, "request-cancelled", "The client cancelled the request.")
 }

@@ -1,8 +1,8 @@
-/// What goes back for a request, and what is sent without one.
+/// The messages that the service sends: replies and notifications, without the line feed.
 enum Reply {
     static func result(_ id: RequestID, _ json: [UInt8]) -> [UInt8] {
         var line = envelope(id)
-        // With room for the line's end: what is large is not to be copied once more.
+        // Includes room for the end of the line, so that a large reply is not copied again.
         line.reserveCapacity(line.count + json.count + 16)
         line += "\"result\":".utf8
         line += json
@@ -34,9 +34,9 @@ enum Reply {
     }
 }
 
-/// A line for a peer that is let go before it has a connection.
+/// A complete line for a peer that is refused before a ``Connection`` serves it.
 package enum OneLineReply {
-    /// The line of an error without an id.
+    /// An error without an id, with the line feed.
     package static func error(_ error: RPCError) -> [UInt8] {
         Reply.error(nil, error) + [UInt8(ascii: "\n")]
     }

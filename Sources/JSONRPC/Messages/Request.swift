@@ -1,27 +1,27 @@
-/// One call out of a line.
+/// One request or notification of a message.
 package struct Request: Sendable {
-    /// nil: a notification, which is never answered.
+    /// nil for a notification, which is never answered.
     package let id: RequestID?
     /// The name of the method.
     package let method: String
-    /// The object of the parameters, or an array where they came by position; nil where none came.
+    /// The parameters: an object, or an array if they were sent by position; nil if there are none.
     package let params: JSONNode?
 }
 
 extension Request {
-    /// A message that is not a request, with the id where one can be told.
+    /// The error for a message that is not a request, with the id if the message has a valid one.
     struct Fault: Error {
         let id: RequestID?
         let error: RPCError
     }
 
-    /// More than the name of any method has.
+    /// Longer than the name of any method.
     private static let longestMethod = 128
 
     /// Reads one message (JSON-RPC 2.0, sections 4 and 6).
     static func parse(_ message: JSONNode) throws(Fault) -> Request {
         guard message.kind == .object else {
-            throw Fault(id: nil, error: .invalidRequest("A request must be a JSON object."))
+            throw Fault(id: nil, error: .invalidRequest("The message is not a JSON object, so it is not a request."))
         }
         var version, id, method, params, unknown: JSONNode?
         for (name, value) in message.members {
@@ -32,7 +32,7 @@ extension Request {
             } else if name.isString("method") {
                 method = value
             } else if name.isString("params") {
-                // As if left out.
+                // `null` has the same meaning as no parameters.
                 params = value.isLiteral("null") ? nil : value
             } else if unknown == nil {
                 unknown = name
@@ -42,45 +42,43 @@ extension Request {
         if id != nil, known == nil {
             throw Fault(
                 id: nil,
-                error: .invalidRequest(
-                    "An id must be an integer or a string of up to \(RequestID.longest) bytes, and not null."))
+                error: .invalidRequest("The id must be an integer or a string of up to \(RequestID.longest) bytes."))
         }
         if let unknown {
-            throw Fault(
-                id: known, error: .invalidRequest("A request must not have the member \(RPCError.excerpt(unknown))."))
+            throw Fault(id: known, error: .invalidRequest("Unknown request member \(RPCError.excerpt(unknown)). Remove it."))
         }
         guard version?.isString("2.0") == true else {
-            throw Fault(id: known, error: .invalidRequest("A request must have the member \"jsonrpc\": \"2.0\"."))
+            throw Fault(id: known, error: .invalidRequest("The member jsonrpc of the request must be \"2.0\"."))
         }
-        // What is longer is no method's name, whatever follows.
+        // No method has a longer name, so the rest does not matter.
         guard let method = method?.text(upTo: longestMethod) else {
-            throw Fault(id: known, error: .invalidRequest("A request must have the member method, a string."))
+            throw Fault(id: known, error: .invalidRequest("The member method of the request must be a string."))
         }
         if let params, params.kind != .object, params.kind != .array {
-            throw Fault(id: known, error: .invalidRequest("params must be an object of parameters by name."))
+            throw Fault(id: known, error: .invalidRequest("The member params must be a JSON object of named parameters."))
         }
         return Request(id: known, method: method, params: params)
     }
 }
 
-/// A request's id, kept as the bytes that came, so that it goes back exactly as it was.
+/// The id of a request. It keeps the bytes that were sent, so that the reply repeats them unchanged.
 ///
-/// Two ids are the same when their values are: `"A"` is `"\u0041"`, and 0 is -0, but 1 is not `"1"`.
+/// Two ids are equal if their values are: `"A"` equals `"\u0041"`, and 0 equals -0, but 1 does not equal `"1"`.
 package struct RequestID: Hashable, Sendable {
     private enum Value: Hashable {
         case integer(Int)
-        /// UTF-8, unescaped: `String` would also take for equal what only looks equal.
+        /// Unescaped UTF-8. `==` of `String` also accepts canonically equivalent strings.
         case string([UInt8])
     }
 
-    /// Bytes of a string, as it was sent, without its quotes.
+    /// The maximum number of bytes of a string, as sent, without its quotes.
     package static let longest = 128
 
-    /// The id as it was sent, as JSON.
+    /// The JSON of the id, as sent.
     package let json: [UInt8]
     private let value: Value
 
-    /// - Returns: nil where the value is neither an integer nor a string of up to ``longest`` bytes.
+    /// - Returns: nil if the value is neither an integer nor a string of up to ``longest`` bytes.
     init?(_ node: JSONNode) {
         let json = node.bytes
         switch node.kind {
@@ -88,7 +86,7 @@ package struct RequestID: Hashable, Sendable {
             guard json.count <= Self.longest + 2 else { return nil }
             value = .string(Array((node.text(upTo: Self.longest) ?? "").utf8))
         case .number:
-            // Not 1.0 or 1e2: two ways to write one number would be two ids to most programs.
+            // Refuses 1.0 and 1e2: most programs treat two notations of a number as two ids.
             guard json.count <= Self.longest, let integer = Int(String(decoding: json, as: UTF8.self)) else { return nil }
             value = .integer(integer)
         case .object, .array, .literal:
@@ -97,7 +95,7 @@ package struct RequestID: Hashable, Sendable {
         self.json = Array(json)
     }
 
-    /// Ids are equal if their values are, however they are written.
+    /// Compares values, not notations.
     package static func == (left: RequestID, right: RequestID) -> Bool { left.value == right.value }
 
     /// Hashes the value.

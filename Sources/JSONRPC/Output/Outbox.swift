@@ -1,21 +1,21 @@
-/// Lines that wait to be sent, in order, counted in bytes. A pure value.
+/// The lines that wait to be sent, in order, with the number of their bytes. A pure value.
 struct Outbox<Attachment: Sendable> {
     struct Entry: Sendable {
-        /// With its line feed.
+        /// The line with its line feed.
         let line: [UInt8]
         let attachments: [Attachment]
-        /// Of two entries with one key only the newer is sent, where the older still waits.
+        /// An entry replaces a waiting entry with the same key.
         let key: String?
         /// The ticket of the task that waits until the entry is sent.
         let ticket: Int?
     }
 
     private var entries: [Entry] = []
-    /// Of the entries that wait, and of those that are being sent.
+    /// The bytes of the entries that wait and of those that are being sent.
     private(set) var bytes = 0
 
     var isEmpty: Bool { entries.isEmpty }
-    /// What the entries take, with what an entry takes beside its line.
+    /// The memory of the entries in bytes, about, including what an entry needs in addition to its line.
     var footprint: Int { bytes + 128 * entries.count }
 
     mutating func add(_ entry: Entry) {
@@ -28,7 +28,7 @@ struct Outbox<Attachment: Sendable> {
         }
     }
 
-    /// Takes back what has this key and still waits.
+    /// Removes the waiting entries with this key.
     mutating func discard(key: String) {
         entries.removeAll { entry in
             guard entry.key == key else { return false }
@@ -37,9 +37,9 @@ struct Outbox<Attachment: Sendable> {
         }
     }
 
-    /// The next entries to be sent together: one with attachments by itself, others up to the size.
+    /// Takes out the next entries to send together: one entry with attachments alone, or others up to the size.
     ///
-    /// They count as waiting until ``sent(_:)``.
+    /// Their bytes stay counted until ``sent(_:)``.
     mutating func next(upTo size: Int) -> [Entry] {
         var total = 0
         var count = 0

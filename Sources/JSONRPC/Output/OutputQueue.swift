@@ -1,28 +1,29 @@
 private import Synchronization
 
-/// What a connection has to say to its peer, between those who say it and the one task that sends it.
+/// The output of a connection: any task adds lines, and one task sends them.
 ///
-/// After ``fail()`` the queue keeps nothing and no task waits, because the reader is gone.
+/// After ``fail()`` the queue stores nothing and no task waits, because the peer is gone.
 final class OutputQueue<Attachment: Sendable>: Sendable {
-    /// Over this many bytes no more is taken from the peer.
+    /// While more bytes than this wait, the connection reads nothing from the peer.
     private let budget: Int
-    /// Bytes that are sent at once.
+    /// The maximum number of bytes in one write.
     private let chunk: Int
-    /// What waits, in the connection's account.
+    /// Counts the waiting lines in the connection's account.
     private let held: HeldBytes
     private let state = Mutex(State())
 
     private struct State {
         var outbox = Outbox<Attachment>()
-        /// Told whether their line was sent.
+        /// By ticket; resumed with whether the line was sent.
         var senders: [Int: CheckedContinuation<Bool, Never>] = [:]
-        /// Resumed when at most this many bytes wait.
+        /// Resumed when at most these numbers of bytes wait.
         var room: [(bytes: Int, continuation: CheckedContinuation<Void, Never>)] = []
+        /// The sending task, while it has nothing to send.
         var writer: CheckedContinuation<Void, Never>?
         var nextTicket = 0
-        /// Nothing more will come.
+        /// No further lines are added.
         var isFinished = false
-        /// Nothing can be sent any more.
+        /// Nothing can be sent, and nothing is stored.
         var hasFailed = false
     }
 
@@ -36,11 +37,11 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     var waitingBytes: Int { state.withLock { $0.outbox.bytes } }
     var isOverBudget: Bool { state.withLock { $0.outbox.bytes > budget && !$0.hasFailed } }
 
-    // MARK: Those who say something
+    // MARK: Adding lines
 
-    /// Sends a line; returns when the peer's side has taken it, or nobody is there to take it.
+    /// Adds a line, and returns when the operating system has taken it or the queue has failed.
     ///
-    /// - Returns: whether it was taken.
+    /// - Returns: whether the system has taken the line.
     @discardableResult
     func send(_ json: consuming [UInt8], _ attachments: [Attachment] = []) async -> Bool {
         let line = JSONText.line(json)
@@ -59,7 +60,7 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
         }
     }
 
-    /// Puts a line in the queue, in the place of one with the same key that still waits.
+    /// Adds a line without waiting. It replaces a waiting line with the same key.
     func post(_ json: consuming [UInt8], replacing key: String? = nil) {
         let line = JSONText.line(json)
         let writer: CheckedContinuation<Void, Never>? = state.withLock { state in
@@ -78,10 +79,10 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
         }
     }
 
-    /// Returns when no more than the budget waits.
+    /// Waits until the waiting bytes are within the budget.
     func waitForRoom() async { await wait(untilAtMost: budget) }
 
-    /// Returns when at most this many bytes wait, or nothing can be sent any more.
+    /// Waits until at most this many bytes wait, or the queue has failed.
     func wait(untilAtMost bytes: Int) async {
         await withCheckedContinuation { continuation in
             let hasRoom = state.withLock { state in
@@ -93,7 +94,7 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
         }
     }
 
-    /// Nothing more will come: ``next()`` ends when everything has been sent.
+    /// Announces that no further lines follow. ``drain(_:)`` returns when everything has been sent.
     func finish() {
         let writer = state.withLock { state in
             state.isFinished = true
@@ -102,7 +103,7 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
         writer?.resume()
     }
 
-    /// Drops what waits, and whatever comes.
+    /// Drops the waiting lines and all later ones, and resumes all waiting tasks.
     func fail() {
         let (senders, waiting) = state.withLock { state in
             state.hasFailed = true
@@ -118,11 +119,11 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
-    // MARK: The one who sends it
+    // MARK: Sending
 
-    /// Sends what is in the queue, until it is finished or cannot be sent.
+    /// Sends the lines of the queue, until the queue is finished or a write fails.
     ///
-    /// - Parameter write: writes a piece, and the attachments with its first byte.
+    /// - Parameter write: writes a piece, with the attachments at its first byte.
     func drain(_ write: (ArraySlice<UInt8>, [Attachment]) async throws -> Void) async {
         while let entries = await next() {
             do {
@@ -160,7 +161,7 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     private func sent(_ entries: [Outbox<Attachment>.Entry]) {
         typealias Waiting = (senders: [CheckedContinuation<Bool, Never>], room: [CheckedContinuation<Void, Never>])
         let waiting: Waiting = state.withLock { state in
-            // Of what was dropped nothing is left to count.
+            // The failure has already dropped and uncounted the entries.
             guard !state.hasFailed else { return ([], []) }
             state.outbox.sent(entries)
             held.set(state.outbox.footprint)

@@ -1,14 +1,14 @@
 /// The methods that a connection offers.
 package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
-    /// One method: reads the parameters, nil where none came, and gives what is to be run.
+    /// A method. Its `prepare` reads the parameters, nil if there are none, and returns the call to run.
     package struct Method: Sendable {
         /// The name on the wire.
         package let name: String
-        /// How requests of the method are run.
+        /// How the connection runs requests of the method.
         package let traits: MethodTraits
         let prepare: @Sendable (JSONNode?) throws -> Prepared
 
-        /// - Parameter prepare: called when the request comes. What it gives may wait, and keeps nothing of the node.
+        /// - Parameter prepare: called when the request arrives. Its result may wait, so it must not retain the node.
         package init(
             name: String, traits: MethodTraits = [], prepare: @escaping @Sendable (JSONNode?) throws -> Prepared
         ) {
@@ -17,7 +17,7 @@ package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
             self.prepare = prepare
         }
 
-        /// One that takes the parameters as they came.
+        /// A method that receives the parameters as they were sent.
         package init(
             name: String, traits: MethodTraits = [],
             handle: @escaping @Sendable (JSONNode?, Session, Subscriptions) async throws -> Outcome<Attachment>
@@ -30,12 +30,13 @@ package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
 
     /// A call with its parameters decoded.
     package struct Prepared: Sendable {
-        /// About what the parameters take.
+        /// The memory of the parameters in bytes, about.
         let bytes: Int
         let run: @Sendable (Session, Subscriptions) async throws -> Outcome<Attachment>
 
-        /// - Parameters:
-        ///   - params: as they came; white space between them is not counted, since nothing is left of it.
+        /// A call that retains only decoded parameters.
+        ///
+        /// - Parameter params: the parameters as sent. White space between them is not counted, because it is not retained.
         package init(
             decoded params: JSONNode?,
             run: @escaping @Sendable (Session, Subscriptions) async throws -> Outcome<Attachment>
@@ -50,21 +51,23 @@ package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
     }
 
     private let methods: [String: Method]
-    /// Puts an error that is no ``RPCError`` into one; also the place to log it.
+    /// Translates an error that is not an ``RPCError`` into one, and may log it.
     private let translate: @Sendable (any Error, Call) -> RPCError
     private let answered: @Sendable (Call, RPCError?, Duration) -> Void
 
-    /// Which method was called, and by whom.
+    /// The method that was called, and the caller.
     package struct Call: Sendable {
         /// The name of the method.
         package let method: String
-        /// How requests of the method are run.
+        /// How the connection runs requests of the method.
         package let traits: MethodTraits
         /// The state of the connection.
         package let session: Session
     }
 
-    /// - Parameter answered: told what each call has come to, nil for a result, and how long it took.
+    /// - Parameters:
+    ///   - answered: called for each call with its error, nil if it succeeded, and its duration.
+    ///   - translate: translates an error that is not an ``RPCError``.
     package init(
         _ methods: [Method], answered: @escaping @Sendable (Call, RPCError?, Duration) -> Void = { _, _, _ in },
         translate: @escaping @Sendable (any Error, Call) -> RPCError
@@ -81,9 +84,9 @@ package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
         methods[name]
     }
 
-    /// Reads a request's parameters.
+    /// Reads the parameters of a request.
     ///
-    /// - Throws: what the peer is told, of which ``init(_:answered:translate:)``'s `answered` knows already.
+    /// - Throws: the error for the peer, which was already reported to `answered` of ``init(_:answered:translate:)``.
     func prepare(_ method: Method, _ request: Request, session: Session) throws(RPCError) -> Prepared {
         let start = ContinuousClock.now
         let call = Call(method: method.name, traits: method.traits, session: session)
@@ -101,7 +104,7 @@ package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
         }
     }
 
-    /// Calls the method; every way out is an outcome or an error for the peer.
+    /// Calls the method. Every error becomes an error for the peer.
     func call(
         _ method: Method, _ prepared: Prepared, session: Session, subscriptions: Subscriptions
     ) async -> Result<Outcome<Attachment>, RPCError> {
@@ -132,36 +135,37 @@ package struct Dispatcher<Session: Sendable, Attachment: Sendable>: Sendable {
     }
 }
 
-/// How a connection has to treat a method.
+/// How a connection treats requests of a method.
 package struct MethodTraits: OptionSet, Sendable {
-    /// The set as bits.
+    /// The bits of the set.
     package let rawValue: Int
 
-    /// A set from its bits.
+    /// Creates a set from its bits.
     package init(rawValue: Int) {
         self.rawValue = rawValue
     }
 
-    /// Served though the connection has its share of requests in flight.
+    /// The method is also served while the connection has reached its limit of other requests.
     package static let control = MethodTraits(rawValue: 1)
-    /// May take as long as its caller wants to wait; ended at once when the connection stops.
+    /// The method may take as long as its caller wants to wait. A stop of the connection cancels it at once.
     package static let long = MethodTraits(rawValue: 2)
-    /// Its reply may be large: a connection serves one at a time, from when there is room for it until the peer has taken it.
+    /// The reply may be large. A connection runs one such request at a time, when there is room for the reply, and starts the
+    /// next one when the system has taken the reply.
     package static let large = MethodTraits(rawValue: 4)
-    /// Not taken in a batch.
+    /// The method is not allowed in a batch.
     package static let alone = MethodTraits(rawValue: 8)
 }
 
-/// What a method gives back.
+/// What a method returns.
 package struct Outcome<Attachment: Sendable>: Sendable {
     /// The result, a JSON object.
     package let json: [UInt8]
-    /// What is sent with the reply.
+    /// What is sent with the first byte of the reply.
     package let attachments: [Attachment]
-    /// Done when the reply is on its way, or nobody is there any more to take it: then it is not sent.
+    /// Called once the system has taken the reply, or the connection has failed and the reply is not sent.
     package let afterwards: (@Sendable (_ isSent: Bool) -> Void)?
 
-    /// A result.
+    /// Creates a result.
     package init(_ json: [UInt8], attachments: [Attachment] = [], afterwards: (@Sendable (_ isSent: Bool) -> Void)? = nil) {
         self.json = json
         self.attachments = attachments

@@ -1,27 +1,30 @@
-/// The requests of a connection that have no answer yet: which run, which wait, and which are turned away.
+/// The requests of a connection that have no reply yet: decides which run, which wait, and which are refused. A pure value.
 ///
-/// A pure value: the connection asks, and does what it is told. What is counted is a unit, a request or a whole batch, and
-/// known by a number. There are two lanes, so that a client can cancel what keeps the usual one full. A unit keeps its
-/// place until its reply has gone, but an id is free as soon as the reply is made: a peer that reuses it has received the reply.
+/// It counts units. A unit is a request or a whole batch, and has a number. There are two lanes, so that a client can send
+/// control requests even when the usual lane is full. A unit keeps its place until its reply has been sent. An id is free as
+/// soon as the reply is made, because a peer that uses it again has received the reply.
 ///
-/// All that is known of a request is one entry of ``requests``. It comes into being with its unit and cannot outlive it:
-/// ``finish(_:)``, ``cancel(_:)`` and ``dropParked()`` take a unit and its entries together, and what is refused has none.
+/// The state of a request is one entry of ``requests``. It is created with its unit and does not outlive it: ``finish(_:)``,
+/// ``cancel(_:)`` and ``dropParked()`` remove a unit together with its entries, and a refused unit has none.
 struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
     enum Admission: Equatable {
-        /// With this number.
+        /// The unit starts now, and has this number.
         case start(Int)
+        /// The unit waits for a place.
         case park
+        /// There is no room, and nothing of the unit is stored.
         case refuse
     }
 
-    /// What a cancellation has come to.
+    /// The result of a cancellation.
     enum Cancellation {
         /// No such request is in flight.
         case unknown
-        /// It has not begun, and will not: its unit answers it.
+        /// The request has not started and will not start. Its unit answers it.
         case noted
+        /// The request runs; the connection has to cancel this task.
         case running(Running)
-        /// Its unit had not begun, and will not: to be answered, with its id as it was sent.
+        /// The unit had not started and will not start. The connection has to answer the request, with its id as sent.
         case dropped(RequestID)
     }
 
@@ -29,7 +32,7 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
         let unit: Int
         var isCancelled = false
         var running: Running?
-        /// May take as long as its caller likes.
+        /// Whether the request may take as long as its caller wants to wait.
         var isLong = false
     }
 
@@ -38,11 +41,11 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
         let isControl: Bool
         let isBatch: Bool
         var isParked: Bool
-        /// Until it begins.
+        /// nil after the unit has started.
         var content: Content?
     }
 
-    /// Some run, some wait in order.
+    /// Units that run, up to `window`, and units that wait in order, up to `parkingSpace`.
     private struct Lane: Sendable {
         let window: Int
         let parkingSpace: Int
@@ -52,7 +55,7 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
         var hasRoom: Bool { running < window || parked.count < parkingSpace }
     }
 
-    /// Control requests are short: more at a time would only take the threads from others.
+    /// Control requests are short. More at the same time would only take threads from other requests.
     private static var controlWindow: Int { 4 }
 
     private var usual: Lane
@@ -66,13 +69,13 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
         control = Lane(window: Self.controlWindow, parkingSpace: parkingSpace)
     }
 
-    /// Whether nothing runs and nothing waits.
+    /// Whether no unit runs or waits.
     var isIdle: Bool { units.isEmpty }
 
-    /// How many requests and units are known.
+    /// The numbers of requests and of units in the table.
     var count: (requests: Int, units: Int) { (requests.count, units.count) }
 
-    /// Whether a request with this id has no answer yet.
+    /// Whether a request with this id has no reply yet.
     func isTaken(_ id: RequestID) -> Bool { requests[id] != nil }
 
     /// Whether a unit would be admitted.
@@ -80,11 +83,11 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
 
     // MARK: Units
 
-    /// Takes a unit in, to be begun at once or when another finishes; or turns it away, and keeps nothing of it.
+    /// Admits a unit, which starts now or when another unit finishes; or refuses it and stores nothing.
     ///
     /// - Parameters:
-    ///   - ids: those of its requests; each is free.
-    ///   - content: kept until ``take(_:)``.
+    ///   - ids: the ids of the unit's requests. Each must be free.
+    ///   - content: stored until ``take(_:)``.
     mutating func admit(_ ids: [RequestID], isControl: Bool, isBatch: Bool, _ content: Content) -> Admission {
         guard hasRoom(isControl: isControl) else { return .refuse }
         let number = nextUnit
@@ -102,13 +105,15 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
         return starts ? .start(number) : .park
     }
 
-    /// The content of a unit that has not begun.
+    /// The content of a unit that has not started.
     func content(of number: Int) -> Content? { units[number]?.content }
 
-    /// The content of a unit that is to begin, once; nil also where it was cancelled before.
+    /// Takes the content of a unit that starts. nil if it was already taken, or if the unit was cancelled before.
     mutating func take(_ number: Int) -> Content? { units[number]?.content.take() }
 
-    /// A unit's reply has gone: gives the one that takes its place. Nothing of the unit is kept; one that is unknown is nothing.
+    /// Removes a unit whose reply has been sent. An unknown number has no effect.
+    ///
+    /// - Returns: the number of the parked unit that starts in its place, if any.
     mutating func finish(_ number: Int) -> Int? {
         guard let unit = forget(number) else { return nil }
         let next: Int? = withLane(unit.isControl) { lane in
@@ -121,7 +126,7 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
         return next
     }
 
-    /// Forgets all that wait.
+    /// Removes all parked units.
     mutating func dropParked() {
         for number in usual.parked + control.parked { _ = forget(number) }
         usual.parked = []
@@ -130,7 +135,7 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
 
     private mutating func forget(_ number: Int) -> Unit? {
         guard let unit = units.removeValue(forKey: number) else { return nil }
-        // An id that is free already may be another unit's by now.
+        // A free id may already belong to another unit. `answered` checks that.
         for id in unit.ids { answered(id, of: number) }
         return unit
     }
@@ -141,9 +146,9 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
 
     // MARK: Requests
 
-    /// Begins a request of a unit that runs.
+    /// Starts a request of a unit that runs.
     ///
-    /// - Returns: nil where it was cancelled before.
+    /// - Returns: nil if the request was cancelled before.
     mutating func begin(_ id: RequestID, of unit: Int, isLong: Bool, _ start: () -> Running) -> Running? {
         guard let request = requests[id], request.unit == unit, !request.isCancelled else { return nil }
         let running = start()
@@ -152,11 +157,12 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
         return running
     }
 
-    /// A request's reply has been made: its id is free.
+    /// Frees the id of a request whose reply has been made.
     mutating func answered(_ id: RequestID, of unit: Int) {
         if requests[id]?.unit == unit { requests[id] = nil }
     }
 
+    /// Cancels a request.
     mutating func cancel(_ id: RequestID) -> Cancellation {
         guard let request = requests[id], let unit = units[request.unit] else { return .unknown }
         if let running = request.running { return .running(running) }
@@ -165,7 +171,7 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
                 withLane(unit.isControl) { $0.parked.removeAll { $0 == request.unit } }
                 _ = forget(request.unit)
             } else {
-                // The task that takes the unit finishes it; until then the unit keeps its place.
+                // The task that serves the unit calls `finish`. Until then the unit keeps its place.
                 units[request.unit]?.content = nil
                 requests[id] = nil
             }
@@ -177,6 +183,6 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
 
     var running: [Running] { requests.values.compactMap(\.running) }
 
-    /// Those that may take as long as their callers like.
+    /// The running requests that may take as long as their callers want to wait.
     var waiting: [Running] { requests.values.compactMap { $0.isLong ? $0.running : nil } }
 }

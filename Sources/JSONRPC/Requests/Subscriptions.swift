@@ -1,6 +1,6 @@
 private import Synchronization
 
-/// The subscriptions of one connection: a bounded number, each known by an id that the service gives.
+/// The subscriptions of one connection. Their number is limited, and the service chooses their ids.
 package final class Subscriptions: Sendable {
     private let limit: Int
     private let post: @Sendable (_ line: [UInt8], _ key: String) -> Void
@@ -10,7 +10,7 @@ package final class Subscriptions: Sendable {
     private struct State {
         var open: [String: Subscription] = [:]
         var nextNumber = 1
-        /// No more are given out.
+        /// Whether no further subscriptions are opened.
         var isClosed = false
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
@@ -24,9 +24,9 @@ package final class Subscriptions: Sendable {
         self.discard = discard
     }
 
-    /// Opens a subscription. The caller ends it.
+    /// Opens a subscription, which the caller has to end.
     ///
-    /// - Throws: ``RPCError`` −32001 where the connection has its share.
+    /// - Throws: ``RPCError`` −32001 if the connection has reached its limit or is ending.
     package func open() throws(RPCError) -> Subscription {
         let subscription: Subscription? = state.withLock { state in
             guard state.open.count < limit, !state.isClosed else { return nil }
@@ -39,14 +39,14 @@ package final class Subscriptions: Sendable {
         return subscription
     }
 
-    /// Ends a subscription at the peer's wish: nothing more of it is sent. One that has ended is no error.
+    /// Ends a subscription for the peer, and drops its waiting notification. An unknown id has no effect.
     package func end(_ id: String) {
         let subscription = state.withLock { $0.open[id] }
         subscription?.end()
         discard(id)
     }
 
-    /// Ends all of them, and those that come.
+    /// Ends all subscriptions, and prevents new ones.
     func endAll() {
         let all = state.withLock { state in
             state.isClosed = true
@@ -55,7 +55,7 @@ package final class Subscriptions: Sendable {
         for subscription in all { subscription.end() }
     }
 
-    /// Returns when none is open.
+    /// Waits until no subscription is open.
     func ended() async {
         await withCheckedContinuation { continuation in
             let isOver = state.withLock { state in
@@ -84,9 +84,9 @@ package final class Subscriptions: Sendable {
     }
 }
 
-/// Something that a peer is told of until it ends.
+/// A subscription: the peer receives notifications until it ends.
 package final class Subscription: Sendable {
-    /// The id that the service has given, as notifications name it.
+    /// The id, which notifications repeat.
     package let id: String
     private let owner: Subscriptions
     private let state = Mutex(State())
@@ -101,15 +101,15 @@ package final class Subscription: Sendable {
         self.owner = owner
     }
 
-    /// Sends a notification, in the place of this subscription's last one where that still waits.
+    /// Sends a notification. It replaces this subscription's previous one if that still waits.
     package func notify(_ method: String, _ params: [UInt8]) {
-        // Within the lock: nothing may follow the end.
+        // Within the lock, so that no notification follows the end.
         state.withLock { state in
             if !state.isOver { owner.send(id, Reply.notification(method, params)) }
         }
     }
 
-    /// Says how to stop what feeds the subscription; done at once where it has ended already.
+    /// Sets the function that stops the source of the notifications. If the subscription has already ended, calls it now.
     package func onEnd(_ stop: @escaping @Sendable () -> Void) {
         let isOver = state.withLock { state in
             if !state.isOver { state.source = stop }
@@ -118,7 +118,7 @@ package final class Subscription: Sendable {
         if isOver { stop() }
     }
 
-    /// Ends the subscription. Nothing of it is sent afterwards. Later calls have no effect.
+    /// Ends the subscription. No notification is added afterwards. Later calls have no effect.
     package func end() {
         let (isFirst, stop) = state.withLock { state in
             defer {

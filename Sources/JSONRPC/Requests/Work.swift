@@ -1,25 +1,25 @@
-/// What takes one place among the requests of a connection: a request, or a whole batch.
+/// One unit of ``InFlight``: a request or a whole batch.
 struct Work<Session: Sendable, Attachment: Sendable>: Sendable {
     enum Content: Sendable {
         case single(Call)
         case batch([Element])
     }
 
-    /// A request with an id and a method, and parameters that the method takes. Nothing in it refers to the line that it came in.
+    /// A request with an id, a method, and parameters that the method accepts. It does not retain the line of the request.
     struct Call: Sendable {
         let id: RequestID
         let method: Dispatcher<Session, Attachment>.Method
         let prepared: Dispatcher<Session, Attachment>.Prepared
     }
 
-    /// What a message holds, or each part of a batch, in its order.
+    /// The content of a message, or of one part of a batch.
     enum Element: Sendable {
         case call(Call)
         /// `$/cancelRequest`
         case cancellation(RequestID)
-        /// A notification that nobody listens to.
+        /// A notification that has no effect.
         case nothing
-        /// Answered without being run.
+        /// A message that gets this error without being run.
         case error(RequestID?, RPCError)
 
         var call: Call? {
@@ -27,13 +27,13 @@ struct Work<Session: Sendable, Attachment: Sendable>: Sendable {
         }
     }
 
-    /// About what a unit takes beside its requests, its task included.
+    /// The approximate memory of a unit in addition to its requests, including its task.
     private static var unitBytes: Int { 4 * 1024 }
-    /// About what a request takes beside its parameters, its task included.
+    /// The approximate memory of a request in addition to its parameters, including its task.
     private static var requestBytes: Int { 1024 }
 
     let content: Content
-    /// What it has of the connection's account.
+    /// The bytes that the unit has taken from the connection's account.
     let held: HeldBytes
 
     private var calls: [Call] {
@@ -45,10 +45,11 @@ struct Work<Session: Sendable, Attachment: Sendable>: Sendable {
 
     var ids: [RequestID] { calls.map(\.id) }
     var isBatch: Bool { if case .batch = content { true } else { false } }
-    /// A batch passes the queue where everything in it does.
+    /// Whether all calls are control requests. A batch uses the control lane only then.
     var isControl: Bool { calls.allSatisfy { $0.method.traits.contains(.control) } }
     var isLarge: Bool { calls.contains { $0.method.traits.contains(.large) } }
 
+    /// The approximate memory of the unit.
     var bytes: Int {
         switch content {
         case .single(let call): Self.unitBytes + Self.requestBytes + call.prepared.bytes
