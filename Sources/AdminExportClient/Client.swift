@@ -17,7 +17,7 @@ public final class Client: Sendable {
     /// The socket of the packaged service.
     public static let defaultSocket = "/run/adminexport/adminexport.sock"
 
-    /// The longest reply is a part of a workbook in base64 with what is around it.
+    /// The longest reply is one part of a workbook in base64.
     private static let maxLineBytes = 8 * 1_024 * 1_024
     private static let writeTimeout: Duration = .seconds(30)
 
@@ -30,14 +30,14 @@ public final class Client: Sendable {
         let continuation: CheckedContinuation<Data, any Error>
         /// Runs with a result before the client reads anything that comes after it.
         let receive: (@Sendable (Data, Descriptor?) -> Void)?
-        /// Runs instead with a result that comes when the call has ended already.
+        /// Runs instead if the result comes after the call has ended.
         let late: (@Sendable (Data) -> Void)?
     }
 
     private struct State {
         var nextID = 1
         var waiting: [Int: Waiting] = [:]
-        /// Calls whose result takes a descriptor, also those that have ended already.
+        /// Calls whose result comes with a descriptor, including those that have ended already.
         var opening: Set<Int> = []
         /// What to do with results of calls that have ended already.
         var late: [Int: @Sendable (Data) -> Void] = [:]
@@ -58,7 +58,7 @@ public final class Client: Sendable {
         startReading()
     }
 
-    /// Takes over a socket that is connected already.
+    /// Takes ownership of a connected socket.
     package init(connected descriptor: Int32) {
         socket = ClientSocket(adopting: descriptor)
         startReading()
@@ -70,7 +70,7 @@ public final class Client: Sendable {
             while true {
                 let received = socket.receive()
                 guard !received.bytes.isEmpty, let client = self else { break }
-                // The descriptors first: the lines refer to them.
+                // The descriptors come first, because the lines refer to them.
                 client.keep(received)
                 for case .line(let line) in framer.append(received.bytes) { client.receive(Data(line)) }
             }
@@ -119,8 +119,8 @@ public final class Client: Sendable {
     }
 
     /// - Parameters:
-    ///   - late: called with a result that came when the call had ended already.
-    ///   - receive: called by the thread that reads, with the result and its descriptor, before it reads anything more.
+    ///   - late: called with a result that came after the call had ended.
+    ///   - receive: called by the reading thread with the result and its descriptor, before it reads anything else.
     private func call<Called: Method>(
         _ method: Called.Type, _ params: Called.Params, timeout: Duration,
         late: (@Sendable (Called.Result) -> Void)?, receive: (@Sendable (Called.Result, Descriptor?) -> Void)?
@@ -183,7 +183,7 @@ public final class Client: Sendable {
             do throws(SocketError) {
                 try socket.write(Array(line), timeout: Self.writeTimeout)
             } catch {
-                // The reader still reads what has come, which can say why, and then ends the connection.
+                // The reading thread still reads what has arrived, which can contain the reason, and then ends the connection.
                 socket.shutdown()
             }
         }
@@ -191,11 +191,11 @@ public final class Client: Sendable {
 
     // MARK: Jobs
 
-    /// Waits until a job is final. If the service has no database meanwhile, the client asks again for two minutes.
+    /// Waits until a job is final. If the service has no database, the client repeats its requests for two minutes.
     ///
     /// - Parameters:
     ///   - actor: the administrator of the job; nil for an operator.
-    ///   - change: called with the job as it is now, and at each change.
+    ///   - change: called with the present state of the job, and at each change.
     /// - Returns: the final job.
     public func finish(_ actor: ActorName?, job id: String, _ change: (Job) -> Void = { _ in }) async throws -> Job {
         try await waitUntilFinal(actor, id, change)
@@ -204,8 +204,9 @@ public final class Client: Sendable {
     /// Watches a job.
     ///
     /// - Parameter actor: the administrator of the job; nil for an operator.
-    /// - Returns: the job as it is now, and a stream of its changes until it is final. A slow reader of the stream gets only the latest
-    ///   state. The stream ends with a ``ClientError`` if the connection ends. If the reader ends the stream, the watch ends.
+    /// - Returns: the present state of the job, and a stream of its changes until it is final. A slow reader gets only the
+    ///   latest state. The stream ends with a ``ClientError`` if the connection ends. If the reader ends the stream, the watch
+    ///   ends.
     public func watch(
         _ actor: ActorName?, job: String
     ) async throws -> (job: Job, changes: AsyncThrowingStream<Job, any Error>) {
@@ -218,7 +219,7 @@ public final class Client: Sendable {
             ExportWatch.self, JobParams(actor: actor, job: job), timeout: .seconds(30),
             // The call has ended, but the service keeps the subscription.
             late: { unwatch($0.subscription) },
-            // On the thread that reads: the next line can be a notification.
+            // On the reading thread, because the next line can be a notification.
             receive: { [weak self] result, _ in
                 guard !result.job.state.isFinal else { return continuation.finish() }
                 self?.state.withLock { $0.subscriptions[result.subscription] = continuation }
@@ -251,18 +252,18 @@ public final class Client: Sendable {
         case .lost:
             throw ClientError(
                 .descriptorLost,
-                "this process has too many open files to receive another one from the service: raise its limit (ulimit -n)")
+                "this process has too many open files to receive one from the service: raise its limit (ulimit -n)")
         case nil: throw ClientError(.protocolViolation, "the service answered \(ExportOpen.name) without a file")
         }
     }
 
-    /// How many pipes in a row may end without having given a byte.
+    /// The number of consecutive pipes that may end without a byte.
     private static let maxEmptyPipes = 3
 
     /// Reads a finished workbook, or a part of it, and passes its bytes on in order.
     ///
-    /// The service passes a pipe. If the pipe ends too early, the client opens another one at that offset. If the service cannot pass a
-    /// descriptor, the client reads the workbook in parts through the socket.
+    /// The service passes a pipe. If the pipe ends too early, the client opens another one at that offset. If the service
+    /// cannot pass a descriptor, the client reads the workbook in parts through the socket.
     ///
     /// - Parameters:
     ///   - start: the offset of the first byte.
@@ -329,7 +330,7 @@ public final class Client: Sendable {
         } else if envelope.method != nil {
             notify(line)
         } else if case .failure(let error) = Swift.Result(catching: { try Self.result(of: line) }) {
-            // An error without an id is about the connection: too many connections, or a line that the service did not understand.
+            // An error without an id is about the connection: too many connections, or a line that the service could not parse.
             end(error as? ClientError ?? unknownLine)
         }
     }
@@ -357,7 +358,7 @@ public final class Client: Sendable {
 
     private func notify(_ line: Data) {
         struct Notification: Decodable { let params: ExportChanged }
-        // Unknown notifications are for later versions of this client.
+        // Ignores unknown notifications. A newer service may send them.
         guard let change = (try? JSONDecoder().decode(Notification.self, from: line))?.params else { return }
         let stream = state.withLock { state in
             change.job.state.isFinal
@@ -367,7 +368,7 @@ public final class Client: Sendable {
         if change.job.state.isFinal { stream?.finish() }
     }
 
-    // MARK: Ends
+    // MARK: Failures and the end
 
     private func fail(_ id: Int, _ error: any Error) {
         let waiting = state.withLock { state in
@@ -379,7 +380,7 @@ public final class Client: Sendable {
     }
 
     private func end(_ error: ClientError) {
-        // The service must not go on serving a client that does not read any more.
+        // The service must not continue to serve a client that no longer reads.
         defer { socket.shutdown() }
         let (waiting, subscriptions) = state.withLock { state in
             state.ended = state.ended ?? error
@@ -431,11 +432,12 @@ protocol MethodCaller: Sendable {
 
 extension Client: MethodCaller {}
 
-/// How long ``MethodCaller/waitUntilFinal(_:_:_:)`` tolerates a service that answers but has no database. Exports wait for the database too.
+/// How long ``MethodCaller/waitUntilFinal(_:_:_:)`` tolerates a service that answers but has no database. Exports wait for the
+/// database too.
 private let maxTimeWithoutDatabase: Duration = .seconds(120)
 
 extension MethodCaller {
-    /// Waits until a job is final, and asks again each second while the service has no database.
+    /// Waits until a job is final. Repeats its requests each second while the service has no database.
     func waitUntilFinal(_ actor: ActorName?, _ id: String, _ change: (Job) -> Void) async throws -> Job {
         var known: Job?
         var lastAnswer = ContinuousClock.now

@@ -4,13 +4,13 @@ public import Foundation
 internal import Sockets
 private import Synchronization
 
-/// A workbook that the service has handed out: a pipe with its bytes, or its archive.
+/// A workbook that the service has passed: a pipe with its bytes, or its archive.
 ///
 /// The object closes the descriptor when it is released. Only one task may read from it.
 public final class OpenWorkbook: Sendable {
     /// The largest number of bytes of one read.
     private static let blockBytes = 256 * 1_024
-    /// Seconds that the service may give nothing.
+    /// How long the service may send no bytes, in seconds.
     private static let readTimeout: Int32 = 60
 
     private let descriptor: PassedDescriptor
@@ -33,7 +33,7 @@ public final class OpenWorkbook: Sendable {
         self.descriptor = descriptor
     }
 
-    /// Makes another descriptor of the same open file. The caller has to close it.
+    /// Creates another descriptor of the same open file. The caller has to close it.
     ///
     /// - Throws: ``ClientError``: `descriptorLost`.
     public func duplicateDescriptor() throws -> Int32 {
@@ -72,16 +72,16 @@ public final class OpenWorkbook: Sendable {
     }
 }
 
-/// A descriptor that came with a reply.
+/// A descriptor that arrived with a reply.
 enum Descriptor: Sendable {
     case arrived(PassedDescriptor)
     /// This process had too many open files to receive it.
     case lost
 }
 
-/// Descriptors that have come and that no result has taken yet, in their order. A pure value.
+/// Descriptors that have arrived and that no result has taken yet, in order. A pure value.
 ///
-/// One read from the socket can give several lines, so each result takes as many descriptors as it declares, from the front.
+/// One read from the socket can return several lines with their descriptors. Each result takes its descriptor from the front.
 struct DescriptorQueue {
     /// A result takes its descriptor as soon as its line is read, so only a faulty service sends more than this.
     private static let maxCount = 16
@@ -101,7 +101,7 @@ struct DescriptorQueue {
     }
 }
 
-/// Carries a descriptor from the thread that reads to the task that called.
+/// Carries a descriptor from the reading thread to the calling task.
 final class DescriptorBox: Sendable {
     private let content = Mutex<Descriptor?>(nil)
 

@@ -4,10 +4,10 @@ private import Synchronization
 
 /// A client whose calls survive a restart of the service.
 ///
-/// If the connection is lost, or the service refuses a call because it stops or is overloaded, the client repeats the call on a
-/// new connection: for a minute by default, with growing pauses. It repeats only calls that may be made twice
-/// (``Method/isRepeatable(_:)``), and an ``ExportStart`` only with an idempotency key. A download continues at the byte that it
-/// has reached.
+/// If the connection is lost, or the service refuses a call because it stops or is overloaded, the client repeats the call:
+/// for a minute by default, with growing pauses, and on a new connection if necessary. It repeats only calls that may be made
+/// twice (``Method/isRepeatable(_:)``), and an ``ExportStart`` only with an idempotency key. A download continues at the byte
+/// that it has reached.
 ///
 /// ```swift
 /// let service = try ReconnectingClient(socket: "/run/adminexport/adminexport.sock")
@@ -40,7 +40,7 @@ public final class ReconnectingClient: Sendable, MethodCaller {
         try self.init(retryTimeout: retryTimeout, failed: failed) { try Client(socket: path) }
     }
 
-    /// - Parameter connect: makes a connection, each time that one is needed.
+    /// - Parameter connect: creates a connection. Called each time that the client needs one.
     package init(
         retryTimeout: Duration, failed: @escaping @Sendable (ClientError, Int) -> Void = { _, _ in },
         connect: @escaping @Sendable () throws -> Client
@@ -70,8 +70,8 @@ public final class ReconnectingClient: Sendable, MethodCaller {
 
     /// Calls a method. Repeats the call if the connection is lost and the call may be made twice.
     ///
-    /// - Parameter timeout: of one attempt.
-    /// - Throws: ``ClientError``; `CancellationError` where the task is cancelled.
+    /// - Parameter timeout: how long one attempt waits for the answer.
+    /// - Throws: ``ClientError``; `CancellationError` if the task is cancelled.
     public func call<Called: Method>(
         _ method: Called.Type, _ params: Called.Params, timeout: Duration = .seconds(30)
     ) async throws -> Called.Result {
@@ -90,17 +90,18 @@ public final class ReconnectingClient: Sendable, MethodCaller {
         }
     }
 
-    /// Waits until a job is final. If the service answers but has no database, the client asks again for two minutes.
+    /// Waits until a job is final. If the service answers but has no database, the client repeats its requests for two minutes.
     ///
     /// - Parameters:
     ///   - actor: the administrator of the job; nil for an operator.
-    ///   - change: called with the job as it is now, and at each change.
+    ///   - change: called with the present state of the job, and at each change.
     /// - Returns: the final job.
     public func finish(_ actor: ActorName?, job id: String, _ change: (Job) -> Void = { _ in }) async throws -> Job {
         try await waitUntilFinal(actor, id, change)
     }
 
-    /// Reads a finished workbook and passes its bytes on in order, each once. After a lost connection it continues where it stopped.
+    /// Reads a finished workbook and passes its bytes on in order, each once. After a lost connection, it continues at the byte
+    /// that it has reached.
     ///
     /// - Parameters:
     ///   - inParts: whether to read through the socket, and not through a pipe that the service passes.
@@ -181,8 +182,8 @@ public final class ReconnectingClient: Sendable, MethodCaller {
 }
 
 extension ClientError {
-    /// Whether the same call may succeed in a moment on another connection. A full queue or an unfinished export takes longer: the
-    /// caller decides whether to repeat the call.
+    /// Whether the same call may succeed in a moment on another connection. A full queue or an unfinished export takes longer,
+    /// so the caller decides whether to repeat the call.
     fileprivate func mayPass(_ reconnection: Reconnection) -> Bool {
         switch code {
         case .unreachable, .connectionLost, .timedOut: true
@@ -190,7 +191,8 @@ extension ClientError {
         case .service(_, let kind):
             switch ErrorKind(rawValue: kind) {
             case .shuttingDown, .overloaded: true
-            // The caller also decides about an unreachable database, unless the restart that the call survives made it unreachable.
+            // The caller also decides about an unavailable database, unless it became unavailable in the restart that the call
+            // survives.
             case .unavailable: reconnection.failures > 0
             default: false
             }
@@ -200,8 +202,8 @@ extension ClientError {
 
 /// Decides when a call whose connection was lost is made again. A pure value: the time and a random number are parameters.
 ///
-/// Pauses double from 50 ms to 2 s. Each is shortened by up to a half at random, so that clients that lost a service together do not
-/// reconnect together.
+/// Pauses double from 50 ms to 2 s. Each is shortened by a random amount, up to a half, so that clients that lost a service at
+/// the same time do not reconnect at the same time.
 struct Reconnection {
     private static let minPause: Duration = .milliseconds(50)
     private static let maxPause: Duration = .seconds(2)

@@ -2,23 +2,27 @@ private import CSockets
 private import Glibc
 private import SystemPackage
 
-/// A connected Unix-domain socket with blocking reads and writes, each with a time limit.
+/// A connected Unix-domain socket with blocking reads, and blocking writes with a time limit.
 ///
-/// Reading and writing may be done by two threads at once; `shutdown` wakes both.
+/// One thread may read while another writes. ``shutdown()`` wakes both.
 ///
-/// SAFETY, for every `unsafe` here: the system reads and writes the given numbers of bytes, descriptors and entries during the call.
+/// SAFETY, for every `unsafe` here: the system reads and writes the given numbers of bytes, descriptors and entries during the
+/// call.
 package final class ClientSocket: Sendable {
-    /// How long a service may leave its socket's backlog full.
+    /// How long to wait, in seconds, for a service whose backlog of connections is full.
     private static let connectTimeout = 5
 
     private let raw: Int32
 
+    /// Connects to a path.
+    ///
     /// - Throws: ``SocketError``: `pathTooLong`, `unreachable`, `permissionDenied`, `system`.
     package init(path: String) throws(SocketError) {
         let address = try UnixAddress(path)
         let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
-        guard raw >= 0 else { throw SocketError(errno: Errno(rawValue: errno), "the socket cannot be created") }
-        // On Linux it bounds connecting too (unix(7) has a full backlog waited for), and writes do not block here.
+        guard raw >= 0 else { throw SocketError(errno: Errno(rawValue: errno), "cannot create a socket") }
+        // On Linux, SO_SNDTIMEO also limits connect(2), which waits while the backlog is full. It does not affect writes,
+        // because they never block in send(2).
         var timeout = timeval(tv_sec: Self.connectTimeout, tv_usec: 0)
         unsafe setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         guard address.connect(raw) == 0 else {
@@ -26,23 +30,21 @@ package final class ClientSocket: Sendable {
             close(raw)
             switch code {
             case ENOENT, ECONNREFUSED:
-                throw SocketError(.unreachable, "no process serves the socket \(path); check that adminexportd is running")
+                throw SocketError(.unreachable, "no process serves the socket \(path): start adminexport.socket")
             case EAGAIN:
-                throw SocketError(
-                    .unreachable, "the service does not accept connections on the socket \(path); try again in a moment")
+                throw SocketError(.unreachable, "the service does not accept connections on \(path): try again later")
             case EACCES, EPERM:
                 throw SocketError(
                     .permissionDenied,
-                    "you may not use the socket \(path); ask an administrator to add you to its group (usually adminexport-clients)"
-                )
+                    "this user may not use the socket \(path): ask to be added to its group (usually adminexport-clients)")
             default:
-                throw SocketError(errno: Errno(rawValue: code), "the socket \(path) cannot be reached")
+                throw SocketError(errno: Errno(rawValue: code), "cannot connect to the socket \(path)")
             }
         }
         self.raw = raw
     }
 
-    /// Takes over a socket that is connected already.
+    /// Takes ownership of a connected socket.
     package init(adopting raw: Int32) {
         self.raw = raw
     }
@@ -51,14 +53,15 @@ package final class ClientSocket: Sendable {
         close(raw)
     }
 
-    /// Ends both directions; a read that waits returns, writes fail.
+    /// Ends both directions. A read that waits returns, and writes fail.
     package func shutdown() {
         _ = Glibc.shutdown(raw, Int32(SHUT_RDWR))
     }
 
     /// Sends all bytes.
     ///
-    /// - Throws: ``SocketError/Code/closed`` where the peer is gone or takes nothing for the time.
+    /// - Parameter timeout: how long the peer may take no bytes.
+    /// - Throws: ``SocketError/Code/closed`` if the peer is gone or the time is up.
     package func write(_ bytes: [UInt8], timeout: Duration) throws(SocketError) {
         var sent = 0
         while sent < bytes.count {
@@ -74,18 +77,18 @@ package final class ClientSocket: Sendable {
         }
     }
 
-    /// What came at once.
+    /// What one call received.
     package struct Received: Sendable {
-        /// None at the end.
+        /// The bytes; empty at the end of the stream.
         package let bytes: [UInt8]
-        /// Open files that came with them. The kernel may put bytes that were sent before in front of these bytes, never
-        /// bytes that were sent after: with the end of a line, its descriptors have arrived too.
+        /// Open files that arrived with the bytes. The kernel may merge them with bytes that were sent before, never with bytes
+        /// that were sent after them. So the descriptors of a line have arrived when its end has.
         package let descriptors: [PassedDescriptor]
-        /// Descriptors came that this process had no room for, and were lost.
+        /// Whether descriptors were lost because this process has too many open files.
         package let hasLostDescriptors: Bool
     }
 
-    /// Receives some bytes, and the descriptors with them. Waits for as long as it takes, until ``shutdown()``.
+    /// Receives the next bytes with their descriptors. Waits without a time limit, until the peer closes or ``shutdown()``.
     package func receive() -> Received {
         while true {
             var got = 0
@@ -107,6 +110,6 @@ package final class ClientSocket: Sendable {
     private func wait(_ events: Int32, _ timeout: Duration) throws(SocketError) {
         var entry = pollfd(fd: raw, events: Int16(events), revents: 0)
         let ready = unsafe poll(&entry, 1, Int32(clamping: min(timeout.components.seconds, 1_000_000) * 1_000))
-        guard ready != 0 else { throw SocketError(.closed, "the service did not read for \(timeout)") }
+        guard ready != 0 else { throw SocketError(.closed, "the service read nothing for \(timeout)") }
     }
 }

@@ -2,7 +2,7 @@ private import CSockets
 private import Glibc
 private import SystemPackage
 
-/// Calls on a connected Unix-domain socket that NIO does not make. Another owner keeps the descriptor open; none of the calls waits.
+/// System calls on a connected Unix-domain socket that NIO lacks. Another owner keeps the descriptor open. No call waits.
 package struct ConnectedSocket {
     private let raw: Int32
 
@@ -11,19 +11,19 @@ package struct ConnectedSocket {
         self.raw = raw
     }
 
-    /// Keeps the descriptor from programs that this process starts. NIO accepts connections without SOCK_CLOEXEC.
+    /// Prevents that programs that this process starts inherit the descriptor. NIO accepts connections without SOCK_CLOEXEC.
     package func setCloseOnExec() {
         _ = fcntl(raw, F_SETFD, FD_CLOEXEC)
     }
 
-    /// What became of an attempt to send.
+    /// The result of an attempt to send.
     package enum Sent: Equatable {
-        /// The first bytes, with the descriptor.
+        /// The system took this number of bytes, and the descriptor.
         case bytes(Int)
-        /// Nothing, until the peer reads.
+        /// The system takes nothing until the peer reads.
         case full
-        /// Nothing, because the system is short of memory, or because the user has too many descriptors in transit (unix(7)). The system does
-        /// not report when this changes.
+        /// The system takes nothing because it is short of memory, or because the user has too many descriptors in transit
+        /// (unix(7)). It does not report when this changes.
         case exhausted
     }
 
@@ -49,12 +49,12 @@ package struct ConnectedSocket {
         }
     }
 
-    /// Sends what the system takes of a last message.
+    /// Sends a last message, as far as the system takes it without waiting.
     package func sendLast(_ bytes: [UInt8]) {
         // SAFETY: the system reads the bytes during the call.
         _ = unsafe Glibc.send(raw, bytes, bytes.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
     }
 
-    /// Bytes that the peer has not read yet, with what the kernel keeps around them.
+    /// The bytes that the peer has not read yet, including the kernel's overhead.
     package var unread: Int { Int(csockets_unread(raw)) }
 }

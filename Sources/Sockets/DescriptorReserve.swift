@@ -2,7 +2,8 @@ private import CSockets
 private import Glibc
 private import SystemPackage
 
-/// A descriptor that is kept for the case that the process has no other one, so that a caller can get an error instead of waiting.
+/// A descriptor in reserve. If the process has no free descriptor, the reserve makes it possible to send a caller an error, so
+/// that the caller does not wait.
 package struct DescriptorReserve: ~Copyable {
     private var reserve = Self.open()
 

@@ -2,12 +2,12 @@ private import CSockets
 private import Glibc
 private import SystemPackage
 
-/// A file descriptor with one owner, closed when it goes.
+/// A file descriptor with one owner. `deinit` closes it.
 package struct OwnedDescriptor: ~Copyable {
     /// The descriptor. The owner keeps it open.
     package let raw: Int32
 
-    /// Takes over a descriptor, and closes it at the end.
+    /// Takes ownership of a descriptor.
     package init(adopting raw: Int32) {
         self.raw = raw
     }
@@ -16,7 +16,7 @@ package struct OwnedDescriptor: ~Copyable {
         close(raw)
     }
 
-    /// Gives the descriptor away: it is not closed here any more.
+    /// Transfers the descriptor to the caller, who has to close it.
     package consuming func release() -> Int32 {
         let raw = raw
         discard self
@@ -24,7 +24,7 @@ package struct OwnedDescriptor: ~Copyable {
     }
 }
 
-/// An open file on its way from one process to another: closed when the last reference goes, unless it is taken.
+/// An open file that one process passes to another. The last reference closes it, or releases the object that owns it.
 package final class PassedDescriptor: Sendable {
     private let owner: any AnyObject & Sendable
     /// The descriptor. The owner keeps it open.
@@ -39,16 +39,16 @@ package final class PassedDescriptor: Sendable {
         }
     }
 
-    /// Takes the descriptor over.
+    /// Takes ownership of the descriptor.
     package init(adopting raw: Int32) {
         owner = Owned(OwnedDescriptor(adopting: raw))
         self.raw = raw
         passed = nil
     }
 
-    /// Keeps the object that owns the descriptor for as long as it is on its way.
+    /// Retains the object that owns the descriptor.
     ///
-    /// - Parameter passed: called when the system has taken it for the peer.
+    /// - Parameter passed: called when the system has taken the descriptor for the peer.
     package init(_ raw: Int32, of owner: some AnyObject & Sendable, passed: (@Sendable () -> Void)? = nil) {
         self.owner = owner
         self.raw = raw
@@ -59,12 +59,12 @@ package final class PassedDescriptor: Sendable {
         passed?()
     }
 
-    /// A descriptor of the caller's own for the same open file.
+    /// Creates another descriptor of the same open file. The caller has to close it.
     ///
-    /// - Throws: ``SocketError`` where this process may have no more.
+    /// - Throws: ``SocketError`` if this process has too many open files.
     package func duplicate() throws(SocketError) -> Int32 {
         let copy = fcntl(raw, F_DUPFD_CLOEXEC, 0)
-        guard copy >= 0 else { throw SocketError(errno: Errno(rawValue: errno), "a descriptor cannot be kept") }
+        guard copy >= 0 else { throw SocketError(errno: Errno(rawValue: errno), "cannot duplicate a file descriptor") }
         return copy
     }
 }

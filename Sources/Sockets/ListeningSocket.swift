@@ -2,37 +2,38 @@ private import CSockets
 private import Glibc
 private import SystemPackage
 
-/// A Unix-domain socket that takes connections: inherited from the service manager, or bound here.
+/// A Unix-domain socket that accepts connections: inherited from the service manager, or bound here.
 ///
 /// SAFETY, for every `unsafe` here: the system reads the path, and fills one structure, during the call.
 package struct ListeningSocket: ~Copyable {
     private static let backlog: Int32 = 512
 
-    /// nil once it was released.
+    /// nil after ``release()``.
     private var descriptor: OwnedDescriptor?
-    /// Removed at the end, where this process made it.
+    /// The path to remove in `deinit`; nil if another process bound the socket.
     private let boundPath: String?
-    /// Kept open for its lock.
+    /// The lock file, open for as long as this process holds its lock; -1 for an inherited socket.
     private let lock: Int32
 
     deinit {
         if let boundPath { unsafe unlink(boundPath) }
         if lock >= 0 {
-            // A process that was just started may have a copy for a moment: closing ours alone would not unlock.
+            // A process that was just forked may have a copy for a moment. Then a close alone does not unlock the file.
             flock(lock, LOCK_UN)
             close(lock)
         }
     }
 
-    /// Gives the descriptor, which does not block, to somebody who accepts connections and closes it. The path stays until this value ends.
+    /// Transfers the descriptor, which is in non-blocking mode, to the caller, who has to close it. `deinit` of this value
+    /// removes the path.
     ///
-    /// - Precondition: it is called once.
+    /// - Precondition: called once at most.
     package mutating func release() -> Int32 {
         guard let descriptor = descriptor.take() else { preconditionFailure("the descriptor was released before") }
         return descriptor.release()
     }
 
-    /// Takes over a listening socket that another process has bound. Its path is not touched.
+    /// Takes ownership of a listening socket that another process has bound. Does not remove its path.
     package init(inherited raw: Int32) throws(SocketError) {
         descriptor = OwnedDescriptor(adopting: raw)
         boundPath = nil
@@ -43,14 +44,14 @@ package struct ListeningSocket: ~Copyable {
 
     /// Binds the path with mode 0660.
     ///
-    /// A socket that a dead process left is replaced; one that answers is not. A lock file beside it decides between two
-    /// processes that start at once.
+    /// A socket that a dead process left is replaced. A socket that a process serves is not. If two processes start at the same
+    /// time, a lock file next to the socket ensures that only one binds it.
     ///
     /// - Throws: ``SocketError``: `pathTooLong`, `inUse`, `notASocket`, `system`.
     package init(path: String) throws(SocketError) {
         let address = try UnixAddress(path)
         let lock = unsafe open(path + ".lock", O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
-        guard lock >= 0 else { throw Self.fault("the socket's directory cannot be written") }
+        guard lock >= 0 else { throw Self.fault("the directory of the socket cannot be written") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)
             throw SocketError(.inUse, "another process serves this socket; stop it, or choose another path")
@@ -68,8 +69,8 @@ package struct ListeningSocket: ~Copyable {
     private static func bind(_ path: String, _ address: UnixAddress) throws(SocketError) -> Int32 {
         try clear(path, address)
         let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
-        guard raw >= 0 else { throw fault("the socket cannot be created") }
-        // Until chmod only the owner can connect: connecting takes the right to write.
+        guard raw >= 0 else { throw fault("cannot create a socket") }
+        // Connecting needs write permission, so before chmod(2) only the owner can connect.
         guard address.bind(raw) == 0, unsafe chmod(path, 0o660) == 0, listen(raw, backlog) == 0 else {
             let fault = fault("the socket cannot be bound")
             close(raw)
@@ -83,7 +84,7 @@ package struct ListeningSocket: ~Copyable {
         guard unsafe lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
             throw SocketError(
-                .notASocket, "the file at the socket's path is not a socket; remove it, or choose another path")
+                .notASocket, "the file at the path of the socket is not a socket: remove it, or choose another path")
         }
         let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
         defer { close(probe) }
@@ -102,12 +103,12 @@ package struct ListeningSocket: ~Copyable {
 package enum InheritedSockets {
     private static let first: Int32 = 3
 
-    /// The Unix-domain sockets that were passed to this process, if any. The variables are removed, so that children do
-    /// not take them for theirs.
+    /// Returns the Unix-domain sockets that were passed to this process, if any. Removes the environment variables, so that
+    /// child processes do not use them.
     ///
-    /// - Parameter name: the `FileDescriptorName=` that is meant. A descriptor of another name is closed; one without a name
-    ///   of its own, which systemd calls by its unit or `unknown`, is taken where no other has the name.
-    /// - Throws: ``SocketError`` for a descriptor that is not a listening Unix-domain socket.
+    /// - Parameter name: the `FileDescriptorName=` to select. Descriptors with another name are closed. If no descriptor has
+    ///   the name, all are selected: systemd names a descriptor after its unit, or `unknown`, if the unit sets no name.
+    /// - Throws: ``SocketError`` for a descriptor that is not a listening Unix-domain stream socket.
     package static func take(_ name: String) throws(SocketError) -> [Int32] {
         func variable(_ name: String) -> String? {
             // SAFETY: the text is copied before the environment changes.
@@ -117,7 +118,7 @@ package enum InheritedSockets {
         let count = variable("LISTEN_FDS").flatMap { Int32($0) } ?? 0
         let names = (variable("LISTEN_FDNAMES") ?? "").split(separator: ":", omittingEmptySubsequences: false)
         for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { unsafe unsetenv(name) }
-        // Above this there is nothing: sd_listen_fds(3) counts from 3, and no process has so many.
+        // No service manager passes more than this, so a larger number is ignored.
         guard pid == getpid(), (1...1_000).contains(count) else { return [] }
         let all = first..<(first + count)
         for raw in all { _ = fcntl(raw, F_SETFD, FD_CLOEXEC) }
@@ -129,14 +130,14 @@ package enum InheritedSockets {
             else {
                 throw SocketError(
                     .notASocket,
-                    "the service manager passed a descriptor that is not a listening Unix stream socket; correct the socket unit"
+                    "the service manager passed a descriptor that is not a listening Unix-domain stream socket: check ListenStream="
                 )
             }
         }
         return chosen
     }
 
-    /// Whether the descriptor at the index is meant by the name.
+    /// Whether the name selects the descriptor at the index. If no descriptor has the name, it selects all.
     static func choose(named name: String, _ names: [Substring], at index: Int) -> Bool {
         guard names.contains(Substring(name)) else { return true }
         return index < names.count && names[index] == name

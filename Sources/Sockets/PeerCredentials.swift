@@ -1,7 +1,7 @@
 private import CSockets
 private import SystemPackage
 
-/// Who is at the other end of a Unix-domain socket, as the kernel knows it from the time of `connect`.
+/// The identity of the peer of a Unix-domain socket, as the kernel recorded it at `connect`.
 package struct PeerCredentials: Hashable, Sendable {
     /// The effective user ID at the time of `connect`.
     package let uid: UInt32
@@ -12,21 +12,21 @@ package struct PeerCredentials: Hashable, Sendable {
     /// The primary and the supplementary groups.
     package let groups: Set<UInt32>
 
-    /// What the kernel gives for an id that this user namespace does not have: nobody can be told apart by it.
+    /// The id that the kernel reports for every id that this user namespace does not map. It identifies nobody.
     package static let overflowID: UInt32 = 65_534
 
-    /// Asks the kernel (SO_PEERCRED and SO_PEERGROUPS, socket(7)).
+    /// Reads the identity from the kernel (SO_PEERCRED and SO_PEERGROUPS, socket(7)).
     ///
-    /// - Throws: ``SocketError`` where the descriptor is no connected Unix-domain socket.
+    /// - Throws: ``SocketError`` if the descriptor is not a connected Unix-domain socket.
     package init(of descriptor: Int32) throws(SocketError) {
         var uid: UInt32 = 0
         var gid: UInt32 = 0
         var pid: Int32 = 0
-        // SAFETY: the functions fill the three numbers, and as many groups as the array has.
+        // SAFETY: the functions fill the three numbers, and no more groups than the array has.
         guard unsafe csockets_peer(descriptor, &uid, &gid, &pid) == 0 else {
-            throw SocketError(.system, "the kernel does not report the peer's credentials")
+            throw SocketError(.system, "the system does not report the identity of the peer")
         }
-        // Few have more than the first; 65,536 is the kernel's NGROUPS_MAX.
+        // Few users are in more than 64 groups. 65,536 is the kernel's NGROUPS_MAX.
         var groups: [UInt32] = []
         var count: Int32 = -1
         for capacity in [64, 65_536] where count < 0 {
@@ -42,11 +42,11 @@ package struct PeerCredentials: Hashable, Sendable {
 
 /// The user namespace that this process is in.
 package enum UserNamespace {
-    /// So many users at least are known where people and services have ids of their own.
+    /// A namespace that maps fewer ids than this does not distinguish people and services.
     private static let usual = 1_000
 
-    /// Whether users look alike to this process: the kernel says 65534 for each whom its namespace does not map, and with
-    /// systemd's `PrivateUsers=` it maps but root and the service's own user.
+    /// Whether this process cannot distinguish users. The kernel reports 65534 for each user that the namespace does not map.
+    /// With systemd's `PrivateUsers=`, the namespace maps only root and the user of the service.
     package static var isConfined: Bool {
         guard let file = try? FileDescriptor.open(FilePath("/proc/self/uid_map"), .readOnly) else { return false }
         defer { try? file.close() }
@@ -56,7 +56,8 @@ package enum UserNamespace {
         return isConfined(map: String(decoding: bytes.prefix(count), as: UTF8.self))
     }
 
-    /// - Parameter map: as user_namespaces(7) has it, a line for each range: its first id inside, outside, and its length.
+    /// - Parameter map: in the format of user_namespaces(7): a line for each range, with its first id inside, its first id
+    ///   outside, and its length.
     static func isConfined(map: String) -> Bool {
         let lengths = map.split(separator: "\n").compactMap { line in
             line.split(separator: " ").last.flatMap { Int($0) }

@@ -1,20 +1,20 @@
 internal import SystemPackage
 
-/// What is wrong with a socket or its path; the description says what to do.
+/// An error of a socket or its path. The description says what to do.
 package struct SocketError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What went wrong, for code.
+    /// What went wrong. Programs decide by this.
     package enum Code: Sendable {
-        /// Longer than `sun_path` takes.
+        /// The path is empty, or too long for `sun_path`.
         case pathTooLong
-        /// Another process listens there.
+        /// Another process listens at the path.
         case inUse
-        /// There is something at the path that is not a socket.
+        /// The file at the path, or an inherited descriptor, is not such a socket.
         case notASocket
-        /// Nobody listens there, or the path does not exist.
+        /// No process listens at the path, the path does not exist, or the backlog stays full.
         case unreachable
-        /// The file's mode does not let this user in.
+        /// The mode of the socket does not let this user connect.
         case permissionDenied
-        /// The peer closed the connection, or took too long.
+        /// The peer closed the connection, or took no bytes for too long.
         case closed
         /// Another error of the operating system.
         case system
@@ -22,10 +22,10 @@ package struct SocketError: Error, Equatable, Sendable, CustomStringConvertible 
 
     /// What went wrong.
     package let code: Code
-    /// What happened and what to do, for people.
+    /// What happened, why, and what to do, for people.
     package let message: String
 
-    /// An error of this program.
+    /// Creates an error.
     package init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message

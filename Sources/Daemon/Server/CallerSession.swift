@@ -5,18 +5,18 @@ internal import JSONRPC
 internal import Sockets
 internal import Synchronization
 
-/// The state of one connection: the process that calls, what it is granted, and what it has read.
+/// The state of one connection: the calling process, its grants, and the jobs that it has read.
 final class CallerSession: Sendable {
-    /// Tells this connection from others; from 1.
+    /// The number of the connection, counted from 1.
     let number: Int
     let peer: PeerCredentials
     let grants: CallerGrants
-    /// Those that this connection was begun with.
+    /// The limits at the start of the connection.
     let limits: ServiceLimits
     /// The last answer to `service.info`. Only its limits can change during the connection.
     let info = Mutex<(limits: ServiceLimits, json: [UInt8])?>(nil)
-    /// The jobs that this connection has read last: the audit trail names each once. Past ``maxDownloads`` the oldest is
-    /// forgotten, and named again where it is read again.
+    /// The jobs that this connection has read last. The audit trail gets one event for each. Beyond ``maxDownloads``, the
+    /// oldest is removed, and a further read of it is a new event.
     private let downloads = Mutex<[JobID]>([])
     private static let maxDownloads = 64
 
@@ -31,9 +31,9 @@ final class CallerSession: Sendable {
         CallingProcess(uid: Int(peer.uid), gid: Int(peer.gid), pid: Int(peer.pid))
     }
 
-    /// A request in an administrator's name.
+    /// A request in the name of an administrator.
     ///
-    /// - Throws: ``RPCError`` 1001 where the peer may certainly not act for the tenant; else the directory says it.
+    /// - Throws: ``RPCError`` 1001 if the grant rules out the tenant. Otherwise the service checks the grant in the directory.
     func actorRequest(_ actor: ActorName) throws(RPCError) -> ActorRequest {
         guard let grant = grants[.export], grant.mayCover(slug: actor.tenant) else {
             throw denial(Grant.export.rawValue, actor.tenant)
@@ -41,23 +41,23 @@ final class CallerSession: Sendable {
         return ActorRequest(tenant: actor.tenant, email: actor.administrator, grant: grant, peer: callingProcess)
     }
 
-    /// A request in an administrator's name, or as an operator where no actor is named.
+    /// A request in the name of an administrator, or as an operator if there is no actor.
     ///
-    /// - Parameter tenant: the one that an operator asks about; nil for all that they may.
+    /// - Parameter tenant: the tenant of an operator's request; nil for all tenants of the grant.
     func requester(_ actor: ActorName?, tenant: String? = nil) throws(RPCError) -> Requester {
         if let actor { return .actor(try actorRequest(actor)) }
         guard grants[.operator] != nil else {
-            // A parameter that is missing, and a grant that is: the audit trail has it as a denial.
+            // The caller lacks both the parameter and the grant. The details make it a denial in the audit trail.
             throw .invalidParams(
-                "actor", "The parameter actor is missing; only a caller with the grant operator may omit it. \(whoami)",
+                "actor", "The parameter actor is missing, and only a caller with the operator grant may omit it. \(whoami)",
                 details: Self.lack(of: Grant.operator.rawValue))
         }
         return try asOperator(of: tenant)
     }
 
-    /// The caller as one who looks after the service as a whole.
+    /// The caller as an operator of the whole service.
     ///
-    /// - Throws: ``RPCError`` 1001 where the peer is no operator of all tenants.
+    /// - Throws: ``RPCError`` 1001 if the peer is not an operator of all tenants.
     func operatorOfAll() throws(RPCError) -> CallingProcess {
         guard grants[.operator]?.tenants == .all else { throw denial(Grant.operator.rawValue, "*") }
         return callingProcess
@@ -65,8 +65,9 @@ final class CallerSession: Sendable {
 
     /// The caller as an operator.
     ///
-    /// - Parameter tenant: the one that is asked about; nil for all that they may look after.
-    /// - Throws: ``RPCError`` 1001 where the peer is no operator, or certainly not of the tenant; else the directory says it.
+    /// - Parameter tenant: the tenant of the request; nil for all tenants of the grant.
+    /// - Throws: ``RPCError`` 1001 if the peer is not an operator, or the grant rules out the tenant. Otherwise the service
+    ///   checks the grant in the directory.
     func asOperator(of tenant: String? = nil) throws(RPCError) -> Requester {
         guard let grant = grants[.operator], tenant.map(grant.mayCover) ?? true else {
             throw denial(Grant.operator.rawValue, tenant ?? "*")
@@ -75,12 +76,12 @@ final class CallerSession: Sendable {
     }
 
     /// - Parameters:
-    ///   - grant: what the caller would need.
-    ///   - tenant: a slug, or `*`.
+    ///   - grant: the grant that the caller needs.
+    ///   - tenant: a slug, or `*` for all tenants.
     func denial(_ grant: String, _ tenant: String) -> RPCError {
         let remedy =
             peer.uid == PeerCredentials.overflowID
-            ? "A user namespace hides your user id, so the service cannot identify you. Call it from outside the namespace."
+            ? "The service cannot identify you, because a user namespace hides your user id. Call from outside the namespace."
             : "Ask the operators of adminexport to add you or one of your groups to callers in the configuration."
         let whom = tenant == "*" ? "the service as a whole" : "the tenant \(RPCError.excerpt(tenant))"
         return RPCError(
@@ -99,7 +100,9 @@ final class CallerSession: Sendable {
         return "You are the user with uid \(peer.uid), in the groups with gid \(shown)."
     }
 
-    /// Whether this is the connection's first read of the job. Taken back by ``forgetRead(of:)`` where it fails.
+    /// Records a read of the job. If the read fails, ``forgetRead(of:)`` removes the record.
+    ///
+    /// - Returns: whether this is the connection's first read of the job.
     func isFirstRead(of job: JobID) -> Bool {
         downloads.withLock { jobs in
             guard !jobs.contains(job) else { return false }

@@ -4,14 +4,14 @@ internal import JSONRPC
 internal import Logging
 private import Sockets
 
-/// Counts what requests come to, and says in the log who asked for what they may not.
+/// Counts the results of requests, and logs requests that were denied.
 final class RequestObserver: Sendable {
     private let metrics: ServerMetrics
     private let refusals: ThrottledLog
 
     init(metrics: ServerMetrics, logger: Logger) {
         self.metrics = metrics
-        // The figures count all of them, and the audit trail has the names that are not written here.
+        // The log is throttled. The metrics count all denials, and the audit trail has the names that the log omits.
         refusals = ThrottledLog(DaemonEvent.requestRefused, logger)
     }
 

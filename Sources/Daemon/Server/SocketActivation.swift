@@ -3,19 +3,20 @@ private import Glibc
 internal import JSONRPC
 internal import Sockets
 
-/// The socket that the service manager has opened for this process, if it has.
+/// The socket that the service manager has opened for this process, if any.
 final class SocketActivation: Sendable {
-    /// `FileDescriptorName=` of the socket's unit.
+    /// The `FileDescriptorName=` in the unit of the socket.
     static let name = "rpc"
-    /// How long a process that cannot serve answers callers with an error before it ends. The manager starts a new process for the
-    /// next caller, so not more often than this.
+    /// How long a process that cannot serve answers callers with an error before it ends. The manager starts a new process for
+    /// the next caller. This time limits how often it does so.
     private static let answeringTime: Duration = .seconds(2)
     private static let maxAnswered = 256
-    /// The same, in seconds, if the sockets themselves are wrong, so that waiting callers cannot get an error.
+    /// How long a process waits before it ends, in seconds, if the sockets themselves are wrong, so that callers cannot get an
+    /// error.
     private static let pause: UInt32 = 2
 
     private let inherited: Int32?
-    /// For those who are turned away: whatever has become of the other by then.
+    /// A duplicate of ``inherited`` for ``turnAway()``, because the original may be closed by then; -1 if there is none.
     private let spare: Int32
 
     /// - Throws: ``ConfigurationFault``
@@ -29,8 +30,7 @@ final class SocketActivation: Sendable {
         }
         guard sockets.count <= 1 else {
             sleep(Self.pause)
-            throw ConfigurationFault(
-                "the service manager passed \(sockets.count) sockets, but the service uses one; correct the socket unit")
+            throw ConfigurationFault("the service manager passed \(sockets.count) sockets: configure only one")
         }
         inherited = sockets.first
         spare = sockets.first.map { fcntl($0, F_DUPFD_CLOEXEC, 3) } ?? -1
@@ -40,7 +40,7 @@ final class SocketActivation: Sendable {
         if spare >= 0 { close(spare) }
     }
 
-    /// That socket, or one that is bound to the path.
+    /// Returns the inherited socket, or binds one to the path.
     ///
     /// - Throws: ``ConfigurationFault``
     func listen(path: String) throws -> ListeningSocket {
@@ -59,7 +59,7 @@ final class SocketActivation: Sendable {
         _ = fcntl(spare, F_SETFL, fcntl(spare, F_GETFL) | O_NONBLOCK)
         let line = OneLineReply.error(
             RPCError(
-                .unavailable, "The service is not set up. Ask the operators: the journal says what is missing.",
+                .unavailable, "The service is not set up. Ask the operators to read its journal.",
                 retryable: true))
         // If the connection closed at once, a caller that still writes its request would get a broken pipe instead.
         var answered: [Int32] = []
@@ -82,7 +82,7 @@ final class SocketActivation: Sendable {
 
     private func wait(_ raw: Int32, _ time: Duration) -> Bool {
         var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
-        // SAFETY: one entry, as given.
+        // SAFETY: the system reads and writes one entry.
         return unsafe poll(&entry, 1, Int32(max(0, time / .milliseconds(1)))) > 0
     }
 }

@@ -23,7 +23,7 @@ final class SocketServer: Service {
     private let metrics: ServerMetrics
     private let logger: Logger
     private let refusals: ThrottledLog
-    /// What all callers hold.
+    /// Counts the bytes that all callers hold.
     private let account: ByteAccount
     /// nil after the last connection was accepted.
     private let socket: Mutex<ListeningSocket?>
@@ -90,17 +90,18 @@ final class SocketServer: Service {
     /// How many connections have ended.
     var endedConnections: Int { state.withLock { $0.nextID - $0.served.count } }
 
-    /// The most bytes that callers held since this was last asked.
+    /// Returns the largest number of bytes that callers held since the last call.
     func takeMostHeldBytes() -> Int { account.takePeak() }
 
-    /// Puts new rules in force. Connections for which they change something end when what is in flight has been answered; others continue.
+    /// Applies new rules. A connection whose grants change ends when its requests in flight have been answered. Other
+    /// connections continue.
     func apply(_ policy: CallerPolicy) {
         let changed = state.withLock { state in
             state.policy = policy
             return state.served.values.filter { policy.grants(of: $0.peer) != $0.grants }
         }
         let reason = RPCError(
-            .shuttingDown, "The rules about callers have changed. Connect again.", retryable: true)
+            .shuttingDown, "The configuration of callers has changed. Connect again.", retryable: true)
         for served in changed { served.connection.stop(reason) }
         if !changed.isEmpty { logger.report(DaemonEvent.connectionsRevoked, [.connections: changed.count]) }
     }
@@ -193,7 +194,7 @@ final class SocketServer: Service {
                 return "The service has \(limits.connections) connections, which is the limit. Try again in a moment."
             }
             if ofUser >= limits.connectionsPerUser {
-                return "This user has \(limits.connectionsPerUser) connections, which is the limit. Close some."
+                return "This user has \(limits.connectionsPerUser) connections, which is the limit. Close one of them."
             }
             state.connections += 1
             state.users[peer.uid, default: newUser()].connections += 1
@@ -261,11 +262,10 @@ final class SocketServer: Service {
 
 /// The listening socket cannot accept connections any more.
 struct ListenerFailed: Error, CustomStringConvertible {
-    var description: String { "the listening socket failed; the journal says why" }
+    var description: String { "the listening socket failed; see the journal for the reason" }
 }
 
 extension RPCError {
     static let noDescriptorLeft = RPCError(
-        .overloaded, "The service has no file descriptor left for another connection. Try again in a moment.",
-        retryable: true)
+        .overloaded, "The service has too many open files to accept a connection. Try again in a moment.", retryable: true)
 }

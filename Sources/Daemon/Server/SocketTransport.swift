@@ -3,17 +3,18 @@ internal import NIOCore
 internal import NIOPosix
 internal import Sockets
 
-/// A connected socket as a connection's transport, on a channel of NIO.
+/// A connected socket as the transport of a connection, on a channel of NIO.
 ///
-/// NIO passes no descriptors. A line that has one is sent on the channel's event loop by the channel's own socket, when NIO has written
-/// everything that came before: one task writes, and waits for each write.
+/// NIO cannot pass descriptors. This type sends a line with a descriptor itself, on the socket and the event loop of the
+/// channel. By then, NIO has written everything before that line, because one task writes and waits for each write.
 struct SocketTransport: Transport {
     typealias Inbound = AsyncMapSequence<NIOAsyncChannelInboundStream<ByteBuffer>, [UInt8]>
     typealias Attachment = PassedDescriptor
 
-    /// The size of a read in bytes, of which two may wait: enough for any usual request, and little for a thousand connections.
+    /// The size of a read in bytes. Two reads may wait for each connection: enough for any usual request, and little memory for
+    /// a thousand connections.
     private static let readSize = 16 * 1024
-    /// Between attempts to pass a descriptor that the system has refused for a reason whose end it does not report.
+    /// The pause between attempts to pass a descriptor, if the system does not report when it can take one.
     private static let exhaustedWait: TimeAmount = .milliseconds(50)
 
     let inbound: Inbound
@@ -24,7 +25,7 @@ struct SocketTransport: Transport {
         self.channel = channel
     }
 
-    /// The options of each connection's channel.
+    /// Sets the options of the channels of connections.
     static func configure(_ bootstrap: ServerBootstrap) -> ServerBootstrap {
         bootstrap
             .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -32,22 +33,22 @@ struct SocketTransport: Transport {
             .childChannelOption(.maxMessagesPerRead, value: 1)
     }
 
-    /// On the channel's event loop.
+    /// Wraps a channel. Must be called on its event loop.
     static func wrap(_ channel: any Channel) throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
         try NIOAsyncChannel(
             wrappingChannelSynchronously: channel,
             configuration: .init(backPressureStrategy: .init(lowWatermark: 1, highWatermark: 2)))
     }
 
-    /// Runs the body with the channel's descriptor, on its event loop.
+    /// Runs the body with the descriptor of the channel. Must be called on its event loop.
     static func withDescriptor<Value>(of channel: any Channel, _ body: (Int32) throws -> Value) throws -> Value {
         let value = try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, body)
         guard let value else { preconditionFailure("each channel of the server is a socket") }
         return value
     }
 
-    /// Returns when the system has taken the bytes. The writer of ``NIOAsyncChannel`` returns when they are in its buffer, which is lost
-    /// when the channel is closed.
+    /// Returns when the system has taken the bytes. The writer of ``NIOAsyncChannel`` returns when they are in its buffer,
+    /// which is lost when the channel is closed.
     func write(_ bytes: ArraySlice<UInt8>, _ attachments: [PassedDescriptor]) async throws {
         guard let descriptor = attachments.first else {
             return try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
@@ -57,8 +58,8 @@ struct SocketTransport: Transport {
         try await channel.eventLoop.flatSubmit { Self.send(bytes, descriptor, channel) }.get()
     }
 
-    /// Passes a descriptor with the first byte that the system takes, on the event loop. If the peer does not read, ``StallDetector`` of the
-    /// connection ends the wait.
+    /// Passes a descriptor with the first byte that the system takes. Must be called on the event loop. If the peer does not
+    /// read, the ``StallDetector`` of the connection ends the wait.
     private static func send(
         _ bytes: ArraySlice<UInt8>, _ descriptor: PassedDescriptor, _ channel: any Channel
     ) -> EventLoopFuture<Void> {
@@ -74,7 +75,7 @@ struct SocketTransport: Transport {
             guard !rest.isEmpty else { return channel.eventLoop.makeSucceededVoidFuture() }
             return channel.writeAndFlush(ByteBuffer(bytes: rest))
         case .full where bytes.count > 1:
-            // NIO writes a byte when the socket is writable. Then the socket has room for more.
+            // NIO writes one byte when the socket is writable. Then the socket has room for more.
             return channel.writeAndFlush(ByteBuffer(bytes: bytes.prefix(1))).flatMap {
                 send(bytes.dropFirst(), descriptor, channel)
             }
@@ -89,7 +90,7 @@ struct SocketTransport: Transport {
             let unread = channel.eventLoop.submit {
                 try Self.withDescriptor(of: channel) { ConnectedSocket(borrowing: $0).unread }
             }
-            // A channel that is closed keeps nothing.
+            // The system keeps nothing for a closed channel.
             return (try? await unread.get()) ?? 0
         }
     }
