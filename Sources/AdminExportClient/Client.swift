@@ -368,7 +368,7 @@ public final class Client: Sendable {
         if change.job.state.isFinal { stream?.finish() }
     }
 
-    // MARK: Failures and the end
+    // MARK: Failures
 
     private func fail(_ id: Int, _ error: any Error) {
         let waiting = state.withLock { state in

@@ -1,10 +1,10 @@
 @testable import JSONRPC
 import Testing
 
-/// What a method is told when its reply has gone, or has not.
+/// Checks that a method learns whether its reply was sent.
 @Suite(.timeLimit(.minutes(10))) struct AfterwardsTests {
     @Test(
-        "A method is told once whether its reply was sent, on a line of its own and in a batch",
+        "A method learns once whether its reply was sent, both for a single request and in a batch",
         arguments: [true, false], [true, false])
     func told(_ isSent: Bool, _ isBatch: Bool) async throws {
         let (begun, begin) = AsyncStream.makeStream(of: Void.self)
@@ -13,7 +13,7 @@ import Testing
         let dispatcher = Dispatcher<Int, String>([
             .init(name: "note") { _, _, _ in
                 begin.yield()
-                // Ends with the connection, too.
+                // The loop also ends if the connection cancels the call.
                 for await _ in gate { break }
                 return Outcome(Array("{}".utf8)) { tell.yield($0) }
             }

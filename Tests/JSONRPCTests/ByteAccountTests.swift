@@ -3,7 +3,7 @@ private import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct ByteAccountTests {
-    @Test("What is taken in one account is taken in those around it, or in none; control requests have a reserve")
+    @Test("An account takes bytes also from the accounts around it, or takes none; control requests have a reserve")
     func nested() throws {
         let service = ByteAccount(.service) { 100 }
         let user = ByteAccount(.user, within: service) { 80 }
@@ -18,7 +18,7 @@ import Testing
         #expect(throws: RPCError.overBudget(.user, limit: 80)) { try second.take(9) }
         try second.take(18, isControl: true)
         #expect(throws: RPCError.overBudget(.user, limit: 80)) { try second.take(1, isControl: true) }
-        // What is there anyway counts, and what comes then is refused.
+        // Bytes that exist already are counted beyond the limit, and later bytes are refused.
         second.set(60)
         #expect((one.held, other.held, user.held, service.held) == (72, 60, 132, 132))
         #expect(first.fault(isControl: true) == .overBudget(.user, limit: 80))
@@ -27,7 +27,7 @@ import Testing
         #expect(service.takePeak() == 132 && service.takePeak() == 72)
     }
 
-    @Test("Bytes go back when nothing refers to them any more, and never twice")
+    @Test("Bytes are given back once, when the last reference to them is released")
     func givenBack() throws {
         let account = ByteAccount(.connection) { 1_000 }
         do {
@@ -44,7 +44,7 @@ import Testing
         #expect(account.held == 0)
     }
 
-    @Test("The limit is asked for each time")
+    @Test("The account reads its limit for each check")
     func limit() throws {
         let limit = Atomic(10)
         let account = ByteAccount(.connection) { limit.load(ordering: .relaxed) }
@@ -57,7 +57,7 @@ import Testing
         #expect(held.fault(isControl: true) == .overBudget(.connection, limit: 5))
     }
 
-    @Test("White space between values is not counted, white space within strings is")
+    @Test("The compact length counts white space within strings, but not between values")
     func compact() {
         let spaces = String(repeating: " ", count: 2_000)
         let texts = [
@@ -70,12 +70,12 @@ import Testing
     }
 }
 
-/// What a connection's peer has it hold, held to the account of the connection.
+/// Checks that a connection keeps to its account of bytes.
 @Suite(.timeLimit(.minutes(10))) struct ConnectionBytesTests {
     private static let mebibyte = 1024 * 1024
 
-    /// `hold` waits for its cancellation, with its parameters; `lazy` too, without them; `fat` and `large` give 100,000
-    /// bytes; `ping` is control.
+    /// Methods: `hold` retains its parameters and waits for its cancellation; `lazy` waits without parameters; `fat` and
+    /// `large` return 100,000 bytes; `ping` is a control method.
     private static let dispatcher = Dispatcher<Int, String>(
         [
             .init(name: "hold", traits: .long) { _, _, _ in try await wait() },
@@ -93,7 +93,7 @@ import Testing
         return Outcome([])
     }
 
-    /// Serves a connection of an account with so many bytes; afterwards nothing is held.
+    /// Serves a connection whose account has this limit, and expects that no bytes are held afterwards.
     private func serve(
         bytes: Int, _ limits: ConnectionLimits = ConnectionLimits(),
         _ body: (PipeTransport, Connection<Int, PipeTransport>, inout AsyncStream<String>.Iterator) async throws -> Void
@@ -117,7 +117,7 @@ import Testing
         #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":\#(params)}"# + "\n"
     }
 
-    @Test("Of a request that waits or runs only what was decoded is held: white space is nothing")
+    @Test("A request that waits or runs holds only decoded parameters, without white space")
     func spaces() async throws {
         try await serve(bytes: Self.mebibyte) { transport, connection, replies in
             let spaces = String(repeating: " ", count: 100_000)
@@ -128,7 +128,7 @@ import Testing
         }
     }
 
-    @Test("Requests past the bytes that a connection may hold are refused at once, control is served, and all come back")
+    @Test("A connection at its limit of bytes refuses requests at once, serves control requests, and recovers")
     func requests() async throws {
         try await serve(bytes: 2 * Self.mebibyte) { transport, connection, replies in
             let text = String(repeating: "x", count: Self.mebibyte - 100_000)
@@ -145,7 +145,7 @@ import Testing
         }
     }
 
-    @Test("A batch is counted like the requests in it, with its replies, and what there is no room for is not run")
+    @Test("A batch counts its requests and replies, and requests without room are not run")
     func batches() async throws {
         try await serve(bytes: 400_000) { transport, _, replies in
             transport.pause()
@@ -158,7 +158,7 @@ import Testing
         }
     }
 
-    @Test("A large reply is not made while there is no room for it")
+    @Test("A large request is refused while there is no room for its reply")
     func large() async throws {
         try await serve(bytes: Self.mebibyte) { transport, _, replies in
             transport.send(call(1, "large") + "[\(call(2, "large").dropLast())]\n" + call(9, "ping"))
@@ -168,7 +168,7 @@ import Testing
         }
     }
 
-    @Test("A line that there is no room for is dropped to its end and told of once, and the next is read")
+    @Test("A line without room is dropped up to its end with one error, and the next line is served")
     func line() async throws {
         var limits = ConnectionLimits()
         limits.line = 4 * Self.mebibyte
@@ -182,7 +182,7 @@ import Testing
         }
     }
 
-    @Test("Replies that nobody reads are counted until they are read")
+    @Test("Unread replies are counted until the peer reads them")
     func replies() async throws {
         try await serve(bytes: 8 * Self.mebibyte) { transport, connection, replies in
             transport.pause()

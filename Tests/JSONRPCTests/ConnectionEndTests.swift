@@ -2,7 +2,7 @@
 import Synchronization
 import Testing
 
-/// How a connection ends, other than by its peer.
+/// Checks how the service ends a connection.
 @Suite(.timeLimit(.minutes(10))) struct ConnectionEndTests {
     private static func dispatcher() -> Dispatcher<Int, String> {
         Dispatcher([
@@ -11,7 +11,7 @@ import Testing
                 try await Task.sleep(for: .seconds(3_600))
                 return Outcome([])
             },
-            // Ignores its cancellation for a moment.
+            // It ignores its cancellation for a moment.
             .init(name: "slow") { _, _, _ in
                 for _ in 0..<1_000 { await Task.yield() }
                 return Outcome(Array("1".utf8))
@@ -55,7 +55,7 @@ import Testing
         #expect(transport.isClosed)
     }
 
-    @Test("A connection ends when its peer reads nothing, and nothing of what ran or waited is left")
+    @Test("A connection ends if its peer reads nothing, and keeps no request that ran or waited")
     func notReading() async {
         let transport = PipeTransport()
         let connection = connection(transport) { $0.unreadOutput = .milliseconds(50) }
@@ -67,7 +67,7 @@ import Testing
         #expect(connection.state.withLock { $0.inFlight.count } == (0, 0))
     }
 
-    @Test("A peer that reads a little of a piece before each limit keeps its connection")
+    @Test("A peer that reads a part of the output before each limit keeps its connection")
     func readingSlowly() async {
         let transport = PipeTransport()
         let connection = connection(transport) { $0.unreadOutput = .seconds(3_600) }
@@ -81,7 +81,7 @@ import Testing
         #expect(await transport.allReplies().count == 1)
     }
 
-    @Test("A stop answers what runs, ends what waits, refuses what follows, and closes the connection")
+    @Test("A stop answers running requests, cancels long ones, refuses new ones, and closes the connection")
     func stop() async {
         let transport = PipeTransport()
         let connection = connection(transport) { limits in
@@ -99,7 +99,7 @@ import Testing
         #expect(transport.isClosed)
     }
 
-    @Test("A stop of an idle connection closes it without a word")
+    @Test("A stop of an idle connection closes it and sends nothing")
     func idleStop() async {
         let transport = PipeTransport()
         let connection = connection(transport) { $0.stopLinger = .milliseconds(1) }
@@ -108,7 +108,7 @@ import Testing
         #expect(await transport.allReplies().isEmpty && transport.isClosed)
     }
 
-    @Test("A peer that does not read cannot delay a stop beyond its time")
+    @Test("A peer that does not read cannot delay a stop beyond its timeout")
     func stopUnread() async {
         let transport = PipeTransport()
         let connection = connection(transport) { $0.stopTimeout = .milliseconds(50) }
@@ -121,7 +121,7 @@ import Testing
         #expect(transport.isClosed && connection.isIdle)
     }
 
-    @Test("The detector samples what the system keeps for the peer only while output waits")
+    @Test("The connection samples the unread bytes only while output waits for the peer")
     func samples() async {
         let transport = PipeTransport()
         let connection = connection(transport) { $0.unreadOutput = .milliseconds(20) }

@@ -4,8 +4,9 @@ private import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(10))) struct ConnectionTests {
-    /// Methods: `echo` gives its params back, `fail` throws, `hold` waits for its cancellation, `ping` is control, `fat` gives
-    /// 100,000 bytes, `file` an attachment, `watch` a subscription that tells of 1, 2, 3 and ends, `feed` one that never ends.
+    /// Methods: `echo` returns its params; `fail` throws; `hold` waits for its cancellation; `ping` is a control method; `fat`
+    /// returns 100,000 bytes; `file` returns an attachment; `watch` opens a subscription that notifies 1, 2 and 3 and ends;
+    /// `feed` opens one that `unfeed` ends.
     private static func dispatcher() -> Dispatcher<Int, String> {
         Dispatcher(
             [
@@ -59,7 +60,7 @@ import Testing
     }
 
     @Test(
-        "Each message gets the reply that JSON-RPC 2.0 and our stricter rules ask for, and the connection lives on",
+        "Each message gets the reply of JSON-RPC 2.0 and our stricter rules, and the connection continues",
         arguments: [
             (#"{"jsonrpc":"2.0","id":1,"method":"echo","params":{"a":1}}"#, #"{"jsonrpc":"2.0","id":1,"result":{"a":1}}"#),
             (#"{"jsonrpc":"2.0","id":"x\u0041","method":"echo"}"#, #"{"jsonrpc":"2.0","id":"x\u0041","result":{}}"#),
@@ -103,7 +104,7 @@ import Testing
         }
     }
 
-    @Test("Notifications are never answered, not even wrong ones")
+    @Test("Notifications get no reply, even if they are wrong")
     func notifications() async throws {
         try await serve { transport, _, replies in
             transport.send(#"{"jsonrpc":"2.0","method":"none"}"# + "\n" + #"[{"jsonrpc":"2.0","method":"fail"}]"# + "\n")
@@ -112,7 +113,7 @@ import Testing
         }
     }
 
-    @Test("Past the window requests are parked, past that refused; control passes, and a cancellation lets the next one in")
+    @Test("Requests beyond the window wait or are refused; control requests run; a cancellation makes room")
     func window() async throws {
         var limits = ConnectionLimits()
         limits.inFlight = 2
@@ -132,7 +133,7 @@ import Testing
         }
     }
 
-    @Test("An id may be used again as soon as its reply has come")
+    @Test("A peer may use an id again as soon as it has the reply")
     func sameID() async throws {
         try await serve { transport, _, replies in
             for _ in 0..<2_000 {
@@ -142,7 +143,7 @@ import Testing
         }
     }
 
-    @Test("A service that stops ends what waits, refuses what comes, and says so")
+    @Test("A connection that stops ends long requests and refuses new ones, each with the error shutting-down")
     func stop() async throws {
         try await serve { transport, connection, replies in
             transport.send(
@@ -155,7 +156,7 @@ import Testing
         }
     }
 
-    @Test("A line that is too long costs one error and nothing else")
+    @Test("A line that is too long gets one error, and the next request is served")
     func longLine() async throws {
         var limits = ConnectionLimits()
         limits.line = 100
@@ -167,7 +168,7 @@ import Testing
         }
     }
 
-    @Test("Parked requests that are cancelled are answered before the end too", arguments: 1...20)
+    @Test("Parked requests that are cancelled get their replies before the connection ends", arguments: 1...20)
     func cancelledParked(_ round: Int) async throws {
         var limits = ConnectionLimits()
         limits.inFlight = 4
@@ -183,7 +184,7 @@ import Testing
         for _ in 1...24 { #expect(await replies.next()?.contains("-32800") == true) }
     }
 
-    @Test("The end of the input waits for what is in flight")
+    @Test("After the end of the input, the connection answers the requests in flight")
     func halfClose() async throws {
         let transport = PipeTransport()
         let connection = Connection(
@@ -195,7 +196,7 @@ import Testing
         #expect(await replies.next()?.contains(#""id":1,"result""#) == true)
     }
 
-    @Test("A batch does not hold up what passes the queue")
+    @Test("A control request does not wait for a batch")
     func batchBesideControl() async throws {
         try await serve { transport, _, replies in
             let many = (1...32).map { #"{"jsonrpc":"2.0","id":\#($0),"method":"echo"}"# }.joined(separator: ",")
@@ -208,7 +209,7 @@ import Testing
         }
     }
 
-    @Test("Past the bytes that a batch's replies may have, what is left of it is not run")
+    @Test("A batch whose replies exceed the limit of bytes does not run its remaining requests")
     func batchReplies() async throws {
         var limits = ConnectionLimits()
         limits.batchReplies = 150_000
@@ -221,13 +222,13 @@ import Testing
         }
     }
 
-    @Test("While much waits for the peer nothing is read from it, and all is answered when it reads again")
+    @Test("While output exceeds the budget the connection reads nothing, and answers everything when the peer reads again")
     func outputBudget() async throws {
         try await serve { transport, connection, replies in
             transport.pause()
             for id in 1...20 { transport.send(#"{"jsonrpc":"2.0","id":\#(id),"method":"fat"}"# + "\n") }
             for id in 1...5_000 { transport.send("nonsense \(id)\n") }
-            // What it says while nobody reads is bounded: the budget, and what ran when that was reached.
+            // The output is bounded by the budget and the replies of the requests that ran when it was reached.
             while connection.waitingBytes < 256 * 1024 { await Task.yield() }
             for _ in 0..<10_000 { await Task.yield() }
             #expect(connection.waitingBytes < 256 * 1024 + 21 * 100_100)
@@ -239,7 +240,7 @@ import Testing
         }
     }
 
-    @Test("An attachment goes with its own reply and no other")
+    @Test("An attachment is sent with its own reply and no other")
     func attachments() async throws {
         try await serve { transport, _, replies in
             for id in 1...3 {
@@ -250,7 +251,7 @@ import Testing
         }
     }
 
-    @Test("Notifications follow the reply of their subscription, and the last one is always told")
+    @Test("Notifications follow the reply of their subscription, and the last one is always sent")
     func subscriptions() async throws {
         try await serve { transport, _, replies in
             transport.send(#"{"jsonrpc":"2.0","id":1,"method":"watch"}"# + "\n")
@@ -261,7 +262,7 @@ import Testing
         }
     }
 
-    @Test("A connection has its share of subscriptions, and one that ends makes room; the end of input waits for them")
+    @Test("Subscriptions are limited, one that ends makes room, and the end of the connection waits for them")
     func subscriptionLimit() async throws {
         var limits = ConnectionLimits()
         limits.subscriptions = 2
@@ -288,7 +289,7 @@ import Testing
     private static let ping = #"{"jsonrpc":"2.0","id":1,"method":"ping"}"#
     private static let pretty = "{\r\n  \"jsonrpc\": \"2.0\",\n  \"id\": 1,\n  \"method\": \"ping\"\n}\r\n"
 
-    /// What a peer sends up to its end, and what the lines that go back hold, in any order.
+    /// The complete input of a peer, and a part of each line of output, in any order.
     private static let endings: [(String, [String])] = [
         (ping, ["ends with a newline"]), (ping + "\n" + ping, [#""result""#, "ends with a newline"]),
         (ping + "\n \t\r", [#""result""#]), ("Content-Length: 40\r\n\r\n" + ping, [#""framing":"headers""#]),
@@ -305,7 +306,7 @@ import Testing
     ]
 
     @Test(
-        "Who does not send lines is told so once, and a whole request is served", arguments: endings.indices, [1, 5, 1_000])
+        "A peer without lines gets one error, and a whole request is served", arguments: endings.indices, [1, 5, 1_000])
     func lastLine(_ index: Int, _ step: Int) async {
         let (text, expected) = Self.endings[index]
         let transport = PipeTransport()
@@ -326,7 +327,7 @@ import Testing
         }
     }
 
-    @Test("A line that is kept unfinished is told of when the connection is to end, once")
+    @Test("A peer with an unfinished line gets one error, even if the connection refuses the line twice")
     func unfinished() async throws {
         try await serve { transport, connection, replies in
             transport.send("{\"jsonrpc\":")
@@ -339,7 +340,7 @@ import Testing
         }
     }
 
-    @Test("The same bytes, cut anywhere, give the same replies", arguments: [1, 2, 3, 7, 64])
+    @Test("The replies do not depend on how the input is cut", arguments: [1, 2, 3, 7, 64])
     func anyCut(_ step: Int) async throws {
         let lines = [
             #"{"jsonrpc":"2.0","id":1,"method":"echo","params":{"é":"\ud83d\ude00"}}"#, "nonsense", "", " \t\r",
@@ -359,7 +360,7 @@ import Testing
             return await transport.allReplies().sorted()
         }
         let whole = await replies(bytes.count)
-        // The last line has no end, and is told so.
+        // The last line has no end, and gets an error.
         #expect(whole.count == 7 && whole.contains { $0.contains("ends with a newline") })
         #expect(await replies(step) == whole)
     }

@@ -2,7 +2,7 @@
 import Testing
 
 @Suite struct FramingAdviceTests {
-    /// Lines of a peer, `r` for a whole request; and what becomes of each: `s` served (or answered by itself), `t` told, `i` ignored.
+    /// The lines of a peer, with `r` for a whole request, and the verdict on each: `s` serve, `t` tell, `i` ignore.
     private static let streams: [([String], String)] = [
         (["r", "nonsense", "r"], "sss"),
         (["{", "  \"jsonrpc\": \"2.0\",", "  \"id\": 1", "}", "nonsense", "r"], "tiiiss"),
@@ -14,7 +14,7 @@ import Testing
         (["}", "]", "{}", "[]", "{ \"a\": 1,"], "sssss"),
     ]
 
-    @Test("A message of several lines is told of once, up to its end or the next whole request", arguments: streams.indices)
+    @Test("A message of several lines gets one error, up to its end or the next whole request", arguments: streams.indices)
     func lines(_ index: Int) {
         let (lines, expected) = Self.streams[index]
         var advice = FramingAdvice()
@@ -28,7 +28,7 @@ import Testing
         #expect(String(verdicts) == expected, "\(lines)")
     }
 
-    @Test("Another framing is told of once, until a whole request comes")
+    @Test("Another framing gets one error, until a whole request arrives")
     func misframed() {
         var advice = FramingAdvice()
         let told = [advice.misframed(), advice.misframed()]

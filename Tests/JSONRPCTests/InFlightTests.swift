@@ -2,7 +2,7 @@
 import Testing
 
 @Suite struct InFlightTests {
-    /// A unit's content is its name, what runs a number.
+    /// The content of a unit is its name, and its running task is a number.
     private typealias Table = InFlight<String, Int>
 
     private func id(_ text: String) throws -> RequestID {
@@ -13,7 +13,7 @@ import Testing
         table.admit([try id("\(number)")], isControl: isControl, isBatch: false, "unit of \(number)")
     }
 
-    @Test("Past the window units are parked in order, past that refused; a place that is free goes to the first of them")
+    @Test("Units beyond the window are parked in order or refused, and the first parked unit gets a free place")
     func window() throws {
         var table = Table(window: 2, parkingSpace: 2)
         let admissions = try (1...5).map { try admit(&table, $0) }
@@ -38,10 +38,10 @@ import Testing
         #expect(try admit(&table, 8) == .park)
     }
 
-    @Test("Ids are the same when their values are, and are free when they are answered")
+    @Test("Ids are equal if their values are, and are free when they are answered")
     func ids() throws {
         var table = Table(window: 10, parkingSpace: 0)
-        // Each in turn: whether it was free.
+        // The ids in order, and whether each is free.
         let asked: [(String, Bool)] = [
             (#""A""#, true), (#""\u0041""#, false), ("1", true), (#""1""#, true), ("0", true), ("-0", false),
             (#""é""#, true), (#""e\u0301""#, true),
@@ -54,7 +54,7 @@ import Testing
         let again = try id(#""\u0041""#)
         table.answered(again, of: 0)
         #expect(!table.isTaken(again))
-        // Its first unit has not finished, and must not take the id from the next one that has it.
+        // The first unit of the id has not finished. Its end must not free the id of the second unit.
         #expect(table.admit([again], isControl: false, isBatch: false, "again") == .start(6))
         _ = table.finish(0)
         #expect(table.isTaken(again))
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test("A request that is cancelled before it begins does not begin, and its id means nothing afterwards")
+    @Test("A request that is cancelled before it starts does not start, and a later request can use its id")
     func cancelledBefore() throws {
         var table = Table(window: 2, parkingSpace: 0)
         let one = try id("1")
@@ -80,7 +80,7 @@ import Testing
         guard case .running(8) = table.cancel(one) else { return #expect(Bool(false), "it does not run") }
     }
 
-    @Test("A request whose unit has a place and has not begun is answered at once, once, and its unit is empty")
+    @Test("A cancelled request whose unit has a place but has not started is answered at once, once, and its unit is empty")
     func cancelledInItsPlace() throws {
         var table = Table(window: 2, parkingSpace: 1)
         for number in 1...3 { _ = try admit(&table, number) }
@@ -89,27 +89,27 @@ import Testing
         guard case .unknown = table.cancel(one) else { return #expect(Bool(false), "it is still known") }
         #expect(!table.isTaken(one) && table.content(of: 0) == nil && table.take(0) == nil && table.count == (2, 3))
         #expect(table.begin(one, of: 0, isLong: false) { 7 } == nil)
-        // Its place is taken until its unit has finished.
+        // The unit keeps its place until it has finished.
         let again = table.admit([one], isControl: false, isBatch: false, "again")
         #expect(again == .refuse && table.content(of: 2) == "unit of 3")
         #expect(table.finish(0) == 2 && table.admit([one], isControl: false, isBatch: false, "again") == .park)
-        // A batch has one answer, which waits for its turn.
+        // A batch has one reply, so a cancelled request in it is answered with the batch.
         var other = Table(window: 1, parkingSpace: 0)
         _ = other.admit([one], isControl: false, isBatch: true, "batch")
         guard case .noted = other.cancel(one) else { return #expect(Bool(false), "it is not noted") }
         #expect(other.take(0) == "batch" && other.begin(one, of: 0, isLong: false) { 7 } == nil)
     }
 
-    /// A model of what a connection does with the table: each unit is begun, answered and finished, in any order and mixed with
-    /// cancellations, of ids that are known and of ids that are not.
+    /// A model of how a connection uses the table: it starts, answers and finishes units in any order, and cancels known and
+    /// unknown ids in between.
     private struct Walk {
         var table = Table(window: 3, parkingSpace: 3)
         var random: Generator
-        /// What has been started, with the ids that are not answered.
+        /// The units that have started, with their unanswered ids.
         var started: [Int: [RequestID]] = [:]
         let pool: [RequestID]
 
-        /// Numerical Recipes' generator: a walk is the same each time.
+        /// The generator of Numerical Recipes. A seed always gives the same walk.
         struct Generator: RandomNumberGenerator {
             var state: UInt64
             mutating func next() -> UInt64 {
@@ -131,12 +131,12 @@ import Testing
                 switch table.admit(Array(ids), isControl: isControl, isBatch: ids.count != 1, "") {
                 case .start(let number): started[number] = Array(ids)
                 case .park: break
-                case .refuse: #expect(table.count == before, "what is refused leaves something")
+                case .refuse: #expect(table.count == before, "a refused unit leaves an entry")
                 }
             case 4...6: _ = table.cancel(id)
             case 7, 8:
                 guard let (unit, ids) = started.randomElement(using: &random), let id = ids.first else { return }
-                // One that was cancelled before is not begun.
+                // A unit that was cancelled before does not start.
                 guard table.take(unit) != nil || Bool.random(using: &random) else { return }
                 _ = table.begin(id, of: unit, isLong: Bool.random(using: &random)) { unit }
                 if Bool.random(using: &random) {
@@ -156,12 +156,12 @@ import Testing
         }
     }
 
-    @Test("After any order of events in which every unit ends nothing is known of any request", arguments: 1...200)
+    @Test("After any order of events, if every unit has ended, the table is empty", arguments: 1...200)
     func nothingIsLeft(_ seed: UInt64) throws {
         var walk = Walk(random: .init(state: seed), pool: try (0..<8).map { try id("\($0)") })
         for _ in 0..<400 {
             walk.step()
-            // 6 usual units and 4 + 3 control units, of up to 4 requests each, of 8 ids.
+            // At most 6 usual units and 4 + 3 control units, with 8 ids.
             #expect(walk.table.count.requests <= 8 && walk.table.count.units <= 13)
         }
         while let unit = walk.started.keys.first { walk.finish(unit) }
@@ -170,7 +170,7 @@ import Testing
             #expect(!walk.table.isTaken(id))
             guard case .unknown = walk.table.cancel(id) else { return #expect(Bool(false), "an id is still known") }
         }
-        // And as much room as at the start.
+        // The table has as much room as at the start.
         let admissions = try (0..<7).map { walk.table.admit([try id("\($0)")], isControl: false, isBatch: false, "") }
         #expect(admissions.count { if case .start = $0 { true } else { false } } == 3 && admissions.last == .refuse)
     }

@@ -7,7 +7,7 @@ import Testing
     }
 
     @Test(
-        "JSON is taken",
+        "Valid JSON is accepted",
         arguments: [
             "{}", "[]", "null", "0", "-0", "1.5e+3", "\"\"", "\"\\u00e9\\ud83d\\ude00\"", " [1 , {\"a\":[true,false]}] ",
             "9007199254740991", "-9007199254740991", "\"é中😀\"", "1e-400", "[[[[[[[[]]]]]]]]", "{\"é\":1,\"e\u{301}\":2}",
@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test(
-        "What only looks like JSON is refused, with the place",
+        "Invalid JSON is refused, with the offset",
         arguments: [
             ("", 0), ("{", 1), ("[1,]", 3), ("{\"a\":1,}", 7), ("{\"a\" 1}", 5), ("{a:1}", 1), ("[1 2]", 3), ("01", 0),
             ("-", 1),
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test(
-        "Bytes that are no UTF-8 are refused",
+        "Bytes that are not UTF-8 are refused",
         arguments: [
             [0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xE2, 0x82], [0x80], [0xC3],
             [0xF0, 0x9F, 0x98],
@@ -48,7 +48,7 @@ import Testing
         #expect(throws: JSONFault.self) { try JSONDocument(scanning: [0x22] + bytes) }
     }
 
-    @Test("Nesting is limited, and a million brackets cost no stack")
+    @Test("Nesting is limited, and a million brackets do not overflow the stack")
     func nesting() throws {
         func nested(_ depth: Int) -> [UInt8] {
             [UInt8](repeating: UInt8(ascii: "["), count: depth) + [UInt8](repeating: UInt8(ascii: "]"), count: depth)
@@ -66,7 +66,7 @@ import Testing
         #expect(try root(list(5_000), values: 10_000).elements.map(\.integer).count == 5_000)
     }
 
-    @Test("Members and elements are given in their order, with what is within them")
+    @Test("Members and elements are in the order of the text, with their content")
     func members() throws {
         let root = try root("{\"a\\u0062\": [1, {\"x\":2}], \"c\":\"d\", \"e\": {}}")
         #expect(root.members.map { $0.name.text(upTo: 9) } == ["ab", "c", "e"])
@@ -76,13 +76,13 @@ import Testing
         #expect(root.elements.map(\.kind).isEmpty)
     }
 
-    @Test("A text is read to its bound, and compared by scalars")
+    @Test("A string is read up to a number of scalars, and compared by scalars")
     func texts() throws {
         let text = try root("\"\\u0041\\\"\\\\\\/\\b\\f\\n\\r\\té中\\ud83d\\ude00😀\"")
         #expect(text.text(upTo: 100) == "A\"\\/\u{8}\u{C}\n\r\té中😀😀")
         #expect(text.text(upTo: 2) == "A\"")
         #expect(try root("\"\\u006bey\"").isString("key") && root("\"key\"").isString("key"))
-        // KELVIN SIGN is K to `String`.
+        // `==` of `String` treats KELVIN SIGN as K.
         #expect(
             try !root("\"\u{212A}\"").isString("K") && !root("\"\\u212a\"").isString("K")
                 && !root("\"e\u{301}\"").isString("é"))
@@ -90,7 +90,7 @@ import Testing
     }
 
     @Test(
-        "An integer is one however it is written, and nothing else is",
+        "An integer is recognized in any notation, and no other value is",
         arguments: [
             ("5", 5), ("5.0", 5), ("5e0", 5), ("50e-1", 5), ("0.5e1", 5), ("500.000E-2", 5), ("-0", 0), ("-0.0", 0),
             ("0e5", 0),

@@ -4,24 +4,24 @@ import Testing
 
 private let suiteFolder = ProcessInfo.processInfo.environment["JSON_TEST_SUITE"]
 
-/// The public suite of JSON texts (github.com/nst/JSONTestSuite): `n_` has to be refused, `y_` to be taken, `i_` is up to the
-/// parser.
+/// The public suite of JSON texts (github.com/nst/JSONTestSuite). A parser must refuse texts with the prefix `n_`, must accept
+/// `y_`, and may do either with `i_`.
 ///
-/// Not part of this repository: `JSON_TEST_SUITE` names its folder `test_parsing`.
+/// The suite is not part of this repository. `JSON_TEST_SUITE` is the path of its folder `test_parsing`.
 @Suite(.enabled(if: suiteFolder != nil, "JSON_TEST_SUITE names the folder of the suite"))
 struct JSONTestSuiteTests {
-    /// What JSON allows and our rules do not.
+    /// Texts that JSON allows and our stricter rules refuse.
     private static let stricter = [
         "y_object_duplicated_key.json": "the same name twice",
         "y_object_duplicated_key_and_value.json": "the same name twice",
     ]
 
-    /// Texts that parsers may take or not, and we do.
+    /// The texts with the prefix `i_` that our parser accepts.
     private static let taken: Set = [
         "i_number_double_huge_neg_exp.json", "i_number_real_underflow.json",
     ]
 
-    @Test("Every text that is no JSON is refused, every other is taken but for our stricter rules")
+    @Test("The parser refuses all invalid texts, and accepts all valid ones except those that break our stricter rules")
     func suite() throws {
         let folder = try #require(suiteFolder)
         let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".json") }.sorted()

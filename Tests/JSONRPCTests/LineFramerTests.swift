@@ -10,19 +10,19 @@ import Testing
         }
     }
 
-    @Test("Any cut of the stream gives the same lines", arguments: 1...12)
+    @Test("The lines do not depend on how the stream is cut", arguments: 1...12)
     func fragments(_ step: Int) {
         let lines = ["a", "bc", "0123456789", "d"].map { LineFramer.Event.line(Array($0.utf8)) }
         #expect(frame("a\nbc\r\n\n  \t\r\n0123456789\nd\nunfinished", step: step) == lines)
     }
 
-    @Test("A line over the limit is dropped to its end, told once, and the next is read", arguments: 1...30)
+    @Test("A line beyond the limit is reported once and dropped up to its end, and the next line is read", arguments: 1...30)
     func tooLong(_ step: Int) {
         let expected: [LineFramer.Event] = [.line(Array("a".utf8)), .tooLong, .line(Array("b".utf8))]
         #expect(frame("a\n0123456789x0123456789y\nb\n", step: step) == expected)
     }
 
-    @Test("A line that has begun is known as such")
+    @Test("The framer reports whether a line has begun and is unfinished")
     func withinLine() {
         var framer = LineFramer(limit: 3)
         #expect(!framer.isWithinLine)
@@ -36,13 +36,13 @@ import Testing
         #expect(framer.isWithinLine && !framer.isUnfinished)
         framer.dropLine()
         let behind = framer.append(Array("ab\nc\n".utf8))
-        // There is none that has begun.
+        // No line has begun, so this has no effect.
         framer.dropLine()
         let next = framer.append(Array("d\n".utf8))
         #expect(behind == [.line(Array("c".utf8))] && next == [.line(Array("d".utf8))])
     }
 
-    /// What a peer sends, and what is told of it; `m` stands for a message that is one line.
+    /// The input of a peer, and the framing that each event reports, nil for a line. `m` stands for a message of one line.
     private static let framings: [(String, [Framing?])] = [
         ("Content-Length: 12\r\n\r\n{\"a\":\"b\"}", [.headers]),
         ("content-length:12\n\nm\n", [.headers, nil]),
@@ -57,14 +57,14 @@ import Testing
         ("\u{7}\0\0\0{\"a\":1}", [.lengthPrefix]), ("\0\0\0\u{7}{\"a\":1}", [.nul]), (" \0\u{7}\0{", [.lengthPrefix]),
         ("   \0{a", [.nul]),
         ("}\0\0\0{", [.nul]),
-        // JSON, good or bad, and what only looks like the others.
+        // Valid or invalid JSON, and lines that only resemble another framing.
         ("m\nContent-Length: 5\nm\n", [nil, .headers, nil]), ("\"Content-Length: 5\"\n", [nil]), ("12\n", [nil]),
         ("12:3\n", [nil]),
         ("[\"a\0b\"]\n", [nil]), ("[\0]\n", [nil]), ("Content: 1\n", [nil]), ("x{}\0\n", [.nul]), ("x\0{}\0\n", [nil]),
         ("\0{\0}\0\n", [nil]), ("{\0}\0\n", [nil]), (" \0\n\0\n", [nil, nil]), ("postscript\n", [nil]),
     ]
 
-    @Test("Messages that are divided otherwise are told of, wherever the stream is cut", arguments: framings.indices, 1...20)
+    @Test("Another framing is reported, wherever the stream is cut", arguments: framings.indices, 1...20)
     func misframed(_ index: Int, _ step: Int) {
         let (text, expected) = Self.framings[index]
         let events = frame(text, limit: 64, step: step).map { event -> Framing? in
@@ -73,7 +73,7 @@ import Testing
         #expect(events == expected, "\(text.debugDescription)")
     }
 
-    @Test("A line over the limit is one whatever stands behind that", arguments: 1...40)
+    @Test("Only bytes within the limit decide whether a line is too long or misframed", arguments: 1...40)
     func tooLongFirst(_ step: Int) {
         #expect(frame("{\"a\":\"0123456789\"}\0\nb\n", step: step) == [.tooLong, .line(Array("b".utf8))])
         #expect(frame("{}\0\"0123456789\"}\nb\n", step: step) == [.misframed(.nul), .line(Array("b".utf8))])

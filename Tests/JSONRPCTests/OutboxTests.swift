@@ -10,7 +10,7 @@ import Testing
         entries.map { String(decoding: $0.line, as: UTF8.self) }
     }
 
-    @Test("Entries go in order, together up to the size, and count until they are sent")
+    @Test("Entries are sent in order, together up to the size, and are counted until they are sent")
     func order() {
         var outbox = Outbox<Int>()
         for text in ["aa", "bb", "cc", "dddddddd", "e"] { outbox.add(entry(text)) }
@@ -20,13 +20,13 @@ import Testing
         outbox.sent(first)
         #expect(outbox.bytes == 11)
         #expect(texts(outbox.next(upTo: 5)) == ["cc"])
-        // One that is longer than the size goes by itself.
+        // An entry longer than the size is sent alone.
         #expect(texts(outbox.next(upTo: 5)) == ["dddddddd"])
         #expect(texts(outbox.next(upTo: 5)) == ["e"])
         #expect(outbox.next(upTo: 5).isEmpty && outbox.isEmpty)
     }
 
-    @Test("An entry with an attachment goes by itself")
+    @Test("An entry with an attachment is sent alone")
     func attachments() {
         var outbox = Outbox<Int>()
         outbox.add(entry("a"))
@@ -36,7 +36,7 @@ import Testing
         #expect((1...4).map { _ in texts(outbox.next(upTo: 100)).joined() } == ["a", "b", "c", "d"])
     }
 
-    @Test("Of two entries with one key the newer is sent, in the place of the older, unless that is on its way")
+    @Test("An entry replaces a waiting entry with the same key, but not one that is being sent")
     func replacing() {
         var outbox = Outbox<Int>()
         outbox.add(entry("k1", key: "k"))

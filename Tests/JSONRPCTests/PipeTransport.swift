@@ -2,7 +2,7 @@ import Foundation
 import JSONRPC
 import Synchronization
 
-/// A transport whose two ends are queues in memory.
+/// A transport that consists of two queues in memory.
 final class PipeTransport: Transport {
     private struct Gate {
         var isPaused = false
@@ -34,7 +34,7 @@ final class PipeTransport: Transport {
         for line in lines { output.yield(line + "\n" + attachments.map { "+\($0)" }.joined()) }
     }
 
-    /// Whoever writes waits until the peer reads.
+    /// Makes writes wait until ``resume()``, as if the peer did not read.
     func pause() { gate.withLock { $0.isPaused = true } }
 
     func resume() {
@@ -59,13 +59,13 @@ final class PipeTransport: Transport {
     private let sampled = Atomic(0)
     private let closed = Atomic(false)
 
-    /// As if the peer read nothing.
+    /// A constant, as if the peer read nothing.
     var unread: Int {
         sampled.add(1, ordering: .relaxed)
         return 100
     }
 
-    /// How often ``unread`` was asked for.
+    /// The number of reads of ``unread``.
     var samples: Int { sampled.load(ordering: .relaxed) }
     var isClosed: Bool { closed.load(ordering: .relaxed) }
 
@@ -83,7 +83,7 @@ final class PipeTransport: Transport {
         input.yield(bytes)
     }
 
-    /// What has been sent, when no more will be.
+    /// Returns all lines of output. The connection must have ended.
     func allReplies() async -> [String] {
         output.finish()
         return await replies.reduce(into: []) { $0.append($1) }

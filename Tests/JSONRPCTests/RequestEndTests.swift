@@ -2,10 +2,11 @@
 private import Synchronization
 import Testing
 
-/// Every way in which a request can end, each held to leave nothing behind.
+/// Checks that no state remains after a request, in whichever way it ends.
 @Suite(.timeLimit(.minutes(10))) struct RequestEndTests {
-    /// `echo` gives its params back, `hold` waits for its cancellation, `held` too and may stand in a batch, `fat` gives 100,000
-    /// bytes and is large, `stuck` is large and waits for its cancellation, `fail` throws, `ping` is control.
+    /// Methods: `echo` returns its params; `hold` waits for its cancellation; `held` too, and is allowed in a batch; `fat` is
+    /// large and returns 100,000 bytes; `stuck` is large and waits for its cancellation; `fail` throws; `ping` is a control
+    /// method.
     private static let dispatcher = Dispatcher<Int, String>(
         [
             .init(name: "echo") { params, _, _ in Outcome(params.map { Array($0.bytes) } ?? Array("{}".utf8)) },
@@ -33,7 +34,7 @@ import Testing
         #"{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":\#(id)}}"#
     }
 
-    /// What is sent, and how many lines come for it. Afterwards ids 1 to 9 mean nothing.
+    /// The input, and the number of lines of output. Afterwards no request with an id from 1 to 9 may be known.
     private static let ends: [(String, lines: [String], replies: Int)] = [
         ("answered", [call("1", "echo")], 1),
         ("failed", [call("1", "fail")], 1),
@@ -75,7 +76,7 @@ import Testing
         ),
     ]
 
-    @Test("A large request that waits for its turn is cancelled at once, and its id is free for the next")
+    @Test("A large request that waits for its turn is cancelled at once, and its id is free")
     func largeInTurn() async throws {
         let transport = PipeTransport()
         let connection = Connection(
@@ -85,7 +86,7 @@ import Testing
         transport.send(Self.call("1", "stuck") + "\n")
         while connection.state.withLock({ $0.inFlight.running.isEmpty }) { await Task.yield() }
         for _ in 0..<3 {
-            // The first is not answered: these wait behind it.
+            // The first request is still unanswered, so these wait for it.
             transport.send(Self.call("2", "fat") + "\n" + Self.cancel("2") + "\n" + Self.cancel("2") + "\n")
             let reply = await replies.next()
             #expect(reply?.contains("\"id\":2,\"error\":{\"code\":-32800") == true, "\(reply ?? "none")")
@@ -93,7 +94,7 @@ import Testing
         transport.send(Self.call("3", "fat") + "\n" + Self.cancel("1") + "\n")
         let first = await replies.next()
         #expect(first?.contains("\"id\":1,\"error\":{\"code\":-32800") == true)
-        // Nothing more of those that were cancelled.
+        // The cancelled requests have no further output.
         #expect(await replies.next()?.hasPrefix("{\"jsonrpc\":\"2.0\",\"id\":3,\"result\"") == true)
         while !connection.isIdle { await Task.yield() }
         #expect(connection.state.withLock { $0.inFlight.count } == (0, 0))
@@ -101,7 +102,7 @@ import Testing
         _ = await running.value
     }
 
-    @Test("However a request ends nothing is known of it, and its id is as good as new", arguments: ends.indices)
+    @Test("No state of an ended request remains, and its id can be used again", arguments: ends.indices)
     func end(_ index: Int) async throws {
         let (name, lines, count) = Self.ends[index]
         var limits = ConnectionLimits()
@@ -116,7 +117,7 @@ import Testing
         for _ in 0..<count { _ = await replies.next() }
         while !connection.isIdle { await Task.yield() }
         #expect(connection.state.withLock { $0.inFlight.count } == (0, 0), "\(name)")
-        // A method that a cancellation would end: what was remembered of an earlier one would.
+        // A cancellation that is still remembered would end these requests.
         for id in (1...9).map({ "\($0)" }) + [#""A""#] {
             transport.send(Self.call(id, "echo") + "\n")
             #expect(await replies.next()?.contains("\"id\":\(id),\"result\"") == true, "\(name): \(id)")
@@ -126,11 +127,11 @@ import Testing
         #expect(connection.state.withLock { $0.inFlight.count } == (0, 0), "\(name)")
     }
 
-    @Test("A connection that stops while requests come is idle as soon as all are answered", arguments: 1...100)
+    @Test("A connection that stops while requests arrive is idle as soon as all are answered", arguments: 1...100)
     func stop(_ round: Int) async throws {
         var limits = ConnectionLimits()
         limits.inFlight = 4
-        // The test ends the connection.
+        // Long enough that only the test ends the connection.
         limits.stopLinger = .seconds(3_600)
         limits.stopTimeout = .seconds(3_600)
         let transport = PipeTransport()
@@ -150,7 +151,7 @@ import Testing
         _ = await running.value
     }
 
-    @Test("A connection whose peer is gone forgets what ran and what waited")
+    @Test("A connection whose peer is gone keeps no request that ran or waited")
     func gone() async throws {
         var limits = ConnectionLimits()
         limits.inFlight = 2

@@ -10,7 +10,7 @@ import Testing
 
     private static func second(_ number: Int) -> ContinuousClock.Instant { start + .seconds(number) }
 
-    @Test("Without an unfinished line and without output nothing is checked")
+    @Test("Without an unfinished line and without output, the detector checks nothing")
     func idle() {
         var detector = Self.detector()
         #expect(!detector.isWaiting && detector.nextCheck(after: Self.start) == nil)
@@ -21,7 +21,7 @@ import Testing
         #expect(detector.check(unread: 100, at: Self.second(1_000)) == nil)
     }
 
-    @Test("A line that is unfinished for the limit is a stall, however many bytes of it arrive")
+    @Test("A line that is unfinished at the time limit is a stall, even if further bytes of it arrive")
     func line() {
         var detector = Self.detector()
         detector.received(isLineComplete: false, isWithinLine: true, at: Self.start)
@@ -33,7 +33,7 @@ import Testing
         #expect(detector.check(unread: 0, at: Self.second(10)) == .unfinishedLine)
     }
 
-    @Test("A line that begins after a complete one has the whole limit")
+    @Test("A line that begins after a complete one has the whole time limit")
     func nextLine() {
         var detector = Self.detector()
         detector.received(isLineComplete: false, isWithinLine: true, at: Self.start)
@@ -42,7 +42,7 @@ import Testing
         #expect(detector.check(unread: 0, at: Self.second(19)) == .unfinishedLine)
     }
 
-    @Test("While the reader waits the line has time, and the whole limit afterwards")
+    @Test("The time limit of a line does not run while the reader waits, and restarts afterwards")
     func waitingReader() {
         var detector = Self.detector()
         detector.received(isLineComplete: false, isWithinLine: true, at: Self.start)
@@ -53,7 +53,7 @@ import Testing
         #expect(detector.check(unread: 0, at: Self.second(110)) == .unfinishedLine)
     }
 
-    @Test("A peer that reads nothing stalls at the limit; one that reads a part of a piece now and then does not")
+    @Test("A peer that reads nothing stalls at the time limit; a peer that sometimes reads a part of a piece does not")
     func output() {
         var silent = Self.detector()
         silent.outputBegan(at: Self.start)
@@ -69,7 +69,7 @@ import Testing
         #expect(slow.check(unread: 99_900, at: Self.second(3_040)) == .notReading)
     }
 
-    @Test("Each piece of output has the whole limit, whatever was unread before")
+    @Test("Each piece of output has the whole time limit, whatever was unread before")
     func pieces() {
         var detector = Self.detector()
         detector.outputBegan(at: Self.start)
@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test(
-        "One timer is enough: an event that follows is due at or after the check that was planned before it",
+        "One timer is enough: a later event is due at or after the check that was planned before it",
         arguments: [(10, 40), (40, 10), (1, 1), (10, 30)])
     func oneTimer(_ partialLine: Int, _ unreadOutput: Int) throws {
         var detector = Self.detector(partialLine: partialLine, unreadOutput: unreadOutput)

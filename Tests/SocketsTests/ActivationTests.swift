@@ -3,7 +3,7 @@ import Testing
 @testable import Sockets
 
 @Suite struct ActivationTests {
-    @Test("Of several descriptors the one of the name is taken; where none has it, all are")
+    @Test("The descriptors with the name are selected; if none has the name, all are")
     func names() {
         func chosen(_ names: [Substring]) -> [Int] {
             names.indices.filter { InheritedSockets.choose(named: "rpc", names, at: $0) }
@@ -16,7 +16,7 @@ import Testing
         #expect(InheritedSockets.choose(named: "rpc", [], at: 0))
     }
 
-    @Test("A namespace of the service's own user and root is one in which callers look alike")
+    @Test("A process cannot distinguish callers in a namespace that maps only root and its own user")
     func namespaces() {
         #expect(UserNamespace.isConfined(map: "         0          0          1\n       999        999          1\n"))
         #expect(UserNamespace.isConfined(map: "0 1000 1\n"))

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct ListeningSocketTests {
     private func withFolder(_ body: (String) throws -> Void) throws {
-        // Not the temporary folder of the system: a socket's path has little room.
+        // A short folder, because the length of a socket's path is limited.
         let folder = "/tmp/sockets-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -20,7 +20,7 @@ import Testing
         }
     }
 
-    @Test("A socket that is served is not taken over; one that was left is")
+    @Test("A socket that a process serves is not replaced; one that a process left is")
     func takeOver() throws {
         try withFolder { folder in
             let path = folder + "/s"
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test("A path that is too long, a folder that is not there and a file in the way are told apart")
+    @Test("A path that is too long, a missing folder and another file at the path give different errors")
     func badPaths() throws {
         try withFolder { folder in
             #expect(fault("/tmp/" + String(repeating: "x", count: 110)) == .pathTooLong)
@@ -93,7 +93,7 @@ import Testing
             let listener = socket.release()
             defer { close(listener) }
             var reserve = DescriptorReserve()
-            // Nobody waits: nothing happens.
+            // No connection waits, so nothing is refused.
             var isOpen = reserve.refuse(from: listener, Array("nobody".utf8))
             #expect(isOpen)
             for message in ["first", "second"] {

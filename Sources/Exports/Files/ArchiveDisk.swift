@@ -2,7 +2,7 @@ package import Archive
 private import Synchronization
 package import SystemPackage
 
-/// The store of archives, with each call on a thread of its own: a disk that hangs blocks neither the threads that serve
+/// The store of archives. Each call runs on a thread of its own, so a disk that hangs blocks neither the threads that serve
 /// callers and renew leases, nor a call on another file.
 package struct ArchiveDisk: Sendable {
     /// The store. A direct call blocks the thread of the caller.
@@ -12,7 +12,7 @@ package struct ArchiveDisk: Sendable {
 
     /// The store with threads for its calls.
     ///
-    /// - Parameter lane: whose threads the calls use.
+    /// - Parameter lane: the lane whose threads the calls use.
     package init(store: ArchiveStore, threads: DiskThreads = DiskThreads(), lane: DiskThreads.Lane = .check) {
         self.store = store
         self.threads = threads
@@ -51,8 +51,8 @@ package struct ArchiveDisk: Sendable {
         try await run(on: "a trial") { try $0.probe() }
     }
 
-    /// Opens an archive, after a check that the directory belongs to this installation. It prevents that the file comes from
-    /// the directory of another installation, or from one whose file system is not mounted.
+    /// Opens an archive, after a check that the directory belongs to this installation. The check refuses the directory of
+    /// another installation, and a directory whose file system is not mounted.
     private func open<Value: Sendable>(
         _ name: ArchiveName, _ facts: StoreFacts, _ body: @escaping @Sendable (SeekableReader) throws -> Value
     ) async throws -> Value {
@@ -64,7 +64,7 @@ package struct ArchiveDisk: Sendable {
 
     /// Reads a part of a file.
     func read(_ name: ArchiveName, offset: Int, length: Int, facts: StoreFacts) async throws -> ExportService.Part {
-        // Opened for each part: a reader that is kept would hold the disk space of a file that is removed.
+        // Opened for each part, because an open reader would occupy the disk space of a removed file.
         try await open(name, facts) { reader in
             ExportService.Part(bytes: try reader.read(offset: offset, length: length), size: reader.size)
         }
@@ -101,6 +101,8 @@ package struct ArchiveDisk: Sendable {
         try await run(on: "the list") { _ in try walk.step(files: max) }
     }
 
+    /// Removes a file, and ignores errors.
+    ///
     /// - Returns: whether the file is gone.
     func remove(quietly file: StoredFile) async -> Bool {
         (try? await run(on: file.name) { try $0.remove(file) }) != nil
@@ -110,7 +112,7 @@ package struct ArchiveDisk: Sendable {
         try await run(on: name.file) { try $0.remove(name) }
     }
 
-    /// Removes a file that no row names, partial or whole, if that is possible now.
+    /// Removes a partial or complete file that no row names, and ignores errors.
     func remove(quietly name: ArchiveName) async {
         try? await run(on: name.file) { store in
             try? store.remove(name)
@@ -143,7 +145,7 @@ package final class OpenedFile: Sendable {
     }
 
     deinit {
-        // Before the descriptor is closed: the writer of the pipe reports the close, too.
+        // Before the descriptor is closed, because the writer of the pipe also reports the close.
         if !isPassed.load(ordering: .acquiring) { delivery?.failed(.notSent) }
         try? descriptor.close()
     }

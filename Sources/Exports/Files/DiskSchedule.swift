@@ -3,8 +3,8 @@ internal import Archive
 /// Which calls on a disk run, which wait, and which hang. A pure value.
 ///
 /// Each lane has a fixed number of threads, so one user or one part of the service cannot take the threads of another. Callers
-/// have few calls on one file at a time: whether a call hangs is known only after a while, and until then the file must not use
-/// up the lane. No call starts on a file while another one hangs on it.
+/// have few calls on one file at the same time, because it is known only after a while that a call hangs, and until then the
+/// file must not use up the lane. No call starts on a file while another one hangs on it.
 package struct DiskSchedule: Sendable {
     typealias Instant = ContinuousClock.Instant
 
@@ -41,7 +41,7 @@ package struct DiskSchedule: Sendable {
         package var waitingPerThread = 4
         /// How long a caller waits for a thread, and then for its call. After this time a call counts as stuck.
         package var timeout: Duration = .seconds(10)
-        /// How long a part of the service waits: a disk under load may take long for an fsync.
+        /// How long a part of the service waits. It is longer because fsync may be slow on a disk under load.
         package var ownTimeout: Duration = .seconds(30)
         /// After this time a read of a transfer counts as one that may hang.
         package var slowRead: Duration = .seconds(1)
@@ -90,7 +90,7 @@ package struct DiskSchedule: Sendable {
         var call = Call(number: number, lane: lane, target: target, since: now)
         if start(&call, at: now) { return true }
         let isBusy = isBusy(call)
-        // If all threads hang, none will be free in time.
+        // If the calls on all threads hang, no thread becomes free in time.
         let timeout = timeout(lane)
         let hanging = running.values.filter { $0.since + timeout <= now }
         // Calls that wait for a file, which may hang, take no place from calls that only wait for a thread.

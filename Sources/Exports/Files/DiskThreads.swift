@@ -4,7 +4,7 @@ private import Synchronization
 
 /// Threads for calls that may block on a disk. Each call has a thread of its own, and no caller waits longer than a timeout.
 ///
-/// A system call on a file cannot be cancelled: a call that hangs keeps its thread. ``DiskSchedule`` bounds how many hang.
+/// A system call on a file cannot be cancelled, so a call that hangs keeps its thread. ``DiskSchedule`` limits their number.
 package final class DiskThreads: Sendable {
     /// The group whose threads a call uses.
     package typealias Lane = DiskSchedule.Lane
@@ -20,7 +20,7 @@ package final class DiskThreads: Sendable {
         var schedule: DiskSchedule
         var callers: [Int: Caller] = [:]
         var nextNumber = 0
-        /// Whether a task looks for calls whose time is up.
+        /// Whether a task checks for calls whose time is up.
         var isWatched = false
 
         mutating func makeNumber() -> Int {
@@ -56,7 +56,7 @@ package final class DiskThreads: Sendable {
         in lane: Lane, on target: String, _ body: @escaping @Sendable () throws -> Value
     ) async throws -> Value {
         let continuation = Mutex<CheckedContinuation<Value, any Error>?>(nil)
-        // The first end counts.
+        // Only the first result is used.
         let finish: @Sendable (Result<Value, any Error>) -> Void = { result in
             continuation.withLock { $0.take() }?.resume(with: result)
         }
@@ -65,7 +65,7 @@ package final class DiskThreads: Sendable {
             start: { [self] in
                 let thread = Thread { [self] in
                     let result = Result { try body() }
-                    // Before the caller goes on, which may make another call at once.
+                    // Before the caller continues, because it may make another call at once.
                     end(number)
                     finish(result)
                 }

@@ -4,7 +4,7 @@ internal import Postgres
 internal import ServiceLifecycle
 private import Synchronization
 
-/// The maintenance of files and rows: expires jobs, removes their files and forgets their rows. The row changes before its file
+/// The maintenance of files and rows: expires jobs, removes their files and deletes their rows. The row changes before its file
 /// is removed, so that no row names a missing file.
 package struct Retention: Service {
     /// Signalled by ``Worker`` when something is due.
@@ -84,7 +84,7 @@ package struct Retention: Service {
         }
     }
 
-    /// Sleeps, also if there are signals: a failed operation must not be repeated without a pause.
+    /// Sleeps, and ignores signals, so that a failed operation is not repeated without a pause.
     private func pause(_ time: Duration) async {
         try? await cancelWhenGracefulShutdown { try await Task.sleep(for: time) }
     }
@@ -126,7 +126,7 @@ package struct Retention: Service {
         return found.removed
     }
 
-    /// What was logged about the last sweep. The next one, a minute later, must not log the same again.
+    /// What the last sweep logged. The next sweep, a minute later, does not log the same again.
     private final class Reported: Sendable {
         private let last = Mutex((strays: StoreWalk.Strays(), stuck: 0))
 
@@ -138,7 +138,7 @@ package struct Retention: Service {
         }
     }
 
-    /// Logs an error and goes on: one file that cannot be removed must not keep the others.
+    /// Removes a file. Logs an error and continues, so that one file does not prevent the removal of others.
     private func remove(_ file: ExpiredFile) async -> Bool {
         do {
             try await disk.remove(file.name)
@@ -234,7 +234,7 @@ package struct Retention: Service {
 /// Removes files that no row will ever name, such as those that a crash left.
 ///
 /// A file is an orphan if its job does not exist, if its epoch is not the job's current one, or if the job is final and does
-/// not name that epoch. Age is no criterion: the current epoch of a running job keeps its file however long it runs.
+/// not name that epoch. Age is not a criterion, because a running job of any duration keeps the file of its current epoch.
 private struct OrphanSweep: Sendable {
     private static let batch = 500
 
@@ -256,7 +256,7 @@ private struct OrphanSweep: Sendable {
         while case .files(let batch) = try await disk.step(of: walk, files: Self.batch) {
             guard !batch.isEmpty else { continue }
             for orphan in try await orphans(among: batch) {
-                // One that cannot be removed must not keep the others.
+                // A file that cannot be removed does not prevent the removal of others.
                 if await disk.remove(quietly: orphan) { findings.removed += 1 } else { findings.stuck += 1 }
             }
         }

@@ -1,9 +1,9 @@
 internal import Archive
 internal import Postgres
 
-/// Checks whether exports can be written now: whether this is the right file system, with enough space, and accepts writes.
+/// Checks whether exports can be written now: whether the file system is the right one, has enough space, and accepts writes.
 ///
-/// After the disk has failed an attempt, the worker claims nothing until a test write was made durable.
+/// After a failure of the disk, the worker claims no job until a test write is durable.
 package actor StorageGuard {
     private let check: StoreCheck
     private let disk: ArchiveDisk
@@ -13,7 +13,8 @@ package actor StorageGuard {
     private var checked: ContinuousClock.Instant?
     private let flight = SingleFlight<Void>()
     private static let timeout: Duration = .seconds(3)
-    /// How long a result holds: a worker that claims a hundred jobs a second checks less often. Each export checks again.
+    /// How long a result is valid, so that a worker that claims a hundred jobs a second checks less often. Each export checks
+    /// again.
     private static let lifetime: Duration = .milliseconds(250)
 
     private enum Condition: String {
@@ -44,7 +45,7 @@ package actor StorageGuard {
     /// - Throws: ``ArchiveError``; ``PostgresError``.
     func verify() async throws {
         if condition == .ok, let checked, checked.duration(to: .now) < Self.lifetime { return }
-        // Outside of the timeout: a database that does not answer is not a fault of the disk.
+        // Not within the timeout, because a database that does not answer is not a fault of the disk.
         try await check.load()
         do {
             try await flight.run(timeout: Self.timeout) { try await self.checkDisk() }
@@ -73,7 +74,7 @@ package actor StorageGuard {
         }
     }
 
-    /// The id that the directory must have, for exports that write into it.
+    /// The id that the directory must have when an export writes into it.
     func storeID() async throws -> String {
         try await check.verify()
     }
@@ -91,7 +92,7 @@ package actor StorageGuard {
 /// What the database knows about the directory of archives.
 package struct StoreFacts: Sendable {
     let id: String
-    /// No worker has seen the directory yet.
+    /// Whether no worker has used the directory yet.
     let isNew: Bool
 
     static func load(on connection: isolated PostgresConnection) async throws -> StoreFacts {
@@ -109,7 +110,7 @@ package struct StoreFacts: Sendable {
     }
 }
 
-/// Checks, for those who write archives, that the directory belongs to the database.
+/// Checks that the directory of archives belongs to the database, before a process writes into it.
 package actor StoreCheck {
     private let database: JobDatabase
     private let disk: ArchiveDisk
@@ -128,9 +129,9 @@ package actor StoreCheck {
         facts = try await database.transaction { try await StoreFacts.load(on: $0) }
     }
 
-    /// Checks the directory's file `.store-id`. The first worker of an installation writes it, and records that in the
-    /// database: from then on, a directory without the file is one whose file system is not mounted. A row lock ensures that
-    /// only one worker is the first.
+    /// Checks the file `.store-id` of the directory. The first worker of an installation writes it, and records that in the
+    /// database. From then on, a missing file means that the file system is not mounted. A row lock ensures that only one
+    /// worker is the first.
     ///
     /// - Returns: the id of the store.
     /// - Throws: ``ArchiveError/Code/wrongStore``, or a fault of the disk or the database.

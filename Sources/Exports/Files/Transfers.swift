@@ -5,14 +5,14 @@ internal import ServiceLifecycle
 private import Synchronization
 internal import SystemPackage
 
-/// Workbooks on their way through pipes. Their number is bounded, and each has a thread of its own, since a disk and a reader may both
-/// be slow.
+/// The transfers of workbooks through pipes. Their number is limited. Each has a thread of its own, because both the disk and
+/// the reader may be slow.
 package final class Transfers: Service {
     /// The limits on transfers.
     package struct Limits: Sendable {
-        /// At a time.
+        /// Transfers at the same time.
         package var total = 64
-        /// At a time, for one user.
+        /// Transfers of one user at the same time.
         package var perUser = 16
         /// How long a reader may read nothing.
         package var timeout: Duration = .seconds(30)
@@ -31,14 +31,14 @@ package final class Transfers: Service {
 
     private struct State {
         var running = Places()
-        /// Those whose pipe has all of the workbook, and whose reader has not read all of it yet.
+        /// Transfers whose pipe contains the rest of the workbook, and whose reader has not read it yet.
         var draining = Places()
         var isStopped = false
         /// Finished when no transfer runs.
         var idleWaiters: [AsyncStream<Never>.Continuation] = []
     }
 
-    /// The places that each user takes.
+    /// The number of places of each user.
     private struct Places {
         private var ofUser: [Int: Int] = [:]
 
@@ -68,13 +68,13 @@ package final class Transfers: Service {
         self.logger = logger
     }
 
-    /// At shutdown, gives workbooks that are on their way some time to arrive, and then ends them: their readers find the pipe
-    /// shorter than the size that they were told.
+    /// At shutdown, gives running transfers some time to finish, and then ends them. Their readers then receive fewer bytes
+    /// than the size in the reply.
     package func run() async throws {
         try? await gracefulShutdown()
         await waitUntilIdle(atMost: .seconds(5))
         state.withLock { $0.isStopped = true }
-        // Each records what it has delivered.
+        // Each transfer records what it has delivered.
         await waitUntilIdle(atMost: .seconds(1))
     }
 
@@ -95,8 +95,8 @@ package final class Transfers: Service {
 
     /// Frees the place of a transfer.
     ///
-    /// - Parameter limits: those of transfers that wait for their readers, if this one does so.
-    /// - Returns: whether it has a place to wait.
+    /// - Parameter limits: the limits on transfers that wait for their readers; nil if this one does not wait.
+    /// - Returns: whether the transfer gets a place to wait.
     private func release(_ user: Int, drains limits: Limits? = nil) -> Bool {
         let (isDraining, waiters): (Bool, [AsyncStream<Never>.Continuation]) = state.withLock { state in
             state.running.release(user)
@@ -111,7 +111,7 @@ package final class Transfers: Service {
 
     var isIdle: Bool { state.withLock { $0.running.count == 0 } }
 
-    /// How many run.
+    /// The number of running transfers.
     package var count: Int { state.withLock { $0.running.count } }
 
     /// Starts to feed a pipe with the reader's content.
@@ -133,7 +133,7 @@ package final class Transfers: Service {
             let reading = threads.countReads(of: file)
             let thread = Thread { [self] in
                 let isComplete = feed(pipe, reading, delivery)
-                // One that only waits for its reader takes no place from others.
+                // A transfer that only waits for its reader takes no place from others.
                 if release(user, drains: isComplete ? limits : nil) {
                     awaitReader(of: pipe, delivery)
                     state.withLock { $0.draining.release(user) }
@@ -172,13 +172,13 @@ package final class Transfers: Service {
         return false
     }
 
-    /// Waits for the reader of a pipe that has the rest. A slow reader may still read it. Only a reader that closed the pipe is known
-    /// to have got less.
+    /// Waits for the reader of a pipe that contains the rest. A slow reader may still read it. If the reader closes the pipe
+    /// before, reports that the delivery failed.
     private func awaitReader(of pipe: ContentPipe, _ delivery: Delivery?) {
         guard pipe.readerLeaves(within: Self.drainTimeout, while: { !state.withLock { $0.isStopped } }) else { return }
         delivery?.failed(.readerGone, bytes: pipe.taken)
     }
 }
 
-/// A user, or all users together, have as many transfers as they may have.
+/// A user, or all users together, have as many transfers as allowed.
 package struct TooManyTransfers: Error, Sendable {}

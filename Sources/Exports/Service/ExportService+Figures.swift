@@ -3,7 +3,7 @@ private import Postgres
 
 /// Figures for monitoring: health, metrics and statistics.
 extension ExportService {
-    /// The figures that the database has.
+    /// The figures from the database.
     package struct QueueFigures: Sendable {
         /// Jobs and workers.
         package let depth: QueueControl.Depth
@@ -26,7 +26,7 @@ extension ExportService {
         }
     }
 
-    /// Why the directory does not answer, in words; nil if it does.
+    /// The reason, for people, if the directory does not answer; nil if it answers.
     package func directoryFault() async -> String? {
         await directory.isAnswering() ? nil : "the database with the directory cannot be reached"
     }

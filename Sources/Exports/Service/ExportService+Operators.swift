@@ -1,7 +1,7 @@
 private import Directory
 private import Postgres
 
-/// What operators can ask for.
+/// The operations for operators.
 extension ExportService {
     /// Counts jobs and workers.
     ///
@@ -11,7 +11,7 @@ extension ExportService {
         return try await transaction { try await QueueControl().depth(on: $0) }
     }
 
-    /// The workers that reported in the last 30 s, the oldest first.
+    /// Lists the workers that reported in the last 30 s, the oldest first.
     package func workers() async throws -> [WorkerRecord] {
         try await transaction { try await QueueControl().workers(on: $0) }
     }

@@ -4,7 +4,7 @@ private import Directory
 package import Postgres
 private import Synchronization
 
-/// What callers can ask for, in the domain's terms. It contains no JSON and no socket.
+/// The operations of the service, in terms of the domain. They know neither JSON nor sockets.
 ///
 /// Transactions run as `adminexport_api`. Each one determines again who the actor is and what the actor may do.
 package struct ExportService: Sendable {
@@ -25,10 +25,10 @@ package struct ExportService: Sendable {
     private let loader: JobBatchLoader
     private let turns = StartTurns()
 
-    /// A service.
+    /// Creates the service.
     ///
     /// - Parameters:
-    ///   - directory: where permissions are checked.
+    ///   - directory: the directory in which permissions are checked.
     ///   - disk: the archives.
     ///   - trail: writes the audit events that no caller waits for.
     ///   - bounds: the limits of a start, which can change while the service runs.
@@ -207,7 +207,7 @@ package struct ExportService: Sendable {
         } catch is SingleFlightTimeout {
             return "the archives' disk does not answer"
         } catch let error as ArchiveError {
-            // Before the first export the directory has no id, and nothing can be missing.
+            // Before the first export the directory has no id, so nothing can be missing.
             return error.code == .wrongStore && facts.isNew ? nil : error.message
         }
     }

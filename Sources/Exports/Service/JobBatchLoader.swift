@@ -2,10 +2,10 @@ internal import Directory
 internal import Postgres
 private import Synchronization
 
-/// Loads actors' jobs. Requests that come while a statement runs share the next one.
+/// Loads the jobs of actors. Requests that arrive while a statement runs share the next one.
 ///
-/// A request that comes while no statement runs is answered at once. So a single caller waits for nobody, and many callers cost
-/// the database one statement.
+/// A request that arrives while no statement runs gets a statement at once. So a single caller waits for no other, and many
+/// callers cause few statements.
 final class JobBatchLoader: Sendable {
     /// How long a request waits while statements for other requests run.
     private static let timeout: Duration = .seconds(10)
@@ -21,7 +21,7 @@ final class JobBatchLoader: Sendable {
 
     private struct State {
         var waiting: [Pending] = []
-        /// For requests that wait and for those of the running statement. A caller that is cancelled removes its own.
+        /// The continuations of requests that wait and of those in the running statement. A cancelled caller removes its own.
         var continuations: [UInt64: CheckedContinuation<JobRecord, any Error>] = [:]
         var isLoading = false
         var nextID: UInt64 = 0
@@ -60,8 +60,8 @@ final class JobBatchLoader: Sendable {
                     defer { state.isLoading = true }
                     return !state.isLoading
                 }
-                // Detached: the task also loads for others, so no caller's cancellation ends it, and it does not wait for a
-                // connection in the flow of one caller.
+                // Detached, because the task also loads for other callers: a caller's cancellation must not end it, and it must
+                // not wait for a connection in the flow of one caller.
                 if isFirst { Task.detached { await self.loadAll() } }
                 if Task.isCancelled { self.end(id, .failure(CancellationError())) }
             }
@@ -98,7 +98,7 @@ final class JobBatchLoader: Sendable {
         do {
             return try await load(requests)
         } catch let error as PostgresError where !error.isTransient && requests.count > 1 {
-            // One request causes the error. Only that one may fail.
+            // One of the requests may cause the error. Only that one must fail.
             var results: [Result<JobRecord, any Error>] = []
             for request in requests { results += await self.results(of: [request]) }
             return results

@@ -1,5 +1,5 @@
-/// Runs an operation once for all callers that need its result at the same time: a call that comes while the operation runs
-/// gets the result of that run. For an operation that is expensive, or that may hang like a call on a disk.
+/// Runs an operation once for all callers that need its result at the same time: a call that arrives during a run gets the
+/// result of that run. For an operation that is expensive, or that may hang, such as a call on a disk.
 ///
 /// The operation runs in a detached task. It continues when a caller stops waiting, and inherits nothing from the first caller.
 package actor SingleFlight<Value: Sendable> {
@@ -9,7 +9,7 @@ package actor SingleFlight<Value: Sendable> {
     private var waiters: [Int: CheckedContinuation<Value, any Error>] = [:]
     private var nextWaiter = 0
 
-    /// - Parameter lifetime: for how long a value also serves the calls that come after its run.
+    /// - Parameter lifetime: how long a value is also returned to calls that arrive after its run.
     package init(reusingValueFor lifetime: Duration = .zero) {
         self.lifetime = lifetime
     }

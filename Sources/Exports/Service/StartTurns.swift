@@ -68,7 +68,7 @@ final class StartTurns: Sendable {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let isInside = state.withLock { state in
-                    // A place may have become free since.
+                    // A place may have become free in the meantime.
                     if state.lines[tenant, default: Line()].inside < places {
                         state.lines[tenant, default: Line()].inside += 1
                         return true

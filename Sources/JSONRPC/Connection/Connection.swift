@@ -71,7 +71,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
                 stalls: StallDetector(partialLine: limits.partialLine, unreadOutput: limits.unreadOutput)))
     }
 
-    // MARK: Life
+    // MARK: Start and end
 
     /// Serves the peer, and closes the transport at the end. The end comes when the peer has closed its side and has received
     /// everything, when the peer is gone or stalls, or when the connection has stopped.

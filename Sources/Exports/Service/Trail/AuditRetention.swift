@@ -7,8 +7,8 @@ package struct AuditRetention: Sendable {
 
     /// Removes the months that ended before a day.
     ///
-    /// A month is a partition, which is dropped. Events of such months in the default partition, which has them if their own
-    /// was not created in time, are deleted.
+    /// A month is a partition, which is dropped. If the partition of a month was not created in time, the events of that month
+    /// are in the default partition, and are deleted there.
     ///
     /// - Parameters:
     ///   - day: `yyyy-mm-dd`, in UTC.
@@ -42,7 +42,7 @@ package struct AuditRetention: Sendable {
     /// can be added.
     private static func remove(_ first: String, on connection: isolated PostgresConnection) async throws {
         _ = try await connection.withTransaction(role: DatabaseRole.owner) { connection in
-            // Takes long, so it runs before the lock. No events are added to a month that is over.
+            // The deletion takes long, so it runs before the lock. No events are added to a past month.
             try await connection.query(
                 Query(
                     "audit-delete",

@@ -47,7 +47,9 @@ package final class Delivery: Sendable {
         self.report = Mutex(report)
     }
 
-    /// - Parameter bytes: the number of bytes that the reader has read, and of those that it was to read.
+    /// Reports a failure. Only the first one is recorded.
+    ///
+    /// - Parameter bytes: the number of bytes that the reader has read, and the number that it was to read.
     package func failed(_ failure: Failure, bytes: (taken: Int, all: Int)? = nil) {
         let report = report.withLock { $0.take() }
         report?(failure, bytes.map { #"{"bytes": \#($0.taken), "of": \#($0.all)}"# } ?? "{}")

@@ -1,6 +1,6 @@
 /// Denials that are not in the audit trail yet. A pure value.
 ///
-/// The trail counts every denial, and no caller can fill it: denials are counted by user and reason, never by what was sent.
+/// The trail counts every denial, and no caller can fill it: denials are counted by user and reason, not by their content.
 /// The first denial of a user and reason is due at once and has its subject. Later ones are due once in an interval, as a
 /// number. Users beyond ``maxKeys`` are counted together, since one person may have a range of user ids.
 struct DenialAggregate: Sendable {
