@@ -22,8 +22,8 @@ package final class DirectoryDatabase: Sendable {
     private let probe = SingleFlight<Void>()
 
     /// - Parameters:
-    ///   - own: connections to `directory.url`, if the configuration sets it. It may still be the same database, or a standby of
-    ///     it.
+    ///   - own: connections to `directory.url`, if the configuration sets it. It may still be the same database, or a standby
+    ///     of it.
     ///   - contract: the last inspection of the directory.
     package init(jobs: PostgresPool, own: PostgresPool?, contract: DirectoryContract) {
         self.jobs = jobs

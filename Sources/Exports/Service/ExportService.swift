@@ -252,7 +252,8 @@ package struct ExportService: Sendable {
     /// Opens the workbook, if the actor may have it now, and records that in the audit trail. A reader can read an open file to
     /// its end even if the file is removed.
     ///
-    /// - Throws: as ``read(_:job:offset:length:isFirst:)``; ``OffsetBeyondEnd``; ``TooManyTransfers``; ``TooManyFileOperations``.
+    /// - Throws: as ``read(_:job:offset:length:isFirst:)``; ``OffsetBeyondEnd``; ``TooManyTransfers``;
+    ///   ``TooManyFileOperations``.
     package func open(_ actor: ActorRequest, job id: JobID, as form: Form) async throws -> (job: JobRecord, file: OpenedFile)
     {
         let offset = if case .content(let offset) = form { offset } else { 0 }
