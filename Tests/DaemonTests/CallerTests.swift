@@ -101,7 +101,7 @@ struct CallerTests {
             }
             // Only a caller with the operator grant may omit the actor.
             let noActor = try await call(service, as: Self.acme, "export.list", "{}")
-            #expect(noActor.status == 64 && noActor.errors.contains("grant operator"))
+            #expect(noActor.status == 64 && noActor.errors.contains("operator grant"))
             // Operators see the jobs of their tenants.
             func list(_ who: Who, _ params: String = "{}") async throws -> Set<String> {
                 let listed = try await call(service, as: who, "export.list", params)

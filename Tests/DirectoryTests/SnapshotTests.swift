@@ -26,12 +26,8 @@ import Testing
                         }
                     }
                     var values: [String] = []
-                    for text: AdministratorRow.Text in [
-                        .name, .email, .phone, .profile, .mainGroup, .secondaryGroups, .teams,
-                    ] {
-                        row.withText(text) { text in
-                            if let text { values.append(String(utf8: text)) } else { values.append("-") }
-                        }
+                    row.forEachText { text in
+                        if let text { values.append(String(utf8: text)) } else { values.append("-") }
                     }
                     result.append(values + [day(row.created), day(row.updated), "\(row.isEnabled)"])
                 }

@@ -2,17 +2,6 @@ internal import Postgres
 
 /// One administrator of a page. The row is valid for one call, and lends its texts as UTF-8.
 package struct AdministratorRow: ~Copyable {
-    /// The texts of a row.
-    package enum Text {
-        /// A text of the row itself, or the name of the profile or the main group.
-        case name, email, phone, profile, mainGroup
-        /// The names in code point order, joined by `, `. A name that contains a comma or a quote is quoted as in CSV. Empty if
-        /// there are none.
-        case secondaryGroups
-        /// The same for the teams.
-        case teams
-    }
-
     /// The fields: key, name, email, phone, profile, main group, created, updated, and whether enabled if the page has that.
     private var rows: CopyRows
     private let references: References
@@ -64,17 +53,19 @@ package struct AdministratorRow: ~Copyable {
         try teams.checkEnd("administrator_team")
     }
 
-    /// Lends a text to the body; nil for null.
-    package func withText(_ text: Text, _ body: (Span<UInt8>?) throws -> Void) rethrows {
-        switch text {
-        case .name: try lend(rows.fields[1].range, of: rows.bytes, body)
-        case .email: try lend(rows.fields[2].range, of: rows.bytes, body)
-        case .phone: try lend(rows.fields[3].range, of: rows.bytes, body)
-        case .profile: try lend(profile, of: references.profiles.bytes, body)
-        case .mainGroup: try lend(mainGroup, of: references.groups.bytes, body)
-        case .secondaryGroups: try secondaryGroups.withList(body)
-        case .teams: try teams.withList(body)
-        }
+    /// Lends the texts to the body, one after the other: name, e-mail address, phone, profile, main group, secondary groups, teams.
+    /// Null is nil.
+    ///
+    /// The groups and the teams are lists of names in code point order, joined by `, `. A name that contains a comma or a quote is quoted
+    /// as in CSV. A list without names is empty.
+    package func forEachText(_ body: (Span<UInt8>?) throws -> Void) rethrows {
+        try lend(rows.fields[1].range, of: rows.bytes, body)
+        try lend(rows.fields[2].range, of: rows.bytes, body)
+        try lend(rows.fields[3].range, of: rows.bytes, body)
+        try lend(profile, of: references.profiles.bytes, body)
+        try lend(mainGroup, of: references.groups.bytes, body)
+        try secondaryGroups.withList(body)
+        try teams.withList(body)
     }
 
     @inline(__always)
@@ -127,8 +118,9 @@ private struct LinkStream: ~Copyable {
     private var rankCount = 0
     /// Rows so far whose reference the tenant does not have.
     private(set) var unresolved = 0
-    /// The list of several names.
+    /// The list of several names, in its first bytes.
     private var list: [UInt8] = []
+    private var listCount = 0
 
     init(_ copy: CopyBuffer, names: ReferenceNames) throws {
         var rows = try CopyRows(copy, width: 2)
@@ -157,28 +149,36 @@ private struct LinkStream: ~Copyable {
     }
 
     private mutating func joinNames() {
-        // Moved out and back: a span of the names and a change of `list` would both be accesses to this value.
-        var list: [UInt8] = []
-        swap(&list, &self.list)
-        defer { swap(&list, &self.list) }
-        list.removeAll(keepingCapacity: true)
+        let names = names.bytes
+        listCount = 0
         for index in 0..<rankCount {
+            let item = self.names.item(Int(ranks[index]))
+            let needed = listCount &+ item.count &+ 2
+            if needed > list.count { list.append(contentsOf: repeatElement(0, count: 2 * needed)) }
             if index > 0 {
-                list.append(UInt8(ascii: ","))
-                list.append(UInt8(ascii: " "))
+                list[listCount] = UInt8(ascii: ",")
+                list[listCount &+ 1] = UInt8(ascii: " ")
+                listCount &+= 2
             }
-            let item = names.bytes.span.extracting(names.item(Int(ranks[index])))
-            // SAFETY: the item is copied during the call.
-            unsafe item.withUnsafeBufferPointer { unsafe list.append(contentsOf: $0) }
+            let start = listCount
+            // SAFETY: the item is a range of the names, and the list has room for it.
+            unsafe names.withUnsafeBytes { source in
+                unsafe list.withUnsafeMutableBytes { target in
+                    let part = unsafe UnsafeRawBufferPointer(rebasing: source[item])
+                    unsafe UnsafeMutableRawBufferPointer(rebasing: target[start...]).copyMemory(from: part)
+                }
+            }
+            listCount &+= item.count
         }
     }
 
     /// Lends the list of the administrator that was collected last. One name needs no copy.
+    @inline(__always)
     func withList(_ body: (Span<UInt8>?) throws -> Void) rethrows {
         switch rankCount {
         case 0: try body(names.bytes.span.extracting(first: 0))
         case 1: try body(names.bytes.span.extracting(names.item(Int(ranks[0]))))
-        default: try body(list.span)
+        default: try body(list.span.extracting(first: listCount))
         }
     }
 

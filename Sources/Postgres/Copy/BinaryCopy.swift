@@ -155,7 +155,6 @@ extension [UInt8] {
     private var nextCapacity: Int {
         switch capacity {
         case ..<0x1_0000: 0x1_0000
-        case ..<0x10_0000: 0x10_0000
         case ..<0x40_0000: 0x40_0000
         default: capacity + capacity / 2
         }
