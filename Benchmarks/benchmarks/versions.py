@@ -33,11 +33,11 @@ def turns(rounds, versions):
 
 
 def compare(table, name, figures, unit, is_rate=False):
-    """The median of each version, and how much longer these programs take."""
-    before, now = median(figures["before"]), median(figures["now"])
-    table.line(f"{name}, before", before, unit, all=[round(figure, 3) for figure in figures["before"]])
-    table.line(f"{name}, now", now, unit, all=[round(figure, 3) for figure in figures["now"]])
-    table.line(f"{name}, now / before, as time", before / now if is_rate else now / before, "", ("<=", LIMIT))
+    """The median of each version, and the median of the rounds' ratios, as times: the two figures of a round were measured in turn."""
+    for version in ("before", "now"):
+        table.line(f"{name}, {version}", median(figures[version]), unit, all=[round(figure, 3) for figure in figures[version]])
+    pairs = zip(figures["before"], figures["now"])
+    table.line(f"{name}, now / before", median([before / now if is_rate else now / before for before, now in pairs]), "", ("<=", LIMIT))
 
 
 def whole_exports(table, rounds, count, url, versions):
