@@ -57,7 +57,8 @@ let targets: [Target] = [
     .testTarget(
         name: "DaemonTests",
         dependencies: [
-            "AdminExportAPI", "AdminExportClient", "Daemon", "Directory", "Exports", "Postgres", "Systemd", "TestSupport",
+            "AdminExportAPI", "AdminExportClient", "Daemon", "Directory", "Exports", "Postgres", "Sockets", "Systemd",
+            "TestSupport",
             nioCore, nioPosix,
         ]
     ),

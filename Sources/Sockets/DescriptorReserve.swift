@@ -16,7 +16,7 @@ package struct DescriptorReserve: ~Copyable {
 
     /// Uses the reserve to accept one connection, sends it a last message, and closes it.
     ///
-    /// - Returns: whether the reserve could be opened again, so that the next connection can be refused at once.
+    /// - Returns: whether a connection was refused and the reserve is open again, so that the next connection can be refused at once.
     package mutating func refuse(from listener: Int32, _ message: [UInt8]) -> Bool {
         close(reserve)
         let connection = csockets_accept(listener)
@@ -25,7 +25,7 @@ package struct DescriptorReserve: ~Copyable {
             close(connection)
         }
         reserve = Self.open()
-        return reserve >= 0
+        return connection >= 0 && reserve >= 0
     }
 
     private static func open() -> Int32 {

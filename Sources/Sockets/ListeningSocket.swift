@@ -6,7 +6,8 @@ private import SystemPackage
 ///
 /// SAFETY, for every `unsafe` here: the system reads the path, and fills one structure, during the call.
 package struct ListeningSocket: ~Copyable {
-    private static let backlog: Int32 = 512
+    /// Connections that wait to be accepted. The kernel limits it (`net.core.somaxconn`, 4,096 by default).
+    private static let backlog: Int32 = 4_096
 
     /// nil after ``release()``.
     private var descriptor: OwnedDescriptor?
@@ -64,6 +65,11 @@ package struct ListeningSocket: ~Copyable {
         }
         boundPath = path
         self.lock = lock
+    }
+
+    /// Sets the backlog again: NIO sets its own, 128, when it takes the descriptor over. During a restart, more callers may wait.
+    package static func restoreBacklog(of raw: Int32) {
+        _ = listen(raw, backlog)
     }
 
     private static func bind(_ path: String, _ address: UnixAddress) throws(SocketError) -> Int32 {

@@ -115,4 +115,30 @@ import TestSupport
             }
         }
     }
+
+    @Test("A few hundred callers can wait for a service that does not accept at the moment")
+    func backlog() async throws {
+        try await ServiceProcess.with { service in
+            let pid = service.process.processIdentifier
+            kill(pid, SIGSTOP)
+            defer { kill(pid, SIGCONT) }
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: service.socket.utf8) }
+            var refused = 0
+            var callers: [Int32] = []
+            defer { callers.forEach { close($0) } }
+            for _ in 0..<300 {
+                let caller = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_NONBLOCK | O_CLOEXEC, 0)
+                callers.append(caller)
+                let connected = withUnsafePointer(to: &address) {
+                    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                        connect(caller, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                    }
+                }
+                if connected != 0 { refused += 1 }
+            }
+            #expect(refused == 0)
+        }
+    }
 }

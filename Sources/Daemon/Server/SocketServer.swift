@@ -14,15 +14,13 @@ private import Synchronization
 final class SocketServer: Service {
     typealias CallerConnection = Connection<CallerSession, SocketTransport>
 
-    /// How long to wait if the process has no descriptor left, not even to refuse a connection.
-    private static let exhaustedWait: TimeAmount = .milliseconds(200)
-
     private let group: any EventLoopGroup
     private let dispatcher: ServiceDispatcher
     private let settings: LiveSettings
     private let metrics: ServerMetrics
     private let logger: Logger
     private let refusals: ThrottledLog
+    private let acceptErrors: ThrottledLog
     /// Counts the bytes that all callers hold.
     private let account: ByteAccount
     /// nil after the last connection was accepted.
@@ -38,6 +36,8 @@ final class SocketServer: Service {
         var served: [Int: Served] = [:]
         var nextID = 0
         var isStopping = false
+        /// The listening socket was closed before a stop.
+        var hasFailed = false
     }
 
     /// A user with connections.
@@ -68,6 +68,7 @@ final class SocketServer: Service {
         self.metrics = metrics
         self.logger = logger
         refusals = ThrottledLog(DaemonEvent.connectionRefused, logger)
+        acceptErrors = ThrottledLog(DaemonEvent.acceptFailed, logger)
         account = ByteAccount(.service) { settings.limits.bytes }
         self.socket = Mutex(consume socket)
         state = Mutex(State(policy: policy))
@@ -84,7 +85,7 @@ final class SocketServer: Service {
         } onCancelOrGracefulShutdown: {
             self.stopAll(listener)
         }
-        guard state.withLock({ $0.isStopping }) else { throw ListenerFailed() }
+        if state.withLock({ $0.hasFailed }) { throw ListenerFailed() }
     }
 
     /// How many connections have ended.
@@ -122,9 +123,11 @@ final class SocketServer: Service {
         let listener = try await SocketTransport.configure(ServerBootstrap(group: group))
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    var reserve = DescriptorReserve()
-                    let backoff = AcceptBackoffHandler { self.acceptFailed($0, channel, &reserve) }
-                    try channel.pipeline.syncOperations.addHandler(backoff)
+                    try SocketTransport.withDescriptor(of: channel) { ListeningSocket.restoreBacklog(of: $0) }
+                    try channel.pipeline.syncOperations.addHandler(
+                        AcceptErrorHandler(refused: { self.reportRefusal("no descriptor is left", nil) }) {
+                            self.acceptErrors.report([.error: $0])
+                        })
                 }
             }
             .childChannelInitializer { channel in
@@ -134,22 +137,15 @@ final class SocketServer: Service {
         listener.closeFuture.whenComplete { [self] _ in
             // Removes the path, so that the next caller does not wait for a service that ends.
             socket.withLock { $0 = nil }
+            let served = state.withLock { state in
+                guard !state.isStopping else { return [Served]() }
+                (state.isStopping, state.hasFailed) = (true, true)
+                return Array(state.served.values)
+            }
+            for served in served { served.connection.stop(.shuttingDown) }
             accepted.continuation.finish()
         }
         return listener
-    }
-
-    /// - Returns: when to accept again, if not at once.
-    private func acceptFailed(_ error: IOError, _ listener: any Channel, _ reserve: inout DescriptorReserve) -> TimeAmount? {
-        guard [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.errnoCode) else {
-            logger.report(DaemonEvent.acceptFailed, [.error: error])
-            return nil
-        }
-        reportRefusal("no descriptor is left", nil)
-        let hasReserve = try? SocketTransport.withDescriptor(of: listener) {
-            reserve.refuse(from: $0, OneLineReply.error(.noDescriptorLeft))
-        }
-        return hasReserve == true ? nil : Self.exhaustedWait
     }
 
     /// Admits a connection, or sends its peer the reason and closes it.

@@ -43,7 +43,8 @@ struct SocketTransport: Transport {
     /// Runs the body with the descriptor of the channel. Must be called on its event loop.
     static func withDescriptor<Value>(of channel: any Channel, _ body: (Int32) throws -> Value) throws -> Value {
         let value = try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self, body)
-        guard let value else { preconditionFailure("each channel of the server is a socket") }
+        // A channel that was closed has no socket.
+        guard let value else { throw ChannelError.ioOnClosedChannel }
         return value
     }
 

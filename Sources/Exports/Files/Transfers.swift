@@ -74,8 +74,8 @@ package final class Transfers: Service {
         try? await gracefulShutdown()
         await waitUntilIdle(atMost: .seconds(5))
         state.withLock { $0.isStopped = true }
-        // Each transfer records what it has delivered.
-        await waitUntilIdle(atMost: .seconds(1))
+        // Each transfer records what it has delivered. It gets the time for that if the service is cancelled, too.
+        await Task { await waitUntilIdle(atMost: .seconds(1)) }.value
     }
 
     private func waitUntilIdle(atMost time: Duration) async {

@@ -133,7 +133,8 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
 
     private func endStopped() async -> Ending? {
         for await _ in stopSignal.stream {}
-        guard !Task.isCancelled else { return nil }
+        // A write that waits for the peer ends only when the transport is closed.
+        guard !Task.isCancelled else { return .stopped }
         await within(limits.stopTimeout) {
             repeat {
                 await self.untilIdle()
@@ -214,6 +215,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         for await _ in stallChecks.stream {
             while let time = nextStallCheck() {
                 do { try await Task.sleep(until: time) } catch { return nil }
+                guard !Task.isCancelled else { return nil }
                 let unread = await transport.unread
                 if let stall = state.withLock({ $0.stalls.check(unread: unread, at: .now) }) { return stall }
             }

@@ -78,7 +78,9 @@ struct StallDetector: Sendable {
     ///   long before the system has taken a whole piece.
     mutating func check(unread: Int, at now: Instant) -> Stall? {
         if let began = outputBegan {
-            if let last = self.unread, unread < last {
+            // Before the first check the peer may have read some.
+            let hasRead = self.unread.map { unread < $0 } ?? (began + unreadOutput > now)
+            if hasRead {
                 outputBegan = now
             } else if began + unreadOutput <= now {
                 return .notReading

@@ -25,6 +25,13 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
         var isFinished = false
         /// Nothing can be sent, and nothing is stored.
         var hasFailed = false
+
+        /// The waiters whose limit the waiting bytes do not exceed any more.
+        mutating func takeRoom() -> [CheckedContinuation<Void, Never>] {
+            let ready = room.filter { outbox.bytes <= $0.bytes }
+            if !ready.isEmpty { room.removeAll { outbox.bytes <= $0.bytes } }
+            return ready.map(\.continuation)
+        }
     }
 
     init(budget: Int, chunk: Int, held: HeldBytes) {
@@ -73,10 +80,12 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     }
 
     func discard(key: String) {
-        state.withLock { state in
+        let room = state.withLock { state in
             state.outbox.discard(key: key)
             held.set(state.outbox.footprint)
+            return state.takeRoom()
         }
+        for continuation in room { continuation.resume() }
     }
 
     /// Waits until the waiting bytes are within the budget.
@@ -166,9 +175,7 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
             state.outbox.sent(entries)
             held.set(state.outbox.footprint)
             let senders = entries.compactMap { $0.ticket.flatMap { state.senders.removeValue(forKey: $0) } }
-            let room = state.room.filter { state.outbox.bytes <= $0.bytes }
-            if !room.isEmpty { state.room.removeAll { state.outbox.bytes <= $0.bytes } }
-            return (senders, room.map(\.continuation))
+            return (senders, state.takeRoom())
         }
         for sender in waiting.senders { sender.resume(returning: true) }
         for continuation in waiting.room { continuation.resume() }
