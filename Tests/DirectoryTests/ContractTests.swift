@@ -457,4 +457,38 @@ import Testing
         #expect(throws: DirectoryError.sourceInvalid("c: d")) { try contract.checkExport(at: later) }
         try contract.checkClaim(at: later)
     }
+
+    @Test(
+        "A snapshot is refused if the last inspection found other types, other keys or a fault, whenever that inspection ended"
+    )
+    func outdated() throws {
+        func keys(_ type: KeyTypes.KeyType) -> KeyTypes {
+            KeyTypes(tenant: type, profile: type, group: type, team: type, administrator: type)
+        }
+        let contract = DirectoryContract()
+        let now = ContinuousClock.now
+        func found(_ keys: KeyTypes?, _ faults: [ContractFault], _ types: String) {
+            _ = contract.found(DirectoryInspection(keys: keys, faults: faults, types: types), at: now)
+        }
+        func error(_ types: String, _ keys: KeyTypes) -> DirectoryError? {
+            do {
+                try contract.check(types: types, keys: keys, at: now)
+                return nil
+            } catch {
+                return error as? DirectoryError
+            }
+        }
+        let changed = DirectoryError.unsettled("columns of the directory have changed since they were checked")
+        found(keys(.bigint), [], "1")
+        #expect(error("1", keys(.bigint)) == nil)
+        #expect(error("2", keys(.bigint)) == changed)
+        // The statements were chosen before an inspection that found other keys, or a fault.
+        found(keys(.uuid), [], "2")
+        #expect(error("2", keys(.bigint)) == changed && error("2", keys(.uuid)) == nil)
+        found(keys(.uuid), [ContractFault("a", "b")], "3")
+        #expect(error("3", keys(.uuid)) == .sourceInvalid("a: b"))
+        #expect(error("2", keys(.uuid)) == changed)
+        found(nil, [ContractFault("a", "b")], "4")
+        #expect(error("4", keys(.uuid)) == .sourceInvalid("a: b"))
+    }
 }

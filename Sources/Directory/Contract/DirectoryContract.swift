@@ -158,9 +158,20 @@ package final class DirectoryContract: Sendable {
         } catch DirectoryError.sourceInvalid {}
     }
 
-    /// Whether a snapshot has the columns and types that the last inspection found. If not, the inspection is outdated.
-    package func accepts(types: String?) -> Bool {
-        state.withLock { state in state.types == nil || state.types == types }
+    /// Checks a snapshot against the last inspection, which may have ended after the snapshot's statements were chosen.
+    ///
+    /// - Parameters:
+    ///   - types: the digest of the columns and types in the snapshot.
+    ///   - keys: the types of keys with which the snapshot is read.
+    /// - Throws: ``DirectoryError/unsettled(_:)`` if either differs from what the inspection found; the errors of ``checkExport(at:)``.
+    package func check(types: String?, keys: KeyTypes, at now: ContinuousClock.Instant = .now) throws {
+        let (found, foundKeys) = state.withLock { ($0.types, $0.keys) }
+        let isCurrent = found == nil || found == types
+        if isCurrent { try checkExport(at: now) }
+        guard isCurrent, foundKeys == keys else {
+            requestInspection()
+            throw DirectoryError.unsettled("columns of the directory have changed since they were checked")
+        }
     }
 
     /// Checks whether an export can succeed.

@@ -8,7 +8,7 @@ package struct Snapshot: Sendable {
     package let permission: ExportPermission
     /// When the snapshot was taken, by the database's clock.
     package let takenAt: Timestamp
-    /// A digest of the types of the directory's columns; see ``DirectoryContract/accepts(types:)``.
+    /// A digest of the types of the directory's columns; see ``DirectoryContract/check(types:keys:at:)``.
     package let types: String?
     /// The day of the snapshot in the tenant's time zone, `yyyy-mm-dd`.
     package let day: String

@@ -94,14 +94,12 @@ package struct ExportRunner: JobRunner {
     private func rows(
         _ job: ClaimedJob, _ options: ExportOptions, progress: ProgressCounter, lease: LeaseClock
     ) async throws -> ExportFile {
-        try await Snapshot.read(
+        let keys = try contract.keys
+        return try await Snapshot.read(
             actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,
-            includeGroupTree: options.includeReferences, keys: try contract.keys, pool: directory, role: DatabaseRole.worker
+            includeGroupTree: options.includeReferences, keys: keys, pool: directory, role: DatabaseRole.worker
         ) { [disk, settings, guardian, contract] snapshot, pages in
-            guard contract.accepts(types: snapshot.types) else {
-                contract.requestInspection()
-                throw DirectoryError.unsettled("columns of the directory have changed since they were checked")
-            }
+            try contract.check(types: snapshot.types, keys: keys)
             progress.begin(total: snapshot.rowsTotal)
             let file = ExportFile(job: job, options: options, settings: settings, snapshot: snapshot)
             // Not earlier: the counts may have taken minutes, in which the file system may be unmounted.
