@@ -21,7 +21,8 @@
 # make systemd-test     install, upgrade, kill and reload the package under systemd in a container (root);
 #                       SYSTEMD_ARGUMENTS='--only upgrade' for some tests, BIN_DIR=.build/debug for programs that are built already
 #
-# make bench            compare speed and memory with psql, other workbook writers and pgbench; BENCH_ARGUMENTS='small get' for some parts
+# make bench            compare speed and memory with psql, other workbook writers and pgbench; BENCH_ARGUMENTS='small get' for some parts,
+#                       BENCH_ARGUMENTS=before BEFORE_DIR=FOLDER for another version's programs in FOLDER
 # make bench-protocol   measure normal callers while hostile ones run, downloads, leaks, memory, and starts while workers claim exports;
 #                       BEFORE_DIR=FOLDER to compare with the programs in FOLDER
 # make console-bench    measure an export of a million accounts in a browser, and compare it with the command line

@@ -74,7 +74,8 @@ public enum ErrorKind: String, Sendable, CaseIterable {
             """
         case .internalError: "An internal error occurred. The service's log contains the cause."
         case .shuttingDown: "The service stops, or the caller's grants have changed. Connect again."
-        case .overloaded: "There are too many connections, requests, subscriptions or transfers. Try again in a moment."
+        case .overloaded:
+            "A limit is reached: on connections, requests, subscriptions, transfers, starts, operations on files or bytes. Try again in a moment."
         case .requestCancelled: "The request was cancelled by `$/cancelRequest`."
         case .permissionDenied:
             """

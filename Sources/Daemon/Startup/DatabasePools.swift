@@ -31,7 +31,7 @@ struct PoolPurpose {
         name: "export", database: .directory, statementTimeout: .seconds(300), acquisitionTimeout: .seconds(60),
         isSnapshot: true)
     /// Inspections of the directory. The search for wrong rows has a shorter limit of its own for each relation.
-    static let inspection = PoolPurpose(name: "look", database: .directory, statementTimeout: .seconds(25))
+    static let inspection = PoolPurpose(name: "inspection", database: .directory, statementTimeout: .seconds(25))
     /// Audit events that no caller waits for. They neither wait for callers nor take a connection from them.
     static let trail = PoolPurpose(name: "trail", database: .jobs, statementTimeout: .seconds(10))
     /// The command `prune`.

@@ -180,7 +180,7 @@ struct Attempt: Sendable {
             await worker.runner.discard(job)
         }
         if let state {
-            logger.report(ExportEvent.attemptEnded, [.end: "given-back", .wanted: wanted.name, .state: state.rawValue])
+            logger.report(ExportEvent.attemptEnded, [.end: back.name, .wanted: wanted.name, .state: state.rawValue])
             count(back, state)
         } else {
             logger.report(ExportEvent.lateWriteRefused, [.end: wanted.name])
