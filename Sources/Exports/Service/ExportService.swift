@@ -324,6 +324,9 @@ package struct ExportService: Sendable {
                 }
                 return Permitted(job: job, name: name, facts: facts, delivery: audited.withLock { $0 })
             }
+        } catch let error as CancellationError {
+            // The transaction was rolled back, and the event with it.
+            throw error
         } catch {
             // If the event was written, only the commit can have failed.
             audited.withLock { $0 }?.failed(.databaseUnavailable)
