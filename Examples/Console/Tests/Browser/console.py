@@ -200,11 +200,16 @@ class Browser:
     @staticmethod
     def _quietly(condition):
         # While a page loads, neither the old elements nor the new ones exist.
-        from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+        from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
         try:
             return condition()
         except (NoSuchElementException, StaleElementReferenceException):
             return False
+        except WebDriverException as error:
+            # chromedriver's other word for a stale element, if the page changes between its two requests to the browser.
+            if "does not belong to the document" in str(error):
+                return False
+            raise
 
     @property
     def focused(self):
