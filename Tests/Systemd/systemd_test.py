@@ -146,7 +146,7 @@ def doctor(machine, debs):
     for user, word in (("adminexport", "can serve"), ("adminexport-worker", "can work")):
         checked = machine.run(f"runuser -u {user} -- adminexportd check-config").stdout
         check(word in checked and "serve and work" not in checked and "GRANT" not in checked, checked)
-    check("Expired" in machine.run("runuser -u adminexport-worker -- adminexportd prune").stdout, "prune")
+    check("Exports expired: " in machine.run("runuser -u adminexport-worker -- adminexportd prune").stdout, "prune")
     outside = machine.run("adminexport doctor", user="outsider", check=False)
     check(outside.returncode == 1 and "adduser outsider adminexport-clients" in outside.stdout, outside.stdout)
     machine.run("useradd --create-home late")
@@ -654,7 +654,7 @@ def hosts(debs):
             two.run(f"umount -l {ARCHIVES}")
             refused = two.run(many + f"adminexport download {job} -o /tmp/none.xlsx", user="member", check=False)
             check(refused.returncode in (1, 75), f"{refused}")
-            two.eventually("doctor reports the fault", lambda: "BAD" in two.run("adminexport doctor", user="member", check=False).stdout, 30)
+            two.eventually("doctor reports the fault", lambda: "FAIL" in two.run("adminexport doctor", user="member", check=False).stdout, 30)
         finally:
             for machine in machines:
                 machine.stop()
