@@ -70,11 +70,13 @@ import Testing
     @Test("A peer that reads a part of the output before each limit keeps its connection")
     func readingSlowly() async {
         let transport = PipeTransport()
-        let connection = connection(transport) { $0.unreadOutput = .seconds(3_600) }
+        let connection = connection(transport) { $0.unreadOutput = .milliseconds(20) }
+        transport.readsSlowly.store(true, ordering: .relaxed)
         transport.pause()
         transport.send(Self.call(1, "fat"))
         let running = Task { await connection.run() }
-        while connection.waitingBytes == 0 { await Task.yield() }
+        // Four samples take as long as the limit.
+        while transport.samples < 20, !transport.isClosed { await Task.yield() }
         transport.resume()
         transport.end()
         #expect(await running.value == nil)
@@ -130,9 +132,7 @@ import Testing
         transport.send(Self.call(1, "slow"))
         #expect(await replies.next() != nil)
         while connection.state.withLock({ $0.isCheckingStalls }) { await Task.yield() }
-        let samples = transport.samples
-        try? await Task.sleep(for: .milliseconds(100))
-        #expect(transport.samples == samples)
+        #expect(connection.state.withLock { $0.stalls.nextCheck(after: .now) } == nil, "a timer is planned")
         transport.end()
         #expect(await running.value == nil)
     }

@@ -57,12 +57,14 @@ final class PipeTransport: Transport {
     }
 
     private let sampled = Atomic(0)
+    /// Whether the peer has read a byte at each sample of ``unread``.
+    let readsSlowly = Atomic(false)
     private let closed = Atomic(false)
 
     /// A constant, as if the peer read nothing.
     var unread: Int {
-        sampled.add(1, ordering: .relaxed)
-        return 100
+        let count = sampled.add(1, ordering: .relaxed).newValue
+        return readsSlowly.load(ordering: .relaxed) ? 1_000_000 - count : 1_000_000
     }
 
     /// The number of reads of ``unread``.

@@ -78,8 +78,8 @@ struct StallDetector: Sendable {
     ///   long before the system has taken a whole piece.
     mutating func check(unread: Int, at now: Instant) -> Stall? {
         if let began = outputBegan {
-            // Before the first check the peer may have read some.
-            let hasRead = self.unread.map { unread < $0 } ?? (began + unreadOutput > now)
+            // Before the first check, which may be late, the peer may have read some.
+            let hasRead = self.unread.map { unread < $0 } ?? true
             if hasRead {
                 outputBegan = now
             } else if began + unreadOutput <= now {
