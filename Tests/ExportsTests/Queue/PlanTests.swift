@@ -13,6 +13,8 @@ import TestSupport
 
     private static let parameters = [
         "$1": "'018f0000-0000-7000-8000-000000000001'", "$2": "'2'", "$3": "'12 s'", "$4": "'1800 s'", "$5": "'{}'",
+        "$6": "'{}'",
+        "$7": "true", "$8": "'{t1,t2}'", "$9": "'16'",
     ]
     private static let sweepParameters = [
         "$1": "'0.001 s'", "$2": "'{}'", "$3": "'018f0000-0000-7000-8000-000000000001'", "$4": "'k'", "$5": "'m'",
@@ -38,6 +40,7 @@ import TestSupport
             "reads what is due as the first rows of an index, in the retention's groups", "expire", "files-to-remove",
             "forget-jobs",
             "orphans")
+        add("reads an entry of an index for each number of jobs that a tenant runs, after many claims", "raise-bound")
         add("reads a setting of the store", "store-id", "lock-store", "store-seen")
         add(
             "runs once, at a migration or a command", "migration-lock", "left-to-do", "events-to-key", "key-events",
@@ -49,7 +52,10 @@ import TestSupport
 
     /// The name of the query, what the statement is for, its text, and values for its parameters.
     private static var statements: [(query: String, name: String, sql: String, parameters: [String: String])] {
-        [("claim", "claim", LeaseStore.claimSQL, parameters), ("poll", "poll", LeaseStore.pollSQL(), parameters)]
+        [
+            ("claim", "claim", LeaseStore.claimSQL, parameters), ("poll", "poll", LeaseStore.pollSQL(), parameters),
+            ("promote", "promotion", Turns.promoteSQL, [:]),
+        ]
             + SweepReason.allCases.map {
                 let query = QueueMaintenance(lease: .seconds(12)).sweepQuery($0, worker: WorkerID(), except: [])
                 return (query.name, "sweep \($0)", query.sql, sweepParameters)
@@ -130,6 +136,110 @@ import TestSupport
                 }
             }
         }
+    }
+
+    /// The number of pages that a claim may read, however many tenants wait, run at their limit or have retries ahead.
+    private static let maxClaimPages = 40
+    /// The same after 3,000 jobs while another transaction has held its snapshot.
+    private static let maxHeldPages = 200
+
+    @Test(
+        "A claim reads no more pages with 10,000 tenants that wait, at their limit, or with retries ahead, or with a long history"
+    )
+    func claims() async throws {
+        try await TestDatabase.with { database in
+            let admin = try await database.connect()
+            try await admin.script("timeout", "SET statement_timeout = 0")
+            func queue(_ tenants: Int, _ name: String, running: Int = 0, delayed: String = "0 s", each: Int = 1) -> String {
+                """
+                INSERT INTO adminexport.tenant_slot (tenant_key, running) SELECT '\(name)' || i, \(running) FROM generate_series(1, \(tenants)) i;
+                INSERT INTO adminexport.job (id, tenant_key, actor_key, tenant_slug, actor_email, options, run_after)
+                    SELECT gen_random_uuid(), '\(name)' || i, 'a', 't', 'e', '{}', now() + interval '\(delayed)'
+                    FROM generate_series(1, \(tenants)) i, generate_series(1, \(each)) n
+                """
+            }
+            for (name, sql) in [
+                ("100 tenants that wait", queue(100, "a")), ("10,000 tenants that wait", queue(10_000, "b")),
+                ("10,000 tenants at their limit", queue(10_000, "c", running: 50)),
+                ("10,000 retries of a tenant", queue(1, "d", delayed: "1 h", each: 10_000)),
+                ("a job of that tenant", queue(0, "e") + "; " + Self.job(of: "d1")),
+                (
+                    "1,000,000 jobs that are over",
+                    "SET session_replication_role = replica; \(Self.insert(1_000_000, state: "succeeded"))"
+                ),
+            ] {
+                try await admin.script("scenario", sql)
+                for isFresh in [false, true] {
+                    if isFresh { try await admin.script("analyze", "ANALYZE adminexport.job, adminexport.tenant_slot") }
+                    for limit in ["'2'", "'50'"] {
+                        let parameters = Self.parameters.merging(["$2": limit]) { $1 }
+                        // The first run reads the catalog.
+                        _ = try await Self.preparedPages(of: LeaseStore.claimSQL, parameters, on: admin)
+                        let pages = try await Self.preparedPages(of: LeaseStore.claimSQL, parameters, on: admin)
+                        #expect(
+                            pages <= Self.maxClaimPages,
+                            "a claim touches \(pages) pages after \(name), limit \(limit), fresh: \(isFresh)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("A claim reads few pages after 3,000 jobs under another transaction's snapshot", arguments: [1, 3_000])
+    func held(_ tenants: Int) async throws {
+        try await TestDatabase.with { database in
+            // Only to save time.
+            try await database.execute("ALTER DATABASE \"\(database.name)\" SET synchronous_commit = off")
+            let pool = database.pool()
+            let leases = LeaseStore(
+                tenantLimit: { 2 }, lease: .seconds(600), deadline: .seconds(3_600), retention: .seconds(3_600))
+            let admin = try await database.connect()
+            try await admin.script(
+                "slots",
+                """
+                INSERT INTO adminexport.tenant_slot (tenant_key) SELECT 't' || i FROM generate_series(1, \(tenants)) i;
+                INSERT INTO adminexport.job (id, tenant_key, tenant_slug, actor_key, actor_email, options)
+                    SELECT gen_random_uuid(), 't' || i, 't', 'a', 'e', '{}' FROM generate_series(1, \(tenants)) i;
+                ANALYZE adminexport.job, adminexport.tenant_slot
+                """)
+            let holder = try await database.connect()
+            try await holder.script("hold", "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM adminexport.setting")
+            var recent: [String] = []
+            for turn in 0..<3_000 {
+                try await admin.script("start", Self.job(of: "t\(1 + turn % tenants)"))
+                let known = recent
+                let claim = try await pool.withTransaction(role: DatabaseRole.worker) {
+                    try await leases.claim(worker: WorkerID(), recent: known, on: $0)
+                }
+                let job = try #require(claim.job)
+                _ = try await pool.withTransaction(role: DatabaseRole.worker) {
+                    try await leases.end(job, .failed(JobFailure(kind: "k", message: "m")), on: $0)
+                }
+                // What the loop of a worker does now and then.
+                if turn % Turns.claimsForRaise == 0 {
+                    try await pool.withTransaction(role: DatabaseRole.worker) {
+                        try await Turns.raiseBound(tenantLimit: 2, on: $0)
+                    }
+                }
+                if !recent.contains(job.tenantKey) { recent.append(job.tenantKey) }
+                guard recent.count >= 16 || turn % 100 == 99 else { continue }
+                let poll = LeaseStore.Poll(
+                    worker: WorkerID(), history: .seconds(3_600), recent: recent, settling: recent, isThorough: false)
+                _ = try await pool.withTransaction(role: DatabaseRole.worker) { try await leases.poll(poll, on: $0) }
+                recent = []
+            }
+            _ = try await Self.preparedPages(of: LeaseStore.claimSQL, Self.parameters, on: admin)
+            let pages = try await Self.preparedPages(of: LeaseStore.claimSQL, Self.parameters, on: admin)
+            #expect(pages <= Self.maxHeldPages, "a claim touches \(pages) pages with \(tenants) tenants")
+            try await holder.script("release", "COMMIT")
+        }
+    }
+
+    private static func job(of tenant: String) -> String {
+        """
+        INSERT INTO adminexport.job (id, tenant_key, tenant_slug, actor_key, actor_email, options)
+        VALUES ('\(JobID())', '\(tenant)', 't', 'a', 'e', '{}')
+        """
     }
 
     @Test("Each statement of the service is measured, or has a reason not to be")

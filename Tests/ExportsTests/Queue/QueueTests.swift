@@ -53,7 +53,7 @@ import TestSupport
     private func claim(_ pool: PostgresPool, _ leases: LeaseStore, worker id: WorkerID = WorkerID()) async throws
         -> ClaimedJob?
     {
-        try await worker(pool) { try await leases.claim(worker: id, on: $0) }
+        try await worker(pool) { try await leases.claim(worker: id, on: $0).job }
     }
 
     @Test("A job goes from the queue through a worker to its end, and each step writes an audit event")

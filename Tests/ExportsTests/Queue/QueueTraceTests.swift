@@ -92,7 +92,7 @@ import TestSupport
         let before = try await row(job, admin)
         switch event {
         case .claimed:
-            return try await worker(pool) { try await leases.claim(worker: WorkerID(), on: $0) } != nil
+            return try await worker(pool) { try await leases.claim(worker: WorkerID(), on: $0).job } != nil
         case .renewed(let epoch):
             let claimed = try await claimed(job, epoch, admin)
             return try await worker(pool) { try await leases.renew(claimed, rowsDone: 1, rowsTotal: 2, on: $0) } != .lost

@@ -36,10 +36,10 @@ import Testing
             for grant in grants {
                 let kind = grant.kind == "table" ? "" : grant.kind.uppercased()
                 let name = grant.kind == "schema" ? "adminexport" : "adminexport.\(grant.name)"
-                let call = grant.kind == "function" ? "()" : ""
+
                 let column = grant.column.map { " (\($0))" } ?? ""
                 try await admin.script(
-                    "test", "REVOKE \(grant.privilege)\(column) ON \(kind) \(name)\(call) FROM \(grant.role)")
+                    "test", "REVOKE \(grant.privilege)\(column) ON \(kind) \(name) FROM \(grant.role)")
                 let found = try await faults()
                 #expect(
                     found.count == 1 && found[0].contains("\(grant.role) lacks \(grant.privilege)\(column)")

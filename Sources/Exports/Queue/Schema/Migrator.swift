@@ -4,7 +4,7 @@ package import Postgres
 /// Migrates the database to this version's schema. It can run again, and several can run at once.
 package struct Migrator: Sendable {
     /// The schema version of this program. The program also works with the next version, if that version allows it.
-    package static let version = 4
+    package static let version = 5
 
     /// The number of the advisory lock that a migration holds; the same in all versions.
     private static let lock = 7_160_823_410
@@ -21,6 +21,7 @@ package struct Migrator: Sendable {
         Step(version: 2, oldestBinary: 1, sql: PackageResources._002_queue_sql),
         Step(version: 3, oldestBinary: 2, sql: PackageResources._003_counters_sql),
         Step(version: 4, oldestBinary: 3, sql: PackageResources._004_audit_sql),
+        Step(version: 5, oldestBinary: 4, sql: PackageResources._005_turns_sql),
     ]
 
     /// The migrations, in their order.

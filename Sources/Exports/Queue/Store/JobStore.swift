@@ -139,7 +139,7 @@ package struct JobStore: Sendable {
     /// number is a hash of the tenant's key; two tenants with the same hash share a lock.
     package static let startLockClass = 1_094_995_288
 
-    /// Counts up to the limit by the index `job_queued`. CASE fixes the order: the statement sets the timeout before it waits.
+    /// Counts up to the limit by the index `job_waiting`. CASE fixes the order: the statement sets the timeout before it waits.
     /// A start that does not wait does not get the lock while others wait for it, so it overtakes none of them.
     static func startLockSQL(waits: Bool) -> String {
         let key = "\(startLockClass), hashtext($1)"

@@ -5,7 +5,7 @@ internal import Postgres
 /// Every statement guards its writes: by the job's epoch, by its state, and by a lease that is valid by the database's clock. A
 /// statement that changes nothing tells the worker that the job is no longer its own.
 package struct LeaseStore: Sendable {
-    private let tenantLimit: @Sendable () -> Int
+    let tenantLimit: @Sendable () -> Int
     let lease: Duration
     let deadline: Duration
     private let retention: Duration
@@ -24,90 +24,87 @@ package struct LeaseStore: Sendable {
 
     // MARK: Claiming
 
-    /// Claims the next job: the first one of the tenant that was served longest ago and runs fewer jobs than its limit.
+    /// The answer to a claim.
+    enum Claim: Sendable {
+        case job(ClaimedJob)
+        /// It was the tenant's turn, and the tenant has no job that nobody holds. Another tenant may have one.
+        case nothing(tenant: String)
+        /// No tenant may start a job now.
+        case noTurn
+
+        var job: ClaimedJob? { if case .job(let job) = self { job } else { nil } }
+    }
+
+    /// Claims the first job of the tenant whose turn it is; see ``Turns``.
     ///
-    /// A scan of the index `job_queued` finds the tenants with queued jobs, one probe for each tenant. So neither a long queue of
-    /// another tenant nor a long history costs time. The statement locks the tenant's slot row and the job's row with SKIP LOCKED, so
-    /// claims never wait for one another. The common table expressions are materialized, because a planner that runs a
-    /// LIMIT … FOR UPDATE twice locks more rows than intended.
-    func claim(worker: WorkerID, on connection: isolated PostgresConnection) async throws -> ClaimedJob? {
+    /// - Parameter recent: tenants that this worker served last; see ``Turns``.
+    func claim(worker: WorkerID, recent: [String] = [], on connection: isolated PostgresConnection) async throws -> Claim {
         let rows = try await connection.query(
             Query(
                 "claim", Self.claimSQL,
-                [.text(worker.description), .integer(tenantLimit()), .interval(lease), .interval(deadline)]))
-        return try rows.first.map { try ClaimedJob($0) }
+                [.text(worker.description), .integer(tenantLimit()), .interval(lease), .interval(deadline), .texts(recent)]))
+        guard let row = rows.first else { return .noTurn }
+        guard try row.decodeIfPresent("epoch", as: Int.self) != nil else {
+            return .nothing(tenant: try row.decode("turn_of"))
+        }
+        return .job(try ClaimedJob(row))
     }
 
-    /// The tenants that have queued jobs, by a loose scan of the index `job_queued`.
-    private static let waitingTenants = """
-        waiting AS (
-            (SELECT q.tenant_key FROM adminexport.job q WHERE q.state = 'queued' ORDER BY q.tenant_key LIMIT 1)
-            UNION ALL
-            SELECT (SELECT q.tenant_key FROM adminexport.job q WHERE q.state = 'queued' AND q.tenant_key > w.tenant_key
-                    ORDER BY q.tenant_key LIMIT 1)
-            FROM waiting w WHERE w.tenant_key IS NOT NULL
-        )
-        """
-
-    /// Slots of the waiting tenants that may start one more job. Parameter 1 is the worker, 2 the limit.
-    private static let openSlots = """
-        FROM waiting w JOIN adminexport.tenant_slot s ON s.tenant_key = w.tenant_key
-        WHERE s.running < $2::int
-            AND EXISTS (SELECT FROM adminexport.job q
-                        WHERE q.tenant_key = s.tenant_key AND q.state = 'queued' AND q.run_after <= clock_timestamp())
-            AND NOT EXISTS (SELECT FROM adminexport.setting WHERE key = 'paused' AND value = 'true')
-            AND NOT EXISTS (SELECT FROM adminexport.worker WHERE id = $1::uuid AND drain_requested)
-        """
-
     static let claimSQL = """
-        WITH RECURSIVE \(waitingTenants), slot AS MATERIALIZED (
-            SELECT s.tenant_key \(openSlots)
-            ORDER BY s.turn, s.tenant_key LIMIT 1 FOR UPDATE OF s SKIP LOCKED
-        ), picked AS MATERIALIZED (
-            SELECT q.id, clock_timestamp() AS at FROM adminexport.job q JOIN slot USING (tenant_key)
-            WHERE q.state = 'queued' AND q.run_after <= clock_timestamp()
-            ORDER BY q.priority DESC, q.id LIMIT 1 FOR UPDATE OF q SKIP LOCKED
-        ), claimed AS (
+        WITH RECURSIVE \(Turns.best(recent: "$5")), \(Turns.picked(recent: "$5")), claimed AS (
             UPDATE adminexport.job j SET state = 'running', worker = $1::uuid, epoch = j.epoch + 1,
                 attempt = j.attempt + 1, started_at = coalesce(j.started_at, picked.at), attempt_started_at = picked.at,
                 deadline_at = picked.at + $4::interval, revision = j.revision + 1,
                 error_kind = NULL, error_message = NULL
-            FROM picked WHERE j.id = picked.id AND j.state = 'queued' RETURNING j.*
+            FROM picked WHERE j.ctid = picked.place RETURNING j.*
         ), leased AS (
             INSERT INTO adminexport.lease (job, epoch, expires_at)
             SELECT id, epoch, clock_timestamp() + $3::interval FROM claimed
         ), counted AS (
-            -- Also if the tenant's job was locked: the next claim tries another tenant first.
+            -- Also if the tenant has no job, or it is locked: the next claim tries another tenant first.
             UPDATE adminexport.tenant_slot s SET running = s.running + (SELECT count(*) FROM claimed),
                 turn = nextval('adminexport.turn')
             FROM slot WHERE s.tenant_key = slot.tenant_key
         ), audited AS (
             \(Audit.insertion(of: "'started'", jobs: "claimed", details: Audit.attemptDetails))
         )
-        SELECT c.id, c.epoch, c.attempt, c.tenant_key, c.tenant_slug, c.actor_key, c.options::text AS options, c.created_at,
+        SELECT slot.tenant_key AS turn_of, c.id, c.epoch, c.attempt, c.tenant_key, c.tenant_slug, c.actor_key, c.options::text AS options, c.created_at,
             (extract(epoch FROM clock_timestamp() - greatest(c.created_at, c.run_after)) * 1000)::bigint AS waited_ms,
             extract(year FROM c.created_at AT TIME ZONE 'UTC')::int AS year,
             extract(month FROM c.created_at AT TIME ZONE 'UTC')::int AS month
-        FROM claimed c
+        FROM slot LEFT JOIN claimed c ON true
         """
 
     // MARK: Polling
 
+    /// What a poll is about.
+    struct Poll: Sendable {
+        let worker: WorkerID
+        /// How long the row of a finished job is kept.
+        let history: Duration
+        /// Jobs that the worker itself runs. Their leases are not reported.
+        var own: [JobID] = []
+        /// Tenants that the worker served last; see ``Turns``.
+        var recent: [String] = []
+        /// Tenants of which the poll takes `ready` if they have no job to claim.
+        var settling: [String] = []
+        /// How many of the first tenants that are ready it treats likewise.
+        var settlingFirst = 0
+        /// Looks for the next tenant from the beginning, and moves the lower bound of places down if one is below it.
+        var isThorough = true
+        /// Written in the same statement, to report that the worker is alive. Without it and without tenants to settle, the statement
+        /// writes nothing.
+        var registration: WorkerRegistration?
+    }
+
     /// Reads what there is to do and to wait for. Touches a few index entries, however long the history is.
-    ///
-    /// - Parameters:
-    ///   - history: how long the row of a finished job is kept.
-    ///   - own: jobs that the worker itself runs. Their leases are not reported.
-    ///   - registration: written in the same statement, to report that the worker is alive. Without it, the statement writes nothing.
-    func poll(
-        worker: WorkerID, history: Duration, own: [JobID] = [], registering registration: WorkerRegistration? = nil,
-        on connection: isolated PostgresConnection
-    ) async throws -> QueueSnapshot {
+    func poll(_ poll: Poll, on connection: isolated PostgresConnection) async throws -> QueueSnapshot {
         var parameters = Parameters([
-            .text(worker.description), .integer(tenantLimit()), .interval(lease), .interval(history),
-            .texts(own.map(\.description)),
+            .text(poll.worker.description), .integer(tenantLimit()), .interval(lease), .interval(poll.history),
+            .texts(poll.own.map(\.description)), .texts(poll.recent), .bool(poll.isThorough), .texts(poll.settling),
+            .integer(poll.settlingFirst),
         ])
-        let sql = Self.pollSQL(registering: registration.map { WorkerRegistry.upsert($0, &parameters) })
+        let sql = Self.pollSQL(registering: poll.registration.map { WorkerRegistry.upsert($0, &parameters) })
         let rows = try await connection.query(Query("poll", sql, parameters.values))
         guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no snapshot of the queue", query: "poll") }
         return try QueueSnapshot(row)
@@ -116,32 +113,34 @@ package struct LeaseStore: Sendable {
     /// Conditions compare with now() if they need an index: clock_timestamp() may differ for each row, so no index serves it. The
     /// statement finds what is due as the first row of an index's order. For an EXISTS the planner may read the whole history.
     static func pollSQL(registering upsert: String? = nil) -> String {
-        """
-        WITH RECURSIVE \(upsert.map { "registered AS (\($0)), " } ?? "")\(waitingTenants), foreign_lease AS (
-            SELECT l.expires_at FROM adminexport.lease l
-            WHERE l.job <> ALL ($5::uuid[]) OR (SELECT j.worker FROM adminexport.job j WHERE j.id = l.job) <> $1::uuid
-        )
-        SELECT EXISTS (SELECT \(openSlots)) AS claimable,
-            (SELECT (extract(epoch FROM greatest(min(expires_at), pg_postmaster_start_time() + $3::interval)
-                             - clock_timestamp()) * 1000)::bigint
-             FROM foreign_lease HAVING count(*) > 0) AS lease_ms,
-            (SELECT (extract(epoch FROM run_after - clock_timestamp()) * 1000)::bigint FROM adminexport.job
-             WHERE state = 'queued' AND attempt > 0 AND run_after > now() ORDER BY run_after LIMIT 1) AS retry_ms,
-            coalesce((SELECT expires_at < now() FROM adminexport.job WHERE state = 'succeeded' AND NOT hold
-                      ORDER BY expires_at LIMIT 1), false)
-                OR (SELECT id FROM adminexport.job WHERE state = 'expired' AND archive_epoch IS NOT NULL
-                    ORDER BY id LIMIT 1) IS NOT NULL
-                OR coalesce((SELECT finished_at < now() - $4::interval FROM adminexport.job
-                             WHERE state IN ('failed', 'cancelled', 'expired') AND archive_epoch IS NULL AND NOT hold
-                             ORDER BY finished_at LIMIT 1), false) AS maintenance,
-            pg_postmaster_start_time() + $3::interval < clock_timestamp()
-                AND (EXISTS (SELECT FROM foreign_lease WHERE expires_at < clock_timestamp())
-                     OR EXISTS (SELECT FROM adminexport.job j WHERE j.state = 'running' AND (j.worker <> $1::uuid OR j.id <> ALL ($5::uuid[]))
-                                AND (j.deadline_at < now() - $3::interval
-                                     OR NOT EXISTS (SELECT FROM adminexport.lease l WHERE l.job = j.id)))) AS sweep,
-            EXISTS (SELECT FROM adminexport.worker WHERE id = $1::uuid AND drain_requested) AS draining,
-            \(upsert == nil ? "false" : "(SELECT is_new FROM registered)") AS is_new
-        """
+        let turn = Turns.best(recent: "$6", from: "CASE WHEN $7::boolean THEN -9223372036854775808 ELSE last_value END")
+        return """
+            WITH RECURSIVE \(upsert.map { "registered AS (\($0)), " } ?? "")\(turn), foreign_lease AS (
+                SELECT l.expires_at FROM adminexport.lease l
+                WHERE l.job <> ALL ($5::uuid[]) OR (SELECT j.worker FROM adminexport.job j WHERE j.id = l.job) <> $1::uuid
+            )
+            SELECT EXISTS (SELECT FROM best) AS claimable, CASE WHEN $7::boolean THEN \(Turns.lowersBound) END AS lowered,
+                CASE WHEN cardinality($8::text[]) > 0 THEN \(Turns.settle("$8", first: "$9"))::text END AS settled,
+                (SELECT (extract(epoch FROM greatest(min(expires_at), pg_postmaster_start_time() + $3::interval)
+                                 - clock_timestamp()) * 1000)::bigint
+                 FROM foreign_lease HAVING count(*) > 0) AS lease_ms,
+                (SELECT (extract(epoch FROM run_after - clock_timestamp()) * 1000)::bigint FROM adminexport.job
+                 WHERE state = 'queued' AND delayed ORDER BY run_after LIMIT 1) AS retry_ms,
+                coalesce((SELECT expires_at < now() FROM adminexport.job WHERE state = 'succeeded' AND NOT hold
+                          ORDER BY expires_at LIMIT 1), false)
+                    OR (SELECT id FROM adminexport.job WHERE state = 'expired' AND archive_epoch IS NOT NULL
+                        ORDER BY id LIMIT 1) IS NOT NULL
+                    OR coalesce((SELECT finished_at < now() - $4::interval FROM adminexport.job
+                                 WHERE state IN ('failed', 'cancelled', 'expired') AND archive_epoch IS NULL AND NOT hold
+                                 ORDER BY finished_at LIMIT 1), false) AS maintenance,
+                pg_postmaster_start_time() + $3::interval < clock_timestamp()
+                    AND (EXISTS (SELECT FROM foreign_lease WHERE expires_at < clock_timestamp())
+                         OR EXISTS (SELECT FROM adminexport.job j WHERE j.state = 'running' AND (j.worker <> $1::uuid OR j.id <> ALL ($5::uuid[]))
+                                    AND (j.deadline_at < now() - $3::interval
+                                         OR NOT EXISTS (SELECT FROM adminexport.lease l WHERE l.job = j.id)))) AS sweep,
+                EXISTS (SELECT FROM adminexport.worker WHERE id = $1::uuid AND drain_requested) AS draining,
+                \(upsert == nil ? "false" : "(SELECT is_new FROM registered)") AS is_new
+            """
     }
 
     // MARK: Holding a lease
@@ -259,7 +258,7 @@ struct QueueSnapshot: Sendable {
     let isClaimable: Bool
     /// The time until the first lease of another worker expires unless it is renewed; nil if no job runs. Negative after expiry.
     let untilLeaseEnds: Duration?
-    /// The time until the next job that waits for another attempt may be claimed.
+    /// The time until the next job that waits for another attempt may be claimed. Negative if it is due.
     let untilRetry: Duration?
     /// There are workbooks to expire, files to remove, or rows to delete.
     let isMaintenanceDue: Bool

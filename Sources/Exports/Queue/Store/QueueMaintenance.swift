@@ -77,18 +77,23 @@ struct QueueMaintenance: Sendable {
         try await connection.query(Query("audit-partitions", "SELECT adminexport.ensure_audit_partitions() IS NULL AS done"))
     }
 
-    /// Corrects the count of running jobs of slots that have a wrong one. Only a manual change of the tables can cause this, and it
-    /// would block the tenant's jobs for good.
+    /// Corrects slots that count the running jobs wrongly, or are not ready although a job can be claimed. Only a manual change of
+    /// the tables can cause this, and it would block the tenant's jobs for good.
     ///
-    /// - Returns: how many slots had a wrong count or were missing.
+    /// - Returns: how many slots were wrong or missing.
     func recount(on connection: isolated PostgresConnection) async throws -> Int {
         let running = "(SELECT count(*) FROM adminexport.job j WHERE j.state = 'running' AND j.tenant_key = s.tenant_key)"
+        let claimable = "j.state = 'queued' AND NOT j.delayed"
+        let isOverlooked = """
+            EXISTS (SELECT FROM adminexport.job j WHERE j.tenant_key = s.tenant_key AND \(claimable) AND (NOT s.ready OR j.id < s.head))
+            """
+        let isWrong = "(s.running <> \(running) OR \(isOverlooked))"
         // Each start and each end of a job locks the slot's row. So the next statement, under this lock, counts exactly.
         let suspects = try await connection.query(
             Query(
                 "suspect-slots",
                 """
-                SELECT s.tenant_key FROM adminexport.tenant_slot s WHERE s.running <> \(running)
+                SELECT s.tenant_key FROM adminexport.tenant_slot s WHERE \(isWrong)
                 LIMIT 16 FOR UPDATE OF s SKIP LOCKED
                 """))
         // A sweep locks the slot, so it skips a job without one.
@@ -96,8 +101,8 @@ struct QueueMaintenance: Sendable {
             Query(
                 "missing-slots",
                 """
-                INSERT INTO adminexport.tenant_slot (tenant_key, running)
-                SELECT j.tenant_key, count(*) FILTER (WHERE j.state = 'running') FROM adminexport.job j
+                INSERT INTO adminexport.tenant_slot (tenant_key, running, ready)
+                SELECT j.tenant_key, count(*) FILTER (WHERE j.state = 'running'), bool_or(\(claimable)) FROM adminexport.job j
                 WHERE j.state IN ('queued', 'running')
                     AND NOT EXISTS (SELECT FROM adminexport.tenant_slot s WHERE s.tenant_key = j.tenant_key)
                 GROUP BY j.tenant_key ON CONFLICT DO NOTHING RETURNING 1 AS one
@@ -109,9 +114,12 @@ struct QueueMaintenance: Sendable {
             Query(
                 "recount",
                 """
-                UPDATE adminexport.tenant_slot s SET running = \(running)
-                WHERE s.tenant_key = ANY ($1::text[]) AND s.running <> \(running) RETURNING 1 AS one
+                UPDATE adminexport.tenant_slot s SET running = \(running), ready = s.ready OR \(isOverlooked),
+                    head = CASE WHEN \(isOverlooked) THEN '\(Self.lowestID)' ELSE s.head END
+                WHERE s.tenant_key = ANY ($1::text[]) AND \(isWrong) RETURNING 1 AS one
                 """, [.texts(keys)])
         ).count + missing
     }
+
+    private static let lowestID = "00000000-0000-0000-0000-000000000000"
 }

@@ -35,6 +35,10 @@ struct WorkerLoop {
     private var isBusy = false
     /// A claim failed, and the database may have made it.
     private var mayHoldUnknown = false
+    private var recent = RecentTenants()
+    private var lookedThoroughly: ContinuousClock.Instant?
+    private var wasThorough = false
+    private var claimsUntilRaise = Turns.claimsForRaise
 
     init(_ worker: Worker) {
         self.worker = worker
@@ -51,7 +55,8 @@ struct WorkerLoop {
             let isReady = await isReady()
             try await registerIfChanged()
             try await returnUnknown()
-            if isBusy, Self.isDue(polled, every: Self.busyPollInterval) { try await poll() }
+            if claimsUntilRaise <= 0 { try await raiseBound() }
+            if isBusy, recent.isFull || Self.isDue(polled, every: Self.busyPollInterval) { try await poll() }
             let mayClaim = isReady && worker.hasRoom
             if mayClaim, isSignalled || isBusy, let attempt = try await claim() { return .run(attempt) }
             if isReady, !worker.hasRoom, !Self.isDue(polled, every: Self.busyPollInterval) {
@@ -65,7 +70,8 @@ struct WorkerLoop {
             isBusy = false
             backoff.reset()
             misses = mayClaim && snapshot.isClaimable && !isSignalled ? misses + 1 : 0
-            return .wait(PollInterval.next(after: snapshot, mayClaim: mayClaim, misses: misses, jitter: .random(in: 0...1)))
+            let wait = PollInterval.next(after: snapshot, mayClaim: mayClaim, misses: misses, jitter: .random(in: 0...1))
+            return .wait(hasLookedAtAll ? wait : min(wait, Self.busyPollInterval))
         } catch {
             report(ExportEvent.claimFailed, error)
             return .wait(backoff.next())
@@ -108,17 +114,38 @@ struct WorkerLoop {
         return answer
     }
 
+    /// Claims a job; tries the next tenant while one has nothing to claim.
+    ///
+    /// - Returns: nil if no tenant may start a job, or the next tenant's job is locked.
     private mutating func claim() async throws -> Attempt? {
-        let before = ContinuousClock.now
-        // Until the answer arrives, it may be lost.
-        mayHoldUnknown = true
-        let job = try await statement { [worker] in try await worker.leases.claim(worker: worker.id, on: $0) }
-        mayHoldUnknown = false
-        guard let job else { return nil }
-        isBusy = true
-        backoff.reset()
-        worker.counters.observe(.wait, job.waited)
-        return Attempt(job, LeaseClock(until: before + worker.leases.lease), of: worker)
+        while true {
+            let before = ContinuousClock.now
+            // Until the answer arrives, it may be lost.
+            mayHoldUnknown = true
+            let claim = try await statement { [worker, recent] in
+                try await worker.leases.claim(worker: worker.id, recent: recent.keys, on: $0)
+            }
+            mayHoldUnknown = false
+            switch claim {
+            case .job(let job):
+                claimsUntilRaise -= 1
+                isBusy = true
+                backoff.reset()
+                worker.counters.observe(.wait, job.waited)
+                recent.insert(job.tenantKey)
+                return Attempt(job, LeaseClock(until: before + worker.leases.lease), of: worker)
+            case .nothing(let tenant):
+                guard !worker.isStopping, recent.insert(tenant, hasNothing: true) else { return nil }
+                if recent.isFull { try await poll() }
+            case .noTurn:
+                return nil
+            }
+        }
+    }
+
+    private mutating func raiseBound() async throws {
+        claimsUntilRaise = Turns.claimsForRaise
+        try await statement { [worker] in try await Turns.raiseBound(tenantLimit: worker.leases.tenantLimit(), on: $0) }
     }
 
     /// Hands back jobs of claims whose answer was lost, so that nobody has to wait for the end of their leases.
@@ -142,6 +169,9 @@ struct WorkerLoop {
             // The job is locked, or it has no slot.
             if snapshot.isSweepDue { await recount() }
         }
+        if let retry = snapshot.untilRetry, retry <= .zero, try await statement({ try await Turns.promote(on: $0) }) > 0 {
+            snapshot = try await readSnapshot()
+        }
         return snapshot
     }
 
@@ -151,13 +181,23 @@ struct WorkerLoop {
         if let registered, Self.isDue(registered.at, every: interval) {
             registration = worker.registration(registered.storage)
         }
-        let snapshot = try await statement { [worker, registration] in
-            try await worker.leases.poll(
-                worker: worker.id, history: worker.configuration.history, own: worker.running.own, registering: registration,
-                on: $0)
+        var poll = LeaseStore.Poll(
+            worker: worker.id, history: worker.configuration.history, own: worker.running.own, recent: recent.keys,
+            isThorough: Self.isDue(lookedThoroughly, every: Self.busyPollInterval), registration: registration)
+        if recent.isFull || Self.isDue(recent.since, every: Self.busyPollInterval) {
+            (poll.settling, poll.settlingFirst) = (recent.keys, recent.foundNothing ? RecentTenants.settlingFirst : 0)
         }
+        let snapshot = try await statement { [worker, poll] in try await worker.leases.poll(poll, on: $0) }
+        wasThorough = poll.isThorough
+        if wasThorough { lookedThoroughly = .now }
+        if !poll.settling.isEmpty { recent = RecentTenants() }
         if let registration { note(registration, isNew: snapshot.isNewRow) }
         return snapshot
+    }
+
+    /// The last poll looked from the beginning, and no tenant is left to settle. Else the next poll has to follow soon.
+    private var hasLookedAtAll: Bool {
+        recent.keys.isEmpty && wasThorough
     }
 
     /// Takes a limited number of jobs from workers that do not end them. Each has a transaction of its own, because two workers that
@@ -239,6 +279,31 @@ struct WorkerLoop {
         if let fault = faults[event], fault.text == text, !Self.isDue(fault.at, every: Self.reportInterval) { return }
         faults[event] = (text, .now)
         worker.logger.report(event, [.error: text])
+    }
+}
+
+/// The tenants that a worker served last, and those whose turn it was without a job. They may be ready for no reason, so its claims
+/// look whether they have a job, and its next poll settles them; see ``Turns``.
+private struct RecentTenants {
+    static let limit = 16
+    /// Where one tenant had nothing to claim, others may.
+    static let settlingFirst = 16
+
+    private(set) var keys: [String] = []
+    private(set) var since: ContinuousClock.Instant?
+    /// A tenant that this worker had not served had nothing to claim.
+    private(set) var foundNothing = false
+
+    var isFull: Bool { keys.count >= Self.limit }
+
+    /// - Returns: whether the tenant is new.
+    @discardableResult
+    mutating func insert(_ tenant: String, hasNothing: Bool = false) -> Bool {
+        guard !keys.contains(tenant) else { return false }
+        keys.append(tenant)
+        since = since ?? .now
+        if hasNothing { foundNothing = true }
+        return true
     }
 }
 
