@@ -280,7 +280,7 @@ class System:
         return job
 
     def row(self, job):
-        names = ("state", "epoch", "attempt", "crashes", "finished_at", "error_kind", "archive_epoch")
+        names = ("state", "epoch", "attempt", "crashes", "losses", "finished_at", "error_kind", "archive_epoch")
         return dict(zip(names, self.sql(f"SELECT {', '.join(names)} FROM adminexport.job WHERE id = '{job}'")[0]))
 
     def finish(self, jobs, seconds=60):

@@ -91,7 +91,7 @@ package struct TestDatabase: Sendable {
         Self.url(database: name, user: user)
     }
 
-    private static func options(database: String, user: String) -> ConnectionOptions {
+    package static func options(database: String, user: String) -> ConnectionOptions {
         var options = ConnectionOptions(connectionString: url(database: database, user: user))
         // Many tests set up databases in parallel. Only the programs' own limits are under test.
         options.connectTimeout = .seconds(30)

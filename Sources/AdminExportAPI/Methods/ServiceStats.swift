@@ -165,6 +165,8 @@ public enum ServiceStats: Method {
     public struct Rescues: WireObject, Hashable {
         /// The lease was over.
         public var leaseOver = 0
+        /// The worker's session with the database had ended.
+        public var sessionOver = 0
         /// The deadline had passed.
         public var overdue = 0
         /// The job ran without a lease.
@@ -175,7 +177,9 @@ public enum ServiceStats: Method {
 
         /// The members on the wire.
         public static let schema = ObjectSchema(
-            .init("leaseOver", .count, "The lease had expired."), .init("overdue", .count, "The deadline had passed."),
+            .init("leaseOver", .count, "The lease had expired."),
+            .init("sessionOver", .count, "The worker's session with the database had ended."),
+            .init("overdue", .count, "The deadline had passed."),
             .init("leaseMissing", .count, "The job ran without a lease."))
     }
 

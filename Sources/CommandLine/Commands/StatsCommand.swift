@@ -71,7 +71,7 @@ struct StatsCommand: AsyncParsableCommand {
 
     private static func work(_ work: ServiceStats.Work) -> [(String, String)] {
         let (attempts, rescues) = (work.attempts, work.rescues)
-        let rescued = sum([rescues.leaseOver, rescues.overdue, rescues.leaseMissing])
+        let rescued = sum([rescues.leaseOver, rescues.sessionOver, rescues.overdue, rescues.leaseMissing])
         var lines = [
             (
                 "Exports",

@@ -68,6 +68,7 @@ extension ServiceStats.Work {
         attempts.handedBack = value(.handedBack)
         attempts.returned = value(.returned)
         rescues.leaseOver = value(.rescuedLeaseOver)
+        rescues.sessionOver = value(.rescuedSessionOver)
         rescues.overdue = value(.rescuedOverdue)
         rescues.leaseMissing = value(.rescuedLeaseMissing)
         rejectedWrites = value(.rejected)
@@ -142,7 +143,10 @@ struct MetricsReport: Sendable {
         text.family("adminexport_rescues", .counter, "Exports that were taken from workers that died or hung, by reason.")
         text.samples(
             "adminexport_rescues_total", "reason",
-            ["lease-over": rescues.leaseOver, "overdue": rescues.overdue, "lease-missing": rescues.leaseMissing])
+            [
+                "lease-over": rescues.leaseOver, "session-over": rescues.sessionOver, "overdue": rescues.overdue,
+                "lease-missing": rescues.leaseMissing,
+            ])
         text.counter(
             "adminexport_rejected_writes", "Writes that were refused because the worker no longer held the lease.",
             work.rejectedWrites)

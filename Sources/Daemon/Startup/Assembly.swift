@@ -185,10 +185,10 @@ struct Assembly {
     }
 
     /// - Parameter work: signalled when a job may be claimed.
-    private func listener(work: [WakeSignal] = [], watch: JobWatch?) -> QueueListener {
+    private func listener(work: [WakeSignal] = [], proof: SessionProof? = nil, watch: JobWatch?) -> QueueListener {
         QueueListener(
             configuration.options(for: .listening, as: "listen"), work: work, ends: watch.map { [$0.wakeSignal] } ?? [],
-            share: pools.share, logger: logger)
+            share: pools.share, proof: proof, logger: logger)
     }
 
     /// The worker, and the services that go with one: the maintenance of files and rows, and the listener for notifications of the
@@ -224,7 +224,12 @@ struct Assembly {
             options, database: database, leases: leases, runner: runner, maintenance: maintenance.wakeSignal, drain: drain,
             logger: logger)
         return (
-            worker, [maintenance, listener(work: [worker.wakeSignal], watch: watch), ForceDrainSignal(drain: drain), worker]
+            worker,
+            [
+                maintenance, listener(work: [worker.wakeSignal], proof: worker.proof, watch: watch),
+                ForceDrainSignal(drain: drain),
+                worker,
+            ]
         )
     }
 

@@ -1,4 +1,5 @@
 """Workers that are killed, and workers that are suspended and continue."""
+import contextlib
 import signal
 import subprocess
 import time
@@ -31,7 +32,7 @@ def kill(cluster, short):
             ended = float(system.sql(f"SELECT extract(epoch FROM finished_at) FROM adminexport.job WHERE id = '{job}'")[0][0])
             assert row["state"] == "succeeded", row
             if step != "after-publish":
-                assert int(row["epoch"]) >= 2 and int(row["crashes"]) >= 1, row
+                assert int(row["epoch"]) >= 2 and row["crashes"] == "0" and int(row["losses"]) >= 1, row
                 recovery[step] = ended - killed
             partials += sum(path.suffix == ".partial" for path in system.files())
             other.end()
@@ -89,11 +90,11 @@ def returned(cluster, short):
 
 
 def poison(cluster, short):
-    """a job whose worker dies each time fails at the third lost lease"""
+    """a job whose worker dies each time fails at the sixth lost worker"""
     with System(cluster, administrators=1_500, LEASE="4s") as system:
         system.serve()
         job = None
-        for _ in range(3):
+        for _ in range(6):
             system.arm("first-row")
             victim = system.work(stops=True)
             job = job or system.export()
@@ -102,9 +103,125 @@ def poison(cluster, short):
         other = system.work()
         system.finish([job])
         row = system.row(job)
-        assert row["state"] == "failed" and row["error_kind"] == "worker-crashed" and row["crashes"] == "3", row
+        assert row["state"] == "failed" and row["error_kind"] == "worker-crashed" and row["losses"] == "6", row
         other.end()
         return {"runs": 1, **system.check(retired=True), "kind": row["error_kind"]}
+
+
+@contextlib.contextmanager
+def _endless(system):
+    """Locks a table, so that an export neither goes on nor ends. Its heartbeat continues."""
+    holder = subprocess.Popen(
+        [f"{system.cluster.programs}/psql", "-h", system.cluster.sockets, "-U", SUPERUSER, "-d", system.name, "-qX"],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    holder.stdin.write("BEGIN; LOCK TABLE directory.administrator_team;\n")
+    holder.stdin.flush()
+    until("the table is locked", lambda: system.sql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'") != [["0"]])
+    try:
+        yield
+    finally:
+        holder.stdin.close()
+        holder.wait(30)
+
+
+def _runs_again(system, job, since, seconds):
+    """The seconds from a moment to the start of the second attempt."""
+    return float(until("the job runs again", lambda: system.sql(
+        f"SELECT extract(epoch FROM attempt_started_at) - {since} FROM adminexport.job WHERE id = '{job}' AND epoch = 2"), seconds,
+        0.05)[0][0])
+
+
+def dead(cluster, short):
+    """SIGKILL of a worker that exports: an idle worker runs the job again within four seconds"""
+    times = []
+    with System(cluster) as system:
+        system.serve()
+        victim = system.work()
+        for run in range(3 if short else 20):
+            with _endless(system):
+                job = system.export()
+                until("the export runs", lambda: system.row(job)["state"] == "running")
+                other = system.work()
+                # Each run ends in another part of the second.
+                time.sleep(1.5 + run % 10 / 10)
+                killed = time.time()
+                victim.kill()
+                times.append(_runs_again(system, job, killed, 20))
+            system.finish([job])
+            row = system.row(job)
+            assert row["state"] == "succeeded" and row["crashes"] == "0" and row["losses"] == "1", row
+            victim = other
+        figures = system.check()
+    assert max(times) <= 4, times
+    return {"runs": len(times), **figures, "running again s, median": sorted(times)[len(times) // 2], "worst": max(times)}
+
+
+def frozen(cluster, short):
+    """SIGSTOP of a worker that exports: its session stays, so the job runs again only at the end of the lease"""
+    with System(cluster) as system:
+        system.serve()
+        victim = system.work()
+        with _endless(system):
+            job = system.export()
+            until("the export runs", lambda: system.row(job)["state"] == "running")
+            other = system.work()
+            time.sleep(1.5)
+            stopped = time.time()
+            victim.signal(signal.SIGSTOP)
+            waited = _runs_again(system, job, stopped, 30)
+        system.finish([job])
+        row = system.row(job)
+        assert 10.5 <= waited <= 15 and row["crashes"] == "1" and row["losses"] == "0", (waited, row)
+        victim.end()
+        other.end()
+        return {"runs": 1, **system.check(), "running again s": waited}
+
+
+def _end_session(system):
+    """Ends the sessions that show that a worker lives."""
+    ended = system.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted"
+                       " AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query ILIKE '%listen%'"
+                       "  OR datname = current_database() AND query LIKE '%pg_try_advisory_lock%')")
+    assert ended, system.sql("SELECT * FROM pg_locks WHERE locktype = 'advisory'")
+
+
+def lost_session(cluster, short):
+    """a worker that lives loses its session: it keeps its job; if it is also stopped, the job runs again, and the file is the second's"""
+    with System(cluster) as system:
+        system.serve()
+        worker = system.work()
+        with _endless(system):
+            job = system.export()
+            until("the export runs", lambda: system.row(job)["state"] == "running")
+            other = system.work()
+            before = system.sql("SELECT proof_lock FROM adminexport.worker ORDER BY started_at LIMIT 1")
+            _end_session(system)
+            until("the worker has another session", lambda: system.sql(
+                "SELECT proof_lock FROM adminexport.worker ORDER BY started_at LIMIT 1") not in (before, [[""]], [[None]]), 20)
+            time.sleep(3)
+            assert system.row(job)["epoch"] == "1", system.row(job)
+        system.finish([job])
+        row = system.row(job)
+        assert row["state"] == "succeeded" and row["epoch"] == "1", row
+        other.end()
+        with _endless(system):
+            second = system.export()
+            until("the export runs", lambda: system.row(second)["state"] == "running")
+            other = system.work()
+            time.sleep(1.5)
+            worker.signal(signal.SIGSTOP)
+            stopped = time.time()
+            _end_session(system)
+            waited = _runs_again(system, second, stopped, 30)
+        system.finish([second])
+        before = system.row(second)
+        worker.signal(signal.SIGCONT)
+        until("the worker that continued finds that another worker has the job",
+              lambda: "event=lateWriteRefused" in worker.log, 30)
+        assert system.row(second) == before and before["state"] == "succeeded" and before["epoch"] == "2", before
+        worker.end()
+        other.end()
+        return {"runs": 2, **system.check(), "running again s": waited}
 
 
 def hang(cluster, short):
@@ -128,4 +245,4 @@ def hang(cluster, short):
         return {"runs": 1, **system.check(retired=True), "kind": row["error_kind"], "seconds": seconds}
 
 
-SCENARIOS = [kill, zombie, returned, poison, hang]
+SCENARIOS = [kill, zombie, returned, poison, dead, frozen, lost_session, hang]

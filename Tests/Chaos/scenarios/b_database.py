@@ -71,7 +71,9 @@ def _outage(cluster, short, mode, pause):
                 system.cluster.start()
                 times.append(_first_completion(system, time.time()))
         figures = system.check()
-        crashes = system.sql("SELECT sum(crashes), max(epoch) FROM adminexport.job")[0]
+        crashes = system.sql("SELECT sum(crashes), max(epoch), sum(losses) FROM adminexport.job")[0]
+    # Every session has ended, and no worker is taken for dead.
+    assert crashes[2] == "0", crashes
     assert short or max(times) <= 5, times
     return {"runs": rounds, **figures, "refused while away": load.refused, "first completion s, worst": max(times),
             "crashes counted": crashes[0], "most epochs of a job": crashes[1]}
@@ -99,7 +101,7 @@ def away(cluster, short):
         system.cluster.start()
         seconds = _first_completion(system, time.time())
         row = system.row(job)
-        assert row["state"] == "succeeded" and row["crashes"] == "0", row
+        assert row["state"] == "succeeded" and row["crashes"] == "0" and row["losses"] == "0", row
         worker.end()
         return {"runs": 1, **system.check(), "first completion s": seconds}
 
@@ -390,6 +392,43 @@ def _is_denied(system, sql):
     assert row["state"] == "failed" and row["error_kind"] == "permission-denied", row
 
 
+def failover(cluster, short):
+    """a standby is promoted, where no worker holds a lock: a job runs again only at the end of its lease"""
+    with System(cluster, administrators=300, LEASE="6s") as system, _standby(system) as standby:
+        system.serve()
+        victim = system.work()
+        # A server that has just started gives every lease its full duration.
+        time.sleep(7)
+        locked = subprocess.Popen(
+            [f"{cluster.programs}/psql", "-h", cluster.sockets, "-U", SUPERUSER, "-d", system.name, "-qX", "-c",
+             "BEGIN; LOCK TABLE directory.administrator_team; SELECT pg_sleep(30)"], stdout=subprocess.DEVNULL)
+        until("the table is locked", lambda: system.sql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'") != [["0"]])
+        job = system.export()
+
+        def there(text):
+            done = subprocess.run([f"{cluster.programs}/psql", "-h", str(standby), "-U", SUPERUSER, "-d", system.name, "-qAtX", "-c", text],
+                                  capture_output=True, text=True, check=True)
+            return done.stdout.strip()
+        until("the standby shows the run", lambda: there(
+            f"SELECT count(*) FROM adminexport.lease l JOIN adminexport.worker w ON w.proof_lock IS NOT NULL WHERE l.job = '{job}'") == "1")
+        time.sleep(2)
+        promoted = time.time()
+        there("SELECT pg_promote()")
+        other = system.start("work", "--workers", "1", host=standby)
+        waited = float(until("the job runs again", lambda: there(
+            f"SELECT extract(epoch FROM attempt_started_at) - {promoted} FROM adminexport.job WHERE id = '{job}' AND epoch = 2"), 30, 0.05))
+        counts = there(f"SELECT crashes, losses FROM adminexport.job WHERE id = '{job}'")
+        # The former server still has its worker: the scenario ends all of them.
+        for process in (other, victim):
+            process.kill()
+            system.processes.remove(process)
+        locked.kill()
+        locked.wait(30)
+        system.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%LOCK TABLE%' AND pid <> pg_backend_pid()")
+        assert waited >= 4.5 and counts == "1|0", (waited, counts)
+        return {"runs": 1, "running again s": waited}
+
+
 def lagging(cluster, short):
     """the directory is a hot standby that lags: the worker waits for an administrator whom the start has seen"""
     with System(cluster) as system, _standby(system) as standby:
@@ -472,4 +511,4 @@ def deaf(cluster, short):
         return {"runs": len(waits), **system.check(), "pickup s, worst": max(waits), "unlinked after s": time.monotonic() - start}
 
 
-SCENARIOS = [restart, crash, away, terminate, half_open, pooler, replica, lagging, own_directory, deaf]
+SCENARIOS = [restart, crash, away, terminate, half_open, pooler, replica, failover, lagging, own_directory, deaf]

@@ -44,7 +44,8 @@ extension JobMachine {
 
     private func with(state: JobState, lease: Lease?) -> JobMachine {
         JobMachine(
-            state: state, epoch: epoch, attempt: attempt, crashes: crashes, isCancelRequested: isCancelRequested,
+            state: state, epoch: epoch, attempt: attempt, crashes: crashes, losses: losses,
+            isCancelRequested: isCancelRequested,
             archiveEpoch: archiveEpoch, isHeld: isHeld, lease: lease)
     }
 }
@@ -157,6 +158,7 @@ struct Exploration {
         event("lease runs out", .leaseRanOut)
         event("sweep", .swept(.leaseOver))
         event("sweep overdue", .swept(.overdue))
+        event("sweep after the end of a session", .swept(.sessionOver))
         event("cancel", .cancelRequested)
         event("delete", .deleted)
         event("retire", .retired)

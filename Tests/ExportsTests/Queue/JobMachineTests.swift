@@ -8,7 +8,8 @@ import Testing
         var ways: Set<String> = []
         let events: [JobMachine.Event] =
             [
-                .claimed, .renewed(epoch: 1), .leaseRanOut, .swept(.leaseOver), .swept(.overdue), .cancelRequested, .deleted,
+                .claimed, .renewed(epoch: 1), .leaseRanOut, .swept(.leaseOver), .swept(.overdue), .swept(.sessionOver),
+                .cancelRequested, .deleted,
                 .retired,
                 .fileRemoved(epoch: 1), .held(true), .held(false),
             ] + AttemptEnd.samples.map { .ended(epoch: 1, $0.end, isTooLate: $0.isTooLate) }
@@ -17,7 +18,8 @@ import Testing
                 for crashes in [0, JobMachine.maxCrashes - 1] {
                     for event in events {
                         var job = JobMachine(
-                            state: state, epoch: 1, attempt: 1, crashes: crashes, isCancelRequested: isCancelRequested,
+                            state: state, epoch: 1, attempt: 1, crashes: crashes, losses: crashes,
+                            isCancelRequested: isCancelRequested,
                             archiveEpoch: state == .succeeded || state == .expired ? 1 : nil, isHeld: false,
                             lease: state == .running ? .valid : nil)
                         if event == .swept(.leaseOver) { _ = job.apply(.leaseRanOut) }
@@ -49,7 +51,7 @@ import Testing
     func missingLease() {
         for lease in [nil, JobMachine.Lease.valid, .expired] {
             var job = JobMachine(
-                state: .running, epoch: 1, attempt: 1, crashes: 0, isCancelRequested: false, archiveEpoch: nil,
+                state: .running, epoch: 1, attempt: 1, crashes: 0, losses: 0, isCancelRequested: false, archiveEpoch: nil,
                 isHeld: false,
                 lease: lease)
             #expect(job.apply(.swept(.leaseMissing)) == (lease == nil))

@@ -14,7 +14,7 @@ import TestSupport
     private static let parameters = [
         "$1": "'018f0000-0000-7000-8000-000000000001'", "$2": "'2'", "$3": "'12 s'", "$4": "'1800 s'", "$5": "'{}'",
         "$6": "'{}'",
-        "$7": "true", "$8": "'{t1,t2}'", "$9": "'16'",
+        "$7": "'{t1,t2}'", "$8": "'16'",
     ]
     private static let sweepParameters = [
         "$1": "'0.001 s'", "$2": "'{}'", "$3": "'018f0000-0000-7000-8000-000000000001'", "$4": "'k'", "$5": "'m'",
@@ -28,11 +28,13 @@ import TestSupport
             "finds rows by a unique key", "make-slot", "enqueue", "release-key", "find-replayed", "get", "changed",
             "cancel-queued",
             "cancel-running", "delete", "hold", "lock-job", "renew", "peek", "is-published", "pause", "drain", "worker",
-            "register-worker", "unregister-worker", "file-removed", "lookup", "lookup-jobs", "return-unknown", "audit",
+            "register-worker", "record-proof", "unregister-worker", "file-removed", "lookup", "lookup-jobs",
+            "return-unknown", "audit",
             "tenant-key")
         add(
             "reads tables of the directory or of the catalog", "list-tenants", "lookup-actors", "schema-grants",
             "find-directory")
+        add("takes a lock of the session", "hold-proof")
         add("reads one row for each worker", "counters", "workers", "forget-workers")
         add("reads one row for each tenant, at the start and every minute", "suspect-slots", "missing-slots", "recount")
         add("counts the queue for monitoring, once a second at most", "depth")
@@ -53,7 +55,8 @@ import TestSupport
     /// The name of the query, what the statement is for, its text, and values for its parameters.
     private static var statements: [(query: String, name: String, sql: String, parameters: [String: String])] {
         [
-            ("claim", "claim", LeaseStore.claimSQL, parameters), ("poll", "poll", LeaseStore.pollSQL(), parameters),
+            ("claim", "claim", LeaseStore.claimSQL, parameters),
+            ("poll", "poll", LeaseStore.pollSQL(settling: Turns.settle("$7", first: "$8")), parameters),
             ("promote", "promotion", Turns.promoteSQL, [:]),
         ]
             + SweepReason.allCases.map {

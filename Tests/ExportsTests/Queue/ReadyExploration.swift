@@ -28,7 +28,7 @@ struct ReadyExploration {
         let kind: Kind
         var step = 0
         /// The jobs and `ready` as the current statement sees them.
-        var seen: World.Rows?
+        var seen = World.Rows(jobs: [])
         var job: Int?
         var writesJob: Job?
         var writesReady: Bool?
@@ -86,7 +86,7 @@ struct ReadyExploration {
         var found: [(String, World)] = []
         for kind in Kind.allCases where world.left[kind, default: 0] > 0 {
             var next = world
-            next.left[kind]! -= 1
+            next.left[kind, default: 0] -= 1
             // A place that an earlier transaction has left keeps the world small.
             let transaction = Transaction(kind: kind)
             if let free = next.underWay.firstIndex(where: { $0.step < 0 }) {
@@ -130,7 +130,7 @@ struct ReadyExploration {
             world.underWay[index].seen = world.rows
         case (.claim, 1):
             // The slot, unless somebody holds it; the row's newest version counts.
-            let seen = world.underWay[index].seen!
+            let seen = world.underWay[index].seen
             guard seen.isReady, world.slotLock == nil, world.rows.isReady else { return end(index, &world) }
             world.slotLock = index
             // The job, likewise.
@@ -155,7 +155,7 @@ struct ReadyExploration {
             guard world.slotLock == nil else { return false }
             world.slotLock = index
         case (.promote, 1):
-            let seen = world.underWay[index].seen!
+            let seen = world.underWay[index].seen
             guard let job = seen.jobs.firstIndex(of: .delayed), world.jobLocks[job] == nil, world.rows.jobs[job] == .delayed
             else { return end(index, &world) }
             if missing != .promotionLocks {
@@ -184,7 +184,7 @@ struct ReadyExploration {
                 world.slotLock = index
             }
         case (.settle, 2):
-            let seen = missing == .laterStatement ? world.underWay[index].seen! : world.rows
+            let seen = missing == .laterStatement ? world.underWay[index].seen : world.rows
             guard !seen.jobs.contains(.queued) else { return end(index, &world) }
             world.underWay[index].writesReady = false
         default:
@@ -197,7 +197,7 @@ struct ReadyExploration {
 
     /// `job_ready`: sets `ready` unless it is set. An UPDATE waits for the row, and then looks at its newest version.
     private func trigger(_ index: Int, _ world: inout World) -> Bool {
-        let isReady = missing == .triggerLooksLast ? world.underWay[index].seen!.isReady : world.rows.isReady
+        let isReady = missing == .triggerLooksLast ? world.underWay[index].seen.isReady : world.rows.isReady
         if !isReady {
             guard world.slotLock == nil || world.slotLock == index else { return false }
             world.slotLock = index

@@ -160,7 +160,7 @@ import Testing
             let known = recent
             switch try await worker(pool, { try await leases.claim(worker: WorkerID(), recent: known, on: $0) }) {
             case .job(let job):
-                let tenant = Int(job.tenantKey)!
+                let tenant = try #require(Int(job.tenantKey))
                 try #require(model.next.contains(tenant), "\(`where`): \(model.next)")
                 #expect(job.id == model.job(of: tenant), "\(`where`)")
                 model.serve(tenant)
@@ -169,7 +169,7 @@ import Testing
                 if !recent.contains(job.tenantKey) { recent.append(job.tenantKey) }
                 return true
             case .nothing(let key):
-                let tenant = Int(key)!
+                let tenant = try #require(Int(key))
                 #expect(model.tenants[tenant].claimable.isEmpty && !recent.contains(key), "\(`where`)")
                 model.serve(tenant)
                 recent.append(key)

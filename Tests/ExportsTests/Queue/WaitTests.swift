@@ -35,14 +35,18 @@ import Testing
             isDraining: false)
     }
 
-    @Test("An idle worker waits for about five seconds, or until the first lease ends or the next retry is due")
+    @Test(
+        "An idle worker waits for about five seconds, or until the first lease ends or the next retry is due; a second while others run jobs"
+    )
     func pollInterval() {
         func length(_ snapshot: QueueSnapshot, mayClaim: Bool = true, jitter: Double = 1) -> Duration {
             PollInterval.next(after: snapshot, mayClaim: mayClaim, jitter: jitter)
         }
         #expect(length(snapshot()) == .milliseconds(5_350) && length(snapshot(), jitter: 0) == .milliseconds(4_950))
-        #expect(length(snapshot(lease: .seconds(2), retry: .seconds(3))) == .milliseconds(2_005))
-        #expect(length(snapshot(lease: .seconds(12), retry: .seconds(1))) == .milliseconds(1_005))
+        #expect(length(snapshot(retry: .seconds(3))) == .milliseconds(3_005))
+        #expect(length(snapshot(lease: .milliseconds(600), retry: .seconds(3))) == .milliseconds(605))
+        #expect(length(snapshot(lease: .seconds(12), retry: .milliseconds(700))) == .milliseconds(705))
+        #expect(length(snapshot(lease: .seconds(12), retry: .seconds(3))) == .seconds(1))
         // A worker without a free slot does not wake up for a retry or for a job that others can claim.
         #expect(length(snapshot(claimable: true, retry: .seconds(1)), mayClaim: false) == .milliseconds(5_350))
         #expect(length(snapshot(claimable: true)) <= .milliseconds(30))

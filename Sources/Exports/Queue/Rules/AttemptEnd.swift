@@ -63,6 +63,9 @@ enum AttemptEnd: Sendable, Hashable {
 enum SweepReason: Sendable, Hashable, CaseIterable {
     /// The lease has expired: the worker is dead, stopped or cut off.
     case leaseOver
+    /// The worker's session with the database has ended, and the worker has not renewed the lease since: it is dead. It is not counted
+    /// as a crash, because a session can be lost otherwise.
+    case sessionOver
     /// The deadline passed one lease duration ago and the worker still renews the lease: it hangs.
     case overdue
     /// The job has no lease. Only a manual change of the tables can cause this.
@@ -72,6 +75,7 @@ enum SweepReason: Sendable, Hashable, CaseIterable {
     var exit: RunExit {
         switch self {
         case .leaseOver, .leaseMissing: RunExit(.queue(failing: .afterCrashes), crashes: 1)
+        case .sessionOver: RunExit(.queue(failing: .afterLosses), losses: 1)
         case .overdue: RunExit(.queue(failing: .always))
         }
     }
@@ -94,6 +98,8 @@ struct RunExit: Sendable, Hashable {
         case always
         /// The job has had ``JobMachine/maxCrashes`` crashes, this one included.
         case afterCrashes
+        /// The job has had ``JobMachine/maxLosses`` losses, this one included.
+        case afterLosses
         /// See ``AttemptEnd/RetryPolicy``.
         case whenTooLate
     }
@@ -103,11 +109,14 @@ struct RunExit: Sendable, Hashable {
     let attempts: Int
     /// Added to the count of crashes.
     let crashes: Int
+    /// Added to the count of losses.
+    let losses: Int
 
-    init(_ target: Target, attempts: Int = 0, crashes: Int = 0) {
+    init(_ target: Target, attempts: Int = 0, crashes: Int = 0, losses: Int = 0) {
         self.target = target
         self.attempts = attempts
         self.crashes = crashes
+        self.losses = losses
     }
 }
 
@@ -169,6 +178,10 @@ package struct JobFailure: Error, Sendable, Hashable {
     static let workerCrashed = JobFailure(
         kind: "worker-crashed",
         message: "The worker stopped without notice \(JobMachine.maxCrashes) times. Ask the operators.")
+    /// The session of the job's worker ended too often.
+    static let workerLost = JobFailure(
+        kind: "worker-crashed",
+        message: "The worker stopped without notice \(JobMachine.maxLosses) times. Ask the operators.")
     /// The job was returned too often and for too long.
     static let workerSuspended = JobFailure(
         kind: "worker-crashed", message: "The worker was suspended for too long, several times. Ask the operators.")

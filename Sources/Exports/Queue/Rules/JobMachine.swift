@@ -45,6 +45,8 @@ struct JobMachine: Hashable, Sendable {
     private(set) var attempt = 0
     /// Leases that expired.
     private(set) var crashes = 0
+    /// Workers whose session ended.
+    private(set) var losses = 0
     private(set) var isCancelRequested = false
     /// The epoch whose file the row names; after expiry, until that file is removed.
     private(set) var archiveEpoch: Int?
@@ -60,6 +62,8 @@ struct JobMachine: Hashable, Sendable {
 
     /// A job fails when so many of its leases have expired.
     static let maxCrashes = 3
+    /// A job fails when it has lost so many workers, in case it is the job that ends them.
+    static let maxLosses = 6
 
     /// What callers, workers, sweeps and the disk do to a job.
     enum Event: Hashable, Sendable {
@@ -92,13 +96,15 @@ struct JobMachine: Hashable, Sendable {
 
     /// A job as its row and its lease are.
     init(
-        state: JobState, epoch: Int, attempt: Int, crashes: Int, isCancelRequested: Bool, archiveEpoch: Int?, isHeld: Bool,
+        state: JobState, epoch: Int, attempt: Int, crashes: Int, losses: Int, isCancelRequested: Bool, archiveEpoch: Int?,
+        isHeld: Bool,
         lease: Lease?
     ) {
         self.state = state
         self.epoch = epoch
         self.attempt = attempt
         self.crashes = crashes
+        self.losses = losses
         self.isCancelRequested = isCancelRequested
         self.archiveEpoch = archiveEpoch
         self.isHeld = isHeld
@@ -129,6 +135,7 @@ struct JobMachine: Hashable, Sendable {
             switch reason {
             case .leaseOver: guard lease == .expired else { return false }
             case .leaseMissing: guard lease == nil else { return false }
+            case .sessionOver: guard lease != nil else { return false }
             case .overdue: break
             }
             leave(reason.exit)
@@ -156,6 +163,7 @@ struct JobMachine: Hashable, Sendable {
     private mutating func leave(_ exit: RunExit, isTooLate: Bool = false) {
         attempt += exit.attempts
         crashes += exit.crashes
+        losses += exit.losses
         lease = nil
         switch exit.target {
         case .final(let next): state = next
@@ -165,6 +173,7 @@ struct JobMachine: Hashable, Sendable {
                 case .never: false
                 case .always: true
                 case .afterCrashes: crashes >= Self.maxCrashes
+                case .afterLosses: losses >= Self.maxLosses
                 case .whenTooLate: isTooLate
                 }
             state = isCancelRequested ? .cancelled : isFailed ? .failed : .queued

@@ -143,6 +143,14 @@ CREATE INDEX job_waiting ON adminexport.job (tenant_key, delayed, priority DESC,
 DROP INDEX adminexport.job_queued;
 CREATE INDEX job_delayed ON adminexport.job (run_after) WHERE state = 'queued' AND delayed;
 
+-- The advisory lock that the worker's session holds while it lives, and the start of the server on which it holds it. A lease that is
+-- valid for longer than the slack was renewed by a worker that lives, whatever became of its session.
+ALTER TABLE adminexport.job ADD COLUMN losses integer NOT NULL DEFAULT 0;   -- workers whose session ended while they ran it
+ALTER TABLE adminexport.worker
+    ADD COLUMN proof_lock   bigint,
+    ADD COLUMN proof_server timestamptz,
+    ADD COLUMN proof_slack  interval;
+
 GRANT SELECT, UPDATE ON SEQUENCE adminexport.first_place TO adminexport_worker;
 GRANT SELECT ON SEQUENCE adminexport.turn TO adminexport_worker;
 GRANT USAGE ON SEQUENCE adminexport.turn TO adminexport_api;   -- for a new slot

@@ -21,6 +21,7 @@ package struct JobRecord: Sendable {
     /// Attempts so far. An attempt that was handed back does not count.
     package let attempt: Int
     let crashes: Int
+    let losses: Int
     /// Each visible change increases it, progress included.
     package let revision: Int
     /// Whether a caller has asked to cancel the job.
@@ -61,7 +62,7 @@ package struct JobRecord: Sendable {
     /// The select list that ``init(_:)`` reads, for `adminexport.job j LEFT JOIN adminexport.lease l`.
     package static let columns = """
         j.id, j.tenant_key, j.actor_key, j.tenant_slug, j.actor_email, j.options::text AS options,
-        CASE WHEN \(isOverdue) THEN 'expired' ELSE j.state END AS state, j.epoch, j.attempt, j.crashes, j.hold,
+        CASE WHEN \(isOverdue) THEN 'expired' ELSE j.state END AS state, j.epoch, j.attempt, j.crashes, j.losses, j.hold,
         j.revision + coalesce(l.seq, 0) AS revision, j.cancel_requested_at IS NOT NULL AS cancel_requested,
         j.created_at, j.started_at, coalesce(j.attempt_started_at, CASE j.epoch WHEN 1 THEN j.started_at END) AS attempt_started_at,
         j.finished_at, j.expires_at, coalesce(l.rows_done, j.rows, 0) AS rows_done,
@@ -78,7 +79,8 @@ package struct JobRecord: Sendable {
     /// The job as a value of the rules. The lease of a running job counts as valid: no caller's event depends on it.
     var machine: JobMachine {
         JobMachine(
-            state: state, epoch: epoch, attempt: attempt, crashes: crashes, isCancelRequested: isCancelRequested,
+            state: state, epoch: epoch, attempt: attempt, crashes: crashes, losses: losses,
+            isCancelRequested: isCancelRequested,
             archiveEpoch: archiveEpoch, isHeld: isHeld, lease: state == .running ? .valid : nil)
     }
 
@@ -100,6 +102,7 @@ package struct JobRecord: Sendable {
         epoch = try row.decode("epoch")
         attempt = try row.decode("attempt")
         crashes = try row.decode("crashes")
+        losses = try row.decode("losses")
         isHeld = try row.decode("hold")
         revision = try row.decode("revision")
         isCancelRequested = try row.decode("cancel_requested")

@@ -101,10 +101,14 @@ package struct LeaseStore: Sendable {
     func poll(_ poll: Poll, on connection: isolated PostgresConnection) async throws -> QueueSnapshot {
         var parameters = Parameters([
             .text(poll.worker.description), .integer(tenantLimit()), .interval(lease), .interval(poll.history),
-            .texts(poll.own.map(\.description)), .texts(poll.recent), .bool(poll.isThorough), .texts(poll.settling),
-            .integer(poll.settlingFirst),
+            .texts(poll.own.map(\.description)), .texts(poll.recent),
         ])
-        let sql = Self.pollSQL(registering: poll.registration.map { WorkerRegistry.upsert($0, &parameters) })
+        let settling =
+            poll.settling.isEmpty
+            ? nil : Turns.settle(parameters.add(.texts(poll.settling)), first: parameters.add(.integer(poll.settlingFirst)))
+        let sql = Self.pollSQL(
+            isThorough: poll.isThorough, settling: settling,
+            registering: poll.registration.map { WorkerRegistry.upsert($0, &parameters) })
         let rows = try await connection.query(Query("poll", sql, parameters.values))
         guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no snapshot of the queue", query: "poll") }
         return try QueueSnapshot(row)
@@ -112,15 +116,15 @@ package struct LeaseStore: Sendable {
 
     /// Conditions compare with now() if they need an index: clock_timestamp() may differ for each row, so no index serves it. The
     /// statement finds what is due as the first row of an index's order. For an EXISTS the planner may read the whole history.
-    static func pollSQL(registering upsert: String? = nil) -> String {
-        let turn = Turns.best(recent: "$6", from: "CASE WHEN $7::boolean THEN -9223372036854775808 ELSE last_value END")
+    static func pollSQL(isThorough: Bool = true, settling: String? = nil, registering upsert: String? = nil) -> String {
+        let turn = isThorough ? Turns.best(recent: "$6", from: Turns.firstOfAll) : Turns.best(recent: "$6")
         return """
             WITH RECURSIVE \(upsert.map { "registered AS (\($0)), " } ?? "")\(turn), foreign_lease AS (
-                SELECT l.expires_at FROM adminexport.lease l
+                SELECT l.job, l.expires_at FROM adminexport.lease l
                 WHERE l.job <> ALL ($5::uuid[]) OR (SELECT j.worker FROM adminexport.job j WHERE j.id = l.job) <> $1::uuid
             )
-            SELECT EXISTS (SELECT FROM best) AS claimable, CASE WHEN $7::boolean THEN \(Turns.lowersBound) END AS lowered,
-                CASE WHEN cardinality($8::text[]) > 0 THEN \(Turns.settle("$8", first: "$9"))::text END AS settled,
+            SELECT EXISTS (SELECT FROM best) AS claimable, \(isThorough ? Turns.lowersBound : "NULL") AS lowered,
+                \(settling ?? "NULL")::text AS settled,
                 (SELECT (extract(epoch FROM greatest(min(expires_at), pg_postmaster_start_time() + $3::interval)
                                  - clock_timestamp()) * 1000)::bigint
                  FROM foreign_lease HAVING count(*) > 0) AS lease_ms,
@@ -135,6 +139,7 @@ package struct LeaseStore: Sendable {
                                  ORDER BY finished_at LIMIT 1), false) AS maintenance,
                 pg_postmaster_start_time() + $3::interval < clock_timestamp()
                     AND (EXISTS (SELECT FROM foreign_lease WHERE expires_at < clock_timestamp())
+                         OR EXISTS (SELECT FROM foreign_lease l JOIN adminexport.job j ON j.id = l.job WHERE \(WorkerRegistry.isDead))
                          OR EXISTS (SELECT FROM adminexport.job j WHERE j.state = 'running' AND (j.worker <> $1::uuid OR j.id <> ALL ($5::uuid[]))
                                     AND (j.deadline_at < now() - $3::interval
                                          OR NOT EXISTS (SELECT FROM adminexport.lease l WHERE l.job = j.id)))) AS sweep,

@@ -29,6 +29,7 @@ struct QueueMaintenance: Sendable {
         let condition =
             switch reason {
             case .leaseOver: "l.expires_at < clock_timestamp()"
+            case .sessionOver: WorkerRegistry.isDead
             case .overdue: "j.deadline_at < now() - $1::interval"
             case .leaseMissing: "NOT EXISTS (SELECT FROM adminexport.lease l WHERE l.job = j.id)"
             }
@@ -37,7 +38,12 @@ struct QueueMaintenance: Sendable {
             \(condition) AND pg_postmaster_start_time() + $1::interval < clock_timestamp()
                     AND (j.worker <> $3::uuid OR j.id <> ALL ($2::uuid[]))
             """, hasLease: reason != .leaseMissing)
-        let failure: JobFailure = reason == .overdue ? .deadlineExceeded : .workerCrashed
+        let failure: JobFailure =
+            switch reason {
+            case .leaseOver, .leaseMissing: .workerCrashed
+            case .sessionOver: .workerLost
+            case .overdue: .deadlineExceeded
+            }
         let sql = reason.exit.statement(of: held, failure: failure, &parameters)
         return Query("sweep", sql, parameters.values)
     }

@@ -18,6 +18,7 @@ extension RunExit {
         var changes = assignments
         if attempts != 0 { changes.append("attempt = j.attempt + (\(attempts))") }
         if crashes != 0 { changes.append("crashes = j.crashes + \(crashes)") }
+        if losses != 0 { changes.append("losses = j.losses + \(losses)") }
         let isCancelled = "j.cancel_requested_at IS NOT NULL"
         var isFailed = "false"
         switch target {
@@ -74,6 +75,7 @@ extension RunExit {
         case .never: return "false"
         case .always: return "true"
         case .afterCrashes: return "j.crashes + \(crashes) >= \(JobMachine.maxCrashes)"
+        case .afterLosses: return "j.losses + \(losses) >= \(JobMachine.maxLosses)"
         case .whenTooLate:
             guard let policy else { preconditionFailure("no retry policy") }
             return """

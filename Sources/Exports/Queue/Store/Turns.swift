@@ -72,6 +72,9 @@ enum Turns {
             """
     }
 
+    /// Where a search from the beginning begins.
+    static let firstOfAll = "\(Int.min)"
+
     /// Moves the bound down to a tenant that a search from the beginning has found below it. An expression over `bound` and `best`.
     static let lowersBound = """
         CASE WHEN (SELECT place FROM best) < (SELECT last_value FROM bound)

@@ -41,6 +41,39 @@ struct WorkerRegistry: Sendable {
             """
     }
 
+    /// Records the lock by which others see that the worker lives, if it is held on the server that this connection leads to.
+    ///
+    /// - Parameters:
+    ///   - lock: nil if no session holds a lock any more.
+    ///   - slack: a lease that is valid for longer than this was renewed by a worker that lives.
+    func record(_ lock: Int?, slack: Duration, of worker: WorkerID, on connection: isolated PostgresConnection) async throws
+    {
+        var parameters = Parameters([.text(worker.description)])
+        var proof = "NULL, NULL, NULL"
+        if let lock {
+            let number = parameters.add(.integer(lock))
+            proof = """
+                SELECT \(number)::bigint, pg_postmaster_start_time(), \(parameters.add(.interval(slack)))::interval
+                WHERE NOT pg_try_advisory_xact_lock_shared(\(number)::bigint)
+                """
+        }
+        try await connection.query(
+            Query(
+                "record-proof",
+                "UPDATE adminexport.worker SET (proof_lock, proof_server, proof_slack) = (\(proof)) WHERE id = $1::uuid",
+                parameters.values))
+    }
+
+    /// Whether the worker of a running job `j` with the lease `l` is dead, in SQL: it has not renewed the lease, and its session has
+    /// ended on this server.
+    ///
+    /// The test takes the lock that the session would hold, until the end of the statement. It is shared, so tests do not disturb
+    /// one another.
+    static let isDead = """
+        EXISTS (SELECT FROM adminexport.worker w WHERE w.id = j.worker AND w.proof_server = pg_postmaster_start_time()
+            AND l.expires_at < clock_timestamp() + w.proof_slack AND pg_try_advisory_xact_lock_shared(w.proof_lock))
+        """
+
     /// Removes the row of a worker that ends.
     func unregister(_ worker: WorkerRegistration, on connection: isolated PostgresConnection) async throws {
         try await connection.query(

@@ -205,8 +205,6 @@ extension AttemptEnd {
 struct Heartbeat: Sendable {
     /// How often it stores progress while rows are written, and checks the job's row.
     private static let tick: Duration = .milliseconds(500)
-    /// The time between renewals without progress; a third of the lease if that is shorter.
-    private static let idle: Duration = .seconds(4)
 
     let job: ClaimedJob
     let progress: ProgressCounter
@@ -232,7 +230,7 @@ struct Heartbeat: Sendable {
             guard !lease.isOver else { return .leaseLost }
             let now = ContinuousClock.now
             let current = progress.current
-            let writes = now - renewed >= min(Self.idle, leases.lease / 3) || current.rowsDone != stored
+            let writes = now - renewed >= min(SessionProof.renewalInterval, leases.lease / 3) || current.rowsDone != stored
             do {
                 switch try await ask(writing: writes, current) {
                 case .held: break

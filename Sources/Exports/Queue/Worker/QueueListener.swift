@@ -16,6 +16,7 @@ package struct QueueListener: Service {
 
     private let options: ConnectionOptions
     private let share: ConnectionShare?
+    private let proof: SessionProof?
     private let work: [WakeSignal]
     private let ends: [WakeSignal]
     private let logger: Logger
@@ -24,11 +25,14 @@ package struct QueueListener: Service {
     ///   - work: signalled when there is something to do.
     ///   - ends: signalled when a job has ended.
     ///   - share: the connections of the login. A pool without any connection needs one more than the listener does.
+    ///   - proof: held by the session that listens; nil in a process without a worker.
     package init(
-        _ options: ConnectionOptions, work: [WakeSignal], ends: [WakeSignal], share: ConnectionShare? = nil, logger: Logger
+        _ options: ConnectionOptions, work: [WakeSignal], ends: [WakeSignal], share: ConnectionShare? = nil,
+        proof: SessionProof? = nil, logger: Logger
     ) {
         self.options = options
         self.share = share
+        self.proof = proof
         self.work = work
         self.ends = ends
         self.logger = logger
@@ -63,6 +67,9 @@ package struct QueueListener: Service {
     private func listen(started: () -> Void) async throws {
         let connection = try await PostgresConnection.connect(options)
         try await connection.listen(QueueNotification.channel)
+        // Now no pooler can be in between.
+        try await proof?.hold(on: connection)
+        defer { proof?.lose() }
         started()
         // Earlier notifications were lost.
         for wakeSignal in work + ends { wakeSignal.signal() }

@@ -101,6 +101,8 @@ enum PollInterval {
     /// After a claim that found the row locked. Statements hold such a lock only briefly.
     private static let contended: Duration = .milliseconds(20)
     private static let swept: Duration = .milliseconds(250)
+    /// While another worker runs a job.
+    private static let watching: Duration = .seconds(1)
     /// Added to the database's times, because its clock and the timers here round.
     private static let margin: Duration = .milliseconds(5)
 
@@ -117,7 +119,7 @@ enum PollInterval {
             return Swift.max(min, Swift.min(contended * (1 << Swift.min(misses, 6)), .seconds(1)) * (0.5 + jitter))
         }
         var length = max.lowerBound + (max.upperBound - max.lowerBound) * jitter
-        if let lease = snapshot.untilLeaseEnds { length = Swift.min(length, lease + margin) }
+        if let lease = snapshot.untilLeaseEnds { length = Swift.min(length, lease + margin, watching) }
         if mayClaim, let retry = snapshot.untilRetry { length = Swift.min(length, retry + margin) }
         // A sweep that is still due after a sweep was locked or failed.
         return Swift.max(length, min)

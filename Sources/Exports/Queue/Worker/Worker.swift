@@ -48,6 +48,8 @@ package struct Worker: Service {
     let drain: Drain
     /// Signalled when there may be a job to claim.
     package let wakeSignal = WakeSignal()
+    /// The session that shows others that this process lives.
+    package let proof: SessionProof
     /// The worker signals it when there are files to remove or rows to delete.
     let maintenance: WakeSignal
     let configuration: Configuration
@@ -101,6 +103,7 @@ package struct Worker: Service {
         self.runner = runner
         self.maintenance = maintenance
         self.drain = drain
+        proof = SessionProof(changed: wakeSignal)
         self.logger = logger.with([.worker: id])
     }
 

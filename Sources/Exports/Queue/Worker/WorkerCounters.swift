@@ -29,6 +29,8 @@ package final class WorkerCounters: Sendable {
         case rejected
         /// Jobs taken from workers whose lease had expired.
         case rescuedLeaseOver = "rescued.lease-over"
+        /// Jobs taken from workers whose session had ended.
+        case rescuedSessionOver = "rescued.session-over"
         /// Jobs that ran without a lease.
         case rescuedLeaseMissing = "rescued.lease-missing"
         /// Jobs whose deadline had passed.

@@ -39,6 +39,8 @@ struct WorkerLoop {
     private var lookedThoroughly: ContinuousClock.Instant?
     private var wasThorough = false
     private var claimsUntilRaise = Turns.claimsForRaise
+    /// The lock that the worker's row names.
+    private var recordedProof: Int?
 
     init(_ worker: Worker) {
         self.worker = worker
@@ -54,6 +56,7 @@ struct WorkerLoop {
         do {
             let isReady = await isReady()
             try await registerIfChanged()
+            try await recordProof()
             try await returnUnknown()
             if claimsUntilRaise <= 0 { try await raiseBound() }
             if isBusy, recent.isFull || Self.isDue(polled, every: Self.busyPollInterval) { try await poll() }
@@ -62,7 +65,7 @@ struct WorkerLoop {
             if isReady, !worker.hasRoom, !Self.isDue(polled, every: Self.busyPollInterval) {
                 await cleanUp()
                 // The end of each run signals.
-                return .wait(Self.busyPollInterval)
+                return .wait(Self.busyPollInterval - (polled?.duration(to: .now) ?? .zero))
             }
             let snapshot = try await poll()
             await cleanUp()
@@ -237,7 +240,17 @@ struct WorkerLoop {
 
     private mutating func note(_ registration: WorkerRegistration, isNew: Bool) {
         registered = (.now, registration.storage)
+        if isNew { recordedProof = nil }
         if isNew { worker.counters.restart() } else { worker.counters.wasShown(registration.shown) }
+    }
+
+    /// Names the lock of the session that listens in the worker's row, or removes it from the row after the session has ended.
+    private mutating func recordProof() async throws {
+        let lock = worker.proof.lock
+        guard lock != recordedProof else { return }
+        let slack = worker.leases.lease - SessionProof.silence(lease: worker.leases.lease)
+        try await statement { [registry, worker] in try await registry.record(lock, slack: slack, of: worker.id, on: $0) }
+        recordedProof = lock
     }
 
     private mutating func cleanUp() async {
@@ -311,6 +324,7 @@ extension SweepReason {
     fileprivate var counter: WorkerCounters.Name {
         switch self {
         case .leaseOver: .rescuedLeaseOver
+        case .sessionOver: .rescuedSessionOver
         case .overdue: .rescuedOverdue
         case .leaseMissing: .rescuedLeaseMissing
         }
