@@ -22,7 +22,7 @@ import TestSupport
             let admin = try await database.connect()
             var random = SplitMix(state: 20_261_125)
             var played: [String: (taken: Int, refused: Int)] = [:]
-            for trace in 0..<90 {
+            for trace in 0..<60 {
                 let job = try await start(pool)
                 var machine = JobMachine()
                 var names: [String] = []
@@ -71,6 +71,9 @@ import TestSupport
                 .held(false),
                 .ended(epoch: epoch, .succeeded(.sample)), .ended(epoch: epoch, .succeeded(.sample)),
             ] + AttemptEnd.samples.map { .ended(epoch: epoch, $0.end, isTooLate: $0.isTooLate) }
+            // What may happen to a workbook would be rare otherwise.
+            + (machine.archiveEpoch == nil
+                ? [] : [.deleted, .deleted, .fileRemoved(epoch: epoch), .fileRemoved(epoch: epoch)])
         return events[Int(random.next() % UInt64(events.count))]
     }
 
