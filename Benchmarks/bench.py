@@ -13,6 +13,7 @@ writer    the service's workbook writer alone: cells a second, compared with zli
 small     exports of 100 administrators: latency and throughput
 get       export.get, compared with pgbench -S
 idle      the time of a start, and the load of an idle service
+growth    the cost of a claim and of a job while 100, 1,000 and 10,000 tenants wait
 levels    an export of a million administrators with each option for the file (only if you name this section)
 before    exports, small exports and export.get, compared with the programs in BEFORE_DIR (only if you name this section)
 
@@ -23,7 +24,7 @@ import argparse
 import os
 import pathlib
 
-from benchmarks import exports, small, versions
+from benchmarks import exports, growth, small, versions
 from benchmarks.environment import ROOT, psql
 from benchmarks.table import Table
 
@@ -34,6 +35,7 @@ SECTIONS = {
     "small": small.exports,
     "get": small.gets,
     "idle": small.idle,
+    "growth": growth.measure,
     "levels": exports.levels,
     "before": versions.measure,
 }

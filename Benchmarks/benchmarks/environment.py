@@ -76,6 +76,23 @@ def peak(process):
     return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmHWM"))) / 1024
 
 
+def cpu_seconds(*processes):
+    """The CPU time of the processes and of PostgreSQL: of its processes that live, and of those that have ended."""
+    server = int((pathlib.Path(os.environ["PG_DATA"]) / "postmaster.pid").read_text().split()[0])
+    ticks = 0
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue  # The process has ended.
+        pid, parent, own, children = int(stat.parent.name), int(fields[1]), fields[11:13], fields[13:15]
+        if pid == server or parent == server or pid in [process.pid for process in processes]:
+            ticks += sum(map(int, own))
+        if pid == server:
+            ticks += sum(map(int, children))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def program(name, source, *flags):
     """Compiles a C program of this folder. Returns None if that fails, for example because a library is missing."""
     target = SCRATCH / name

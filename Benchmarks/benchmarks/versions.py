@@ -2,7 +2,7 @@
 import os
 import pathlib
 
-from .environment import BIN, filled, peak, psql, service
+from .environment import BIN, cpu_seconds, filled, peak, psql, service
 from .exports import export
 from .small import TENANTS, WORKERS, load
 from .table import median
@@ -42,13 +42,19 @@ def compare(table, name, figures, unit, is_rate=False):
 
 def whole_exports(table, rounds, count, url, versions):
     database = f"bench_{count}"
-    times, peaks = {name: [] for name in versions}, {name: [] for name in versions}
+    times, cores, peaks, sizes = ({name: [] for name in versions} for _ in range(4))
     for name, binaries in turns(rounds, versions):
         with service(database, url, binaries) as (process, socket):
             export(database, socket, "warm")
-            times[name].append(export(database, socket)[0])
+            begin = cpu_seconds(process)
+            seconds, _, size = export(database, socket)
+            cores[name].append(cpu_seconds(process) - begin)
+            times[name].append(seconds)
+            sizes[name].append(size / 1e6)
             peaks[name].append(peak(process))
     compare(table, f"{count:,} administrators", times, "s")
+    compare(table, f"{count:,} administrators, core-seconds with PostgreSQL", cores, "s")
+    compare(table, f"{count:,} administrators, size of the workbook", sizes, "MB")
     compare(table, f"{count:,} administrators, peak memory", peaks, "MiB")
 
 

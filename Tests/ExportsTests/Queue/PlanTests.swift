@@ -32,12 +32,11 @@ import TestSupport
             "return-unknown", "audit",
             "tenant-key")
         add(
-            "reads tables of the directory or of the catalog", "list-tenants", "lookup-actors", "schema-grants",
+            "reads tables of the directory or of the catalog", "lookup-actors", "schema-grants",
             "find-directory")
         add("takes a lock of the session", "hold-proof")
         add("reads one row for each worker", "counters", "workers", "forget-workers")
         add("reads one row for each tenant, at the start and every minute", "suspect-slots", "missing-slots", "recount")
-        add("counts the queue for monitoring, once a second at most", "depth")
         add(
             "reads what is due as the first rows of an index, in the retention's groups", "expire", "files-to-remove",
             "forget-jobs",
@@ -45,7 +44,8 @@ import TestSupport
         add("reads an entry of an index for each number of jobs that a tenant runs, after many claims", "raise-bound")
         add("reads a setting of the store", "store-id", "lock-store", "store-seen")
         add(
-            "runs once, at a migration or a command", "migration-lock", "left-to-do", "events-to-key", "key-events",
+            "runs once, at a migration or a command", "migration-lock", "left-to-do", "unchecked", "events-to-key",
+            "key-events",
             "is-member",
             "find-role", "find-migrations", "schema-version", "login", "audit-months", "audit-delete", "audit-partitions")
         add("reads no table", "test-connection", "replayed", "probe")
@@ -236,6 +236,106 @@ import TestSupport
             #expect(pages <= Self.maxHeldPages, "a claim touches \(pages) pages with \(tenants) tenants")
             try await holder.script("release", "COMMIT")
         }
+    }
+
+    /// The number of pages for a page of a hundred jobs or events.
+    private static let maxListPages = 300
+
+    @Test("A page of an operator's list reads few pages: of a tenant, a label, an actor or all, by state, event and time")
+    func questions() async throws {
+        // The trail in full takes minutes: PLAN_EVENTS=10000000.
+        let events = Int(ProcessInfo.processInfo.environment["PLAN_EVENTS"] ?? "") ?? 1_000_000
+        try await TestDatabase.with { database in
+            let admin = try await database.connect()
+            try await admin.script("fill", Self.history(jobs: 1_000_000, events: events))
+            try await admin.script("vacuum", "VACUUM ANALYZE adminexport.job, adminexport.audit_event")
+            for (name, query) in Self.questions {
+                let values = Dictionary(
+                    uniqueKeysWithValues: query.parameters.enumerated().map { number, parameter in
+                        guard case .text(let text) = parameter else { return ("$\(number + 1)", "NULL") }
+                        return ("$\(number + 1)", "'\(text)'")
+                    })
+                for _ in 0..<2 {
+                    let pages = try await Self.preparedPages(of: query.sql, values, on: admin)
+                    #expect(pages <= Self.maxListPages, "\(name) touches \(pages) pages")
+                }
+            }
+        }
+    }
+
+    private static var questions: [(String, Query)] {
+        var found: [(String, Query)] = [("depth", Query("depth", QueueControl.depthSQL))]
+        let owners: [(String, JobStore.Owner)] = [
+            ("all", .anyone(ofTenants: nil)), ("a large tenant", .anyone(ofTenants: ["t1"])),
+            ("small tenants", .anyone(ofTenants: ["t500", "t501"])), ("a large label", .labelled("s1")),
+            ("a small label", .labelled("s500")),
+        ]
+        for (name, owner) in owners {
+            for states: [JobState] in [[]] + JobState.allCases.map({ [$0] }) + [
+                [.failed, .cancelled], [.queued, .expired],
+            ] {
+                for before in [nil, JobID()] {
+                    found.append(
+                        (
+                            "jobs of \(name) \(states) \(before == nil ? "" : "next")",
+                            JobStore.listQuery(owner: owner, states: states, before: before, limit: 100)
+                        ))
+                }
+            }
+            for kinds: [Audit.Event]? in [nil, [.denied], [.denied, .failed], [.started]] {
+                // An event of a label is looked for among the events of the label.
+                if case .labelled = owner, kinds != nil { continue }
+                for time in [0, 1, 2] {
+                    var filter = AuditLog.Filter()
+                    filter.events = kinds
+                    let now = Int(Date().timeIntervalSince1970) * 1_000_000
+                    if time > 0 { filter.from = now - 300 * 86_400 * 1_000_000 }
+                    if time > 1 { filter.before = now - 200 * 86_400 * 1_000_000 }
+                    found.append(
+                        (
+                            "events of \(name) \(kinds?.map(\.rawValue) ?? []) time \(time)",
+                            AuditLog.listQuery(owner, filter, after: .init(at: now, id: 1), limit: 100)
+                        ))
+                }
+            }
+            var filter = AuditLog.Filter()
+            filter.actorEmail = "a7@example.com"
+            found.append(("events of an actor of \(name)", AuditLog.listQuery(owner, filter, after: nil, limit: 100)))
+        }
+        return found
+    }
+
+    /// Jobs and events of a year and ten thousand tenants, half of them of one tenant. Rare states and events are the oldest.
+    private static func history(jobs: Int, events: Int) -> String {
+        let months = (0...13).map { month in
+            """
+            EXECUTE format('CREATE TABLE adminexport.audit_event_test_\(month) PARTITION OF adminexport.audit_event FOR VALUES FROM (%L) TO (%L)',
+                date_trunc('month', now() - interval '\(month + 1) months'), date_trunc('month', now() - interval '\(month) months'));
+            """
+        }
+        return """
+            SET statement_timeout = 0; SET session_replication_role = replica;
+            DO $do$ BEGIN \(months.joined(separator: "\n")) END $do$;
+            INSERT INTO adminexport.job (id, tenant_key, actor_key, tenant_slug, actor_email, options, state, epoch, archive_epoch,
+                started_at, finished_at, cancel_requested_at, error_kind, error_message, rows, sheets, size, sha256, file_date, expires_at,
+                scope_digest)
+            SELECT (lpad(to_hex(1700000000000 + i), 12, '0') || '7000' || '8' || substr(md5(i::text), 1, 15))::uuid, 't' || tenant, 'a',
+                's' || tenant, 'e', '{}', state, 1, CASE WHEN state = 'succeeded' THEN 1 END, now(), now(), now(),
+                CASE WHEN state = 'failed' THEN 'k' END, CASE WHEN state = 'failed' THEN 'm' END,
+                1, 1, 1, sha256('x'), now(), now() + interval '7 d', 'x'
+            FROM (SELECT i, CASE WHEN i % 2 = 0 THEN 1 ELSE 1 + i % 10000 END AS tenant,
+                    CASE WHEN i <= 200 THEN (ARRAY['failed', 'cancelled'])[1 + i / 2 % 2]
+                         WHEN i <= \(jobs / 2) THEN 'expired' ELSE 'succeeded' END AS state
+                FROM generate_series(1, \(jobs)) i) rows;
+            INSERT INTO adminexport.audit_event (at, event, tenant_key, tenant_slug, actor_email)
+            SELECT now() - interval '400 d' * (1 - i::float8 / \(events)),
+                CASE WHEN i <= 200 THEN (ARRAY['denied', 'failed'])[1 + i / 2 % 2] ELSE (ARRAY['requested', 'started', 'finished'])[1 + i % 3] END,
+                't' || tenant, 's' || tenant, 'a' || i % 50000 || '@example.com'
+            FROM (SELECT i, CASE WHEN i % 2 = 0 THEN 1 ELSE 1 + i % 10000 END AS tenant FROM generate_series(1, \(events)) i) rows;
+            RESET session_replication_role;
+            INSERT INTO adminexport.tenant_slot (tenant_key) SELECT 't' || i FROM generate_series(1, 20) i;
+            \(insert(40, state: "queued"))
+            """
     }
 
     private static func job(of tenant: String) -> String {

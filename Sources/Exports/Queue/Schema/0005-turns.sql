@@ -1,6 +1,6 @@
 -- Claims whose cost does not grow: which tenants are ready, in the order of their turns, as an index.
 -- Runs once, in one transaction, as adminexport_owner. Programs of version 4 go on working beside it: what they do not write is
--- filled by the triggers.
+-- filled by the triggers. Indexes of the audit trail follow after this transaction: see Migrator.finish.
 
 -- A job that waits for its time is not in the part of the index that claims read. A worker moves it there when it is due.
 ALTER TABLE adminexport.job ADD COLUMN delayed boolean NOT NULL DEFAULT false;
@@ -142,6 +142,15 @@ UPDATE adminexport.tenant_slot s SET ready = true
 CREATE INDEX job_waiting ON adminexport.job (tenant_key, delayed, priority DESC, id) WHERE state = 'queued';
 DROP INDEX adminexport.job_queued;
 CREATE INDEX job_delayed ON adminexport.job (run_after) WHERE state = 'queued' AND delayed;
+
+-- Operators' lists of jobs that are over, of a tenant, a label and all, by state; a list of all states reads them one by one. Only the
+-- end of a job and its expiry write them. In place of job_of_tenant.
+CREATE INDEX job_over_of_tenant ON adminexport.job (tenant_key, state, id DESC)
+    WHERE state IN ('succeeded', 'failed', 'cancelled', 'expired');
+CREATE INDEX job_over_of_label ON adminexport.job (tenant_slug, state, id DESC)
+    WHERE state IN ('succeeded', 'failed', 'cancelled', 'expired');
+CREATE INDEX job_over ON adminexport.job (state, id DESC) WHERE state IN ('succeeded', 'failed', 'cancelled', 'expired');
+DROP INDEX adminexport.job_of_tenant;
 
 -- The advisory lock that the worker's session holds while it lives, and the start of the server on which it holds it. A lease that is
 -- valid for longer than the slack was renewed by a worker that lives, whatever became of its session.

@@ -155,28 +155,39 @@ package struct Migrator: Sendable {
         preconditionFailure("the attempts have an end")
     }
 
-    /// The steps of version 4 that take long on a large audit trail. Reads go on meanwhile. After an interruption the next
+    /// The indexes by which operators read the trail. The first one came with version 4, the others with version 5.
+    private static let trailIndexes = [
+        "audit_event_of_tenant": "tenant_key, at, id", "audit_event_of_tenant_event": "tenant_key, event, at, id",
+        "audit_event_of_label": "tenant_slug, at, id", "audit_event_of_actor": "actor_email, at, id",
+        "audit_event_of_event": "event, at, id",
+    ]
+
+    /// The steps of versions 4 and 5 that take long on a large audit trail. Reads go on meanwhile. After an interruption the next
     /// migration continues.
     private func finish(on connection: isolated PostgresConnection) async throws {
+        for (name, columns) in Self.trailIndexes.sorted(by: { $0.key < $1.key }) {
+            let found = try await connection.query(
+                Query("left-to-do", "SELECT to_regclass($1) IS NULL AS is_left", [.text("adminexport.\(name)")]))
+            guard try found.first?.decode("is_left") == true else { continue }
+            // Writes to the trail wait for this.
+            try await withTables(on: connection) { connection in
+                try await connection.script(
+                    "index-trail",
+                    """
+                    SET LOCAL ROLE \(DatabaseRole.owner);
+                    CREATE INDEX IF NOT EXISTS \(name) ON adminexport.audit_event (\(columns));
+                    RESET ROLE
+                    """)
+            }
+        }
         let left = try await connection.query(
             Query(
-                "left-to-do",
+                "unchecked",
                 """
-                SELECT to_regclass('adminexport.audit_event_of_tenant') IS NULL OR EXISTS (
-                    SELECT FROM pg_constraint WHERE conname = 'audit_event_event_check' AND NOT convalidated
-                        AND conrelid = 'adminexport.audit_event'::regclass) AS is_left
+                SELECT count(*) > 0 AS is_left FROM pg_constraint WHERE conname = 'audit_event_event_check' AND NOT convalidated
+                    AND conrelid = 'adminexport.audit_event'::regclass
                 """))
         guard try left.first?.decode("is_left") == true else { return }
-        // Writes to the trail wait for this.
-        try await withTables(on: connection) { connection in
-            try await connection.script(
-                "index-trail",
-                """
-                SET LOCAL ROLE \(DatabaseRole.owner);
-                CREATE INDEX IF NOT EXISTS audit_event_of_tenant ON adminexport.audit_event (tenant_key, at, id);
-                RESET ROLE
-                """)
-        }
         // Writes go on meanwhile.
         try await withTables(on: connection) { connection in
             try await connection.script(

@@ -210,7 +210,7 @@ package struct JobStore: Sendable {
     private static func keepsKey(_ parameter: Int) -> String {
         """
         j.created_at > clock_timestamp() - $\(parameter)::interval
-            AND j.state IN (\(sql(JobState.allCases.filter(\.keepsKey)))) AND NOT \(JobRecord.isOverdue)
+            AND j.state IN (\(JobList.words(JobState.allCases.filter(\.keepsKey)))) AND NOT \(JobRecord.isOverdue)
         """
     }
 
@@ -314,48 +314,18 @@ package struct JobStore: Sendable {
             .map { try JobRecord($0) }
     }
 
-    /// Uses the index on `(tenant_key, actor_key, id)` for an actor, the index on `(tenant_key, id)` for tenants, and the
-    /// primary key for all tenants and for a label.
+    /// For an actor, reads the index on `(tenant_key, actor_key, id)` from its end; for operators see ``JobList``.
     static func listQuery(owner: Owner, states: [JobState], before: JobID?, limit: Int) -> Query {
         var parameters = Parameters([.integer(limit)])
-        var conditions: [String] = []
-        if let before { conditions.append("j.id < \(parameters.add(.text(before.description)))::uuid") }
-        if !states.isEmpty {
-            // Literals, so that the planner can choose a partial index.
-            let words = sql(states)
-            switch (states.contains(.succeeded), states.contains(.expired)) {
-            case (true, false): conditions.append("j.state IN (\(words)) AND NOT \(JobRecord.isOverdue)")
-            case (false, true): conditions.append("(j.state IN (\(words)) OR \(JobRecord.isOverdue))")
-            default: conditions.append("j.state IN (\(words))")
+        let next = before.map { "j.id < \(parameters.add(.text($0.description)))::uuid" }
+        let list = JobList(states: states, next: next)
+        let sql =
+            switch owner {
+            case .actor: list.ofActor(owner.condition(&parameters))
+            case .anyone(let keys?): list.ofTenants(parameters.add(.texts(keys)))
+            case .anyone(nil), .labelled: list.ofAll(owner.condition(&parameters))
             }
-        }
-        if case .anyone(let keys?) = owner {
-            let sql = tenantsList(conditions, keys: parameters.add(.texts(keys)))
-            return Query("list-tenants", sql, parameters.values)
-        }
-        let condition = ([owner.condition(&parameters)] + conditions).joined(separator: " AND ")
-        return Query(
-            "list",
-            "SELECT \(JobRecord.columns) FROM \(JobRecord.source) WHERE \(condition) ORDER BY j.id DESC LIMIT $1::int",
-            parameters.values)
-    }
-
-    /// A list of states for IN.
-    private static func sql(_ states: [JobState]) -> String {
-        Set(states).map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
-    }
-
-    /// The newest jobs of each tenant by the index on `(tenant_key, id)`, and the newest of those. With one condition for all
-    /// tenants PostgreSQL would read all their jobs.
-    private static func tenantsList(_ conditions: [String], keys: String) -> String {
-        let condition = (["j.tenant_key = mine.key"] + conditions).joined(separator: " AND ")
-        return """
-            SELECT \(JobRecord.columns)
-            FROM (SELECT DISTINCT unnest(\(keys)::text[])) AS mine (key) CROSS JOIN LATERAL (
-                SELECT j.* FROM adminexport.job j WHERE \(condition) ORDER BY j.id DESC LIMIT $1::int) AS j
-            LEFT JOIN adminexport.lease l ON l.job = j.id
-            ORDER BY j.id DESC LIMIT $1::int
-            """
+        return Query("list", sql, parameters.values)
     }
 
     /// Cancels a queued job at once, and asks the worker of a running job to stop. A finished job does not change.

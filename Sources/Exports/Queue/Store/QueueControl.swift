@@ -34,23 +34,7 @@ package struct QueueControl: Sendable {
     ///
     /// - Throws: ``PostgresError``
     package func depth(on connection: isolated PostgresConnection) async throws -> Depth {
-        let rows = try await connection.query(
-            Query(
-                "depth",
-                """
-                SELECT (SELECT count(*) FROM adminexport.job WHERE state = 'queued') AS queued,
-                    (SELECT count(*) FROM adminexport.job WHERE state = 'running') AS running,
-                    (SELECT (extract(epoch FROM clock_timestamp() - min(greatest(created_at, run_after))) * 1000)::bigint
-                     FROM adminexport.job WHERE state = 'queued' AND run_after <= clock_timestamp()) AS oldest,
-                    count(w.id) AS workers, coalesce(sum(w.slots), 0)::bigint AS slots,
-                    count(w.id) FILTER (WHERE w.drain_requested) AS draining,
-                    count(w.id) FILTER (WHERE w.storage = 'ok') AS ok, count(w.id) FILTER (WHERE w.storage = 'full') AS full,
-                    count(w.id) FILTER (WHERE w.storage = 'failed') AS failed,
-                    count(w.id) FILTER (WHERE w.storage = 'wrong-store') AS wrong, min(w.storage) FILTER (WHERE w.storage <> 'ok') AS storage,
-                    EXISTS (SELECT FROM adminexport.setting WHERE key = 'paused' AND value = 'true') AS paused,
-                    (SELECT max(version) FROM adminexport.schema_migration) AS version
-                FROM adminexport.worker w WHERE w.seen_at > clock_timestamp() - interval '30 s'
-                """))
+        let rows = try await connection.query(Query("depth", Self.depthSQL))
         guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no counts", query: "depth") }
         return Depth(
             queued: try row.decode("queued"), running: try row.decode("running"),
@@ -62,6 +46,21 @@ package struct QueueControl: Sendable {
             ], slots: try row.decode("slots"), draining: try row.decode("draining"),
             schemaVersion: try row.decode("version"))
     }
+
+    static let depthSQL = """
+        SELECT (SELECT count(*) FROM adminexport.job WHERE state = 'queued') AS queued,
+            (SELECT count(*) FROM adminexport.job WHERE state = 'running') AS running,
+            (SELECT (extract(epoch FROM clock_timestamp() - min(greatest(created_at, run_after))) * 1000)::bigint
+             FROM adminexport.job WHERE state = 'queued' AND run_after <= clock_timestamp()) AS oldest,
+            count(w.id) AS workers, coalesce(sum(w.slots), 0)::bigint AS slots,
+            count(w.id) FILTER (WHERE w.drain_requested) AS draining,
+            count(w.id) FILTER (WHERE w.storage = 'ok') AS ok, count(w.id) FILTER (WHERE w.storage = 'full') AS full,
+            count(w.id) FILTER (WHERE w.storage = 'failed') AS failed,
+            count(w.id) FILTER (WHERE w.storage = 'wrong-store') AS wrong, min(w.storage) FILTER (WHERE w.storage <> 'ok') AS storage,
+            EXISTS (SELECT FROM adminexport.setting WHERE key = 'paused' AND value = 'true') AS paused,
+            (SELECT max(version) FROM adminexport.schema_migration) AS version
+        FROM adminexport.worker w WHERE w.seen_at > clock_timestamp() - interval '30 s'
+        """
 
     /// The sums of the counters of all present and past workers, by name; see ``WorkerCounters``.
     package func counters(on connection: isolated PostgresConnection) async throws -> [String: Int] {

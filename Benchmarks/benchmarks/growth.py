@@ -1,0 +1,111 @@
+"""Measurements of what grows: the cost of a claim and of a job with the number of tenants that wait."""
+import contextlib
+import pathlib
+import re
+import subprocess
+import time
+
+from .environment import BIN, CLEAN, SCRATCH, SOCKET_DIR, filled, psql
+from .table import median
+
+# Tenants with an administrator each, who may export.
+TENANTS = """
+WITH t AS (INSERT INTO directory.tenant (slug, name) SELECT 'w' || i, 'W' FROM generate_series(1, {tenants}) i RETURNING id),
+p AS (INSERT INTO directory.profile (tenant_id, name, permissions, scope) SELECT id, 'P', '{{administrators.view}}', 'tenant' FROM t
+      RETURNING id, tenant_id)
+INSERT INTO directory.administrator (tenant_id, name, email, profile_id) SELECT tenant_id, 'A', 'a@example.com', id FROM p
+"""
+# What export.start writes, without the events.
+QUEUE = """
+INSERT INTO adminexport.tenant_slot (tenant_key) SELECT id::text FROM directory.tenant WHERE slug LIKE 'w%' ON CONFLICT DO NOTHING;
+INSERT INTO adminexport.job (id, tenant_key, tenant_slug, actor_key, actor_email, options)
+SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') || '7' || substr(md5(random()::text), 1, 3)
+        || '8' || substr(md5(random()::text), 1, 15))::uuid, t.id::text, t.slug, a.id::text, a.email,
+    '{{"includeDisabled": false, "includeReferences": false}}'
+FROM generate_series(1, {each}) n, directory.tenant t JOIN directory.administrator a ON a.tenant_id = t.id WHERE t.slug LIKE 'w%'
+"""
+
+
+@contextlib.contextmanager
+def waiting(tenants, each):
+    """A database in which tenants wait with so many jobs each."""
+    database = f"bench_{tenants}"
+    with filled(database, 1) as url:
+        psql(database, TENANTS.format(tenants=tenants))
+        psql(database, QUEUE.format(each=each))
+        # In a session of its own: VACUUM takes no transaction.
+        psql(database, "VACUUM ANALYZE")
+        yield database, url
+
+
+@contextlib.contextmanager
+def worker(database, url, slots):
+    archives = SCRATCH / f"archives-{database}"
+    archives.mkdir(exist_ok=True)
+    process = subprocess.Popen(
+        [BIN / "adminexportd", "work", "--workers", str(slots), "--archives", archives, "--log-level", "error"], env={**CLEAN, **url})
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def measure(table, rounds):
+    table.section(f"Tenants that wait, each with the same number of jobs (medians of {rounds})")
+    times, claims = {}, {}
+    for tenants, each in ((100, 20), (1_000, 2), (10_000, 1)):
+        times[tenants], claims[tenants] = [], []
+        for _ in range(rounds):
+            with waiting(tenants, each) as (database, url):
+                claims[tenants] += claim_buffers(database, url)
+                times[tenants].append(drain(database, url))
+        table.line(f"a claim, {tenants:,} tenants waiting", median(claims[tenants]), "pages", ("<=", 40), worst=max(claims[tenants]))
+        table.line(f"a job, {tenants:,} tenants waiting, 2 workers", median(times[tenants]), "ms", all=times[tenants])
+    table.line("a job with 10,000 tenants / with 100", median([many / few for many, few in zip(times[10_000], times[100])]), "",
+               ("<=", 1.15))
+
+
+def drain(database, url):
+    """The milliseconds for each job until all jobs have ended, by two worker processes."""
+    left = "SELECT count(*) FROM adminexport.job WHERE state IN ('queued', 'running')"
+    before = int(psql(database, "SELECT count(*) FROM adminexport.job WHERE state = 'queued'"))
+    with worker(database, url, 1), worker(database, url, 1):
+        end = time.monotonic() + 600
+        while psql(database, left) != "0":
+            if time.monotonic() > end:
+                raise SystemExit("the workers do not make the exports")
+            time.sleep(0.5)
+    failed = psql(database, "SELECT count(*) FROM adminexport.job WHERE state <> 'succeeded'")
+    if failed != "0":
+        raise SystemExit(f"{failed} exports failed")
+    seconds = psql(database, "SELECT extract(epoch FROM max(finished_at) - min(started_at)) FROM adminexport.job WHERE attempt_started_at >"
+                   f" (SELECT max(created_at) FROM adminexport.job)")
+    return 1_000 * float(seconds) / before
+
+
+def claim_buffers(database, url):
+    """The pages that claims read, as auto_explain logs them. Some twenty jobs end meanwhile."""
+    log = pathlib.Path(SOCKET_DIR) / "log"
+    begin = log.stat().st_size
+    for setting in ("session_preload_libraries = 'auto_explain'", "log_min_messages = 'log'", "auto_explain.log_min_duration = 0",
+                    "auto_explain.log_analyze = on", "auto_explain.log_buffers = on", "auto_explain.log_timing = off"):
+        psql("postgres", f"ALTER DATABASE {database} SET {setting}")
+    try:
+        with worker(database, url, 1):
+            end = time.monotonic() + 60
+            while int(psql(database, "SELECT count(*) FROM adminexport.job WHERE state = 'succeeded'")) < 20 and time.monotonic() < end:
+                time.sleep(0.05)
+    finally:
+        psql("postgres", f"ALTER DATABASE {database} RESET ALL")
+    with open(log, errors="replace") as file:
+        file.seek(begin)
+        plans = file.read().split("LOG:  duration: ")
+    found = []
+    for plan in plans:
+        if "AS turn_of" in plan and "Update on job" in plan:
+            # The first line of figures is that of the whole plan.
+            buffers = re.search(r"Buffers: shared([^\n]*)", plan)
+            found.append(sum(int(number) for number in re.findall(r"(?:hit|read)=(\d+)", buffers.group(1))))
+    # The first claims of a session also read the catalog.
+    return found[3:]

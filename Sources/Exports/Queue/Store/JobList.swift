@@ -1,0 +1,86 @@
+/// Lists of jobs, the newest first, in SQL. Parameter 1 of each statement is the number of jobs.
+///
+/// Operators' lists read each state by itself: jobs that are over from the end of an index that begins with the tenant, the label or the
+/// state, and jobs that wait or run, which are few, all. So a page costs the same for any length of the history, also if it has few
+/// jobs of the state.
+struct JobList {
+    private let states: Set<JobState>
+    /// The condition by which a page begins after the one before, over `adminexport.job j`.
+    private let next: String?
+
+    /// - Parameter states: none for all.
+    init(states: [JobState], next: String?) {
+        self.states = Set(states)
+        self.next = next
+    }
+
+    /// The jobs of an actor, which are not many.
+    func ofActor(_ condition: String) -> String {
+        """
+        SELECT \(JobRecord.columns) FROM \(JobRecord.source) WHERE \(all(condition, stateCondition)) ORDER BY j.id DESC LIMIT $1::int
+        """
+    }
+
+    /// The jobs on a condition.
+    func ofAll(_ condition: String) -> String {
+        "SELECT \(JobRecord.columns) FROM (\(page(condition))) j LEFT JOIN adminexport.lease l ON l.job = j.id ORDER BY j.id DESC"
+    }
+
+    /// The newest jobs of each tenant, and the newest of those. With one condition for all tenants PostgreSQL would read all their jobs.
+    ///
+    /// - Parameter keys: the parameter with the tenants' keys.
+    func ofTenants(_ keys: String) -> String {
+        """
+        SELECT \(JobRecord.columns)
+        FROM (SELECT DISTINCT unnest(\(keys)::text[])) AS mine (key) CROSS JOIN LATERAL (\(page("j.tenant_key = mine.key"))) AS j
+        LEFT JOIN adminexport.lease l ON l.job = j.id
+        ORDER BY j.id DESC LIMIT $1::int
+        """
+    }
+
+    /// A list of states for IN. Literals, so that the planner can choose a partial index.
+    static func words(_ states: some Sequence<JobState>) -> String {
+        Set(states).map { "'\($0.rawValue)'" }.sorted().joined(separator: ", ")
+    }
+
+    // MARK: Conditions
+
+    private func all(_ conditions: String?...) -> String {
+        conditions.compactMap { $0 }.joined(separator: " AND ")
+    }
+
+    /// A workbook that has expired by the clock counts as expired.
+    private var stateCondition: String? {
+        guard !states.isEmpty else { return next }
+        let words = Self.words(states)
+        let condition =
+            switch (states.contains(.succeeded), states.contains(.expired)) {
+            case (true, false): "j.state IN (\(words)) AND NOT \(JobRecord.isOverdue)"
+            case (false, true): "(j.state IN (\(words)) OR \(JobRecord.isOverdue))"
+            default: "j.state IN (\(words))"
+            }
+        return all(condition, next)
+    }
+
+    private func page(_ condition: String) -> String {
+        let wanted = states.isEmpty ? Set(JobState.allCases) : states
+        var parts = wanted.sorted { $0.rawValue < $1.rawValue }.map { state in
+            let isCurrent = state == .succeeded && !wanted.contains(.expired) ? "NOT \(JobRecord.isOverdue)" : nil
+            return part("j.state = '\(state.rawValue)'", all(condition, isCurrent), isFew: !state.isFinal)
+        }
+        if wanted.contains(.expired), !wanted.contains(.succeeded) {
+            // Workers expire such workbooks within seconds. The first condition is for the index `job_to_expire`.
+            parts.append(
+                part(
+                    "j.state = 'succeeded' AND NOT j.hold AND j.expires_at < now()", all(condition, JobRecord.isOverdue),
+                    isFew: true))
+        }
+        return "SELECT * FROM (\(parts.joined(separator: " UNION ALL "))) j ORDER BY j.id DESC LIMIT $1::int"
+    }
+
+    /// The jobs of a part of the list. OFFSET 0 keeps the planner from reading the whole history in the order of the ids, to find few.
+    private func part(_ state: String, _ condition: String, isFew: Bool) -> String {
+        let end = isFew ? "OFFSET 0" : "ORDER BY j.id DESC LIMIT $1::int"
+        return "(SELECT j.* FROM adminexport.job j WHERE \(all(state, condition, next)) \(end))"
+    }
+}
