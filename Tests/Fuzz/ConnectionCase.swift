@@ -17,6 +17,12 @@ enum ConnectionCase {
         func write(_ bytes: ArraySlice<UInt8>, _ attachments: [Int]) async throws {
             output.withLock { $0 += bytes }
         }
+
+        var unread: Int { 0 }
+
+        func close() {
+            input.finish()
+        }
     }
 
     private static let dispatcher = Dispatcher<Int, Int>(
@@ -42,7 +48,7 @@ enum ConnectionCase {
         let connection = Connection(transport: transport, dispatcher: dispatcher, session: 1, limits: limits)
         let isDone = DispatchSemaphore(value: 0)
         Task {
-            await connection.run()
+            _ = await connection.run()
             isDone.signal()
         }
         for part in parts { transport.input.yield(part) }
