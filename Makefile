@@ -8,7 +8,6 @@
 # make format           format all Swift code as `make check` demands
 # make check-readers    export difficult data, and compare what six other programs read with the database;
 #                       READERS_ARGUMENTS='--administrators 1050000' for the largest workbook
-# make test-isal        test the workbook writer with Intel's ISA-L
 # make traps            give inputs that have broken writers to this workbook writer and to others, and check their files
 # make chaos            kill workers, restart databases and fill disks under load, and count what is lost or duplicated;
 #                       CHAOS_ARGUMENTS='--only TEXT' for some scenarios
@@ -27,7 +26,7 @@
 #                       BEFORE_DIR=FOLDER to compare with the programs in FOLDER
 # make console-bench    measure an export of a million accounts in a browser, and compare it with the command line
 #
-# make release          build optimized programs in .build/release; ISAL=yes makes large exports faster, and the programs then need libisal2
+# make release          build optimized programs in .build/release
 # make static           build programs that contain Swift's runtime, in .build-static/release
 # make install          install the programs, units, manual pages, completions and examples below DESTDIR and PREFIX
 # make deb              build a Debian package in dist/, with programs that contain Swift's runtime
@@ -48,9 +47,6 @@ DEB_ARGUMENTS ?=
 SYSTEMD_ARGUMENTS ?=
 CONSOLE_ARGUMENTS ?=
 PORT ?= 8080
-# ISAL=yes builds programs that compress with Intel's ISA-L. They need libisal2 at run time.
-ISAL ?=
-traits = $(if $(ISAL),--traits ISAL)
 BIN_DIR ?= .build/release
 export BIN_DIR
 
@@ -61,7 +57,7 @@ test_packages := $(run_packages) python3-venv zstd netcat-openbsd
 swift_code := Sources Tests Package.swift Benchmarks/Package.swift Benchmarks/Sources Examples/Console/Package.swift \
     Examples/Console/Sources Examples/Console/Tests
 
-.PHONY: format help demo console-release console-demo console-requirements console-test console-bench test test-isal check check-readers traps chaos chaos-upgrade fuzz fuzz-methods bench bench-protocol release static install deb systemd-test build-requirements
+.PHONY: format help demo console-release console-demo console-requirements console-test console-bench test check check-readers traps chaos chaos-upgrade fuzz fuzz-methods bench bench-protocol release static install deb systemd-test build-requirements
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -70,9 +66,8 @@ build-requirements:
 	@Scripts/install-requirements.sh $(build_packages)
 
 release: build-requirements
-	@$(if $(ISAL),Scripts/install-requirements.sh libisal-dev)
-	swift build -c release $(traits) --product adminexportd
-	swift build -c release $(traits) --product adminexport
+	swift build -c release --product adminexportd
+	swift build -c release --product adminexport
 
 demo: release
 	@Scripts/install-requirements.sh $(run_packages)
@@ -118,11 +113,6 @@ console-test: console-requirements
 console-bench: console-requirements console-release
 	@CONSOLE_BIN_DIR=Examples/Console/.build/release Scripts/postgres.sh .venv/bin/python3 Examples/Console/Tests/Browser/bench.py
 
-test-isal: build-requirements
-	@Scripts/install-requirements.sh $(test_packages) libisal-dev
-	swift build --build-tests --traits ISAL --scratch-path .build-isal
-	swift test --skip-build --traits ISAL --scratch-path .build-isal --filter 'CompressionTests|StructureTests|WorkbookWriterTests'
-
 format:
 	swift format --in-place --parallel --recursive $(swift_code)
 
@@ -151,18 +141,14 @@ fuzz-methods: build-requirements
 	@BIN_DIR=.build/debug Scripts/postgres.sh python3 Tests/Fuzz/methods.py \
 	    --seconds $(if $(filter file,$(origin FUZZ_SECONDS)),600,$(FUZZ_SECONDS)) $(FUZZ_ARGUMENTS)
 
-# Measures programs that use ISA-L too, if it is installed, and compares with the peers that can be installed.
+# Compares with the peers that can be installed.
 bench: build-requirements
 	@Scripts/install-requirements.sh $(run_packages) gcc libc6-dev pkg-config python3-venv
 	-@Scripts/install-requirements.sh libxlsxwriter-dev
-	-@Scripts/install-requirements.sh libisal-dev
 	@Scripts/python.sh openpyxl XlsxWriter rustpy-xlsxwriter
 	swift build -c release --product adminexportd
 	swift build -c release --product adminexport
 	swift build -c release --package-path Benchmarks --product xlsxbench
-	@if pkg-config --exists libisal; then \
-	    swift build -c release --traits ISAL --scratch-path .build-isal --product adminexportd && \
-	    swift build -c release --traits ISAL --package-path Benchmarks --scratch-path Benchmarks/.build-isal --product xlsxbench; fi
 	@Scripts/postgres.sh Benchmarks/bench.py $(BENCH_ARGUMENTS)
 
 bench-protocol: release

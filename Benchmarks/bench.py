@@ -18,7 +18,7 @@ levels    an export of a million administrators with each option for the file (o
 before    exports, small exports and export.get, compared with the programs in BEFORE_DIR (only if you name this section)
 
 Each figure is the median of N rounds (default: 3). The program measures the compared programs in turn. It prints the names of
-programs that are missing. It also measures programs with ISA-L if `make bench` has built them.
+programs that are missing.
 """
 import argparse
 import os

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Fuzzes the following code with libFuzzer, under the address sanitizer: the escaper, the workbook writer, the archive reader, and the
-# code that reads bytes from callers and from the service (framer, JSON scanner, parameters of each method, a whole connection,
+# Fuzzes the following code with libFuzzer, under the address sanitizer: the escaper, the workbook writer and its compressor, the archive
+# reader, and the code that reads bytes from callers and from the service (framer, JSON scanner, parameters of each method, a whole connection,
 # passed descriptors).
 # libFuzzer prints a failing case and stores it in .build-fuzz/findings.
 #
-# usage: Scripts/fuzz.sh [SECONDS [TARGET…]]   TARGET: escaper writer reader framer scanner dispatcher connection descriptors
+# usage: Scripts/fuzz.sh [SECONDS [TARGET…]]   TARGET: escaper writer deflater reader framer scanner dispatcher connection descriptors
 set -euo pipefail
 
 seconds=${1:-60}
 shift || true
 targets=("$@")
-if [ ${#targets[@]} -eq 0 ]; then targets=(escaper writer reader framer scanner dispatcher connection descriptors); fi
+if [ ${#targets[@]} -eq 0 ]; then targets=(escaper writer deflater reader framer scanner dispatcher connection descriptors); fi
 
 export ADMINEXPORT_FUZZ=1
 swift build -c release --product fuzz --scratch-path .build-fuzz --sanitize=address -Xswiftc -sanitize=fuzzer

@@ -7,9 +7,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = pathlib.Path(os.environ.get("BIN_DIR", ROOT / ".build/release"))
-ISAL_BIN = pathlib.Path(os.environ.get("ISAL_BIN_DIR", ROOT / ".build-isal/release"))
 WRITER_BIN = ROOT / "Benchmarks/.build/release"
-ISAL_WRITER_BIN = ROOT / "Benchmarks/.build-isal/release"
 DAEMON = BIN / "adminexportd"
 SOCKET_DIR, USER = os.environ["PG_SOCKET_DIR"], os.environ["PG_SUPERUSER"]
 PG_BIN = pathlib.Path(os.environ["PG_BIN"])

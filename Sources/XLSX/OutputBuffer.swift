@@ -3,17 +3,22 @@
 /// It is a class with a raw pointer instead of an array, because the hot path appends some 60 short pieces for each row:
 /// reference counts and uniqueness checks for each piece would cost too much.
 ///
-/// SAFETY: `count` never exceeds `capacity`, and the memory has `capacity` and `slack` bytes, which this object alone owns. Each
-/// append reserves its room first. Only code that takes ``end`` must itself stay within the room that it has reserved. Nobody
-/// changes a buffer while ``withBytes(_:)`` lends its bytes.
+/// SAFETY: `count` never exceeds `capacity`, and the memory has `lead` bytes before `base`, and `capacity` and `slack` bytes from it
+/// on, which this object alone owns; `window` never exceeds `lead`. Each append reserves its room first. Only code that takes ``end``
+/// must itself stay within the room that it has reserved. Nobody changes a buffer while ``withBytes(_:)`` or ``withWindow(_:)`` lends
+/// its bytes.
 @safe package final class OutputBuffer {
     /// Bytes after the reserved ones that an append may overwrite: short pieces are copied 16 bytes at a time, whatever their
     /// length.
     static let slack = 64
 
     private var base: UnsafeMutablePointer<UInt8>
-    private(set) var count = 0
+    /// The number of bytes.
+    package private(set) var count = 0
     private var capacity: Int
+    /// The bytes of memory before the first one, and how many of them are the window.
+    private var lead = 0
+    private var window = 0
 
     /// An empty buffer; the capacity is in bytes and grows when needed.
     package init(capacity: Int = 64 * 1024) {
@@ -21,8 +26,14 @@
         unsafe base = .allocate(capacity: capacity + Self.slack)
     }
 
+    /// Makes room for a window and for the bytes of a block, so that the buffer need not grow.
+    func prepareForBlock() {
+        let (lead, capacity) = (DeflateRing.windowSize, ZipWriter.blockSize + ZipWriter.blockSize / 4)
+        if self.lead < lead || self.capacity < capacity { move(lead: lead, capacity: max(capacity, self.capacity)) }
+    }
+
     deinit {
-        unsafe base.deallocate()
+        unsafe (base - lead).deallocate()
     }
 
     /// Lends the bytes. This is not a property because the buffer could be released after its last use, before the last use of
@@ -34,13 +45,34 @@
         }
     }
 
+    /// Puts the last bytes of another buffer before the first byte of this one, for ``withWindow(_:)``.
+    func setWindow(_ other: OutputBuffer) {
+        let bytes = min(DeflateRing.windowSize, other.count)
+        if lead < bytes { move(lead: DeflateRing.windowSize, capacity: capacity) }
+        unsafe (base - bytes).update(from: other.base + (other.count - bytes), count: bytes)
+        window = bytes
+    }
+
+    /// Lends the window and the bytes after it, and the number of bytes of the window.
+    func withWindow<Result>(_ body: (Span<UInt8>, Int) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) {
+            try unsafe body(Span(_unsafeStart: base - window, count: window + count), window)
+        }
+    }
+
     /// The address of a byte, valid until the next append and as long as the buffer.
     @inline(__always)
     func address(at offset: Int) -> UnsafeRawPointer { unsafe UnsafeRawPointer(base + offset) }
 
-    /// Empties the buffer and keeps its memory.
+    /// Empties the buffer, also of its window, and keeps its memory.
     package func removeAll() {
         count = 0
+        window = 0
+    }
+
+    /// Removes the bytes from an offset on.
+    func removeAll(from offset: Int) {
+        count = min(count, offset)
     }
 
     /// Exchanges the contents of two buffers without copying them.
@@ -48,6 +80,8 @@
         unsafe (base, other.base) = (other.base, base)
         (count, other.count) = (other.count, count)
         (capacity, other.capacity) = (other.capacity, capacity)
+        (lead, other.lead) = (other.lead, lead)
+        (window, other.window) = (other.window, window)
     }
 
     /// Makes room for `extra` more bytes.
@@ -58,17 +92,27 @@
 
     @inline(never)
     private func grow(_ extra: Int) {
-        let larger = max(capacity * 2, count + extra)
-        let moved = UnsafeMutablePointer<UInt8>.allocate(capacity: larger + Self.slack)
+        move(lead: lead, capacity: max(capacity * 2, count + extra))
+    }
+
+    /// Moves the bytes, without the window, to other memory.
+    private func move(lead newLead: Int, capacity newCapacity: Int) {
+        let moved = unsafe UnsafeMutablePointer<UInt8>.allocate(capacity: newLead + newCapacity + Self.slack) + newLead
         unsafe moved.update(from: base, count: count)
-        unsafe base.deallocate()
+        unsafe (base - lead).deallocate()
         unsafe base = moved
-        capacity = larger
+        (lead, capacity, window) = (newLead, newCapacity, 0)
     }
 
     /// The address of the next byte, for code that writes into reserved room itself and then calls ``advance(to:)``.
     @inline(__always)
     var end: UnsafeMutableRawPointer { unsafe UnsafeMutableRawPointer(base + count) }
+
+    /// The offset of an address in the reserved room.
+    @inline(__always)
+    func offset(of address: UnsafeMutableRawPointer) -> Int {
+        unsafe address - UnsafeMutableRawPointer(base)
+    }
 
     @inline(__always)
     func advance(to end: UnsafeMutableRawPointer) {

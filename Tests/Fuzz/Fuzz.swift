@@ -30,7 +30,7 @@ public func fuzzMain(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMuta
 }
 
 private enum Target: String, CaseIterable {
-    case escaper, writer, reader, framer, scanner, dispatcher, connection, descriptors
+    case escaper, writer, deflater, reader, framer, scanner, dispatcher, connection, descriptors
 
     static let chosen: Target = {
         let name = ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? ""
@@ -44,6 +44,7 @@ private enum Target: String, CaseIterable {
         switch self {
         case .escaper: EscaperCase.run(input)
         case .writer: try WriterCase.run(input)
+        case .deflater: DeflaterCase.run(input)
         case .reader: try ReaderCase.run(input)
         case .framer: FramerCase.run(input)
         case .scanner: ScannerCase.run(input)

@@ -13,7 +13,7 @@ enum WriterCase {
         options.rowsForWidths = [0, 1, 200][Int(choice >> 5 & 3) % 3]
         if choice & 0x80 != 0 { options.bytesPerSheet = Int(source.byte()) * 4_096 }
         let level = source.byte()
-        options.compression = level % 11 == 10 ? .automatic : .level(Int(level % 11))
+        options.compression = level & 1 == 0 ? .template : level % 11 == 10 ? .automatic : .level(Int(level % 11))
         options.compressionThreads = 1 + Int(level / 11) % 4
         let sink = MemorySink()
         let properties = WorkbookProperties(

@@ -1,5 +1,3 @@
-private import CZlib
-
 /// Reads a ZIP by its central directory, with zlib's inflate: enough to check the writer's files.
 package struct ZipReader {
     package struct Entry {
@@ -71,25 +69,10 @@ package struct ZipReader {
     /// The entry's content, whose CRC is checked.
     package func content(_ entry: Entry) throws -> [UInt8] {
         let start = entry.offset + 30 + Self.number(bytes, entry.offset + 26, 2) + Self.number(bytes, entry.offset + 28, 2)
-        var compressed = Array(bytes[start..<(start + entry.compressedSize)])
-        var stream = z_stream()
-        guard inflateInit2_(&stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
-            throw Fault("zlib cannot be set up")
-        }
-        defer { inflateEnd(&stream) }
-        var status = Z_OK
-        let content = [UInt8](unsafeUninitializedCapacity: max(1, entry.size)) { output, count in
-            compressed.withUnsafeMutableBufferPointer { input in
-                stream.next_in = input.baseAddress
-                stream.avail_in = UInt32(input.count)
-                stream.next_out = output.baseAddress
-                stream.avail_out = UInt32(output.count)
-                status = inflate(&stream, Z_FINISH)
-            }
-            count = output.count - Int(stream.avail_out)
-        }
-        guard status == Z_STREAM_END, content.count == entry.size else { throw Fault("\(entry.name) does not inflate") }
-        guard UInt32(crc32_z(0, content, content.count)) == entry.crc else { throw Fault("\(entry.name) has another CRC") }
+        guard let content = Reference.inflated(Array(bytes[start..<(start + entry.compressedSize)]), limit: entry.size),
+            content.count == entry.size
+        else { throw Fault("\(entry.name) does not inflate") }
+        guard Reference.crc32(content) == entry.crc else { throw Fault("\(entry.name) has another CRC") }
         return content
     }
 }

@@ -9,6 +9,8 @@
 /// Each cell reserves `maxFixedBytes`, which with the slack of the buffer exceed all fixed parts of a cell and the surplus of their
 /// stores, and the bytes of its text apart from these.
 @safe final class RowWriter {
+    private typealias Hint = CellHints.Hint
+
     /// The size of `<c r="XFD`, a row's digits and the fixed parts of a cell. The slack of the buffer takes the surplus bytes
     /// of a store.
     private static let maxFixedBytes = 128
@@ -25,6 +27,8 @@
 
     /// XML that the compressor has not taken yet.
     let output = OutputBuffer()
+    /// Where the texts of the cells are in these bytes.
+    let hints = CellHints()
     private let strings: SharedStrings
     private let hasReferences: Bool
     private var columns = unsafe UnsafeMutableBufferPointer<ColumnState>(start: nil, count: 0)
@@ -151,7 +155,8 @@
     func text(_ text: Span<UInt8>) {
         guard !text.isEmpty else { return empty() }
         let state = unsafe nextColumn
-        column &+= 1
+        let column = column
+        self.column = column &+ 1
         if isSampling { unsafe state.pointee.width = max(state.pointee.width, Self.width(of: text)) }
         var at = unsafe beginCell(state)
         if unsafe state.pointee.use.isShared, text.count <= SharedStrings.longest {
@@ -159,7 +164,9 @@
             if index >= 0 {
                 sharedReferences &+= 1
                 unsafe at.storeBytes(of: sharedMiddle, as: SIMD16<UInt8>.self)
-                unsafe at = Decimal.write(UInt32(truncatingIfNeeded: index), to: at + 16)
+                let start = unsafe at + 16
+                unsafe at = Decimal.write(UInt32(truncatingIfNeeded: index), to: start)
+                unsafe hints.append(Hint(start: output.offset(of: start), count: at - start, column: column, form: .shared))
                 unsafe at.storeBytes(of: valueEnd, as: SIMD16<UInt8>.self)
                 unsafe output.advance(to: at + 8)
                 return
@@ -168,34 +175,40 @@
         let first = text[0]
         let last = text[text.count &- 1]
         // A byte above the space is not white space.
-        guard first > 0x20, last > 0x20, text.count <= CellText.limit else { return unsafe inlineWithCare(text, at) }
+        guard first > 0x20, last > 0x20, text.count <= CellText.limit else {
+            return unsafe inlineWithCare(text, at, column)
+        }
         unsafe at.storeBytes(of: inlineMiddle, as: SIMD16<UInt8>.self)
         unsafe at.storeBytes(of: inlineMiddle2, toByteOffset: 16, as: SIMD16<UInt8>.self)
         unsafe output.advance(to: at + 28)
         output.reserve(text.count &+ Self.maxFixedBytes)
         if unsafe CellText.copyIfPlain(text, to: output.end) {
+            hints.append(Hint(start: output.count, count: text.count, column: column, form: .inline))
             unsafe at = output.end + text.count
             unsafe at.storeBytes(of: inlineEnd, as: SIMD16<UInt8>.self)
             unsafe output.advance(to: at + 13)
         } else {
-            finishWithCare(text)
+            finishWithCare(text, column, .inline)
         }
     }
 
     @inline(never)
-    private func inlineWithCare(_ text: Span<UInt8>, _ at: UnsafeMutableRawPointer) {
+    private func inlineWithCare(_ text: Span<UInt8>, _ at: UnsafeMutableRawPointer, _ column: Int) {
         unsafe output.advance(to: at)
+        let isPreserved = CellText.needsSpacePreserved(text)
         output.append(
-            literal: CellText.needsSpacePreserved(text)
+            literal: isPreserved
                 ? " s=\"1\" t=\"inlineStr\"><is><t xml:space=\"preserve\">" : " s=\"1\" t=\"inlineStr\"><is><t>")
-        finishWithCare(text)
+        finishWithCare(text, column, isPreserved ? .preserved : .inline)
     }
 
     @inline(never)
-    private func finishWithCare(_ text: Span<UInt8>) {
+    private func finishWithCare(_ text: Span<UInt8>, _ column: Int, _ form: Hint.Form) {
+        let start = output.count
         let faults = CellText.append(text, to: output)
         if faults.contains(.truncated) { truncatedTexts += 1 }
         if faults.contains(.replaced) { replacedTexts += 1 }
+        hints.append(Hint(start: start, count: output.count - start, column: column, form: form))
         output.append(literal: "</t></is></c>")
     }
 
@@ -203,10 +216,13 @@
     @inline(__always)
     func date(serial: Int) {
         let state = unsafe nextColumn
-        column &+= 1
+        let column = column
+        self.column = column &+ 1
         var at = unsafe beginCell(state)
         unsafe at.storeBytes(of: dateMiddle, as: SIMD16<UInt8>.self)
-        unsafe at = Decimal.write(UInt32(truncatingIfNeeded: serial), to: at + 10)
+        let start = unsafe at + 10
+        unsafe at = Decimal.write(UInt32(truncatingIfNeeded: serial), to: start)
+        unsafe hints.append(Hint(start: output.offset(of: start), count: at - start, column: column, form: .date))
         unsafe at.storeBytes(of: valueEnd, as: SIMD16<UInt8>.self)
         unsafe output.advance(to: at + 8)
     }
@@ -227,7 +243,7 @@
         }
         output.append(
             " t=\"inlineStr\"><is>" + (CellText.needsSpacePreserved(utf8) ? "<t xml:space=\"preserve\">" : "<t>"))
-        finishWithCare(utf8)
+        finishWithCare(utf8, column - 1, .inline)
     }
 
     /// The display width of a text: one for most characters, two for East Asian characters and emoji.

@@ -31,7 +31,7 @@ public struct WorkbookOptions: Sendable {
     public static let excelRows = 1_048_576
 
     /// The balance of size and speed; see <doc:Compatibility>.
-    public var compression = Compression.automatic
+    public var compression = Compression.template
     /// The maximum number of blocks of 512 KiB that are compressed in parallel. With 1, the calling thread compresses. The
     /// number does not change the bytes of the file.
     public var compressionThreads = WorkbookOptions.usualThreads

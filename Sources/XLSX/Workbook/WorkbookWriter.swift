@@ -92,28 +92,31 @@ public final class WorkbookWriter {
     }
 
     private func endSheet() throws {
-        writeHead()
+        writeHead(isEnd: true)
         rows.output.append(sheet.tail)
-        try emitting { try zip.endEntry(rows.output) }
+        try emitting { try zip.endEntry(rows.output, rows.hints) }
         sheets.append(
             FinishedSheet(name: sheet.name, lastColumn: sheet.lastColumn, lastRow: sheet.rows))
         columnCount = 0
     }
 
     /// The head comes before the first rows, which are held back because the head contains the widths that they need.
-    private func writeHead() {
+    private func writeHead(isEnd: Bool) {
         guard rows.isSampling else { return }
         rows.isSampling = false
-        let whole = OutputBuffer(capacity: max(ZipWriter.blockSize, rows.output.count + 4 * 1024))
-        whole.append(sheet.head(isFirst: sheets.isEmpty, widths: rows.widths))
+        let head = sheet.head(isFirst: sheets.isEmpty, widths: rows.widths)
+        let whole = OutputBuffer(capacity: rows.output.count + head.utf8.count + 4 * 1024)
+        if !isEnd { whole.prepareForBlock() }
+        whole.append(head)
+        rows.hints.shift(by: whole.count)
         whole.append(rows.output)
         rows.output.exchange(with: whole)
     }
 
     private func flush() throws {
-        writeHead()
+        writeHead(isEnd: false)
         sheet.bytes += rows.output.count
-        try emitting { try zip.write(rows.output) }
+        try emitting { try zip.write(rows.output, rows.hints) }
     }
 
     /// After an error of the sink or the compressor, further parts would make a file that looks complete and is not.

@@ -6,48 +6,72 @@ private import Dispatch
 /// of copied, and none is allocated after the first round.
 final class DeflateRing {
     /// The maximum distance of a back-reference (RFC 1951, section 2).
-    private static let windowSize = 32 * 1024
+    static let windowSize = 32 * 1024
     /// Apache POI treats a part that is compressed to less than a hundredth, from 100 KiB on, as an attack (`ZipSecureFile`). A
     /// block with a higher ratio than this is compressed at level 1 instead.
     private static let maxCompressionRatio = 66
+
+    /// How a block is compressed.
+    enum Method {
+        /// By ``TemplateDeflater``, with hints.
+        case template
+        /// By a ``Deflater``, at a level.
+        case library(level: Int)
+    }
 
     /// One block of the ring.
     ///
     /// Unchecked, because it is handed over and never shared: the submitter does not use it until `done` is signalled, and the
     /// task that compresses it does not use it after that.
     final class Block: @unchecked Sendable {
-        let bytes = OutputBuffer(capacity: ZipWriter.blockSize + ZipWriter.blockSize / 4)
+        let bytes = OutputBuffer(capacity: 0)
         /// The compressed bytes.
-        let output = OutputBuffer(capacity: 32 * 1024)
+        let output = OutputBuffer(capacity: 16 * 1024)
         fileprivate(set) var crc: UInt32 = 0
-        /// The bytes before the block to which it may refer.
-        fileprivate let window = OutputBuffer(capacity: windowSize)
-        fileprivate var level = 1
+        fileprivate let hints = CellHints()
+        /// The hints of the end of the block before, and its size.
+        fileprivate let windowHints = CellHints()
+        fileprivate var windowOrigin = 0
+        fileprivate var method = Method.template
         fileprivate var isLast = false
         fileprivate var fault: (any Error)?
         fileprivate var isDone = false
         fileprivate let done = DispatchSemaphore(value: 0)
-        private let deflater: any Deflater
+        private let makeDeflater: () throws -> any Deflater
+        // Created at their first use: most small parts need only one of them.
+        private lazy var library = Result { try makeDeflater() }
+        private lazy var template = TemplateDeflater()
 
-        fileprivate init(_ deflater: any Deflater) {
-            self.deflater = deflater
+        fileprivate init(_ makeDeflater: @escaping () throws -> any Deflater) {
+            self.makeDeflater = makeDeflater
         }
 
         fileprivate func compress() {
-            bytes.withBytes { bytes in
-                crc = deflater.crc32(bytes)
+            bytes.withBytes { crc = CRC32.checksum($0) }
+            switch method {
+            case .template:
+                output.removeAll()
+                bytes.withWindow { bytes, window in
+                    template.deflate(
+                        bytes, window: window, hints: hints, windowHints: windowHints, windowOrigin: windowOrigin,
+                        isLast: isLast, into: output)
+                }
+            case .library(let level):
                 do {
-                    try deflate(bytes, level)
-                    if level > 1, output.count * maxCompressionRatio < bytes.count { try deflate(bytes, 1) }
+                    try deflate(level)
+                    if level > 1, output.count * maxCompressionRatio < bytes.count { try deflate(1) }
                 } catch {
                     fault = error
                 }
             }
         }
 
-        private func deflate(_ bytes: Span<UInt8>, _ level: Int) throws {
+        private func deflate(_ level: Int) throws {
+            let library = try library.get()
             output.removeAll()
-            try window.withBytes { try deflater.deflate(bytes, after: $0, level: level, isLast: isLast, into: output) }
+            try bytes.withWindow { bytes, window in
+                try library.deflate(bytes, window: window, level: level, isLast: isLast, into: output)
+            }
         }
     }
 
@@ -59,10 +83,9 @@ final class DeflateRing {
     private var taken = 0
 
     /// - Parameter size: the number of blocks under way at once; with 1 there is no second thread.
-    init(size: Int, _ makeDeflater: @escaping () throws -> any Deflater) throws {
+    init(size: Int, _ makeDeflater: @escaping () throws -> any Deflater) {
         self.size = max(1, size)
         self.makeDeflater = makeDeflater
-        blocks.append(Block(try makeDeflater()))
     }
 
     var isEmpty: Bool { submitted == taken }
@@ -72,17 +95,27 @@ final class DeflateRing {
     ///
     /// - Parameters:
     ///   - bytes: taken by exchange; the buffer is empty after that.
+    ///   - hints: taken by exchange, like the bytes.
     ///   - isFirst: whether the block is the first of its stream, without back-references to an earlier one.
-    func submit(_ bytes: OutputBuffer, level: Int, isFirst: Bool, isLast: Bool) throws {
+    func submit(_ bytes: OutputBuffer, _ hints: CellHints, _ method: Method, isFirst: Bool, isLast: Bool) {
         precondition(!isFull, "the ring is full")
         let index = submitted % size
-        if index == blocks.count { blocks.append(Block(try makeDeflater())) }
+        if index == blocks.count { blocks.append(Block(makeDeflater)) }
         let block = blocks[index]
-        block.window.removeAll()
-        if !isFirst { keepWindow(for: block) }
+        block.windowHints.removeAll()
+        if !isFirst {
+            // Copied, since the buffers of the block before may be used again before this block is compressed.
+            let before = blocks[(submitted + size - 1) % size]
+            bytes.setWindow(before.bytes)
+            block.windowOrigin = before.bytes.count
+            block.windowHints.append(before.hints, from: before.bytes.count - Self.windowSize)
+        }
         bytes.exchange(with: block.bytes)
         bytes.removeAll()
-        block.level = level
+        hints.exchange(with: block.hints)
+        hints.removeAll()
+        if !isLast { bytes.prepareForBlock() }
+        block.method = method
         block.isLast = isLast
         block.isDone = size == 1 || isFirst && isLast
         submitted += 1
@@ -95,11 +128,6 @@ final class DeflateRing {
                 block.done.signal()
             }
         }
-    }
-
-    /// Copies the end of the previous block, whose buffer may be reused before this block is compressed.
-    private func keepWindow(for block: Block) {
-        blocks[(submitted + size - 1) % size].bytes.withBytes { block.window.append($0.extracting(last: Self.windowSize)) }
     }
 
     /// Takes out the oldest block. Its bytes are valid until the next block is put in.

@@ -1,24 +1,21 @@
 import CZlib
 
-/// Compresses blocks into raw DEFLATE (RFC 1951).
+/// Compresses blocks into raw DEFLATE (RFC 1951) with a library.
 ///
-/// The interface to the compression library. A block may refer back to the end of the previous one, at most 32 KiB, and depends
-/// on nothing else. So blocks can be compressed in parallel and still form one stream, as in pigz.
+/// A block may refer back to the end of the previous one, at most 32 KiB, and depends on nothing else. So blocks can be compressed in
+/// parallel and still form one stream, as in pigz.
 protocol Deflater: AnyObject {
     /// Appends the compressed block to the output. A block that is not the last ends on a byte boundary, with an empty stored
     /// block (RFC 1951, 3.2.4), so that the next block can be appended. The last block ends the stream.
     ///
     /// - Parameters:
-    ///   - window: the bytes before the block, at most the last 32 KiB; empty at the start of a stream.
+    ///   - bytes: the window, at most 32 KiB, and then the block.
+    ///   - window: the number of bytes of the window; 0 at the start of a stream.
     ///   - level: 0 (none) to 9.
-    func deflate(
-        _ block: Span<UInt8>, after window: Span<UInt8>, level: Int, isLast: Bool, into output: OutputBuffer) throws
-
-    /// CRC-32 of the bytes (ISO 3309), as in ZIP.
-    func crc32(_ bytes: Span<UInt8>) -> UInt32
+    func deflate(_ bytes: Span<UInt8>, window: Int, level: Int, isLast: Bool, into output: OutputBuffer) throws
 }
 
-/// zlib, which is available everywhere. Other compressors are measured against it.
+/// zlib, for the parts that are not sheets, and for sheets if its level is given.
 ///
 /// SAFETY: this object alone owns the stream, from deflateInit2 to deflateEnd. zlib reads and writes within `avail_in` and `avail_out`,
 /// which are the bytes of the span and the reserved room, and keeps neither address beyond the call.
@@ -50,21 +47,21 @@ protocol Deflater: AnyObject {
         unsafe stream.deallocate()
     }
 
-    func deflate(
-        _ block: Span<UInt8>, after window: Span<UInt8>, level: Int, isLast: Bool, into output: OutputBuffer
-    ) throws {
+    func deflate(_ bytes: Span<UInt8>, window: Int, level: Int, isLast: Bool, into output: OutputBuffer) throws {
         try unsafe Self.check(deflateReset(stream))
         if level != self.level {
             try unsafe Self.check(deflateParams(stream, Int32(level), Z_DEFAULT_STRATEGY))
             self.level = level
         }
-        if level > 0, !window.isEmpty {
-            let status = unsafe window.withUnsafeBufferPointer { window in
+        if level > 0, window > 0 {
+            let status = unsafe bytes.extracting(first: window).withUnsafeBufferPointer { window in
                 unsafe deflateSetDictionary(stream, window.baseAddress, UInt32(window.count))
             }
             try Self.check(status)
         }
-        try unsafe block.withUnsafeBufferPointer { try unsafe deflate($0, isLast, into: output) }
+        try unsafe bytes.extracting(droppingFirst: window).withUnsafeBufferPointer {
+            try unsafe deflate($0, isLast, into: output)
+        }
     }
 
     private func deflate(_ block: UnsafeBufferPointer<UInt8>, _ isLast: Bool, into output: OutputBuffer) throws {
@@ -88,28 +85,7 @@ protocol Deflater: AnyObject {
         }
     }
 
-    func crc32(_ bytes: Span<UInt8>) -> UInt32 {
-        guard !bytes.isEmpty else { return 0 }
-        return unsafe bytes.withUnsafeBufferPointer { unsafe UInt32(crc32_z(0, $0.baseAddress, $0.count)) }
-    }
-
     private static func check(_ status: Int32) throws {
         guard status == Z_OK else { throw XLSXError(.compression, "zlib failed (code \(status))") }
     }
-}
-
-extension UInt32 {
-    /// The CRC-32 of bytes with this CRC-32, followed by `count` bytes with the other.
-    func crc32(followedBy other: UInt32, count: Int) -> UInt32 {
-        UInt32(crc32_combine(UInt(self), UInt(other), count))
-    }
-}
-
-/// The fastest compressor with which the program was built.
-func fastestDeflater() throws -> any Deflater {
-    #if ISAL
-        try ISALDeflater()
-    #else
-        try ZlibDeflater()
-    #endif
 }

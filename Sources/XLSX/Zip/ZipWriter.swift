@@ -43,6 +43,7 @@ struct ZipWriter {
     private let ring: DeflateRing
     private let held = OutputBuffer(capacity: 32 * 1024)
     private let scratch = OutputBuffer(capacity: 4 * 1024)
+    private let noHints = CellHints()
     private var entries: [Entry] = []
     private var open: OpenEntry?
     private(set) var offset: UInt64
@@ -52,12 +53,12 @@ struct ZipWriter {
     ///   - offset: the offset of the first byte; not 0 only in tests of ZIP64.
     init(
         sink: any ByteSink, compression: Compression = .automatic, threads: Int = 1, offset: UInt64 = 0,
-        _ makeDeflater: @escaping () throws -> any Deflater = { try fastestDeflater() }
+        _ makeDeflater: @escaping () throws -> any Deflater = { try ZlibDeflater() }
     ) throws {
         try compression.check()
         self.sink = sink
         self.compression = compression
-        ring = try DeflateRing(size: threads, makeDeflater)
+        ring = DeflateRing(size: threads, makeDeflater)
         self.offset = offset
     }
 
@@ -66,15 +67,17 @@ struct ZipWriter {
         open = OpenEntry(name: Array(name.utf8), offset: offset)
     }
 
-    /// Takes the next bytes of the entry, about ``blockSize``. The buffer is empty after that.
-    mutating func write(_ bytes: OutputBuffer) throws {
-        try compress(bytes, isLast: false)
+    /// Takes the next bytes of the entry, about ``blockSize``. The buffer is empty after that, and so are the hints.
+    ///
+    /// - Parameter hints: for the XML of a sheet, where its texts are.
+    mutating func write(_ bytes: OutputBuffer, _ hints: CellHints? = nil) throws {
+        try compress(bytes, hints, isLast: false)
     }
 
     /// Takes the last bytes of the entry, ends it, and returns its size before compression in bytes.
     @discardableResult
-    mutating func endEntry(_ bytes: OutputBuffer) throws -> UInt64 {
-        try compress(bytes, isLast: true)
+    mutating func endEntry(_ bytes: OutputBuffer, _ hints: CellHints? = nil) throws -> UInt64 {
+        try compress(bytes, hints, isLast: true)
         while try pass(waiting: true) {}
         guard let entry = open else { preconditionFailure("no open entry") }
         open = nil
@@ -108,14 +111,17 @@ struct ZipWriter {
         try endEntry(scratch)
     }
 
-    private mutating func compress(_ bytes: OutputBuffer, isLast: Bool) throws {
+    private mutating func compress(_ bytes: OutputBuffer, _ hints: CellHints?, isLast: Bool) throws {
         guard var entry = open else { preconditionFailure("no open entry") }
         if ring.isFull { _ = try pass(waiting: true) }
         while try pass(waiting: false) {}
         entry.submitted += UInt64(bytes.count)
         let offset = entry.submitted - UInt64(bytes.count)
         open?.submitted = entry.submitted
-        try ring.submit(bytes, level: compression.level(at: offset), isFirst: entry.isFirst, isLast: isLast)
+        let usesTemplate = compression == .template && hints != nil
+        ring.submit(
+            bytes, hints ?? noHints, usesTemplate ? .template : .library(level: compression.level(at: offset)),
+            isFirst: entry.isFirst, isLast: isLast)
         open?.isFirst = false
     }
 
@@ -123,7 +129,7 @@ struct ZipWriter {
     private mutating func pass(waiting: Bool) throws -> Bool {
         guard let block = try ring.next(waiting: waiting) else { return false }
         guard var entry = open else { preconditionFailure("no open entry") }
-        entry.crc = entry.crc.crc32(followedBy: block.crc, count: block.bytes.count)
+        entry.crc = CRC32.combine(entry.crc, block.crc, count: block.bytes.count)
         entry.size += UInt64(block.bytes.count)
         entry.compressedSize += UInt64(block.output.count)
         if !entry.isStreaming, held.count + block.output.count <= Self.maxHeldBytes {
