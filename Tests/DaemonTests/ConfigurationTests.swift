@@ -1,5 +1,6 @@
 private import AdminExportAPI
 private import Directory
+private import Exports
 import Foundation
 import Testing
 
@@ -55,6 +56,7 @@ import Testing
             case .duration(let range, _): text = range.upperBound.configured
             case .flag(let path): text = "\(!standard[keyPath: path])"
             case .logLevel: text = "trace"
+            case .compressor: text = "zlib"
             case .compressionLevel: text = "9"
             case .callers: text = ""
             }
@@ -95,6 +97,24 @@ import Testing
         #expect(throws: ConfigurationFault.self) { try load("limits:\n  partialLineMs: 1500\n  partialLine: 2s\n") }
     }
 
+    @Test("A level selects zlib, a level for the other compressor is refused, and ISA-L is ignored with a warning")
+    func compressor() throws {
+        func compressor(_ keys: String) throws -> WorkbookCompressor {
+            try load(keys.isEmpty ? "" : "workbook: {\(keys)}\n").workbook.usedCompressor
+        }
+        #expect(try compressor("") == .template && compressor("compressionLevel: auto") == .template)
+        #expect(try compressor("compressor: template") == .template && compressor("compressor: zlib") == .zlib)
+        #expect(
+            try compressor("compressionLevel: 6") == .zlib && compressor("compressor: zlib, compressionLevel: 1") == .zlib)
+        #expect(throws: ConfigurationFault.self) { try compressor("compressor: template, compressionLevel: 6") }
+        #expect(try load("workbook:\n  compressionLevel: 6\n").list.contains("workbook.compressor: zlib  # default\n"))
+
+        let file = try load("workbook:\n  compressor: isal\n")
+        #expect(file.workbook.usedCompressor == .template && file.origins["workbook.compressor"] == nil)
+        #expect(file.warnings.count == 1 && file.warnings[0].contains("workbook.compressor is \"isal\" in the file"))
+        #expect(try compressor("compressor: isal, compressionLevel: 6") == .zlib)
+    }
+
     @Test("A byte limit that is not set is raised to the limits that it must include")
     func bytes() throws {
         let limits: [(String, [Int])] = [
@@ -119,6 +139,7 @@ import Testing
             ("workers: -1\n", "workers is \"-1\""), ("retention: 7\n", "retention is \"7\""),
             ("lease: 1s\n", "lease is \"1s\""), ("idempotency: 0s\n", "idempotency is \"0s\""),
             ("workbook:\n  cellReferences: maybe\n", "workbook.cellReferences is \"maybe\""),
+            ("workbook:\n  compressor: brotli\n", "workbook.compressor is \"brotli\", but must be template or zlib"),
             ("workbook:\n  compressionLevel: 10\n", "workbook.compressionLevel is \"10\", but must be auto"),
             ("workbook:\n  compressionLevel: fast\n", "workbook.compressionLevel is \"fast\""),
             (

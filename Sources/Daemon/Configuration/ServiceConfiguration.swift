@@ -56,6 +56,12 @@ struct ServiceConfiguration {
             let setting =
                 flags[key.name].map { Setting(text: $0, origin: "the command line") } ?? variables[key.name]
                 ?? contents.values[key.name].map { Setting(text: $0, origin: "the file") }
+            if let setting, let ignored = key.ignored, setting.text == ignored.value {
+                warnings.append(
+                    "\(key.name) is \"\(ignored.value)\" in \(setting.origin), which is ignored: \(ignored.reason); remove it"
+                )
+                continue
+            }
             try key.apply(setting?.text, to: &self)
             origins[key.name] = setting?.origin
             if let former = key.former, let variable = variables[key.name],
@@ -66,6 +72,10 @@ struct ServiceConfiguration {
             }
         }
         callers = contents.callers
+        if workbook.compressor == .template, workbook.compressionLevel != nil {
+            throw ConfigurationFault(
+                "workbook.compressionLevel is a level of zlib, but workbook.compressor is \"template\"; remove one of them")
+        }
         guard jobsURL != nil else {
             throw ConfigurationFault(
                 "no database is configured; set database.url in \(Self.defaultFile), or ADMINEXPORT_DATABASE_URL")

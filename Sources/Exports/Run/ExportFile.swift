@@ -166,7 +166,9 @@ package struct WorkbookSettings: Sendable {
     package let version: String
     /// Whether rows and cells have references, which some importers need and which make files larger; see ``WorkbookOptions``.
     package var cellReferences = true
-    /// DEFLATE level, 1 (fastest) to 9 (smallest); nil for the first MiB at 6 and the rest at 1.
+    /// What compresses the sheets; nil for zlib if there is a level, and for the template-aware compressor otherwise.
+    package var compressor: WorkbookCompressor?
+    /// zlib's level, 1 (fastest) to 9 (smallest); nil for the first MiB at 6 and the rest at 1, if zlib compresses.
     package var compressionLevel: Int?
 
     /// Settings with references and the default compression.
@@ -183,7 +185,22 @@ package struct WorkbookSettings: Sendable {
     var options: WorkbookOptions {
         var options = WorkbookOptions()
         options.cellReferences = cellReferences
-        options.compression = compressionLevel.map { .level($0) } ?? .automatic
+        options.compression =
+            switch usedCompressor {
+            case .template: .template
+            case .zlib: compressionLevel.map { .level($0) } ?? .automatic
+            }
         return options
     }
+
+    /// What compresses the sheets.
+    package var usedCompressor: WorkbookCompressor { compressor ?? (compressionLevel == nil ? .template : .zlib) }
+}
+
+/// What compresses the sheets of workbooks.
+package enum WorkbookCompressor: String, CaseIterable, Sendable {
+    /// The workbook writer's own compressor, which knows the XML that the writer makes.
+    case template
+    /// zlib, which is slower.
+    case zlib
 }
