@@ -322,7 +322,7 @@ import TestSupport
             SELECT (lpad(to_hex(1700000000000 + i), 12, '0') || '7000' || '8' || substr(md5(i::text), 1, 15))::uuid, 't' || tenant, 'a',
                 's' || tenant, 'e', '{}', state, 1, CASE WHEN state = 'succeeded' THEN 1 END, now(), now(), now(),
                 CASE WHEN state = 'failed' THEN 'k' END, CASE WHEN state = 'failed' THEN 'm' END,
-                1, 1, 1, sha256('x'), now(), now() + interval '7 d', 'x'
+                CASE WHEN state IN ('succeeded', 'expired') THEN 1 END, 1, 1, sha256('x'), now(), now() + interval '7 d', 'x'
             FROM (SELECT i, CASE WHEN i % 2 = 0 THEN 1 ELSE 1 + i % 10000 END AS tenant,
                     CASE WHEN i <= 200 THEN (ARRAY['failed', 'cancelled'])[1 + i / 2 % 2]
                          WHEN i <= \(jobs / 2) THEN 'expired' ELSE 'succeeded' END AS state
@@ -356,7 +356,7 @@ import TestSupport
             for match in code.matches(of: /\bQuery\(\s*"([a-z0-9-]+)"/) { names.insert(String(match.1)) }
         }
         #expect(names.count > 40)
-        let measured = Set(Self.statements.map(\.query))
+        let measured = Set(Self.statements.map(\.query) + Self.questions.map(\.1.name))
         for name in names.sorted() {
             #expect(
                 measured.contains(name) != (Self.unmeasured[name] != nil),

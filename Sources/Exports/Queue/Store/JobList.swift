@@ -21,9 +21,18 @@ struct JobList {
         """
     }
 
-    /// The jobs on a condition.
-    func ofAll(_ condition: String) -> String {
-        "SELECT \(JobRecord.columns) FROM (\(page(condition))) j LEFT JOIN adminexport.lease l ON l.job = j.id ORDER BY j.id DESC"
+    /// The jobs on the condition that they have a label.
+    func ofLabel(_ condition: String) -> String {
+        "SELECT \(JobRecord.columns) FROM (\(page(condition))) j \(JobRecord.leaseJoin) ORDER BY j.id DESC"
+    }
+
+    /// All jobs: from the end of the primary key, or for each state from the end of the index on `(state, id)`.
+    func ofAll() -> String {
+        guard !states.isEmpty else {
+            let condition = next.map { "WHERE \($0) " } ?? ""
+            return "SELECT \(JobRecord.columns) FROM \(JobRecord.source) \(condition)ORDER BY j.id DESC LIMIT $1::int"
+        }
+        return "SELECT \(JobRecord.columns) FROM (\(page(nil))) j \(JobRecord.leaseJoin) ORDER BY j.id DESC"
     }
 
     /// The newest jobs of each tenant, and the newest of those. With one condition for all tenants PostgreSQL would read all their jobs.
@@ -33,7 +42,7 @@ struct JobList {
         """
         SELECT \(JobRecord.columns)
         FROM (SELECT DISTINCT unnest(\(keys)::text[])) AS mine (key) CROSS JOIN LATERAL (\(page("j.tenant_key = mine.key"))) AS j
-        LEFT JOIN adminexport.lease l ON l.job = j.id
+        \(JobRecord.leaseJoin)
         ORDER BY j.id DESC LIMIT $1::int
         """
     }
@@ -62,25 +71,40 @@ struct JobList {
         return all(condition, next)
     }
 
-    private func page(_ condition: String) -> String {
+    /// - Parameter condition: whose jobs; nil for all.
+    private func page(_ condition: String?) -> String {
         let wanted = states.isEmpty ? Set(JobState.allCases) : states
         var parts = wanted.sorted { $0.rawValue < $1.rawValue }.map { state in
+            guard state.isFinal else { return few(all("j.state = '\(state.rawValue)'", condition, next)) }
             let isCurrent = state == .succeeded && !wanted.contains(.expired) ? "NOT \(JobRecord.isOverdue)" : nil
-            return part("j.state = '\(state.rawValue)'", all(condition, isCurrent), isFew: !state.isFinal)
+            return newest(state, isOfAll: condition == nil) { all($0, condition, isCurrent, next) }
         }
         if wanted.contains(.expired), !wanted.contains(.succeeded) {
-            // Workers expire such workbooks within seconds. The first condition is for the index `job_to_expire`.
-            parts.append(
-                part(
-                    "j.state = 'succeeded' AND NOT j.hold AND j.expires_at < now()", all(condition, JobRecord.isOverdue),
-                    isFew: true))
+            // Workers expire such workbooks within seconds. The first conditions are for the index `job_to_expire`.
+            let overdue = "j.state = 'succeeded' AND NOT j.hold AND j.expires_at < now() AND \(JobRecord.isOverdue)"
+            parts.append(few(all(overdue, condition, next)))
         }
         return "SELECT * FROM (\(parts.joined(separator: " UNION ALL "))) j ORDER BY j.id DESC LIMIT $1::int"
     }
 
-    /// The jobs of a part of the list. OFFSET 0 keeps the planner from reading the whole history in the order of the ids, to find few.
-    private func part(_ state: String, _ condition: String, isFew: Bool) -> String {
-        let end = isFew ? "OFFSET 0" : "ORDER BY j.id DESC LIMIT $1::int"
-        return "(SELECT j.* FROM adminexport.job j WHERE \(all(state, condition, next)) \(end))"
+    /// All jobs on a condition. OFFSET 0 keeps the planner from looking for few jobs in the whole history, in the order of ids.
+    private func few(_ conditions: String) -> String {
+        "(SELECT j.* FROM adminexport.job j WHERE \(conditions) OFFSET 0)"
+    }
+
+    /// The newest jobs of a state that is final.
+    ///
+    /// - Parameter isOfAll: without a tenant or a label, the planner would also take the primary key, and look for the state in the whole
+    ///   history. Only one index has the order of state and id; with an equality the state would be no part of the order.
+    private func newest(_ state: JobState, isOfAll: Bool, _ conditions: (String) -> String) -> String {
+        let word = "'\(state.rawValue)'"
+        let condition =
+            isOfAll
+            ? "j.state BETWEEN \(word) AND \(word) AND j.state IN (\(Self.words(JobState.allCases.filter(\.isFinal))))"
+            : "j.state = \(word)"
+        return """
+            (SELECT j.* FROM adminexport.job j WHERE \(conditions(condition))
+                ORDER BY \(isOfAll ? "j.state, " : "")j.id DESC LIMIT $1::int)
+            """
     }
 }

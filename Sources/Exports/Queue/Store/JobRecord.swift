@@ -85,7 +85,10 @@ package struct JobRecord: Sendable {
     }
 
     /// The FROM clause for ``columns``.
-    package static let source = "adminexport.job j LEFT JOIN adminexport.lease l ON l.job = j.id"
+    package static let source = "adminexport.job j \(leaseJoin)"
+
+    /// The lease of a job that runs. For other jobs, PostgreSQL does not read the table.
+    static let leaseJoin = "LEFT JOIN adminexport.lease l ON l.job = CASE j.state WHEN 'running' THEN j.id END"
 
     /// Reads the columns of ``columns``.
     ///

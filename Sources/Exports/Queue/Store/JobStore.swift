@@ -323,7 +323,8 @@ package struct JobStore: Sendable {
             switch owner {
             case .actor: list.ofActor(owner.condition(&parameters))
             case .anyone(let keys?): list.ofTenants(parameters.add(.texts(keys)))
-            case .anyone(nil), .labelled: list.ofAll(owner.condition(&parameters))
+            case .labelled: list.ofLabel(owner.condition(&parameters))
+            case .anyone(nil): list.ofAll()
             }
         return Query("list", sql, parameters.values)
     }
