@@ -30,7 +30,7 @@ FROM generate_series(1, {each}) n, directory.tenant t JOIN directory.administrat
 def waiting(tenants, each):
     """A database in which tenants wait with so many jobs each."""
     database = f"bench_{tenants}"
-    with filled(database, 1) as url:
+    with filled(database, 0, tenants=()) as url:
         psql(database, TENANTS.format(tenants=tenants))
         psql(database, QUEUE.format(each=each))
         # In a session of its own: VACUUM takes no transaction.

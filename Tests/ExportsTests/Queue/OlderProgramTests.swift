@@ -176,7 +176,7 @@ import Testing
                     """))
             let lines: [String] = try plan.map { try $0.decode("QUERY PLAN") }
             #expect(!lines.contains { $0.contains("Seq Scan") }, "\(lines)")
-            #expect(lines.contains { $0.contains("tenant_key_at_id") || $0.contains("audit_event_of_tenant") }, "\(lines)")
+            #expect(lines.contains { $0.contains("tenant_key_at_id") || $0.contains("_of_tenant on") }, "\(lines)")
         }
     }
 

@@ -9,6 +9,8 @@ import TestSupport
     private static let peer = CallingProcess(uid: 1, gid: 2, pid: 3)
     private static let anyone = JobStore.Owner.anyone(ofTenants: nil)
 
+    /// The worker that sweeps.
+    private static let looker = WorkerID()
     private let jobs = JobStore()
     private let leases = LeaseStore(
         tenantLimit: { 2 }, lease: .seconds(600), deadline: .seconds(3_600), retention: .seconds(3_600))
@@ -118,9 +120,13 @@ import TestSupport
                 try await admin.script(
                     "test",
                     """
-                    INSERT INTO adminexport.worker (id, host, version, proof_lock, proof_server, proof_slack)
-                    SELECT worker, 'h', 'v', 1, pg_postmaster_start_time(), '1 d' FROM adminexport.job WHERE state = 'running'
-                    ON CONFLICT DO NOTHING
+                    INSERT INTO adminexport.worker (id, host, version, proof_lock, proof_server, proof_at, proof_lease)
+                    SELECT worker, 'h', 'v', 1, pg_postmaster_start_time(), now(), interval '1 d' FROM adminexport.job WHERE state = 'running'
+                    UNION ALL
+                    SELECT '\(Self.looker)', 'h', 'v', 2, pg_postmaster_start_time(), now() - interval '1 d', '1 d'
+                    ON CONFLICT DO NOTHING;
+                    SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())
+                        THEN pg_advisory_lock(2) END
                     """)
             }
             if reason == .overdue {
@@ -128,7 +134,7 @@ import TestSupport
                     "test",
                     "UPDATE adminexport.job SET deadline_at = now() - interval '1 d' WHERE state = 'running'")
             }
-            return try await worker(pool) { try await maintenance.sweep(reason, on: $0) } != nil
+            return try await worker(pool) { try await maintenance.sweep(reason, worker: Self.looker, on: $0) } != nil
         case .cancelRequested:
             _ = try await api(pool) { try await jobs.cancel(job.id, owner: Self.anyone, peer: Self.peer, on: $0) }
         case .deleted:

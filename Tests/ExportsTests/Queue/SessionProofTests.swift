@@ -19,6 +19,22 @@ import Testing
         try await pool.withTransaction(role: DatabaseRole.worker, body)
     }
 
+    /// Another worker, which looks, with the session that it holds.
+    private func looker(_ pool: PostgresPool, _ database: TestDatabase) async throws -> (
+        id: WorkerID, session: PostgresConnection
+    ) {
+        let session = try await database.connect(user: TestDatabase.serviceUser)
+        let proof = SessionProof(changed: WakeSignal())
+        try await proof.hold(on: session)
+        let (id, lock) = (WorkerID(), proof.lock)
+        try await worker(pool) {
+            _ = try await registry.register(
+                WorkerRegistration(id: id, host: "h", version: "v", slots: 1, storage: "ok", counters: "{}"), on: $0)
+        }
+        try await worker(pool) { try await registry.record(lock, lease: Self.lease, of: id, on: $0) }
+        return (id, session)
+    }
+
     /// A worker that runs a job.
     private func busyWorker(_ pool: PostgresPool) async throws -> WorkerID {
         let id = WorkerID()
@@ -37,49 +53,60 @@ import Testing
     }
 
     /// Whether a poll of another worker and a sweep find the job.
-    private func isTaken(_ pool: PostgresPool, by maintenance: QueueMaintenance? = nil) async throws -> Bool {
+    private func isTaken(_ pool: PostgresPool, _ looker: WorkerID, by maintenance: QueueMaintenance? = nil) async throws
+        -> Bool
+    {
         let taker = maintenance ?? self.maintenance
         let short = LeaseStore(
             tenantLimit: { 2 }, lease: taker.lease, deadline: .seconds(3_600), retention: .seconds(3_600))
         let isDue = try await worker(pool) {
-            try await short.poll(.init(worker: WorkerID(), history: .seconds(3_600)), on: $0)
+            try await short.poll(.init(worker: looker, history: .seconds(3_600)), on: $0)
         }.isSweepDue
-        let isTaken = try await worker(pool) { try await taker.sweep(.sessionOver, on: $0) } != nil
+        let isTaken = try await worker(pool) { try await taker.sweep(.sessionOver, worker: looker, on: $0) } != nil
         #expect(isDue == isTaken)
         return isTaken
     }
-
-    private func slack() -> Duration { Self.lease - SessionProof.silence(lease: Self.lease) }
 
     @Test("A job is taken when the worker's session has ended and its lease is not renewed; it counts no crash")
     func ended() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
+            let looker = try await looker(pool, database)
             let id = try await busyWorker(pool)
             let proof = SessionProof(changed: WakeSignal())
             let session = try await database.connect(user: TestDatabase.serviceUser)
             try await proof.hold(on: session)
             let lock = try #require(proof.lock)
-            try await worker(pool) { try await registry.record(lock, slack: slack(), of: id, on: $0) }
-            #expect(try await database.text("SELECT proof_lock FROM adminexport.worker") == "\(lock)")
+            try await worker(pool) { try await registry.record(lock, lease: Self.lease, of: id, on: $0) }
+            #expect(try await database.text("SELECT proof_lock FROM adminexport.worker WHERE id = '\(id)'") == "\(lock)")
             let silence = "UPDATE adminexport.lease SET expires_at = clock_timestamp() + interval '597 s'"
             let renewal = "UPDATE adminexport.lease SET expires_at = clock_timestamp() + interval '600 s'"
             // The session lives: a stopped process keeps its job until the end of the lease.
             try await database.execute(silence)
-            #expect(try await !isTaken(pool))
+            #expect(try await !isTaken(pool, looker.id))
             try await session.query(Query("free", "SELECT pg_advisory_unlock_all() IS NULL AS done"))
             // The session is gone, but somebody renews the lease.
             try await database.execute(renewal)
-            #expect(try await !isTaken(pool))
+            #expect(try await !isTaken(pool, looker.id))
             try await database.execute(silence)
             // After a start of the server, and on another server, every lock is free.
-            #expect(try await !isTaken(pool, by: QueueMaintenance(lease: .seconds(365 * 86_400))))
-            try await database.execute("UPDATE adminexport.worker SET proof_server = proof_server - interval '1 s'")
-            #expect(try await !isTaken(pool))
-            try await database.execute("UPDATE adminexport.worker SET proof_server = NULL")
-            #expect(try await !isTaken(pool))
+            #expect(try await !isTaken(pool, looker.id, by: QueueMaintenance(lease: .seconds(365 * 86_400))))
+            try await database.execute(
+                "UPDATE adminexport.worker SET proof_server = proof_server - interval '1 s' WHERE id = '\(id)'")
+            #expect(try await !isTaken(pool, looker.id))
+            try await database.execute("UPDATE adminexport.worker SET proof_server = NULL WHERE id = '\(id)'")
+            #expect(try await !isTaken(pool, looker.id))
             try await database.execute("UPDATE adminexport.worker SET proof_server = pg_postmaster_start_time()")
-            #expect(try await isTaken(pool))
+            // A crash of the server frees every lock and does not change its start: the one who looks has lost its session, too, or
+            // has had it for less than five seconds and not since before the last renewal.
+            try await looker.session.query(Query("free", "SELECT pg_advisory_unlock_all() IS NULL AS done"))
+            #expect(try await !isTaken(pool, looker.id))
+            let later = try await self.looker(pool, database)
+            try await database.execute("UPDATE adminexport.lease SET expires_at = clock_timestamp() + interval '596 s'")
+            #expect(try await !isTaken(pool, later.id))
+            try await database.execute(
+                "UPDATE adminexport.worker SET proof_at = proof_at - interval '5 s' WHERE id = '\(later.id)'")
+            #expect(try await isTaken(pool, later.id))
             #expect(try await database.text("SELECT state || crashes || losses FROM adminexport.job") == "queued01")
         }
     }
@@ -94,7 +121,7 @@ import Testing
             let proof = SessionProof(changed: WakeSignal())
             try await proof.hold(on: session)
             for (lock, isRecorded) in [(4_711, false), (proof.lock, true), (nil, false)] {
-                try await worker(pool) { try await registry.record(lock, slack: slack(), of: id, on: $0) }
+                try await worker(pool) { try await registry.record(lock, lease: Self.lease, of: id, on: $0) }
                 let row = try await database.text(
                     "SELECT num_nonnulls(proof_lock, proof_server) || '' FROM adminexport.worker")
                 #expect(row == (isRecorded ? "2" : "0"))

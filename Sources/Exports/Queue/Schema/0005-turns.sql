@@ -1,6 +1,6 @@
 -- Claims whose cost does not grow: which tenants are ready, in the order of their turns, as an index.
 -- Runs once, in one transaction, as adminexport_owner. Programs of version 4 go on working beside it: what they do not write is
--- filled by the triggers. Indexes of the audit trail follow after this transaction: see Migrator.finish.
+-- filled by the triggers. Indexes of lists follow after this transaction: see Migrator.finish.
 
 -- A job that waits for its time is not in the part of the index that claims read. A worker moves it there when it is due.
 ALTER TABLE adminexport.job ADD COLUMN delayed boolean NOT NULL DEFAULT false;
@@ -131,34 +131,28 @@ BEGIN
     END LOOP;
 END
 $body$;
-REVOKE ALL ON FUNCTION adminexport.settle_tenants(text[]) FROM PUBLIC;
-
--- From here on nobody starts or ends a job until the commit, so what is there is all there is.
-UPDATE adminexport.job SET delayed = true WHERE state = 'queued' AND run_after > clock_timestamp();
-UPDATE adminexport.tenant_slot s SET ready = true
-    WHERE EXISTS (SELECT FROM adminexport.job j WHERE j.tenant_key = s.tenant_key AND j.state = 'queued' AND NOT j.delayed);
+REVOKE ALL ON FUNCTION adminexport.settle_tenants(text[]), adminexport.tenant_slot_place(), adminexport.job_delayed(),
+    adminexport.job_ready() FROM PUBLIC;
 
 -- In place of job_queued: what it served, this index serves as well.
 CREATE INDEX job_waiting ON adminexport.job (tenant_key, delayed, priority DESC, id) WHERE state = 'queued';
 DROP INDEX adminexport.job_queued;
 CREATE INDEX job_delayed ON adminexport.job (run_after) WHERE state = 'queued' AND delayed;
 
--- Operators' lists of jobs that are over, of a tenant, a label and all, by state; a list of all states reads them one by one. Only the
--- end of a job and its expiry write them. In place of job_of_tenant.
-CREATE INDEX job_over_of_tenant ON adminexport.job (tenant_key, state, id DESC)
-    WHERE state IN ('succeeded', 'failed', 'cancelled', 'expired');
-CREATE INDEX job_over_of_label ON adminexport.job (tenant_slug, state, id DESC)
-    WHERE state IN ('succeeded', 'failed', 'cancelled', 'expired');
-CREATE INDEX job_over ON adminexport.job (state, id DESC) WHERE state IN ('succeeded', 'failed', 'cancelled', 'expired');
-DROP INDEX adminexport.job_of_tenant;
+-- Since the first change of the table nobody starts or ends a job until the commit, so what is there is all there is.
+-- The update would be a heap-only one without an index on the column, and the index could not be used while older snapshots last.
+UPDATE adminexport.job SET delayed = true WHERE state = 'queued' AND run_after > clock_timestamp();
+UPDATE adminexport.tenant_slot s SET ready = true
+    WHERE EXISTS (SELECT FROM adminexport.job j WHERE j.tenant_key = s.tenant_key AND j.state = 'queued' AND NOT j.delayed);
 
--- The advisory lock that the worker's session holds while it lives, and the start of the server on which it holds it. A lease that is
--- valid for longer than the slack was renewed by a worker that lives, whatever became of its session.
+-- The advisory lock that the worker's session holds while it lives, the start of the server on which it holds it, when that was
+-- recorded, and the duration of the worker's leases.
 ALTER TABLE adminexport.job ADD COLUMN losses integer NOT NULL DEFAULT 0;   -- workers whose session ended while they ran it
 ALTER TABLE adminexport.worker
     ADD COLUMN proof_lock   bigint,
     ADD COLUMN proof_server timestamptz,
-    ADD COLUMN proof_slack  interval;
+    ADD COLUMN proof_at     timestamptz,
+    ADD COLUMN proof_lease  interval;
 
 GRANT SELECT, UPDATE ON SEQUENCE adminexport.first_place TO adminexport_worker;
 GRANT SELECT ON SEQUENCE adminexport.turn TO adminexport_worker;

@@ -122,7 +122,7 @@ package struct Migrator: Sendable {
             return report
         }
         while let keyed = try await Self.keyEvents(on: connection) { report.keyedEvents += keyed }
-        if request.target >= 4 { try await finish(on: connection) }
+        if request.target >= 4 { try await finish(request, on: connection) }
         return report
     }
 
@@ -162,24 +162,32 @@ package struct Migrator: Sendable {
         "audit_event_of_event": "event, at, id",
     ]
 
-    /// The steps of versions 4 and 5 that take long on a large audit trail. Reads go on meanwhile. After an interruption the next
-    /// migration continues.
-    private func finish(on connection: isolated PostgresConnection) async throws {
-        for (name, columns) in Self.trailIndexes.sorted(by: { $0.key < $1.key }) {
-            let found = try await connection.query(
-                Query("left-to-do", "SELECT to_regclass($1) IS NULL AS is_left", [.text("adminexport.\(name)")]))
-            guard try found.first?.decode("is_left") == true else { continue }
-            // Writes to the trail wait for this.
-            try await withTables(on: connection) { connection in
-                try await connection.script(
-                    "index-trail",
+    /// The indexes of operators' lists of jobs that are over: of a tenant, a label and all, by state. Only the end of a job and its expiry
+    /// write them. A list of all states reads them one by one, so the last one needs no index of its own.
+    private static let listIndexes = [
+        "job_over_of_tenant": "tenant_key, state, id DESC", "job_over_of_label": "tenant_slug, state, id DESC",
+        "job_over": "state, id DESC",
+    ]
+
+    /// The steps of versions 4 and 5 that take long on a large history. Each index has a transaction of its own, during which writes to
+    /// its table wait: an index of jobs a second for a million of them, an index of the trail as long for a month's partition. Reads go on.
+    /// After an interruption the next migration continues.
+    private func finish(_ request: Request, on connection: isolated PostgresConnection) async throws {
+        if request.target >= 5 {
+            for (name, columns) in Self.listIndexes.sorted(by: { $0.key < $1.key })
+            where try await isMissing(name, on: connection) {
+                try await index(
                     """
-                    SET LOCAL ROLE \(DatabaseRole.owner);
-                    CREATE INDEX IF NOT EXISTS \(name) ON adminexport.audit_event (\(columns));
-                    RESET ROLE
-                    """)
+                    CREATE INDEX IF NOT EXISTS \(name) ON adminexport.job (\(columns))
+                        WHERE state IN ('succeeded', 'failed', 'cancelled', 'expired');
+                    """, on: connection)
+            }
+            if try await !isMissing("job_of_tenant", on: connection) {
+                try await index("DROP INDEX IF EXISTS adminexport.job_of_tenant;", on: connection)
             }
         }
+        let names = Self.trailIndexes.keys.sorted().filter { request.target >= 5 || $0 == "audit_event_of_tenant" }
+        for name in names where try await isMissing(name, on: connection) { try await indexTrail(name, on: connection) }
         let left = try await connection.query(
             Query(
                 "unchecked",
@@ -197,6 +205,47 @@ package struct Migrator: Sendable {
                 ALTER TABLE adminexport.audit_event VALIDATE CONSTRAINT audit_event_event_check;
                 RESET ROLE
                 """)
+        }
+    }
+
+    /// Whether an index is not there, or not yet on all partitions.
+    private func isMissing(_ name: String, on connection: isolated PostgresConnection) async throws -> Bool {
+        let found = try await connection.query(
+            Query(
+                "left-to-do",
+                "SELECT coalesce((SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)), true) AS is_left",
+                [.text("adminexport.\(name)")]))
+        return try found.first?.decode("is_left") ?? true
+    }
+
+    private func index(_ sql: String, on connection: isolated PostgresConnection) async throws {
+        try await withTables(on: connection) { connection in
+            try await connection.script("index", "SET LOCAL ROLE \(DatabaseRole.owner); \(sql) RESET ROLE")
+        }
+    }
+
+    /// Makes an index of the trail, one partition after the other. It is valid when each partition has its part.
+    private func indexTrail(_ name: String, on connection: isolated PostgresConnection) async throws {
+        guard let columns = Self.trailIndexes[name] else { return }
+        try await index("CREATE INDEX IF NOT EXISTS \(name) ON ONLY adminexport.audit_event (\(columns));", on: connection)
+        let rows = try await connection.query(
+            Query(
+                "partitions",
+                """
+                SELECT c.relname AS partition FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                WHERE i.inhparent = 'adminexport.audit_event'::regclass AND NOT EXISTS (
+                    SELECT FROM pg_inherits part JOIN pg_index x ON x.indexrelid = part.inhrelid
+                    WHERE part.inhparent = to_regclass($1) AND x.indrelid = c.oid)
+                ORDER BY c.relname
+                """, [.text("adminexport.\(name)")]))
+        for row in rows {
+            let partition: String = try row.decode("partition")
+            let part = partition + name.dropFirst("audit_event".count)
+            try await index(
+                """
+                CREATE INDEX IF NOT EXISTS "\(part)" ON adminexport."\(partition)" (\(columns));
+                ALTER INDEX adminexport.\(name) ATTACH PARTITION adminexport."\(part)";
+                """, on: connection)
         }
     }
 

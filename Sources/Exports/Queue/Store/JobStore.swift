@@ -73,7 +73,7 @@ package struct JobStore: Sendable {
     /// that the earlier job loses the key, in the transaction in which the new job gets it.
     ///
     /// Starts of one tenant run one after another, by an advisory lock, so the limit is exact and one key makes one job. A
-    /// start does not lock the tenant's slot row, because a claim skips a locked slot row. A start takes no lock at all if the
+    /// start locks the tenant's slot row only if the tenant is not ready, because a claim skips a locked slot row. A start takes no lock at all if the
     /// queue is full or its key is bound to a job.
     ///
     /// - Throws: ``QueueError/conflict``, ``QueueError/quotaExceeded(limit:retryAfter:)``, ``QueueError/busy``,
@@ -90,7 +90,14 @@ package struct JobStore: Sendable {
         for _ in 0..<2 {
             if hasRoom {
                 try await releaseKey(of: request, limits, on: connection)
-                if let row = try await insert(request, limit: limit, peer: peer, on: connection) {
+                let inserted: Row?
+                do {
+                    inserted = try await insert(request, limit: limit, peer: peer, on: connection)
+                } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable {
+                    // The trigger waits for the slot of a tenant that is not ready.
+                    throw QueueError.busy
+                }
+                if let row = inserted {
                     return Started(job: try JobRecord(row), isReplayed: false)
                 }
             }

@@ -139,7 +139,7 @@ package struct LeaseStore: Sendable {
                                  ORDER BY finished_at LIMIT 1), false) AS maintenance,
                 pg_postmaster_start_time() + $3::interval < clock_timestamp()
                     AND (EXISTS (SELECT FROM foreign_lease WHERE expires_at < clock_timestamp())
-                         OR EXISTS (SELECT FROM foreign_lease l JOIN adminexport.job j ON j.id = l.job WHERE \(WorkerRegistry.isDead))
+                         OR EXISTS (SELECT FROM foreign_lease l JOIN adminexport.job j ON j.id = l.job WHERE \(WorkerRegistry.isDead(seenBy: "$1")))
                          OR EXISTS (SELECT FROM adminexport.job j WHERE j.state = 'running' AND (j.worker <> $1::uuid OR j.id <> ALL ($5::uuid[]))
                                     AND (j.deadline_at < now() - $3::interval
                                          OR NOT EXISTS (SELECT FROM adminexport.lease l WHERE l.job = j.id)))) AS sweep,

@@ -29,7 +29,7 @@ struct QueueMaintenance: Sendable {
         let condition =
             switch reason {
             case .leaseOver: "l.expires_at < clock_timestamp()"
-            case .sessionOver: WorkerRegistry.isDead
+            case .sessionOver: WorkerRegistry.isDead(seenBy: "$3")
             case .overdue: "j.deadline_at < now() - $1::interval"
             case .leaseMissing: "NOT EXISTS (SELECT FROM adminexport.lease l WHERE l.job = j.id)"
             }

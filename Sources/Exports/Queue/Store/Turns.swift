@@ -8,35 +8,47 @@ internal import Postgres
 enum Turns {
     /// Common table expressions that end with `best`: the slot of the next tenant; no row if there is none.
     ///
-    /// Parameter 1 is the worker, 2 the limit. Each level's tenant is only looked for before the place that is the best so far, because
-    /// a held snapshot keeps any number of dead entries behind it.
+    /// Parameter 1 is the worker, 2 the limit. `front` looks at one level after the other, each time for a tenant that is before the best
+    /// one so far. Both bounds are ends of an index scan, because a held snapshot keeps any number of dead entries beyond them.
     ///
     /// - Parameters:
     ///   - recent: the parameter with the tenants that this worker served last. They may be ready for no reason.
     ///   - bound: where to begin, as SQL over the sequence `first_place`.
     static func best(recent: String, from bound: String = "last_value") -> String {
-        """
-        bound AS MATERIALIZED (
-            SELECT \(bound) AS place, last_value FROM adminexport.first_place
-            WHERE NOT EXISTS (SELECT FROM adminexport.setting WHERE key = 'paused' AND value = 'true')
-                AND NOT EXISTS (SELECT FROM adminexport.worker WHERE id = $1::uuid AND drain_requested)
-        ), front AS (
-            (\(first(recent, where: "true")))
-            UNION ALL
-            SELECT next.* FROM front f CROSS JOIN LATERAL (\(first(recent, where: "s.running > f.running AND s.place <= f.place"))) next
-            WHERE f.running + 1 < $2::int
-        ), best AS MATERIALIZED (
-            SELECT at, running, place FROM front ORDER BY place, turn, tenant_key LIMIT 1
-        )
-        """
+        let before = """
+            (s.place, s.turn, s.tenant_key) < (coalesce(f.place, \(Int.max)), coalesce(f.turn, 0), coalesce(f.tenant_key, ''))
+            """
+        return """
+            bound AS MATERIALIZED (
+                SELECT \(bound) AS place, last_value FROM adminexport.first_place
+                WHERE NOT EXISTS (SELECT FROM adminexport.setting WHERE key = 'paused' AND value = 'true')
+                    AND NOT EXISTS (SELECT FROM adminexport.worker WHERE id = $1::uuid AND drain_requested)
+            ), front AS (
+                SELECT 0 AS level, f.* FROM (VALUES (0)) one LEFT JOIN LATERAL (\(first(recent, where: "s.running = 0"))) f ON true
+                UNION ALL
+                SELECT f.level + 1, coalesce(n.at, f.at), coalesce(n.running, f.running), coalesce(n.place, f.place),
+                    coalesce(n.turn, f.turn), coalesce(n.tenant_key, f.tenant_key)
+                FROM front f LEFT JOIN LATERAL (\(first(recent, where: "s.running = f.level + 1 AND \(before)"))) n ON true
+                WHERE f.level + 1 < least($2::int, \(levels))
+            ), best AS MATERIALIZED (
+                SELECT at, running, place FROM (
+                    (SELECT at, running, place, turn, tenant_key FROM front ORDER BY level DESC LIMIT 1)
+                    UNION ALL
+                    (\(first(recent, where: "s.running >= \(levels)"))) ) f
+                WHERE running IS NOT NULL ORDER BY place, turn, tenant_key LIMIT 1
+            )
+            """
     }
+
+    /// How many levels are looked at one by one. Few tenants run more jobs than this, so the others are looked at together.
+    private static let levels = 16
 
     /// The first tenant in the order of the index.
     private static func first(_ recent: String, where condition: String) -> String {
         """
         SELECT s.ctid AS at, s.running, s.place, s.turn, s.tenant_key FROM adminexport.tenant_slot s
-            WHERE s.ready AND s.running < $2::int AND s.place >= (SELECT place FROM bound) AND \(condition) AND \(mayHaveJob(recent))
-            ORDER BY s.running, s.place, s.turn, s.tenant_key LIMIT 1
+                    WHERE s.ready AND s.running < $2::int AND \(condition) AND s.place >= (SELECT place FROM bound) AND \(mayHaveJob(recent))
+                    ORDER BY s.running, s.place, s.turn, s.tenant_key LIMIT 1
         """
     }
 
@@ -50,19 +62,25 @@ enum Turns {
 
     /// `slot` and `picked`: the tenant's slot and its first job, both locked.
     ///
-    /// The rows are locked with SKIP LOCKED, so claims never wait for one another. If others claim the best tenant, the next one of its
-    /// level follows. The expressions are materialized, because a planner that runs a LIMIT … FOR UPDATE twice locks more rows than
-    /// intended.
+    /// The rows are locked with SKIP LOCKED, so claims never wait for one another. If others hold the best tenant, the next one of its
+    /// level follows, and then any. The expressions are materialized, because a planner that runs a LIMIT … FOR UPDATE twice locks more
+    /// rows than intended.
     static func picked(recent: String) -> String {
-        let isOpen = "s.ready AND s.running = (SELECT running FROM best) AND s.running < $2::int"
+        func locked(_ condition: String) -> String {
+            """
+            SELECT * FROM (SELECT s.tenant_key, s.head FROM adminexport.tenant_slot s
+                    WHERE s.ready AND s.running < $2::int AND \(condition) FOR UPDATE SKIP LOCKED)
+            """
+        }
+        let order = "\(mayHaveJob(recent)) ORDER BY s.running, s.place, s.turn, s.tenant_key LIMIT 1"
+        let level = "s.running = (SELECT running FROM best)"
         return """
             slot AS MATERIALIZED (
-                SELECT * FROM (SELECT s.tenant_key, s.head FROM adminexport.tenant_slot s
-                    WHERE s.ctid = (SELECT at FROM best) AND \(isOpen) FOR UPDATE SKIP LOCKED) first
+                \(locked("s.ctid = (SELECT at FROM best) AND \(level)")) best
                 UNION ALL
-                SELECT * FROM (SELECT s.tenant_key, s.head FROM adminexport.tenant_slot s
-                    WHERE \(isOpen) AND s.place >= (SELECT place FROM best) AND \(mayHaveJob(recent))
-                    ORDER BY s.running, s.place, s.turn, s.tenant_key LIMIT 1 FOR UPDATE SKIP LOCKED) other
+                \(locked("\(level) AND s.place >= (SELECT place FROM best) AND \(order)")) next
+                UNION ALL
+                \(locked("(SELECT place FROM best) IS NOT NULL AND s.place >= (SELECT place FROM bound) AND \(order)")) other
                 LIMIT 1
             ), picked AS MATERIALIZED (
                 SELECT q.ctid AS place, clock_timestamp() AS at FROM adminexport.job q

@@ -45,34 +45,44 @@ struct WorkerRegistry: Sendable {
     ///
     /// - Parameters:
     ///   - lock: nil if no session holds a lock any more.
-    ///   - slack: a lease that is valid for longer than this was renewed by a worker that lives.
-    func record(_ lock: Int?, slack: Duration, of worker: WorkerID, on connection: isolated PostgresConnection) async throws
+    ///   - lease: the duration of the worker's leases.
+    func record(_ lock: Int?, lease: Duration, of worker: WorkerID, on connection: isolated PostgresConnection) async throws
     {
         var parameters = Parameters([.text(worker.description)])
-        var proof = "NULL, NULL, NULL"
+        var proof = "NULL, NULL, NULL, NULL"
         if let lock {
             let number = parameters.add(.integer(lock))
             proof = """
-                SELECT \(number)::bigint, pg_postmaster_start_time(), \(parameters.add(.interval(slack)))::interval
+                SELECT \(number)::bigint, pg_postmaster_start_time(), clock_timestamp(), \(parameters.add(.interval(lease)))::interval
                 WHERE NOT pg_try_advisory_xact_lock_shared(\(number)::bigint)
                 """
         }
         try await connection.query(
             Query(
                 "record-proof",
-                "UPDATE adminexport.worker SET (proof_lock, proof_server, proof_slack) = (\(proof)) WHERE id = $1::uuid",
+                """
+                UPDATE adminexport.worker SET (proof_lock, proof_server, proof_at, proof_lease) = (\(proof)) WHERE id = $1::uuid
+                """,
                 parameters.values))
     }
 
-    /// Whether the worker of a running job `j` with the lease `l` is dead, in SQL: it has not renewed the lease, and its session has
-    /// ended on this server.
+    /// Whether the worker of a running job `j` with the lease `l` is dead, in SQL: it has not renewed the lease for two seconds, and its
+    /// session has ended on this server.
     ///
-    /// The test takes the lock that the session would hold, until the end of the statement. It is shared, so tests do not disturb
-    /// one another.
-    static let isDead = """
-        EXISTS (SELECT FROM adminexport.worker w WHERE w.id = j.worker AND w.proof_server = pg_postmaster_start_time()
-            AND l.expires_at < clock_timestamp() + w.proof_slack AND pg_try_advisory_xact_lock_shared(w.proof_lock))
+    /// A crash of the server ends all sessions and does not change its start. So the worker that looks must hold a lock itself, and
+    /// have held it since before the last renewal of the lease, or for five seconds, in which the others renew. The tests take locks
+    /// until the end of the statement. They are shared, so tests do not disturb one another.
+    ///
+    /// - Parameter looker: the parameter with the worker that looks.
+    static func isDead(seenBy looker: String) -> String {
         """
+        EXISTS (SELECT FROM adminexport.worker w JOIN adminexport.worker me ON me.proof_server = w.proof_server
+            WHERE w.id = j.worker AND me.id = \(looker)::uuid AND w.proof_server = pg_postmaster_start_time()
+                AND CASE WHEN l.expires_at - w.proof_lease < clock_timestamp() - least(interval '2 s', w.proof_lease / 2)
+                    AND me.proof_at < greatest(l.expires_at - w.proof_lease, clock_timestamp() - interval '5 s')
+                    THEN pg_try_advisory_xact_lock_shared(w.proof_lock) AND NOT pg_try_advisory_xact_lock_shared(me.proof_lock) END)
+        """
+    }
 
     /// Removes the row of a worker that ends.
     func unregister(_ worker: WorkerRegistration, on connection: isolated PostgresConnection) async throws {

@@ -5,9 +5,9 @@ private import Synchronization
 /// session ends, so if the process is killed, its jobs need not wait for the end of their leases.
 ///
 /// The proof only ever shortens a lease. A stopped process and a machine that has vanished keep the lock, and then the lease decides.
-/// After a failover every lock is free, so other workers count the lock only on the server on which it was recorded.
+/// After a failover, a restart and a crash of the server every lock is free; see ``WorkerRegistry/isDead(seenBy:)``.
 package final class SessionProof: Sendable {
-    /// The time between renewals of a lease. A lease that was renewed in the last two of them belongs to a worker that lives.
+    /// The time between renewals of a lease. One that was renewed in the last two seconds belongs to a worker that lives.
     static let renewalInterval: Duration = .seconds(1)
 
     private let state = Mutex<Int?>(nil)
@@ -20,9 +20,6 @@ package final class SessionProof: Sendable {
 
     /// The number of the lock; nil while no session holds it.
     var lock: Int? { state.withLock { $0 } }
-
-    /// How long a lease of this duration is not renewed by a worker that lives.
-    static func silence(lease: Duration) -> Duration { min(renewalInterval * 2, lease / 2) }
 
     /// Takes a new lock on the session. Each session has another one, so no former session can hold it.
     func hold(on session: isolated PostgresConnection) async throws {

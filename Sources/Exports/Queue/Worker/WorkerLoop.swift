@@ -18,6 +18,8 @@ struct WorkerLoop {
     /// How often it reports the same fault.
     private static let reportInterval: Duration = .seconds(60)
     private static let maxSweeps = 4
+    /// How often it looks for tenants below the lower bound of places, where only a reload of the limit or a hand can leave one.
+    private static let thoroughInterval: Duration = .seconds(30)
 
     private let worker: Worker
     private let registry = WorkerRegistry()
@@ -37,7 +39,6 @@ struct WorkerLoop {
     private var mayHoldUnknown = false
     private var recent = RecentTenants()
     private var lookedThoroughly: ContinuousClock.Instant?
-    private var wasThorough = false
     private var claimsUntilRaise = Turns.claimsForRaise
     /// The lock that the worker's row names.
     private var recordedProof: Int?
@@ -74,7 +75,7 @@ struct WorkerLoop {
             backoff.reset()
             misses = mayClaim && snapshot.isClaimable && !isSignalled ? misses + 1 : 0
             let wait = PollInterval.next(after: snapshot, mayClaim: mayClaim, misses: misses, jitter: .random(in: 0...1))
-            return .wait(hasLookedAtAll ? wait : min(wait, Self.busyPollInterval))
+            return .wait(recent.keys.isEmpty ? wait : min(wait, Self.busyPollInterval))
         } catch {
             report(ExportEvent.claimFailed, error)
             return .wait(backoff.next())
@@ -90,6 +91,7 @@ struct WorkerLoop {
                 self.registered = (.now, registered.storage)
                 try? await register(registered.storage)
             }
+            try? await recordProof()
             try? await Task.sleep(for: .milliseconds(100))
         }
     }
@@ -186,21 +188,15 @@ struct WorkerLoop {
         }
         var poll = LeaseStore.Poll(
             worker: worker.id, history: worker.configuration.history, own: worker.running.own, recent: recent.keys,
-            isThorough: Self.isDue(lookedThoroughly, every: Self.busyPollInterval), registration: registration)
+            isThorough: Self.isDue(lookedThoroughly, every: Self.thoroughInterval), registration: registration)
         if recent.isFull || Self.isDue(recent.since, every: Self.busyPollInterval) {
             (poll.settling, poll.settlingFirst) = (recent.keys, recent.foundNothing ? RecentTenants.settlingFirst : 0)
         }
         let snapshot = try await statement { [worker, poll] in try await worker.leases.poll(poll, on: $0) }
-        wasThorough = poll.isThorough
-        if wasThorough { lookedThoroughly = .now }
+        if poll.isThorough { lookedThoroughly = .now }
         if !poll.settling.isEmpty { recent = RecentTenants() }
         if let registration { note(registration, isNew: snapshot.isNewRow) }
         return snapshot
-    }
-
-    /// The last poll looked from the beginning, and no tenant is left to settle. Else the next poll has to follow soon.
-    private var hasLookedAtAll: Bool {
-        recent.keys.isEmpty && wasThorough
     }
 
     /// Takes a limited number of jobs from workers that do not end them. Each has a transaction of its own, because two workers that
@@ -248,8 +244,9 @@ struct WorkerLoop {
     private mutating func recordProof() async throws {
         let lock = worker.proof.lock
         guard lock != recordedProof else { return }
-        let slack = worker.leases.lease - SessionProof.silence(lease: worker.leases.lease)
-        try await statement { [registry, worker] in try await registry.record(lock, slack: slack, of: worker.id, on: $0) }
+        try await statement { [registry, worker] in
+            try await registry.record(lock, lease: worker.leases.lease, of: worker.id, on: $0)
+        }
         recordedProof = lock
     }
 
