@@ -32,7 +32,7 @@ def kill(cluster, short):
             ended = float(system.sql(f"SELECT extract(epoch FROM finished_at) FROM adminexport.job WHERE id = '{job}'")[0][0])
             assert row["state"] == "succeeded", row
             if step != "after-publish":
-                assert int(row["epoch"]) >= 2 and row["crashes"] == "0" and int(row["losses"]) >= 1, row
+                assert int(row["epoch"]) >= 2 and int(row["crashes"]) + int(row["losses"]) >= 1, row
                 recovery[step] = ended - killed
             partials += sum(path.suffix == ".partial" for path in system.files())
             other.end()
@@ -90,11 +90,11 @@ def returned(cluster, short):
 
 
 def poison(cluster, short):
-    """a job whose worker dies each time fails at the sixth lost worker"""
+    """a job whose worker dies each time fails at the third lost lease"""
     with System(cluster, administrators=1_500, LEASE="4s") as system:
         system.serve()
         job = None
-        for _ in range(6):
+        for _ in range(3):
             system.arm("first-row")
             victim = system.work(stops=True)
             job = job or system.export()
@@ -103,7 +103,7 @@ def poison(cluster, short):
         other = system.work()
         system.finish([job])
         row = system.row(job)
-        assert row["state"] == "failed" and row["error_kind"] == "worker-crashed" and row["losses"] == "6", row
+        assert row["state"] == "failed" and row["error_kind"] == "worker-crashed" and row["crashes"] == "3", row
         other.end()
         return {"runs": 1, **system.check(retired=True), "kind": row["error_kind"]}
 
@@ -135,6 +135,9 @@ def dead(cluster, short):
     """SIGKILL of a worker that exports: an idle worker runs the job again within four seconds"""
     times = []
     with System(cluster) as system:
+        # A server that has just started gives every lease its full duration.
+        until("the server is older than a lease", lambda: system.sql(
+            "SELECT pg_postmaster_start_time() < now() - interval '13 s'") == [["t"]], 20)
         system.serve()
         victim = system.work()
         for run in range(3 if short else 20):
@@ -188,6 +191,8 @@ def _end_session(system):
 def lost_session(cluster, short):
     """a worker that lives loses its session: it keeps its job; if it is also stopped, the job runs again, and the file is the second's"""
     with System(cluster) as system:
+        until("the server is older than a lease", lambda: system.sql(
+            "SELECT pg_postmaster_start_time() < now() - interval '13 s'") == [["t"]], 20)
         system.serve()
         worker = system.work()
         with _endless(system):
