@@ -15,18 +15,6 @@ import TestSupport
     /// Its leases are so short that the server has run for longer than one of them.
     private let maintenance = QueueMaintenance(lease: .milliseconds(1))
 
-    private func api<Result: Sendable>(
-        _ pool: PostgresPool, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
-    ) async throws -> Result {
-        try await pool.withTransaction(role: "adminexport_api", body)
-    }
-
-    private func worker<Result: Sendable>(
-        _ pool: PostgresPool, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
-    ) async throws -> Result {
-        try await pool.withTransaction(role: "adminexport_worker", body)
-    }
-
     private func start(
         _ pool: PostgresPool, tenant: String = "1", key: String? = nil, hash: String = String(repeating: "00", count: 32),
         limit: Int = 1_000

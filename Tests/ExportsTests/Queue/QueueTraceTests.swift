@@ -215,18 +215,6 @@ import TestSupport
             isHeld: try row.decode("hold"),
             lease: try row.decodeIfPresent("lasts", as: Bool.self).map { $0 ? .valid : .expired })
     }
-
-    private func api<Result: Sendable>(
-        _ pool: PostgresPool, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
-    ) async throws -> Result {
-        try await pool.withTransaction(role: DatabaseRole.api, body)
-    }
-
-    private func worker<Result: Sendable>(
-        _ pool: PostgresPool, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
-    ) async throws -> Result {
-        try await pool.withTransaction(role: DatabaseRole.worker, body)
-    }
 }
 
 /// A generator of the same numbers in each run, so that a failure can be repeated.

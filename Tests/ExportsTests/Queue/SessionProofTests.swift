@@ -13,12 +13,6 @@ import Testing
     private let registry = WorkerRegistry()
     private let maintenance = QueueMaintenance(lease: .milliseconds(1))
 
-    private func worker<Result: Sendable>(
-        _ pool: PostgresPool, _ body: @Sendable (isolated PostgresConnection) async throws -> Result
-    ) async throws -> Result {
-        try await pool.withTransaction(role: DatabaseRole.worker, body)
-    }
-
     /// Another worker, which looks, with the session that it holds.
     private func looker(_ pool: PostgresPool, _ database: TestDatabase) async throws -> (
         id: WorkerID, session: PostgresConnection
@@ -132,7 +126,8 @@ import Testing
     @Test("The session that listens holds the lock, and a new session holds a new one")
     func listens() async throws {
         try await TestDatabase.with { database in
-            let proof = SessionProof(changed: WakeSignal())
+            let changed = WakeSignal()
+            let proof = SessionProof(changed: changed)
             let listener = QueueListener(
                 TestDatabase.options(database: database.name, user: TestDatabase.serviceUser), work: [], ends: [],
                 proof: proof, logger: Logger(label: "test"))
@@ -140,7 +135,7 @@ import Testing
             defer { task.cancel() }
             var former: Int?
             for _ in 0..<2 {
-                while proof.lock == nil || proof.lock == former { try await Task.sleep(for: .milliseconds(10)) }
+                while proof.lock == nil || proof.lock == former { await changed.wait(for: .seconds(60)) }
                 let lock = try #require(proof.lock)
                 let holders =
                     "FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND (classid::bigint << 32 | objid::bigint) = \(lock)"

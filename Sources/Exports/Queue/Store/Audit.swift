@@ -247,8 +247,8 @@ package struct AuditLog: Sendable {
                 ORDER BY at DESC, id DESC LIMIT $1::int
                 """
         }
-        // Each kind by itself, because kinds that are rare would be looked for in the whole trail. Literals: an event is no text of a
-        // caller.
+        // One SELECT for each kind: with one condition for several kinds, PostgreSQL would search the whole trail for a rare one. The
+        // words come from an enumeration, so they can be literals.
         let kinds = filter.events.map { Set($0).map(\.rawValue).sorted() }
         let one =
             kinds.map { kinds in
