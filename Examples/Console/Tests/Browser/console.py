@@ -146,7 +146,9 @@ class Browser:
         self.downloads = pathlib.Path(downloads)
         self.downloads.mkdir(parents=True, exist_ok=True)
         options = webdriver.ChromeOptions()
+        # While a dialog arrives with an animation, it is transparent, which counts as invisible, and its buttons move.
         for argument in ("--headless=new", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+                         "--force-prefers-reduced-motion",
                          f"--window-size={size[0]},{size[1]}", f"--lang={language}", *arguments):
             options.add_argument(argument)
         if os.getuid() == 0:
@@ -164,7 +166,15 @@ class Browser:
         self.driver.set_page_load_timeout(60)
 
     def open(self, path):
+        """Opens a page, and returns when it has loaded and its script has run. What the event stream brings comes later."""
         self.driver.get(self.console.address + path)
+
+    @contextlib.contextmanager
+    def next_page(self):
+        """The block follows a link or sends a form. Returns when the next page has loaded and its script has run."""
+        self.driver.execute_script("window.isLeft = true")
+        yield
+        self.until(lambda: self.driver.execute_script("return !window.isLeft && document.readyState === 'complete'"), "the next page")
 
     @property
     def path(self):
@@ -174,8 +184,9 @@ class Browser:
         self.open("/sign-in")
         for item in self.all(".people li"):
             if name in item.text and tenant in item.text:
-                item.find_element(By.TAG_NAME, "button").click()
-                self.until(lambda: self.path == "/administrators/accounts", "signed in")
+                with self.next_page():
+                    item.find_element(By.TAG_NAME, "button").click()
+                assert self.path == "/administrators/accounts", f"signed in, but at {self.path}"
                 return self
         raise AssertionError(f"there is no {name} of {tenant}")
 
@@ -192,7 +203,12 @@ class Browser:
         return self.one(selector).text
 
     def shows(self, selector):
+        """Whether the element is visible now. This is for what a page shows or hides at once, when it has loaded or handles a click."""
         return any(element.is_displayed() for element in self.all(selector))
+
+    def appears(self, selector, what=""):
+        """Waits for an element that an answer or the event stream brings."""
+        self.until(lambda: self.shows(selector), what or selector)
 
     def until(self, condition, what="", seconds=30):
         return WebDriverWait(self.driver, seconds, 0.05).until(lambda _: self._quietly(condition), what)
@@ -225,15 +241,16 @@ class Browser:
     def open_export(self):
         self.click("#menu-button")
         self.click("#menu-export")
-        self.until(lambda: self.shows("#export-dialog"), "the export dialog")
+        self.appears("#export-dialog")
 
     def export(self, include_disabled=False):
         """Starts an export as a user does; returns its id."""
+        known = self.jobs()
         self.open_export()
         if include_disabled:
             self.click("#export-dialog [name=includeDisabled]")
         self.click("#export-start")
-        return self.until(lambda: self.jobs() and self.jobs()[-1], "the export in the progress dialog")
+        return self.until(lambda: [job for job in self.jobs() if job not in known], "the export in the progress dialog")[0]
 
     def jobs(self):
         return [item.get_attribute("data-job") for item in self.all("#progress-list li")]
@@ -259,6 +276,7 @@ class Browser:
     def size(self, width, height):
         self.driver.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
+        self.until(lambda: self.driver.execute_script("return [innerWidth, innerHeight]") == [width, height], "the window's size")
 
     def picture(self, path):
         self.driver.save_screenshot(str(path))
@@ -281,15 +299,16 @@ class Platform(System):
         self.cluster.sql((PACKAGE / "console-login.sql").read_text(), self.name)
 
     @contextlib.contextmanager
-    def held(self, *workers):
-        """Suspends the workers for the block; their leases are longer than that."""
-        for worker in workers:
-            worker.signal(signal.SIGSTOP)
+    def held(self, *processes):
+        """Suspends workers, or the service, for the block; the workers' leases are longer than that."""
         try:
+            for process in processes:
+                process.signal(signal.SIGSTOP)
+                until("the process is suspended", process.is_stopped)
             yield
         finally:
-            for worker in workers:
-                worker.signal(signal.SIGCONT)
+            for process in processes:
+                process.signal(signal.SIGCONT)
 
     def visible(self, administrator, tenant="acme", all_accounts=False):
         """The e-mail addresses in an administrator's export, from SQL that is independent of the service's."""
@@ -338,8 +357,8 @@ class Shared:
         self.console = Console(self.platform)
 
     def stop(self):
-        log = self.console.log
         self.console.close()
+        log = self.console.log
         self.platform.__exit__(None, None, None)
         assert "@" not in log, f"the console's log has an e-mail address:\n{log}"
 
