@@ -2,11 +2,11 @@
 """Compare the speed and the memory of the service with other programs, in one run on one machine.
 
 Run the program through Scripts/postgres.sh, which starts a private PostgreSQL with its defaults (fsync, synchronous_commit
-and full_page_writes on). It prints a table and writes the figures to a JSON file.
+and full_page_writes on). It prints tables and writes the figures to a JSON file.
 
 usage: Scripts/postgres.sh Benchmarks/bench.py [--rounds N] [--json FILE] [SECTION…]
 
-exports   a whole export, compared with psql's COPY of Benchmarks/report.sql as CSV, with 100,000, 1,000,000 and
+exports   a whole export, compared with psql's COPY of Benchmarks/report.sql as CSV, with 10,000, 100,000, 1,000,000 and
           3,000,000 administrators; peak memory (VmHWM); time per row
 writers   libxlsxwriter, rust_xlsxwriter, XlsxWriter and openpyxl with the same rows; sizes of the files
 writer    the service's workbook writer alone: cells a second, compared with zlib on the same bytes
@@ -18,18 +18,21 @@ levels    an export of a million administrators with each option for the file (o
 before    exports, small exports and export.get, compared with the programs in BEFORE_DIR (only if you name this section)
 
 Each figure is the median of N rounds (default: 3). The program measures the compared programs in turn. It prints the names of
-programs that are missing.
+programs that are missing. A section replaces its figures in FILE (default: .build/bench.json) and keeps those of other sections,
+so that a run can be made in parts.
+
+"Core-seconds" are the CPU time of all processes: of the service and its client or of the program beside it, and of PostgreSQL.
 """
 import argparse
-import os
 import pathlib
+import time
 
 from benchmarks import exports, growth, small, versions
-from benchmarks.environment import ROOT, psql
+from benchmarks.environment import ROOT, commit, machine
 from benchmarks.table import Table
 
 SECTIONS = {
-    "exports": lambda table, rounds: exports.beside_copy(table, rounds, (100_000, 1_000_000, 3_000_000)),
+    "exports": lambda table, rounds: exports.beside_copy(table, rounds, (10_000, 100_000, 1_000_000, 3_000_000)),
     "writers": exports.beside_writers,
     "writer": exports.writer,
     "small": small.exports,
@@ -52,14 +55,15 @@ def main():
     unknown = [name for name in arguments.sections if name not in SECTIONS]
     if unknown:
         parser.error(f"unknown section {', '.join(unknown)}; the sections are {', '.join(SECTIONS)}")
-    settings = {name: psql("postgres", f"SHOW {name}")
-                for name in ("server_version", "fsync", "synchronous_commit", "full_page_writes", "shared_buffers")}
-    table = Table()
-    table.note(f"PostgreSQL {settings.pop('server_version')} ({', '.join(f'{key} {value}' for key, value in settings.items())}), "
-               f"{os.cpu_count()} cores, medians of {arguments.rounds} rounds")
+    facts = machine()
+    print(f"{'; '.join(f'{name}: {value}' for name, value in facts.items())}; medians of {arguments.rounds} rounds")
+    table = Table(arguments.json, facts, commit(), arguments.rounds)
     for name in arguments.sections or [name for name in SECTIONS if name not in EXTRA]:
+        begin = time.monotonic()
+        table.begin(name)
         SECTIONS[name](table, arguments.rounds)
-        table.save(arguments.json)
+        table.save()
+        print(f"\n{name} took {time.monotonic() - begin:.0f} s", flush=True)
     print(f"\nThe figures as JSON: {arguments.json}")
 
 

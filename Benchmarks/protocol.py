@@ -26,13 +26,13 @@ import os
 import pathlib
 import resource
 import selectors
-import socket
 import statistics
 import subprocess
 import sys
 import time
 
 from benchmarks import environment, exports
+from benchmarks.caller import Line, connect, message
 from benchmarks.memory import memory
 
 ACTOR = {"tenant": "acme", "administrator": "owner@acme.example"}
@@ -45,38 +45,6 @@ def served(database, url, **settings):
     with environment.service(database, url, **settings) as (process, socket):
         yield process, {**environment.CLEAN, "ADMINEXPORT_SOCKET": str(socket), "ADMINEXPORT_TENANT": ACTOR["tenant"],
                         "ADMINEXPORT_AS": ACTOR["administrator"]}
-
-
-def message(number, method, **params):
-    return json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}).encode() + b"\n"
-
-
-def connect(path):
-    peer = socket.socket(socket.AF_UNIX)
-    peer.connect(path)
-    peer.settimeout(60)
-    return peer
-
-
-class Line:
-    """A connection that sends one request at a time."""
-
-    def __init__(self, path):
-        self.peer = connect(path)
-        self.rest = b""
-
-    def ask(self, method, **params):
-        self.peer.sendall(message(1, method, **params))
-        return self.read()
-
-    def read(self):
-        while b"\n" not in self.rest:
-            data = self.peer.recv(1 << 20)
-            if not data:
-                raise EOFError("the service closed the connection")
-            self.rest += data
-        line, self.rest = self.rest.split(b"\n", 1)
-        return json.loads(line)
 
 
 def status(process, key):
@@ -188,7 +156,7 @@ def crowd(seconds=15, rounds=3):
     limits = {"ADMINEXPORT_LIMITS_CONNECTIONS": "400", "ADMINEXPORT_LIMITS_CONNECTIONS_PER_USER": "400"}
     with stack, served("bench_crowd", url, **limits) as (process, client):
         path = client["ADMINEXPORT_SOCKET"]
-        exports.export("bench_crowd", client["ADMINEXPORT_SOCKET"])
+        exports.export("bench_crowd", process, client["ADMINEXPORT_SOCKET"])
         job = Line(path).ask("export.list", actor=ACTOR)["result"]["jobs"][0]["id"]
         honest_run(path, job, 3)
         before = status(process, "VmRSS")
@@ -232,7 +200,7 @@ def files(administrators=1_000_000, rounds=5):
     stack = contextlib.ExitStack()
     url = stack.enter_context(environment.filled("bench_files", administrators))
     with stack, served("bench_files", url) as (process, client):
-        _, _, size = exports.export("bench_files", client["ADMINEXPORT_SOCKET"])
+        size = exports.export("bench_files", process, client["ADMINEXPORT_SOCKET"]).size
         job = Line(client["ADMINEXPORT_SOCKET"]).ask("export.list", actor=ACTOR)["result"]["jobs"][0]["id"]
         ways = {"export.open": (), "export.read": ("--in-parts",)}
         runs = {name: [] for name in ways}
@@ -255,7 +223,7 @@ def soak(requests=100_000, connections=10_000):
     url = stack.enter_context(environment.filled("bench_soak", 1_000))
     with stack, served("bench_soak", url) as (process, client):
         path = client["ADMINEXPORT_SOCKET"]
-        exports.export("bench_soak", client["ADMINEXPORT_SOCKET"])
+        exports.export("bench_soak", process, client["ADMINEXPORT_SOCKET"])
         job = Line(path).ask("export.list", actor=ACTOR)["result"]["jobs"][0]["id"]
 
         def ask(count):

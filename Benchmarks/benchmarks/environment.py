@@ -2,8 +2,11 @@
 import contextlib
 import os
 import pathlib
+import platform
+import select
 import subprocess
 import time
+import typing
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = pathlib.Path(os.environ.get("BIN_DIR", ROOT / ".build/release"))
@@ -19,17 +22,49 @@ REPORT = "\n".join(line for line in (ROOT / "Benchmarks/report.sql").read_text()
 
 
 def psql(database, sql, **environment):
-    return subprocess.run([*PSQL, "-A", "-t", "-d", database, "-c", sql], check=True, capture_output=True, text=True,
-                          env={**CLEAN, **environment}).stdout.strip()
+    done = subprocess.run([*PSQL, "-A", "-t", "-d", database, "-c", sql], capture_output=True, text=True,
+                          env={**CLEAN, **environment})
+    if done.returncode != 0:
+        raise RuntimeError(f"psql failed: {done.stderr.strip()}")
+    return done.stdout.strip()
 
 
-def report(database, path=os.devnull, form="csv", work_mem="256MB"):
-    """Writes the report with psql's COPY, and returns the seconds that this took."""
-    start = time.monotonic()
+class Usage(typing.NamedTuple):
+    """What a program needed."""
+    seconds: float
+    # The CPU time of all processes that took part, in seconds.
+    cores: float
+    # The program's peak of resident memory, in MiB.
+    peak: float
+
+
+def measured(command, *others, **options):
+    """Runs a program. Its CPU time includes that of PostgreSQL and of `others`, which are processes that go on."""
+    begin, start, highest = cpu_seconds(*others), time.monotonic(), 0.0
+    process = subprocess.Popen(command, **options)
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        while not select.select([descriptor], [], [], 0.01)[0]:
+            highest = max(highest, peak(process))
+    finally:
+        os.close(descriptor)
+    seconds = time.monotonic() - start
+    # The process has ended, but /proc shows it until wait() has read its status.
+    cores = cpu_seconds(process, *others) - begin
+    if process.wait() != 0:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Usage(seconds, cores, highest)
+
+
+# For programs that run the report. With its defaults, PostgreSQL sorts on disk, and compiles the statement.
+REPORT_OPTIONS = {"PGOPTIONS": "-c work_mem=256MB -c jit=off"}
+
+
+def report(database, path=os.devnull, form="csv", **options):
+    """Writes the report with psql's COPY, and returns its usage."""
     with open(path, "w") as sink:
-        subprocess.run([*PSQL, "-d", database, "-c", f"COPY ({REPORT}) TO STDOUT (FORMAT {form})"], check=True, stdout=sink,
-                       env={**CLEAN, "PGOPTIONS": f"-c work_mem={work_mem} -c jit=off"})
-    return time.monotonic() - start
+        return measured([*PSQL, "-d", database, "-c", f"COPY ({REPORT}) TO STDOUT (FORMAT {form})"], stdout=sink,
+                        env={**CLEAN, **(options or REPORT_OPTIONS)})
 
 
 @contextlib.contextmanager
@@ -71,7 +106,8 @@ def service(database, url, binaries=BIN, **settings):
 def peak(process):
     """The process's peak of resident memory, in MiB."""
     text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmHWM"))) / 1024
+    # A process that has ended has no such line.
+    return int(next((line.split()[1] for line in text.splitlines() if line.startswith("VmHWM")), 0)) / 1024
 
 
 def cpu_seconds(*processes):
@@ -97,3 +133,27 @@ def program(name, source, *flags):
     done = subprocess.run(["cc", "-O2", "-Wall", "-o", target, ROOT / "Benchmarks" / source, *flags], capture_output=True,
                           text=True)
     return target if done.returncode == 0 else None
+
+
+def machine():
+    """What the figures depend on, by name."""
+    def first(path, key):
+        lines = pathlib.Path(path).read_text().splitlines()
+        return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(key)), "unknown")
+
+    server = psql("postgres", "SHOW server_version").split()[0]
+    settings = [f"{name} {psql('postgres', f'SHOW {name}')}" for name in (
+        "fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "work_mem", "max_wal_size")]
+    return {
+        "processor": first("/proc/cpuinfo", "model name"),
+        "cores": os.cpu_count(),
+        "memory": f"{int(first('/proc/meminfo', 'MemTotal').split()[0]) / 1024 / 1024:.0f} GiB",
+        "system": f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {'.'.join(platform.release().split('.')[:2])}",
+        "PostgreSQL": f"{server} on the same machine, through its Unix socket; {', '.join(settings)}",
+    }
+
+
+def commit():
+    """The commit of the work tree, with `-dirty` if files differ from it."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"

@@ -3,24 +3,41 @@ import json
 import os
 import subprocess
 import sys
-import time
+import typing
 
-from .environment import BIN, CLEAN, ROOT, SCRATCH, WRITER_BIN, filled, peak, program, psql, report, service
+from .environment import (
+    BIN, CLEAN, ROOT, SCRATCH, WRITER_BIN, Usage, cpu_seconds, filled, measured, peak, program, psql, report, service)
 from .table import median
 
 
-def export(database, socket, tenant="acme"):
-    """Makes an export. Returns the seconds from export.start to the end according to the job's row, the rows, and the workbook's
-    bytes."""
+class Export(typing.NamedTuple):
+    # From export.start to the end, according to the job's row.
+    seconds: float
+    # The CPU time of the service, of PostgreSQL and of the client, in seconds.
+    cores: float
+    rows: int
+    # The workbook's bytes.
+    size: int
+
+
+def ended():
+    """The CPU time of the programs that this one has run and that have ended, in seconds."""
+    return sum(os.times()[2:4])
+
+
+def export(database, process, socket, tenant="acme"):
+    """Makes an export with the service of that process."""
     client = {**CLEAN, "ADMINEXPORT_SOCKET": str(socket), "ADMINEXPORT_TENANT": tenant,
               "ADMINEXPORT_AS": f"owner@{tenant}.example"}
+    begin = cpu_seconds(process) + ended()
     job = json.loads(subprocess.run([BIN / "adminexport", "start", "--json"], check=True, env=client,
                                     capture_output=True).stdout)["id"]
     subprocess.run([BIN / "adminexport", "wait", job, "-q"], check=True, env=client, stdout=subprocess.DEVNULL)
+    cores = cpu_seconds(process) + ended() - begin
     row = psql(database, f"SELECT extract(epoch FROM finished_at - created_at), rows, size FROM adminexport.job "
                          f"WHERE id = '{job}' AND state = 'succeeded'")
     seconds, rows, size = row.split("|")
-    return float(seconds), int(rows), int(size)
+    return Export(float(seconds), cores, int(rows), int(size))
 
 
 # The compressors, and the setting of each.
@@ -29,50 +46,66 @@ KINDS = {"template": {}, "zlib": {"ADMINEXPORT_WORKBOOK_COMPRESSOR": "zlib"}}
 
 def beside_copy(table, rounds, counts):
     """For each count, one export of each kind and one COPY in turn, so that a slow phase of the machine affects all of them."""
-    per_row, peaks = {}, {}
+    per_row, peaks, rows = {}, {}, []
     for count in counts:
         with filled(f"bench_{count}", count, small=("warm",)) as url:
             table.section(f"{count:,} administrators (medians of {rounds})")
-            measure_count(table, rounds, count, url, per_row, peaks)
+            rows.append(measure_count(table, rounds, count, url, per_row, peaks))
     compare_counts(table, per_row, peaks)
+    table.grid("Exports beside COPY", [
+        "administrators", "rows", "export, s", "COPY, s", "export / COPY", "export, µs a row", "export, core-s", "COPY, core-s",
+        "export, peak MiB", "workbook, MB", "CSV, MB"], rows)
 
 
 def measure_count(table, rounds, count, url, per_row, peaks):
     database = f"bench_{count}"
-    times, copies, defaults, sizes, highest = {}, [], [], {}, {}
-    rows = 0
+    made, highest, copies, defaults = {kind: [] for kind in KINDS}, dict.fromkeys(KINDS, 0.0), [], []
+    csv = SCRATCH / "report.csv"
     for _ in range(rounds):
         for kind, settings in KINDS.items():
             with service(database, url, **settings) as (process, socket):
                 # Connections are open and the program is in memory when the clock starts.
-                export(database, socket, "warm")
-                seconds, rows, sizes[kind] = export(database, socket)
-                times.setdefault(kind, []).append(seconds)
-                highest[kind] = max(highest.get(kind, 0.0), peak(process))
+                export(database, process, socket, "warm")
+                made[kind].append(export(database, process, socket))
+                highest[kind] = max(highest[kind], peak(process))
         copies.append(report(database))
-        defaults.append(report(database, work_mem="4MB"))
-    copy, default = median(copies), median(defaults)
+        defaults.append(report(database, PGOPTIONS="-c jit=off"))
+    report(database, csv)
+    csv_size = csv.stat().st_size
+    csv.unlink()
+    copy, default = (median([usage.seconds for usage in usages]) for usages in (copies, defaults))
+    copy_cores = median([usage.cores for usage in copies])
+    rows, sizes = made["template"][0].rows, {kind: made[kind][0].size for kind in KINDS}
     table.line("COPY of the report as CSV, work_mem 256 MB, jit off", copy, "s", rows=rows)
+    table.line("the same, core-seconds with PostgreSQL", copy_cores, "s")
     table.line("the same with work_mem 4 MB", default, "s")
-    for kind in times:
-        taken = median(times[kind])
+    for kind, exports in made.items():
+        taken, cores = (median([getattr(each, name) for each in exports]) for name in ("seconds", "cores"))
         wanted = {"template": 0.45, "zlib": 0.65}[kind] if count == 1_000_000 else None
-        table.line(f"export with {kind}", taken, "s", seconds=times[kind], workbook=f"{sizes[kind] / 1e6:.1f} MB")
+        table.line(f"export with {kind}", taken, "s", seconds=[each.seconds for each in exports],
+                   workbook=f"{sizes[kind] / 1e6:.1f} MB")
+        table.line(f"export with {kind}, core-seconds with PostgreSQL", cores, "s", all=[each.cores for each in exports])
         table.line(f"export with {kind} / COPY", taken / copy, "", ("<=", wanted) if wanted else None)
+        table.line(f"export with {kind} / COPY, core-seconds", cores / copy_cores, "")
         table.line(f"export with {kind} / COPY with work_mem 4 MB", taken / default, "")
         table.line(f"peak memory, {kind}", highest[kind], "MiB", ("<=", 60) if count >= 1_000_000 else None)
         per_row.setdefault(kind, {})[count] = taken / rows * 1e6
         peaks.setdefault(kind, {})[count] = highest[kind]
     table.line("size of the workbook, template / zlib", sizes["template"] / sizes["zlib"], "",
                ("<=", 0.87) if count >= 1_000_000 else None)
+    taken, cores = (median([getattr(each, name) for each in made["template"]]) for name in ("seconds", "cores"))
+    return [count, rows, taken, copy, taken / copy, taken / rows * 1e6, cores, copy_cores, highest["template"],
+            sizes["template"] / 1e6, csv_size / 1e6]
 
 
 def compare_counts(table, per_row, peaks):
     table.section("From count to count")
     for kind, times in per_row.items():
-        least, most = min(times.values()), max(times.values())
-        table.line(f"time per row, {kind}, greatest / least", most / least, "", ("<=", 1.15),
-                   microseconds=[round(value, 2) for value in times.values()])
+        # The time of a start is a part of the time of a small export.
+        large = [value for count, value in times.items() if count >= 100_000]
+        if len(large) > 1:
+            table.line(f"time per row from 100,000 on, {kind}, greatest / least", max(large) / min(large), "", ("<=", 1.15),
+                       microseconds=[round(value, 2) for value in times.values()])
         large = [value for count, value in peaks[kind].items() if count >= 1_000_000]
         if len(large) > 1:
             table.line(f"peak memory from a million on, {kind}, greatest / least", max(large) / min(large), "", ("<=", 1.1))
@@ -88,9 +121,10 @@ def levels(table, rounds):
     with filled("bench_options", 1_000_000) as url:
         for _ in range(rounds):
             for name, settings in ways:
-                with service("bench_options", url, **settings) as (_, socket):
-                    seconds, _, sizes[name] = export("bench_options", socket)
-                    times.setdefault(name, []).append(seconds)
+                with service("bench_options", url, **settings) as (process, socket):
+                    made = export("bench_options", process, socket)
+                    times.setdefault(name, []).append(made.seconds)
+                    sizes[name] = made.size
     first = median(times["template"])
     for name, taken in times.items():
         table.line(name, median(taken), "s", ratio=median(taken) / first, size=f"{sizes[name] / 1e6:.1f} MB")
@@ -99,53 +133,56 @@ def levels(table, rounds):
 def beside_writers(table, rounds):
     """Compiled writers get a million rows in a file, slow ones 100,000. Our service reads the rows from the database."""
     libxlsxwriter = program("libxlsxwriter_rows", "libxlsxwriter_rows.c", "-lxlsxwriter")
-    if libxlsxwriter is None:
-        table.note("libxlsxwriter is not measured, because it is missing; run: apt-get install libxlsxwriter-dev")
     for count, names in ((1_000_000, ["libxlsxwriter", "rust_xlsxwriter"]), (100_000, ["XlsxWriter", "openpyxl"])):
         database = f"bench_writers_{count}"
         with filled(database, count) as url:
             rows = SCRATCH / "rows.tsv"
             report(database, rows, form="text")
             table.section(f"Other writers, {count:,} administrators, the rows in a file or in memory")
-            measure_writers(table, rounds, database, url, rows, [name for name in names if name != "libxlsxwriter" or libxlsxwriter],
-                            libxlsxwriter)
+            if "libxlsxwriter" in names and libxlsxwriter is None:
+                table.note("libxlsxwriter is not measured, because it is missing; run: apt-get install libxlsxwriter-dev")
+                names.remove("libxlsxwriter")
+            measure_writers(table, rounds, database, url, rows, names, libxlsxwriter)
 
 
 def measure_writers(table, rounds, database, url, rows, names, libxlsxwriter):
-    times, sizes, highest = {}, {}, {}
+    usages, sizes, count = {}, {}, 0
     for _ in range(rounds):
         for kind, settings in KINDS.items():
             with service(database, url, **settings) as (process, socket):
-                seconds, _, sizes[kind] = export(database, socket)
-                times.setdefault(kind, []).append(seconds)
-                highest[kind] = max(highest.get(kind, 0.0), peak(process))
+                made = export(database, process, socket)
+                usages.setdefault(kind, []).append(Usage(made.seconds, made.cores, peak(process)))
+                sizes[kind], count = made.size, made.rows
         for name in names:
             found = other(name, rows, libxlsxwriter)
-            if found is None:
-                continue
-            times.setdefault(name, []).append(found["seconds"])
-            sizes[name], highest[name] = found["size"], max(highest.get(name, 0.0), found["peak"])
-    with service(database, url, ADMINEXPORT_WORKBOOK_COMPRESSION_LEVEL="6") as (_, socket):
-        _, _, size6 = export(database, socket)
-    for kind in KINDS:
-        table.line(f"export with {kind}, from the database", median(times[kind]), "s", size=f"{sizes[kind] / 1e6:.1f} MB",
-                   peak=f"{highest[kind]:.0f} MiB")
-    table.line("size at level 6", size6 / 1e6, "MB")
-    for name in names:
-        if name not in times:
+            if found is not None:
+                usages.setdefault(name, []).append(found[0])
+                sizes[name] = found[1]
+    with service(database, url, ADMINEXPORT_WORKBOOK_COMPRESSION_LEVEL="6") as (process, socket):
+        size6 = export(database, process, socket).size
+    grid = []
+    first = median([usage.seconds for usage in usages["template"]])
+    for name in (*KINDS, *names):
+        if name not in usages:
             table.note(f"{name} is not measured, because it did not run")
             continue
-        taken = median(times[name])
-        table.line(f"{name}, from rows that are there", taken, "s", size=f"{sizes[name] / 1e6:.1f} MB",
-                   peak=f"{highest[name]:.0f} MiB")
+        seconds, cores = (median([getattr(usage, part) for usage in usages[name]]) for part in ("seconds", "cores"))
+        highest = max(usage.peak for usage in usages[name])
+        is_ours = name in KINDS
+        table.line(f"export with {name}, from the database" if is_ours else f"{name}, from rows that are there", seconds, "s",
+                   cores=cores, size=f"{sizes[name] / 1e6:.1f} MB", peak=f"{highest:.0f} MiB")
+        grid.append([f"adminexport, {name}, from the database" if is_ours else name, seconds, cores, highest, sizes[name] / 1e6])
         is_peer = name == "libxlsxwriter"
-        table.line(f"export with template / {name}", median(times["template"]) / taken, "", ("<=", 0.25) if is_peer else None)
+        if not is_ours:
+            table.line(f"export with template / {name}", first / seconds, "", ("<=", 0.25) if is_peer else None)
         if is_peer:
             table.line("size at level 6 / libxlsxwriter's", size6 / sizes[name], "", ("<=", 1))
+    table.line("size at level 6", size6 / 1e6, "MB")
+    table.grid(f"Workbooks of {count:,} rows", ["writer", "s", "core-s", "peak MiB", "MB"], grid)
 
 
 def other(name, rows, libxlsxwriter):
-    """Writes the rows with another writer. Returns None if the writer is missing."""
+    """Writes the rows with another writer. Returns its usage and the workbook's bytes, or None if the writer is missing."""
     target = SCRATCH / "other.xlsx"
     if name == "libxlsxwriter":
         command = [libxlsxwriter, rows, target]
@@ -153,18 +190,18 @@ def other(name, rows, libxlsxwriter):
         python = ROOT / ".venv/bin/python3"
         command = [python if python.exists() else sys.executable, ROOT / "Benchmarks/benchmarks/python_writers.py", name, rows,
                    target]
-    start = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    said = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - start
-    if process.returncode != 0:
+    said = SCRATCH / "other.out"
+    try:
+        with open(said, "w") as sink:
+            usage = measured(command, stdout=sink, stderr=subprocess.DEVNULL)
+    except subprocess.CalledProcessError:
         return None
-    found = {"seconds": float(said) if said.strip() else seconds, "size": target.stat().st_size,
-             "peak": usage.ru_maxrss / 1024}
+    if text := said.read_text().strip():
+        # A program in Python reads the rows before it starts its clock.
+        usage = Usage(*map(float, text.split()), usage.peak)
+    size = target.stat().st_size
     target.unlink()
-    return found
+    return usage, size
 
 
 def writer(table, rounds):

@@ -2,7 +2,7 @@
 import os
 import pathlib
 
-from .environment import BIN, cpu_seconds, filled, peak, psql, service
+from .environment import BIN, filled, peak, psql, service
 from .exports import export
 from .small import TENANTS, WORKERS, load
 from .table import median
@@ -45,12 +45,11 @@ def whole_exports(table, rounds, count, url, versions):
     times, cores, peaks, sizes = ({name: [] for name in versions} for _ in range(4))
     for name, binaries in turns(rounds, versions):
         with service(database, url, binaries) as (process, socket):
-            export(database, socket, "warm")
-            begin = cpu_seconds(process)
-            seconds, _, size = export(database, socket)
-            cores[name].append(cpu_seconds(process) - begin)
-            times[name].append(seconds)
-            sizes[name].append(size / 1e6)
+            export(database, process, socket, "warm")
+            made = export(database, process, socket)
+            cores[name].append(made.cores)
+            times[name].append(made.seconds)
+            sizes[name].append(made.size / 1e6)
             peaks[name].append(peak(process))
     compare(table, f"{count:,} administrators", times, "s")
     compare(table, f"{count:,} administrators, core-seconds with PostgreSQL", cores, "s")
