@@ -145,7 +145,8 @@ fuzz-methods: build-requirements
 bench: build-requirements
 	@Scripts/install-requirements.sh $(run_packages) gcc libc6-dev pkg-config python3-venv
 	-@Scripts/install-requirements.sh libxlsxwriter-dev
-	@Scripts/python.sh openpyxl XlsxWriter rustpy-xlsxwriter
+	@Scripts/python.sh openpyxl XlsxWriter rustpy-xlsxwriter polars pyarrow adbc-driver-postgresql rapidxlsx psycopg-binary psycopg \
+	    pyfastexcel duckdb duckdb-extension-postgres-scanner duckdb-extension-excel python-calamine
 	swift build -c release --product adminexportd
 	swift build -c release --product adminexport
 	swift build -c release --package-path Benchmarks --product xlsxbench

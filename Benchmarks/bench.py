@@ -8,6 +8,8 @@ usage: Scripts/postgres.sh Benchmarks/bench.py [--rounds N] [--json FILE] [SECTI
 
 exports   a whole export, compared with psql's COPY of Benchmarks/report.sql as CSV, with 10,000, 100,000, 1,000,000 and
           3,000,000 administrators; peak memory (VmHWM); time per row
+peers     a whole export, compared with polars, psycopg and DuckDB that make a workbook of the same report, with 300,000
+          administrators
 writers   libxlsxwriter, rust_xlsxwriter, XlsxWriter and openpyxl with the same rows; sizes of the files
 writer    the service's workbook writer alone: cells a second, compared with zlib on the same bytes
 small     exports of 100 administrators: latency and throughput
@@ -18,8 +20,8 @@ levels    an export of a million administrators with each option for the file (o
 before    exports, small exports and export.get, compared with the programs in BEFORE_DIR (only if you name this section)
 
 Each figure is the median of N rounds (default: 3). The program measures the compared programs in turn. It prints the names of
-programs that are missing. A section replaces its figures in FILE (default: .build/bench.json) and keeps those of other sections,
-so that a run can be made in parts.
+programs that are missing. A section replaces its figures in FILE (default: .build/bench.json) and keeps those of others, so that
+a run can be made in parts.
 
 "Core-seconds" are the CPU time of all processes: of the service and its client or of the program beside it, and of PostgreSQL.
 """
@@ -27,12 +29,13 @@ import argparse
 import pathlib
 import time
 
-from benchmarks import exports, growth, small, versions
+from benchmarks import exports, growth, peers, small, versions
 from benchmarks.environment import ROOT, commit, machine
 from benchmarks.table import Table
 
 SECTIONS = {
     "exports": lambda table, rounds: exports.beside_copy(table, rounds, (10_000, 100_000, 1_000_000, 3_000_000)),
+    "peers": peers.measure,
     "writers": exports.beside_writers,
     "writer": exports.writer,
     "small": small.exports,
