@@ -16,6 +16,7 @@ small     exports of 100 administrators: latency and throughput
 get       export.get, compared with pgbench -S
 idle      the time of a start, and the load of an idle service
 growth    the cost of a claim and of a job while 100, 1,000 and 10,000 tenants wait
+history   the cost of a claim, of a start and of a page of a list after 10,000, 100,000 and 1,000,000 finished jobs
 levels    an export of a million administrators with each option for the file (only if you name this section)
 before    exports, small exports and export.get, compared with the programs in BEFORE_DIR (only if you name this section)
 
@@ -29,7 +30,7 @@ import argparse
 import pathlib
 import time
 
-from benchmarks import exports, growth, peers, small, versions
+from benchmarks import exports, growth, history, peers, small, versions
 from benchmarks.environment import ROOT, commit, machine
 from benchmarks.table import Table
 
@@ -42,6 +43,7 @@ SECTIONS = {
     "get": small.gets,
     "idle": small.idle,
     "growth": growth.measure,
+    "history": history.measure,
     "levels": exports.levels,
     "before": versions.measure,
 }

@@ -1,11 +1,10 @@
 """Measurements of what grows: the cost of a claim and of a job with the number of tenants that wait."""
 import contextlib
-import pathlib
-import re
 import subprocess
 import time
 
-from .environment import BIN, CLEAN, SCRATCH, SOCKET_DIR, filled, psql
+from .environment import BIN, CLEAN, SCRATCH, filled, psql
+from .plans import Log, explained
 from .table import median
 
 # Tenants with an administrator each, who may export.
@@ -53,17 +52,21 @@ def worker(database, url, slots):
 
 def measure(table, rounds):
     table.section(f"Tenants that wait, each with the same number of jobs (medians of {rounds})")
-    times, claims = {}, {}
+    times, claims, grid = {}, {}, []
     for tenants, each in ((100, 20), (1_000, 2), (10_000, 1)):
         times[tenants], claims[tenants] = [], []
         for _ in range(rounds):
             with waiting(tenants, each) as (database, url):
-                claims[tenants] += claim_buffers(database, url)
+                claims[tenants] += claim_costs(database, url)
                 times[tenants].append(drain(database, url))
-        table.line(f"a claim, {tenants:,} tenants waiting", median(claims[tenants]), "pages", ("<=", 40), worst=max(claims[tenants]))
+        pages, ms = zip(*claims[tenants])
+        table.line(f"a claim, {tenants:,} tenants waiting", median(pages), "pages", ("<=", 40), worst=max(pages), ms=median(ms))
         table.line(f"a job, {tenants:,} tenants waiting, 2 workers", median(times[tenants]), "ms", all=times[tenants])
+        grid.append([tenants, tenants * each, median(pages), max(pages), median(ms), median(times[tenants])])
     table.line("a job with 10,000 tenants / with 100", median([many / few for many, few in zip(times[10_000], times[100])]), "",
                ("<=", 1.15))
+    table.grid("Claims while tenants wait", [
+        "tenants", "jobs", "claim, pages", "claim, most pages", "claim, ms in PostgreSQL", "time for each job, ms"], grid)
 
 
 def drain(database, url):
@@ -84,28 +87,15 @@ def drain(database, url):
     return 1_000 * float(seconds) / before
 
 
-def claim_buffers(database, url):
-    """The pages that claims read, as auto_explain logs them. Some twenty jobs end meanwhile."""
-    log = pathlib.Path(SOCKET_DIR) / "log"
-    begin = log.stat().st_size
-    for setting in ("session_preload_libraries = 'auto_explain'", "log_min_messages = 'log'", "auto_explain.log_min_duration = 0",
-                    "auto_explain.log_analyze = on", "auto_explain.log_buffers = on", "auto_explain.log_timing = off"):
-        psql("postgres", f"ALTER DATABASE {database} SET {setting}")
-    try:
-        with worker(database, url, 1):
-            end = time.monotonic() + 60
-            while int(psql(database, "SELECT count(*) FROM adminexport.job WHERE state = 'succeeded'")) < 20 and time.monotonic() < end:
-                time.sleep(0.05)
-    finally:
-        psql("postgres", f"ALTER DATABASE {database} RESET ALL")
-    with open(log, errors="replace") as file:
-        file.seek(begin)
-        plans = file.read().split("LOG:  duration: ")
-    found = []
-    for plan in plans:
-        if "AS turn_of" in plan and "Update on job" in plan:
-            # The first line of figures is that of the whole plan.
-            buffers = re.search(r"Buffers: shared([^\n]*)", plan)
-            found.append(sum(int(number) for number in re.findall(r"(?:hit|read)=(\d+)", buffers.group(1))))
+def claim_costs(database, url):
+    """The pages that claims read and their milliseconds in PostgreSQL. Some twenty jobs end meanwhile."""
+    log = Log()
+    ended = "SELECT count(*) FROM adminexport.job WHERE state = 'succeeded'"
+    before = int(psql(database, ended))
+    with explained(database), worker(database, url, 1):
+        end = time.monotonic() + 60
+        while int(psql(database, ended)) < before + 20 and time.monotonic() < end:
+            time.sleep(0.05)
+    found = [(pages, ms) for plan, pages, ms in log.statements() if "AS turn_of" in plan and "Update on job" in plan]
     # The first claims of a session also read the catalog.
     return found[3:]
