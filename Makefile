@@ -20,8 +20,9 @@
 # make systemd-test     install, upgrade, kill and reload the package under systemd in a container (root);
 #                       SYSTEMD_ARGUMENTS='--only upgrade' for some tests, BIN_DIR=.build/debug for programs that are built already
 #
-# make bench            compare speed and memory with psql, other workbook writers and pgbench; BENCH_ARGUMENTS='small get' for some parts,
-#                       BENCH_ARGUMENTS=before BEFORE_DIR=FOLDER for another version's programs in FOLDER
+# make bench            compare speed and memory with psql, other exporters and writers, and pgbench; BENCH_ARGUMENTS='small get' for
+#                       some parts, BENCH_ARGUMENTS=before BEFORE_DIR=FOLDER for another version's programs in FOLDER
+# make bench-page       write the figures of `make bench` into BENCHMARKS.md, and draw its charts
 # make bench-protocol   measure normal callers while hostile ones run, downloads, leaks, memory, and starts while workers claim exports;
 #                       BEFORE_DIR=FOLDER to compare with the programs in FOLDER
 # make console-bench    measure an export of a million accounts in a browser, and compare it with the command line
@@ -57,7 +58,7 @@ test_packages := $(run_packages) python3-venv zstd netcat-openbsd
 swift_code := Sources Tests Package.swift Benchmarks/Package.swift Benchmarks/Sources Examples/Console/Package.swift \
     Examples/Console/Sources Examples/Console/Tests
 
-.PHONY: format help demo console-release console-demo console-requirements console-test console-bench test check check-readers traps chaos chaos-upgrade fuzz fuzz-methods bench bench-protocol release static install deb systemd-test build-requirements
+.PHONY: format help demo console-release console-demo console-requirements console-test console-bench test check check-readers traps chaos chaos-upgrade fuzz fuzz-methods bench bench-page bench-protocol release static install deb systemd-test build-requirements
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -152,6 +153,9 @@ bench: build-requirements
 	swift build -c release --package-path Benchmarks --product xlsxbench
 	@Scripts/postgres.sh Benchmarks/bench.py $(BENCH_ARGUMENTS)
 
+bench-page:
+	@Benchmarks/page.py
+
 bench-protocol: release
 	@Scripts/install-requirements.sh $(run_packages)
 	@Scripts/postgres.sh Benchmarks/protocol.py
@@ -182,7 +186,7 @@ install:
 	install -m 644 man/adminexport.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 man/adminexport.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 man/adminexportd.8 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 644 README.md CHANGES.md OPERATIONS.md ARCHITECTURE.md proto-docs/protocol.md proto-docs/openrpc.json \
+	install -m 644 README.md CHANGES.md OPERATIONS.md ARCHITECTURE.md BENCHMARKS.md proto-docs/protocol.md proto-docs/openrpc.json \
 	    $(DESTDIR)$(PREFIX)/share/doc/adminexport
 	install -m 644 Examples/*.* $(DESTDIR)$(PREFIX)/share/doc/adminexport/examples
 	for program in adminexport adminexportd; do \

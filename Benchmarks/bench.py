@@ -22,7 +22,7 @@ before    exports, small exports and export.get, compared with the programs in B
 
 Each figure is the median of N rounds (default: 3). The program measures the compared programs in turn. It prints the names of
 programs that are missing. A section replaces its figures in FILE (default: .build/bench.json) and keeps those of others, so that
-a run can be made in parts.
+a run can be made in parts. Benchmarks/page.py writes them into BENCHMARKS.md.
 
 "Core-seconds" are the CPU time of all processes: of the service and its client or of the program beside it, and of PostgreSQL.
 """
