@@ -113,18 +113,28 @@ def peak(process):
 def cpu_seconds(*processes):
     """The CPU time of the processes and of PostgreSQL: of its processes that live, and of those that have ended."""
     server = int((pathlib.Path(os.environ["PG_DATA"]) / "postmaster.pid").read_text().split()[0])
-    ticks = 0
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue  # The process has ended.
-        pid, parent, own, children = int(stat.parent.name), int(fields[1]), fields[11:13], fields[13:15]
-        if pid == server or parent == server or pid in [process.pid for process in processes]:
-            ticks += sum(map(int, own))
-        if pid == server:
-            ticks += sum(map(int, children))
-    return ticks / os.sysconf("SC_CLK_TCK")
+
+    def ended():
+        return sum(map(int, fields_of(pathlib.Path(f"/proc/{server}/stat"))[13:15]))
+
+    while True:
+        before, ticks = ended(), 0
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = fields_of(stat)
+            except OSError:
+                continue  # The process has ended.
+            pid, parent = int(stat.parent.name), int(fields[1])
+            if pid == server or parent == server or pid in [process.pid for process in processes]:
+                ticks += sum(map(int, fields[11:13]))
+        # Otherwise a session has ended meanwhile, and may be in both sums or in none.
+        if ended() == before:
+            return (before + ticks) / os.sysconf("SC_CLK_TCK")
+
+
+def fields_of(stat):
+    """The fields of a process in /proc after its name."""
+    return stat.read_text().rsplit(")", 1)[1].split()
 
 
 def program(name, source, *flags):
