@@ -25,7 +25,7 @@ def cell(value):
         return "–"
     if isinstance(value, str):
         return value.replace("|", "\\|")
-    if isinstance(value, int) or value == 0 or abs(value) >= 1_000:
+    if value == int(value) and (value == 0 or abs(value) >= 10) or abs(value) >= 1_000 or isinstance(value, int):
         return f"{value:,.0f}"
     return f"{value:.{max(0, min(3, 2 - math.floor(math.log10(abs(value)))))}f}"
 
