@@ -14,7 +14,7 @@ enum ConnectionCase {
             (inbound, input) = AsyncStream.makeStream()
         }
 
-        func write(_ bytes: ArraySlice<UInt8>, _ attachments: [Int]) async throws {
+        func write(_ bytes: ArraySlice<UInt8>, _ attachments: [any Attachment]) async throws {
             output.withLock { $0 += bytes }
         }
 
@@ -25,11 +25,13 @@ enum ConnectionCase {
         }
     }
 
-    private static let dispatcher = Dispatcher<Int, Int>(
+    private struct Nothing: Attachment {}
+
+    private static let dispatcher = Dispatcher<Int>(
         [
             .init(name: "echo") { params, _, _ in Outcome(text(params)) },
             .init(name: "ping", traits: .control) { _, _, _ in Outcome(Array("{}".utf8)) },
-            .init(name: "alone", traits: [.alone, .large]) { params, _, _ in Outcome(text(params), attachments: [1]) },
+            .init(name: "alone", traits: [.alone, .large]) { params, _, _ in Outcome(text(params), attachments: [Nothing()]) },
             .init(name: "fail") { _, _, _ in throw RPCError.internalError },
         ]
     ) { _, _ in .internalError }

@@ -10,7 +10,7 @@ import Testing
         let (begun, begin) = AsyncStream.makeStream(of: Void.self)
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
         let (told, tell) = AsyncStream.makeStream(of: Bool.self)
-        let dispatcher = Dispatcher<Int, String>([
+        let dispatcher = Dispatcher<Int>([
             .init(name: "note") { _, _, _ in
                 begin.yield()
                 // The loop also ends if the connection cancels the call.

@@ -76,10 +76,10 @@ import Testing
 
     /// Methods: `hold` retains its parameters and waits for its cancellation; `lazy` waits without parameters; `fat` and
     /// `large` return 100,000 bytes; `ping` is a control method.
-    private static let dispatcher = Dispatcher<Int, String>(
+    private static let dispatcher = Dispatcher<Int>(
         [
             .init(name: "hold", traits: .long) { _, _, _ in try await wait() },
-            .init(name: "lazy", traits: .long) { params in .init(decoded: params) { _, _ in try await wait() } },
+            .init(name: "lazy", traits: .long) { params, _ in .init(decoded: params) { _ in try await wait() } },
             .init(name: "fat") { _, _, _ in Outcome(fat) },
             .init(name: "large", traits: .large) { _, _, _ in Outcome(fat) },
             .init(name: "ping", traits: .control) { _, _, _ in Outcome(Array("{}".utf8)) },
@@ -88,7 +88,7 @@ import Testing
 
     private static let fat = Array("{\"x\":\"\(String(repeating: "x", count: 100_000))\"}".utf8)
 
-    private static func wait() async throws -> Outcome<String> {
+    private static func wait() async throws -> Outcome {
         try await Task.sleep(for: .seconds(3_600))
         return Outcome([])
     }
@@ -96,7 +96,7 @@ import Testing
     /// Serves a connection whose account has this limit, and expects that no bytes are held afterwards.
     private func serve(
         bytes: Int, _ limits: ConnectionLimits = ConnectionLimits(),
-        _ body: (PipeTransport, Connection<Int, PipeTransport>, inout AsyncStream<String>.Iterator) async throws -> Void
+        _ body: (PipeTransport, Connection, inout AsyncStream<String>.Iterator) async throws -> Void
     ) async throws {
         let account = ByteAccount(.connection) { bytes }
         do {

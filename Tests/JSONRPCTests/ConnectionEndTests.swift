@@ -4,7 +4,7 @@ import Testing
 
 /// Checks how the service ends a connection.
 @Suite(.timeLimit(.minutes(10))) struct ConnectionEndTests {
-    private static func dispatcher() -> Dispatcher<Int, String> {
+    private static func dispatcher() -> Dispatcher<Int> {
         Dispatcher([
             .init(name: "fat") { _, _, _ in Outcome(Array("\"\(String(repeating: "x", count: 200_000))\"".utf8)) },
             .init(name: "hold", traits: [.long]) { _, _, _ in
@@ -25,7 +25,7 @@ import Testing
 
     private func connection(
         _ transport: PipeTransport, _ change: (inout ConnectionLimits) -> Void
-    ) -> Connection<Int, PipeTransport> {
+    ) -> Connection {
         var limits = ConnectionLimits()
         change(&limits)
         return Connection(transport: transport, dispatcher: Self.dispatcher(), session: 1, limits: limits)

@@ -7,7 +7,7 @@ import Testing
     /// Methods: `echo` returns its params; `fail` throws; `hold` waits for its cancellation; `ping` is a control method; `fat`
     /// returns 100,000 bytes; `file` returns an attachment; `watch` opens a subscription that notifies 1, 2 and 3 and ends;
     /// `feed` opens one that `unfeed` ends.
-    private static func dispatcher() -> Dispatcher<Int, String> {
+    private static func dispatcher() -> Dispatcher<Int> {
         Dispatcher(
             [
                 .init(name: "echo") { params, _, _ in
@@ -47,7 +47,7 @@ import Testing
 
     private func serve(
         _ limits: ConnectionLimits = ConnectionLimits(),
-        _ body: (PipeTransport, Connection<Int, PipeTransport>, inout AsyncStream<String>.Iterator) async throws -> Void
+        _ body: (PipeTransport, Connection, inout AsyncStream<String>.Iterator) async throws -> Void
     ) async throws {
         let transport = PipeTransport()
         let connection = Connection(transport: transport, dispatcher: Self.dispatcher(), session: 42, limits: limits)

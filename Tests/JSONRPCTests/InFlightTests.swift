@@ -75,7 +75,7 @@ import Testing
         #expect(table.begin(one, of: 0, isLong: false) { 7 } == nil)
         _ = table.finish(0)
         _ = table.admit([one], isControl: false, isBatch: false, "second")
-        #expect(table.begin(one, of: 1, isLong: true) { 8 } == 8)
+        #expect(table.take(1) == "second" && table.begin(one, of: 1, isLong: true) { 8 } == 8)
         #expect(table.waiting == [8] && table.running == [8])
         guard case .running(8) = table.cancel(one) else { return #expect(Bool(false), "it does not run") }
     }

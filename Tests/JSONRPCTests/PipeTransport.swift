@@ -21,7 +21,7 @@ final class PipeTransport: Transport {
         (replies, output) = AsyncStream.makeStream()
     }
 
-    func write(_ bytes: ArraySlice<UInt8>, _ attachments: [String]) async throws {
+    func write(_ bytes: ArraySlice<UInt8>, _ attachments: [any Attachment]) async throws {
         await isRunning()
         let text = partial.withLock { partial in
             defer { partial = "" }
@@ -95,3 +95,6 @@ final class PipeTransport: Transport {
         input.finish()
     }
 }
+
+/// The name of something that tests send with bytes.
+extension String: Attachment {}

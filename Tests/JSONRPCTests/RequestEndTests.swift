@@ -7,7 +7,7 @@ import Testing
     /// Methods: `echo` returns its params; `hold` waits for its cancellation; `held` too, and is allowed in a batch; `fat` is
     /// large and returns 100,000 bytes; `stuck` is large and waits for its cancellation; `fail` throws; `ping` is a control
     /// method.
-    private static let dispatcher = Dispatcher<Int, String>(
+    private static let dispatcher = Dispatcher<Int>(
         [
             .init(name: "echo") { params, _, _ in Outcome(params.map { Array($0.bytes) } ?? Array("{}".utf8)) },
             .init(name: "hold", traits: [.long, .alone]) { _, _, _ in try await wait() },
@@ -21,7 +21,7 @@ import Testing
         ]
     ) { _, _ in .internalError }
 
-    private static func wait() async throws -> Outcome<String> {
+    private static func wait() async throws -> Outcome {
         try await Task.sleep(for: .seconds(3_600))
         return Outcome([])
     }

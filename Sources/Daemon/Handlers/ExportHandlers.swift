@@ -73,7 +73,7 @@ struct ExportHandlers: Sendable {
 
     private func watch(
         _ params: JobParams, _ session: CallerSession, _ subscriptions: Subscriptions
-    ) async throws -> ServiceOutcome {
+    ) async throws -> Outcome {
         let job = try await exports.get(session.requester(params.actor), job: JobID(param: params.job))
         let reply = try AdminExportAPI.Job(job)
         let subscription = try subscriptions.open()
@@ -101,7 +101,7 @@ struct ExportHandlers: Sendable {
 
     private func unwatch(
         _ params: ExportUnwatch.Params, _ session: CallerSession, _ subscriptions: Subscriptions
-    ) async throws -> ServiceOutcome {
+    ) async throws -> Outcome {
         subscriptions.end(params.subscription)
         return Outcome(try WireCoding.encode(NoMembers()))
     }
@@ -110,7 +110,7 @@ struct ExportHandlers: Sendable {
 
     private func open(
         _ params: ExportOpen.Params, _ session: CallerSession, _ subscriptions: Subscriptions
-    ) async throws -> ServiceOutcome {
+    ) async throws -> Outcome {
         let offset = params.offset ?? 0
         let form: ExportService.Form
         switch params.encoding ?? .identity {
@@ -133,7 +133,7 @@ struct ExportHandlers: Sendable {
 
     private func read(
         _ params: ExportRead.Params, _ session: CallerSession, _ subscriptions: Subscriptions
-    ) async throws -> ServiceOutcome {
+    ) async throws -> Outcome {
         let actor = try session.actorRequest(params.actor)
         let job = try JobID(param: params.job)
         let isFirst = session.isFirstRead(of: job)

@@ -6,8 +6,7 @@ package import JSONRPC
 private import Postgres
 internal import Sockets
 
-typealias ServiceDispatcher = Dispatcher<CallerSession, PassedDescriptor>
-typealias ServiceOutcome = Outcome<PassedDescriptor>
+typealias ServiceDispatcher = Dispatcher<CallerSession>
 
 extension ServiceDispatcher.Method {
     /// A method whose reply contains only its result.
@@ -23,11 +22,11 @@ extension ServiceDispatcher.Method {
     /// A method whose reply has more than a result: a descriptor, a subscription, or an action after the reply was sent.
     static func outcome<Called: AdminExportAPI.Method>(
         _ called: Called.Type, _ traits: MethodTraits = [],
-        _ handle: @escaping @Sendable (Called.Params, CallerSession, Subscriptions) async throws -> ServiceOutcome
+        _ handle: @escaping @Sendable (Called.Params, CallerSession, Subscriptions) async throws -> Outcome
     ) -> Self {
-        Self(name: Called.name, traits: Called.description.isTakenInBatch ? traits : traits.union(.alone)) { node in
+        Self(name: Called.name, traits: Called.description.isTakenInBatch ? traits : traits.union(.alone)) { node, session in
             let params = try WireCoding.params(Called.self, node)
-            return ServiceDispatcher.Prepared(decoded: node) { session, subscriptions in
+            return PreparedCall(decoded: node) { subscriptions in
                 do {
                     return try await PostgresPool.withFlowKey(session.number) {
                         try await handle(params, session, subscriptions)

@@ -47,7 +47,7 @@ struct ServiceHandlers: Sendable {
 
     private func info(
         _ params: NoMembers, _ session: CallerSession, _ subscriptions: Subscriptions
-    ) async throws -> ServiceOutcome {
+    ) async throws -> Outcome {
         let limits = settings.limits.inForce(sinceBeginning: session.limits)
         if let known = session.info.withLock({ $0 }), known.limits == limits { return Outcome(known.json) }
         let json = try WireCoding.encode(

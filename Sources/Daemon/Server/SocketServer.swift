@@ -12,8 +12,6 @@ private import Synchronization
 ///
 /// At a graceful shutdown it accepts no more connections, answers what is in flight, and closes.
 final class SocketServer: Service {
-    typealias CallerConnection = Connection<CallerSession, SocketTransport>
-
     private let group: any EventLoopGroup
     private let dispatcher: ServiceDispatcher
     private let settings: LiveSettings
@@ -55,7 +53,7 @@ final class SocketServer: Service {
     private struct Served {
         let peer: PeerCredentials
         let grants: CallerGrants
-        let connection: CallerConnection
+        let connection: Connection
     }
 
     init(
@@ -236,13 +234,13 @@ final class SocketServer: Service {
         release(peer)
     }
 
-    private func register(_ peer: PeerCredentials, _ transport: SocketTransport) -> (number: Int, CallerConnection) {
+    private func register(_ peer: PeerCredentials, _ transport: SocketTransport) -> (number: Int, Connection) {
         let limits = settings.limits
         let (number, served, isStopping) = state.withLock { state in
             state.nextID += 1
             let grants = state.policy.grants(of: peer)
             let user = state.users[peer.uid, default: newUser()].account
-            let connection = CallerConnection(
+            let connection = Connection(
                 transport: transport, dispatcher: dispatcher,
                 session: CallerSession(number: state.nextID, peer: peer, grants: grants, limits: limits),
                 limits: limits.connection,

@@ -6,10 +6,9 @@ internal import Sockets
 /// A connected socket as the transport of a connection, on a channel of NIO.
 ///
 /// NIO cannot pass descriptors. This type sends a line with a descriptor itself, on the socket and the event loop of the
-/// channel. By then, NIO has written everything before that line, because one task writes and waits for each write.
+/// channel. By then, NIO has written everything before that line, because one task at a time writes and waits for its write.
 struct SocketTransport: Transport {
     typealias Inbound = AsyncMapSequence<NIOAsyncChannelInboundStream<ByteBuffer>, [UInt8]>
-    typealias Attachment = PassedDescriptor
 
     /// The size of a read in bytes. Two reads may wait for each connection: enough for any usual request, and little memory for
     /// a thousand connections.
@@ -50,11 +49,13 @@ struct SocketTransport: Transport {
 
     /// Returns when the system has taken the bytes. The writer of ``NIOAsyncChannel`` returns when they are in its buffer,
     /// which is lost when the channel is closed.
-    func write(_ bytes: ArraySlice<UInt8>, _ attachments: [PassedDescriptor]) async throws {
-        guard let descriptor = attachments.first else {
+    func write(_ bytes: ArraySlice<UInt8>, _ attachments: [any Attachment]) async throws {
+        guard let attachment = attachments.first else {
             return try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
         }
-        precondition(attachments.count == 1, "a line has one descriptor at most")
+        guard attachments.count == 1, let descriptor = attachment as? PassedDescriptor else {
+            preconditionFailure("a line has one attachment at most, which is a descriptor")
+        }
         let channel = channel
         try await channel.eventLoop.flatSubmit { Self.send(bytes, descriptor, channel) }.get()
     }
@@ -100,3 +101,5 @@ struct SocketTransport: Transport {
         channel.close(promise: nil)
     }
 }
+
+extension PassedDescriptor: Attachment {}

@@ -4,28 +4,24 @@ internal import Synchronization
 ///
 /// It never throws: the faults of a peer end the connection of this peer and nothing else. The reader never waits for a
 /// request. It waits only while a long line is scanned, or while more output than the budget waits for the peer.
-package final class Connection<Session: Sendable, Channel: Transport>: Sendable {
-    typealias Attachment = Channel.Attachment
-    typealias Call = Work<Session, Attachment>.Call
-    typealias Element = Work<Session, Attachment>.Element
-    typealias Table = InFlight<Work<Session, Attachment>, Running>
-    typealias Running = Task<Result<Outcome<Attachment>, RPCError>, Never>
+package final class Connection: Sendable {
+    /// The second is the function that cancels a request that runs.
+    typealias Table = InFlight<Work, @Sendable () -> Void>
 
     /// The effort, about in bytes, after which the reader yields to other tasks.
-    private static var turn: Int { 8 * 1024 }
+    private static let turn = 8 * 1024
     /// The minimum effort for a line.
-    private static var lineEffort: Int { 512 }
+    private static let lineEffort = 512
     /// The size of the pieces that the transport gets. Each piece that it has written shows that the peer still reads.
-    private static var chunk: Int { 64 * 1024 }
+    private static let chunk = 64 * 1024
     /// The part of an unfinished line that is not counted, so that a peer that has used up its account can still cancel.
-    private static var freeLine: Int { 4 * 1024 }
+    private static let freeLine = 4 * 1024
 
-    private let transport: Channel
-    private let dispatcher: Dispatcher<Session, Attachment>
-    private let session: Session
-    private let parser: MessageParser<Session, Attachment>
+    private let transport: any Transport
+    private let methods: any SessionMethods
+    private let parser: MessageParser
     private let limits: ConnectionLimits
-    private let output: OutputQueue<Attachment>
+    private let output: OutputQueue
     private let subscriptions: Subscriptions
     // Tests read these two.
     let account: ByteAccount
@@ -51,17 +47,16 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     }
 
     /// - Parameter account: counts the bytes of the connection's requests and replies.
-    package init(
-        transport: Channel, dispatcher: Dispatcher<Session, Channel.Attachment>, session: Session, limits: ConnectionLimits,
+    package init<Session>(
+        transport: any Transport, dispatcher: Dispatcher<Session>, session: Session, limits: ConnectionLimits,
         account: ByteAccount = ByteAccount(.connection) { .max }
     ) {
         self.transport = transport
-        self.dispatcher = dispatcher
-        self.session = session
-        parser = MessageParser(dispatcher: dispatcher, session: session, batchLimit: limits.batch)
+        methods = dispatcher.methods(for: session)
+        parser = MessageParser(methods: methods, batchLimit: limits.batch)
         self.limits = limits
         self.account = account
-        let output = OutputQueue<Attachment>(budget: limits.output, chunk: Self.chunk, held: HeldBytes(account))
+        let output = OutputQueue(budget: limits.output, chunk: Self.chunk, held: HeldBytes(account))
         self.output = output
         subscriptions = Subscriptions(
             limit: limits.subscriptions, post: { output.post($0, replacing: $1) }, discard: { output.discard(key: $0) })
@@ -88,7 +83,6 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
                 guard let ending else { continue }
                 if case .stalled(let side) = ending { stall = side }
                 cancelAll()
-                transport.close()
                 tasks.cancelAll()
             }
             return stall
@@ -104,19 +98,22 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     }
 
     private func serve() async -> Ending? {
-        await withDiscardingTaskGroup { await self.read(&$0) }
+        await read(transport)
+        await requestsEnd()
         await subscriptions.ended()
         output.finish()
         return nil
     }
 
     private func send() async -> Ending? {
-        await output.drain { [self] bytes, attachments in
-            note { $0.outputBegan(at: .now) }
-            try await transport.write(bytes, attachments)
-            note { $0.outputTaken() }
-        }
+        await output.drain(write)
         return .sent
+    }
+
+    private func write(_ bytes: ArraySlice<UInt8>, _ attachments: [any Attachment]) async throws {
+        note { $0.outputBegan(at: .now) }
+        try await transport.write(bytes, attachments)
+        note { $0.outputTaken() }
     }
 
     /// Stops the connection: cancels long requests and ends subscriptions at once, answers the other requests in flight,
@@ -127,7 +124,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
             return state.inFlight.waiting
         }
         subscriptions.endAll()
-        for task in waiting { task.cancel() }
+        for cancel in waiting { cancel() }
         stopSignal.continuation.finish()
     }
 
@@ -145,9 +142,9 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         return .stopped
     }
 
-    /// Cancels everything that still runs, because the peer is gone or the connection has to end.
+    /// Cancels everything that still runs and closes the transport, because the peer is gone or the connection has to end.
     package func cancelAll() {
-        let tasks = state.withLock { state in
+        let running = state.withLock { state in
             state.stopping = state.stopping ?? .shuttingDown
             // Nobody would receive the replies.
             state.inFlight.dropParked()
@@ -155,7 +152,9 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         }
         subscriptions.endAll()
         output.fail()
-        for task in tasks { task.cancel() }
+        for cancel in running { cancel() }
+        // A task that sends a reply may wait for the peer. Only this ends its wait.
+        transport.close()
     }
 
     /// Runs the body. After the time it cancels everything, so that the body has nothing left to wait for.
@@ -173,6 +172,13 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     }
 
     private func untilIdle() async {
+        await requestsEnd()
+        await subscriptions.ended()
+        await output.wait(untilAtMost: 0)
+    }
+
+    /// Waits until no request is in flight.
+    private func requestsEnd() async {
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
                 if !state.inFlight.isIdle { state.idleWaiters.append(continuation) }
@@ -180,8 +186,6 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
             }
             if isIdle { continuation.resume() }
         }
-        await subscriptions.ended()
-        await output.wait(untilAtMost: 0)
     }
 
     /// The number of bytes that wait to be sent.
@@ -233,7 +237,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
 
     // MARK: Lines
 
-    private func read(_ group: inout DiscardingTaskGroup) async {
+    private func read(_ transport: some Transport) async {
         var framer = LineFramer(limit: limits.line)
         let held = HeldBytes(account)
         do {
@@ -243,7 +247,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
                 var effort = 0
                 while let event = framer.next() {
                     isComplete = true
-                    effort += await take(event, &group)
+                    effort += await take(event)
                     await waitForRoom()
                     // Lets other tasks run, so that a peer that sends fast does not occupy a thread.
                     if effort > Self.turn {
@@ -297,7 +301,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     }
 
     /// - Returns: the effort of the event, about in bytes.
-    private func take(_ event: LineFramer.Event, _ group: inout DiscardingTaskGroup) async -> Int {
+    private func take(_ event: LineFramer.Event) async -> Int {
         switch event {
         case .tooLong:
             output.post(Reply.error(nil, .lineTooLong(limit: limits.line)))
@@ -306,12 +310,12 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
             if state.withLock({ $0.advice.misframed() }) { output.post(Reply.error(nil, .misframed(framing))) }
             return Self.lineEffort
         case .line(let line):
-            return await take(line, &group)
+            return await take(line)
         }
     }
 
     /// - Returns: the effort of the line on the threads that serve all connections.
-    private func take(_ line: [UInt8], _ group: inout DiscardingTaskGroup) async -> Int {
+    private func take(_ line: [UInt8]) async -> Int {
         let scanned: Result<JSONDocument, JSONFault>
         do throws(JSONFault) {
             scanned = .success(try await scan(line))
@@ -322,26 +326,26 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         switch (state.withLock { $0.advice.line(line, isRequest: isRequest) }, scanned) {
         case (.ignore, _): break
         case (.tell, _): output.post(Reply.error(nil, .severalLines(offset: line.count)))
-        case (.serve, .success(let document)): take(document.root, &group)
+        case (.serve, .success(let document)): take(document.root)
         case (.serve, .failure(let fault)): output.post(Reply.error(nil, .parse(fault)))
         }
         return Self.lineEffort + (line.count > Self.turn ? 0 : line.count)
     }
 
-    private func take(_ message: JSONNode, _ group: inout DiscardingTaskGroup) {
+    private func take(_ message: JSONNode) {
         switch parser.parse(message, isTaken: { id in state.withLock { $0.inFlight.isTaken(id) } }) {
-        case .one(.call(let call)): admit(.single(call), &group)
+        case .one(.call(let call)): admit(.single(call))
         case .one(.cancellation(let id)): cancel(id)
         case .one(.error(let id, let error)): output.post(Reply.error(id, error))
         case .one(.nothing): break
-        case .batch(let elements): admit(.batch(elements), &group)
+        case .batch(let elements): admit(.batch(elements))
         }
     }
 
     private func cancel(_ id: RequestID) {
         switch state.withLock({ $0.inFlight.cancel(id) }) {
         case .unknown, .noted: break
-        case .running(let task): task.cancel()
+        case .running(let cancel): cancel()
         case .dropped(let id): output.post(Reply.error(id, .cancelled))
         }
     }
@@ -350,43 +354,45 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
 
     /// Starts the work, parks it, or refuses it. The decision is final: admitted work is answered even if the connection stops
     /// afterwards.
-    private func admit(_ content: Work<Session, Attachment>.Content, _ group: inout DiscardingTaskGroup) {
-        let work = Work(content: content, held: HeldBytes(account))
+    private func admit(_ content: Work.Content) {
+        let work = Work(content, HeldBytes(account))
         do throws(RPCError) {
             try work.held.take(work.bytes, isControl: work.isControl)
-            if let unit = try begin(work) { group.addTask { await self.serve(unit) } }
+            try admit(work)
         } catch {
             if let line = refusal(of: work, error) { output.post(line) }
         }
     }
 
-    /// - Returns: the number of the unit that starts; nil if the work waits.
-    private func begin(_ work: Work<Session, Attachment>) throws(RPCError) -> Int? {
-        let (admission, refusal) = state.withLock { state in
-            if let stopping = state.stopping { return (Table.Admission.refuse, stopping) }
-            let admission = state.inFlight.admit(work.ids, isControl: work.isControl, isBatch: work.isBatch, work)
-            return (admission, .overloaded)
+    private func admit(_ work: Work) throws(RPCError) {
+        let refusal: RPCError? = state.withLock { state in
+            if let stopping = state.stopping { return stopping }
+            switch state.inFlight.admit(work.ids, isControl: work.isControl, isBatch: work.isBatch, work) {
+            case .start(let unit): start(unit, &state)
+            case .park: break
+            case .refuse: return .overloaded
+            }
+            return nil
         }
-        switch admission {
-        case .start(let unit): return unit
-        case .park: return nil
-        case .refuse: throw refusal
-        }
+        if let refusal { throw refusal }
     }
 
-    /// Serves the unit, and then, one after another, the parked units that take its place.
+    /// Starts the task of a unit. If the unit is a request, `$/cancelRequest` cancels this task.
+    private func start(_ unit: Int, _ state: inout State) {
+        let task = Task { await self.serve(unit) }
+        guard case .single(let call)? = state.inFlight.content(of: unit)?.content else { return }
+        _ = state.inFlight.begin(call.id, of: unit, isLong: call.traits.contains(.long)) { { task.cancel() } }
+    }
+
+    /// Serves the unit, and then starts the parked unit that takes its place.
     private func serve(_ unit: Int) async {
-        var next: Int? = unit
-        while let unit = next {
-            await perform(unit)
-            var waiters: [CheckedContinuation<Void, Never>] = []
-            next = state.withLock { state in
-                let next = state.inFlight.finish(unit)
-                if state.inFlight.isIdle { swap(&waiters, &state.idleWaiters) }
-                return next
-            }
-            for waiter in waiters { waiter.resume() }
+        await perform(unit)
+        var waiters: [CheckedContinuation<Void, Never>] = []
+        state.withLock { state in
+            if let next = state.inFlight.finish(unit) { start(next, &state) }
+            if state.inFlight.isIdle { swap(&waiters, &state.idleWaiters) }
         }
+        for waiter in waiters { waiter.resume() }
     }
 
     /// Serves a unit and releases its work before it returns.
@@ -403,22 +409,22 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         }
     }
 
-    private func take(_ unit: Int) -> Work<Session, Attachment>? { state.withLock { $0.inFlight.take(unit) } }
+    private func take(_ unit: Int) -> Work? { state.withLock { $0.inFlight.take(unit) } }
 
-    private func performLarge(_ work: Work<Session, Attachment>, of unit: Int) async {
+    private func performLarge(_ work: Work, of unit: Int) async {
         do throws(RPCError) {
             try work.held.take(ConnectionLimits.largeReplyBytes)
         } catch {
             state.withLock { state in
                 for id in work.ids { state.inFlight.answered(id, of: unit) }
             }
-            if let line = refusal(of: work, error) { await output.send(line) }
+            if let line = refusal(of: work, error) { await output.send(line, [], write) }
             return
         }
         await perform(work, of: unit)
     }
 
-    private func perform(_ work: Work<Session, Attachment>, of unit: Int) async {
+    private func perform(_ work: Work, of unit: Int) async {
         // Nobody would receive the reply.
         guard !output.hasFailed else { return }
         var answer: Answer?
@@ -429,17 +435,20 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         // The output queue counts the reply from here on, so this work counts only its request again.
         work.held.set(work.bytes)
         guard let line = answer?.takeLine() else { return }
-        let isSent = await output.send(line, answer?.attachments ?? [])
+        let isSent = await output.send(line, answer?.attachments ?? [], write)
         answer?.afterwards?(isSent)
     }
 
     /// The reply to a call or a batch, ready to be sent.
     private struct Answer: Sendable {
         private(set) var line: [UInt8]
-        let attachments: [Attachment]
+        let attachments: [any Attachment]
         let afterwards: (@Sendable (_ isSent: Bool) -> Void)?
 
-        init(_ line: [UInt8], _ attachments: [Attachment] = [], afterwards: (@Sendable (_ isSent: Bool) -> Void)? = nil) {
+        init(
+            _ line: [UInt8], _ attachments: [any Attachment] = [],
+            afterwards: (@Sendable (_ isSent: Bool) -> Void)? = nil
+        ) {
             self.line = line
             self.attachments = attachments
             self.afterwards = afterwards
@@ -452,43 +461,48 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
         }
     }
 
-    private func answer(_ call: Call, of unit: Int) async -> Answer {
-        switch await run(call, of: unit) {
-        case .success(let outcome):
-            Answer(Reply.result(call.id, outcome.json), outcome.attachments, afterwards: outcome.afterwards)
-        case .failure(let error):
-            Answer(Reply.error(call.id, error))
-        }
+    private func answer(_ call: Work.Call, of unit: Int) async -> Answer {
+        // A connection that stops starts no further long calls.
+        let isRefused = state.withLock { $0.stopping != nil && call.traits.contains(.long) }
+        return reply(to: call, of: unit, isRefused ? .failure(.cancelled) : await run(call))
     }
 
-    /// Runs the call in a task of its own, which `$/cancelRequest` can cancel. The id is free when this returns.
-    private func run(_ call: Call, of unit: Int) async -> Result<Outcome<Attachment>, RPCError> {
-        let isLong = call.method.traits.contains(.long)
-        let task: Running? = state.withLock { state in
-            // A connection that stops starts no further long calls.
-            if isLong, state.stopping != nil { return nil }
-            return state.inFlight.begin(call.id, of: unit, isLong: isLong) {
-                Task { await dispatcher.call(call.method, call.prepared, session: session, subscriptions: subscriptions) }
+    /// Runs a call of a batch in a task of its own, which `$/cancelRequest` can cancel.
+    private func answerInBatch(_ call: Work.Call, of unit: Int) async -> Answer {
+        let isLong = call.traits.contains(.long)
+        let task: Task<Result<Outcome, RPCError>, Never>? = state.withLock { state in
+            guard state.stopping == nil else { return nil }
+            var task: Task<Result<Outcome, RPCError>, Never>?
+            _ = state.inFlight.begin(call.id, of: unit, isLong: isLong) {
+                let started = Task { await run(call) }
+                task = started
+                return { started.cancel() }
             }
+            return task
         }
-        var result: Result<Outcome<Attachment>, RPCError> = .failure(.cancelled)
-        if let task {
-            result = await withTaskCancellationHandler {
-                await task.value
-            } onCancel: {
-                task.cancel()
-            }
-        }
+        return reply(to: call, of: unit, await task?.value ?? .failure(.cancelled))
+    }
+
+    private func run(_ call: Work.Call) async -> Result<Outcome, RPCError> {
+        await methods.run(call.prepared, of: call.method, call.traits, subscriptions)
+    }
+
+    /// The reply to a call that has ended. From here on, its id is free.
+    private func reply(to call: Work.Call, of unit: Int, _ result: Result<Outcome, RPCError>) -> Answer {
         let stopping = state.withLock { state in
             state.inFlight.answered(call.id, of: unit)
             return state.stopping
         }
-        if case .failure(.cancelled) = result, let stopping { return .failure(stopping) }
-        return result
+        switch result {
+        case .success(let outcome):
+            return Answer(Reply.result(call.id, outcome.json), outcome.attachments, afterwards: outcome.afterwards)
+        case .failure(let error):
+            return Answer(Reply.error(call.id, error == .cancelled ? stopping ?? error : error))
+        }
     }
 
     /// The reply to work that is refused; nil if it needs none. Executes the cancellations in a batch nevertheless.
-    private func refusal(of work: Work<Session, Attachment>, _ error: RPCError) -> [UInt8]? {
+    private func refusal(of work: Work, _ error: RPCError) -> [UInt8]? {
         switch work.content {
         case .single(let call):
             return Reply.error(call.id, error)
@@ -512,7 +526,7 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     ///
     /// The bytes of all replies are counted, including errors. Beyond the limit, or if the account has no room, the remaining
     /// calls are refused.
-    private func answer(_ elements: [Element], of unit: Int, _ work: Work<Session, Attachment>) async -> Answer? {
+    private func answer(_ elements: [Work.Element], of unit: Int, _ work: Work) async -> Answer? {
         var replies: [[UInt8]] = []
         var afterwards: [@Sendable (_ isSent: Bool) -> Void] = []
         var bytes = 0
@@ -541,19 +555,19 @@ package final class Connection<Session: Sendable, Channel: Transport>: Sendable 
     }
 
     /// Why the next call of a batch must not run; nil if it may.
-    private func refusal(afterReplies bytes: Int, _ work: Work<Session, Attachment>) -> RPCError? {
+    private func refusal(afterReplies bytes: Int, _ work: Work) -> RPCError? {
         if bytes > limits.batchReplies { return .batchReplies(limit: limits.batchReplies) }
         return state.withLock { $0.stopping } ?? work.held.fault(isControl: work.isControl)
     }
 
     private func reply(
-        _ call: Call, of unit: Int, _ refusal: RPCError?, _ afterwards: inout [@Sendable (_ isSent: Bool) -> Void]
+        _ call: Work.Call, of unit: Int, _ refusal: RPCError?, _ afterwards: inout [@Sendable (_ isSent: Bool) -> Void]
     ) async -> [UInt8] {
         if let refusal {
             state.withLock { $0.inFlight.answered(call.id, of: unit) }
             return Reply.error(call.id, refusal)
         }
-        let answer = await answer(call, of: unit)
+        let answer = await answerInBatch(call, of: unit)
         if let told = answer.afterwards { afterwards.append(told) }
         return answer.line
     }

@@ -1,15 +1,11 @@
 /// Determines what a peer's message requests. A pure value.
-struct MessageParser<Session: Sendable, Attachment: Sendable>: Sendable {
-    typealias Element = Work<Session, Attachment>.Element
-    typealias Call = Work<Session, Attachment>.Call
-
+struct MessageParser: Sendable {
     enum Message: Sendable {
-        case one(Element)
-        case batch([Element])
+        case one(Work.Element)
+        case batch([Work.Element])
     }
 
-    let dispatcher: Dispatcher<Session, Attachment>
-    let session: Session
+    let methods: any SessionMethods
     /// The maximum number of requests in a batch.
     let batchLimit: Int
 
@@ -34,7 +30,7 @@ struct MessageParser<Session: Sendable, Attachment: Sendable>: Sendable {
     /// - Parameter ids: the ids of the calls that were already parsed from this message.
     private func element(
         _ message: JSONNode, _ ids: inout Set<RequestID>, isInBatch: Bool, _ isTaken: (RequestID) -> Bool
-    ) -> Element {
+    ) -> Work.Element {
         let request: Request
         do {
             request = try Request.parse(message)
@@ -42,22 +38,23 @@ struct MessageParser<Session: Sendable, Attachment: Sendable>: Sendable {
             return .error(error.id, error.error)
         }
         guard let id = request.id else { return notification(request) }
-        guard let method = dispatcher.method(request.method) else {
+        guard let traits = methods.traits(of: request.method) else {
             return .error(id, .methodNotFound(request.method))
         }
         guard ids.insert(id).inserted, !isTaken(id) else { return .error(nil, .duplicateID) }
-        if isInBatch, method.traits.contains(.alone) {
-            return .error(id, .invalidRequest("\(method.name) is not allowed in a batch. Send it on a line of its own."))
+        if isInBatch, traits.contains(.alone) {
+            return .error(id, .invalidRequest("\(request.method) is not allowed in a batch. Send it on a line of its own."))
         }
         do throws(RPCError) {
-            return .call(Call(id: id, method: method, prepared: try dispatcher.prepare(method, request, session: session)))
+            let prepared = try methods.prepare(request.method, traits, request.params)
+            return .call(Work.Call(id: id, method: request.method, traits: traits, prepared: prepared))
         } catch {
             return .error(id, error)
         }
     }
 
     /// Only `$/cancelRequest` has an effect. Others are ignored, as JSON-RPC 2.0, section 4.1, requires.
-    private func notification(_ request: Request) -> Element {
+    private func notification(_ request: Request) -> Work.Element {
         guard request.method == "$/cancelRequest",
             let member = request.params?.members.first(where: { $0.name.isString("id") }), let id = RequestID(member.value)
         else { return .nothing }

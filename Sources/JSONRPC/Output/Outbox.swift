@@ -1,9 +1,9 @@
 /// The lines that wait to be sent, in order, with the number of their bytes. A pure value.
-struct Outbox<Attachment: Sendable> {
+struct Outbox {
     struct Entry: Sendable {
         /// The line with its line feed.
         let line: [UInt8]
-        let attachments: [Attachment]
+        let attachments: [any Attachment]
         /// An entry replaces a waiting entry with the same key.
         let key: String?
         /// The ticket of the task that waits until the entry is sent.

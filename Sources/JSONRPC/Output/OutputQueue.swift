@@ -1,9 +1,12 @@
 private import Synchronization
 
-/// The output of a connection: any task adds lines, and one task sends them.
+/// The output of a connection: any task adds lines. One task sends them, or the task that adds a line while nothing else waits.
 ///
 /// After ``fail()`` the queue stores nothing and no task waits, because the peer is gone.
-final class OutputQueue<Attachment: Sendable>: Sendable {
+final class OutputQueue: Sendable {
+    /// Writes a piece, with the attachments at its first byte.
+    typealias Write = @Sendable (ArraySlice<UInt8>, [any Attachment]) async throws -> Void
+
     /// While more bytes than this wait, the connection reads nothing from the peer.
     private let budget: Int
     /// The maximum number of bytes in one write.
@@ -13,12 +16,12 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     private let state = Mutex(State())
 
     private struct State {
-        var outbox = Outbox<Attachment>()
+        var outbox = Outbox()
         /// By ticket; resumed with whether the line was sent.
         var senders: [Int: CheckedContinuation<Bool, Never>] = [:]
         /// Resumed when at most these numbers of bytes wait.
         var room: [(bytes: Int, continuation: CheckedContinuation<Void, Never>)] = []
-        /// The sending task, while it has nothing to send.
+        /// The sending task, while it has nothing to send and no other task writes.
         var writer: CheckedContinuation<Void, Never>?
         var nextTicket = 0
         /// No further lines are added.
@@ -46,24 +49,46 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
 
     // MARK: Adding lines
 
-    /// Adds a line, and returns when the operating system has taken it or the queue has failed.
+    /// Sends a line, and returns when the operating system has taken it or the queue has failed.
+    ///
+    /// If no other line waits, the caller's task writes the line, which saves two changes of tasks. Otherwise it waits for the
+    /// sending task.
     ///
     /// - Returns: whether the system has taken the line.
     @discardableResult
-    func send(_ json: consuming [UInt8], _ attachments: [Attachment] = []) async -> Bool {
+    func send(_ json: consuming [UInt8], _ attachments: [any Attachment], _ write: Write) async -> Bool {
         let line = JSONText.line(json)
-        return await withCheckedContinuation { continuation in
-            let (writer, isOver) = state.withLock { state in
+        let writer: CheckedContinuation<Void, Never>? = state.withLock { state in
+            guard !state.hasFailed, let writer = state.writer.take() else { return nil }
+            state.outbox.add(Outbox.Entry(line: line, attachments: attachments, key: nil, ticket: nil))
+            held.set(state.outbox.footprint)
+            return writer
+        }
+        guard let writer else { return await wait(forSending: line, attachments) }
+        let isSent = await sendNext(write)
+        let isIdle = state.withLock { state in
+            guard state.outbox.isEmpty, !state.isFinished, !state.hasFailed else { return false }
+            state.writer = writer
+            return true
+        }
+        if !isIdle { writer.resume() }
+        return isSent == true
+    }
+
+    private func wait(forSending line: [UInt8], _ attachments: [any Attachment]) async -> Bool {
+        await withCheckedContinuation { continuation in
+            let (writer, hasFailed) = state.withLock { state in
                 guard !state.hasFailed else { return (CheckedContinuation<Void, Never>?.none, true) }
                 let ticket = state.nextTicket
                 state.nextTicket += 1
                 state.senders[ticket] = continuation
                 state.outbox.add(Outbox.Entry(line: line, attachments: attachments, key: nil, ticket: ticket))
                 held.set(state.outbox.footprint)
+                // It may have become idle since the caller's look.
                 return (state.writer.take(), false)
             }
             writer?.resume()
-            if isOver { continuation.resume(returning: false) }
+            if hasFailed { continuation.resume(returning: false) }
         }
     }
 
@@ -131,43 +156,47 @@ final class OutputQueue<Attachment: Sendable>: Sendable {
     // MARK: Sending
 
     /// Sends the lines of the queue, until the queue is finished or a write fails.
+    func drain(_ write: Write) async {
+        repeat {
+            while await sendNext(write) != nil {}
+        } while await waitForLines()
+    }
+
+    /// Sends the next lines that can be sent together. One task at a time calls it.
     ///
-    /// - Parameter write: writes a piece, with the attachments at its first byte.
-    func drain(_ write: (ArraySlice<UInt8>, [Attachment]) async throws -> Void) async {
-        while let entries = await next() {
-            do {
-                let bytes = entries.count == 1 ? entries[0].line : Array(entries.map(\.line).joined())
-                var attachments = entries[0].attachments
-                for start in stride(from: 0, to: bytes.count, by: chunk) {
-                    try await write(bytes[start..<min(bytes.count, start + chunk)], attachments)
-                    attachments = []
-                }
-                sent(entries)
-            } catch {
-                fail()
+    /// - Returns: whether the system has taken them; nil if there are none.
+    private func sendNext(_ write: Write) async -> Bool? {
+        let entries = state.withLock { $0.outbox.next(upTo: chunk) }
+        guard !entries.isEmpty else { return nil }
+        do {
+            let bytes = entries.count == 1 ? entries[0].line : Array(entries.map(\.line).joined())
+            var attachments = entries[0].attachments
+            for start in stride(from: 0, to: bytes.count, by: chunk) {
+                try await write(bytes[start..<min(bytes.count, start + chunk)], attachments)
+                attachments = []
             }
+            sent(entries)
+            return true
+        } catch {
+            fail()
+            return false
         }
     }
 
-    private func next() async -> [Outbox<Attachment>.Entry]? {
-        while true {
-            let (entries, isOver) = state.withLock { state in
-                (state.outbox.next(upTo: chunk), state.hasFailed || state.isFinished)
+    /// - Returns: false if no further lines come.
+    private func waitForLines() async -> Bool {
+        await withCheckedContinuation { continuation in
+            let isNeeded = state.withLock { state in
+                guard state.outbox.isEmpty, !state.isFinished, !state.hasFailed else { return false }
+                state.writer = continuation
+                return true
             }
-            if !entries.isEmpty { return entries }
-            if isOver { return nil }
-            await withCheckedContinuation { continuation in
-                let isNeeded = state.withLock { state in
-                    guard state.outbox.isEmpty, !state.isFinished, !state.hasFailed else { return false }
-                    state.writer = continuation
-                    return true
-                }
-                if !isNeeded { continuation.resume() }
-            }
+            if !isNeeded { continuation.resume() }
         }
+        return state.withLock { !$0.outbox.isEmpty || !$0.isFinished && !$0.hasFailed }
     }
 
-    private func sent(_ entries: [Outbox<Attachment>.Entry]) {
+    private func sent(_ entries: [Outbox.Entry]) {
         typealias Waiting = (senders: [CheckedContinuation<Bool, Never>], room: [CheckedContinuation<Void, Never>])
         let waiting: Waiting = state.withLock { state in
             // The failure has already dropped and uncounted the entries.

@@ -165,7 +165,6 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
     /// Cancels a request.
     mutating func cancel(_ id: RequestID) -> Cancellation {
         guard let request = requests[id], let unit = units[request.unit] else { return .unknown }
-        if let running = request.running { return .running(running) }
         if unit.content != nil, !unit.isBatch {
             if unit.isParked {
                 withLane(unit.isControl) { $0.parked.removeAll { $0 == request.unit } }
@@ -177,6 +176,7 @@ struct InFlight<Content: Sendable, Running: Sendable>: Sendable {
             }
             return .dropped(unit.ids[0])
         }
+        if let running = request.running { return .running(running) }
         requests[id]?.isCancelled = true
         return .noted
     }

@@ -1,5 +1,5 @@
 /// One unit of ``InFlight``: a request or a whole batch.
-struct Work<Session: Sendable, Attachment: Sendable>: Sendable {
+struct Work: Sendable {
     enum Content: Sendable {
         case single(Call)
         case batch([Element])
@@ -8,8 +8,9 @@ struct Work<Session: Sendable, Attachment: Sendable>: Sendable {
     /// A request with an id, a method, and parameters that the method accepts. It does not retain the line of the request.
     struct Call: Sendable {
         let id: RequestID
-        let method: Dispatcher<Session, Attachment>.Method
-        let prepared: Dispatcher<Session, Attachment>.Prepared
+        let method: String
+        let traits: MethodTraits
+        let prepared: PreparedCall
     }
 
     /// The content of a message, or of one part of a batch.
@@ -28,33 +29,34 @@ struct Work<Session: Sendable, Attachment: Sendable>: Sendable {
     }
 
     /// The approximate memory of a unit in addition to its requests, including its task.
-    private static var unitBytes: Int { 4 * 1024 }
+    private static let unitBytes = 4 * 1024
     /// The approximate memory of a request in addition to its parameters, including its task.
-    private static var requestBytes: Int { 1024 }
+    private static let requestBytes = 1024
 
     let content: Content
     /// The bytes that the unit has taken from the connection's account.
     let held: HeldBytes
-
-    private var calls: [Call] {
-        switch content {
-        case .single(let call): [call]
-        case .batch(let elements): elements.compactMap(\.call)
-        }
-    }
-
-    var ids: [RequestID] { calls.map(\.id) }
-    var isBatch: Bool { if case .batch = content { true } else { false } }
+    let ids: [RequestID]
     /// Whether all calls are control requests. A batch uses the control lane only then.
-    var isControl: Bool { calls.allSatisfy { $0.method.traits.contains(.control) } }
-    var isLarge: Bool { calls.contains { $0.method.traits.contains(.large) } }
-
+    let isControl: Bool
+    let isLarge: Bool
     /// The approximate memory of the unit.
-    var bytes: Int {
+    let bytes: Int
+
+    init(_ content: Content, _ held: HeldBytes) {
+        self.content = content
+        self.held = held
+        let calls: [Call]
+        let size: Int
         switch content {
-        case .single(let call): Self.unitBytes + Self.requestBytes + call.prepared.bytes
-        case .batch(let elements):
-            elements.reduce(Self.unitBytes) { $0 + Self.requestBytes + ($1.call?.prepared.bytes ?? 0) }
+        case .single(let call): (calls, size) = ([call], 1)
+        case .batch(let elements): (calls, size) = (elements.compactMap(\.call), elements.count)
         }
+        ids = calls.map(\.id)
+        isControl = calls.allSatisfy { $0.traits.contains(.control) }
+        isLarge = calls.contains { $0.traits.contains(.large) }
+        bytes = calls.reduce(Self.unitBytes + size * Self.requestBytes) { $0 + $1.prepared.bytes }
     }
+
+    var isBatch: Bool { if case .batch = content { true } else { false } }
 }
