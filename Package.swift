@@ -57,8 +57,8 @@ let targets: [Target] = [
     .testTarget(
         name: "DaemonTests",
         dependencies: [
-            "AdminExportAPI", "AdminExportClient", "Daemon", "Directory", "Exports", "Postgres", "Sockets", "Systemd",
-            "TestSupport",
+            "AdminExportAPI", "AdminExportClient", "Daemon", "Directory", "Exports", "JSONRPC", "Postgres", "Sockets",
+            "Systemd", "TestSupport",
             nioCore, nioPosix,
         ]
     ),

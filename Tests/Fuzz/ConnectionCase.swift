@@ -31,7 +31,8 @@ enum ConnectionCase {
         [
             .init(name: "echo") { params, _, _ in Outcome(text(params)) },
             .init(name: "ping", traits: .control) { _, _, _ in Outcome(Array("{}".utf8)) },
-            .init(name: "alone", traits: [.alone, .large]) { params, _, _ in Outcome(text(params), attachments: [Nothing()]) },
+            .init(name: "alone", traits: [.alone, .large]) { params, _, _ in Outcome(text(params), attachments: [Nothing()])
+            },
             .init(name: "fail") { _, _, _ in throw RPCError.internalError },
         ]
     ) { _, _ in .internalError }
