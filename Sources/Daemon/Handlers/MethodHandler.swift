@@ -49,9 +49,9 @@ package enum WireCoding {
     package static func params<Called: AdminExportAPI.Method>(
         _ method: Called.Type, _ params: JSONNode?
     ) throws -> Called.Params {
-        let canonical = try ParamCheck.canonical(params, Called.Params.schema)
+        let members = try ParamCheck.members(of: params, Called.Params.schema)
         do {
-            return try JSONDecoder().decode(Called.Params.self, from: Data(canonical))
+            return try Called.Params(from: ValueDecoder(value: .object(members)))
         } catch is DecodingError {
             throw RPCError.invalidParams(
                 "", "The parameters do not match the schema of \(Called.name). rpc.discover shows it.")

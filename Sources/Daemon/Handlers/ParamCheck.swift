@@ -4,35 +4,28 @@ internal import JSONRPC
 
 /// Checks parameters against their schema before the service does anything, and names the first that does not match.
 ///
-/// Valid parameters are written in one canonical form for the decoder: an integer is digits, a member that is null is left out, and an
-/// empty array instead of parameters is an object. The check reads nothing beyond the bounds of the schema, so its cost is bounded by the
-/// schema and not by what was sent.
+/// It returns the values that it has read. A member that is null is left out, and an empty array instead of parameters is an object. The
+/// check reads nothing beyond the bounds of the schema, so its cost is bounded by the schema and not by what was sent.
 enum ParamCheck {
     /// - Parameter params: nil if the request has none.
-    /// - Returns: a JSON object.
+    /// - Returns: the members of the parameters.
     /// - Throws: ``RPCError`` −32602 for a member that is unknown, missing or wrong, at any depth.
-    static func canonical(_ params: JSONNode?, _ schema: ObjectSchema) throws(RPCError) -> [UInt8] {
-        var json: [UInt8] = []
+    static func members(of params: JSONNode?, _ schema: ObjectSchema) throws(RPCError) -> [String: JSONValue] {
         if params?.kind == .array {
             let isEmpty = params?.elements.first { _ in true } == nil
             guard isEmpty, !schema.properties.contains(where: \.isRequired) else { throw .positionalParams }
-            try object([], schema, "", &json)
-        } else {
-            try object(params.map { Array($0.members.prefix(schema.properties.count + 1)) } ?? [], schema, "", &json)
         }
-        return json
+        // An array has no members.
+        return try members(of: params, schema, "")
     }
 
-    private typealias Member = (name: JSONNode, value: JSONNode)
-
-    /// - Parameter members: at most one more than the schema has; then at least one is unknown.
-    private static func object(
-        _ members: [Member], _ schema: ObjectSchema, _ path: String, _ json: inout [UInt8]
-    ) throws(RPCError) {
+    private static func members(
+        of node: JSONNode?, _ schema: ObjectSchema, _ path: String
+    ) throws(RPCError) -> [String: JSONValue] {
         func place(_ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
-        var found: Set<String> = []
-        json.append(UInt8(ascii: "{"))
-        for member in members {
+        var found: [String: JSONValue] = [:]
+        // If there is one more than the schema has, at least one is unknown.
+        for member in node.map({ Array($0.members.prefix(schema.properties.count + 1)) }) ?? [] {
             guard let property = schema.properties.first(where: { member.name.isString($0.name) }) else {
                 let name = place(RPCError.excerpt(member.name, 128))
                 throw .invalidParams(
@@ -40,23 +33,18 @@ enum ParamCheck {
                     "Unknown parameter \(RPCError.excerpt(name)). rpc.discover lists the parameters of each method.")
             }
             if !property.isRequired, member.value.isLiteral("null") { continue }
-            if !found.isEmpty { json.append(UInt8(ascii: ",")) }
-            found.insert(property.name)
-            json.append(contentsOf: "\"\(property.name)\":".utf8)
-            try value(member.value, property.schema, place(property.name), &json)
+            found[property.name] = try value(of: member.value, property.schema, place(property.name))
         }
-        json.append(UInt8(ascii: "}"))
-        for property in schema.properties where property.isRequired && !found.contains(property.name) {
+        for property in schema.properties where property.isRequired && found[property.name] == nil {
             throw .invalidParams(place(property.name), "The parameter \(place(property.name)) is missing.")
         }
+        return found
     }
 
-    private static func value(
-        _ node: JSONNode, _ schema: Schema, _ path: String, _ json: inout [UInt8]
-    ) throws(RPCError) {
+    private static func value(of node: JSONNode, _ schema: Schema, _ path: String) throws(RPCError) -> JSONValue {
         switch schema {
         case .string(let rule):
-            json.append(contentsOf: JSONText.quoted(try text(node, rule, path)).utf8)
+            return .string(try text(node, rule, path))
         case .integer(let range):
             guard let value = node.integer, range.contains(value) else {
                 throw wrong(
@@ -65,39 +53,37 @@ enum ParamCheck {
                         ? "an integer from \(range.lowerBound) to \(range.upperBound)"
                         : "an integer from \(range.lowerBound) on, below 2^53")
             }
-            json.append(contentsOf: String(value).utf8)
+            return .integer(value)
         case .boolean:
-            guard node.isLiteral("true") || node.isLiteral("false") else { throw wrong(path, "true or false") }
-            json.append(contentsOf: node.bytes)
+            let isTrue = node.isLiteral("true")
+            guard isTrue || node.isLiteral("false") else { throw wrong(path, "true or false") }
+            return .boolean(isTrue)
         case .array(let element, let most, let isSet):
             guard node.kind == .array else { throw wrong(path, "an array") }
-            var before: Set<[UInt8]> = []
-            json.append(UInt8(ascii: "["))
-            for (index, each) in node.elements.prefix(most + 1).enumerated() {
-                guard index < most else { throw wrong(path, "an array of up to \(most) elements") }
-                if index > 0 { json.append(UInt8(ascii: ",")) }
-                var own: [UInt8] = []
-                try value(each, element, "\(path).\(index)", &own)
-                guard before.insert(own).inserted || !isSet else {
-                    throw wrong("\(path).\(index)", "an element that does not repeat an earlier one")
+            var elements: [JSONValue] = []
+            var before: Set<JSONValue> = []
+            for each in node.elements.prefix(most + 1) {
+                let place = "\(path).\(elements.count)"
+                guard elements.count < most else { throw wrong(path, "an array of up to \(most) elements") }
+                let value = try value(of: each, element, place)
+                if isSet, !before.insert(value).inserted {
+                    throw wrong(place, "an element that does not repeat an earlier one")
                 }
-                json.append(contentsOf: own)
+                elements.append(value)
             }
-            json.append(UInt8(ascii: "]"))
+            return .array(elements)
         case .object(let object):
-            try members(node, object, path, &json)
+            return try self.object(node, object, path)
         case .component(let component):
-            try members(node, component.schema, path, &json)
+            return try object(node, component.schema, path)
         case .optional(let wrapped):
-            if node.isLiteral("null") { json.append(contentsOf: node.bytes) } else { try value(node, wrapped, path, &json) }
+            return node.isLiteral("null") ? .null : try value(of: node, wrapped, path)
         }
     }
 
-    private static func members(
-        _ node: JSONNode, _ schema: ObjectSchema, _ path: String, _ json: inout [UInt8]
-    ) throws(RPCError) {
+    private static func object(_ node: JSONNode, _ schema: ObjectSchema, _ path: String) throws(RPCError) -> JSONValue {
         guard node.kind == .object else { throw wrong(path, "an object") }
-        try object(Array(node.members.prefix(schema.properties.count + 1)), schema, path, &json)
+        return .object(try members(of: node, schema, path))
     }
 
     private static func text(_ node: JSONNode, _ rule: Schema.StringRule, _ path: String) throws(RPCError) -> String {

@@ -60,7 +60,7 @@ package struct JSONNode: Sendable {
     }
 
     /// The elements of an array, or the names and values of an object in alternation.
-    private struct Children: Sequence, IteratorProtocol {
+    fileprivate struct Children: Sequence, IteratorProtocol, Sendable {
         let document: JSONDocument
         var index: Int
         let end: Int
@@ -75,10 +75,17 @@ package struct JSONNode: Sendable {
     private var children: Children { Children(document: document, index: index + 1, end: token.next) }
 
     /// The members of an object, in the order in which they were sent. Empty for another value.
-    package var members: some Sequence<(name: JSONNode, value: JSONNode)> {
-        var rest = kind == .object ? children : Children(document: document, index: 0, end: 0)
-        return AnyIterator {
-            guard let name = rest.next(), let value = rest.next() else { return nil }
+    package var members: Members {
+        Members(children: kind == .object ? children : Children(document: document, index: 0, end: 0))
+    }
+
+    /// The members of an object.
+    package struct Members: Sequence, IteratorProtocol, Sendable {
+        fileprivate var children: Children
+
+        /// The next member.
+        package mutating func next() -> (name: JSONNode, value: JSONNode)? {
+            guard let name = children.next(), let value = children.next() else { return nil }
             return (name, value)
         }
     }
