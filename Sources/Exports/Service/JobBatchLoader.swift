@@ -11,6 +11,8 @@ final class JobBatchLoader: Sendable {
     private static let timeout: Duration = .seconds(10)
     /// Requests in one statement.
     private static let maxBatch = 64
+    /// Statements on a connection before other users of the pool can get it.
+    private static let maxStatements = 16
 
     struct Request: Sendable {
         let tenant: String
@@ -75,39 +77,89 @@ final class JobBatchLoader: Sendable {
     }
 
     private func loadAll() async {
-        while true {
-            let (batch, late) = state.withLock { state in
-                let limit = ContinuousClock.now - Self.timeout
-                state.waiting.removeAll { state.continuations[$0.id] == nil }
-                let late = Array(state.waiting.prefix { $0.since < limit })
-                state.waiting.removeFirst(late.count)
-                let batch = Array(state.waiting.prefix(Self.maxBatch))
-                state.waiting.removeFirst(batch.count)
-                if batch.isEmpty { state.isLoading = false }
-                return (batch, late)
+        while let batch = take(orEnd: true) {
+            do {
+                // With two databases, each batch needs a connection to both.
+                guard try !directory.isApart else {
+                    end(batch, try await load(batch.map(\.request)))
+                    continue
+                }
+                try await pool.withStatement(role: DatabaseRole.api) { try await self.load(from: batch, on: $0) }
+            } catch let failed as BatchFailure {
+                end(failed.batch, await results(of: failed.batch.map(\.request), after: failed.cause))
+            } catch {
+                end(batch, await results(of: batch.map(\.request), after: error))
             }
-            for late in late {
-                end(late.id, .failure(PostgresError(.timedOut, "the database was too slow", query: "lookup")))
-            }
-            guard !batch.isEmpty else { return }
-            for (pending, result) in zip(batch, await results(of: batch.map(\.request))) { end(pending.id, result) }
         }
+    }
+
+    /// The statement for a batch has failed; those before it have not.
+    private struct BatchFailure: Error {
+        let batch: [Pending]
+        let cause: any Error
+    }
+
+    /// Loads a batch, and then those that wait, on the thread of the connection: a change of threads takes as long as a statement.
+    ///
+    /// - Throws: ``BatchFailure``
+    private func load(from first: [Pending], on connection: isolated PostgresConnection) async throws {
+        var batch = first
+        var statements = 0
+        while true {
+            do {
+                end(batch, try await load(batch.map(\.request), on: connection))
+            } catch {
+                throw BatchFailure(batch: batch, cause: error)
+            }
+            statements += 1
+            guard statements < Self.maxStatements, let next = take(orEnd: false) else { return }
+            batch = next
+        }
+    }
+
+    /// Takes the next batch.
+    ///
+    /// - Parameter ends: whether the caller ends if there is none.
+    private func take(orEnd ends: Bool) -> [Pending]? {
+        let (batch, late) = state.withLock { state in
+            let limit = ContinuousClock.now - Self.timeout
+            state.waiting.removeAll { state.continuations[$0.id] == nil }
+            let late = Array(state.waiting.prefix { $0.since < limit })
+            state.waiting.removeFirst(late.count)
+            let batch = Array(state.waiting.prefix(Self.maxBatch))
+            state.waiting.removeFirst(batch.count)
+            if batch.isEmpty, ends { state.isLoading = false }
+            return (batch, late)
+        }
+        for late in late {
+            end(late.id, .failure(PostgresError(.timedOut, "the database was too slow", query: "lookup")))
+        }
+        return batch.isEmpty ? nil : batch
+    }
+
+    private func end(_ batch: [Pending], _ results: [Result<JobRecord, any Error>]) {
+        for (pending, result) in zip(batch, results) { end(pending.id, result) }
     }
 
     private func results(of requests: [Request]) async -> [Result<JobRecord, any Error>] {
         do {
             return try await load(requests)
-        } catch let error as PostgresError where !error.isTransient && requests.count > 1 {
+        } catch {
+            return await results(of: requests, after: error)
+        }
+    }
+
+    private func results(of requests: [Request], after error: any Error) async -> [Result<JobRecord, any Error>] {
+        guard let error = error as? PostgresError else { return requests.map { _ in .failure(error) } }
+        if !error.isTransient, requests.count > 1 {
             // One of the requests may cause the error. Only that one must fail.
             var results: [Result<JobRecord, any Error>] = []
             for request in requests { results += await self.results(of: [request]) }
             return results
-        } catch let error as PostgresError where error.isUnstorableText {
-            return requests.map { request in
-                .failure(ActorReference.labels(tenant: request.tenant, email: request.email).unstorable ?? error)
-            }
-        } catch {
-            return requests.map { _ in .failure(error) }
+        }
+        guard error.isUnstorableText else { return requests.map { _ in .failure(error) } }
+        return requests.map { request in
+            .failure(ActorReference.labels(tenant: request.tenant, email: request.email).unstorable ?? error)
         }
     }
 
@@ -139,20 +191,31 @@ final class JobBatchLoader: Sendable {
         """
 
     private func load(_ requests: [Request]) async throws -> [Result<JobRecord, any Error>] {
-        let keys = try directory.keys
-        let who: [Query.Parameter] = [.texts(requests.map(\.tenant)), .texts(requests.map(\.email))]
         guard try directory.isApart else {
-            let query = Query("lookup", Self.sql, who + [.texts(requests.map(\.job.description))])
-            let rows = try await pool.withStatement(role: DatabaseRole.api) { try await $0.query(query) }
-            return try Self.placed(rows, requests, keys) { row, request in
-                _ = try Self.actor(row, request, keys)
-                guard try row.decodeIfPresent("id", as: String.self) != nil else { throw QueueError.notFound }
-                return try JobRecord(row)
-            }
+            return try await pool.withStatement(role: DatabaseRole.api) { try await self.load(requests, on: $0) }
         }
-        let actors = try await directory.read { try await $0.query(Query("lookup-actors", Self.actors, who)) }
+        let keys = try directory.keys
+        let query = Query("lookup-actors", Self.actors, Self.actors(of: requests))
+        let actors = try await directory.read { try await $0.query(query) }
         let found = try Self.placed(actors, requests, keys) { row, request in try Self.actor(row, request, keys) }
         return try await jobs(of: found, requests)
+    }
+
+    /// The jobs, if the jobs' database has the directory.
+    private func load(
+        _ requests: [Request], on connection: isolated PostgresConnection
+    ) async throws -> [Result<JobRecord, any Error>] {
+        let keys = try directory.keys
+        let query = Query("lookup", Self.sql, Self.actors(of: requests) + [.texts(requests.map(\.job.description))])
+        return try Self.placed(try await connection.query(query), requests, keys) { row, request in
+            _ = try Self.actor(row, request, keys)
+            guard try row.decodeIfPresent("id", as: String.self) != nil else { throw QueueError.notFound }
+            return try JobRecord(row)
+        }
+    }
+
+    private static func actors(of requests: [Request]) -> [Query.Parameter] {
+        [.texts(requests.map(\.tenant)), .texts(requests.map(\.email))]
     }
 
     /// The jobs of the actors that were found, and the errors of the others.

@@ -225,6 +225,25 @@ import TestSupport
         }
     }
 
+    @Test("Requests that never cease leave the pool's only connection to its other users")
+    func fairness() async throws {
+        try await Self.with(apart: false, connections: 1) { pool, _, loader in
+            let id = try await start(pool).id
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        while !Task.isCancelled { _ = try? await loader.job(request(id)) }
+                    }
+                }
+                for _ in 0..<20 {
+                    try await pool.withStatement(role: DatabaseRole.api) { _ = try await $0.query(Query("one", "SELECT 1")) }
+                }
+                group.cancelAll()
+                try await group.waitForAll()
+            }
+        }
+    }
+
     @Test("Cancelled requests end at once, and the other requests are answered")
     func cancellation() async throws {
         try await Self.with(apart: false, connections: 1) { pool, _, loader in
