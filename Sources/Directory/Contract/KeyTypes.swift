@@ -3,7 +3,7 @@ package import Postgres
 /// The types of the directory's keys. A platform's tables may use `bigint`, `uuid` or `text`, and each relation may use another
 /// type.
 ///
-/// Data never becomes SQL text. A key type does, and it is one of the three words of this type.
+/// Data never becomes SQL text, except a ``KeyLiteral``. A key type does, and it is one of the three words of this type.
 package struct KeyTypes: Sendable, Equatable {
     /// A type of keys. The raw value is the name in PostgreSQL.
     package enum KeyType: String, Sendable {

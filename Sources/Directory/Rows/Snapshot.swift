@@ -72,9 +72,12 @@ extension Snapshot {
             let pages = PageStream {
                 try await linksElsewhere(queries, on: connection)
             }
+            // Without prepared statements.
+            let pageQueries =
+                snapshot.isSmall ? queries : queries.withConstant(tenant: permission.identity.tenantKey)
             return try await withThrowingTaskGroup(of: Result?.self) { group in
                 group.addTask {
-                    try await produce(queries, pages, of: snapshot, pool: pool, role: role, on: connection)
+                    try await produce(pageQueries, pages, of: snapshot, pool: pool, role: role, on: connection)
                     return nil
                 }
                 group.addTask { try await body(snapshot, pages) }

@@ -1,7 +1,7 @@
 internal import Postgres
 
 /// The statements of one export's snapshot. COPY reads what may have many rows. It takes no parameters, so values reach it
-/// through transaction-local settings; the text consists of words of the program.
+/// through transaction-local settings; the text consists of words of the program and, for many rows, the tenant's key as a constant.
 struct SnapshotQueries {
     /// The longest text that is read, in characters: more than the 32,767 UTF-16 units of a cell, so that the writer sees and
     /// counts the cut. One unit may need two characters (CR LF is one in a cell), or three bytes if the server counts bytes as
@@ -11,12 +11,30 @@ struct SnapshotQueries {
     let keys: KeyTypes
     let includeDisabled: Bool
     let scope: Scope
+    /// The tenant's key as a constant, for statements that are not prepared; nil if they read it from the setting.
+    private var tenantLiteral: KeyLiteral?
+
+    init(keys: KeyTypes, includeDisabled: Bool, scope: Scope) {
+        self.keys = keys
+        self.includeDisabled = includeDisabled
+        self.scope = scope
+    }
+
+    /// The statements with the tenant's key as a constant, if it can be one. PostgreSQL reads a setting again for each row.
+    ///
+    /// Only for statements that are not prepared: each tenant has its own texts. The bounds of a page stay settings, because with
+    /// constants PostgreSQL scans whole tables for the links of a small tenant.
+    func withConstant(tenant: String) -> SnapshotQueries {
+        var queries = self
+        queries.tenantLiteral = KeyLiteral(tenant, of: keys.tenant)
+        return queries
+    }
 
     private func setting(_ name: String, _ type: KeyTypes.KeyType) -> String {
         "current_setting('adminexport.\(name)')::\(type.rawValue)"
     }
 
-    var tenant: String { setting("tenant", keys.tenant) }
+    var tenant: String { tenantLiteral?.sql ?? setting("tenant", keys.tenant) }
 
     /// The condition that decides which administrators are exported. Pages, groups, teams and the count share it, so that the
     /// streams can be merged by equality.
