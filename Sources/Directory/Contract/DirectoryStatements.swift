@@ -14,7 +14,10 @@ package enum DirectoryStatements {
 
     /// The statements that read the snapshot of an export, in each of their forms.
     package static func snapshot(_ keys: KeyTypes) -> [Query] {
-        var queries = permission(keys) + [Snapshot.setTimeZoneQuery("UTC", tenant: ""), Snapshot.listedTimeZone("UTC")]
+        var queries =
+            permission(keys) + [
+                Snapshot.setSerial, Snapshot.setTimeZoneQuery("UTC", tenant: ""), Snapshot.listedTimeZone("UTC"),
+            ]
         for scope in [Scope.tenant, .groups(roots: [])] {
             for includeDisabled in [false, true] {
                 queries += SnapshotQueries(keys: keys, includeDisabled: includeDisabled, scope: scope).all
