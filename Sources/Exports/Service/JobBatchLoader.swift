@@ -175,20 +175,29 @@ final class JobBatchLoader: Sendable {
         """
 
     /// The same with their jobs, if the jobs' database has the directory. Uses the primary keys of jobs and leases.
+    ///
+    /// Each job is a subquery with LIMIT, which the planner does not turn into a join: a plan that was made for an empty table would
+    /// otherwise read every job of the tenant, or of the table.
     static let sql = """
-        SELECT actors.place, actors.named_tenant, actors.actors, actors.named_actor, \(JobRecord.columns)
+        SELECT actors.place, actors.named_tenant, actors.actors, actors.named_actor, job.*
         FROM (\(actors)) AS actors
         JOIN unnest($3::uuid[]) WITH ORDINALITY AS wanted (job, place) ON wanted.place = actors.place
-        LEFT JOIN (\(JobRecord.source))
-            ON j.id = wanted.job AND j.tenant_key = actors.named_tenant AND j.actor_key = actors.named_actor
+        LEFT JOIN LATERAL (\(job(tenant: "actors.named_tenant", actor: "actors.named_actor"))) AS job ON true
         """
 
     /// The jobs of known actors.
-    private static let jobs = """
-        SELECT wanted.place, \(JobRecord.columns)
+    static let jobs = """
+        SELECT wanted.place, job.*
         FROM unnest($1::text[], $2::text[], $3::uuid[]) WITH ORDINALITY AS wanted (tenant, actor, job, place)
-        JOIN (\(JobRecord.source)) ON j.id = wanted.job AND j.tenant_key = wanted.tenant AND j.actor_key = wanted.actor
+        JOIN LATERAL (\(job(tenant: "wanted.tenant", actor: "wanted.actor"))) AS job ON true
         """
+
+    private static func job(tenant: String, actor: String) -> String {
+        """
+        SELECT \(JobRecord.columns) FROM \(JobRecord.source)
+            WHERE j.id = wanted.job AND j.tenant_key = \(tenant) AND j.actor_key = \(actor) LIMIT 1
+        """
+    }
 
     private func load(_ requests: [Request]) async throws -> [Result<JobRecord, any Error>] {
         guard try directory.isApart else {

@@ -165,8 +165,8 @@ package struct Migrator: Sendable {
     /// The indexes of operators' lists of jobs that are over: of a tenant, a label and all, by state. Only the end of a job and its expiry
     /// write them. A list of all states reads them one by one, so the last one needs no index of its own.
     private static let listIndexes = [
-        "job_over_of_tenant": "tenant_key, state, id DESC", "job_over_of_label": "tenant_slug, state, id DESC",
-        "job_over": "state, id DESC",
+        "job_over_of_tenant": "tenant_key, state, id", "job_over_of_label": "tenant_slug, state, id",
+        "job_over": "state, id",
     ]
 
     /// The steps of versions 4 and 5 that take long on a large history. Each index has a transaction of its own, during which writes to

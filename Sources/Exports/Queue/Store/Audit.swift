@@ -202,7 +202,7 @@ package struct AuditLog: Sendable {
     }
 
     /// Lists events, the newest first. Each combination of a tenant, a label, an actor or a job with kinds of events reads the end of an
-    /// index: `audit_event_of_…`, or `audit_event_at` without any of them.
+    /// index: `audit_event_of_…`, or `audit_event_at` without any of them; see ``FirstKey``.
     ///
     /// - Parameter owner: whose events. Events without a tenant's key are only in the list of all tenants.
     package func list(
@@ -220,31 +220,59 @@ package struct AuditLog: Sendable {
         }
         // Only conditions that are set: then one plan serves all values, and the planner can use an index.
         var tenants: String?
+        var keys: [JobList.Owner] = []
+        func add(_ column: String, _ value: String, _ type: String = "text") {
+            keys.append(JobList.Owner(column: column, value: "\(parameters.add(.text(value)))::\(type)"))
+        }
         switch owner {
         case .anyone(nil): break
-        case .anyone(let keys?):
-            tenants = parameters.add(.texts(keys))
-            conditions.append("tenant_key = mine.key")
-        case .labelled(let slug): conditions.append("tenant_slug = \(parameters.add(.text(slug)))")
+        case .anyone(let mine?):
+            tenants = parameters.add(.texts(mine))
+            keys.append(JobList.Owner(column: "tenant_key", value: "mine.key"))
+        case .labelled(let slug): add("tenant_slug", slug)
         case .actor(let tenant, let actor):
-            conditions.append(
-                "tenant_key = \(parameters.add(.text(tenant))) AND actor_key = \(parameters.add(.text(actor)))")
+            conditions.append("actor_key = \(parameters.add(.text(actor)))")
+            add("tenant_key", tenant)
         }
-        if let email = filter.actorEmail { conditions.append("actor_email = \(parameters.add(.text(email)))") }
-        if let job = filter.job { conditions.append("job = \(parameters.add(.text(job.description)))::uuid") }
-        if let from = filter.from { conditions.append("at >= \(moment(from))") }
-        if let before = filter.before { conditions.append("at < \(moment(before))") }
-        if let cursor {
-            conditions.append("(at, id) < (\(moment(cursor.at)), \(parameters.add(.integer(cursor.id)))::bigint)")
+        if let email = filter.actorEmail { add("actor_email", email) }
+        if let job = filter.job { add("job", job.description, "uuid") }
+        // The last one has the fewest events.
+        let key = keys.popLast()
+        conditions += keys.map(\.condition)
+        let from = filter.from.map(moment)
+        let before = filter.before.map(moment)
+        let last = cursor.map { (at: moment($0.at), id: "\(parameters.add(.integer($0.id)))::bigint") }
+        if let from { conditions.append("at >= \(from)") }
+        if let before { conditions.append("at < \(before)") }
+        // The first condition leaves out partitions.
+        if let last { conditions.append("at <= \(last.at) AND (at, id) < (\(last.at), \(last.id))") }
+        /// Keeps the kind in the order too, so that no index without it has that order.
+        func range(_ event: JobList.Owner) -> [String] {
+            let (column, value) = (event.column, event.value)
+            return [
+                from.map { "(\(column), at) >= (\(value), \($0))" } ?? "\(column) >= \(value)",
+                before.map { "(\(column), at) < (\(value), \($0))" } ?? "\(column) <= \(value)",
+            ] + (last.map { ["(\(column), at, id) < (\(value), \($0.at), \($0.id))"] } ?? [])
         }
         let columns = """
             id, at, event, job::text AS job, tenant_slug, actor_email, peer_uid, peer_gid, peer_pid, reason, details::text AS details
             """
-        func page(_ columns: String, _ more: [String]) -> String {
-            let conditions = conditions + more
+        /// - Parameter kind: nil for all.
+        func page(_ columns: String, _ kind: String?) -> String {
+            let event = kind.map { JobList.Owner(column: "event", value: "'\($0)'") }
+            let first = (key ?? event).map(FirstKey.init)
+            var conditions = [first?.condition].compactMap { $0 } + conditions
+            var order = [first?.order].compactMap { $0 }
+            if let event, let key {
+                // An event of a label, an actor or a job is looked for among the others.
+                let isIndexed = key.column == "tenant_key"
+                conditions += isIndexed ? range(event) : [event.condition]
+                if isIndexed { order.append("\(event.column) DESC") }
+            }
             return """
-                SELECT \(columns) FROM adminexport.audit_event \(conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND "))
-                ORDER BY at DESC, id DESC LIMIT $1::int
+                SELECT \(columns) FROM adminexport.audit_event
+                \(conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND "))
+                ORDER BY \((order + ["at DESC", "id DESC"]).joined(separator: ", ")) LIMIT $1::int
                 """
         }
         // One SELECT for each kind: with one condition for several kinds, PostgreSQL would search the whole trail for a rare one. The
@@ -252,10 +280,11 @@ package struct AuditLog: Sendable {
         let kinds = filter.events.map { Set($0).map(\.rawValue).sorted() }
         let one =
             kinds.map { kinds in
-                let parts = kinds.map { "(\(page("*", ["event = '\($0)'"])))" }
-                let source = parts.isEmpty ? page("*", ["false"]) : parts.joined(separator: " UNION ALL ")
-                return "SELECT \(columns) FROM (\(source)) e ORDER BY at DESC, id DESC LIMIT $1::int"
-            } ?? page(columns, [])
+                let parts = kinds.map { "(\(page("*", $0)))" }
+                guard !parts.isEmpty else { return "SELECT \(columns) FROM adminexport.audit_event WHERE false" }
+                return
+                    "SELECT \(columns) FROM (\(parts.joined(separator: " UNION ALL "))) e ORDER BY at DESC, id DESC LIMIT $1::int"
+            } ?? page(columns, nil)
         // For several tenants: a page of each, so that PostgreSQL reads each one from the end of its index.
         let sql =
             tenants.map {

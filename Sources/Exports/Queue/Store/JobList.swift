@@ -5,13 +5,23 @@
 /// jobs of the state.
 struct JobList {
     private let states: Set<JobState>
-    /// The condition by which a page begins after the one before, over `adminexport.job j`.
-    private let next: String?
+    /// The last id of the page before, as SQL.
+    private let before: String?
 
     /// - Parameter states: none for all.
-    init(states: [JobState], next: String?) {
+    init(states: [JobState], before: String?) {
         self.states = Set(states)
-        self.next = next
+        self.before = before
+    }
+
+    private var next: String? { before.map { "j.id < \($0)" } }
+
+    /// Whose jobs or events: a column and its value as SQL.
+    struct Owner {
+        let column: String
+        let value: String
+
+        var condition: String { "\(column) = \(value)" }
     }
 
     /// The jobs of an actor, which are not many.
@@ -21,9 +31,11 @@ struct JobList {
         """
     }
 
-    /// The jobs on the condition that they have a label.
-    func ofLabel(_ condition: String) -> String {
-        "SELECT \(JobRecord.columns) FROM (\(page(condition))) j \(JobRecord.leaseJoin) ORDER BY j.id DESC"
+    /// The jobs that show a slug.
+    ///
+    /// - Parameter slug: the parameter with the slug.
+    func ofLabel(_ slug: String) -> String {
+        "SELECT \(JobRecord.columns) FROM (\(page(Owner(column: "j.tenant_slug", value: slug)))) j \(JobRecord.leaseJoin) ORDER BY j.id DESC"
     }
 
     /// All jobs: from the end of the primary key, or for each state from the end of the index on `(state, id)`.
@@ -41,7 +53,7 @@ struct JobList {
     func ofTenants(_ keys: String) -> String {
         """
         SELECT \(JobRecord.columns)
-        FROM (SELECT DISTINCT unnest(\(keys)::text[])) AS mine (key) CROSS JOIN LATERAL (\(page("j.tenant_key = mine.key"))) AS j
+        FROM (SELECT DISTINCT unnest(\(keys)::text[])) AS mine (key) CROSS JOIN LATERAL (\(page(Owner(column: "j.tenant_key", value: "mine.key")))) AS j
         \(JobRecord.leaseJoin)
         ORDER BY j.id DESC LIMIT $1::int
         """
@@ -71,18 +83,18 @@ struct JobList {
         return all(condition, next)
     }
 
-    /// - Parameter condition: whose jobs; nil for all.
-    private func page(_ condition: String?) -> String {
+    /// - Parameter owner: nil for all jobs.
+    private func page(_ owner: Owner?) -> String {
         let wanted = states.isEmpty ? Set(JobState.allCases) : states
         var parts = wanted.sorted { $0.rawValue < $1.rawValue }.map { state in
-            guard state.isFinal else { return few(all("j.state = '\(state.rawValue)'", condition, next)) }
-            let isCurrent = state == .succeeded && !wanted.contains(.expired) ? "NOT \(JobRecord.isOverdue)" : nil
-            return newest(state, isOfAll: condition == nil) { all($0, condition, isCurrent, next) }
+            guard state.isFinal else { return few(all("j.state = '\(state.rawValue)'", owner?.condition, next)) }
+            return newest(
+                state, of: owner, isCurrent: state == .succeeded && !wanted.contains(.expired))
         }
         if wanted.contains(.expired), !wanted.contains(.succeeded) {
             // Workers expire such workbooks within seconds. The first conditions are for the index `job_to_expire`.
             let overdue = "j.state = 'succeeded' AND NOT j.hold AND j.expires_at < now() AND \(JobRecord.isOverdue)"
-            parts.append(few(all(overdue, condition, next)))
+            parts.append(few(all(overdue, owner?.condition, next)))
         }
         return "SELECT * FROM (\(parts.joined(separator: " UNION ALL "))) j ORDER BY j.id DESC LIMIT $1::int"
     }
@@ -92,19 +104,34 @@ struct JobList {
         "(SELECT j.* FROM adminexport.job j WHERE \(conditions) OFFSET 0)"
     }
 
-    /// The newest jobs of a state that is final.
+    /// The newest jobs of a state that is final, by the end of the index that ``FirstKey`` leaves.
     ///
-    /// - Parameter isOfAll: without a tenant or a label, the planner would also take the primary key, and look for the state in the whole
-    ///   history. Only one index has the order of state and id; with an equality the state would be no part of the order.
-    private func newest(_ state: JobState, isOfAll: Bool, _ conditions: (String) -> String) -> String {
-        let word = "'\(state.rawValue)'"
-        let condition =
-            isOfAll
-            ? "j.state BETWEEN \(word) AND \(word) AND j.state IN (\(Self.words(JobState.allCases.filter(\.isFinal))))"
-            : "j.state = \(word)"
+    /// - Parameter isCurrent: without workbooks that have expired by the clock.
+    private func newest(_ state: JobState, of owner: Owner?, isCurrent: Bool) -> String {
+        let state = Owner(column: "j.state", value: "'\(state.rawValue)'")
+        let first = FirstKey(owner ?? state)
+        // For the planner, which takes a partial index only if it finds its condition.
+        let isFinal = "j.state IN (\(Self.words(JobState.allCases.filter(\.isFinal))))"
         return """
-            (SELECT j.* FROM adminexport.job j WHERE \(conditions(condition))
-                ORDER BY \(isOfAll ? "j.state, " : "")j.id DESC LIMIT $1::int)
+            (SELECT j.* FROM adminexport.job j
+                WHERE \(all(
+                    first.condition, owner == nil ? nil : state.condition, isFinal, next, isCurrent ? "NOT \(JobRecord.isOverdue)" : nil))
+                ORDER BY \(first.order), j.id DESC LIMIT $1::int)
             """
+    }
+}
+
+/// The first column of an index, in a list that is to read the end of that index.
+///
+/// The condition is an array of the same value twice, for which PostgreSQL searches as for the value. But the column stays in the order,
+/// which then only an index has that begins with it. With an equality, every index that ends in the order would do, and the planner would
+/// take one in which it reads the whole history for a tenant that has nothing to list.
+struct FirstKey {
+    let condition: String
+    let order: String
+
+    init(_ key: JobList.Owner) {
+        condition = "\(key.column) = ANY (ARRAY[\(key.value), \(key.value)])"
+        order = "\(key.column) DESC"
     }
 }

@@ -295,21 +295,21 @@ package struct JobStore: Sendable {
         return try JobRecord(row)
     }
 
-    /// The jobs whose revision is greater than the known one. Uses the primary keys of jobs and leases.
+    /// The jobs whose revision is greater than the known one. Uses the primary keys of jobs and leases, as ``JobBatchLoader`` does.
     package func changed(
         since known: [JobID: Int], on connection: isolated PostgresConnection
     ) async throws -> [JobRecord] {
         let known = Array(known)
         let rows = try await connection.query(
-            Query(
-                "changed",
-                """
-                SELECT \(JobRecord.columns) FROM \(JobRecord.source)
-                JOIN unnest($1::uuid[], $2::bigint[]) AS known (id, revision) ON known.id = j.id
-                WHERE j.revision + coalesce(l.seq, 0) > known.revision
-                """, [.texts(known.map(\.key.description)), .texts(known.map { "\($0.value)" })]))
+            Query("changed", Self.changedSQL, [.texts(known.map(\.key.description)), .texts(known.map { "\($0.value)" })]))
         return try rows.map { try JobRecord($0) }
     }
+
+    static let changedSQL = """
+        SELECT job.* FROM unnest($1::uuid[], $2::bigint[]) AS known (id, revision) JOIN LATERAL (
+            SELECT \(JobRecord.columns) FROM \(JobRecord.source)
+            WHERE j.id = known.id AND j.revision + coalesce(l.seq, 0) > known.revision LIMIT 1) AS job ON true
+        """
 
     /// Lists jobs, the newest first.
     ///
@@ -324,13 +324,12 @@ package struct JobStore: Sendable {
     /// For an actor, reads the index on `(tenant_key, actor_key, id)` from its end; for operators see ``JobList``.
     static func listQuery(owner: Owner, states: [JobState], before: JobID?, limit: Int) -> Query {
         var parameters = Parameters([.integer(limit)])
-        let next = before.map { "j.id < \(parameters.add(.text($0.description)))::uuid" }
-        let list = JobList(states: states, next: next)
+        let list = JobList(states: states, before: before.map { "\(parameters.add(.text($0.description)))::uuid" })
         let sql =
             switch owner {
             case .actor: list.ofActor(owner.condition(&parameters))
             case .anyone(let keys?): list.ofTenants(parameters.add(.texts(keys)))
-            case .labelled: list.ofLabel(owner.condition(&parameters))
+            case .labelled(let slug): list.ofLabel("\(parameters.add(.text(slug)))::text")
             case .anyone(nil): list.ofAll()
             }
         return Query("list", sql, parameters.values)

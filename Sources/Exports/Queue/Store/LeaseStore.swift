@@ -174,21 +174,22 @@ package struct LeaseStore: Sendable {
         try Renewal(
             await connection.query(
                 Query(
-                    "renew",
-                    """
-                    UPDATE adminexport.lease l SET expires_at = clock_timestamp() + $3::interval, rows_done = $4::bigint,
-                        rows_total = $5::bigint, seq = l.seq + 1
-                    FROM adminexport.job j
-                    WHERE l.job = $1::uuid AND l.epoch = $2::int AND l.expires_at > clock_timestamp()
-                        AND j.id = l.job AND j.epoch = $2::int AND j.state = 'running'
-                    RETURNING j.cancel_requested_at IS NOT NULL AS cancel, j.deadline_at < clock_timestamp() AS overdue
-                    """,
+                    "renew", Self.renewSQL,
                     [
                         .text(job.id.description), .integer(job.epoch), .interval(lease), .integer(rowsDone),
                         .text(rowsTotal.map(String.init)),
                     ])
             ).first)
     }
+
+    static let renewSQL = """
+        UPDATE adminexport.lease l SET expires_at = clock_timestamp() + $3::interval, rows_done = $4::bigint,
+            rows_total = $5::bigint, seq = l.seq + 1
+        FROM adminexport.job j
+        WHERE l.job = $1::uuid AND l.epoch = $2::int AND l.expires_at > clock_timestamp()
+            AND j.id = l.job AND j.epoch = $2::int AND j.state = 'running'
+        RETURNING j.cancel_requested_at IS NOT NULL AS cancel, j.deadline_at < clock_timestamp() AS overdue
+        """
 
     /// Whether the job was cancelled or taken away. Writes nothing.
     func peek(_ job: ClaimedJob, on connection: isolated PostgresConnection) async throws -> Renewal {
