@@ -104,4 +104,22 @@ private let unknown = "rpc.discover lists the parameters of each method."
                 == "afterRevision: The parameter afterRevision must be an integer from 0 on, below 2^53.")
         #expect(try Self.read(ExportUnwatch.self, #"{"subscription":"e\u0301"}"#) == #"{"subscription":"e\#u{301}"}"#)
     }
+
+    @Test("A value of another type than the wire type's is an error")
+    func otherTypes() {
+        func expectError<Value: Decodable>(_ value: JSONValue, _ type: Value.Type) {
+            #expect(throws: DecodingError.self) { _ = try ValueDecoder(value: value).decode(type) }
+        }
+        for value: JSONValue in [
+            .integer(1), .string("1"), .boolean(true), .null, .array([.integer(1)]), .object(["a": .null]),
+        ] {
+            expectError(value, Double.self)
+            expectError(value, Int64.self)
+            if value != .integer(1) { expectError(value, Int.self) }
+            if value != .string("1") { expectError(value, String.self) }
+            if value != .boolean(true) { expectError(value, Bool.self) }
+            if value != .array([.integer(1)]) { expectError(value, [Int].self) }
+            expectError(value, [String: String].self)
+        }
+    }
 }

@@ -30,7 +30,10 @@ struct ValueDecoder: Decoder, SingleValueDecodingContainer {
             case .boolean(let boolean): boolean
             case .null, .array, .object: nil
             }
-        return try scalar as? Value ?? Value(from: self)
+        if let scalar = scalar as? Value { return scalar }
+        // The standard types of texts, numbers and booleans decode themselves by this method.
+        guard !(type is any LosslessStringConvertible.Type) else { throw Self.mismatch("a value of the type \(type)") }
+        return try Value(from: self)
     }
 
     fileprivate static func mismatch(_ expected: String) -> DecodingError {
