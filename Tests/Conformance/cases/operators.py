@@ -85,6 +85,9 @@ def _(service):
             params["cursor"] = page.get("nextCursor")
         assert paged == events and params["cursor"] is None
         assert peer.result("audit.list", {"job": job["id"], "events": ["failed"]})["events"] == []
+        # No kind of events is no event.
+        for params in ({}, {"job": job["id"]}, {"administrator": service.actor["administrator"], "from": job["createdAt"]}):
+            assert peer.result("audit.list", {**params, "events": []})["events"] == []
         assert peer.result("audit.list", {"job": job["id"], "before": job["createdAt"]})["events"] == []
         assert len(peer.result("audit.list", {"job": job["id"], "from": job["createdAt"]})["events"]) == 4
 
