@@ -16,7 +16,7 @@ package enum DirectoryStatements {
     package static func snapshot(_ keys: KeyTypes) -> [Query] {
         var queries =
             permission(keys) + [
-                Snapshot.setSerial, Snapshot.setTimeZoneQuery("UTC", tenant: ""), Snapshot.listedTimeZone("UTC"),
+                Snapshot.setTimeZoneQuery("UTC", tenant: ""), Snapshot.setTenantQuery(""), Snapshot.listedTimeZone("UTC"),
             ]
         for scope in [Scope.tenant, .groups(roots: [])] {
             for includeDisabled in [false, true] {

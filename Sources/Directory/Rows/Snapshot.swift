@@ -148,7 +148,7 @@ extension Snapshot {
         _ queries: SnapshotQueries, _ pages: PageStream, of snapshot: Snapshot, on connection: PostgresConnection,
         links second: isolated PostgresConnection
     ) async throws {
-        try await set("tenant", snapshot.permission.identity.tenantKey, on: second)
+        try await second.query(setTenantQuery(snapshot.permission.identity.tenantKey))
         try await setGroups(snapshot.permission, queries, on: second)
         let buffers = PageBuffers()
         let links = LinkReader(queries: queries, isSmall: snapshot.isSmall, buffers: buffers)
@@ -196,7 +196,6 @@ extension Snapshot {
         _ permission: ExportPermission, _ queries: SnapshotQueries, includeGroupTree: Bool,
         on connection: isolated PostgresConnection
     ) async throws -> Snapshot {
-        try await connection.query(setSerial)
         try await setTimeZone(permission, on: connection)
         try await setGroups(permission, queries, on: connection)
         guard let moment = try await connection.query(queries.moment(few: PageReader.maxPreparedRows)).first else {
@@ -230,8 +229,13 @@ extension Snapshot {
 
     /// Lets PostgreSQL read with one process. To count a large tenant, several processes read the whole table, and take more than twice
     /// the time of one that reads an index.
-    static let setSerial = Query(
-        "set-serial", "SELECT set_config('max_parallel_workers_per_gather', '0', true) IS NOT NULL AS done")
+    private static let serial = "set_config('max_parallel_workers_per_gather', '0', true) IS NOT NULL AS serial"
+
+    static func setTenantQuery(_ tenant: String) -> Query {
+        Query(
+            "set-tenant", "SELECT set_config('adminexport.tenant', $1, true) IS NOT NULL AS tenant, \(serial)",
+            [.text(tenant)])
+    }
 
     /// Sets the time zone and the tenant of the transaction: from here on, `timestamptz::date` is a day of the tenant.
     ///
@@ -254,7 +258,7 @@ extension Snapshot {
             "set-time-zone",
             """
             SELECT set_config('TimeZone', $1, true) IS NOT NULL AS zone,
-                set_config('adminexport.tenant', $2, true) IS NOT NULL AS tenant
+                set_config('adminexport.tenant', $2, true) IS NOT NULL AS tenant, \(serial)
             """, [.text(name), .text(tenant)])
     }
 

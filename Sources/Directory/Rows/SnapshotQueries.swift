@@ -153,12 +153,14 @@ struct SnapshotQueries {
     }
 
     /// Finds an administrator that occurs more than once, or has no key, after an export has read another number of rows than
-    /// it has counted.
+    /// it has counted. This statement is prepared, so it has no constant.
     var doubled: Query {
-        Query(
+        var queries = self
+        queries.tenantLiteral = nil
+        return Query(
             "doubled-administrator",
             """
-            SELECT a.id::text AS key FROM directory.administrator a WHERE \(visible)
+            SELECT a.id::text AS key FROM directory.administrator a WHERE \(queries.visible)
             GROUP BY a.id HAVING count(*) > 1 OR a.id IS NULL LIMIT 1
             """)
     }
