@@ -11,8 +11,9 @@ final class JobBatchLoader: Sendable {
     private static let timeout: Duration = .seconds(10)
     /// Requests in one statement.
     private static let maxBatch = 64
-    /// Statements on a connection before other users of the pool can get it.
+    /// Statements on a connection, and the time, before other users of the pool can get it.
     private static let maxStatements = 16
+    private static let maxTime: Duration = .milliseconds(100)
 
     struct Request: Sendable {
         let tenant: String
@@ -88,7 +89,9 @@ final class JobBatchLoader: Sendable {
             } catch let failed as BatchFailure {
                 end(failed.batch, await results(of: failed.batch.map(\.request), after: failed.cause))
             } catch {
-                end(batch, await results(of: batch.map(\.request), after: error))
+                // Behind a pooler, the commit can fail after the answers.
+                let left = state.withLock { state in batch.filter { state.continuations[$0.id] != nil } }
+                end(left, await results(of: left.map(\.request), after: error))
             }
         }
     }
@@ -105,6 +108,7 @@ final class JobBatchLoader: Sendable {
     private func load(from first: [Pending], on connection: isolated PostgresConnection) async throws {
         var batch = first
         var statements = 0
+        let begin = ContinuousClock.now
         while true {
             do {
                 end(batch, try await load(batch.map(\.request), on: connection))
@@ -112,7 +116,8 @@ final class JobBatchLoader: Sendable {
                 throw BatchFailure(batch: batch, cause: error)
             }
             statements += 1
-            guard statements < Self.maxStatements, let next = take(orEnd: false) else { return }
+            guard statements < Self.maxStatements, begin.duration(to: .now) < Self.maxTime, let next = take(orEnd: false)
+            else { return }
             batch = next
         }
     }
