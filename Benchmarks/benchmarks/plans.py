@@ -23,8 +23,8 @@ class Log:
             plans = file.read().split("LOG:  duration: ")[1:]
         for plan in plans:
             # The first line of figures is that of the whole plan.
-            buffers = re.search(r"Buffers: shared([^\n]*)", plan)
-            pages = sum(int(number) for number in re.findall(r"(?:hit|read)=(\d+)", buffers.group(1))) if buffers else 0
+            buffers = re.search(r"Buffers: shared hit=\d+(?: read=\d+)?|Buffers: shared read=\d+", plan)
+            pages = sum(int(number) for number in re.findall(r"=(\d+)", buffers.group())) if buffers else 0
             yield plan, pages, float(plan.split(" ms", 1)[0])
 
 
