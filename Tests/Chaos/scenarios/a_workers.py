@@ -124,7 +124,7 @@ def _endless(system):
         holder.wait(30)
 
 
-def _outlast_grace(system):
+def outlast_grace(system):
     """Waits until the server is older than a lease: one that has just started gives every lease its full duration."""
     until("the server is older than a lease", lambda: system.sql(
         "SELECT pg_postmaster_start_time() < now() - interval '13 s'") == [["t"]], 20)
@@ -141,7 +141,7 @@ def dead(cluster, short):
     """SIGKILL of a worker that exports: an idle worker runs the job again within four seconds"""
     times = []
     with System(cluster) as system:
-        _outlast_grace(system)
+        outlast_grace(system)
         system.serve()
         victim = system.work()
         for run in range(3 if short else 20):
@@ -195,7 +195,7 @@ def _end_session(system):
 def lost_session(cluster, short):
     """a worker that lives loses its session: it keeps its job; if it is also stopped, the job runs again, and the file is the second's"""
     with System(cluster) as system:
-        _outlast_grace(system)
+        outlast_grace(system)
         system.serve()
         worker = system.work()
         with _endless(system):

@@ -11,6 +11,7 @@ import threading
 import time
 
 from system import SUPERUSER, Caller, RPCFault, Skip, System, chance, until
+from scenarios.a_workers import outlast_grace
 
 
 class Load:
@@ -56,19 +57,20 @@ def _first_completion(system, since):
         f" WHERE state = 'succeeded' AND finished_at > to_timestamp({since}) HAVING count(*) > 0"), 60, 0.05)[0][0])
 
 
-def _outage(cluster, short, mode, pause):
+def _outage(cluster, short, interrupt, after_grace=False):
+    """Interrupts the server under load, and measures the time until the next job finishes."""
     rounds = 1 if short else 5
     times = []
     with System(cluster, LIMITS_QUEUED_PER_TENANT=100_000) as system:
+        if after_grace:
+            outlast_grace(system)
         system.serve(workers=1)
         system.work(workers=2)
         with Load(system) as load:
             for _ in range(rounds):
                 done = _finished(system)
                 until("jobs are finished", lambda: _finished(system) > done + 5)
-                system.cluster.stop(mode)
-                time.sleep(pause)
-                system.cluster.start()
+                interrupt(system)
                 times.append(_first_completion(system, time.time()))
         figures = system.check()
         crashes = system.sql("SELECT sum(crashes), max(epoch), sum(losses) FROM adminexport.job")[0]
@@ -79,14 +81,37 @@ def _outage(cluster, short, mode, pause):
             "crashes counted": crashes[0], "most epochs of a job": crashes[1]}
 
 
+def _restart(system, mode, pause):
+    system.cluster.stop(mode)
+    time.sleep(pause)
+    system.cluster.start()
+
+
 def restart(cluster, short):
     """PostgreSQL restarts under load"""
-    return _outage(cluster, short, "fast", 0)
+    return _outage(cluster, short, lambda system: _restart(system, "fast", 0))
 
 
 def crash(cluster, short):
     """PostgreSQL crashes (-m immediate) under load and is back after 3 s"""
-    return _outage(cluster, short, "immediate", 3)
+    return _outage(cluster, short, lambda system: _restart(system, "immediate", 3))
+
+
+def crash_of_a_backend(cluster, short):
+    """a PostgreSQL backend is killed under load: the server ends all sessions and recovers, and its start time does not change"""
+    def interrupt(system):
+        pid = system.sql(f"SELECT pid FROM pg_stat_activity WHERE usename = '{system.role}' ORDER BY random() LIMIT 1")[0][0]
+        killed = time.time()
+        os.kill(int(pid), signal.SIGKILL)
+
+        def has_recovered():
+            try:
+                return system.sql("SELECT 1 FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
+                                  f" AND backend_start > to_timestamp({killed})")
+            except RuntimeError:
+                return None
+        until("the server has recovered", has_recovered)
+    return _outage(cluster, short, interrupt, after_grace=True)
 
 
 def away(cluster, short):
@@ -511,4 +536,4 @@ def deaf(cluster, short):
         return {"runs": len(waits), **system.check(), "pickup s, worst": max(waits), "unlinked after s": time.monotonic() - start}
 
 
-SCENARIOS = [restart, crash, away, terminate, half_open, pooler, replica, failover, lagging, own_directory, deaf]
+SCENARIOS = [restart, crash, crash_of_a_backend, away, terminate, half_open, pooler, replica, failover, lagging, own_directory, deaf]
