@@ -20,7 +20,7 @@
 # make systemd-test     install, upgrade, kill and reload the package under systemd in a container (root);
 #                       SYSTEMD_ARGUMENTS='--only upgrade' for some tests, BIN_DIR=.build/debug for programs that are built already
 #
-# make bench            compare speed and memory with psql, other exporters and writers, and pgbench; BENCH_ARGUMENTS='small get' for
+# make bench            compare speed and memory with psql, other programs and writers, and pgbench; BENCH_ARGUMENTS='small get' for
 #                       some parts, BENCH_ARGUMENTS=before BEFORE_DIR=FOLDER for another version's programs in FOLDER
 # make bench-page       write the figures of `make bench` into BENCHMARKS.md, and draw its charts
 # make bench-protocol   measure normal callers while hostile ones run, downloads, leaks, memory, and starts while workers claim exports;

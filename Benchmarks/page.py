@@ -99,8 +99,8 @@ def charts(sections):
         yield "memory-by-rows.svg", drawn("Peak memory of the service by the rows of an export", "MiB", "rows", "MiB",
                                           [("adminexport", points(found, 3))], is_linear=True)
     if "growth" in sections:
-        found = columns(sections["growth"], "tenants", "claim, pages", "claim, most pages")
-        series = [("median", points(found, 1)), ("most", points(found, 2))]
+        found = columns(sections["growth"], "tenants", "claim, pages", "claim, maximum pages")
+        series = [("median", points(found, 1)), ("maximum", points(found, 2))]
         yield "claims-by-tenants.svg", drawn("Pages that a claim reads by the number of tenants that wait", "pages",
                                              "tenants with waiting jobs", "pages of 8 KiB", series, is_linear=True)
     if "history" in sections:

@@ -52,7 +52,7 @@ def beside_copy(table, rounds, counts):
             table.section(f"{count:,} administrators (medians of {rounds})")
             rows.append(measure_count(table, rounds, count, url, per_row, peaks))
     compare_counts(table, per_row, peaks)
-    table.grid("Exports beside COPY", [
+    table.grid("Exports compared with COPY", [
         "administrators", "rows", "export, s", "COPY, s", "export / COPY", "export, µs a row", "export, core-s", "COPY, core-s",
         "export, peak MiB", "workbook, MB", "CSV, MB"], rows)
 
@@ -69,7 +69,7 @@ def measure_count(table, rounds, count, url, per_row, peaks):
                 made[kind].append(export(database, process, socket))
                 highest[kind] = max(highest[kind], peak(process))
         copies.append(report(database))
-        # It takes half a minute for three millions.
+        # For three million administrators, it takes half a minute.
         if count <= 1_000_000:
             defaults.append(report(database, PGOPTIONS="-c jit=off"))
     report(database, csv)

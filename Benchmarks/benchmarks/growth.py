@@ -67,7 +67,7 @@ def measure(table, rounds):
     table.line("a job with 10,000 tenants / with 100", median([many / few for many, few in zip(times[10_000], times[100])]), "",
                ("<=", 1.15))
     table.grid("Claims while tenants wait", [
-        "tenants", "jobs", "claim, pages", "claim, most pages", "claim, ms in PostgreSQL", "time for each job, ms"], grid)
+        "tenants", "jobs", "claim, pages", "claim, maximum pages", "claim, ms in PostgreSQL", "time for each job, ms"], grid)
 
 
 def drain(database, url):

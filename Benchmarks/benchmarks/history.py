@@ -13,7 +13,7 @@ TENANT_COUNT = 20
 REQUESTS = 40
 
 # Finished jobs of 300 days and three events of each, as the triggers and workers leave them; without the triggers, to save
-# time. The files are removed already, and no job is due to be forgotten.
+# time. The files are already removed, and no row is old enough to be deleted.
 HISTORY = """
 SET session_replication_role = replica;
 DO $do$ BEGIN

@@ -59,7 +59,7 @@ def show(table, usages, sizes, versions, compared):
         differing = compared[name]["differing"] if name in compared else None
         grid.append([name, seconds, seconds / first["seconds"], cores, cores / first["cores"], highest, sizes[name] / 1e6,
                      differing])
-    titles = ["program", "s", "times", "core-s", "core-s, times", "peak MiB", "MB", "rows that differ"]
+    titles = ["program", "s", "s / adminexport", "core-s", "core-s / adminexport", "peak MiB", "MB", "rows that differ"]
     table.grid(f"From PostgreSQL to a file of {compared[OURS]['rows']:,} rows", titles, sorted(grid, key=lambda row: row[1]))
     table.note("Versions: " + "; ".join(f"{name} ({said})" for name, said in versions.items()))
 

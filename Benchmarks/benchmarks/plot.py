@@ -7,7 +7,7 @@ WIDTH, HEIGHT = 720, 420
 LEFT, RIGHT, TOP, BOTTOM = 76, 44, 72, 56
 # Between the axes and the first and last points, for the values beside them.
 MARGIN = 28
-MOST_SERIES = 3
+MAX_SERIES = 3
 
 # Colours that are distinct for colour-blind readers. The shapes of the points and the dashes distinguish the series, too.
 STYLE = """
@@ -75,8 +75,8 @@ def figure(value):
 
 def chart(title, description, x_label, y_label, series, is_linear=False):
     """Each series is its name and points (x, y), all above zero. The y axis is logarithmic unless `is_linear`."""
-    if len(series) > MOST_SERIES:
-        raise ValueError(f"a chart has at most {MOST_SERIES} series")
+    if len(series) > MAX_SERIES:
+        raise ValueError(f"a chart has at most {MAX_SERIES} series")
     points = [point for _, found in series for point in found]
     x = Axis(x_label, [point[0] for point in points], LEFT + MARGIN, WIDTH - RIGHT - MARGIN)
     y = Axis(y_label, [point[1] for point in points], HEIGHT - BOTTOM - (0 if is_linear else MARGIN), TOP, is_linear)

@@ -23,7 +23,7 @@ def load(*words):
 
 def exports(table, rounds):
     """Exports of 100 administrators, from export.start to the final state in the reply of export.wait."""
-    table.section(f"Exports of 100 administrators, 4 tenants, {WORKERS} workers, limits as they are (medians of {rounds})")
+    table.section(f"Exports of 100 administrators, 4 tenants, {WORKERS} workers, default limits (medians of {rounds})")
     alone, eight = [], []
     with filled("bench_small", 100, TENANTS) as url:
         with service("bench_small", url, ADMINEXPORT_WORKERS=str(WORKERS)) as (_, socket):

@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test("If a write fails, its sender and all later ones learn it, and the queue ends")
+    @Test("If a write fails, its send and all later ones return false, and the queue ends")
     func failure() async {
         let queue = queue()
         let drained = Task { await queue.drain { _, _ in throw CancellationError() } }

@@ -31,7 +31,8 @@ struct ValueDecoder: Decoder, SingleValueDecodingContainer {
             case .null, .array, .object: nil
             }
         if let scalar = scalar as? Value { return scalar }
-        // The standard types of texts, numbers and booleans decode themselves by this method.
+        // The standard types of strings, numbers and booleans call this method to decode themselves, so their initializers would never
+        // return.
         guard !(type is any LosslessStringConvertible.Type) else { throw Self.mismatch("a value of the type \(type)") }
         return try Value(from: self)
     }

@@ -1,7 +1,7 @@
 /// A key as a constant of an SQL text: the only data that becomes SQL text.
 ///
-/// COPY takes no parameters, and PostgreSQL reads a setting again for each row that it compares. A value exists only for a key whose
-/// text consists of digits, or is a UUID, and is exactly as the server spells it. A key of the type `text` has none.
+/// COPY takes no parameters, and PostgreSQL reads a setting again for each row that it compares. Only a key that is a 64-bit integer
+/// or a UUID, exactly as the server writes it, has a literal. A key of the type `text` has none.
 struct KeyLiteral: Sendable, Equatable {
     /// The constant, with its type.
     let sql: String

@@ -72,7 +72,7 @@ extension Snapshot {
             let pages = PageStream {
                 try await linksElsewhere(queries, on: connection)
             }
-            // Without prepared statements.
+            // The statements of a large export are not prepared.
             let pageQueries =
                 snapshot.isSmall ? queries : queries.withConstant(tenant: permission.identity.tenantKey)
             return try await withThrowingTaskGroup(of: Result?.self) { group in
@@ -227,8 +227,8 @@ extension Snapshot {
             rowsTotal: total, isSmall: try prepared("bytes") > 0, references: references, groupTree: groupTree)
     }
 
-    /// Lets PostgreSQL read with one process. To count a large tenant, several processes read the whole table, and take more than twice
-    /// the time of one that reads an index.
+    /// Turns parallel query off. To count a large tenant, several processes scan the whole table, and take more than twice the CPU time
+    /// of one process that scans an index.
     private static let serial = "set_config('max_parallel_workers_per_gather', '0', true) IS NOT NULL AS serial"
 
     static func setTenantQuery(_ tenant: String) -> Query {

@@ -11,7 +11,7 @@ final class JobBatchLoader: Sendable {
     private static let timeout: Duration = .seconds(10)
     /// Requests in one statement.
     private static let maxBatch = 64
-    /// Statements on a connection, and the time, before other users of the pool can get it.
+    /// The limits of statements and of time, after which the loader returns its connection to the pool.
     private static let maxStatements = 16
     private static let maxTime: Duration = .milliseconds(100)
 

@@ -1,6 +1,6 @@
 private import Synchronization
 
-/// The output of a connection: any task adds lines. One task sends them, or the task that adds a line while nothing else waits.
+/// The output of a connection: any task adds lines. A task that adds a line while no other waits sends it; the sending task sends all others.
 ///
 /// After ``fail()`` the queue stores nothing and no task waits, because the peer is gone.
 final class OutputQueue: Sendable {
@@ -84,7 +84,7 @@ final class OutputQueue: Sendable {
                 state.senders[ticket] = continuation
                 state.outbox.add(Outbox.Entry(line: line, attachments: attachments, key: nil, ticket: ticket))
                 held.set(state.outbox.footprint)
-                // It may have become idle since the caller's look.
+                // The sending task may have become idle since the caller checked.
                 return (state.writer.take(), false)
             }
             writer?.resume()

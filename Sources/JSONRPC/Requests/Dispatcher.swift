@@ -1,4 +1,4 @@
-/// The methods that a service offers, with what happens around each call.
+/// The methods that a service offers, and the hooks that translate errors and log each call.
 package struct Dispatcher<Session: Sendable>: Sendable {
     /// A method. Its `prepare` reads the parameters, nil if there are none, and returns the call to run.
     package struct Method: Sendable {
@@ -106,8 +106,8 @@ package struct PreparedCall: Sendable {
 
 /// The methods of a ``Dispatcher`` for the session of one connection.
 ///
-/// A protocol, so that nothing else in a connection is generic: the compiler specializes no generic code of another module, and
-/// looks up its types at run time, for each request.
+/// A protocol, so that ``Connection`` is not generic over the session: the compiler does not specialize generic code of another
+/// module, so the program would look up types at run time for each request.
 protocol SessionMethods: Sendable {
     /// How the connection runs requests of the method; nil if there is no such method.
     func traits(of method: String) -> MethodTraits?

@@ -85,7 +85,7 @@ def _(service):
             params["cursor"] = page.get("nextCursor")
         assert paged == events and params["cursor"] is None
         assert peer.result("audit.list", {"job": job["id"], "events": ["failed"]})["events"] == []
-        # No kind of events is no event.
+        # An empty list of kinds selects no events.
         for params in ({}, {"job": job["id"]}, {"administrator": service.actor["administrator"], "from": job["createdAt"]}):
             assert peer.result("audit.list", {**params, "events": []})["events"] == []
         assert peer.result("audit.list", {"job": job["id"], "before": job["createdAt"]})["events"] == []

@@ -141,7 +141,9 @@ import TestSupport
         }
     }
 
-    @Test("What each request and each job runs reads few pages also by a plan that was made while the tables were empty")
+    @Test(
+        "The statements of each request and each job read few pages, even with a plan that was made while the tables were empty"
+    )
     func madeEarly() async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)
@@ -152,7 +154,7 @@ import TestSupport
                 "ALTER TABLE adminexport.job SET (autovacuum_enabled = false); SET plan_cache_mode = force_generic_plan")
             let job = "'018f0000-0000-7000-8000-000000000001'"
             let actor = JobStore.Owner.actor(tenantKey: "1", actorKey: "1")
-            // Polls and operators' lists come seldom, and sessions renew their plans every five minutes.
+            // Polls and operators' lists are rare, and sessions renew their plans every five minutes.
             let often = Self.statements.filter { !["poll", "list", "audit-list"].contains($0.query) }
             let statements =
                 often.map { ($0.name, $0.sql, $0.parameters) } + [
@@ -186,7 +188,7 @@ import TestSupport
                 """)
             for (number, (name, sql, parameters)) in statements.enumerated() {
                 let pages = try await Self.pages(of: run(number, sql, parameters), on: admin)
-                #expect(pages <= Self.maxPages, "\(name) touches \(pages) pages with a plan from before")
+                #expect(pages <= Self.maxPages, "\(name) touches \(pages) pages with a plan that was made for empty tables")
             }
         }
     }

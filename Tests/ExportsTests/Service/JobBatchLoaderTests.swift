@@ -225,7 +225,7 @@ import TestSupport
         }
     }
 
-    @Test("Requests that never cease leave the pool's only connection to its other users")
+    @Test("A steady stream of requests does not keep the pool's only connection from its other users")
     func fairness() async throws {
         try await Self.with(apart: false, connections: 1) { pool, _, loader in
             let id = try await start(pool).id

@@ -200,7 +200,7 @@ class Progress(BrowserTestCase):
         browser.export()
         browser.until(lambda: re.search(r"In progress, [1-9]", browser.text("#progress-list .state")), "a percentage")
         with shared.platform.held(shared.worker):
-            # One look at all three, because an event that is on its way may still change them.
+            # Reads all three in one script, because the next event may change them.
             heading, text, share = browser.driver.execute_script(
                 "return ['#progress-heading', '#progress-list .text', '#progress-list progress'].map("
                 "(selector) => document.querySelector(selector)).map((shown) => shown.value ?? shown.innerText)")

@@ -162,7 +162,7 @@ class Events(unittest.TestCase):
             cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
             connection.request("GET", f"/exports/events?job={job}", headers={"Cookie": cookie})
             stream = connection.getresponse()
-            # The worker continues when the stream has told the first state.
+            # The worker continues when the stream has sent the first state.
             told = b""
             for line in stream:
                 told += line

@@ -213,7 +213,7 @@ package struct AuditLog: Sendable {
         return try await connection.query(Self.listQuery(owner, filter, after: cursor, limit: limit)).map { try Entry($0) }
     }
 
-    /// - Parameter filter: with one kind of events at least, if it has any.
+    /// - Parameter filter: its `events` must be nil or not empty.
     static func listQuery(_ owner: JobStore.Owner, _ filter: Filter, after cursor: Cursor?, limit: Int) -> Query {
         var parameters = Parameters([.integer(limit)])
         var conditions: [String] = []
@@ -246,7 +246,7 @@ package struct AuditLog: Sendable {
         let last = cursor.map { (at: moment($0.at), id: "\(parameters.add(.integer($0.id)))::bigint") }
         if let from { conditions.append("at >= \(from)") }
         if let before { conditions.append("at < \(before)") }
-        // The first condition leaves out partitions.
+        // The first condition is for partition pruning.
         if let last { conditions.append("at <= \(last.at) AND (at, id) < (\(last.at), \(last.id))") }
         /// Keeps the kind in the order too, so that no index without it has that order.
         func range(_ event: JobList.Owner) -> [String] {
@@ -266,7 +266,7 @@ package struct AuditLog: Sendable {
             var conditions = [first?.condition].compactMap { $0 } + conditions
             var order = [first?.order].compactMap { $0 }
             if let event, let key {
-                // An event of a label, an actor or a job is looked for among the others.
+                // The indexes of labels, actors and jobs do not contain the kind, so it is only a filter.
                 let isIndexed = key.column == "tenant_key"
                 conditions += isIndexed ? range(event) : [event.condition]
                 if isIndexed { order.append("\(event.column) DESC") }

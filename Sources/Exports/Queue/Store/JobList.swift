@@ -110,7 +110,7 @@ struct JobList {
     private func newest(_ state: JobState, of owner: Owner?, isCurrent: Bool) -> String {
         let state = Owner(column: "j.state", value: "'\(state.rawValue)'")
         let first = FirstKey(owner ?? state)
-        // For the planner, which takes a partial index only if it finds its condition.
+        // PostgreSQL uses a partial index only if the condition of the query implies that of the index.
         let isFinal = "j.state IN (\(Self.words(JobState.allCases.filter(\.isFinal))))"
         return """
             (SELECT j.* FROM adminexport.job j
@@ -121,11 +121,11 @@ struct JobList {
     }
 }
 
-/// The first column of an index, in a list that is to read the end of that index.
+/// The first column of the index whose end a list is to read.
 ///
-/// The condition is an array of the same value twice, for which PostgreSQL searches as for the value. But the column stays in the order,
-/// which then only an index has that begins with it. With an equality, every index that ends in the order would do, and the planner would
-/// take one in which it reads the whole history for a tenant that has nothing to list.
+/// The condition compares the column with an array that contains the value twice. PostgreSQL searches the index as for one value, but keeps
+/// the column in the ORDER BY, so that only an index that begins with this column has the order. With an equality, PostgreSQL removes the
+/// column from the order. It could then choose another index, and scan the whole history for a tenant that has nothing to list.
 struct FirstKey {
     let condition: String
     let order: String
