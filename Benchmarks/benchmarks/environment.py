@@ -4,6 +4,7 @@ import os
 import pathlib
 import platform
 import select
+import shutil
 import subprocess
 import time
 import typing
@@ -83,6 +84,8 @@ def filled(database, administrators, tenants=("acme",), small=()):
         yield url
     finally:
         psql("postgres", f"DROP DATABASE {database} WITH (FORCE)")
+        # They belong to this database: a service refuses them with another one of the same name.
+        shutil.rmtree(SCRATCH / f"archives-{database}", ignore_errors=True)
 
 
 @contextlib.contextmanager
