@@ -222,15 +222,15 @@ package struct AuditLog: Sendable {
         }
         // Only conditions that are set: then one plan serves all values, and the planner can use an index.
         var tenants: String?
-        var keys: [JobList.Owner] = []
+        var keys: [ColumnValue] = []
         func add(_ column: String, _ value: String, _ type: String = "text") {
-            keys.append(JobList.Owner(column: column, value: "\(parameters.add(.text(value)))::\(type)"))
+            keys.append(ColumnValue(column: column, value: "\(parameters.add(.text(value)))::\(type)"))
         }
         switch owner {
         case .anyone(nil): break
         case .anyone(let mine?):
             tenants = parameters.add(.texts(mine))
-            keys.append(JobList.Owner(column: "tenant_key", value: "mine.key"))
+            keys.append(ColumnValue(column: "tenant_key", value: "mine.key"))
         case .labelled(let slug): add("tenant_slug", slug)
         case .actor(let tenant, let actor):
             conditions.append("actor_key = \(parameters.add(.text(actor)))")
@@ -249,7 +249,7 @@ package struct AuditLog: Sendable {
         // The first condition is for partition pruning.
         if let last { conditions.append("at <= \(last.at) AND (at, id) < (\(last.at), \(last.id))") }
         /// Keeps the kind in the order too, so that no index without it has that order.
-        func range(_ event: JobList.Owner) -> [String] {
+        func range(_ event: ColumnValue) -> [String] {
             let (column, value) = (event.column, event.value)
             return [
                 from.map { "(\(column), at) >= (\(value), \($0))" } ?? "\(column) >= \(value)",
@@ -261,7 +261,7 @@ package struct AuditLog: Sendable {
             """
         /// - Parameter kind: nil for all.
         func page(_ columns: String, _ kind: String?) -> String {
-            let event = kind.map { JobList.Owner(column: "event", value: "'\($0)'") }
+            let event = kind.map { ColumnValue(column: "event", value: "'\($0)'") }
             let first = (key ?? event).map(FirstKey.init)
             var conditions = [first?.condition].compactMap { $0 } + conditions
             var order = [first?.order].compactMap { $0 }

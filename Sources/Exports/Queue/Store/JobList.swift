@@ -16,14 +16,6 @@ struct JobList {
 
     private var next: String? { before.map { "j.id < \($0)" } }
 
-    /// Whose jobs or events: a column and its value as SQL.
-    struct Owner {
-        let column: String
-        let value: String
-
-        var condition: String { "\(column) = \(value)" }
-    }
-
     /// The jobs of an actor, which are not many.
     func ofActor(_ condition: String) -> String {
         """
@@ -35,7 +27,7 @@ struct JobList {
     ///
     /// - Parameter slug: the parameter with the slug.
     func ofLabel(_ slug: String) -> String {
-        "SELECT \(JobRecord.columns) FROM (\(page(Owner(column: "j.tenant_slug", value: slug)))) j \(JobRecord.leaseJoin) ORDER BY j.id DESC"
+        "SELECT \(JobRecord.columns) FROM (\(page(ColumnValue(column: "j.tenant_slug", value: slug)))) j \(JobRecord.leaseJoin) ORDER BY j.id DESC"
     }
 
     /// All jobs: from the end of the primary key, or for each state from the end of the index on `(state, id)`.
@@ -53,7 +45,7 @@ struct JobList {
     func ofTenants(_ keys: String) -> String {
         """
         SELECT \(JobRecord.columns)
-        FROM (SELECT DISTINCT unnest(\(keys)::text[])) AS mine (key) CROSS JOIN LATERAL (\(page(Owner(column: "j.tenant_key", value: "mine.key")))) AS j
+        FROM (SELECT DISTINCT unnest(\(keys)::text[])) AS mine (key) CROSS JOIN LATERAL (\(page(ColumnValue(column: "j.tenant_key", value: "mine.key")))) AS j
         \(JobRecord.leaseJoin)
         ORDER BY j.id DESC LIMIT $1::int
         """
@@ -84,7 +76,7 @@ struct JobList {
     }
 
     /// - Parameter owner: nil for all jobs.
-    private func page(_ owner: Owner?) -> String {
+    private func page(_ owner: ColumnValue?) -> String {
         let wanted = states.isEmpty ? Set(JobState.allCases) : states
         var parts = wanted.sorted { $0.rawValue < $1.rawValue }.map { state in
             guard state.isFinal else { return few(all("j.state = '\(state.rawValue)'", owner?.condition, next)) }
@@ -107,8 +99,8 @@ struct JobList {
     /// The newest jobs of a state that is final, by the end of the index that ``FirstKey`` leaves.
     ///
     /// - Parameter isCurrent: without workbooks that have expired by the clock.
-    private func newest(_ state: JobState, of owner: Owner?, isCurrent: Bool) -> String {
-        let state = Owner(column: "j.state", value: "'\(state.rawValue)'")
+    private func newest(_ state: JobState, of owner: ColumnValue?, isCurrent: Bool) -> String {
+        let state = ColumnValue(column: "j.state", value: "'\(state.rawValue)'")
         let first = FirstKey(owner ?? state)
         // PostgreSQL uses a partial index only if the condition of the query implies that of the index.
         let isFinal = "j.state IN (\(Self.words(JobState.allCases.filter(\.isFinal))))"
@@ -130,8 +122,16 @@ struct FirstKey {
     let condition: String
     let order: String
 
-    init(_ key: JobList.Owner) {
+    init(_ key: ColumnValue) {
         condition = "\(key.column) = ANY (ARRAY[\(key.value), \(key.value)])"
         order = "\(key.column) DESC"
     }
+}
+
+/// A column and a value for it, both as SQL.
+struct ColumnValue {
+    let column: String
+    let value: String
+
+    var condition: String { "\(column) = \(value)" }
 }
