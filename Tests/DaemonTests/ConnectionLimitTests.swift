@@ -54,10 +54,11 @@ import TestSupport
                 let environment = ["ADMINEXPORT_DATABASE_URL": database.url(user: user), "ADMINEXPORT_ARCHIVES": folder]
                 let free = try await Programs.run("adminexportd", ["check-config"], environment: environment)
                 #expect(free.status == 0, "\(free)")
-                try await eventually("the session has ended") {
-                    try await database.text("SELECT count(*) FROM pg_stat_activity WHERE usename = '\(user)'") == "0"
+                var held: PostgresConnection?
+                try await eventually("the server no longer counts the session of check-config") {
+                    held = try? await database.connect(user: user)
+                    return held != nil
                 }
-                let held = try await database.connect(user: user)
                 let check = try await Programs.run("adminexportd", ["check-config"], environment: environment)
                 #expect(check.status == 69 && check.errors.contains("CONNECTION LIMIT"), "\(check)")
                 #expect(!check.errors.contains("cannot be reached"))
@@ -106,11 +107,10 @@ import TestSupport
                     database, folder, environment: ["ADMINEXPORT_DATABASE_URL": database.url(user: user)])
                 try await service.waitUntilServing()
                 #expect(try await service.export().state == .succeeded)
+                // Two transactions, because a lost connection is replaced at once.
+                try await database.execute("ALTER ROLE \(user) CONNECTION LIMIT 0")
                 try await database.execute(
-                    """
-                    ALTER ROLE \(user) CONNECTION LIMIT 0;
-                    SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '\(user)'
-                    """)
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '\(user)'")
                 try await eventually("a connection has been refused") {
                     service.count(of: DaemonEvent.connectionsLimited) > 0
                 }
@@ -128,18 +128,16 @@ import TestSupport
                 "CREATE ROLE \(user) LOGIN CONNECTION LIMIT 1 IN ROLE adminexport_api, adminexport_worker")
             try await TemporaryFolder.with { folder in
                 let environment = ["ADMINEXPORT_DATABASE_URL": database.url(user: user), "ADMINEXPORT_ARCHIVES": folder]
-                async let checked = Programs.run("adminexportd", ["check-config"], environment: environment)
                 let holder = try await database.connect()
-                try await holder.withTransaction { connection in
-                    try await connection.query(
-                        Query("lock", "LOCK TABLE adminexport.schema_migration IN ACCESS EXCLUSIVE MODE"))
-                    try await eventually("its first connection waits") {
-                        try await database.text(
-                            "SELECT count(*) FROM pg_stat_activity WHERE usename = '\(user)' AND wait_event_type = 'Lock'")
-                            == "1"
-                    }
-                    try await database.execute("ALTER ROLE \(user) CONNECTION LIMIT 0")
+                try await holder.script("lock", "BEGIN; LOCK TABLE adminexport.schema_migration IN ACCESS EXCLUSIVE MODE")
+                async let checked = Programs.run("adminexportd", ["check-config"], environment: environment)
+                try await eventually("its first connection waits") {
+                    try await database.text(
+                        "SELECT count(*) FROM pg_stat_activity WHERE usename = '\(user)' AND wait_event_type = 'Lock'")
+                        == "1"
                 }
+                try await database.execute("ALTER ROLE \(user) CONNECTION LIMIT 0")
+                try await holder.script("unlock", "COMMIT")
                 let start = ContinuousClock.now
                 let check = try await checked
                 #expect(check.status == 69 && check.errors.contains("CONNECTION LIMIT"), "\(check)")

@@ -32,7 +32,8 @@ package final class PostgresPool: Sendable {
 
     /// After a refusal, how long the pool uses the connections that it has before it tries to open another one.
     private struct Shortage {
-        static let forgetting: Duration = .seconds(1)
+        /// How long a busy server may count a connection that was closed.
+        static let forgetting: Duration = .seconds(5)
         static let first: Duration = .milliseconds(25)
         /// For a pool without a connection, which depends on the next attempt; and for one with others.
         static let longest = (starving: Duration.seconds(1), working: Duration.seconds(15))
