@@ -97,8 +97,11 @@ package final class SeekableWriter {
 private final class Frame: @unchecked Sendable {
     private(set) var bytes: [UInt8] = []
 
+    /// Enough for a small workbook.
+    private static let firstCapacity = 64 * 1024
+
     init() {
-        bytes.reserveCapacity(SeekableWriter.frameSize)
+        bytes.reserveCapacity(Self.firstCapacity)
     }
 
     var isFull: Bool { bytes.count == SeekableWriter.frameSize }
@@ -110,6 +113,7 @@ private final class Frame: @unchecked Sendable {
     /// Takes as many bytes as fit, and returns their number.
     func fill(from source: RawSpan) -> Int {
         let part = source.extracting(first: SeekableWriter.frameSize - bytes.count)
+        if bytes.count + part.byteCount > bytes.capacity { bytes.reserveCapacity(SeekableWriter.frameSize) }
         // SAFETY: the bytes are copied during the call.
         unsafe part.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
         return part.byteCount
@@ -159,7 +163,7 @@ private final class Frame: @unchecked Sendable {
     private func write(_ bytes: [UInt8]) throws {
         hash.update(data: bytes)
         compressed.removeAll(keepingCapacity: true)
-        try compressed.append(addingCapacity: ZSTD_compressBound(SeekableWriter.frameSize)) { compressed in
+        try compressed.append(addingCapacity: ZSTD_compressBound(bytes.count)) { compressed in
             try unsafe compressed.withUnsafeMutableBufferPointer { buffer, initialized in
                 let length = unsafe ZSTD_compress2(context, buffer.baseAddress, buffer.count, bytes, bytes.count)
                 guard ZSTD_isError(length) == 0 else {

@@ -66,14 +66,14 @@ struct Assembly {
         let transfers = Transfers(limits: { [settings] in settings.transferLimits }, logger: logger) { metrics.sent($0) }
         let trail = AuditWriter(
             pool: pools.trail, directory: { [directory] in directory.isKnownApart ? directory.pool : nil }, logger: logger)
+        let own = slots > 0 ? workerServices(slots: slots, watch: watch) : nil
         let exports = ExportService(
             pool: pools.api, directory: directory, disk: disk, transfers: transfers, watch: watch, trail: trail,
-            bounds: { [settings] in settings.startLimits })
+            worker: own?.worker, bounds: { [settings] in settings.startLimits })
         let server = SocketServer(
             socket: listening, group: group,
             dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api, inspector), policy: policy,
             settings: settings, metrics: metrics, logger: logger)
-        let own = slots > 0 ? workerServices(slots: slots, watch: watch) : nil
         let status = ServiceStatus("Serving") { [contract, pools] in
             [ServiceStatus.count(metrics.figures.connections, "caller"), ServiceStatus.count(transfers.count, "download")]
                 + (own.map { Self.figures(of: $0.worker) } ?? []) + Self.figures(of: pools.api)
@@ -184,11 +184,10 @@ struct Assembly {
         }
     }
 
-    /// - Parameter work: signalled when a job may be claimed.
-    private func listener(work: [WakeSignal] = [], proof: SessionProof? = nil, watch: JobWatch?) -> QueueListener {
+    private func listener(worker: Worker? = nil, watch: JobWatch?) -> QueueListener {
         QueueListener(
-            configuration.options(for: .listening, as: "listen"), work: work, ends: watch.map { [$0.wakeSignal] } ?? [],
-            share: pools.share, proof: proof, logger: logger)
+            configuration.options(for: .listening, as: "listen"), worker: worker, watch: watch, share: pools.share,
+            logger: logger)
     }
 
     /// The worker, and the services that go with one: the maintenance of files and rows, and the listener for notifications of the
@@ -216,6 +215,7 @@ struct Assembly {
                 .connectionsFailed: figures.reduce(0) { $0 + $1.failed },
             ]
         }
+        if let watch { options.ended = { watch.changed($0) } }
         #if DEBUG
             options.observe = { step, _ in StepStop.reached(step) }
         #endif
@@ -226,7 +226,7 @@ struct Assembly {
         return (
             worker,
             [
-                maintenance, listener(work: [worker.wakeSignal], proof: worker.proof, watch: watch),
+                maintenance, listener(worker: worker, watch: watch),
                 ForceDrainSignal(drain: drain),
                 worker,
             ]

@@ -76,7 +76,7 @@ package actor StorageGuard {
 
     /// The id that the directory must have when an export writes into it.
     func storeID() async throws -> String {
-        try await check.verify()
+        try await check.id()
     }
 
     /// Records the error of an attempt. An error of the export itself says nothing about the disk.
@@ -127,6 +127,12 @@ package actor StoreCheck {
     package func load() async throws {
         guard facts == nil else { return }
         facts = try await database.transaction { try await StoreFacts.load(on: $0) }
+    }
+
+    /// The id of the store. The caller checks the directory's file itself; only the first worker of an installation checks it here.
+    func id() async throws -> String {
+        guard let facts, !facts.isNew else { return try await verify() }
+        return facts.id
     }
 
     /// Checks the file `.store-id` of the directory. The first worker of an installation writes it, and records that in the

@@ -19,7 +19,8 @@ package struct ExportService: Sendable {
     private let watch: JobWatch
     private let trail: AuditWriter
     private let bounds: @Sendable () -> JobStore.Limits
-    let jobs = JobStore()
+    private let worker: Worker?
+    let jobs: JobStore
     private let storeCheck = SingleFlight<Void>()
     let spaceCheck = SingleFlight<(free: Int, size: Int)>()
     private let loader: JobBatchLoader
@@ -31,14 +32,17 @@ package struct ExportService: Sendable {
     ///   - directory: the directory in which permissions are checked.
     ///   - disk: the archives.
     ///   - trail: writes the audit events that no caller waits for.
+    ///   - worker: the worker of this process, which is woken after a start; nil if there is none.
     ///   - bounds: the limits of a start, which can change while the service runs.
     package init(
         pool: PostgresPool, directory: DirectoryDatabase, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
-        trail: AuditWriter, bounds: @escaping @Sendable () -> JobStore.Limits
+        trail: AuditWriter, worker: Worker? = nil, bounds: @escaping @Sendable () -> JobStore.Limits
     ) {
         self.pool = pool
         self.transfers = transfers
         self.watch = watch
+        self.worker = worker
+        jobs = JobStore(worker: worker?.id)
         self.trail = trail
         self.directory = directory
         self.bounds = bounds
@@ -64,6 +68,20 @@ package struct ExportService: Sendable {
     package func start(_ actor: ActorRequest, options: ExportOptions, idempotencyKey: String?) async throws
         -> JobStore.Started
     {
+        do {
+            let started = try await startInTurn(actor, options, idempotencyKey)
+            if !started.isReplayed { worker?.wakeSignal.signal() }
+            return started
+        } catch  where error is PostgresError || error is CancellationError {
+            // The start may be committed although its answer was lost.
+            worker?.wakeSignal.signal()
+            throw error
+        }
+    }
+
+    private func startInTurn(
+        _ actor: ActorRequest, _ options: ExportOptions, _ idempotencyKey: String?
+    ) async throws -> JobStore.Started {
         do {
             return try await start(actor, options, idempotencyKey, turn: .now)
         } catch let taken as StartLockHeld {

@@ -126,16 +126,19 @@ import Testing
     @Test("The session that listens holds the lock, and a new session holds a new one")
     func listens() async throws {
         try await TestDatabase.with { database in
-            let changed = WakeSignal()
-            let proof = SessionProof(changed: changed)
+            let worker = Worker(
+                Worker.Configuration(slots: 1, host: "h", version: "1"),
+                database: JobDatabase(pool: database.pool(), role: DatabaseRole.worker), leases: leases,
+                runner: NoRunner(), maintenance: WakeSignal(), drain: Drain(budget: .zero), logger: Logger(label: "test"))
+            let proof = worker.proof
             let listener = QueueListener(
-                TestDatabase.options(database: database.name, user: TestDatabase.serviceUser), work: [], ends: [],
-                proof: proof, logger: Logger(label: "test"))
+                TestDatabase.options(database: database.name, user: TestDatabase.serviceUser), worker: worker,
+                logger: Logger(label: "test"))
             let task = Task { try await listener.run() }
             defer { task.cancel() }
             var former: Int?
             for _ in 0..<2 {
-                while proof.lock == nil || proof.lock == former { await changed.wait(for: .seconds(60)) }
+                while proof.lock == nil || proof.lock == former { await worker.wakeSignal.wait(for: .seconds(60)) }
                 let lock = try #require(proof.lock)
                 let holders =
                     "FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND (classid::bigint << 32 | objid::bigint) = \(lock)"
@@ -154,4 +157,15 @@ import Testing
             #expect(job.state == (loss < JobMachine.maxLosses ? .queued : .failed) && job.crashes == 0)
         }
     }
+}
+
+/// For a worker that does not run.
+private struct NoRunner: JobRunner {
+    func checkReadiness() async throws {}
+    func storage() async -> String { "ok" }
+    func run(_ job: ClaimedJob, progress: ProgressCounter, lease: LeaseClock) async throws -> JobResult {
+        throw CancellationError()
+    }
+    func discard(_ job: ClaimedJob) async {}
+    func failure(for error: any Error) -> JobFailure { JobFailure(kind: "k", message: "m") }
 }

@@ -246,6 +246,25 @@ import Testing
         }
     }
 
+    @Test("A claim that finds nothing tells a tenant that others hold from no tenant")
+    func nothingFound() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            func isLocked() async throws -> Bool? {
+                let claim = try await worker(pool) { try await leases.claim(worker: WorkerID(), on: $0) }
+                guard case .noTurn(let isLocked) = claim else { return nil }
+                return isLocked
+            }
+            #expect(try await isLocked() == false)
+            _ = try await start(0, pool)
+            let holder = try await database.connect()
+            try await holder.script("hold", "BEGIN; SELECT FROM adminexport.tenant_slot FOR UPDATE")
+            #expect(try await isLocked() == true)
+            try await holder.script("release", "COMMIT")
+            #expect(try await isLocked() == nil)
+        }
+    }
+
     @Test("A tenant below the lower bound of places is found by a thorough poll, which moves the bound down to it")
     func belowBound() async throws {
         try await TestDatabase.with { database in

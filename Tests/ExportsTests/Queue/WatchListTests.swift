@@ -80,6 +80,20 @@ private struct Sample: Watchable {
         #expect(list.isEmpty)
     }
 
+    @Test("A job that comes without a query reaches its own watchers, and ends no other watch")
+    func withoutQuery() {
+        var list = WatchList<Sample>()
+        let (job, other) = (Sample(.running, revision: 5), Sample(.running, revision: 5))
+        let ids = [true, false].map { list.add(job, after: 5, continuously: $0, at: at(0)) }
+        _ = list.add(other, after: 5, continuously: true, at: at(0))
+        // Also when the watchers are due for the job in any case.
+        let answers = list.apply([Sample(job, .succeeded, 6)], to: [:], at: at(6_000))
+        #expect(revisions(answers) == [ids[0]: 6, ids[1]: 6])
+        #expect(!list.watches(job.id) && list.watches(other.id) && list.count == 1)
+        // A job that nobody watches any more.
+        #expect(list.apply([Sample(job, .succeeded, 7)], to: [:], at: at(6_000)).isEmpty)
+    }
+
     @Test("A watcher of one change gets this change once, whenever it happens")
     func single() {
         var list = WatchList<Sample>()

@@ -46,9 +46,12 @@ struct Parameters {
 /// A notification is a hint: it names no job, may get lost, and may come without need. All receivers also poll: workers every
 /// five seconds, ``JobWatch`` every 250 ms. A commit with a notification takes a lock of the whole server, so only statements
 /// that add work or end a job send one.
+///
+/// The payload is `ended`, or anything else for work. After a space it may name the worker whose process has sent it, because that
+/// process knows already.
 package enum QueueNotification: String {
     /// There is something to do.
-    case work = ""
+    case work
     /// A job has ended.
     case ended
 
@@ -57,4 +60,19 @@ package enum QueueNotification: String {
 
     /// Sends the notification when the transaction commits: an expression for a SELECT or RETURNING list.
     var sql: String { "pg_notify('\(Self.channel)', '\(rawValue)') IS NULL AS signalled" }
+
+    /// The same, from the process of a worker.
+    ///
+    /// - Parameter worker: the parameter with the worker's id.
+    func sql(from worker: String) -> String {
+        "pg_notify('\(Self.channel)', '\(rawValue) ' || \(worker)::text) IS NULL AS signalled"
+    }
+
+    /// Reads a payload; nil if the worker's own process has sent it.
+    init?(payload: String, to worker: WorkerID?) {
+        let words = payload.split(separator: " ")
+        if let worker, words.count == 2, words[1] == worker.description { return nil }
+        // Every other payload, of other versions too, means work.
+        self = words.first == "ended" ? .ended : .work
+    }
 }

@@ -2,8 +2,14 @@ package import Postgres
 
 /// The queue as callers see it. Every statement runs as `adminexport_api`, in a transaction of the caller.
 package struct JobStore: Sendable {
-    /// Creates a store. It has no state: callers pass the connection.
-    package init() {}
+    private let worker: WorkerID?
+
+    /// Creates a store.
+    ///
+    /// - Parameter worker: the worker of this process, which learns of new jobs without the notification; nil if there is none.
+    package init(worker: WorkerID? = nil) {
+        self.worker = worker
+    }
 
     /// How long a start waits for other starts of its tenant.
     package static let startLockTimeout: Duration = .seconds(5)
@@ -168,9 +174,17 @@ package struct JobStore: Sendable {
     private func insert(
         _ request: Request, limit: Int, peer: CallingProcess, on connection: isolated PostgresConnection
     ) async throws -> Row? {
+        var parameters = Parameters([
+            .text(JobID().description), .text(request.tenantKey), .text(request.tenantSlug), .text(request.actorKey),
+            .text(request.actorEmail), .text(request.options), .text(request.idempotency?.key),
+            .text(request.idempotency?.hash), .integer(limit), .integer(peer.uid), .integer(peer.gid), .integer(peer.pid),
+        ])
+        let notification =
+            worker.map { QueueNotification.work.sql(from: parameters.add(.text($0.description))) }
+            ?? QueueNotification.work.sql
         // A program of the previous version locks the slot's row instead. Between such a start and this one, the unique index
         // decides.
-        try await connection.query(
+        return try await connection.query(
             Query(
                 "enqueue",
                 """
@@ -186,14 +200,8 @@ package struct JobStore: Sendable {
                 ), audited AS (
                     \(Audit.insertion(of: "'requested'", jobs: "j", peer: ("$10", "$11", "$12"), details: "$6::jsonb"))
                 )
-                SELECT \(JobRecord.columns), \(QueueNotification.work.sql) FROM j LEFT JOIN adminexport.lease l ON l.job = j.id
-                """,
-                [
-                    .text(JobID().description), .text(request.tenantKey), .text(request.tenantSlug), .text(request.actorKey),
-                    .text(request.actorEmail), .text(request.options), .text(request.idempotency?.key),
-                    .text(request.idempotency?.hash), .integer(limit), .integer(peer.uid), .integer(peer.gid),
-                    .integer(peer.pid),
-                ])
+                SELECT \(JobRecord.columns), \(notification) FROM j LEFT JOIN adminexport.lease l ON l.job = j.id
+                """, parameters.values)
         ).first
     }
 

@@ -30,7 +30,9 @@ package struct LeaseStore: Sendable {
         /// It was the tenant's turn, and the tenant has no job that nobody holds. Another tenant may have one.
         case nothing(tenant: String)
         /// No tenant may start a job now.
-        case noTurn
+        ///
+        /// - Parameter isLocked: others hold the tenants that could.
+        case noTurn(isLocked: Bool)
 
         var job: ClaimedJob? { if case .job(let job) = self { job } else { nil } }
     }
@@ -43,10 +45,11 @@ package struct LeaseStore: Sendable {
             Query(
                 "claim", Self.claimSQL,
                 [.text(worker.description), .integer(tenantLimit()), .interval(lease), .interval(deadline), .texts(recent)]))
-        guard let row = rows.first else { return .noTurn }
-        guard try row.decodeIfPresent("epoch", as: Int.self) != nil else {
-            return .nothing(tenant: try row.decode("turn_of"))
+        guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no answer to a claim", query: "claim") }
+        guard let tenant: String = try row.decodeIfPresent("turn_of") else {
+            return .noTurn(isLocked: try row.decode("is_ready"))
         }
+        guard try row.decodeIfPresent("epoch", as: Int.self) != nil else { return .nothing(tenant: tenant) }
         return .job(try ClaimedJob(row))
     }
 
@@ -68,11 +71,11 @@ package struct LeaseStore: Sendable {
         ), audited AS (
             \(Audit.insertion(of: "'started'", jobs: "claimed", details: Audit.attemptDetails))
         )
-        SELECT slot.tenant_key AS turn_of, c.id, c.epoch, c.attempt, c.tenant_key, c.tenant_slug, c.actor_key, c.options::text AS options, c.created_at,
+        SELECT ready.is_ready, slot.tenant_key AS turn_of, c.id, c.epoch, c.attempt, c.tenant_key, c.tenant_slug, c.actor_key, c.options::text AS options, c.created_at,
             (extract(epoch FROM clock_timestamp() - greatest(c.created_at, c.run_after)) * 1000)::bigint AS waited_ms,
             extract(year FROM c.created_at AT TIME ZONE 'UTC')::int AS year,
             extract(month FROM c.created_at AT TIME ZONE 'UTC')::int AS month
-        FROM slot LEFT JOIN claimed c ON true
+        FROM (SELECT EXISTS (SELECT FROM best) AS is_ready) ready LEFT JOIN slot ON true LEFT JOIN claimed c ON true
         """
 
     // MARK: Polling
@@ -208,8 +211,11 @@ package struct LeaseStore: Sendable {
 
     /// Ends an attempt, in one statement.
     ///
-    /// - Returns: the job's state after it; nil if the job was no longer the worker's.
-    func end(_ job: ClaimedJob, _ end: AttemptEnd, on connection: isolated PostgresConnection) async throws -> JobState? {
+    /// - Parameter worker: the worker that had the job; the notification names it.
+    /// - Returns: the job after it; nil if the job was no longer the worker's.
+    func end(
+        _ job: ClaimedJob, _ end: AttemptEnd, of worker: WorkerID, on connection: isolated PostgresConnection
+    ) async throws -> JobRecord? {
         var parameters = Parameters([.text(job.id.description), .integer(job.epoch)])
         var assignments: [String] = []
         var failure: JobFailure?
@@ -243,8 +249,9 @@ package struct LeaseStore: Sendable {
             """
         let sql = end.exit.statement(
             of: held, setting: assignments, failure: failure, showsFailure: showsFailure, policy: policy,
-            notifying: notification, &parameters)
-        return try await connection.query(Query(end.name, sql, parameters.values)).first.map { try JobState($0) }
+            returning: "\(JobRecord.columns), \(notification.sql(from: parameters.add(.text(worker.description))))",
+            &parameters)
+        return try await connection.query(Query(end.name, sql, parameters.values)).first.map { try JobRecord($0) }
     }
 
     /// Whether the row names the file of this epoch: the question after the answer to ``end(_:_:on:)`` was lost. Locks the row, to

@@ -2,7 +2,7 @@ internal import Postgres
 
 extension RunExit {
     /// A statement that takes jobs out of the state `running`: it frees the tenant's slot, deletes the lease, changes the row and
-    /// writes the audit event, all at once. It returns `state` for each job.
+    /// writes the audit event, all at once. It returns the columns of `adminexport.job j` for each job.
     ///
     /// - Parameters:
     ///   - held: a SELECT that locks the jobs, with the columns `id`, `tenant_key` and the lease's `seq`.
@@ -10,10 +10,10 @@ extension RunExit {
     ///   - failure: what the row shows if the job fails.
     ///   - showsFailure: the row shows the failure also while the job waits for another attempt.
     ///   - policy: when the next attempt may start; nil for at once. Must be given for the condition `whenTooLate`.
+    ///   - columns: the select list over `j` and the lease `l` that the job no longer has.
     func statement(
         of held: String, setting assignments: [String] = [], failure: JobFailure? = nil, showsFailure: Bool = false,
-        policy: AttemptEnd.RetryPolicy? = nil, notifying notification: QueueNotification? = nil,
-        _ parameters: inout Parameters
+        policy: AttemptEnd.RetryPolicy? = nil, returning columns: String = "j.state", _ parameters: inout Parameters
     ) -> String {
         var changes = assignments
         if attempts != 0 { changes.append("attempt = j.attempt + (\(attempts))") }
@@ -55,7 +55,7 @@ extension RunExit {
             ), audited AS (
                 \(Audit.insertion(of: Self.event, jobs: "changed", reason: "error_kind", details: details))
             )
-            SELECT state\(notification.map { ", " + $0.sql } ?? "") FROM changed
+            SELECT \(columns) FROM changed j LEFT JOIN adminexport.lease l ON false
             """
     }
 

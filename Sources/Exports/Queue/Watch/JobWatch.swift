@@ -2,13 +2,18 @@ package import Logging
 internal import ServiceLifecycle
 private import Synchronization
 
-/// Reports changes of jobs to watchers: with one query per tick for all watchers, and one more when a job ends.
+/// Reports changes of jobs to watchers: with one query per tick for all watchers, and one more when another process ends a job. What
+/// the worker of this process has done to a job needs no query.
 package final class JobWatch: Service {
     private static let tick: Duration = .milliseconds(250)
     /// The minimum time between two queries, for each watched job.
     private static let spacing: Duration = .microseconds(25)
     /// The wait without watchers.
     private static let idle: Duration = .seconds(3_600)
+    /// The wait before the query for the first watcher. Its job may have changed since the watcher has read it, or end soon.
+    private static let first: Duration = .milliseconds(20)
+    /// Changed jobs in memory, at most. The next query finds the others.
+    private static let maxChanged = 256
 
     /// Receives the changed job; or ``QueueError/notFound`` for a job that was removed, or an error of the database.
     package typealias Handler = @Sendable (Result<JobRecord, any Error>) -> Void
@@ -17,12 +22,24 @@ package final class JobWatch: Service {
     private let store = JobStore()
     private let logger: Logger
     private let state = Mutex(State())
-    /// Signalled when a job has ended, so that its watchers need not wait for the next tick; and by the first watcher.
-    package let wakeSignal = WakeSignal()
+    private let wakeSignal = WakeSignal()
 
     private struct State {
         var list = WatchList<JobRecord>()
         var watchers: [Int: Handler] = [:]
+        /// When the next query is due.
+        var nextQuery = ContinuousClock.now
+        /// The jobs that the worker of this process changed last, in that order: a watcher may come after the change.
+        var changed: [JobRecord] = []
+        /// Those that watchers have to get.
+        var unreported: [JobRecord] = []
+
+        /// - Returns: whether there is room.
+        mutating func report(_ job: JobRecord) -> Bool {
+            guard unreported.count < JobWatch.maxChanged else { return false }
+            unreported.append(job)
+            return true
+        }
     }
 
     /// A watch without watchers. ``run()`` serves them.
@@ -39,15 +56,33 @@ package final class JobWatch: Service {
     ///   - continuously: until the job is final, also while the database is unreachable; otherwise once, also for an error.
     /// - Returns: the id for ``cancel(_:)``.
     package func watch(_ job: JobRecord, after revision: Int, continuously: Bool, _ handler: @escaping Handler) -> Int {
-        let (id, isFirst) = state.withLock { state in
+        let (id, wakes) = state.withLock { state in
             let isFirst = state.list.isEmpty
             let id = state.list.add(job, after: revision, continuously: continuously, at: .now)
             state.watchers[id] = handler
-            return (id, isFirst)
+            // The next query finds further watchers.
+            if isFirst { state.nextQuery = .now + Self.first }
+            let changed = state.changed.last { $0.id == job.id }
+            return (id, changed.map { $0.revision > revision && state.report($0) } ?? isFirst)
         }
-        // The next tick finds further watchers.
-        if isFirst { wakeSignal.signal() }
+        if wakes { wakeSignal.signal() }
         return id
+    }
+
+    /// Queries the watched jobs without waiting for the next tick, because one has ended.
+    package func queryNow() {
+        state.withLock { $0.nextQuery = .now }
+        wakeSignal.signal()
+    }
+
+    /// Reports a job that the worker of this process has changed, after the commit.
+    package func changed(_ job: JobRecord) {
+        let isWatched = state.withLock { state in
+            if state.changed.count == Self.maxChanged { state.changed.removeFirst(Self.maxChanged / 2) }
+            state.changed.append(job)
+            return state.list.watches(job.id) && state.report(job)
+        }
+        if isWatched { wakeSignal.signal() }
     }
 
     /// Removes a watcher. A call of its handler that has begun continues.
@@ -83,14 +118,33 @@ package final class JobWatch: Service {
     package func run() async throws {
         await cancelWhenGracefulShutdown {
             var hasFailed = false
+            // Limits the load of many watchers while many jobs end.
+            var earliest = ContinuousClock.now
             while !Task.isCancelled {
-                let watched = self.state.withLock { $0.list.count }
-                if watched > 0 { hasFailed = await self.poll(hasFailed: hasFailed) }
-                await self.wakeSignal.wait(for: watched > 0 ? Self.tick : Self.idle)
-                // Limits the load of many watchers while many jobs end.
-                if watched > 0 { try? await Task.sleep(for: min(Self.tick, Self.spacing * watched)) }
+                self.reportChanged()
+                let now = ContinuousClock.now
+                let (watched, wait) = self.state.withLock { state in
+                    let wait = state.list.isEmpty ? Self.idle : now.duration(to: max(state.nextQuery, earliest))
+                    if wait <= .zero { state.nextQuery = now + Self.tick }
+                    return (state.list.count, wait)
+                }
+                if wait > .zero {
+                    await self.wakeSignal.wait(for: wait)
+                } else {
+                    hasFailed = await self.poll(hasFailed: hasFailed)
+                    earliest = .now + min(Self.tick, Self.spacing * watched)
+                }
             }
         }
+    }
+
+    /// Only this task calls handlers, so they get the revisions of a job in their order.
+    private func reportChanged() {
+        let unreported = state.withLock { state in
+            defer { state.unreported = [] }
+            return state.unreported
+        }
+        for job in unreported { report([job], known: [:]) }
     }
 
     /// - Returns: whether the database did not answer.
@@ -98,12 +152,7 @@ package final class JobWatch: Service {
         let known = state.withLock { $0.list.knownRevisions(at: .now) }
         do {
             let jobs = try await database.statement { [store] in try await store.changed(since: known, on: $0) }
-            for (handler, update) in updates(jobs, known) {
-                switch update {
-                case .job(let job): handler(.success(job))
-                case .gone: handler(.failure(QueueError.notFound))
-                }
-            }
+            report(jobs, known: known)
             return false
         } catch {
             if Task.isCancelled { return hasFailed }
@@ -113,12 +162,18 @@ package final class JobWatch: Service {
         }
     }
 
-    private func updates(_ jobs: [JobRecord], _ known: [JobID: Int]) -> [(Handler, WatchList<JobRecord>.Update)] {
-        state.withLock { state in
+    private func report(_ jobs: [JobRecord], known: [JobID: Int]) {
+        let updates: [(Handler, WatchList<JobRecord>.Update)] = state.withLock { state in
             state.list.apply(jobs, to: known, at: .now).compactMap { id, update in
                 guard let handler = state.watchers[id] else { return nil }
                 if !state.list.contains(id) { state.watchers[id] = nil }
                 return (handler, update)
+            }
+        }
+        for (handler, update) in updates {
+            switch update {
+            case .job(let job): handler(.success(job))
+            case .gone: handler(.failure(QueueError.notFound))
             }
         }
     }

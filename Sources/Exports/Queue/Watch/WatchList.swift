@@ -42,29 +42,34 @@ struct WatchList<Job: Watchable> {
     }
 
     private var watches: [Int: Watch] = [:]
+    private var ids: [JobID: Set<Int>] = [:]
     private var nextID = 0
 
     var isEmpty: Bool { watches.isEmpty }
     var count: Int { watches.count }
 
     func contains(_ id: Int) -> Bool { watches[id] != nil }
+    func watches(_ job: JobID) -> Bool { ids[job] != nil }
 
     /// - Parameter revision: the last one that the watcher knows.
     mutating func add(_ job: Job, after revision: Int, continuously: Bool, at now: ContinuousClock.Instant) -> Int {
         defer { nextID += 1 }
         watches[nextID] = Watch(job: job.id, isContinuous: continuously, revision: revision, state: job.state, updated: now)
+        ids[job.id, default: []].insert(nextID)
         return nextID
     }
 
     mutating func remove(_ id: Int) {
-        watches[id] = nil
+        guard let watch = watches.removeValue(forKey: id) else { return }
+        ids[watch.job]?.remove(id)
+        if ids[watch.job]?.isEmpty == true { ids[watch.job] = nil }
     }
 
     /// Removes the watchers of a single change, after an error.
     mutating func removeSingle() -> [Int] {
-        let ids = watches.filter { !$0.value.isContinuous }.map(\.key)
-        for id in ids { watches[id] = nil }
-        return ids
+        let single = watches.filter { !$0.value.isContinuous }.map(\.key)
+        for id in single { remove(id) }
+        return single
     }
 
     /// The jobs to query, each with the smallest revision that a watcher knows; -1 if it is needed in any case.
@@ -78,24 +83,28 @@ struct WatchList<Job: Watchable> {
     }
 
     /// Takes the jobs that have changed, and returns the updates of the watchers. Removes watchers that need no more.
+    ///
+    /// - Parameter known: what a query asked for; empty if the jobs come without one.
     mutating func apply(
         _ jobs: [Job], to known: [JobID: Int], at now: ContinuousClock.Instant
     ) -> [(id: Int, update: Update)] {
         let jobs = Dictionary(jobs.map { ($0.id, $0) }) { first, _ in first }
         var updates: [(id: Int, update: Update)] = []
-        for (id, var watch) in watches {
-            guard let job = jobs[watch.job] else {
-                // The query asked for it in any case.
-                if known[watch.job] == -1 {
-                    updates.append((id, .gone))
-                    watches[id] = nil
-                }
-                continue
+        // The query asked for these in any case.
+        for (missing, revision) in known where revision == -1 && jobs[missing] == nil {
+            for id in ids[missing] ?? [] {
+                updates.append((id, .gone))
+                remove(id)
             }
-            guard watch.isUpdate(job, at: now) else { continue }
-            updates.append((id, .job(job)))
-            (watch.revision, watch.state, watch.updated) = (job.revision, job.state, now)
-            watches[id] = watch.isContinuous && !job.state.isFinal ? watch : nil
+        }
+        for job in jobs.values {
+            for id in ids[job.id] ?? [] {
+                guard var watch = watches[id], watch.isUpdate(job, at: now) else { continue }
+                updates.append((id, .job(job)))
+                (watch.revision, watch.state, watch.updated) = (job.revision, job.state, now)
+                watches[id] = watch
+                if !watch.isContinuous || job.state.isFinal { remove(id) }
+            }
         }
         return updates
     }

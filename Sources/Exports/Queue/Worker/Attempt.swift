@@ -150,9 +150,14 @@ struct Attempt: Sendable {
     }
 
     private func end(_ end: AttemptEnd) async throws -> JobState? {
-        let state = try await worker.database.statement { try await worker.leases.end(job, end, on: $0) }
-        if state == nil { worker.counters.count(.rejected) }
-        return state
+        let ended = try await worker.database.statement { try await worker.leases.end(job, end, of: worker.id, on: $0) }
+        guard let ended else {
+            worker.counters.count(.rejected)
+            return nil
+        }
+        if ended.state == .queued { worker.running.requeue() }
+        worker.configuration.ended(ended)
+        return ended.state
     }
 
     /// Counts the result of the attempt, by the state that the statement has written.

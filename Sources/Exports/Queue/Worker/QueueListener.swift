@@ -16,25 +16,22 @@ package struct QueueListener: Service {
 
     private let options: ConnectionOptions
     private let share: ConnectionShare?
-    private let proof: SessionProof?
-    private let work: [WakeSignal]
-    private let ends: [WakeSignal]
+    private let worker: Worker?
+    private let watch: JobWatch?
     private let logger: Logger
 
     /// - Parameters:
-    ///   - work: signalled when there is something to do.
-    ///   - ends: signalled when a job has ended.
+    ///   - worker: the worker of this process, woken when there is something to do. The session that listens holds its proof.
+    ///   - watch: queries its jobs when one has ended.
     ///   - share: the connections of the login. A pool without any connection needs one more than the listener does.
-    ///   - proof: held by the session that listens; nil in a process without a worker.
     package init(
-        _ options: ConnectionOptions, work: [WakeSignal], ends: [WakeSignal], share: ConnectionShare? = nil,
-        proof: SessionProof? = nil, logger: Logger
+        _ options: ConnectionOptions, worker: Worker? = nil, watch: JobWatch? = nil, share: ConnectionShare? = nil,
+        logger: Logger
     ) {
         self.options = options
         self.share = share
-        self.proof = proof
-        self.work = work
-        self.ends = ends
+        self.worker = worker
+        self.watch = watch
         self.logger = logger
     }
 
@@ -68,11 +65,11 @@ package struct QueueListener: Service {
         let connection = try await PostgresConnection.connect(options)
         try await connection.listen(QueueNotification.channel)
         // Now no pooler can be in between.
-        try await proof?.hold(on: connection)
-        defer { proof?.lose() }
+        try await worker?.proof.hold(on: connection)
+        defer { worker?.proof.lose() }
         started()
         // Earlier notifications were lost.
-        for wakeSignal in work + ends { wakeSignal.signal() }
+        wake(for: [.work, .ended])
         var received = ContinuousClock.now
         while !Task.isCancelled {
             if share?.isStarving ?? false {
@@ -84,11 +81,12 @@ package struct QueueListener: Service {
             if payloads.isEmpty, received.duration(to: .now) < Self.testInterval { continue }
             received = .now
             if payloads.isEmpty { try await connection.query(Query("test-connection", "SELECT 1 AS one")) }
-            if payloads.contains(QueueNotification.ended.rawValue) { for wakeSignal in ends { wakeSignal.signal() } }
-            // Every other payload, of other versions too, means work.
-            if payloads.contains(where: { $0 != QueueNotification.ended.rawValue }) {
-                for wakeSignal in work { wakeSignal.signal() }
-            }
+            wake(for: Set(payloads.compactMap { QueueNotification(payload: $0, to: worker?.id) }))
         }
+    }
+
+    private func wake(for notifications: Set<QueueNotification>) {
+        if notifications.contains(.work) { worker?.wakeSignal.signal() }
+        if notifications.contains(.ended) { watch?.queryNow() }
     }
 }

@@ -28,6 +28,8 @@ package struct Worker: Service {
         package var history: Duration = .seconds(400 * 86_400)
         /// Further counters for the worker's row.
         package var furtherCounters: @Sendable () -> [WorkerCounters.Name: Int] = { [:] }
+        /// Called with each job whose end the worker has written.
+        package var ended: @Sendable (JobRecord) -> Void = { _ in }
         /// Called at each step of an attempt, before it goes on; for tests.
         package var observe: @Sendable (Step, ClaimedJob) -> Void = { _, _ in }
 
@@ -61,7 +63,7 @@ package struct Worker: Service {
 
     /// The runs of this worker. A run that hangs may outlive its epoch, so one job may have two runs.
     final class Running: Sendable {
-        private let state = Mutex((runs: 0, own: [JobID: Set<Int>]()))
+        private let state = Mutex((runs: 0, own: [JobID: Set<Int>](), hasRequeued: false))
 
         var count: Int { state.withLock { $0.runs } }
         /// Jobs whose rows this worker may change.
@@ -84,6 +86,19 @@ package struct Worker: Service {
 
         func end() {
             state.withLock { $0.runs -= 1 }
+        }
+
+        /// A job of this worker waits for another attempt.
+        func requeue() {
+            state.withLock { $0.hasRequeued = true }
+        }
+
+        /// - Returns: whether ``requeue()`` was called since the last time.
+        func takeRequeued() -> Bool {
+            state.withLock { state in
+                defer { state.hasRequeued = false }
+                return state.hasRequeued
+            }
         }
     }
 

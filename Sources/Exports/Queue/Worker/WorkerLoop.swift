@@ -35,6 +35,8 @@ struct WorkerLoop {
     private var misses = 0
     /// The last turn claimed a job, so the next one may, too.
     private var isBusy = false
+    /// The last claim found no job, and nobody held one.
+    private var foundNothing = false
     /// A claim failed, and the database may have made it.
     private var mayHoldUnknown = false
     private var recent = RecentTenants()
@@ -62,7 +64,16 @@ struct WorkerLoop {
             if claimsUntilRaise <= 0 { try await raiseBound() }
             if isBusy, recent.isFull || Self.isDue(polled, every: Self.busyPollInterval) { try await poll() }
             let mayClaim = isReady && worker.hasRoom
-            if mayClaim, isSignalled || isBusy, let attempt = try await claim() { return .run(attempt) }
+            if mayClaim, isSignalled || isBusy {
+                if let attempt = try await claim() { return .run(attempt) }
+                // The last poll knows the rest.
+                if foundNothing, !worker.running.takeRequeued(), let polled,
+                    !Self.isDue(polled, every: Self.busyPollInterval)
+                {
+                    isBusy = false
+                    return .wait(Self.busyPollInterval - polled.duration(to: .now))
+                }
+            }
             if isReady, !worker.hasRoom, !Self.isDue(polled, every: Self.busyPollInterval) {
                 await cleanUp()
                 // The end of each run signals.
@@ -123,6 +134,7 @@ struct WorkerLoop {
     ///
     /// - Returns: nil if no tenant may start a job, or the next tenant's job is locked.
     private mutating func claim() async throws -> Attempt? {
+        foundNothing = false
         while true {
             let before = ContinuousClock.now
             // Until the answer arrives, it may be lost.
@@ -142,7 +154,8 @@ struct WorkerLoop {
             case .nothing(let tenant):
                 guard !worker.isStopping, recent.insert(tenant, hasNothing: true) else { return nil }
                 if recent.isFull { try await poll() }
-            case .noTurn:
+            case .noTurn(let isLocked):
+                foundNothing = !isLocked
                 return nil
             }
         }

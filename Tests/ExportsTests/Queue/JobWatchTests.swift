@@ -1,0 +1,76 @@
+import Logging
+import Postgres
+import Synchronization
+import Testing
+import TestSupport
+
+@testable import Exports
+
+@Suite(.timeLimit(.minutes(10))) struct JobWatchTests {
+    private let leases = LeaseStore(
+        tenantLimit: { 1 }, lease: .seconds(60), deadline: .seconds(60), retention: .seconds(60))
+
+    /// The job before its end and after it.
+    private func ended(_ pool: PostgresPool) async throws -> (before: JobRecord, after: JobRecord) {
+        let request = JobStore.Request(
+            tenantKey: "1", tenantSlug: "acme", actorKey: "2", actorEmail: "a@acme.example", options: "{}", idempotency: nil)
+        let job = try await api(pool) {
+            try await JobStore().enqueue(request, .init(queued: 9), peer: .init(uid: 1, gid: 1, pid: 1), on: $0)
+        }.job
+        let id = WorkerID()
+        let claimed = try #require(try await worker(pool) { try await leases.claim(worker: id, on: $0) }.job)
+        let ended = try #require(
+            try await worker(pool) { try await leases.end(claimed, .succeeded(.sample), of: id, on: $0) })
+        return (job, ended)
+    }
+
+    @Test("The end of a job is the record that a query gives")
+    func record() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let (before, after) = try await ended(pool)
+            let read = try await api(pool) {
+                try await JobStore().get(before.id, owner: .anyone(ofTenants: nil), on: $0)
+            }
+            #expect("\(after)" == "\(read)" && after.state == .succeeded && after.revision > before.revision)
+        }
+    }
+
+    @Test("A change by the worker of this process reaches watchers without a query, also those that come after it")
+    func withoutQuery() async throws {
+        try await TestDatabase.with { database in
+            let (before, after) = try await ended(database.pool())
+            let pool = database.pool()
+            let watch = JobWatch(database: JobDatabase(pool: pool, role: DatabaseRole.api), logger: Logger(label: "test"))
+            let (revisions, told) = AsyncStream.makeStream(of: Int.self)
+            let tell: JobWatch.Handler = { told.yield((try? $0.get().revision) ?? 0) }
+            _ = watch.watch(before, after: before.revision, continuously: true, tell)
+            watch.changed(after)
+            _ = watch.watch(before, after: before.revision, continuously: false, tell)
+            let task = Task { try await watch.run() }
+            defer { task.cancel() }
+            var received: [Int] = []
+            for await revision in revisions {
+                received.append(revision)
+                if received.count == 2 { break }
+            }
+            #expect(received == [after.revision, after.revision])
+            #expect(pool.figures.opened == 0)
+        }
+    }
+
+    @Test("A notification of the worker's own process is no news to it, and one of any other version or process is")
+    func notifications() {
+        let (own, other) = (WorkerID(), WorkerID())
+        #expect(QueueNotification(payload: "ended \(own)", to: own) == nil)
+        #expect(QueueNotification(payload: "work \(own)", to: own) == nil)
+        for worker in [own, nil] {
+            #expect(QueueNotification(payload: "ended \(other)", to: worker) == .ended)
+            #expect(QueueNotification(payload: "work \(other)", to: worker) == .work)
+            #expect(QueueNotification(payload: "ended", to: worker) == .ended)
+            for payload in ["", "work", "anything else"] {
+                #expect(QueueNotification(payload: payload, to: worker) == .work)
+            }
+        }
+    }
+}
