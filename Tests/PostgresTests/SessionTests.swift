@@ -128,6 +128,83 @@ import Testing
         }
     }
 
+    private func read(_ name: String, _ sql: String, atMost limit: Int = 50) -> PostgresConnection.BufferedQuery {
+        .init(Query(name, sql), atMost: limit, into: CopyBuffer())
+    }
+
+    @Test("Statements sent in one message fill their buffers in order, up to their limits", arguments: [true, false])
+    func atOnce(_ keepsSession: Bool) async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            let connection = try await connect(database, keepsSession: keepsSession)
+            @Sendable func series(_ count: Int) -> String {
+                "SELECT i::int8, 'row ' || i FROM generate_series(1, \(count)) i"
+            }
+            for _ in 0..<2 {
+                let reads = [
+                    read("a", series(50)), read("b", series(51)), read("c", series(0)), read("d", "SET LOCAL x.y = 1"),
+                ]
+                let results = try await connection.withTransaction { try await $0.rows(of: reads) }
+                #expect(results == [true, false, true, false])
+                for (read, count) in zip(reads, [50, nil, 0, nil]) {
+                    let alone = CopyBuffer()
+                    if let count {
+                        #expect(try await connection.rows(of: Query("e", series(count)), atMost: 50, into: alone))
+                    }
+                    #expect(read.buffer.bytes == alone.bytes)
+                }
+            }
+            #expect(try await login(connection) != nil)
+        }
+    }
+
+    @Test(
+        "If one of several statements fails, its error is thrown, those after it have not run, and the connection is usable",
+        arguments: [true, false])
+    func atOnceFails(_ keepsSession: Bool) async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            let connection = try await connect(database, keepsSession: keepsSession)
+            try await database.execute("CREATE SEQUENCE ran")
+            let reads = [
+                read("a", "SELECT 1::int8"), read("b", "SELECT (1 / (i - 1))::int8 FROM generate_series(1, 2) i"),
+                read("c", "SELECT nextval('ran')"), read("d", "SELECT 1::int8 / 0"),
+            ]
+            for _ in 0..<2 {
+                let error = await #expect(throws: PostgresError.self) {
+                    _ = try await connection.withTransaction { try await $0.rows(of: reads) }
+                }
+                #expect(error?.sqlState == "22012" && error?.query == "b" && error?.isTransient == false)
+                #expect(await connection.isUsable)
+            }
+            #expect(try await database.text("SELECT is_called FROM ran") == "false")
+            #expect(try await login(connection) != nil)
+        }
+    }
+
+    @Test("Statements sent in one message stop when the task is cancelled, and when the server ends the session")
+    func atOnceStops() async throws {
+        try await TestDatabase.with(migrated: false) { database in
+            let connection = try await database.connect()
+            let waiting =
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+            for isCancelled in [true, false] {
+                let reads = (0..<3).map { read("sleep-\($0)", "SELECT pg_sleep(60), \($0)::int8") }
+                let task = Task { try await connection.withTransaction { try await $0.rows(of: reads) } }
+                try await eventually("the first statement runs") { try await database.text(waiting) == "1" }
+                if isCancelled {
+                    task.cancel()
+                    await #expect(throws: CancellationError.self) { _ = try await task.value }
+                } else {
+                    try await database.execute(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+                    )
+                    let error = await #expect(throws: PostgresError.self) { _ = try await task.value }
+                    #expect(error?.isTransient == true)
+                }
+                #expect(await connection.isUsable == isCancelled)
+            }
+        }
+    }
+
     @Test("A second connection reads the snapshot of the first one, and an invalid snapshot name is refused")
     func snapshots() async throws {
         try await TestDatabase.with(migrated: false) { database in

@@ -46,6 +46,14 @@ struct PageReader {
             queries.administrators(first: after == nil), limit: limit,
             prepared: isSmall ? Self.maxPreparedRows : 0,
             into: page.administrators, on: connection)
+        return try await check(page, isWhole: isWhole, on: connection) ? page : nil
+    }
+
+    /// Checks a page that has been read, and sets which administrators it has.
+    ///
+    /// - Parameter isWhole: whether all rows that were asked for are in the page.
+    /// - Returns: false for an empty page, after the last administrator.
+    mutating func check(_ page: RowPage, isWhole: Bool, on connection: isolated PostgresConnection) async throws -> Bool {
         let rows = try page.measure(queries.keys.administrator)
         guard rows.count > 0, let last = rows.last else {
             guard isWhole else {
@@ -53,7 +61,7 @@ struct PageReader {
                     "a row of directory.administrator is larger than \(Self.maxBytes) bytes; shorten its texts")
             }
             guard read == total else { throw try await miscounted(on: connection) }
-            return nil
+            return false
         }
         page.count = rows.count
         // A page that is the first and the last is its own border.
@@ -62,7 +70,7 @@ struct PageReader {
         read += rows.count
         guard read <= total else { throw try await miscounted(on: connection) }
         limit = min(Self.maxRows, max(1, Self.pageBytes / max(1, page.administrators.count / rows.count)))
-        return page
+        return true
     }
 
     /// Why the number of rows differs from the count: of two rows with one key, at the border of two pages, one is read.
@@ -77,6 +85,11 @@ struct PageReader {
                 + "keys differ; check the type and the collation of its column id")
     }
 
+    /// The statement with one row more than the limit, which shows that there are more.
+    static func limited(_ query: Query, to limit: Int) -> Query {
+        Query(query.name, "\(query.sql) LIMIT \(limit + 1)")
+    }
+
     /// Reads a statement's rows. Rows beyond `maxBytes` are read and dropped.
     ///
     /// - Parameters:
@@ -89,7 +102,7 @@ struct PageReader {
         maxBytes: Int = PageReader.maxBytes
     ) async throws -> Bool {
         if maxPrepared > 0 {
-            let limited = Query(query.name, "\(query.sql) LIMIT \(min(limit, maxPrepared + 1))")
+            let limited = Self.limited(query, to: min(limit - 1, maxPrepared))
             if try await connection.rows(of: limited, atMost: maxPrepared, into: buffer) { return true }
         }
         let sql = limit == .max ? query.sql : "\(query.sql) LIMIT \(limit)"

@@ -25,9 +25,12 @@ package struct Snapshot: Sendable {
 /// The pages of a snapshot, with back-pressure: a few are read ahead while one is in use.
 package struct PageStream: AsyncSequence, Sendable {
     fileprivate let channel = AsyncChannel<RowPage>()
+    /// The pages, if all of them have been read.
+    private let ready: [RowPage]?
     private let countElsewhere: @Sendable () async throws -> Int
 
-    fileprivate init(countElsewhere: @escaping @Sendable () async throws -> Int) {
+    fileprivate init(ready: [RowPage]? = nil, countElsewhere: @escaping @Sendable () async throws -> Int) {
+        self.ready = ready
         self.countElsewhere = countElsewhere
     }
 
@@ -39,16 +42,23 @@ package struct PageStream: AsyncSequence, Sendable {
 
     /// Makes an iterator. Each page goes to one iterator only.
     package func makeAsyncIterator() -> Iterator {
-        Iterator(pages: channel.makeAsyncIterator())
+        Iterator(ready: ready.map { $0[...] }, pages: channel.makeAsyncIterator())
     }
 
     /// Delivers the pages in the order of the administrators' keys.
     package struct Iterator: AsyncIteratorProtocol {
+        fileprivate var ready: ArraySlice<RowPage>?
         fileprivate var pages: AsyncChannel<RowPage>.Iterator
 
         /// The next page; nil after the last one, and after the stream was cancelled.
         package mutating func next() async -> RowPage? {
-            await pages.next()
+            await next(isolation: nil)
+        }
+
+        /// The same, without a change of threads if the page has been read.
+        package mutating func next(isolation actor: isolated (any Actor)?) async -> RowPage? {
+            guard ready == nil else { return ready?.popFirst() }
+            return await pages.next(isolation: actor)
         }
     }
 }
@@ -68,10 +78,11 @@ extension Snapshot {
         try await pool.withTransaction(isolation: .repeatableRead, readOnly: true, role: role) { connection in
             let permission = try await ExportPermission.check(actor, keys: keys, on: connection)
             let queries = SnapshotQueries(keys: keys, includeDisabled: includeDisabled, scope: permission.scope)
-            let snapshot = try await open(permission, queries, includeGroupTree: includeGroupTree, on: connection)
-            let pages = PageStream {
+            let (snapshot, ready) = try await open(permission, queries, includeGroupTree: includeGroupTree, on: connection)
+            let pages = PageStream(ready: ready) {
                 try await linksElsewhere(queries, on: connection)
             }
+            if ready != nil { return try await body(snapshot, pages) }
             // The statements of a large export are not prepared.
             let pageQueries =
                 snapshot.isSmall ? queries : queries.withConstant(tenant: permission.identity.tenantKey)
@@ -192,10 +203,11 @@ extension Snapshot {
         try await connection.query(queries.visibleGroups)
     }
 
+    /// - Returns: the snapshot, and its pages if they have been read, too.
     private static func open(
         _ permission: ExportPermission, _ queries: SnapshotQueries, includeGroupTree: Bool,
         on connection: isolated PostgresConnection
-    ) async throws -> Snapshot {
+    ) async throws -> (Snapshot, ready: [RowPage]?) {
         try await setTimeZone(permission, on: connection)
         try await setGroups(permission, queries, on: connection)
         guard let moment = try await connection.query(queries.moment(few: PageReader.maxPreparedRows)).first else {
@@ -211,20 +223,67 @@ extension Snapshot {
             profiles: try prepared("profile_bytes"), groups: try prepared("administrator_group_bytes"),
             teams: try prepared("team_bytes")
         )
-        let references = References(
-            profiles: try await names("profile", queries, prepared: few.profiles, on: connection),
-            groups: try await names("administrator_group", queries, prepared: few.groups, on: connection),
-            teams: try await names("team", queries, prepared: few.teams, on: connection))
-        let groupTree =
-            includeGroupTree
-            ? try GroupTree(
-                copy: await copyNames(queries.groupTree, "administrator_group", prepared: few.groups, on: connection),
-                keys: queries.keys.group)
-            : nil
-        return Snapshot(
+        let isSmall = try prepared("bytes") > 0
+        var names = NameCopies()
+        var ready: [RowPage]?
+        if isSmall, min(few.profiles, few.groups, few.teams) > 0 {
+            ready = try await readAtOnce(queries, total: total, &names, includeGroupTree: includeGroupTree, on: connection)
+        }
+        if ready == nil {
+            names = NameCopies(
+                profiles: try await copyNames(queries.names("profile"), "profile", prepared: few.profiles, on: connection),
+                groups: try await copyNames(
+                    queries.names("administrator_group"), "administrator_group", prepared: few.groups, on: connection),
+                teams: try await copyNames(queries.names("team"), "team", prepared: few.teams, on: connection),
+                tree: includeGroupTree
+                    ? try await copyNames(queries.groupTree, "administrator_group", prepared: few.groups, on: connection)
+                    : CopyBuffer())
+        }
+        let snapshot = Snapshot(
             permission: permission, takenAt: try moment.decode("taken_at"),
-            types: try moment.decodeIfPresent("types"), day: try moment.decode("day"),
-            rowsTotal: total, isSmall: try prepared("bytes") > 0, references: references, groupTree: groupTree)
+            types: try moment.decodeIfPresent("types"), day: try moment.decode("day"), rowsTotal: total, isSmall: isSmall,
+            references: References(
+                profiles: try ReferenceNames(copy: names.profiles, of: "profile", keys: queries.keys.profile),
+                groups: try ReferenceNames(copy: names.groups, of: "administrator_group", keys: queries.keys.group),
+                teams: try ReferenceNames(copy: names.teams, of: "team", keys: queries.keys.team)),
+            groupTree: includeGroupTree ? try GroupTree(copy: names.tree, keys: queries.keys.group) : nil)
+        return (snapshot, ready)
+    }
+
+    /// Names and the groups that the actor sees, as they were read.
+    private struct NameCopies {
+        var profiles = CopyBuffer()
+        var groups = CopyBuffer()
+        var teams = CopyBuffer()
+        var tree = CopyBuffer()
+    }
+
+    /// Reads the names, the administrators and their links of a small tenant in one message. A short export spends much of its time on
+    /// messages to the server and back.
+    ///
+    /// - Returns: the pages; nil if there are more rows than one page takes.
+    private static func readAtOnce(
+        _ queries: SnapshotQueries, total: Int, _ names: inout NameCopies, includeGroupTree: Bool,
+        on connection: isolated PostgresConnection
+    ) async throws -> [RowPage]? {
+        let page = RowPage(PageBuffers(), hasStatus: queries.includeDisabled)
+        page.takeLinkBuffers()
+        func few(_ query: Query, _ limit: Int, _ buffer: CopyBuffer) -> PostgresConnection.BufferedQuery {
+            .init(PageReader.limited(query, to: limit), atMost: limit, into: buffer)
+        }
+        var reads = [
+            few(queries.names("profile"), PageReader.maxPreparedRows, names.profiles),
+            few(queries.names("administrator_group"), PageReader.maxPreparedRows, names.groups),
+            few(queries.names("team"), PageReader.maxPreparedRows, names.teams),
+            few(queries.administrators(first: true), PageReader.maxPreparedRows, page.administrators),
+        ]
+        for ((relation, column, _), buffer) in zip(SnapshotQueries.linkRelations, [page.groups, page.teams]) {
+            reads.append(few(queries.links(relation, column, .all), PageReader.maxPreparedLinks, buffer))
+        }
+        if includeGroupTree { reads.append(few(queries.groupTree, PageReader.maxPreparedRows, names.tree)) }
+        guard try await connection.rows(of: reads).allSatisfy({ $0 }) else { return nil }
+        var reader = PageReader(queries: queries, total: total, isSmall: true, buffers: PageBuffers())
+        return try await reader.check(page, isWhole: true, on: connection) ? [page] : []
     }
 
     /// Turns parallel query off. To count a large tenant, several processes scan the whole table, and take more than twice the CPU time
@@ -276,16 +335,6 @@ extension Snapshot {
             }
         }
         return .unknownTimeZone(shown.joined() + (name.unicodeScalars.count > 64 ? "..." : ""))
-    }
-
-    private static func names(
-        _ relation: StaticString, _ queries: SnapshotQueries, prepared most: Int, on connection: isolated PostgresConnection
-    ) async throws -> ReferenceNames {
-        try ReferenceNames(
-            copy: await copyNames(queries.names(relation), relation, prepared: most, on: connection), of: "\(relation)",
-            keys: relation.description == "profile"
-                ? queries.keys.profile
-                : relation.description == "team" ? queries.keys.team : queries.keys.group)
     }
 
     private static func copyNames(

@@ -49,9 +49,7 @@ actor ExportFile {
     }
 
     /// Creates the partial file and the sheet with its header.
-    ///
-    /// - Parameter id: the id that the store must have, now and when the file gets its name.
-    func open(in store: ArchiveStore, id: String) throws {
+    private func open(in store: ArchiveStore, id: String) throws -> Output {
         try store.verify(storeID: id, mayCreate: false)
         let partial = try store.create(job.archiveName)
         let archive = try SeekableWriter(to: partial)
@@ -61,42 +59,52 @@ actor ExportFile {
             applicationVersion: settings.applicationVersion, created: Int(snapshot.takenAt.microseconds / 1_000_000))
         let workbook = try WorkbookWriter(properties: properties, options: settings.options, to: ArchiveSink(archive))
         try workbook.beginSheet(AdministratorsSheet.name, columns: AdministratorsSheet.columns)
-        output = Output(store: store, storeID: id, partial: partial, archive: archive, workbook: workbook)
+        return Output(store: store, storeID: id, partial: partial, archive: archive, workbook: workbook)
     }
 
-    /// Writes a page.
+    /// Creates the file and writes every row.
     ///
-    /// - Returns: the number of rows so far.
-    func write(_ page: RowPage) throws -> Int {
-        guard let output else { preconditionFailure("the file is not open") }
-        unresolved += try page.forEachRow(snapshot.references) { row in
-            try AdministratorsSheet.write(row, to: output.workbook)
+    /// - Parameters:
+    ///   - id: the id that the store must have, now and when the file gets its name.
+    ///   - progress: is told the number of rows so far.
+    ///   - lease: ends the writing when it has ended.
+    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` if the number of rows is not that of the snapshot.
+    func write(
+        _ pages: PageStream, in store: ArchiveStore, id: String, progress: ProgressCounter, lease: LeaseClock
+    ) async throws {
+        let output = try open(in: store, id: id)
+        self.output = output
+        var rows = 0
+        var unresolved = 0
+        for await page in pages {
+            unresolved += try page.forEachRow(snapshot.references) { row in
+                try AdministratorsSheet.write(row, to: output.workbook)
+            }
+            rows += page.count
+            progress.advance(to: rows)
+            try Task.checkCancellation()
+            try lease.check()
         }
-        rows += page.count
-        return rows
+        // A stream ends early when its task is cancelled, and pages are missing if keys do not compare in the order in
+        // which they are sorted. A file with fewer rows than the snapshot is never published.
+        try Task.checkCancellation()
+        guard rows == snapshot.rowsTotal else {
+            throw DirectoryError.sourceInvalid(
+                "the count of administrators is \(snapshot.rowsTotal), but \(rows) rows were read")
+        }
+        // Links of the same person's account in another tenant are no fault.
+        if unresolved > 0 { unresolved = max(0, unresolved - (try await pages.linksElsewhere())) }
+        (self.rows, self.unresolved) = (rows, unresolved)
     }
 
-    /// Whether the rows contain links whose profile, group or team the snapshot does not have.
-    var hasUnresolved: Bool { unresolved > 0 }
-
-    /// Corrects the number of unresolved links.
+    /// Writes the sheets after the data, if they were requested, ends the workbook, adds the manifest, and gives the file its name.
     ///
-    /// - Parameter links: the number of links that are unresolved here because they belong to the same person's account in
-    ///   another tenant.
-    func resolve(elsewhere links: Int) {
-        unresolved = max(0, unresolved - links)
-    }
-
-    /// Writes the sheets after the data, if they were requested.
-    func writeReferences() throws {
-        guard let output, let groups = snapshot.groupTree else { return }
-        try ReferenceSheets.write(snapshot.references, groups, to: output.workbook)
-    }
-
-    /// Ends the workbook, adds the manifest, and gives the file its name.
-    func finish() throws -> JobResult {
+    /// - Throws: ``LeaseOver`` if the lease has ended before.
+    func finish(_ lease: LeaseClock) throws -> JobResult {
         guard let output else { preconditionFailure("the file is not open") }
         self.output = nil
+        if let groups = snapshot.groupTree { try ReferenceSheets.write(snapshot.references, groups, to: output.workbook) }
+        try lease.check()
         let summary = try output.workbook.finish()
         let warnings = [
             Warning(kind: "text-truncated", count: summary.truncatedTexts),

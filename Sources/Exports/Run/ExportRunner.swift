@@ -49,9 +49,7 @@ package struct ExportRunner: JobRunner {
         do {
             // The file is finished after the snapshot's transaction, whose end can still fail.
             let file = try await rows(job, options, progress: progress, lease: lease)
-            try await file.writeReferences()
-            try lease.check()
-            return try await file.finish()
+            return try await file.finish(lease)
         } catch {
             await guardian.note(error)
             await disk.remove(quietly: job.archiveName)
@@ -103,22 +101,7 @@ package struct ExportRunner: JobRunner {
             progress.begin(total: snapshot.rowsTotal)
             let file = ExportFile(job: job, options: options, settings: settings, snapshot: snapshot)
             // Not earlier: the counts may have taken minutes, in which the file system may be unmounted.
-            try await file.open(in: disk.store, id: guardian.storeID())
-            var rows = 0
-            for await page in pages {
-                rows = try await file.write(page)
-                progress.advance(to: rows)
-                try Task.checkCancellation()
-                try lease.check()
-            }
-            // A stream ends early when its task is cancelled, and pages are missing if keys do not compare in the order in
-            // which they are sorted. A file with fewer rows than the snapshot is never published.
-            try Task.checkCancellation()
-            guard rows == snapshot.rowsTotal else {
-                throw DirectoryError.sourceInvalid(
-                    "the count of administrators is \(snapshot.rowsTotal), but \(rows) rows were read")
-            }
-            if await file.hasUnresolved { await file.resolve(elsewhere: try await pages.linksElsewhere()) }
+            try await file.write(pages, in: disk.store, id: guardian.storeID(), progress: progress, lease: lease)
             return file
         }
     }

@@ -148,6 +148,12 @@ private import Glibc
 
     func send(script: String) -> Bool { unsafe PQsendQuery(raw, script) == 1 }
 
+    /// Begins or ends the mode in which several statements are sent before the first result is read.
+    func setPipeline(_ isOn: Bool) -> Bool { unsafe (isOn ? PQenterPipelineMode(raw) : PQexitPipelineMode(raw)) == 1 }
+
+    /// Ends a pipeline's statements, and sends them.
+    func sendSync() -> Bool { unsafe PQpipelineSync(raw) == 1 }
+
     func sendPrepare(_ name: String, _ sql: String) -> Bool { unsafe PQsendPrepare(raw, name, sql, 0, nil) == 1 }
 
     /// Asks for results in the binary format.
@@ -274,6 +280,10 @@ private import Glibc
         /// The statement ended and gives no rows.
         case done
         case copyOut
+        /// The end of a pipeline.
+        case sync
+        /// Not run, because a statement before it in the pipeline has failed.
+        case skipped
         case error
     }
 
@@ -282,6 +292,8 @@ private import Glibc
         case PGRES_TUPLES_OK: .rows
         case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY: .done
         case PGRES_COPY_OUT: .copyOut
+        case PGRES_PIPELINE_SYNC: .sync
+        case PGRES_PIPELINE_ABORTED: .skipped
         default: .error
         }
     }

@@ -164,12 +164,79 @@ package actor PostgresConnection {
     package func rows(of query: Query, atMost limit: Int, into buffer: CopyBuffer) async throws -> Bool {
         try await withCancellation { connection in
             buffer.removeAll()
-            return try connection.run(query) { result in
-                guard result.rowCount <= limit else { return false }
-                result.copy(into: buffer)
-                return true
-            } ?? false
+            return try connection.run(query) { BufferedQuery(query, atMost: limit, into: buffer).fill(from: $0) } ?? false
         }
+    }
+
+    /// A statement whose rows go into a buffer.
+    package struct BufferedQuery: Sendable {
+        let query: Query
+        let limit: Int
+        let buffer: CopyBuffer
+
+        /// The query, the number of rows that the buffer takes at most, and the buffer.
+        package init(_ query: Query, atMost limit: Int, into buffer: CopyBuffer) {
+            self.query = query
+            self.limit = limit
+            self.buffer = buffer
+        }
+
+        fileprivate func fill(from result: borrowing PGResult) -> Bool {
+            guard result.rowCount <= limit else { return false }
+            result.copy(into: buffer)
+            return true
+        }
+    }
+
+    /// Does the same for several statements of the current transaction, which are sent in one message. They must not depend on each
+    /// other's results.
+    ///
+    /// - Returns: for each statement, false if there are more rows than its limit; its buffer is empty then.
+    /// - Throws: the error of the first statement that fails. Those after it have not run.
+    package func rows(of queries: [BufferedQuery]) async throws -> [Bool] {
+        try await withCancellation { connection in
+            for query in queries { query.buffer.removeAll() }
+            guard let names = try connection.preparedNames(of: queries) else {
+                return try queries.map { query in try connection.run(query.query) { query.fill(from: $0) } ?? false }
+            }
+            return try connection.runPipeline(queries, as: names)
+        }
+    }
+
+    /// - Returns: nil if one of the statements cannot be prepared.
+    private func preparedNames(of queries: [BufferedQuery]) throws -> [String]? {
+        guard session.isDedicated else { return nil }
+        var names: [String] = []
+        for query in queries {
+            guard let name = try prepared(query.query) else { return nil }
+            names.append(name)
+        }
+        return names
+    }
+
+    private func runPipeline(_ queries: [BufferedQuery], as names: [String]) throws -> [Bool] {
+        guard !isCopying else {
+            throw PostgresError(.unexpectedResult, "a COPY is running", query: queries.first?.query.name)
+        }
+        try Task.checkCancellation()
+        guard !isBroken, handle.setPipeline(true) else { throw broken(during: "pipeline") }
+        for (query, name) in zip(queries, names) { try send(query.query, as: name) }
+        guard handle.sendSync() else { throw broken(during: "pipeline") }
+        var filled: [Bool] = []
+        var fault: PostgresError?
+        for query in queries {
+            do {
+                filled.append(try finish(query.query.name) { query.fill(from: $0) } ?? false)
+            } catch let error as PostgresError {
+                fault = fault ?? error
+                if isBroken { throw error }
+            }
+        }
+        try drain("pipeline")
+        // Fails if the results were not those of a pipeline.
+        guard handle.setPipeline(false) else { throw broken(during: "pipeline") }
+        if let fault { throw judged(fault, isPrepared: true) }
+        return filled
     }
 
     /// Sets the role for the session; nil: the login's own.
@@ -193,18 +260,24 @@ package actor PostgresConnection {
         try send(query, as: statement)
         do {
             return try finish(query.name, body)
-        } catch let error as PostgresError where statement != nil && SQLState.stalePlans.contains(error.sqlState ?? "") {
+        } catch let error as PostgresError where session.isDedicated {
+            throw judged(error, isPrepared: statement != nil)
+        }
+    }
+
+    /// The error of a statement. It may show that the session's prepared statements or its role are no longer valid.
+    private func judged(_ error: PostgresError, isPrepared: Bool) -> PostgresError {
+        if isPrepared, SQLState.stalePlans.contains(error.sqlState ?? "") {
             // A relation was altered ("cached plan must not change result type"), or somebody else has used the session. The next
             // connection prepares the statement again.
             isBroken = true
-            throw PostgresError(
+            return PostgresError(
                 .connectionLost, "a prepared statement is no longer valid", serverMessage: error.serverMessage,
-                query: query.name)
-        } catch let error as PostgresError where error.sqlState == SQLState.insufficientPrivilege && session.isDedicated {
-            // The role may have been revoked, or dropped and created again. The next connection sets it again.
-            isBroken = true
-            throw error
+                query: error.query)
         }
+        // The role may have been revoked, or dropped and created again. The next connection sets it again.
+        if error.sqlState == SQLState.insufficientPrivilege { isBroken = true }
+        return error
     }
 
     /// Prepares the statement at its first use.
@@ -264,7 +337,7 @@ package actor PostgresConnection {
         while let result = try nextResult(of: name, deadline: deadline) {
             switch result.kind {
             case .rows: value = body(result)
-            case .done: break
+            case .done, .sync, .skipped: break
             case .copyOut, .error: fault = fault ?? result.fault(query: name)
             }
         }
