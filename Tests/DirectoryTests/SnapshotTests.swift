@@ -244,6 +244,27 @@ import Testing
         }
     }
 
+    @Test("Few administrators with many links are read like many administrators", arguments: [4_000, 4_001])
+    func fewWithManyLinks(_ links: Int) async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            try await database.execute(
+                """
+                DELETE FROM directory.administrator_secondary_group;
+                INSERT INTO directory.administrator_group (id, tenant_id, name)
+                    SELECT 1000 + g, 1, 'G' || g FROM generate_series(0, 99) g;
+                INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id)
+                    SELECT i, 1, 'Name ' || i, i || '@acme.example', 3 FROM generate_series(100, 199) i;
+                INSERT INTO directory.administrator_secondary_group
+                    SELECT 100 + n / 100, 1000 + n % 100 FROM generate_series(0, \(links - 1)) n
+                """)
+            let expected = try await database.connect().query(Query("plain", Self.plain)).map {
+                try $0.decode("row", as: [String].self)
+            }
+            #expect(try await rows(disabled: true, in: database) == expected)
+        }
+    }
+
     @Test("Many administrators are read over two connections, or over one if there is no second", arguments: [1, 2])
     func connections(_ count: Int) async throws {
         try await TestDatabase.with { database in

@@ -96,6 +96,7 @@ package struct TestDatabase: Sendable {
         // Many tests set up databases in parallel. Only the programs' own limits are under test.
         options.connectTimeout = .seconds(30)
         options.statementTimeout = .seconds(600)
+        options.idleInTransactionTimeout = .seconds(600)
         return options
     }
 

@@ -215,7 +215,7 @@ struct Assembly {
                 .connectionsFailed: figures.reduce(0) { $0 + $1.failed },
             ]
         }
-        if let watch { options.ended = { watch.changed($0) } }
+        if let watch { options.ended = { job in job.map(watch.changed) ?? watch.queryNow() } }
         #if DEBUG
             options.observe = { step, _ in StepStop.reached(step) }
         #endif

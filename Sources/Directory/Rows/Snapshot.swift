@@ -70,15 +70,18 @@ extension Snapshot {
     /// thrown. The body must check that ``rowsTotal`` rows have come before it treats the end of the stream as complete,
     /// because a cancelled stream ends as well.
     ///
+    /// - Parameter check: checks the digest of the column types before a row is read; see ``types``.
     /// - Throws: ``DirectoryError``, ``PostgresError``, `CancellationError`, or what the body throws.
     package static func read<Result: Sendable>(
         actor: ActorReference, includeDisabled: Bool, includeGroupTree: Bool = false, keys: KeyTypes, pool: PostgresPool,
-        role: String, _ body: @escaping @Sendable (Snapshot, PageStream) async throws -> Result
+        role: String, check: @Sendable (String?) throws -> Void = { _ in },
+        _ body: @escaping @Sendable (Snapshot, PageStream) async throws -> Result
     ) async throws -> Result {
         try await pool.withTransaction(isolation: .repeatableRead, readOnly: true, role: role) { connection in
             let permission = try await ExportPermission.check(actor, keys: keys, on: connection)
             let queries = SnapshotQueries(keys: keys, includeDisabled: includeDisabled, scope: permission.scope)
-            let (snapshot, ready) = try await open(permission, queries, includeGroupTree: includeGroupTree, on: connection)
+            let (snapshot, ready) = try await open(
+                permission, queries, includeGroupTree: includeGroupTree, check: check, on: connection)
             let pages = PageStream(ready: ready) {
                 try await linksElsewhere(queries, on: connection)
             }
@@ -206,13 +209,15 @@ extension Snapshot {
     /// - Returns: the snapshot, and its pages if they have been read, too.
     private static func open(
         _ permission: ExportPermission, _ queries: SnapshotQueries, includeGroupTree: Bool,
-        on connection: isolated PostgresConnection
+        check: (String?) throws -> Void, on connection: isolated PostgresConnection
     ) async throws -> (Snapshot, ready: [RowPage]?) {
         try await setTimeZone(permission, on: connection)
         try await setGroups(permission, queries, on: connection)
         guard let moment = try await connection.query(queries.moment(few: PageReader.maxPreparedRows)).first else {
             throw DirectoryError.sourceInvalid("the database gave no count")
         }
+        let types: String? = try moment.decodeIfPresent("types")
+        try check(types)
         let total: Int = try moment.decode("rows")
         /// Whether a relation's texts are known to be short and few: then they are read at once.
         func prepared(_ column: String) throws -> Int {
@@ -223,25 +228,26 @@ extension Snapshot {
             profiles: try prepared("profile_bytes"), groups: try prepared("administrator_group_bytes"),
             teams: try prepared("team_bytes")
         )
-        let isSmall = try prepared("bytes") > 0
-        var names = NameCopies()
-        var ready: [RowPage]?
+        var isSmall = try prepared("bytes") > 0
+        var (read, ready): (NameCopies?, [RowPage]?)
         if isSmall, min(few.profiles, few.groups, few.teams) > 0 {
-            ready = try await readAtOnce(queries, total: total, &names, includeGroupTree: includeGroupTree, on: connection)
+            (read, ready) = try await readAtOnce(queries, total: total, includeGroupTree: includeGroupTree, on: connection)
+            isSmall = ready != nil
         }
-        if ready == nil {
-            names = NameCopies(
-                profiles: try await copyNames(queries.names("profile"), "profile", prepared: few.profiles, on: connection),
-                groups: try await copyNames(
-                    queries.names("administrator_group"), "administrator_group", prepared: few.groups, on: connection),
-                teams: try await copyNames(queries.names("team"), "team", prepared: few.teams, on: connection),
-                tree: includeGroupTree
-                    ? try await copyNames(queries.groupTree, "administrator_group", prepared: few.groups, on: connection)
-                    : CopyBuffer())
+        var names = read ?? NameCopies()
+        if read == nil {
+            names.profiles = try await copyNames(queries.names("profile"), "profile", prepared: few.profiles, on: connection)
+            names.groups = try await copyNames(
+                queries.names("administrator_group"), "administrator_group", prepared: few.groups, on: connection)
+            names.teams = try await copyNames(queries.names("team"), "team", prepared: few.teams, on: connection)
+            if includeGroupTree {
+                names.tree = try await copyNames(
+                    queries.groupTree, "administrator_group", prepared: few.groups, on: connection)
+            }
         }
         let snapshot = Snapshot(
             permission: permission, takenAt: try moment.decode("taken_at"),
-            types: try moment.decodeIfPresent("types"), day: try moment.decode("day"), rowsTotal: total, isSmall: isSmall,
+            types: types, day: try moment.decode("day"), rowsTotal: total, isSmall: isSmall,
             references: References(
                 profiles: try ReferenceNames(copy: names.profiles, of: "profile", keys: queries.keys.profile),
                 groups: try ReferenceNames(copy: names.groups, of: "administrator_group", keys: queries.keys.group),
@@ -261,11 +267,12 @@ extension Snapshot {
     /// Reads the names, the administrators and their links of a small tenant in one message. A short export spends much of its time on
     /// messages to the server and back.
     ///
-    /// - Returns: the pages; nil if there are more rows than one page takes.
+    /// - Returns: the names and the pages, each nil if there are more than was asked for. The snapshot has as many names and
+    ///   administrators as were counted in it, but the links were not counted.
     private static func readAtOnce(
-        _ queries: SnapshotQueries, total: Int, _ names: inout NameCopies, includeGroupTree: Bool,
-        on connection: isolated PostgresConnection
-    ) async throws -> [RowPage]? {
+        _ queries: SnapshotQueries, total: Int, includeGroupTree: Bool, on connection: isolated PostgresConnection
+    ) async throws -> (NameCopies?, [RowPage]?) {
+        let names = NameCopies()
         let page = RowPage(PageBuffers(), hasStatus: queries.includeDisabled)
         page.takeLinkBuffers()
         func few(_ query: Query, _ limit: Int, _ buffer: CopyBuffer) -> PostgresConnection.BufferedQuery {
@@ -275,15 +282,21 @@ extension Snapshot {
             few(queries.names("profile"), PageReader.maxPreparedRows, names.profiles),
             few(queries.names("administrator_group"), PageReader.maxPreparedRows, names.groups),
             few(queries.names("team"), PageReader.maxPreparedRows, names.teams),
-            few(queries.administrators(first: true), PageReader.maxPreparedRows, page.administrators),
         ]
+        if includeGroupTree { reads.append(few(queries.groupTree, PageReader.maxPreparedRows, names.tree)) }
+        let nameReads = reads.count
+        reads.append(few(queries.administrators(first: true), PageReader.maxPreparedRows, page.administrators))
         for ((relation, column, _), buffer) in zip(SnapshotQueries.linkRelations, [page.groups, page.teams]) {
             reads.append(few(queries.links(relation, column, .all), PageReader.maxPreparedLinks, buffer))
         }
-        if includeGroupTree { reads.append(few(queries.groupTree, PageReader.maxPreparedRows, names.tree)) }
-        guard try await connection.rows(of: reads).allSatisfy({ $0 }) else { return nil }
+        let isWhole = try await connection.rows(of: reads)
+        guard isWhole.prefix(nameReads).allSatisfy({ $0 }) else { return (nil, nil) }
+        guard isWhole.allSatisfy({ $0 }) else { return (names, nil) }
         var reader = PageReader(queries: queries, total: total, isSmall: true, buffers: PageBuffers())
-        return try await reader.check(page, isWhole: true, on: connection) ? [page] : []
+        guard try await reader.check(page, isWhole: true, on: connection) else { return (names, []) }
+        // A page with fewer rows than were counted: the search for the next one finds out why.
+        let isAll = if page.count == total { true } else { try await reader.next(on: connection) == nil }
+        return (names, isAll ? [page] : nil)
     }
 
     /// Turns parallel query off. To count a large tenant, several processes scan the whole table, and take more than twice the CPU time

@@ -16,6 +16,8 @@ package actor StorageGuard {
     /// How long a result is valid, so that a worker that claims a hundred jobs a second checks less often. Each export checks
     /// again.
     private static let lifetime: Duration = .milliseconds(250)
+    /// Before an export that begins so soon after a check, only the export itself looks at the disk, which nothing limits in time.
+    private static let recent: Duration = .seconds(3)
 
     private enum Condition: String {
         case ok
@@ -76,7 +78,8 @@ package actor StorageGuard {
 
     /// The id that the directory must have when an export writes into it.
     func storeID() async throws -> String {
-        try await check.id()
+        guard let checked, checked.duration(to: .now) < Self.recent else { return try await check.verify() }
+        return try await check.id()
     }
 
     /// Records the error of an attempt. An error of the export itself says nothing about the disk.

@@ -95,9 +95,9 @@ package struct ExportRunner: JobRunner {
         let keys = try contract.keys
         return try await Snapshot.read(
             actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,
-            includeGroupTree: options.includeReferences, keys: keys, pool: directory, role: DatabaseRole.worker
-        ) { [disk, settings, guardian, contract] snapshot, pages in
-            try contract.check(types: snapshot.types, keys: keys)
+            includeGroupTree: options.includeReferences, keys: keys, pool: directory, role: DatabaseRole.worker,
+            check: { [contract] in try contract.check(types: $0, keys: keys) }
+        ) { [disk, settings, guardian] snapshot, pages in
             progress.begin(total: snapshot.rowsTotal)
             let file = ExportFile(job: job, options: options, settings: settings, snapshot: snapshot)
             // Not earlier: the counts may have taken minutes, in which the file system may be unmounted.

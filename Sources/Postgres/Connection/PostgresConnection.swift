@@ -220,6 +220,8 @@ package actor PostgresConnection {
         }
         try Task.checkCancellation()
         guard !isBroken, handle.setPipeline(true) else { throw broken(during: "pipeline") }
+        var isOver = false
+        defer { if !isOver { isBroken = true } }
         for (query, name) in zip(queries, names) { try send(query.query, as: name) }
         guard handle.sendSync() else { throw broken(during: "pipeline") }
         var filled: [Bool] = []
@@ -229,12 +231,13 @@ package actor PostgresConnection {
                 filled.append(try finish(query.query.name) { query.fill(from: $0) } ?? false)
             } catch let error as PostgresError {
                 fault = fault ?? error
-                if isBroken { throw error }
+                if isBroken { throw fault ?? error }
             }
         }
-        try drain("pipeline")
+        do { try drain("pipeline") } catch { throw fault ?? error }
         // Fails if the results were not those of a pipeline.
-        guard handle.setPipeline(false) else { throw broken(during: "pipeline") }
+        isOver = handle.setPipeline(false)
+        guard isOver else { throw fault ?? broken(during: "pipeline") }
         if let fault { throw judged(fault, isPrepared: true) }
         return filled
     }

@@ -11,16 +11,18 @@ import TestSupport
         tenantLimit: { 1 }, lease: .seconds(60), deadline: .seconds(60), retention: .seconds(60))
 
     /// The job before its end and after it.
-    private func ended(_ pool: PostgresPool) async throws -> (before: JobRecord, after: JobRecord) {
+    private func ended(
+        _ pool: PostgresPool, slug: String = "acme", by end: AttemptEnd = .succeeded(.sample)
+    ) async throws -> (before: JobRecord, after: JobRecord) {
         let request = JobStore.Request(
-            tenantKey: "1", tenantSlug: "acme", actorKey: "2", actorEmail: "a@acme.example", options: "{}", idempotency: nil)
+            tenantKey: "1", tenantSlug: slug, actorKey: "2", actorEmail: "a@acme.example", options: "{}", idempotency: nil)
         let job = try await api(pool) {
             try await JobStore().enqueue(request, .init(queued: 9), peer: .init(uid: 1, gid: 1, pid: 1), on: $0)
         }.job
         let id = WorkerID()
         let claimed = try #require(try await worker(pool) { try await leases.claim(worker: id, on: $0) }.job)
         let ended = try #require(
-            try await worker(pool) { try await leases.end(claimed, .succeeded(.sample), of: id, on: $0) })
+            try await worker(pool) { try await leases.end(claimed, end, of: id, on: $0) })
         return (job, ended)
     }
 
@@ -56,6 +58,38 @@ import TestSupport
             }
             #expect(received == [after.revision, after.revision])
             #expect(pool.figures.opened == 0)
+        }
+    }
+
+    @Test("The first watcher of a job that this process has put back into the queue wakes the queries")
+    func firstWatcher() async throws {
+        try await TestDatabase.with { database in
+            let pool = database.pool()
+            let (_, queued) = try await ended(pool, by: .handedBack)
+            #expect(queued.state == .queued)
+            let watch = JobWatch(database: JobDatabase(pool: pool, role: DatabaseRole.api), logger: Logger(label: "test"))
+            watch.changed(queued)
+            let task = Task { try await watch.run() }
+            defer { task.cancel() }
+            // Until it waits without watchers, for an hour.
+            for _ in 0..<100 { await Task.yield() }
+            async let change = watch.change(of: queued, after: queued.revision, within: .seconds(60))
+            try await database.execute("UPDATE adminexport.job SET revision = revision + 1")
+            #expect(try await change?.revision == queued.revision + 1)
+        }
+    }
+
+    @Test("A job with long texts is not kept in memory; a query finds its end")
+    func longTexts() async throws {
+        try await TestDatabase.with { database in
+            let (before, after) = try await ended(database.pool(), slug: String(repeating: "é", count: 3_000))
+            let pool = database.pool()
+            let watch = JobWatch(database: JobDatabase(pool: pool, role: DatabaseRole.api), logger: Logger(label: "test"))
+            watch.changed(after)
+            let task = Task { try await watch.run() }
+            defer { task.cancel() }
+            let found = try await watch.change(of: before, after: before.revision, within: .seconds(60))
+            #expect(found?.revision == after.revision && pool.figures.opened == 1)
         }
     }
 

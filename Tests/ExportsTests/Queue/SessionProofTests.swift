@@ -126,10 +126,7 @@ import Testing
     @Test("The session that listens holds the lock, and a new session holds a new one")
     func listens() async throws {
         try await TestDatabase.with { database in
-            let worker = Worker(
-                Worker.Configuration(slots: 1, host: "h", version: "1"),
-                database: JobDatabase(pool: database.pool(), role: DatabaseRole.worker), leases: leases,
-                runner: NoRunner(), maintenance: WakeSignal(), drain: Drain(budget: .zero), logger: Logger(label: "test"))
+            let worker = Worker.idle(database.pool(), leases)
             let proof = worker.proof
             let listener = QueueListener(
                 TestDatabase.options(database: database.name, user: TestDatabase.serviceUser), worker: worker,
@@ -157,15 +154,4 @@ import Testing
             #expect(job.state == (loss < JobMachine.maxLosses ? .queued : .failed) && job.crashes == 0)
         }
     }
-}
-
-/// For a worker that does not run.
-private struct NoRunner: JobRunner {
-    func checkReadiness() async throws {}
-    func storage() async -> String { "ok" }
-    func run(_ job: ClaimedJob, progress: ProgressCounter, lease: LeaseClock) async throws -> JobResult {
-        throw CancellationError()
-    }
-    func discard(_ job: ClaimedJob) async {}
-    func failure(for error: any Error) -> JobFailure { JobFailure(kind: "k", message: "m") }
 }

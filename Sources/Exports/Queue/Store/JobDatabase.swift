@@ -48,7 +48,8 @@ struct Parameters {
 /// that add work or end a job send one.
 ///
 /// The payload is `ended`, or anything else for work. After a space it may name the worker whose process has sent it, because that
-/// process knows already.
+/// process knows already. Programs of schema version 4 and before take `ended` with a name for work: they poll without need, and find the
+/// end of a job within 250 ms.
 package enum QueueNotification: String {
     /// There is something to do.
     case work

@@ -84,6 +84,13 @@ package struct JobRecord: Sendable {
             archiveEpoch: archiveEpoch, isHeld: isHeld, lease: state == .running ? .valid : nil)
     }
 
+    /// The bytes of its texts whose length nothing else bounds.
+    var textSize: Int {
+        [tenantKey, actorKey, tenantSlug, actorEmail, options, warnings, failure?.message ?? ""].reduce(0) {
+            $0 + $1.utf8.count
+        }
+    }
+
     /// The FROM clause for ``columns``.
     package static let source = "adminexport.job j \(leaseJoin)"
 

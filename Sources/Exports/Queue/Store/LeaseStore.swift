@@ -254,7 +254,7 @@ package struct LeaseStore: Sendable {
         return try await connection.query(Query(end.name, sql, parameters.values)).first.map { try JobRecord($0) }
     }
 
-    /// Whether the row names the file of this epoch: the question after the answer to ``end(_:_:on:)`` was lost. Locks the row, to
+    /// Whether the row names the file of this epoch: the question after the answer to ``end(_:_:of:on:)`` was lost. Locks the row, to
     /// wait for a commit that is still under way.
     func isPublished(_ job: ClaimedJob, on connection: isolated PostgresConnection) async throws -> Bool {
         let rows = try await connection.query(

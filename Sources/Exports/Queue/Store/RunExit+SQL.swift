@@ -2,7 +2,7 @@ internal import Postgres
 
 extension RunExit {
     /// A statement that takes jobs out of the state `running`: it frees the tenant's slot, deletes the lease, changes the row and
-    /// writes the audit event, all at once. It returns the columns of `adminexport.job j` for each job.
+    /// writes the audit event, all at once. It returns a row for each job.
     ///
     /// - Parameters:
     ///   - held: a SELECT that locks the jobs, with the columns `id`, `tenant_key` and the lease's `seq`.

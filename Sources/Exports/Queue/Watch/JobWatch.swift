@@ -2,8 +2,8 @@ package import Logging
 internal import ServiceLifecycle
 private import Synchronization
 
-/// Reports changes of jobs to watchers: with one query per tick for all watchers, and one more when another process ends a job. What
-/// the worker of this process has done to a job needs no query.
+/// Reports changes of jobs to watchers: with one query per tick for all watchers, and one more when another process ends a job. The end
+/// of an attempt in this process needs no query.
 package final class JobWatch: Service {
     private static let tick: Duration = .milliseconds(250)
     /// The minimum time between two queries, for each watched job.
@@ -12,8 +12,9 @@ package final class JobWatch: Service {
     private static let idle: Duration = .seconds(3_600)
     /// The wait before the query for the first watcher. Its job may have changed since the watcher has read it, or end soon.
     private static let first: Duration = .milliseconds(20)
-    /// Changed jobs in memory, at most. The next query finds the others.
+    /// Changed jobs in memory, at most, and bytes of the texts of each. The next query finds the others.
     private static let maxChanged = 256
+    private static let maxTextSize = 4 * 1024
 
     /// Receives the changed job; or ``QueueError/notFound`` for a job that was removed, or an error of the database.
     package typealias Handler = @Sendable (Result<JobRecord, any Error>) -> Void
@@ -62,8 +63,9 @@ package final class JobWatch: Service {
             state.watchers[id] = handler
             // The next query finds further watchers.
             if isFirst { state.nextQuery = .now + Self.first }
-            let changed = state.changed.last { $0.id == job.id }
-            return (id, changed.map { $0.revision > revision && state.report($0) } ?? isFirst)
+            let changed = state.changed.last { $0.id == job.id && $0.revision > revision }
+            let isReported = changed.map { state.report($0) } ?? false
+            return (id, isReported || isFirst)
         }
         if wakes { wakeSignal.signal() }
         return id
@@ -77,6 +79,7 @@ package final class JobWatch: Service {
 
     /// Reports a job that the worker of this process has changed, after the commit.
     package func changed(_ job: JobRecord) {
+        guard job.textSize <= Self.maxTextSize else { return queryNow() }
         let isWatched = state.withLock { state in
             if state.changed.count == Self.maxChanged { state.changed.removeFirst(Self.maxChanged / 2) }
             state.changed.append(job)
@@ -132,7 +135,8 @@ package final class JobWatch: Service {
                     await self.wakeSignal.wait(for: wait)
                 } else {
                     hasFailed = await self.poll(hasFailed: hasFailed)
-                    earliest = .now + min(Self.tick, Self.spacing * watched)
+                    // A slow database gets a pause as long as the query.
+                    earliest = .now + min(Self.tick, max(Self.spacing * watched, now.duration(to: .now)))
                 }
             }
         }

@@ -99,7 +99,10 @@ struct WatchList<Job: Watchable> {
         }
         for job in jobs.values {
             for id in ids[job.id] ?? [] {
-                guard var watch = watches[id], watch.isUpdate(job, at: now) else { continue }
+                // Only the answer to a query may be a job that the watcher knows already.
+                guard var watch = watches[id], watch.isUpdate(job, at: now),
+                    known[job.id] != nil || job.revision > watch.revision
+                else { continue }
                 updates.append((id, .job(job)))
                 (watch.revision, watch.state, watch.updated) = (job.revision, job.state, now)
                 watches[id] = watch

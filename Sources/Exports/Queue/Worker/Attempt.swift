@@ -150,14 +150,18 @@ struct Attempt: Sendable {
     }
 
     private func end(_ end: AttemptEnd) async throws -> JobState? {
-        let ended = try await worker.database.statement { try await worker.leases.end(job, end, of: worker.id, on: $0) }
-        guard let ended else {
-            worker.counters.count(.rejected)
-            return nil
+        var ended: JobRecord?
+        defer {
+            // Also while a run that was stopped still hangs.
+            if ended?.state ?? .queued == .queued {
+                worker.running.requeue()
+                worker.wakeSignal.signal()
+            }
+            worker.configuration.ended(ended)
         }
-        if ended.state == .queued { worker.running.requeue() }
-        worker.configuration.ended(ended)
-        return ended.state
+        ended = try await worker.database.statement { try await worker.leases.end(job, end, of: worker.id, on: $0) }
+        if ended == nil { worker.counters.count(.rejected) }
+        return ended?.state
     }
 
     /// Counts the result of the attempt, by the state that the statement has written.

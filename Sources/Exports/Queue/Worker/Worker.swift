@@ -28,8 +28,8 @@ package struct Worker: Service {
         package var history: Duration = .seconds(400 * 86_400)
         /// Further counters for the worker's row.
         package var furtherCounters: @Sendable () -> [WorkerCounters.Name: Int] = { [:] }
-        /// Called with each job whose end the worker has written.
-        package var ended: @Sendable (JobRecord) -> Void = { _ in }
+        /// Called with each job whose end the worker has written; with nil if that is not known.
+        package var ended: @Sendable (JobRecord?) -> Void = { _ in }
         /// Called at each step of an attempt, before it goes on; for tests.
         package var observe: @Sendable (Step, ClaimedJob) -> Void = { _, _ in }
 

@@ -29,6 +29,8 @@ struct WorkerLoop {
     private var cleanedUp: ContinuousClock.Instant?
     private var recounted: ContinuousClock.Instant?
     private var polled: ContinuousClock.Instant?
+    /// When the last poll wanted the next one.
+    private var nextPoll = ContinuousClock.now
     /// The last logged fault of each event.
     private var faults: [ExportEvent: (text: String, at: ContinuousClock.Instant)] = [:]
     /// Claims in a row that got nothing although there was a job to claim.
@@ -66,12 +68,13 @@ struct WorkerLoop {
             let mayClaim = isReady && worker.hasRoom
             if mayClaim, isSignalled || isBusy {
                 if let attempt = try await claim() { return .run(attempt) }
-                // The last poll knows the rest.
-                if foundNothing, !worker.running.takeRequeued(), let polled,
-                    !Self.isDue(polled, every: Self.busyPollInterval)
-                {
-                    isBusy = false
-                    return .wait(Self.busyPollInterval - polled.duration(to: .now))
+                let mustPoll = worker.running.takeRequeued()
+                if foundNothing, !mustPoll, let polled {
+                    let left = ContinuousClock.now.duration(to: min(nextPoll, polled + Self.busyPollInterval))
+                    if left > .zero {
+                        isBusy = false
+                        return .wait(left)
+                    }
                 }
             }
             if isReady, !worker.hasRoom, !Self.isDue(polled, every: Self.busyPollInterval) {
@@ -86,6 +89,7 @@ struct WorkerLoop {
             backoff.reset()
             misses = mayClaim && snapshot.isClaimable && !isSignalled ? misses + 1 : 0
             let wait = PollInterval.next(after: snapshot, mayClaim: mayClaim, misses: misses, jitter: .random(in: 0...1))
+            nextPoll = .now + wait
             return .wait(recent.keys.isEmpty ? wait : min(wait, Self.busyPollInterval))
         } catch {
             report(ExportEvent.claimFailed, error)
