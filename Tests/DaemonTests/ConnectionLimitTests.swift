@@ -107,7 +107,7 @@ import TestSupport
                     database, folder, environment: ["ADMINEXPORT_DATABASE_URL": database.url(user: user)])
                 try await service.waitUntilServing()
                 #expect(try await service.export().state == .succeeded)
-                // Two transactions, because a lost connection is replaced at once.
+                // Commits the limit first, because the pool replaces a lost connection at once.
                 try await database.execute("ALTER ROLE \(user) CONNECTION LIMIT 0")
                 try await database.execute(
                     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '\(user)'")

@@ -244,7 +244,8 @@ import Testing
         }
     }
 
-    @Test("Few administrators with many links are read like many administrators", arguments: [4_000, 4_001])
+    @Test(
+        "Rows are correct with as many links as one prepared statement reads, and with one more", arguments: [4_000, 4_001])
     func fewWithManyLinks(_ links: Int) async throws {
         try await TestDatabase.with { database in
             try await database.execute(SmallTenant.sql)

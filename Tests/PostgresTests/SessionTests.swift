@@ -132,7 +132,9 @@ import Testing
         .init(Query(name, sql), atMost: limit, into: CopyBuffer())
     }
 
-    @Test("Statements sent in one message fill their buffers in order, up to their limits", arguments: [true, false])
+    @Test(
+        "Several statements fill their buffers in order, up to their limits, with and without a pipeline",
+        arguments: [true, false])
     func atOnce(_ keepsSession: Bool) async throws {
         try await TestDatabase.with(migrated: false) { database in
             let connection = try await connect(database, keepsSession: keepsSession)
@@ -180,7 +182,7 @@ import Testing
         }
     }
 
-    @Test("Statements sent in one message stop when the task is cancelled, and when the server ends the session")
+    @Test("Several statements stop when the task is cancelled, and when the server ends the session")
     func atOnceStops() async throws {
         try await TestDatabase.with(migrated: false) { database in
             let connection = try await database.connect()

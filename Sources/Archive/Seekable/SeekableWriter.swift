@@ -97,7 +97,7 @@ package final class SeekableWriter {
 private final class Frame: @unchecked Sendable {
     private(set) var bytes: [UInt8] = []
 
-    /// Enough for a small workbook.
+    /// The initial capacity, enough for a small workbook.
     private static let firstCapacity = 64 * 1024
 
     init() {

@@ -215,7 +215,7 @@ struct Assembly {
                 .connectionsFailed: figures.reduce(0) { $0 + $1.failed },
             ]
         }
-        if let watch { options.ended = { job in job.map(watch.changed) ?? watch.queryNow() } }
+        if let watch { options.onAttemptEnd = { job in job.map(watch.reportChange(of:)) ?? watch.queryNow() } }
         #if DEBUG
             options.observe = { step, _ in StepStop.reached(step) }
         #endif

@@ -46,14 +46,14 @@ struct PageReader {
             queries.administrators(first: after == nil), limit: limit,
             prepared: isSmall ? Self.maxPreparedRows : 0,
             into: page.administrators, on: connection)
-        return try await check(page, isWhole: isWhole, on: connection) ? page : nil
+        return try await accept(page, isWhole: isWhole, on: connection) ? page : nil
     }
 
     /// Checks a page that has been read, and sets which administrators it has.
     ///
     /// - Parameter isWhole: whether all rows that were asked for are in the page.
     /// - Returns: false for an empty page, after the last administrator.
-    mutating func check(_ page: RowPage, isWhole: Bool, on connection: isolated PostgresConnection) async throws -> Bool {
+    mutating func accept(_ page: RowPage, isWhole: Bool, on connection: isolated PostgresConnection) async throws -> Bool {
         let rows = try page.measure(queries.keys.administrator)
         guard rows.count > 0, let last = rows.last else {
             guard isWhole else {
@@ -85,7 +85,7 @@ struct PageReader {
                 + "keys differ; check the type and the collation of its column id")
     }
 
-    /// The statement with one row more than the limit, which shows that there are more.
+    /// The query limited to one row more than the limit; the extra row shows that there are more.
     static func limited(_ query: Query, to limit: Int) -> Query {
         Query(query.name, "\(query.sql) LIMIT \(limit + 1)")
     }

@@ -14,7 +14,7 @@ package struct Snapshot: Sendable {
     package let day: String
     /// The number of administrators in the snapshot.
     package let rowsTotal: Int
-    /// Whether there are few administrators with short texts.
+    /// Whether there are few administrators with short texts, and not too many links for one prepared statement.
     let isSmall: Bool
     /// The names of the tenant's profiles, groups and teams.
     package let references: References
@@ -22,7 +22,7 @@ package struct Snapshot: Sendable {
     package let groupTree: GroupTree?
 }
 
-/// The pages of a snapshot, with back-pressure: a few are read ahead while one is in use.
+/// The pages of a snapshot. Those of a small tenant have all been read; otherwise a few are read ahead while one is in use.
 package struct PageStream: AsyncSequence, Sendable {
     fileprivate let channel = AsyncChannel<RowPage>()
     /// The pages, if all of them have been read.
@@ -40,7 +40,7 @@ package struct PageStream: AsyncSequence, Sendable {
         try await countElsewhere()
     }
 
-    /// Makes an iterator. Each page goes to one iterator only.
+    /// Makes the only iterator.
     package func makeAsyncIterator() -> Iterator {
         Iterator(ready: ready.map { $0[...] }, pages: channel.makeAsyncIterator())
     }
@@ -66,22 +66,23 @@ package struct PageStream: AsyncSequence, Sendable {
 extension Snapshot {
     /// Opens a snapshot, checks the actor in it, and lends it with its pages to the body.
     ///
-    /// Reading and the body run in parallel. Reading stops while nobody takes a page. An error on either side stops both and is
+    /// All pages of a small tenant are read before the body runs. Otherwise reading and the body run in parallel, and reading stops while
+    /// nobody takes a page. An error on either side stops both and is
     /// thrown. The body must check that ``rowsTotal`` rows have come before it treats the end of the stream as complete,
     /// because a cancelled stream ends as well.
     ///
-    /// - Parameter check: checks the digest of the column types before a row is read; see ``types``.
+    /// - Parameter checkTypes: checks the digest of the column types before names and administrators are read; see ``types``.
     /// - Throws: ``DirectoryError``, ``PostgresError``, `CancellationError`, or what the body throws.
     package static func read<Result: Sendable>(
         actor: ActorReference, includeDisabled: Bool, includeGroupTree: Bool = false, keys: KeyTypes, pool: PostgresPool,
-        role: String, check: @Sendable (String?) throws -> Void = { _ in },
+        role: String, checkTypes: @Sendable (String?) throws -> Void = { _ in },
         _ body: @escaping @Sendable (Snapshot, PageStream) async throws -> Result
     ) async throws -> Result {
         try await pool.withTransaction(isolation: .repeatableRead, readOnly: true, role: role) { connection in
             let permission = try await ExportPermission.check(actor, keys: keys, on: connection)
             let queries = SnapshotQueries(keys: keys, includeDisabled: includeDisabled, scope: permission.scope)
             let (snapshot, ready) = try await open(
-                permission, queries, includeGroupTree: includeGroupTree, check: check, on: connection)
+                permission, queries, includeGroupTree: includeGroupTree, checkTypes: checkTypes, on: connection)
             let pages = PageStream(ready: ready) {
                 try await linksElsewhere(queries, on: connection)
             }
@@ -206,10 +207,10 @@ extension Snapshot {
         try await connection.query(queries.visibleGroups)
     }
 
-    /// - Returns: the snapshot, and its pages if they have been read, too.
+    /// Reads what the snapshot states about itself, the names and, for a small tenant, all pages.
     private static func open(
         _ permission: ExportPermission, _ queries: SnapshotQueries, includeGroupTree: Bool,
-        check: (String?) throws -> Void, on connection: isolated PostgresConnection
+        checkTypes: (String?) throws -> Void, on connection: isolated PostgresConnection
     ) async throws -> (Snapshot, ready: [RowPage]?) {
         try await setTimeZone(permission, on: connection)
         try await setGroups(permission, queries, on: connection)
@@ -217,7 +218,7 @@ extension Snapshot {
             throw DirectoryError.sourceInvalid("the database gave no count")
         }
         let types: String? = try moment.decodeIfPresent("types")
-        try check(types)
+        try checkTypes(types)
         let total: Int = try moment.decode("rows")
         /// Whether a relation's texts are known to be short and few: then they are read at once.
         func prepared(_ column: String) throws -> Int {
@@ -264,36 +265,36 @@ extension Snapshot {
         var tree = CopyBuffer()
     }
 
-    /// Reads the names, the administrators and their links of a small tenant in one message. A short export spends much of its time on
-    /// messages to the server and back.
+    /// Reads the names, the administrators and their links of a small tenant in one round trip, because round trips take much of the time
+    /// of a short export.
     ///
-    /// - Returns: the names and the pages, each nil if there are more than was asked for. The snapshot has as many names and
-    ///   administrators as were counted in it, but the links were not counted.
+    /// - Returns: the names and the pages. The pages are nil if there are too many links: names and administrators were counted in the
+    ///   same snapshot, links were not. Both are nil if there are more names than were counted.
     private static func readAtOnce(
         _ queries: SnapshotQueries, total: Int, includeGroupTree: Bool, on connection: isolated PostgresConnection
     ) async throws -> (NameCopies?, [RowPage]?) {
         let names = NameCopies()
         let page = RowPage(PageBuffers(), hasStatus: queries.includeDisabled)
         page.takeLinkBuffers()
-        func few(_ query: Query, _ limit: Int, _ buffer: CopyBuffer) -> PostgresConnection.BufferedQuery {
+        func buffered(_ query: Query, _ limit: Int, _ buffer: CopyBuffer) -> PostgresConnection.BufferedQuery {
             .init(PageReader.limited(query, to: limit), atMost: limit, into: buffer)
         }
         var reads = [
-            few(queries.names("profile"), PageReader.maxPreparedRows, names.profiles),
-            few(queries.names("administrator_group"), PageReader.maxPreparedRows, names.groups),
-            few(queries.names("team"), PageReader.maxPreparedRows, names.teams),
+            buffered(queries.names("profile"), PageReader.maxPreparedRows, names.profiles),
+            buffered(queries.names("administrator_group"), PageReader.maxPreparedRows, names.groups),
+            buffered(queries.names("team"), PageReader.maxPreparedRows, names.teams),
         ]
-        if includeGroupTree { reads.append(few(queries.groupTree, PageReader.maxPreparedRows, names.tree)) }
+        if includeGroupTree { reads.append(buffered(queries.groupTree, PageReader.maxPreparedRows, names.tree)) }
         let nameReads = reads.count
-        reads.append(few(queries.administrators(first: true), PageReader.maxPreparedRows, page.administrators))
+        reads.append(buffered(queries.administrators(first: true), PageReader.maxPreparedRows, page.administrators))
         for ((relation, column, _), buffer) in zip(SnapshotQueries.linkRelations, [page.groups, page.teams]) {
-            reads.append(few(queries.links(relation, column, .all), PageReader.maxPreparedLinks, buffer))
+            reads.append(buffered(queries.links(relation, column, .all), PageReader.maxPreparedLinks, buffer))
         }
         let isWhole = try await connection.rows(of: reads)
         guard isWhole.prefix(nameReads).allSatisfy({ $0 }) else { return (nil, nil) }
         guard isWhole.allSatisfy({ $0 }) else { return (names, nil) }
         var reader = PageReader(queries: queries, total: total, isSmall: true, buffers: PageBuffers())
-        guard try await reader.check(page, isWhole: true, on: connection) else { return (names, []) }
+        guard try await reader.accept(page, isWhole: true, on: connection) else { return (names, []) }
         // A page with fewer rows than were counted: the search for the next one finds out why.
         let isAll = if page.count == total { true } else { try await reader.next(on: connection) == nil }
         return (names, isAll ? [page] : nil)

@@ -16,8 +16,9 @@ package actor StorageGuard {
     /// How long a result is valid, so that a worker that claims a hundred jobs a second checks less often. Each export checks
     /// again.
     private static let lifetime: Duration = .milliseconds(250)
-    /// Before an export that begins so soon after a check, only the export itself looks at the disk, which nothing limits in time.
-    private static let recent: Duration = .seconds(3)
+    /// An export that begins so soon after a check skips the check here. It still checks `.store-id` when it opens its file, but without
+    /// a time limit.
+    private static let maxCheckAge: Duration = .seconds(3)
 
     private enum Condition: String {
         case ok
@@ -76,9 +77,9 @@ package actor StorageGuard {
         }
     }
 
-    /// The id that the directory must have when an export writes into it.
+    /// The id that the directory must have when an export writes into it. Checks `.store-id`, unless a check has just succeeded.
     func storeID() async throws -> String {
-        guard let checked, checked.duration(to: .now) < Self.recent else { return try await check.verify() }
+        guard let checked, checked.duration(to: .now) < Self.maxCheckAge else { return try await check.verify() }
         return try await check.id()
     }
 
@@ -132,7 +133,7 @@ package actor StoreCheck {
         facts = try await database.transaction { try await StoreFacts.load(on: $0) }
     }
 
-    /// The id of the store. The caller checks the directory's file itself; only the first worker of an installation checks it here.
+    /// The id of the store without a check of `.store-id`, which the caller makes; ``verify()`` while the directory may be new.
     func id() async throws -> String {
         guard let facts, !facts.isNew else { return try await verify() }
         return facts.id

@@ -66,9 +66,10 @@ actor ExportFile {
     ///
     /// - Parameters:
     ///   - id: the id that the store must have, now and when the file gets its name.
-    ///   - progress: is told the number of rows so far.
-    ///   - lease: ends the writing when it has ended.
-    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` if the number of rows is not that of the snapshot.
+    ///   - progress: receives the number of rows so far.
+    ///   - lease: checked after each page.
+    /// - Throws: ``DirectoryError/sourceInvalid(_:)`` if the number of rows is not that of the snapshot; ``LeaseOver``;
+    ///   `CancellationError`; errors of the disk.
     func write(
         _ pages: PageStream, in store: ArchiveStore, id: String, progress: ProgressCounter, lease: LeaseClock
     ) async throws {
@@ -97,10 +98,10 @@ actor ExportFile {
         (self.rows, self.unresolved) = (rows, unresolved)
     }
 
-    /// Writes the sheets after the data, if they were requested, ends the workbook, adds the manifest, and gives the file its name.
+    /// Writes the reference sheets, if they were requested, ends the workbook, adds the manifest, and gives the file its name.
     ///
-    /// - Throws: ``LeaseOver`` if the lease has ended before.
-    func finish(_ lease: LeaseClock) throws -> JobResult {
+    /// - Throws: ``LeaseOver`` if the lease ended before the workbook did; errors of the disk.
+    func finish(lease: LeaseClock) throws -> JobResult {
         guard let output else { preconditionFailure("the file is not open") }
         self.output = nil
         if let groups = snapshot.groupTree { try ReferenceSheets.write(snapshot.references, groups, to: output.workbook) }

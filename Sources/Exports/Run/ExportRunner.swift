@@ -49,7 +49,7 @@ package struct ExportRunner: JobRunner {
         do {
             // The file is finished after the snapshot's transaction, whose end can still fail.
             let file = try await rows(job, options, progress: progress, lease: lease)
-            return try await file.finish(lease)
+            return try await file.finish(lease: lease)
         } catch {
             await guardian.note(error)
             await disk.remove(quietly: job.archiveName)
@@ -96,7 +96,7 @@ package struct ExportRunner: JobRunner {
         return try await Snapshot.read(
             actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,
             includeGroupTree: options.includeReferences, keys: keys, pool: directory, role: DatabaseRole.worker,
-            check: { [contract] in try contract.check(types: $0, keys: keys) }
+            checkTypes: { [contract] in try contract.check(types: $0, keys: keys) }
         ) { [disk, settings, guardian] snapshot, pages in
             progress.begin(total: snapshot.rowsTotal)
             let file = ExportFile(job: job, options: options, settings: settings, snapshot: snapshot)

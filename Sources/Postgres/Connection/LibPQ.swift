@@ -148,10 +148,10 @@ private import Glibc
 
     func send(script: String) -> Bool { unsafe PQsendQuery(raw, script) == 1 }
 
-    /// Begins or ends the mode in which several statements are sent before the first result is read.
-    func setPipeline(_ isOn: Bool) -> Bool { unsafe (isOn ? PQenterPipelineMode(raw) : PQexitPipelineMode(raw)) == 1 }
+    /// Enters or leaves pipeline mode, in which statements are sent before earlier results are read. Returns false if libpq refuses.
+    func setPipelineMode(_ isOn: Bool) -> Bool { unsafe (isOn ? PQenterPipelineMode(raw) : PQexitPipelineMode(raw)) == 1 }
 
-    /// Ends a pipeline's statements, and sends them.
+    /// Sends a Sync, which ends the pipeline, and what is still buffered.
     func sendSync() -> Bool { unsafe PQpipelineSync(raw) == 1 }
 
     func sendPrepare(_ name: String, _ sql: String) -> Bool { unsafe PQsendPrepare(raw, name, sql, 0, nil) == 1 }

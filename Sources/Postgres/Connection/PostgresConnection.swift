@@ -174,7 +174,7 @@ package actor PostgresConnection {
         let limit: Int
         let buffer: CopyBuffer
 
-        /// The query, the number of rows that the buffer takes at most, and the buffer.
+        /// A statement, the maximum number of its rows, and the buffer for them.
         package init(_ query: Query, atMost limit: Int, into buffer: CopyBuffer) {
             self.query = query
             self.limit = limit
@@ -188,23 +188,23 @@ package actor PostgresConnection {
         }
     }
 
-    /// Does the same for several statements of the current transaction, which are sent in one message. They must not depend on each
-    /// other's results.
+    /// Runs several statements of the current transaction, and fills the buffer of each as ``rows(of:atMost:into:)`` does. If all can be
+    /// prepared, they are sent in one pipeline. No parameter may depend on the result of another statement.
     ///
-    /// - Returns: for each statement, false if there are more rows than its limit; its buffer is empty then.
+    /// - Returns: for each statement, whether its rows are in its buffer; false if there are more than its limit, or it gives none.
     /// - Throws: the error of the first statement that fails. Those after it have not run.
     package func rows(of queries: [BufferedQuery]) async throws -> [Bool] {
         try await withCancellation { connection in
             for query in queries { query.buffer.removeAll() }
-            guard let names = try connection.preparedNames(of: queries) else {
+            guard let names = try connection.statementNames(of: queries) else {
                 return try queries.map { query in try connection.run(query.query) { query.fill(from: $0) } ?? false }
             }
             return try connection.runPipeline(queries, as: names)
         }
     }
 
-    /// - Returns: nil if one of the statements cannot be prepared.
-    private func preparedNames(of queries: [BufferedQuery]) throws -> [String]? {
+    /// - Returns: nil if the session may be a pooler's, or has enough prepared statements.
+    private func statementNames(of queries: [BufferedQuery]) throws -> [String]? {
         guard session.isDedicated else { return nil }
         var names: [String] = []
         for query in queries {
@@ -219,9 +219,9 @@ package actor PostgresConnection {
             throw PostgresError(.unexpectedResult, "a COPY is running", query: queries.first?.query.name)
         }
         try Task.checkCancellation()
-        guard !isBroken, handle.setPipeline(true) else { throw broken(during: "pipeline") }
-        var isOver = false
-        defer { if !isOver { isBroken = true } }
+        guard !isBroken, handle.setPipelineMode(true) else { throw broken(during: "pipeline") }
+        var hasEnded = false
+        defer { if !hasEnded { isBroken = true } }
         for (query, name) in zip(queries, names) { try send(query.query, as: name) }
         guard handle.sendSync() else { throw broken(during: "pipeline") }
         var filled: [Bool] = []
@@ -235,9 +235,9 @@ package actor PostgresConnection {
             }
         }
         do { try drain("pipeline") } catch { throw fault ?? error }
-        // Fails if the results were not those of a pipeline.
-        isOver = handle.setPipeline(false)
-        guard isOver else { throw fault ?? broken(during: "pipeline") }
+        // Fails if results are still unread.
+        hasEnded = handle.setPipelineMode(false)
+        guard hasEnded else { throw fault ?? broken(during: "pipeline") }
         if let fault { throw judged(fault, isPrepared: true) }
         return filled
     }
@@ -268,7 +268,8 @@ package actor PostgresConnection {
         }
     }
 
-    /// The error of a statement. It may show that the session's prepared statements or its role are no longer valid.
+    /// Returns the error to throw for a failed statement. Marks the connection as broken if its prepared statements or its role may be
+    /// invalid.
     private func judged(_ error: PostgresError, isPrepared: Bool) -> PostgresError {
         if isPrepared, SQLState.stalePlans.contains(error.sqlState ?? "") {
             // A relation was altered ("cached plan must not change result type"), or somebody else has used the session. The next
@@ -327,7 +328,7 @@ package actor PostgresConnection {
         statementTimeout.map { ContinuousClock.now + $0 + cancelGrace }
     }
 
-    /// Reads every result of what was sent.
+    /// Reads the results of one statement, or of a script.
     ///
     /// - Parameter body: reads a result with rows.
     /// - Returns: the body's value for the last result with rows.

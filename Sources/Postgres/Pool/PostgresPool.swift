@@ -32,7 +32,7 @@ package final class PostgresPool: Sendable {
 
     /// After a refusal, how long the pool uses the connections that it has before it tries to open another one.
     private struct Shortage {
-        /// How long a busy server may count a connection that was closed.
+        /// How long the server may still count a connection that another pool has closed.
         static let forgetting: Duration = .seconds(5)
         static let first: Duration = .milliseconds(25)
         /// For a pool without a connection, which depends on the next attempt; and for one with others.

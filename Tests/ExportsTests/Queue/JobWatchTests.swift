@@ -26,7 +26,7 @@ import TestSupport
         return (job, ended)
     }
 
-    @Test("The end of a job is the record that a query gives")
+    @Test("Ending an attempt returns the same record as a query")
     func record() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
@@ -38,7 +38,7 @@ import TestSupport
         }
     }
 
-    @Test("A change by the worker of this process reaches watchers without a query, also those that come after it")
+    @Test("A change by the worker of this process reaches watchers without a query, also watchers added after it")
     func withoutQuery() async throws {
         try await TestDatabase.with { database in
             let (before, after) = try await ended(database.pool())
@@ -47,7 +47,7 @@ import TestSupport
             let (revisions, told) = AsyncStream.makeStream(of: Int.self)
             let tell: JobWatch.Handler = { told.yield((try? $0.get().revision) ?? 0) }
             _ = watch.watch(before, after: before.revision, continuously: true, tell)
-            watch.changed(after)
+            watch.reportChange(of: after)
             _ = watch.watch(before, after: before.revision, continuously: false, tell)
             let task = Task { try await watch.run() }
             defer { task.cancel() }
@@ -61,17 +61,17 @@ import TestSupport
         }
     }
 
-    @Test("The first watcher of a job that this process has put back into the queue wakes the queries")
+    @Test("The first watcher of a job that this process has put back into the queue starts the queries")
     func firstWatcher() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()
             let (_, queued) = try await ended(pool, by: .handedBack)
             #expect(queued.state == .queued)
             let watch = JobWatch(database: JobDatabase(pool: pool, role: DatabaseRole.api), logger: Logger(label: "test"))
-            watch.changed(queued)
+            watch.reportChange(of: queued)
             let task = Task { try await watch.run() }
             defer { task.cancel() }
-            // Until it waits without watchers, for an hour.
+            // Lets run() reach its wait for the first watcher.
             for _ in 0..<100 { await Task.yield() }
             async let change = watch.change(of: queued, after: queued.revision, within: .seconds(60))
             try await database.execute("UPDATE adminexport.job SET revision = revision + 1")
@@ -85,7 +85,7 @@ import TestSupport
             let (before, after) = try await ended(database.pool(), slug: String(repeating: "é", count: 3_000))
             let pool = database.pool()
             let watch = JobWatch(database: JobDatabase(pool: pool, role: DatabaseRole.api), logger: Logger(label: "test"))
-            watch.changed(after)
+            watch.reportChange(of: after)
             let task = Task { try await watch.run() }
             defer { task.cancel() }
             let found = try await watch.change(of: before, after: before.revision, within: .seconds(60))
@@ -93,17 +93,17 @@ import TestSupport
         }
     }
 
-    @Test("A notification of the worker's own process is no news to it, and one of any other version or process is")
+    @Test("A process ignores a notification that names its own worker, and accepts every other one")
     func notifications() {
         let (own, other) = (WorkerID(), WorkerID())
-        #expect(QueueNotification(payload: "ended \(own)", to: own) == nil)
-        #expect(QueueNotification(payload: "work \(own)", to: own) == nil)
+        #expect(QueueNotification(payload: "ended \(own)", receivedBy: own) == nil)
+        #expect(QueueNotification(payload: "work \(own)", receivedBy: own) == nil)
         for worker in [own, nil] {
-            #expect(QueueNotification(payload: "ended \(other)", to: worker) == .ended)
-            #expect(QueueNotification(payload: "work \(other)", to: worker) == .work)
-            #expect(QueueNotification(payload: "ended", to: worker) == .ended)
+            #expect(QueueNotification(payload: "ended \(other)", receivedBy: worker) == .ended)
+            #expect(QueueNotification(payload: "work \(other)", receivedBy: worker) == .work)
+            #expect(QueueNotification(payload: "ended", receivedBy: worker) == .ended)
             for payload in ["", "work", "anything else"] {
-                #expect(QueueNotification(payload: payload, to: worker) == .work)
+                #expect(QueueNotification(payload: payload, receivedBy: worker) == .work)
             }
         }
     }

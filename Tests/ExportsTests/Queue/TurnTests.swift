@@ -246,7 +246,7 @@ import Testing
         }
     }
 
-    @Test("A claim that finds nothing tells a tenant that others hold from no tenant")
+    @Test("A claim that finds nothing reports whether another transaction has locked a ready tenant")
     func nothingFound() async throws {
         try await TestDatabase.with { database in
             let pool = database.pool()

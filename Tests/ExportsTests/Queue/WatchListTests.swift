@@ -89,8 +89,8 @@ private struct Sample: Watchable {
         // Also when the watchers are due for the job in any case.
         let answers = list.apply([Sample(job, .succeeded, 6)], to: [:], at: at(6_000))
         #expect(revisions(answers) == [ids[0]: 6, ids[1]: 6])
-        #expect(!list.watches(job.id) && list.watches(other.id) && list.count == 1)
-        // What a watcher knows already is no answer without a query, not even when the watcher is due for one.
+        #expect(!list.isWatched(job.id) && list.isWatched(other.id) && list.count == 1)
+        // Without a query, a known revision is not an update, even if the watcher is due for one.
         #expect(list.apply([Sample(other, .queued, 4), Sample(other, .running, 5)], to: [:], at: at(6_000)).isEmpty)
         // A job that nobody watches any more.
         #expect(list.apply([Sample(job, .succeeded, 7)], to: [:], at: at(6_000)).isEmpty)

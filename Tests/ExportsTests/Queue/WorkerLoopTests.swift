@@ -28,7 +28,7 @@ import TestSupport
             #expect(try await wait(&loop, isSignalled: false) > .seconds(4))
             let wait = try await wait(&loop, isSignalled: true)
             #expect(wait <= .seconds(1) || start.duration(to: .now) > .seconds(1))
-            worker.running.requeue()
+            worker.running.noteRequeued()
             #expect(try await self.wait(&loop, isSignalled: true) > .seconds(4))
         }
     }

@@ -47,9 +47,9 @@ struct Parameters {
 /// five seconds, ``JobWatch`` every 250 ms. A commit with a notification takes a lock of the whole server, so only statements
 /// that add work or end a job send one.
 ///
-/// The payload is `ended`, or anything else for work. After a space it may name the worker whose process has sent it, because that
-/// process knows already. Programs of schema version 4 and before take `ended` with a name for work: they poll without need, and find the
-/// end of a job within 250 ms.
+/// The payload begins with `ended` or, for work, with any other word. A second word may be the id of the worker whose process has sent it;
+/// that process ignores it. Programs of schema version 4 and before read `ended` with an id as work: they poll without need, and find the end
+/// of a job within 250 ms.
 package enum QueueNotification: String {
     /// There is something to do.
     case work
@@ -70,7 +70,7 @@ package enum QueueNotification: String {
     }
 
     /// Reads a payload; nil if the worker's own process has sent it.
-    init?(payload: String, to worker: WorkerID?) {
+    init?(payload: String, receivedBy worker: WorkerID?) {
         let words = payload.split(separator: " ")
         if let worker, words.count == 2, words[1] == worker.description { return nil }
         // Every other payload, of other versions too, means work.

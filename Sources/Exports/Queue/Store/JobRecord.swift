@@ -84,7 +84,7 @@ package struct JobRecord: Sendable {
             archiveEpoch: archiveEpoch, isHeld: isHeld, lease: state == .running ? .valid : nil)
     }
 
-    /// The bytes of its texts whose length nothing else bounds.
+    /// The size in bytes of its texts that have no fixed maximum.
     var textSize: Int {
         [tenantKey, actorKey, tenantSlug, actorEmail, options, warnings, failure?.message ?? ""].reduce(0) {
             $0 + $1.utf8.count

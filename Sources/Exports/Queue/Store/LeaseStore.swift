@@ -31,7 +31,7 @@ package struct LeaseStore: Sendable {
         case nothing(tenant: String)
         /// No tenant may start a job now.
         ///
-        /// - Parameter isLocked: others hold the tenants that could.
+        /// - Parameter isLocked: whether a tenant could, but other transactions have locked it.
         case noTurn(isLocked: Bool)
 
         var job: ClaimedJob? { if case .job(let job) = self { job } else { nil } }

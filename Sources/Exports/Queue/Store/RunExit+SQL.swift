@@ -10,7 +10,7 @@ extension RunExit {
     ///   - failure: what the row shows if the job fails.
     ///   - showsFailure: the row shows the failure also while the job waits for another attempt.
     ///   - policy: when the next attempt may start; nil for at once. Must be given for the condition `whenTooLate`.
-    ///   - columns: the select list over `j` and the lease `l` that the job no longer has.
+    ///   - columns: the select list. `j` is the changed job; all columns of its former lease `l` are null.
     func statement(
         of held: String, setting assignments: [String] = [], failure: JobFailure? = nil, showsFailure: Bool = false,
         policy: AttemptEnd.RetryPolicy? = nil, returning columns: String = "j.state", _ parameters: inout Parameters

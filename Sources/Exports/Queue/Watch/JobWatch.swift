@@ -2,8 +2,8 @@ package import Logging
 internal import ServiceLifecycle
 private import Synchronization
 
-/// Reports changes of jobs to watchers: with one query per tick for all watchers, and one more when another process ends a job. The end
-/// of an attempt in this process needs no query.
+/// Reports changes of jobs to watchers. One query per tick serves all of them, and a notification from another process causes one at once.
+/// The end of an attempt in this process needs no query, unless its result is unknown or its texts are long.
 package final class JobWatch: Service {
     private static let tick: Duration = .milliseconds(250)
     /// The minimum time between two queries, for each watched job.
@@ -11,9 +11,10 @@ package final class JobWatch: Service {
     /// The wait without watchers.
     private static let idle: Duration = .seconds(3_600)
     /// The wait before the query for the first watcher. Its job may have changed since the watcher has read it, or end soon.
-    private static let first: Duration = .milliseconds(20)
-    /// Changed jobs in memory, at most, and bytes of the texts of each. The next query finds the others.
+    private static let firstQueryDelay: Duration = .milliseconds(20)
+    /// The maximum number of changed jobs in memory. A query finds the others.
     private static let maxChanged = 256
+    /// The maximum size of the texts of each, in bytes.
     private static let maxTextSize = 4 * 1024
 
     /// Receives the changed job; or ``QueueError/notFound`` for a job that was removed, or an error of the database.
@@ -32,11 +33,13 @@ package final class JobWatch: Service {
         var nextQuery = ContinuousClock.now
         /// The jobs that the worker of this process changed last, in that order: a watcher may come after the change.
         var changed: [JobRecord] = []
-        /// Those that watchers have to get.
+        /// Changed jobs that their watchers have not received yet.
         var unreported: [JobRecord] = []
 
-        /// - Returns: whether there is room.
-        mutating func report(_ job: JobRecord) -> Bool {
+        /// Queues a job for its watchers.
+        ///
+        /// - Returns: false if the list is full.
+        mutating func enqueue(_ job: JobRecord) -> Bool {
             guard unreported.count < JobWatch.maxChanged else { return false }
             unreported.append(job)
             return true
@@ -62,28 +65,28 @@ package final class JobWatch: Service {
             let id = state.list.add(job, after: revision, continuously: continuously, at: .now)
             state.watchers[id] = handler
             // The next query finds further watchers.
-            if isFirst { state.nextQuery = .now + Self.first }
+            if isFirst { state.nextQuery = .now + Self.firstQueryDelay }
             let changed = state.changed.last { $0.id == job.id && $0.revision > revision }
-            let isReported = changed.map { state.report($0) } ?? false
+            let isReported = changed.map { state.enqueue($0) } ?? false
             return (id, isReported || isFirst)
         }
         if wakes { wakeSignal.signal() }
         return id
     }
 
-    /// Queries the watched jobs without waiting for the next tick, because one has ended.
+    /// Makes the next query due now, because a job has ended. The pause after the previous query still applies.
     package func queryNow() {
         state.withLock { $0.nextQuery = .now }
         wakeSignal.signal()
     }
 
     /// Reports a job that the worker of this process has changed, after the commit.
-    package func changed(_ job: JobRecord) {
+    package func reportChange(of job: JobRecord) {
         guard job.textSize <= Self.maxTextSize else { return queryNow() }
         let isWatched = state.withLock { state in
             if state.changed.count == Self.maxChanged { state.changed.removeFirst(Self.maxChanged / 2) }
             state.changed.append(job)
-            return state.list.watches(job.id) && state.report(job)
+            return state.list.isWatched(job.id) && state.enqueue(job)
         }
         if isWatched { wakeSignal.signal() }
     }
@@ -135,14 +138,14 @@ package final class JobWatch: Service {
                     await self.wakeSignal.wait(for: wait)
                 } else {
                     hasFailed = await self.poll(hasFailed: hasFailed)
-                    // A slow database gets a pause as long as the query.
+                    // A slow database gets a pause as long as the query, but at most a tick.
                     earliest = .now + min(Self.tick, max(Self.spacing * watched, now.duration(to: .now)))
                 }
             }
         }
     }
 
-    /// Only this task calls handlers, so they get the revisions of a job in their order.
+    /// Passes queued changes to the watchers. Only ``run()`` calls handlers, so each gets the revisions of a job in order.
     private func reportChanged() {
         let unreported = state.withLock { state in
             defer { state.unreported = [] }

@@ -42,27 +42,28 @@ struct WatchList<Job: Watchable> {
     }
 
     private var watches: [Int: Watch] = [:]
-    private var ids: [JobID: Set<Int>] = [:]
+    /// The watches of each job.
+    private var watchIDs: [JobID: Set<Int>] = [:]
     private var nextID = 0
 
     var isEmpty: Bool { watches.isEmpty }
     var count: Int { watches.count }
 
     func contains(_ id: Int) -> Bool { watches[id] != nil }
-    func watches(_ job: JobID) -> Bool { ids[job] != nil }
+    func isWatched(_ job: JobID) -> Bool { watchIDs[job] != nil }
 
     /// - Parameter revision: the last one that the watcher knows.
     mutating func add(_ job: Job, after revision: Int, continuously: Bool, at now: ContinuousClock.Instant) -> Int {
         defer { nextID += 1 }
         watches[nextID] = Watch(job: job.id, isContinuous: continuously, revision: revision, state: job.state, updated: now)
-        ids[job.id, default: []].insert(nextID)
+        watchIDs[job.id, default: []].insert(nextID)
         return nextID
     }
 
     mutating func remove(_ id: Int) {
         guard let watch = watches.removeValue(forKey: id) else { return }
-        ids[watch.job]?.remove(id)
-        if ids[watch.job]?.isEmpty == true { ids[watch.job] = nil }
+        watchIDs[watch.job]?.remove(id)
+        if watchIDs[watch.job]?.isEmpty == true { watchIDs[watch.job] = nil }
     }
 
     /// Removes the watchers of a single change, after an error.
@@ -90,16 +91,16 @@ struct WatchList<Job: Watchable> {
     ) -> [(id: Int, update: Update)] {
         let jobs = Dictionary(jobs.map { ($0.id, $0) }) { first, _ in first }
         var updates: [(id: Int, update: Update)] = []
-        // The query asked for these in any case.
+        // The query asked for these jobs at any revision, so they no longer exist.
         for (missing, revision) in known where revision == -1 && jobs[missing] == nil {
-            for id in ids[missing] ?? [] {
+            for id in watchIDs[missing] ?? [] {
                 updates.append((id, .gone))
                 remove(id)
             }
         }
         for job in jobs.values {
-            for id in ids[job.id] ?? [] {
-                // Only the answer to a query may be a job that the watcher knows already.
+            for id in watchIDs[job.id] ?? [] {
+                // Without a query, a watcher gets only a newer revision. The answer to a query may repeat one as a sign of life.
                 guard var watch = watches[id], watch.isUpdate(job, at: now),
                     known[job.id] != nil || job.revision > watch.revision
                 else { continue }

@@ -152,12 +152,11 @@ struct Attempt: Sendable {
     private func end(_ end: AttemptEnd) async throws -> JobState? {
         var ended: JobRecord?
         defer {
-            // Also while a run that was stopped still hangs.
-            if ended?.state ?? .queued == .queued {
-                worker.running.requeue()
-                worker.wakeSignal.signal()
-            }
-            worker.configuration.ended(ended)
+            // If the answer was lost, the job may be back in the queue.
+            if ended?.state ?? .queued == .queued { worker.running.noteRequeued() }
+            // The end of a run signals, too, but a stopped run may hang.
+            if ended?.state == .queued { worker.wakeSignal.signal() }
+            worker.configuration.onAttemptEnd(ended)
         }
         ended = try await worker.database.statement { try await worker.leases.end(job, end, of: worker.id, on: $0) }
         if ended == nil { worker.counters.count(.rejected) }

@@ -21,8 +21,9 @@ package struct QueueListener: Service {
     private let logger: Logger
 
     /// - Parameters:
-    ///   - worker: the worker of this process, woken when there is something to do. The session that listens holds its proof.
-    ///   - watch: queries its jobs when one has ended.
+    ///   - worker: the worker of this process, woken when there is something to do; nil if there is none. The session that listens holds
+    ///     its proof.
+    ///   - watch: queries its jobs when one has ended; nil if there are no callers.
     ///   - share: the connections of the login. A pool without any connection needs one more than the listener does.
     package init(
         _ options: ConnectionOptions, worker: Worker? = nil, watch: JobWatch? = nil, share: ConnectionShare? = nil,
@@ -81,7 +82,7 @@ package struct QueueListener: Service {
             if payloads.isEmpty, received.duration(to: .now) < Self.testInterval { continue }
             received = .now
             if payloads.isEmpty { try await connection.query(Query("test-connection", "SELECT 1 AS one")) }
-            wake(for: Set(payloads.compactMap { QueueNotification(payload: $0, to: worker?.id) }))
+            wake(for: Set(payloads.compactMap { QueueNotification(payload: $0, receivedBy: worker?.id) }))
         }
     }
 

@@ -28,8 +28,9 @@ package struct Worker: Service {
         package var history: Duration = .seconds(400 * 86_400)
         /// Further counters for the worker's row.
         package var furtherCounters: @Sendable () -> [WorkerCounters.Name: Int] = { [:] }
-        /// Called with each job whose end the worker has written; with nil if that is not known.
-        package var ended: @Sendable (JobRecord?) -> Void = { _ in }
+        /// Called after each statement that ends an attempt: with the job as written, or nil if the statement changed nothing or its
+        /// answer was lost.
+        package var onAttemptEnd: @Sendable (JobRecord?) -> Void = { _ in }
         /// Called at each step of an attempt, before it goes on; for tests.
         package var observe: @Sendable (Step, ClaimedJob) -> Void = { _, _ in }
 
@@ -88,12 +89,12 @@ package struct Worker: Service {
             state.withLock { $0.runs -= 1 }
         }
 
-        /// A job of this worker waits for another attempt.
-        func requeue() {
+        /// Records that a job of this worker may wait for another attempt, so that the loop polls.
+        func noteRequeued() {
             state.withLock { $0.hasRequeued = true }
         }
 
-        /// - Returns: whether ``requeue()`` was called since the last time.
+        /// Returns whether ``noteRequeued()`` was called since the last call of this function.
         func takeRequeued() -> Bool {
             state.withLock { state in
                 defer { state.hasRequeued = false }

@@ -29,7 +29,7 @@ struct WorkerLoop {
     private var cleanedUp: ContinuousClock.Instant?
     private var recounted: ContinuousClock.Instant?
     private var polled: ContinuousClock.Instant?
-    /// When the last poll wanted the next one.
+    /// When the next poll is due, by the result of the last one.
     private var nextPoll = ContinuousClock.now
     /// The last logged fault of each event.
     private var faults: [ExportEvent: (text: String, at: ContinuousClock.Instant)] = [:]
@@ -37,8 +37,8 @@ struct WorkerLoop {
     private var misses = 0
     /// The last turn claimed a job, so the next one may, too.
     private var isBusy = false
-    /// The last claim found no job, and nobody held one.
-    private var foundNothing = false
+    /// The last claim found no tenant that may start a job, not even one that another transaction has locked.
+    private var noTenantIsReady = false
     /// A claim failed, and the database may have made it.
     private var mayHoldUnknown = false
     private var recent = RecentTenants()
@@ -69,7 +69,7 @@ struct WorkerLoop {
             if mayClaim, isSignalled || isBusy {
                 if let attempt = try await claim() { return .run(attempt) }
                 let mustPoll = worker.running.takeRequeued()
-                if foundNothing, !mustPoll, let polled {
+                if noTenantIsReady, !mustPoll, let polled {
                     let left = ContinuousClock.now.duration(to: min(nextPoll, polled + Self.busyPollInterval))
                     if left > .zero {
                         isBusy = false
@@ -138,7 +138,7 @@ struct WorkerLoop {
     ///
     /// - Returns: nil if no tenant may start a job, or the next tenant's job is locked.
     private mutating func claim() async throws -> Attempt? {
-        foundNothing = false
+        noTenantIsReady = false
         while true {
             let before = ContinuousClock.now
             // Until the answer arrives, it may be lost.
@@ -159,7 +159,7 @@ struct WorkerLoop {
                 guard !worker.isStopping, recent.insert(tenant, hasNothing: true) else { return nil }
                 if recent.isFull { try await poll() }
             case .noTurn(let isLocked):
-                foundNothing = !isLocked
+                noTenantIsReady = !isLocked
                 return nil
             }
         }
