@@ -81,6 +81,10 @@ import Testing
         let text = try root("\"\\u0041\\\"\\\\\\/\\b\\f\\n\\r\\té中\\ud83d\\ude00😀\"")
         #expect(text.text(upTo: 100) == "A\"\\/\u{8}\u{C}\n\r\té中😀😀")
         #expect(text.text(upTo: 2) == "A\"")
+        // U+FEFF is a character like any other inside a text; only a document must not begin with it.
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        let marked = try JSONDocument(scanning: [0x22] + mark + [0x22]).root.text(upTo: 9)
+        #expect(marked.map { Array($0.utf8) } == mark)
         #expect(try root("\"\\u006bey\"").isString("key") && root("\"key\"").isString("key"))
         // `==` of `String` treats KELVIN SIGN as K.
         #expect(

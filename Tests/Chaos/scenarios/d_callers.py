@@ -92,9 +92,13 @@ def cancel(cluster, short):
         system.work(workers=2)
         pick = chance(7)
         with Caller(system.socket) as caller:
+            start = time.monotonic()
+            system.finish([system.export(caller)])
+            length = time.monotonic() - start
             for _ in range(count):
                 job = system.export(caller)
-                time.sleep(pick.random() * 1.5)
+                # Until after the end of some, also on a busy machine.
+                time.sleep(pick.random() * 2.5 * length)
                 caller.call("export.cancel", actor=system.actor(), job=job)
         figures = system.check(retired=True)
         states = system.sql("SELECT state, count(*) FROM adminexport.job GROUP BY 1 ORDER BY 1")
