@@ -19,14 +19,17 @@ enum ScannerCase {
         for value in root.elements + root.members.map(\.value) {
             guard (try? JSONDocument(scanning: Array(value.bytes))) != nil else { fail("a part is no value") }
             if let text = value.text(upTo: .max - 1) {
-                // Foundation drops U+FEFF at the beginning of a text, so a letter goes before it.
-                let lettered = Data([0x22, 0x78] + value.bytes.dropFirst())
-                let other = try? JSONSerialization.jsonObject(with: lettered, options: .fragmentsAllowed) as? String
-                if other.map({ $0.utf8.elementsEqual("x\(text)".utf8) }) != true { fail("a text is read otherwise") }
+                let other = try? JSONSerialization.jsonObject(with: Data(value.bytes), options: .fragmentsAllowed) as? String
+                if other.map({ withoutMarks($0).elementsEqual(withoutMarks(text)) }) != true {
+                    fail("a text is read otherwise")
+                }
             }
             if let integer = value.integer, Double(integer) != Double(String(decoding: value.bytes, as: UTF8.self)) {
                 fail("a number has another value")
             }
         }
     }
+
+    /// The text without U+FEFF, which Foundation drops at the beginning of a text and after an escape.
+    private static func withoutMarks(_ text: String) -> [Unicode.Scalar] { text.unicodeScalars.filter { $0 != "\u{FEFF}" } }
 }
