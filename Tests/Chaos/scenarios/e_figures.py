@@ -97,7 +97,7 @@ def idle(cluster, short):
         queries = sum("execute " in line for line in found)
         # Two processes that poll every five seconds, and inspect the directory every minute in a few transactions. A loop that does not
         # wait would ask many times a second.
-        assert 0 < queries <= seconds and transactions <= (0 if short else 8), found[:20]
+        assert 0 < queries <= seconds and transactions <= (0 if short else 16), found[:20]
         system.check()
         return {"seconds": seconds, "transactions a second": transactions / seconds, "queries a second": queries / seconds}
 
