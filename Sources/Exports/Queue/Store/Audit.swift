@@ -228,6 +228,9 @@ package struct AuditLog: Sendable {
         }
         switch owner {
         case .anyone(nil): break
+        case .anyone(let mine?) where filter.actorEmail != nil || filter.job != nil:
+            // The index by actor or job is read once, not for each tenant.
+            conditions.append("tenant_key = ANY (\(parameters.add(.texts(mine)))::text[])")
         case .anyone(let mine?):
             tenants = parameters.add(.texts(mine))
             keys.append(ColumnValue(column: "tenant_key", value: "mine.key"))
@@ -242,8 +245,12 @@ package struct AuditLog: Sendable {
         let key = keys.popLast()
         conditions += keys.map(\.condition)
         let from = filter.from.map(moment)
-        let before = filter.before.map(moment)
-        let last = cursor.map { (at: moment($0.at), id: "\(parameters.add(.integer($0.id)))::bigint") }
+        // Of the two ends, only the earlier one: PostgreSQL would begin to read the index at either.
+        let isCursorFirst = cursor.map { $0.at < filter.before ?? .max } ?? false
+        let before = isCursorFirst ? nil : filter.before.map(moment)
+        let last = (isCursorFirst ? cursor : nil).map {
+            (at: moment($0.at), id: "\(parameters.add(.integer($0.id)))::bigint")
+        }
         if let from { conditions.append("at >= \(from)") }
         if let before { conditions.append("at < \(before)") }
         // The first condition is for partition pruning.
