@@ -67,9 +67,8 @@ extension Snapshot {
     /// Opens a snapshot, checks the actor in it, and lends it with its pages to the body.
     ///
     /// All pages of a small tenant are read before the body runs. Otherwise reading and the body run in parallel, and reading stops while
-    /// nobody takes a page. An error on either side stops both and is
-    /// thrown. The body must check that ``rowsTotal`` rows have come before it treats the end of the stream as complete,
-    /// because a cancelled stream ends as well.
+    /// nobody takes a page. An error on either side stops both and is thrown. The body must check that ``rowsTotal`` rows have come before
+    /// it treats the end of the stream as complete, because a cancelled stream ends as well.
     ///
     /// - Parameter checkTypes: checks the digest of the column types before names and administrators are read; see ``types``.
     /// - Throws: ``DirectoryError``, ``PostgresError``, `CancellationError`, or what the body throws.
