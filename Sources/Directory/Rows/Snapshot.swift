@@ -211,11 +211,7 @@ extension Snapshot {
         _ permission: ExportPermission, _ queries: SnapshotQueries, includeGroupTree: Bool,
         checkTypes: (String?) throws -> Void, on connection: isolated PostgresConnection
     ) async throws -> (Snapshot, ready: [RowPage]?) {
-        try await setTimeZone(permission, on: connection)
-        try await setGroups(permission, queries, on: connection)
-        guard let moment = try await connection.query(queries.moment(few: PageReader.maxPreparedRows)).first else {
-            throw DirectoryError.sourceInvalid("the database gave no count")
-        }
+        let moment = try await moment(permission, queries, on: connection)
         let types: String? = try moment.decodeIfPresent("types")
         try checkTypes(types)
         let total: Int = try moment.decode("rows")
@@ -254,6 +250,28 @@ extension Snapshot {
                 teams: try ReferenceNames(copy: names.teams, of: "team", keys: queries.keys.team)),
             groupTree: includeGroupTree ? try GroupTree(copy: names.tree, keys: queries.keys.group) : nil)
         return (snapshot, ready)
+    }
+
+    /// Sets the time zone, the tenant and the groups, and reads the time, the day and the counts of the snapshot. Takes one round trip,
+    /// unless groups or the list of time zones must be read in between.
+    private static func moment(
+        _ permission: ExportPermission, _ queries: SnapshotQueries, on connection: isolated PostgresConnection
+    ) async throws -> Row {
+        let query = queries.moment(few: PageReader.maxPreparedRows)
+        let rows: [Row]
+        if case .tenant = permission.scope, !mustBeListed(permission.timeZone) {
+            rows = try await naming(permission.timeZone) {
+                try await connection.query(all: [
+                    setTimeZoneQuery(permission.timeZone, tenant: permission.identity.tenantKey), query,
+                ])[1]
+            }
+        } else {
+            try await setTimeZone(permission, on: connection)
+            try await setGroups(permission, queries, on: connection)
+            rows = try await connection.query(query)
+        }
+        guard let moment = rows.first else { throw DirectoryError.sourceInvalid("the database gave no count") }
+        return moment
     }
 
     /// Names and the groups that the actor sees, as they were read.
@@ -315,14 +333,28 @@ extension Snapshot {
     /// Greenwich, and `5` as an offset. Nobody means that, so a name with a digit must be one that `pg_timezone_names` lists.
     static func setTimeZone(_ permission: ExportPermission, on connection: isolated PostgresConnection) async throws {
         let name = permission.timeZone
-        do {
-            try await connection.query(setTimeZoneQuery(name, tenant: permission.identity.tenantKey))
-        } catch let error as PostgresError where error.sqlState?.hasPrefix("22") == true {
-            // Class 22, data exception: the zone does not exist, or the name begins like an interval.
-            throw unknownTimeZone(name)
+        try await naming(name) {
+            _ = try await connection.query(setTimeZoneQuery(permission.timeZone, tenant: permission.identity.tenantKey))
         }
-        guard name.isEmpty || name.utf8.contains(where: { (0x30...0x39).contains($0) }) else { return }
-        if try await connection.query(listedTimeZone(name)).isEmpty { throw unknownTimeZone(name) }
+        if mustBeListed(name), try await connection.query(listedTimeZone(name)).isEmpty { throw unknownTimeZone(name) }
+    }
+
+    private static func mustBeListed(_ timeZone: String) -> Bool {
+        timeZone.isEmpty || timeZone.utf8.contains { (0x30...0x39).contains($0) }
+    }
+
+    /// Runs statements that set the time zone.
+    ///
+    /// - Throws: ``DirectoryError/unknownTimeZone(_:)`` with the name, if PostgreSQL refuses it.
+    private static func naming<Result>(
+        _ timeZone: String, isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await body()
+        } catch let error as PostgresError where error.query == "set-time-zone" && error.sqlState?.hasPrefix("22") == true {
+            // Class 22, data exception: the zone does not exist, or the name begins like an interval.
+            throw unknownTimeZone(timeZone)
+        }
     }
 
     static func setTimeZoneQuery(_ name: String, tenant: String) -> Query {

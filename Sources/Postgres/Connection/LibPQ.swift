@@ -158,22 +158,17 @@ private import Glibc
 
     /// Asks for results in the binary format.
     ///
-    /// - Parameter statement: the name under which the query is prepared.
-    /// - Throws: ``PostgresError`` with SQLSTATE 22021 for a text with a NUL character.
-    func send(_ query: Query, as statement: String?) throws(PostgresError) -> Bool {
+    /// - Parameters:
+    ///   - query: ``Query/checkTexts()`` must have accepted its texts.
+    ///   - statement: the name under which the query is prepared.
+    func send(_ query: Query, as statement: String?) -> Bool {
         var values = CStrings()
         var lengths: [Int32] = []
         var formats: [Int32] = []
         for parameter in query.parameters {
             switch parameter {
             case .null: values.appendNull()
-            case .text(let text):
-                guard !text.utf8.contains(0) else {
-                    throw PostgresError(
-                        .statement, "PostgreSQL does not accept a NUL character in a text", sqlState: "22021",
-                        query: query.name)
-                }
-                values.append(text.utf8)
+            case .text(let text): values.append(text.utf8)
             case .bytes(let bytes): values.append(bytes)
             }
             // libpq reads the length only for the binary format.

@@ -15,6 +15,10 @@ package actor PostgresConnection {
     private let canceller: Canceller
     private var isBroken = false
     private var isCopying = false
+    /// The BEGIN of the current transaction, until it is sent.
+    private var pendingBegin: String?
+    /// Whether the current transaction was committed together with its last statements.
+    private var isCommitted = false
     private(set) var session = SessionState()
 
     /// The executor that runs the connection's work on its own thread.
@@ -152,6 +156,7 @@ package actor PostgresConnection {
     package func script(_ name: String, _ sql: String) async throws {
         try await withCancellation { connection in
             if case .free = connection.session.use { try connection.setRole(nil) }
+            try connection.beginNow()
             try connection.runScript(name, sql)
         }
     }
@@ -196,50 +201,120 @@ package actor PostgresConnection {
     package func rows(of queries: [BufferedQuery]) async throws -> [Bool] {
         try await withCancellation { connection in
             for query in queries { query.buffer.removeAll() }
-            guard let names = try connection.statementNames(of: queries) else {
-                return try queries.map { query in try connection.run(query.query) { query.fill(from: $0) } ?? false }
-            }
-            return try connection.runPipeline(queries, as: names)
+            return try connection.runAll(queries.map(\.query)) { queries[$0].fill(from: $1) }.map { $0 ?? false }
         }
     }
 
+    /// Runs several statements of the current transaction, or of ``withStatement(role:_:)``. If all can be prepared, they are sent in one
+    /// pipeline, which is one transaction in ``withStatement(role:_:)``. Otherwise, in a dedicated session, each statement is a transaction
+    /// of its own there. No parameter may depend on the result of another statement.
+    ///
+    /// - Returns: the rows of each statement.
+    /// - Throws: the error of the first statement that fails. Those after it have not run.
+    package func query(all queries: [Query]) async throws -> [[Row]] {
+        try await withCancellation { connection in
+            try connection.runAll(queries) { $1.rows(query: queries[$0].name) }.map { $0 ?? [] }
+        }
+    }
+
+    /// Whether ``query(last:)`` can run these statements: whether the session has no pooler and can prepare them. Prepares them.
+    package func canCommit(with queries: [Query]) async throws -> Bool {
+        try await withCancellation { try $0.statementNames(of: queries + [Self.commit]) != nil }
+    }
+
+    /// Runs the last statements of a transaction, and COMMIT with them in one pipeline, so the time for which they hold locks does not
+    /// depend on this process. The body must run no statement after them.
+    ///
+    /// - Parameter queries: statements that ``canCommit(with:)`` has accepted.
+    /// - Returns: the rows of each statement.
+    package func query(last queries: [Query]) async throws -> [[Row]] {
+        try await withCancellation { connection in
+            precondition(connection.session.use == .transaction, "query(last:) requires a transaction")
+            let all = queries + [Self.commit]
+            guard try connection.statementNames(of: all) != nil else {
+                throw PostgresError(.unexpectedResult, "the session cannot prepare the statement", query: queries.last?.name)
+            }
+            let rows = try connection.runAll(all) { $1.rows(query: all[$0].name) }
+            connection.isCommitted = true
+            return rows.prefix(queries.count).map { $0 ?? [] }
+        }
+    }
+
+    private static let commit = Query("commit", "COMMIT")
+
+    /// - Parameter body: reads the rows of the statement at this index.
+    private func runAll<Value>(_ queries: [Query], _ body: (Int, borrowing PGResult) -> Value) throws -> [Value?] {
+        let begin = pendingBegin.map { [Query("begin", $0)] } ?? []
+        guard let names = try statementNames(of: begin + queries) else {
+            try beginNow()
+            return try queries.indices.map { index in try run(queries[index]) { body(index, $0) } }
+        }
+        for query in queries { try query.checkTexts() }
+        try Task.checkCancellation()
+        pendingBegin = nil
+        return Array(try runPipeline(begin + queries, as: names) { body($0 - begin.count, $1) }.dropFirst(begin.count))
+    }
+
+    /// Sends BEGIN alone if it has not been sent; see ``withTransaction(isolation:readOnly:role:snapshot:_:)``.
+    private func beginNow() throws {
+        guard let begin = pendingBegin else { return }
+        pendingBegin = nil
+        try runScript("begin", begin)
+    }
+
     /// - Returns: nil if the session may be a pooler's, or has enough prepared statements.
-    private func statementNames(of queries: [BufferedQuery]) throws -> [String]? {
+    private func statementNames(of queries: [Query]) throws -> [String]? {
         guard session.isDedicated else { return nil }
         var names: [String] = []
         for query in queries {
-            guard let name = try prepared(query.query) else { return nil }
+            guard let name = try prepared(query) else { return nil }
             names.append(name)
         }
         return names
     }
 
-    private func runPipeline(_ queries: [BufferedQuery], as names: [String]) throws -> [Bool] {
+    private func runPipeline<Value>(
+        _ queries: [Query], as names: [String], _ body: (Int, borrowing PGResult) -> Value
+    ) throws -> [Value?] {
         guard !isCopying else {
-            throw PostgresError(.unexpectedResult, "a COPY is running", query: queries.first?.query.name)
+            throw PostgresError(.unexpectedResult, "a COPY is running", query: queries.first?.name)
         }
         try Task.checkCancellation()
         guard !isBroken, handle.setPipelineMode(true) else { throw broken(during: "pipeline") }
         var hasEnded = false
         defer { if !hasEnded { isBroken = true } }
-        for (query, name) in zip(queries, names) { try send(query.query, as: name) }
+        for (query, name) in zip(queries, names) { try send(query, as: name) }
         guard handle.sendSync() else { throw broken(during: "pipeline") }
-        var filled: [Bool] = []
+        var values: [Value?] = []
         var fault: PostgresError?
-        for query in queries {
+        for (index, query) in queries.enumerated() {
             do {
-                filled.append(try finish(query.query.name) { query.fill(from: $0) } ?? false)
+                values.append(try finish(query.name) { body(index, $0) })
             } catch let error as PostgresError {
                 fault = fault ?? error
                 if isBroken { throw fault ?? error }
             }
         }
-        do { try drain("pipeline") } catch { throw fault ?? error }
+        do {
+            // The implicit commit of statements without BEGIN may fail: then its error comes before the end of the pipeline.
+            var isSynced = false
+            for _ in 0..<3 where !isSynced {
+                while let result = try nextResult(of: "pipeline", deadline: deadline()) {
+                    switch result.kind {
+                    case .sync: isSynced = true
+                    case .error: fault = fault ?? result.fault(query: queries.last?.name ?? "pipeline")
+                    case .rows, .done, .skipped, .copyOut: break
+                    }
+                }
+            }
+        } catch {
+            throw fault ?? error
+        }
         // Fails if results are still unread.
         hasEnded = handle.setPipelineMode(false)
         guard hasEnded else { throw fault ?? broken(during: "pipeline") }
         if let fault { throw judged(fault, isPrepared: true) }
-        return filled
+        return values
     }
 
     /// Sets the role for the session; nil: the login's own.
@@ -256,6 +331,7 @@ package actor PostgresConnection {
 
     /// - Parameter body: reads the result with rows.
     private func run<Value>(_ query: Query, _ body: (borrowing PGResult) -> Value) throws -> Value? {
+        if pendingBegin != nil { return try runAll([query]) { body($1) }[0] }
         guard !isCopying else { throw PostgresError(.unexpectedResult, "a COPY is running", query: query.name) }
         let statement = session.isDedicated ? try prepared(query) : nil
         // A cancel request between the two messages has found the server idle.
@@ -310,7 +386,8 @@ package actor PostgresConnection {
 
     private func send(_ query: Query, as statement: String? = nil) throws {
         guard !isBroken else { throw broken(during: query.name) }
-        guard try handle.send(query, as: statement) else {
+        try query.checkTexts()
+        guard handle.send(query, as: statement) else {
             isBroken = !handle.isOpen
             throw handle.lost(during: query.name)
         }
@@ -405,6 +482,9 @@ package actor PostgresConnection {
     /// Runs the body in a transaction: commits when it returns, rolls back when it throws. The body's error is rethrown
     /// unchanged.
     ///
+    /// In a dedicated session, BEGIN is sent in a pipeline with the body's first statement, to save a round trip, if that statement is
+    /// prepared and no snapshot is imported.
+    ///
     /// - Parameters:
     ///   - role: set with `SET LOCAL ROLE`, so that the transaction has the role's privileges and no others, also behind a
     ///     pooler. A name from the program, never data.
@@ -422,17 +502,21 @@ package actor PostgresConnection {
             begin += transactionSettings
             if let role { begin += "; SET LOCAL ROLE \(role)" }
         }
+        isCommitted = false
         do {
+            let isDelayed = session.isDedicated && snapshot == nil
             // A role that may not be set leaves a failed transaction behind.
             try await withCancellation { connection in
                 try connection.setRole(role)
-                try connection.begin(begin)
+                if !isDelayed { try connection.begin(begin) }
             }
+            pendingBegin = isDelayed ? begin : nil
             session.use = .transaction
             defer { session.use = .free }
             if let snapshot { try await withCancellation { try $0.checkServer(of: snapshot) } }
             let result = try await body(self)
-            _ = try await withCancellation { try $0.runScript("commit", "COMMIT") }
+            // A committed transaction has a result, also if the task was cancelled meanwhile.
+            if !isCommitted { try await withCancellation { try $0.commit() } }
             return result
         } catch {
             rollBack()
@@ -451,9 +535,19 @@ package actor PostgresConnection {
         }
     }
 
+    private func commit() throws {
+        if hasTransaction() { try runScript("commit", "COMMIT") }
+    }
+
+    /// Whether the server has a transaction to end. Drops a BEGIN that was not sent.
+    private func hasTransaction() -> Bool {
+        defer { pendingBegin = nil }
+        return pendingBegin == nil && !isCommitted
+    }
+
     /// If this fails, the connection is not idle, and ``isUsable`` is false.
     private func rollBack() {
-        if !isBroken { _ = try? runScript("rollback", "ROLLBACK") }
+        if hasTransaction(), !isBroken { _ = try? runScript("rollback", "ROLLBACK") }
     }
 
     /// The name that a server gave a snapshot. It becomes part of a statement, so only characters that servers use are accepted.
@@ -543,6 +637,7 @@ package actor PostgresConnection {
     }
 
     private func startCopy(_ query: Query) throws {
+        try beginNow()
         try send(query)
         guard let result = try nextResult(of: query.name, deadline: deadline()) else {
             throw handle.lost(during: query.name)

@@ -16,6 +16,16 @@ package struct Query: Sendable {
         self.parameters = parameters
     }
 
+    /// Checks that no text contains a NUL character.
+    ///
+    /// - Throws: ``PostgresError`` with SQLSTATE 22021 for a text with a NUL character.
+    func checkTexts() throws(PostgresError) {
+        for case .text(let text) in parameters where text.utf8.contains(0) {
+            throw PostgresError(
+                .statement, "PostgreSQL does not accept a NUL character in a text", sqlState: "22021", query: name)
+        }
+    }
+
     /// One value for `$1`, `$2`, …, sent in PostgreSQL's text format and typed by the statement (`$1::uuid`).
     package enum Parameter: Sendable {
         /// SQL NULL.
