@@ -68,6 +68,8 @@ import TestSupport
                 let isStable = ["state", "tenant", "requestedBy", "rows", "sheets", "offset", "data", "eof", "fd", "status"]
                 // The counters of service.stats depend on what the service has done before.
                 let isCounter = path.hasPrefix(ServiceStats.name)
+                // A worker of the process may have claimed the new job already.
+                if value == .string("queued"), other == .string("running") { continue }
                 if isStable.contains(name), !isCounter, other != .null { #expect(value == other, "\(path).\(name)") }
                 compare(value, other, "\(path).\(name)")
             }
@@ -118,7 +120,7 @@ import TestSupport
             let run = try await Programs.run(
                 "/bin/sh", ["-c", "PATH=\(Programs.folder):$PATH; \(line)"],
                 environment: ["ADMINEXPORT_SOCKET": service.socket])
-            #expect(run.status == 0 && run.output.contains(#""state":"queued""#), "\(run)")
+            #expect(run.status == 0 && run.output.contains(/"state":"(queued|running)"/), "\(run)")
             let none = try await service.run(["describe", "export.none"])
             #expect(none.status == 64 && none.errors.contains("adminexport methods"))
         }

@@ -33,7 +33,7 @@ public struct JobReply: WireObject {
     public static let schema = ObjectSchema(job)
 }
 
-/// Puts an export in the queue.
+/// Starts an export.
 public enum ExportStart: Method {
     /// Which export is wanted, and in whose name.
     public struct Params: WireObject {
@@ -109,7 +109,10 @@ public enum ExportStart: Method {
 
     /// See ``Method/description``.
     public static let description = MethodDescription(
-        Self.self, "export.start", "Puts an export in the queue.",
+        Self.self, "export.start",
+        "Starts an export.",
+        details:
+            "A new job is queued, or already running if a worker in the process of the service has claimed it.",
         errors: [.permissionDenied, .conflict, .quotaExceeded, .unavailable],
         examples: [
             (

@@ -6,7 +6,7 @@ private import Synchronization
 
 /// The operations of the service, in terms of the domain. They know neither JSON nor sockets.
 ///
-/// Transactions run as `adminexport_api`. Each one determines again who the actor is and what the actor may do.
+/// Transactions run as `adminexport_api`; the joined claim of a start runs as the worker's role. Each one determines again who the actor is and what the actor may do.
 package struct ExportService: Sendable {
     /// The name of the product in the properties of workbooks.
     package static let productName = "adminexport"
@@ -32,7 +32,7 @@ package struct ExportService: Sendable {
     ///   - directory: the directory in which permissions are checked.
     ///   - disk: the archives.
     ///   - trail: writes the audit events that no caller waits for.
-    ///   - worker: the worker of this process, which is woken after a start; nil if there is none.
+    ///   - worker: the worker of this process, for which starts claim and which they wake; nil if there is none.
     ///   - bounds: the limits of a start, which can change while the service runs.
     package init(
         pool: PostgresPool, directory: DirectoryDatabase, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
@@ -58,7 +58,7 @@ package struct ExportService: Sendable {
 
     // MARK: Jobs
 
-    /// Puts an export in the queue, or returns the one to which the idempotency key is bound.
+    /// Starts an export, or returns the one to which the idempotency key is bound.
     ///
     /// Starts of one tenant run one after another. A start that finds the tenant's lock taken returns its connection and waits
     /// without one, so the starts of other tenants find connections. A start that is refused or repeated takes no lock and does
@@ -70,7 +70,7 @@ package struct ExportService: Sendable {
     {
         do {
             let started = try await startInTurn(actor, options, idempotencyKey)
-            if !started.isReplayed { worker?.wakeSignal.signal() }
+            if started.job.state == .queued, !started.isReplayed { worker?.wakeSignal.signal() }
             return started
         } catch  where error is PostgresError || error is CancellationError {
             // The start may be committed although its answer was lost.
@@ -94,6 +94,22 @@ package struct ExportService: Sendable {
     private func start(
         _ actor: ActorRequest, _ options: ExportOptions, _ idempotencyKey: String?, turn: JobStore.LockWait
     ) async throws -> JobStore.Started {
+        let claim = worker?.joinedClaim()
+        do {
+            let started = try await start(actor, options, idempotencyKey, turn: turn, claim)
+            claim?.committed()
+            return started
+        } catch {
+            if error is NothingInserted { claim?.committed() } else { claim?.failed(error) }
+            guard error is NothingInserted || JoinedClaim.hasFailed(error) else { throw error }
+            return try await start(actor, options, idempotencyKey, turn: turn, nil)
+        }
+    }
+
+    private func start(
+        _ actor: ActorRequest, _ options: ExportOptions, _ idempotencyKey: String?, turn: JobStore.LockWait,
+        _ claim: JoinedClaim?
+    ) async throws -> JobStore.Started {
         let json = try options.json
         let hash = SHA256.hash(data: Array(json.utf8)).hexadecimal
         return try await directory.ask { connection, keys in
@@ -104,7 +120,7 @@ package struct ExportService: Sendable {
                 actorKey: permission.identity.actorKey, actorEmail: permission.identity.actorEmail, options: json,
                 idempotency: idempotencyKey.map { ($0, hash) })
             do {
-                return try await jobs.enqueue(request, bounds(), peer: actor.peer, wait: turn, on: connection)
+                return try await jobs.enqueue(request, bounds(), peer: actor.peer, wait: turn, claim: claim, on: connection)
             } catch let error as PostgresError where error.isUnstorableText {
                 // All other texts come from the database itself.
                 throw UnstorableText(parameter: "idempotencyKey")

@@ -25,7 +25,8 @@ import TestSupport
                 "claimed",
                 """
                 SELECT '018f0000-0000-7000-8000-000000000001' AS id, 1 AS epoch, 1 AS attempt, '1' AS tenant_key,
-                    'acme' AS tenant_slug, '1' AS actor_key, now() AS created_at, 2026 AS year, 1 AS month, 0 AS waited_ms,
+                    'acme' AS tenant_slug, '1' AS actor_key, now() AS created_at, now() AS started_at, now() AS attempt_started_at,
+                    1 AS revision, 2026 AS year, 1 AS month, 0 AS waited_ms,
                     '{"includeDisabled": true, "includeReferences": true}' AS options
                 """))
         return try ClaimedJob(#require(rows.first))

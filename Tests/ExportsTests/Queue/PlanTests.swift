@@ -35,6 +35,7 @@ import TestSupport
             "reads tables of the directory or of the catalog", "lookup-actors", "schema-grants",
             "find-directory")
         add("takes a lock of the session", "hold-proof")
+        add("sets the role of a transaction", "act-as")
         add("reads one row for each worker", "counters", "workers", "forget-workers")
         add("reads one row for each tenant, at the start and every minute", "suspect-slots", "missing-slots", "recount")
         add(

@@ -193,7 +193,7 @@ import TestSupport
                 "claimed",
                 """
                 SELECT id, $2::int AS epoch, attempt, tenant_key, tenant_slug, actor_key, options::text AS options, created_at, 2026 AS year,
-                    1 AS month, 0 AS waited_ms FROM adminexport.job WHERE id = $1::uuid
+                    created_at AS started_at, created_at AS attempt_started_at, revision, 1 AS month, 0 AS waited_ms FROM adminexport.job WHERE id = $1::uuid
                 """, [.text(job.id.description), .integer(epoch)]))
         return try ClaimedJob(try #require(rows.first))
     }

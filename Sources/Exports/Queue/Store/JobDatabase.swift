@@ -11,7 +11,8 @@ package struct JobDatabase: Sendable {
         self.role = role
     }
 
-    /// Runs a body of at most one statement, which is then a transaction of its own.
+    /// Runs a body of at most one statement, which is then a transaction of its own, or one call of
+    /// ``PostgresConnection/query(all:)``.
     package func statement<Result: Sendable>(
         _ body: @Sendable (isolated PostgresConnection) async throws -> Result
     ) async throws -> Result {

@@ -15,15 +15,15 @@ package struct JobRecord: Sendable {
     /// The export's options as a JSON object. Only the runner interprets it.
     package let options: String
     /// The state. A succeeded job whose workbook has expired by the clock counts as expired.
-    package let state: JobState
+    package private(set) var state: JobState
     /// The fencing token: each claim increases it by one.
-    package let epoch: Int
+    package private(set) var epoch: Int
     /// Attempts so far. An attempt that was handed back does not count.
-    package let attempt: Int
+    package private(set) var attempt: Int
     let crashes: Int
     let losses: Int
     /// Each visible change increases it, progress included.
-    package let revision: Int
+    package private(set) var revision: Int
     /// Whether a caller has asked to cancel the job.
     package let isCancelRequested: Bool
     /// A legal hold keeps the file.
@@ -31,9 +31,9 @@ package struct JobRecord: Sendable {
     /// When the job was started.
     package let createdAt: Timestamp
     /// The start of the first attempt.
-    package let startedAt: Timestamp?
+    package private(set) var startedAt: Timestamp?
     /// The start of the current or last attempt; nil also if a program before schema version 4 started it.
-    package let attemptStartedAt: Timestamp?
+    package private(set) var attemptStartedAt: Timestamp?
     /// When the job became final; nil before that.
     package let finishedAt: Timestamp?
     /// When the workbook expires or expired, unless it is held; nil if no attempt has made a workbook.
@@ -43,7 +43,7 @@ package struct JobRecord: Sendable {
     /// Rows of the export; nil until the snapshot has counted them.
     package let rowsTotal: Int?
     /// 1 for the tenant's next job; nil unless the job is queued.
-    package let queuePosition: Int?
+    package private(set) var queuePosition: Int?
     /// The workbook; nil if the job has not made one.
     package let result: JobResult?
     /// The epoch of the file that the row names; nil if there is none. It remains after expiry until the file is removed.
@@ -134,6 +134,17 @@ package struct JobRecord: Sendable {
     }
 }
 
+extension JobRecord {
+    /// Returns the job as a claim in the same transaction has changed it.
+    func claimed(as claim: ClaimedJob) -> JobRecord {
+        var job = self
+        (job.state, job.epoch, job.attempt, job.revision) = (.running, claim.epoch, claim.attempt, claim.revision)
+        (job.startedAt, job.attemptStartedAt) = claim.started
+        job.queuePosition = nil
+        return job
+    }
+}
+
 /// A job that a worker holds.
 package struct ClaimedJob: Sendable {
     /// The id, a UUID of version 7.
@@ -155,6 +166,10 @@ package struct ClaimedJob: Sendable {
     /// Year and month of `createdAt` in UTC.
     package let createdMonth: (year: Int, month: Int)
 
+    /// When the job's first attempt and this one started.
+    let started: (first: Timestamp, this: Timestamp)
+    /// The revision of the job's row after the claim.
+    let revision: Int
     /// The time from when the job could be claimed until it was.
     let waited: Duration
     let claimedAt = ContinuousClock.now
@@ -168,6 +183,8 @@ package struct ClaimedJob: Sendable {
         actorKey = try row.decode("actor_key")
         options = try row.decode("options")
         createdAt = try row.decode("created_at")
+        started = (try row.decode("started_at"), try row.decode("attempt_started_at"))
+        revision = try row.decode("revision")
         waited = .milliseconds(try row.decode("waited_ms", as: Int.self))
         createdMonth = (try row.decode("year"), try row.decode("month"))
     }

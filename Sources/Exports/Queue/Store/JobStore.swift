@@ -79,14 +79,17 @@ package struct JobStore: Sendable {
     /// that the earlier job loses the key, in the transaction in which the new job gets it.
     ///
     /// Starts of one tenant run one after another, by an advisory lock, so the limit is exact and one key makes one job. A
-    /// start locks the tenant's slot row only if the tenant is not ready, because a claim skips a locked slot row. A start takes no lock at all if the
+    /// start's insertion locks the tenant's slot row only if the tenant is not ready, because a claim skips a locked slot row. A start takes no lock at all if the
     /// queue is full or its key is bound to a job.
     ///
-    /// - Throws: ``QueueError/conflict``, ``QueueError/quotaExceeded(limit:retryAfter:)``, ``QueueError/busy``,
-    ///   ``StartLockHeld``, ``PostgresError``.
+    /// - Parameter claim: a claim to make after the insertion, if the worker has a free slot and ``PostgresConnection/canCommit(with:)``
+    ///   permits it. If it gets the new job, the returned job is running. The transaction is then committed, so the body must run no other
+    ///   statement.
+    /// - Throws: `NothingInserted` if the claim was made but no job was inserted; ``QueueError/conflict``,
+    ///   ``QueueError/quotaExceeded(limit:retryAfter:)``, ``QueueError/busy``, ``StartLockHeld``, ``PostgresError``.
     package func enqueue(
         _ request: Request, _ limits: Limits, peer: CallingProcess, wait: LockWait = .within(JobStore.startLockTimeout),
-        on connection: isolated PostgresConnection
+        claim: JoinedClaim? = nil, on connection: isolated PostgresConnection
     ) async throws -> Started {
         let limit = limits.queued
         if let job = try await replayed(request, limits, on: connection) { return Started(job: job, isReplayed: true) }
@@ -96,16 +99,17 @@ package struct JobStore: Sendable {
         for _ in 0..<2 {
             if hasRoom {
                 try await releaseKey(of: request, limits, on: connection)
-                let inserted: Row?
+                let inserted: JobRecord?
                 do {
-                    inserted = try await insert(request, limit: limit, peer: peer, on: connection)
-                } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable {
+                    inserted = try await insert(
+                        request, limit: limit, peer: peer, claim: claim, on: connection)
+                } catch let error as PostgresError
+                    where error.sqlState == SQLState.lockNotAvailable && error.query == "enqueue"
+                {
                     // The trigger waits for the slot of a tenant that is not ready.
                     throw QueueError.busy
                 }
-                if let row = inserted {
-                    return Started(job: try JobRecord(row), isReplayed: false)
-                }
+                if let inserted { return Started(job: inserted, isReplayed: false) }
             }
             // The queue is full, or another start with the same key was first.
             if let job = try await replayed(request, limits, on: connection) { return Started(job: job, isReplayed: true) }
@@ -168,41 +172,57 @@ package struct JobStore: Sendable {
             """
     }
 
-    /// Inserts the job and its audit event.
+    /// Inserts the job and its audit event, and makes the claim if that is possible; see ``enqueue(_:_:peer:wait:claim:on:)``.
     ///
-    /// - Returns: nil if the queue is full or the key is already bound to a job.
+    /// - Returns: nil, if no claim was made, for a full queue or a key that is already bound to a job.
+    /// - Throws: `NothingInserted` in the same cases if the claim was made.
     private func insert(
-        _ request: Request, limit: Int, peer: CallingProcess, on connection: isolated PostgresConnection
-    ) async throws -> Row? {
+        _ request: Request, limit: Int, peer: CallingProcess, claim: JoinedClaim?, on connection: isolated PostgresConnection
+    ) async throws -> JobRecord? {
+        let id = JobID()
+        let insertion = insertion(of: request, as: id, limit: limit, peer: peer)
+        let role = Query("act-as", "SET LOCAL ROLE \(DatabaseRole.worker)")
+        // If COMMIT needed a round trip of its own, the slot row of the claimed tenant would stay locked for longer.
+        guard let claim, try await connection.canCommit(with: [insertion, role, claim.query()]),
+            let recent = claim.reserve(replacingRun: false)
+        else { return try await connection.query(insertion).first.map { try JobRecord($0) } }
+        let answers = try await connection.query(last: [insertion, role, claim.query(recent: recent)])
+        let claimed = try LeaseStore.Claim(answers[2])
+        claim.answered(claimed)
+        guard let row = answers[0].first else { throw NothingInserted() }
+        let job = try JobRecord(row)
+        return if let mine = claimed.job, mine.id == id { job.claimed(as: mine) } else { job }
+    }
+
+    private func insertion(of request: Request, as id: JobID, limit: Int, peer: CallingProcess) -> Query {
         var parameters = Parameters([
-            .text(JobID().description), .text(request.tenantKey), .text(request.tenantSlug), .text(request.actorKey),
+            .text(id.description), .text(request.tenantKey), .text(request.tenantSlug), .text(request.actorKey),
             .text(request.actorEmail), .text(request.options), .text(request.idempotency?.key),
             .text(request.idempotency?.hash), .integer(limit), .integer(peer.uid), .integer(peer.gid), .integer(peer.pid),
         ])
+        // Sent also if the job runs at once: other workers then poll, see the lease, and look for dead workers every second.
         let notification =
             worker.map { QueueNotification.work.sql(from: parameters.add(.text($0.description))) }
             ?? QueueNotification.work.sql
         // A program of the previous version locks the slot's row instead. Between such a start and this one, the unique index
         // decides.
-        return try await connection.query(
-            Query(
-                "enqueue",
-                """
-                WITH waiting AS (
-                    SELECT count(*) AS count FROM (
-                        SELECT FROM adminexport.job WHERE tenant_key = $2 AND state = 'queued' LIMIT $9::bigint) queued
-                ), j AS (
-                    INSERT INTO adminexport.job
-                        (id, tenant_key, tenant_slug, actor_key, actor_email, options, idempotency_key, idempotency_hash)
-                    SELECT $1::uuid, $2, $3, $4, $5, $6::jsonb, $7, decode($8, 'hex') FROM waiting WHERE count < $9::bigint
-                    ON CONFLICT (tenant_key, actor_key, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-                    RETURNING *
-                ), audited AS (
-                    \(Audit.insertion(of: "'requested'", jobs: "j", peer: ("$10", "$11", "$12"), details: "$6::jsonb"))
-                )
-                SELECT \(JobRecord.columns), \(notification) FROM j LEFT JOIN adminexport.lease l ON l.job = j.id
-                """, parameters.values)
-        ).first
+        return Query(
+            "enqueue",
+            """
+            WITH waiting AS (
+                SELECT count(*) AS count FROM (
+                    SELECT FROM adminexport.job WHERE tenant_key = $2 AND state = 'queued' LIMIT $9::bigint) queued
+            ), j AS (
+                INSERT INTO adminexport.job
+                    (id, tenant_key, tenant_slug, actor_key, actor_email, options, idempotency_key, idempotency_hash)
+                SELECT $1::uuid, $2, $3, $4, $5, $6::jsonb, $7, decode($8, 'hex') FROM waiting WHERE count < $9::bigint
+                ON CONFLICT (tenant_key, actor_key, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+                RETURNING *
+            ), audited AS (
+                \(Audit.insertion(of: "'requested'", jobs: "j", peer: ("$10", "$11", "$12"), details: "$6::jsonb"))
+            )
+            SELECT \(JobRecord.columns), \(notification) FROM j LEFT JOIN adminexport.lease l ON l.job = j.id
+            """, parameters.values)
     }
 
     /// The time after which a full queue may have room: the median duration of the last runs, from 1 s to 60 s.

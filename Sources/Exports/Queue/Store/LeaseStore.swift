@@ -35,22 +35,35 @@ package struct LeaseStore: Sendable {
         case noTurn(isLocked: Bool)
 
         var job: ClaimedJob? { if case .job(let job) = self { job } else { nil } }
+
+        init(_ rows: [Row]) throws {
+            guard let row = rows.first else {
+                throw PostgresError(.unexpectedResult, "no answer to a claim", query: "claim")
+            }
+            guard let tenant: String = try row.decodeIfPresent("turn_of") else {
+                self = .noTurn(isLocked: try row.decode("is_ready"))
+                return
+            }
+            guard try row.decodeIfPresent("epoch", as: Int.self) != nil else {
+                self = .nothing(tenant: tenant)
+                return
+            }
+            self = .job(try ClaimedJob(row))
+        }
     }
 
     /// Claims the first job of the tenant whose turn it is; see ``Turns``.
     ///
     /// - Parameter recent: tenants that this worker served last; see ``Turns``.
     func claim(worker: WorkerID, recent: [String] = [], on connection: isolated PostgresConnection) async throws -> Claim {
-        let rows = try await connection.query(
-            Query(
-                "claim", Self.claimSQL,
-                [.text(worker.description), .integer(tenantLimit()), .interval(lease), .interval(deadline), .texts(recent)]))
-        guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no answer to a claim", query: "claim") }
-        guard let tenant: String = try row.decodeIfPresent("turn_of") else {
-            return .noTurn(isLocked: try row.decode("is_ready"))
-        }
-        guard try row.decodeIfPresent("epoch", as: Int.self) != nil else { return .nothing(tenant: tenant) }
-        return .job(try ClaimedJob(row))
+        try Claim(await connection.query(claimQuery(worker: worker, recent: recent)))
+    }
+
+    /// The statement of a claim. The transaction of a start or of an end can also run it.
+    func claimQuery(worker: WorkerID, recent: [String]) -> Query {
+        Query(
+            "claim", Self.claimSQL,
+            [.text(worker.description), .integer(tenantLimit()), .interval(lease), .interval(deadline), .texts(recent)])
     }
 
     static let claimSQL = """
@@ -71,7 +84,8 @@ package struct LeaseStore: Sendable {
         ), audited AS (
             \(Audit.insertion(of: "'started'", jobs: "claimed", details: Audit.attemptDetails))
         )
-        SELECT ready.is_ready, slot.tenant_key AS turn_of, c.id, c.epoch, c.attempt, c.tenant_key, c.tenant_slug, c.actor_key, c.options::text AS options, c.created_at,
+        SELECT ready.is_ready, slot.tenant_key AS turn_of, c.id, c.epoch, c.attempt, c.tenant_key, c.tenant_slug, c.actor_key, c.options::text AS options,
+            c.created_at, c.started_at, c.attempt_started_at, c.revision,
             (extract(epoch FROM clock_timestamp() - greatest(c.created_at, c.run_after)) * 1000)::bigint AS waited_ms,
             extract(year FROM c.created_at AT TIME ZONE 'UTC')::int AS year,
             extract(month FROM c.created_at AT TIME ZONE 'UTC')::int AS month
@@ -123,7 +137,7 @@ package struct LeaseStore: Sendable {
         let turn = isThorough ? Turns.best(recent: "$6", from: Turns.firstOfAll) : Turns.best(recent: "$6")
         return """
             WITH RECURSIVE \(upsert.map { "registered AS (\($0)), " } ?? "")\(turn), foreign_lease AS (
-                SELECT l.job, l.expires_at FROM adminexport.lease l
+                SELECT l.job, l.expires_at, (SELECT j.worker FROM adminexport.job j WHERE j.id = l.job) AS worker FROM adminexport.lease l
                 WHERE l.job <> ALL ($5::uuid[]) OR (SELECT j.worker FROM adminexport.job j WHERE j.id = l.job) <> $1::uuid
             )
             SELECT EXISTS (SELECT FROM best) AS claimable, \(isThorough ? Turns.lowersBound : "NULL") AS lowered,
@@ -146,6 +160,7 @@ package struct LeaseStore: Sendable {
                          OR EXISTS (SELECT FROM adminexport.job j WHERE j.state = 'running' AND (j.worker <> $1::uuid OR j.id <> ALL ($5::uuid[]))
                                     AND (j.deadline_at < now() - $3::interval
                                          OR NOT EXISTS (SELECT FROM adminexport.lease l WHERE l.job = j.id)))) AS sweep,
+                EXISTS (SELECT FROM foreign_lease WHERE worker = $1::uuid) AS unknown,
                 EXISTS (SELECT FROM adminexport.worker WHERE id = $1::uuid AND drain_requested) AS draining,
                 \(upsert == nil ? "false" : "(SELECT is_new FROM registered)") AS is_new
             """
@@ -216,6 +231,23 @@ package struct LeaseStore: Sendable {
     func end(
         _ job: ClaimedJob, _ end: AttemptEnd, of worker: WorkerID, on connection: isolated PostgresConnection
     ) async throws -> JobRecord? {
+        try await connection.query(endQuery(job, end, of: worker)).first.map { try JobRecord($0) }
+    }
+
+    /// Ends an attempt and claims a job for its slot. Both take one commit, unless a dedicated session cannot prepare both statements.
+    ///
+    /// - Parameter recent: tenants that this worker served last; see ``Turns``.
+    /// - Returns: the job after the end; nil if the job was no longer the worker's. The claim is made in this case, too.
+    func end(
+        _ job: ClaimedJob, _ end: AttemptEnd, thenClaim recent: [String], by worker: WorkerID,
+        on connection: isolated PostgresConnection
+    ) async throws -> (ended: JobRecord?, next: Claim) {
+        let answers = try await connection.query(
+            all: [endQuery(job, end, of: worker), claimQuery(worker: worker, recent: recent)])
+        return (try answers[0].first.map { try JobRecord($0) }, try Claim(answers[1]))
+    }
+
+    private func endQuery(_ job: ClaimedJob, _ end: AttemptEnd, of worker: WorkerID) -> Query {
         var parameters = Parameters([.text(job.id.description), .integer(job.epoch)])
         var assignments: [String] = []
         var failure: JobFailure?
@@ -251,7 +283,7 @@ package struct LeaseStore: Sendable {
             of: held, setting: assignments, failure: failure, showsFailure: showsFailure, policy: policy,
             returning: "\(JobRecord.columns), \(notification.sql(from: parameters.add(.text(worker.description))))",
             &parameters)
-        return try await connection.query(Query(end.name, sql, parameters.values)).first.map { try JobRecord($0) }
+        return Query(end.name, sql, parameters.values)
     }
 
     /// Whether the row names the file of this epoch: the question after the answer to ``end(_:_:of:on:)`` was lost. Locks the row, to
@@ -278,6 +310,8 @@ struct QueueSnapshot: Sendable {
     /// There is a job to take from a worker that is dead or hangs.
     let isSweepDue: Bool
     let isDraining: Bool
+    /// The database records a running job of this worker that the poll did not name.
+    var hasUnknown = false
     /// The registration made a new row.
     var isNewRow = false
 }
@@ -290,6 +324,7 @@ extension QueueSnapshot {
         self.init(
             isClaimable: try row.decode("claimable"), untilLeaseEnds: try duration("lease_ms"),
             untilRetry: try duration("retry_ms"), isMaintenanceDue: try row.decode("maintenance"),
-            isSweepDue: try row.decode("sweep"), isDraining: try row.decode("draining"), isNewRow: try row.decode("is_new"))
+            isSweepDue: try row.decode("sweep"), isDraining: try row.decode("draining"),
+            hasUnknown: try row.decode("unknown"), isNewRow: try row.decode("is_new"))
     }
 }

@@ -25,13 +25,15 @@ struct Attempt: Sendable {
 
     /// Runs the job beside its heartbeat. The first result decides and is written at once. A run that hangs on a disk keeps the worker's
     /// slot, but neither the job nor the tenant's slot.
-    func run() async {
+    ///
+    /// - Returns: whether a joined claim has given the slot of this run to another job.
+    func run() async -> Bool {
         logger.report(ExportEvent.attemptStarted, [.attempt: job.attempt, .tenant: job.tenantSlug])
         worker.configuration.observe(.claimed, job)
         let progress = ProgressCounter { worker.configuration.observe($0, job) }
         let heartbeat = Heartbeat(
             job: job, progress: progress, lease: lease, leases: worker.leases, database: worker.database, logger: logger)
-        await withTaskGroup(of: RunResult?.self) { group in
+        return await withTaskGroup(of: RunResult?.self) { group in
             group.addTask {
                 do {
                     return .done(try await worker.runner.run(job, progress: progress, lease: lease))
@@ -59,22 +61,25 @@ struct Attempt: Sendable {
                 }
             }
             var isSettled = false
+            var isReplaced = false
             for await next in group {
                 guard let next else { continue }
                 if !isSettled {
                     isSettled = true
                     group.cancelAll()
-                    await settle(next)
+                    isReplaced = await settle(next)
                     worker.running.settle(job)
                 } else if case .done = next {
                     // The run finished although it was stopped. Its result is not published.
                     await worker.runner.discard(job)
                 }
             }
+            return isReplaced
         }
     }
 
-    private func settle(_ result: RunResult) async {
+    /// - Returns: as ``run()``.
+    private func settle(_ result: RunResult) async -> Bool {
         let end: AttemptEnd
         switch result {
         case .done(let result):
@@ -87,13 +92,17 @@ struct Attempt: Sendable {
         case .failed(is CancellationError) where worker.isStopping: end = .handedBack
         case .failed(let error): end = retryOrFail(error)
         }
+        let mayClaim = !worker.isStopping
         // In a task of its own, so that the cancellation of this one does not stop it.
-        await Task { await write(end) }.value
+        let isReplaced = await Task { await write(end, mayClaim: mayClaim) }.value
         if case .succeeded = end { worker.configuration.observe(.afterPublish, job) }
+        return isReplaced
     }
 
     private func retryOrFail(_ error: any Error) -> AttemptEnd {
         let failure = worker.runner.failure(for: error)
+        // The loop checks first whether the worker is ready.
+        worker.running.allowClaims(until: nil)
         logger.report(ExportEvent.attemptFailed, [.kind: failure.kind, .transient: failure.isTransient, .error: error])
         guard failure.isTransient else { return .failed(failure) }
         return .retried(
@@ -124,17 +133,31 @@ struct Attempt: Sendable {
     ///
     /// If the lease has expired, or the statement changes nothing, the attempt hands the job back, which needs no lease: an unchanged
     /// epoch proves that no other worker has had the job, and no crash is counted.
-    private func write(_ wanted: AttemptEnd) async {
+    ///
+    /// - Parameter mayClaim: whether the first try may also claim a job for the slot.
+    /// - Returns: whether that claim got a job.
+    private func write(_ wanted: AttemptEnd, mayClaim: Bool) async -> Bool {
         var backoff = Backoff(cap: .seconds(1))
+        var mayClaim = mayClaim
+        var isReplaced = false
         while true {
             do {
-                if wanted.needsLease, !lease.isOver, let state = try await end(wanted) {
+                guard wanted.needsLease, !lease.isOver else {
+                    try await handBack(insteadOf: wanted)
+                    return isReplaced
+                }
+                let claim = mayClaim ? JoinedClaim(by: worker) : nil
+                // The claim may make the end fail, so a retry makes none.
+                mayClaim = false
+                let state = try await self.end(wanted, claim)
+                isReplaced = claim?.committed() ?? isReplaced
+                if let state {
                     logger.report(ExportEvent.attemptEnded, [.end: wanted.name, .state: state.rawValue])
                     count(wanted, state)
                 } else {
                     try await handBack(insteadOf: wanted)
                 }
-                return
+                return isReplaced
             } catch {
                 let deadline = min(
                     lease.until + Self.writeTimeout, worker.drain.end(and: Self.stopWriteTimeout) ?? .now + Self.writeTimeout
@@ -142,14 +165,22 @@ struct Attempt: Sendable {
                 guard error is PostgresError, ContinuousClock.now < deadline else {
                     // The lease expires and another worker sweeps the job.
                     logger.report(ExportEvent.endNotRecorded, [.end: wanted.name, .error: error])
-                    return
+                    return isReplaced
                 }
                 try? await Task.sleep(for: backoff.next())
             }
         }
     }
 
-    private func end(_ end: AttemptEnd) async throws -> JobState? {
+    /// Whether the end can be written again within the lease if the claim does not answer.
+    private var hasTimeForClaim: Bool {
+        ContinuousClock.now.duration(to: lease.until) > worker.leases.lease * 3 / 4
+    }
+
+    /// Writes the end, and makes the claim in the same transaction if the attempt has succeeded and the worker has no free slot.
+    ///
+    /// - Parameter claim: for the slot of this run.
+    private func end(_ end: AttemptEnd, _ claim: JoinedClaim? = nil) async throws -> JobState? {
         var ended: JobRecord?
         defer {
             // If the answer was lost, the job may be back in the queue.
@@ -158,7 +189,20 @@ struct Attempt: Sendable {
             if ended?.state == .queued { worker.wakeSignal.signal() }
             worker.configuration.onAttemptEnd(ended)
         }
-        ended = try await worker.database.statement { try await worker.leases.end(job, end, of: worker.id, on: $0) }
+        do {
+            ended = try await worker.database.statement { connection in
+                guard case .succeeded = end, let claim, hasTimeForClaim, let recent = claim.reserve(replacingRun: true)
+                else {
+                    return try await worker.leases.end(job, end, of: worker.id, on: connection)
+                }
+                let (ended, next) = try await worker.leases.end(job, end, thenClaim: recent, by: worker.id, on: connection)
+                claim.answered(next)
+                return ended
+            }
+        } catch {
+            claim?.failed(error)
+            throw error
+        }
         if ended == nil { worker.counters.count(.rejected) }
         return ended?.state
     }

@@ -2,7 +2,8 @@ private import Synchronization
 
 /// What a worker does with a job. The queue knows nothing else about exports.
 package protocol JobRunner: Sendable {
-    /// Whether a job that is claimed now can run. The worker asks before each claim: with a wrong or full disk it must not claim.
+    /// Whether a job that is claimed now can run. With a wrong or full disk the worker must not claim. Its loop asks in each
+    /// turn; joined claims rely on the answer for at most ten seconds.
     func checkReadiness() async throws
 
     /// The state of the disk at the last check or attempt: `ok`, `full`, `failed` or `wrong-store`.

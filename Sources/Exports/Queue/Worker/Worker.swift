@@ -5,8 +5,9 @@ private import Synchronization
 
 /// Claims jobs and runs several at a time, until the service stops.
 ///
-/// One loop claims for all slots. Without work it waits for a signal, or until it is time to poll. On a graceful shutdown the
-/// worker claims no more, lets its jobs run within the budget of its ``Drain``, and hands the rest back to the queue.
+/// One loop claims jobs for free slots. Without work it waits for a signal, or until it is time to poll. Starts and ends may claim,
+/// too (``JoinedClaim``). On a graceful shutdown the worker claims no more, lets its jobs run within the budget of its ``Drain``,
+/// and hands the rest back to the queue.
 package struct Worker: Service {
     /// What a worker is configured with.
     package struct Configuration: Sendable {
@@ -61,47 +62,7 @@ package struct Worker: Service {
     let runner: any JobRunner
     let logger: Logger
     let running = Running()
-
-    /// The runs of this worker. A run that hangs may outlive its epoch, so one job may have two runs.
-    final class Running: Sendable {
-        private let state = Mutex((runs: 0, own: [JobID: Set<Int>](), hasRequeued: false))
-
-        var count: Int { state.withLock { $0.runs } }
-        /// Jobs whose rows this worker may change.
-        var own: [JobID] { state.withLock { Array($0.own.keys) } }
-
-        func begin(_ job: ClaimedJob) {
-            state.withLock { state in
-                state.runs += 1
-                state.own[job.id, default: []].insert(job.epoch)
-            }
-        }
-
-        /// The end is written, or never will be.
-        func settle(_ job: ClaimedJob) {
-            state.withLock { state in
-                state.own[job.id]?.remove(job.epoch)
-                if state.own[job.id]?.isEmpty == true { state.own[job.id] = nil }
-            }
-        }
-
-        func end() {
-            state.withLock { $0.runs -= 1 }
-        }
-
-        /// Records that a job of this worker may wait for another attempt, so that the loop polls.
-        func noteRequeued() {
-            state.withLock { $0.hasRequeued = true }
-        }
-
-        /// Returns whether ``noteRequeued()`` was called since the last call of this function.
-        func takeRequeued() -> Bool {
-            state.withLock { state in
-                defer { state.hasRequeued = false }
-                return state.hasRequeued
-            }
-        }
-    }
+    private let launched = AsyncStream.makeStream(of: Attempt.self)
 
     /// A worker.
     ///
@@ -126,29 +87,49 @@ package struct Worker: Service {
     /// Claims and runs jobs until the service stops, and then removes the worker's row.
     package func run() async throws {
         await withDiscardingTaskGroup { group in
+            group.addTask { await runLaunched() }
             var loop = WorkerLoop(self)
             var isSignalled = false
             while !isStopping {
                 switch await loop.next(isSignalled: isSignalled) {
-                case .run(let attempt):
-                    running.begin(attempt.job)
-                    group.addTask {
-                        await attempt.run()
-                        running.end()
-                        wakeSignal.signal()
-                    }
-                case .wait(let time):
-                    isSignalled = await wakeSignal.wait(for: time)
+                case .run(let attempt): launch(attempt)
+                case .wait(let time): isSignalled = await wakeSignal.wait(for: running.beginWait(time))
                 }
             }
-            await loop.keepAlive()
+            running.allowClaims(until: nil)
+            await loop.finish()
+            launched.continuation.finish()
         }
         // Also after a graceful shutdown. The row of a worker that fails to unregister is deleted after a day.
         try? await database.statement { try await WorkerRegistry().unregister(registration(""), on: $0) }
     }
 
-    /// The number of jobs that the worker runs now.
-    package var runningCount: Int { running.count }
+    /// Starts the run of a claimed job, for which a slot is reserved.
+    func launch(_ attempt: Attempt) {
+        guard case .terminated = launched.continuation.yield(attempt) else { return }
+        // The worker was cancelled.
+        running.settle(attempt.job)
+        running.end()
+        Task { try? await database.statement { _ = try await leases.end(attempt.job, .handedBack, of: id, on: $0) } }
+    }
+
+    private func runLaunched() async {
+        await withDiscardingTaskGroup { group in
+            for await attempt in launched.stream {
+                group.addTask {
+                    let isReplaced = await attempt.run()
+                    running.end(isReplaced: isReplaced)
+                    if !isReplaced { wakeSignal.signal() }
+                }
+            }
+        }
+    }
+
+    /// A claim for the transaction of a start.
+    package func joinedClaim() -> JoinedClaim { JoinedClaim(by: self) }
+
+    /// The number of slots in use: by runs, and by claims under way.
+    package var runningCount: Int { running.used }
 
     /// - Parameter storage: the state of the disk.
     func registration(_ storage: String) -> WorkerRegistration {
@@ -160,7 +141,7 @@ package struct Worker: Service {
 
     var isStopping: Bool { Task.isCancelled || Task.isShuttingDownGracefully }
 
-    var hasRoom: Bool { running.count < configuration.slots }
+    var hasRoom: Bool { running.hasRoom(of: configuration.slots) }
 }
 
 /// How long a worker that stops lets its jobs run.

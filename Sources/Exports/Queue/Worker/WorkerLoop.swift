@@ -18,6 +18,8 @@ struct WorkerLoop {
     /// How often it reports the same fault.
     private static let reportInterval: Duration = .seconds(60)
     private static let maxSweeps = 4
+    /// For how long joined claims may begin after a turn that found the worker ready. Longer than the maximum of ``PollInterval``.
+    private static let readiness: Duration = .seconds(10)
     /// How often it looks for tenants below the lower bound of places, where only a reload of the limit or a hand can leave one.
     private static let thoroughInterval: Duration = .seconds(30)
 
@@ -41,9 +43,7 @@ struct WorkerLoop {
     private var noTenantIsReady = false
     /// A claim failed, and the database may have made it.
     private var mayHoldUnknown = false
-    private var recent = RecentTenants()
     private var lookedThoroughly: ContinuousClock.Instant?
-    private var claimsUntilRaise = Turns.claimsForRaise
     /// The lock that the worker's row names.
     private var recordedProof: Int?
 
@@ -58,47 +58,63 @@ struct WorkerLoop {
     /// - Parameter isSignalled: there probably is a job, so it claims before it polls.
     mutating func next(isSignalled: Bool) async -> Action {
         worker.liveness.reportProgress()
+        let checked = ContinuousClock.now
+        let isReady = await isReady()
+        if !isReady { worker.running.allowClaims(until: nil) }
         do {
-            let isReady = await isReady()
-            try await registerIfChanged()
-            try await recordProof()
-            try await returnUnknown()
-            if claimsUntilRaise <= 0 { try await raiseBound() }
-            if isBusy, recent.isFull || Self.isDue(polled, every: Self.busyPollInterval) { try await poll() }
-            let mayClaim = isReady && worker.hasRoom
-            if mayClaim, isSignalled || isBusy {
-                if let attempt = try await claim() { return .run(attempt) }
-                let mustPoll = worker.running.takeRequeued()
-                if noTenantIsReady, !mustPoll, let polled {
-                    let left = ContinuousClock.now.duration(to: min(nextPoll, polled + Self.busyPollInterval))
-                    if left > .zero {
-                        isBusy = false
-                        return .wait(left)
-                    }
-                }
-            }
-            if isReady, !worker.hasRoom, !Self.isDue(polled, every: Self.busyPollInterval) {
-                await cleanUp()
-                // The end of each run signals.
-                return .wait(Self.busyPollInterval - (polled?.duration(to: .now) ?? .zero))
-            }
-            let snapshot = try await poll()
-            await cleanUp()
-            if mayClaim, snapshot.isClaimable, let attempt = try await claim() { return .run(attempt) }
-            isBusy = false
-            backoff.reset()
-            misses = mayClaim && snapshot.isClaimable && !isSignalled ? misses + 1 : 0
-            let wait = PollInterval.next(after: snapshot, mayClaim: mayClaim, misses: misses, jitter: .random(in: 0...1))
-            nextPoll = .now + wait
-            return .wait(recent.keys.isEmpty ? wait : min(wait, Self.busyPollInterval))
+            let action = try await turn(isReady, isSignalled)
+            if isReady { worker.running.allowClaims(until: checked + Self.readiness) }
+            return action
         } catch {
+            worker.running.allowClaims(until: nil)
             report(ExportEvent.claimFailed, error)
             return .wait(backoff.next())
         }
     }
 
-    /// Reports that the worker is alive while its last jobs end, after a stop.
-    mutating func keepAlive() async {
+    private mutating func turn(_ isReady: Bool, _ isSignalled: Bool) async throws -> Action {
+        try await registerIfChanged()
+        try await recordProof()
+        try await returnUnknown()
+        if worker.running.takeRaise() { try await raiseBound() }
+        if isBusy, worker.running.recent.isFull || Self.isDue(polled, every: Self.busyPollInterval) { try await poll() }
+        let mayClaim = isReady && worker.hasRoom
+        if mayClaim, isSignalled || isBusy {
+            if let attempt = try await claim() { return .run(attempt) }
+            let mustPoll = worker.running.takeRequeued()
+            if noTenantIsReady, !mustPoll, let polled {
+                let left = ContinuousClock.now.duration(to: min(nextPoll, polled + Self.busyPollInterval))
+                if left > .zero {
+                    isBusy = false
+                    return .wait(left)
+                }
+            }
+        }
+        if isReady, !worker.hasRoom, !Self.isDue(polled, every: Self.busyPollInterval) {
+            await cleanUp()
+            // The end of each run signals, or has claimed the next job.
+            return .wait(Self.busyPollInterval - (polled?.duration(to: .now) ?? .zero))
+        }
+        let snapshot = try await poll()
+        await cleanUp()
+        if mayClaim, snapshot.isClaimable, let attempt = try await claim() { return .run(attempt) }
+        isBusy = false
+        backoff.reset()
+        misses = mayClaim && snapshot.isClaimable && !isSignalled ? misses + 1 : 0
+        let wait = PollInterval.next(after: snapshot, mayClaim: mayClaim, misses: misses, jitter: .random(in: 0...1))
+        nextPoll = .now + wait
+        return .wait(wait)
+    }
+
+    /// Waits for the ends of the last jobs after a stop.
+    mutating func finish() async {
+        await keepAlive()
+        // An end whose answer was lost may have claimed a job.
+        try? await returnUnknown()
+    }
+
+    /// Reports that the worker is alive while its last jobs end.
+    private mutating func keepAlive() async {
         while worker.running.count > 0, !Task.isCancelled {
             worker.liveness.reportProgress()
             if let registered, Self.isDue(registered.at, every: Self.registrationInterval) {
@@ -136,28 +152,32 @@ struct WorkerLoop {
 
     /// Claims a job; tries the next tenant while one has nothing to claim.
     ///
-    /// - Returns: nil if no tenant may start a job, or the next tenant's job is locked.
+    /// - Returns: nil if the worker has no free slot, no tenant may start a job, or the next tenant's job is locked.
     private mutating func claim() async throws -> Attempt? {
         noTenantIsReady = false
+        guard worker.running.reserve(of: worker.configuration.slots) else { return nil }
+        var hasJob = false
+        defer { if !hasJob { worker.running.end() } }
         while true {
             let before = ContinuousClock.now
             // Until the answer arrives, it may be lost.
             mayHoldUnknown = true
-            let claim = try await statement { [worker, recent] in
-                try await worker.leases.claim(worker: worker.id, recent: recent.keys, on: $0)
+            let claim = try await statement { [worker] in
+                try await worker.leases.claim(worker: worker.id, recent: worker.running.recent.keys, on: $0)
             }
             mayHoldUnknown = false
+            worker.running.noteClaimed()
             switch claim {
             case .job(let job):
-                claimsUntilRaise -= 1
+                worker.running.begin(job)
+                hasJob = true
                 isBusy = true
                 backoff.reset()
                 worker.counters.observe(.wait, job.waited)
-                recent.insert(job.tenantKey)
                 return Attempt(job, LeaseClock(until: before + worker.leases.lease), of: worker)
             case .nothing(let tenant):
-                guard !worker.isStopping, recent.insert(tenant, hasNothing: true) else { return nil }
-                if recent.isFull { try await poll() }
+                guard !worker.isStopping, worker.running.insertRecent(nothingOf: tenant) else { return nil }
+                if worker.running.recent.isFull { try await poll() }
             case .noTurn(let isLocked):
                 noTenantIsReady = !isLocked
                 return nil
@@ -166,16 +186,20 @@ struct WorkerLoop {
     }
 
     private mutating func raiseBound() async throws {
-        claimsUntilRaise = Turns.claimsForRaise
         try await statement { [worker] in try await Turns.raiseBound(tenantLimit: worker.leases.tenantLimit(), on: $0) }
     }
 
     /// Hands back jobs of claims whose answer was lost, so that nobody has to wait for the end of their leases.
     private mutating func returnUnknown() async throws {
-        while mayHoldUnknown {
-            mayHoldUnknown = try await statement { [maintenance, worker] in
+        if mayHoldUnknown {
+            worker.running.noteUnknown()
+            mayHoldUnknown = false
+        }
+        while worker.running.mustReturnUnknown {
+            let hasMore = try await statement { [maintenance, worker] in
                 try await maintenance.returnUnknown(of: worker.id, except: worker.running.own, on: $0)
             }
+            if !hasMore { worker.running.returnedUnknown() }
         }
     }
 
@@ -191,6 +215,11 @@ struct WorkerLoop {
             // The job is locked, or it has no slot.
             if snapshot.isSweepDue { await recount() }
         }
+        // A claim may be committed after its connection was lost, and after the search for it.
+        if snapshot.hasUnknown {
+            worker.running.noteUnknown()
+            try await returnUnknown()
+        }
         if let retry = snapshot.untilRetry, retry <= .zero, try await statement({ try await Turns.promote(on: $0) }) > 0 {
             snapshot = try await readSnapshot()
         }
@@ -203,6 +232,7 @@ struct WorkerLoop {
         if let registered, Self.isDue(registered.at, every: interval) {
             registration = worker.registration(registered.storage)
         }
+        let recent = worker.running.recent
         var poll = LeaseStore.Poll(
             worker: worker.id, history: worker.configuration.history, own: worker.running.own, recent: recent.keys,
             isThorough: Self.isDue(lookedThoroughly, every: Self.thoroughInterval), registration: registration)
@@ -211,7 +241,7 @@ struct WorkerLoop {
         }
         let snapshot = try await statement { [worker, poll] in try await worker.leases.poll(poll, on: $0) }
         if poll.isThorough { lookedThoroughly = .now }
-        if !poll.settling.isEmpty { recent = RecentTenants() }
+        if !poll.settling.isEmpty { worker.running.settled(recent) }
         if let registration { note(registration, isNew: snapshot.isNewRow) }
         return snapshot
     }
@@ -306,31 +336,6 @@ struct WorkerLoop {
         if let fault = faults[event], fault.text == text, !Self.isDue(fault.at, every: Self.reportInterval) { return }
         faults[event] = (text, .now)
         worker.logger.report(event, [.error: text])
-    }
-}
-
-/// The tenants that a worker served last, and those whose turn it was without a job. They may be ready for no reason, so its claims
-/// look whether they have a job, and its next poll settles them; see ``Turns``.
-private struct RecentTenants {
-    static let limit = 16
-    /// Where one tenant had nothing to claim, others may.
-    static let settlingFirst = 16
-
-    private(set) var keys: [String] = []
-    private(set) var since: ContinuousClock.Instant?
-    /// A tenant that this worker had not served had nothing to claim.
-    private(set) var foundNothing = false
-
-    var isFull: Bool { keys.count >= Self.limit }
-
-    /// - Returns: whether the tenant is new.
-    @discardableResult
-    mutating func insert(_ tenant: String, hasNothing: Bool = false) -> Bool {
-        guard !keys.contains(tenant) else { return false }
-        keys.append(tenant)
-        since = since ?? .now
-        if hasNothing { foundNothing = true }
-        return true
     }
 }
 
