@@ -218,7 +218,8 @@ def half_open(cluster, short):
         proxy = Proxy(system.folder / "proxy", f"{cluster.sockets}/.s.PGSQL.5432")
         system.serve()
         system.work(workers=2, host=proxy.folder)
-        with Load(system, 0.2):
+        # One export at a time, so that only one idle connection of exports is silent: what uses it waits for the timeout of 300 s.
+        with Load(system, 0.7):
             until("jobs are finished", lambda: _finished(system) > 5)
             proxy.go_silent()
             silent = time.time()
