@@ -231,9 +231,6 @@ package actor PostgresConnection {
         try await withCancellation { connection in
             precondition(connection.session.use == .transaction, "query(last:) requires a transaction")
             let all = queries + [Self.commit]
-            guard try connection.statementNames(of: all) != nil else {
-                throw PostgresError(.unexpectedResult, "the session cannot prepare the statement", query: queries.last?.name)
-            }
             let rows = try connection.runAll(all) { $1.rows(query: all[$0].name) }
             connection.isCommitted = true
             return rows.prefix(queries.count).map { $0 ?? [] }

@@ -79,8 +79,8 @@ package struct JobStore: Sendable {
     /// that the earlier job loses the key, in the transaction in which the new job gets it.
     ///
     /// Starts of one tenant run one after another, by an advisory lock, so the limit is exact and one key makes one job. A
-    /// start's insertion locks the tenant's slot row only if the tenant is not ready, because a claim skips a locked slot row. A start takes no lock at all if the
-    /// queue is full or its key is bound to a job.
+    /// start's insertion locks the tenant's slot row only if the tenant is not ready, because a claim skips a locked slot row. A start
+    /// takes no lock at all if the queue is full or its key is bound to a job.
     ///
     /// - Parameter claim: a claim to make after the insertion, if the worker has a free slot and ``PostgresConnection/canCommit(with:)``
     ///   permits it. If it gets the new job, the returned job is running. The transaction is then committed, so the body must run no other
