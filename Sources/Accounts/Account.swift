@@ -1,3 +1,5 @@
+public import AdminExportAPI
+
 /// An administrator's account, with the values that an export contains.
 public struct Account: Sendable, Equatable {
     /// The directory's key, as text.
@@ -10,10 +12,12 @@ public struct Account: Sendable, Equatable {
     public let phone: String?
     /// The name of the profile; nil for an account without one.
     public let profile: String?
-    /// The name of the main group; nil for an account without one.
+    /// The name of the main group; nil for an account without one, and if the actor does not see it.
     public let mainGroup: String?
     /// The names of the secondary groups, in code point order.
     public let secondaryGroups: [String]
+    /// How many of the account's groups, the main group among them, the actor does not see; see ``AccountQuery/otherGroups``.
+    public let hiddenGroups: Int
     /// The names of the teams, in code point order.
     public let teams: [String]
     /// The day of creation, `yyyy-mm-dd` in the tenant's time zone; empty if the directory has none.
@@ -71,6 +75,8 @@ public struct AccountQuery: Sendable {
     public var position: Position
     /// The number of accounts of a page, 1 or more.
     public var limit: Int
+    /// Whether an actor whose scope is groups sees the names of other groups. `service.info` returns the service's setting.
+    public var otherGroups = ServiceInfo.OtherGroups.show
 
     /// Makes a query; by default the first 25 of all accounts.
     public init(search: String = "", status: Status = .all, position: Position = .first, limit: Int = 25) {

@@ -54,7 +54,8 @@ public final class AccountList: Sendable {
         let isElsewhere = if case .first = query.position { false } else { true }
         return try await reading(for: actor, takesPosition: isElsewhere) { connection, keys in
             let visible = try await VisibleAdministrators.prepare(
-                for: actor.reference, includeDisabled: query.status != .enabled, keys: keys, on: connection)
+                for: actor.reference, includeDisabled: query.status != .enabled,
+                otherGroups: OtherGroups(rawValue: query.otherGroups.rawValue) ?? .hide, keys: keys, on: connection)
             let queries = AccountQueries(visible: visible, query: query, mayMatch: mayMatch)
             var rows = try await connection.query(queries.page)
             let isCut = rows.count > query.limit
@@ -189,6 +190,7 @@ extension Account {
         profile = try row.decodeIfPresent("profile")
         mainGroup = try row.decodeIfPresent("main_group")
         secondaryGroups = try row.decode("secondary_groups")
+        hiddenGroups = try row.decode("hidden_groups")
         teams = try row.decode("teams")
         created = try row.decode("created")
         updated = try row.decode("updated")

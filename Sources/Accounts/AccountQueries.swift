@@ -53,20 +53,32 @@ struct AccountQueries {
         case .before(let key): turn("<", key)
         }
         func text(_ expression: String) -> String { "left(\(expression)::text, \(Self.maxTextLength))" }
-        func names(_ relation: String, _ column: String, _ target: String) -> String {
+        func links(_ relation: String, _ column: String, _ target: String) -> String {
             """
-            ARRAY(SELECT \(text("n.name")) FROM directory.\(relation) l
-                  JOIN directory.\(target) n ON n.id = l.\(column) AND n.tenant_id = \(visible.tenant)
-                  WHERE l.administrator_id = a.id ORDER BY n.name::text COLLATE "C")
+            FROM directory.\(relation) l
+            JOIN directory.\(target) n ON n.id = l.\(column) AND n.tenant_id = \(visible.tenant)
+            WHERE l.administrator_id = a.id
             """
         }
+        func names(_ links: String) -> String {
+            "ARRAY(SELECT \(text("n.name")) \(links) ORDER BY n.name::text COLLATE \"C\")"
+        }
+        let mayName = visible.mayNameGroup
+        let secondaryGroups = links("administrator_secondary_group", "group_id", "administrator_group")
+        let hiddenGroups =
+            mayName("n.id").map { mayNameLink in
+                "(SELECT count(*) \(secondaryGroups) AND NOT (\(mayNameLink)))"
+                    + " + (g.id IS NOT NULL AND NOT (\(mayName("g.id") ?? "true")))::int"
+            } ?? "0::bigint"
         return Query(
             "accounts",
             """
             SELECT a.id::text AS key, coalesce(\(text("a.name")), '') AS name, coalesce(\(text("a.email")), '') AS email,
-                \(text("a.phone")) AS phone, \(text("p.name")) AS profile, \(text("g.name")) AS main_group,
-                \(names("administrator_secondary_group", "group_id", "administrator_group")) AS secondary_groups,
-                \(names("administrator_team", "team_id", "team")) AS teams,
+                \(text("a.phone")) AS phone, \(text("p.name")) AS profile,
+                \(mayName("g.id").map { "CASE WHEN \($0) THEN \(text("g.name")) END" } ?? text("g.name")) AS main_group,
+                \(names(secondaryGroups + (mayName("n.id").map { " AND \($0)" } ?? ""))) AS secondary_groups,
+                \(hiddenGroups) AS hidden_groups,
+                \(names(links("administrator_team", "team_id", "team"))) AS teams,
                 coalesce(to_char(a.created_at, 'YYYY-MM-DD'), '') AS created,
                 coalesce(to_char(a.updated_at, 'YYYY-MM-DD'), '') AS updated, a.status = 'enabled' AS is_enabled
             FROM directory.administrator a

@@ -37,6 +37,28 @@ import TestSupport
         }
     }
 
+    @Test("While other groups are hidden, an account names the groups of the actor's scope and counts the others")
+    func hiddenGroups() async throws {
+        try await TestDatabase.with { database in
+            let list = try await list(database)
+            try await database.execute("INSERT INTO directory.administrator_secondary_group VALUES (5, 4), (5, 2), (6, 1)")
+            func groups(_ actor: ActorName, _ others: ServiceInfo.OtherGroups) async throws -> [String] {
+                var query = AccountQuery(status: .enabled)
+                query.otherGroups = others
+                return try await list.page(of: actor, query).accounts.filter { ["2", "5", "6"].contains($0.key) }.map {
+                    "\($0.mainGroup ?? "-"): \($0.secondaryGroups.joined(separator: "; ")) \($0.hiddenGroups)"
+                }
+            }
+            let all = ["Europe:  0", "Paris, \"City\": Asia; France 0", "Asia: Europe; Paris, \"City\" 0"]
+            #expect(try await groups(Self.owner, .hide) == all)
+            #expect(try await groups(Self.europe, .show) == all)
+            #expect(
+                try await groups(Self.europe, .hide) == [
+                    "Europe:  0", "Paris, \"City\": France 1", "-: Europe; Paris, \"City\" 1",
+                ])
+        }
+    }
+
     @Test("An address names its only enabled account; if two enabled accounts have the address, the list denies the actor")
     func twins() async throws {
         try await TestDatabase.with { database in
@@ -62,7 +84,8 @@ import TestSupport
                     == Account(
                         key: "1", name: "John Smith", email: "owner@acme.example", phone: "+33 6 12 34 56 78",
                         profile: "Super Administrator", mainGroup: nil,
-                        secondaryGroups: ["Europe", "France", "Paris, \"City\""], teams: ["EMEA", "Support"],
+                        secondaryGroups: ["Europe", "France", "Paris, \"City\""], hiddenGroups: 0,
+                        teams: ["EMEA", "Support"],
                         created: "2025-10-24", updated: "2026-05-22", isEnabled: true))
             #expect(accounts[1].created == "2025-02-01")
             #expect(accounts[1].updated == "2026-07-01")

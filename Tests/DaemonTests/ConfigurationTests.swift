@@ -57,6 +57,7 @@ import Testing
             case .flag(let path): text = "\(!standard[keyPath: path])"
             case .logLevel: text = "trace"
             case .compressor: text = "zlib"
+            case .otherGroups: text = "hide"
             case .compressionLevel: text = "9"
             case .callers: text = ""
             }

@@ -173,6 +173,46 @@ import TestSupport
         }
     }
 
+    @Test(
+        "With scope.otherGroups hide, a file that names other groups is not delivered, and new files count them; with show, both are delivered"
+    )
+    func otherGroups() async throws {
+        try await TemporaryFolder.with { folder in
+            let file = folder + "/config.yaml"
+            func write(_ word: String) throws {
+                let rules = "callers:\n  - {user: \(NSUserName()), tenants: '*', grants: [export]}\n"
+                try "scope: {otherGroups: \(word)}\n\(rules)".write(toFile: file, atomically: true, encoding: .utf8)
+            }
+            try write("show")
+            try await ServiceProcess.with(environment: ["ADMINEXPORT_CONFIG": file]) { service in
+                let client = try service.client()
+                func set(_ word: ServiceInfo.OtherGroups) async throws {
+                    try write(word.rawValue)
+                    kill(service.process.processIdentifier, SIGHUP)
+                    try await eventually("the word is in force") {
+                        try await client.call(ServiceInfo.self, NoMembers()).otherGroups == word
+                    }
+                }
+                func refusal(_ job: Job) async -> String? {
+                    await failure {
+                        _ = try await client.call(
+                            ExportRead.self, .init(actor: ServiceProcess.europe, job: job.id, offset: 0, length: 10))
+                    }?.reason
+                }
+                let shown = try await service.export(ServiceProcess.europe)
+                #expect(shown.warnings == [])
+                #expect(await refusal(shown) == nil)
+                try await set(.hide)
+                #expect(await refusal(shown) == "scope-changed")
+                let hidden = try await service.export(ServiceProcess.europe)
+                #expect(hidden.warnings == [Job.Warning(kind: "group-hidden", count: 1)] && hidden.rows == shown.rows)
+                #expect(await refusal(hidden) == nil)
+                try await set(.show)
+                for job in [shown, hidden] { #expect(await refusal(job) == nil) }
+            }
+        }
+    }
+
     @Test("Another actor's job is not found, and the file of a deleted export is removed")
     func ownershipAndDeletion() async throws {
         try await ServiceProcess.with { service in

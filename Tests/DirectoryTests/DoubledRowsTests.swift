@@ -200,7 +200,7 @@ import Testing
                     role: "adminexport_worker"
                 ) { snapshot, pages in
                     var unresolved = 0
-                    for await page in pages { unresolved += try page.forEachRow(snapshot.references) { _ in } }
+                    for await page in pages { unresolved += try page.forEachRow(snapshot.references) { _ in }.unresolved }
                     return [unresolved, try await pages.linksElsewhere()]
                 }
                 #expect(found == counts, "tenant \(tenant)")

@@ -221,8 +221,19 @@ import Testing
             (.groups(roots: ["a", "b"]), .groups(roots: ["a\u{0}1\u{0}b"])),
         ])
     func digests(_ one: Scope, _ other: Scope) {
-        #expect(one.digest != other.digest)
-        #expect(one.digest == one.digest)
-        #expect(Scope.tenant.mayRead(fileOf: other.hexadecimalDigest) && other.mayRead(fileOf: other.hexadecimalDigest))
+        for others in OtherGroups.allCases {
+            #expect(one.digest(others) != other.digest(others))
+            #expect(Scope.tenant.mayRead(fileOf: other.digest(others), .hide))
+            #expect(!other.mayRead(fileOf: one.digest(others), .show))
+        }
+    }
+
+    @Test("A file that hides other groups may always be read; one that shows them only while they may be shown")
+    func otherGroupsInFiles() {
+        let scope = Scope.groups(roots: ["1"])
+        #expect(scope.mayRead(fileOf: scope.digest(.show), .show) && scope.mayRead(fileOf: scope.digest(.hide), .show))
+        #expect(!scope.mayRead(fileOf: scope.digest(.show), .hide) && scope.mayRead(fileOf: scope.digest(.hide), .hide))
+        // A file of the whole tenant has no other groups.
+        #expect(Scope.tenant.digest(.show) == Scope.tenant.digest(.hide))
     }
 }

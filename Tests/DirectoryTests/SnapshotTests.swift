@@ -75,6 +75,59 @@ import Testing
         }
     }
 
+    /// The main group and the secondary groups of each row that europe@ reads while other groups are hidden, and the missing names.
+    private func groupsWithoutOthers(_ database: TestDatabase) async throws -> (rows: [[String]], missing: MissingNames) {
+        let pool = database.pool(size: 4)
+        let keys = try await pool.withConnection { try await KeyTypes.load($0) }
+        return try await Snapshot.read(
+            actor: .keys(tenant: "1", actor: "2"), includeDisabled: false, otherGroups: .hide, keys: keys, pool: pool,
+            role: "adminexport_worker"
+        ) { snapshot, pages in
+            var rows: [[String]] = []
+            var missing = MissingNames()
+            for await page in pages {
+                missing =
+                    try missing
+                    + page.forEachRow(snapshot.references) { row in
+                        var texts: [String] = []
+                        row.forEachText { text in
+                            if let text { texts.append(String(utf8: text)) } else { texts.append("-") }
+                        }
+                        rows.append([texts[4], texts[5]])
+                    }
+            }
+            return (rows, missing)
+        }
+    }
+
+    @Test(
+        "While other groups are hidden, the rows of an actor with group scope name the groups of the scope only, and the others are counted",
+        arguments: [0, 1_500, 25_000])
+    func hiddenGroups(others: Int) async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(SmallTenant.sql)
+            // The last group has no name: nobody asks for it. With many groups or rows, other statements read them.
+            try await database.execute(
+                """
+                INSERT INTO directory.administrator_secondary_group VALUES (3, 4), (5, 4), (5, 2), (5, 1);
+                ALTER TABLE directory.administrator_group ALTER name DROP NOT NULL;
+                INSERT INTO directory.administrator_group (id, tenant_id, name)
+                SELECT n + 100, 1, 'Aa ' || n FROM generate_series(1, \(min(others, 1_500))) AS n;
+                INSERT INTO directory.administrator_group (id, tenant_id, name) VALUES (100, 1, NULL);
+                INSERT INTO directory.administrator (id, tenant_id, name, email, profile_id, main_group_id)
+                SELECT n + 100, 1, 'x', 'x', 3, 2 FROM generate_series(1, \(others > 1_500 ? others : 0)) AS n
+                """)
+            let (rows, missing) = try await groupsWithoutOthers(database)
+            // Owner has three groups of the scope; nobody and paris are in Asia, too; asia has it as the main group.
+            #expect(
+                rows.prefix(5) == [
+                    ["-", "Europe, France, \"Paris, \"\"City\"\"\""], ["Europe", ""], ["Europe", ""],
+                    ["Paris, \"City\"", "Europe, France"], ["-", "\"Paris, \"\"City\"\"\""],
+                ])
+            #expect(missing.hidden == 3 && missing.unresolved == 0)
+        }
+    }
+
     @Test("Reading a snapshot checks the actor's permission")
     func permission() async throws {
         try await TestDatabase.with { database in

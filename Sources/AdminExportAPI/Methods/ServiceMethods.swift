@@ -15,18 +15,23 @@ public enum ServiceInfo: Method {
         public let limits: Limits
         /// What this version of the protocol has; see ``ServiceInfo/capabilities``.
         public let capabilities: [String]
+        /// What actors whose scope is groups see of other groups; nil from a service of an earlier version, which shows their names.
+        public let otherGroups: OtherGroups?
         /// The caller, as the service sees it.
         public let caller: Caller
 
         /// A result with these members.
         public init(
-            name: String, version: String, protocolVersion: Int, limits: Limits, capabilities: [String], caller: Caller
+            name: String, version: String, protocolVersion: Int, limits: Limits, capabilities: [String],
+            otherGroups: OtherGroups?,
+            caller: Caller
         ) {
             self.name = name
             self.version = version
             self.protocolVersion = protocolVersion
             self.limits = limits
             self.capabilities = capabilities
+            self.otherGroups = otherGroups
             self.caller = caller
         }
 
@@ -38,12 +43,24 @@ public enum ServiceInfo: Method {
             .init(
                 "capabilities", .array(of: .text, upTo: 65_536),
                 "The optional features of the protocol that this version supports."),
+            .init(
+                "otherGroups", .oneOf(OtherGroups.allCases.map(\.rawValue)),
+                "Whether an actor whose scope is groups sees the names of other groups, to which accounts in the scope may also belong. A console must follow it."
+            ),
             .init("caller", .object(Caller.schema), "The caller, as the service sees it."))
 
         private enum CodingKeys: String, CodingKey {
-            case name, version, limits, capabilities, caller
+            case name, version, limits, capabilities, otherGroups, caller
             case protocolVersion = "protocol"
         }
+    }
+
+    /// What an actor whose scope is groups sees of the other groups of the tenant.
+    public enum OtherGroups: String, Codable, Hashable, Sendable, CaseIterable {
+        /// Their names, in the rows of accounts.
+        case show
+        /// Nothing.
+        case hide
     }
 
     /// The limits of the service and of a connection. The initial values are the defaults of the configuration.
@@ -193,6 +210,7 @@ public enum ServiceInfo: Method {
                 "A caller that may export for every tenant", NoMembers(),
                 .init(
                     name: "adminexport", version: "0.1.0", protocolVersion: 1, limits: Limits(), capabilities: capabilities,
+                    otherGroups: .show,
                     caller: Caller(uid: 1_000, gid: 1_000, groups: [1_000], grants: [.init(grant: "export", tenants: ["*"])])
                 )
             )

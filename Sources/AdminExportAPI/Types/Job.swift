@@ -26,7 +26,7 @@ public struct Job: Codable, Hashable, Sendable {
 
     /// A kind of value that the export could not write unchanged.
     public struct Warning: Codable, Hashable, Sendable {
-        /// `text-truncated`, `text-replaced`, `date-as-text` or `unresolved-reference`.
+        /// `text-truncated`, `text-replaced`, `date-as-text`, `unresolved-reference` or `group-hidden`.
         public let kind: String
         /// How many values.
         public let count: Int
@@ -219,7 +219,8 @@ extension Job {
                 of: .object(
                     ObjectSchema(
                         .init(
-                            "kind", .text(upTo: 64), "text-truncated, text-replaced, date-as-text or unresolved-reference."),
+                            "kind", .text(upTo: 64),
+                            "text-truncated, text-replaced, date-as-text, unresolved-reference or group-hidden."),
                         .init("count", .count, "How many values."))), upTo: 16),
             "Values that the export could not write unchanged."
         ) { .array($0.warnings.map { ["kind": .string($0.kind), "count": .integer($0.count)] }) },

@@ -94,6 +94,8 @@ enum Output {
             "\(count) \(isOne ? "date is" : "dates are") outside Excel's calendar (1900-03-01 to 9999-12-31) and written as text"
         case "unresolved-reference":
             "\(count) \(isOne ? "reference points" : "references point") to a profile, group or team that the tenant does not have"
+        case "group-hidden":
+            "\(count) \(isOne ? "reference to a group is" : "references to groups are") left out: the group is outside the administrator's scope"
         default:
             "\(warning.kind): \(count)"
         }

@@ -1,3 +1,4 @@
+internal import Directory
 internal import Exports
 internal import Logging
 private import Postgres
@@ -21,6 +22,7 @@ struct ConfigurationKey: Sendable {
         case flag(Path<Bool>)
         case logLevel(Path<Logger.Level>)
         case compressor(Path<WorkbookCompressor?>)
+        case otherGroups(Path<OtherGroups>)
         /// `auto`, which is nil, or 1 to 9.
         case compressionLevel(Path<Int?>)
         /// A list; see ``ConfigurationFile/CallerEntry``.
@@ -132,6 +134,11 @@ struct ConfigurationKey: Sendable {
             meaning:
                 "The level of zlib, from 1 (fastest) to 9 (smallest). A number selects zlib. With `auto`, zlib uses 6 for the first MiB of a sheet's XML, some 2,000 rows, and 1 for the rest. Compared with 1, level 6 makes files 22 % smaller and takes twice as long."
         ),
+        ConfigurationKey(
+            name: "scope.otherGroups", kind: .otherGroups(\.otherGroups), isReloaded: true,
+            meaning:
+                "Whether an administrator whose scope is groups sees the names of other groups. An account in the scope may also belong to other groups. `show`: its row names them. `hide`: its row does not name them, and the job's warning `group-hidden` counts them. After a change to `hide`, workbooks that contain such names are not delivered."
+        ),
         limit("connections", .count(1...10_000, \.limits.connections), "The maximum number of connections."),
         limit(
             "connectionsPerUser", .count(1...10_000, \.limits.connectionsPerUser),
@@ -228,6 +235,7 @@ extension ConfigurationKey {
         case .logLevel(let path): configuration[keyPath: path] = try require(Logger.Level(rawValue: text))
         case .compressor(let path):
             configuration[keyPath: path] = try require(WorkbookCompressor(rawValue: text))
+        case .otherGroups(let path): configuration[keyPath: path] = try require(OtherGroups(rawValue: text))
         case .compressionLevel(let path):
             configuration[keyPath: path] = text == "auto" ? nil : try require(number(in: 1...9))
         case .callers: throw ConfigurationFault("callers is a list; write it in the configuration file")
@@ -251,6 +259,7 @@ extension ConfigurationKey {
         case .flag: "true or false"
         case .logLevel: Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
         case .compressor: WorkbookCompressor.allCases.map(\.rawValue).joined(separator: " or ")
+        case .otherGroups: OtherGroups.allCases.map(\.rawValue).joined(separator: " or ")
         case .compressionLevel: "auto or a whole number from 1 to 9"
         case .callers: "a list"
         }
@@ -266,6 +275,7 @@ extension ConfigurationKey {
         case .flag(let path): "\(configuration[keyPath: path])"
         case .logLevel(let path): configuration[keyPath: path].rawValue
         case .compressor: configuration.workbook.usedCompressor.rawValue
+        case .otherGroups(let path): configuration[keyPath: path].rawValue
         case .compressionLevel(let path): configuration[keyPath: path].map { "\($0)" } ?? "auto"
         case .callers: nil
         }

@@ -1,3 +1,4 @@
+internal import Directory
 internal import Exports
 private import Synchronization
 
@@ -7,19 +8,28 @@ final class LiveSettings: Sendable {
         var limits: ServiceLimits
         /// How long an idempotency key identifies the export that it started.
         var idempotency: Duration
+        /// What actors may see of groups outside of their scope.
+        var otherGroups: OtherGroups
+
+        init(_ configuration: ServiceConfiguration) {
+            limits = configuration.limits
+            idempotency = configuration.idempotency
+            otherGroups = configuration.otherGroups
+        }
     }
 
     private let state: Mutex<Values>
 
     init(_ configuration: ServiceConfiguration) {
-        state = Mutex(Values(limits: configuration.limits, idempotency: configuration.idempotency))
+        state = Mutex(Values(configuration))
     }
 
     func apply(_ configuration: ServiceConfiguration) {
-        state.withLock { $0 = Values(limits: configuration.limits, idempotency: configuration.idempotency) }
+        state.withLock { $0 = Values(configuration) }
     }
 
     var limits: ServiceLimits { state.withLock(\.limits) }
+    var otherGroups: OtherGroups { state.withLock(\.otherGroups) }
 
     var transferLimits: Transfers.Limits {
         let current = self.limits

@@ -1,3 +1,4 @@
+internal import Directory
 internal import Exports
 internal import Logging
 internal import Postgres
@@ -22,6 +23,7 @@ struct ServiceConfiguration {
     var drain: Duration = .seconds(20)
     var logLevel = Logger.Level.info
     var workbook = WorkbookSettings(version: AdminExportDaemon.version)
+    var otherGroups = OtherGroups.show
     var limits = ServiceLimits()
     var callers: [ConfigurationFile.CallerEntry] = []
 

@@ -49,18 +49,22 @@ struct ServiceHandlers: Sendable {
         _ params: NoMembers, _ session: CallerSession, _ subscriptions: Subscriptions
     ) async throws -> Outcome {
         let limits = settings.limits.inForce(sinceBeginning: session.limits)
-        if let known = session.info.withLock({ $0 }), known.limits == limits { return Outcome(known.json) }
+        let otherGroups = settings.otherGroups
+        if let known = session.info.withLock({ $0 }), known.limits == limits, known.otherGroups == otherGroups {
+            return Outcome(known.json)
+        }
         let json = try WireCoding.encode(
             ServiceInfo.Result(
                 name: "adminexport", version: AdminExportDaemon.version, protocolVersion: 1, limits: limits.wire,
                 capabilities: ServiceInfo.capabilities,
+                otherGroups: ServiceInfo.OtherGroups(rawValue: otherGroups.rawValue),
                 caller: ServiceInfo.Caller(
                     uid: Int(session.peer.uid), gid: Int(session.peer.gid),
                     groups: session.peer.groups.sorted().map { Int($0) },
                     grants: Grant.allCases.compactMap { grant in
                         session.grants[grant].map { ServiceInfo.Caller.Grant($0) }
                     })))
-        session.info.withLock { $0 = (limits, json) }
+        session.info.withLock { $0 = (limits, otherGroups, json) }
         return Outcome(json)
     }
 

@@ -69,7 +69,8 @@ struct Assembly {
         let own = slots > 0 ? workerServices(slots: slots, watch: watch) : nil
         let exports = ExportService(
             pool: pools.api, directory: directory, disk: disk, transfers: transfers, watch: watch, trail: trail,
-            worker: own?.worker, bounds: { [settings] in settings.startLimits })
+            worker: own?.worker, bounds: { [settings] in settings.startLimits },
+            otherGroups: { [settings] in settings.otherGroups })
         let server = SocketServer(
             socket: listening, group: group,
             dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api, inspector), policy: policy,
@@ -201,7 +202,8 @@ struct Assembly {
             directory: pools.export,
             storage: StorageGuard(
                 database: database, disk: disk, minFree: { [settings] in settings.limits.minFreeBytes }),
-            contract: contract, disk: disk.on(.export), settings: configuration.workbook)
+            contract: contract, disk: disk.on(.export), settings: configuration.workbook,
+            otherGroups: { [settings] in settings.otherGroups })
         let maintenance = Retention(
             database: database, disk: disk.on(.sweep), history: configuration.history, logger: logger)
         var options = Worker.Configuration(

@@ -10,19 +10,30 @@ package struct VisibleAdministrators: Sendable {
     package let condition: String
     /// The tenant's key as SQL, read from the transaction's settings.
     package let tenant: String
+    private let queries: SnapshotQueries
 
     /// Checks the actor and prepares the current transaction: only in it the condition is valid, and `timestamptz::date` is the
     /// day in the tenant's time zone.
     ///
     /// - Throws: ``DirectoryError``, ``PostgresError``.
     package static func prepare(
-        for actor: ActorReference, includeDisabled: Bool, keys: KeyTypes, on connection: isolated PostgresConnection
+        for actor: ActorReference, includeDisabled: Bool, otherGroups: OtherGroups, keys: KeyTypes,
+        on connection: isolated PostgresConnection
     ) async throws -> VisibleAdministrators {
         let permission = try await ExportPermission.check(actor, keys: keys, on: connection)
-        let queries = SnapshotQueries(keys: keys, includeDisabled: includeDisabled, scope: permission.scope)
+        let queries = SnapshotQueries(
+            keys: keys, includeDisabled: includeDisabled, scope: permission.scope, otherGroups: otherGroups)
         try await Snapshot.setTimeZone(permission, on: connection)
         try await Snapshot.setGroups(permission, queries, on: connection)
         return VisibleAdministrators(
-            permission: permission, keys: keys, condition: queries.visible, tenant: queries.tenant)
+            permission: permission, keys: keys, condition: queries.visible, tenant: queries.tenant,
+            queries: queries)
+    }
+
+    /// A condition on the key of a group: the actor may see the group's name. Nil if the actor may see all names.
+    ///
+    /// - Parameter key: SQL.
+    package func mayNameGroup(_ key: String) -> String? {
+        queries.hidesOtherGroups ? queries.isVisibleGroup(key) : nil
     }
 }

@@ -20,7 +20,12 @@ package enum DirectoryStatements {
             ]
         for scope in [Scope.tenant, .groups(roots: [])] {
             for includeDisabled in [false, true] {
-                queries += SnapshotQueries(keys: keys, includeDisabled: includeDisabled, scope: scope).all
+                for otherGroups in OtherGroups.allCases {
+                    queries +=
+                        SnapshotQueries(
+                            keys: keys, includeDisabled: includeDisabled, scope: scope, otherGroups: otherGroups
+                        ).all
+                }
             }
         }
         var seen: Set<String> = []

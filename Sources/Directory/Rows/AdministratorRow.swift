@@ -10,7 +10,8 @@ package struct AdministratorRow: ~Copyable {
     /// Positions in the bytes of the references.
     private var profile: Range<Int>?
     private var mainGroup: Range<Int>?
-    private var unresolvedNames = 0
+    /// Those of the profiles and the main groups.
+    private var missing = MissingNames()
 
     /// Starts before the first row.
     init(administrators: consuming CopyRows, groups: CopyBuffer, teams: CopyBuffer, references: References) throws {
@@ -38,14 +39,18 @@ package struct AdministratorRow: ~Copyable {
     private mutating func name(_ key: CopyField, in names: borrowing ReferenceNames) -> Range<Int>? {
         guard let key = key.range else { return nil }
         guard let rank = names.rank(of: rows.bytes.span.extracting(key)) else {
-            unresolvedNames += 1
+            missing.unresolved += 1
+            return nil
+        }
+        guard !names.isHidden(rank) else {
+            missing.hidden += 1
             return nil
         }
         return names.name(rank)
     }
 
-    /// References so far that the tenant does not have.
-    var unresolved: Int { unresolvedNames + secondaryGroups.unresolved + teams.unresolved }
+    /// References so far without a name.
+    var missingNames: MissingNames { missing + secondaryGroups.missing + teams.missing }
 
     /// - Throws: ``DirectoryError/sourceInvalid(_:)`` if groups or teams are left: the streams' orders differ.
     func checkEnd() throws {
@@ -107,6 +112,25 @@ package struct AdministratorRow: ~Copyable {
     }
 }
 
+/// How many references of administrators have no name in their rows.
+package struct MissingNames: Sendable, Equatable {
+    /// References to nothing in the tenant.
+    package var unresolved = 0
+    /// References to groups whose names the actor must not see.
+    package var hidden = 0
+
+    /// None.
+    package init() {}
+
+    /// The sum of both.
+    package static func + (one: MissingNames, other: MissingNames) -> MissingNames {
+        var sum = one
+        sum.unresolved += other.unresolved
+        sum.hidden += other.hidden
+        return sum
+    }
+}
+
 /// The groups or the teams of a page's administrators: rows of an administrator's key and a reference, in the order of the
 /// administrators.
 private struct LinkStream: ~Copyable {
@@ -116,8 +140,8 @@ private struct LinkStream: ~Copyable {
     /// The ranks of the administrator's references, in order.
     private var ranks: [Int32] = []
     private var rankCount = 0
-    /// Rows so far whose reference the tenant does not have.
-    private(set) var unresolved = 0
+    /// Rows so far whose reference has no name.
+    private(set) var missing = MissingNames()
     /// The list of several names, in its first bytes.
     private var list: [UInt8] = []
     private var listCount = 0
@@ -138,9 +162,13 @@ private struct LinkStream: ~Copyable {
         while hasRow, let key = rows.fields[0].range, rows.bytes.span.extracting(key).hasSameBytes(as: administrator) {
             if let reference = rows.fields[1].range {
                 if let rank = names.rank(of: rows.bytes.span.extracting(reference)) {
-                    insert(Int32(truncatingIfNeeded: rank))
+                    if names.isHidden(rank) {
+                        missing.hidden += 1
+                    } else {
+                        insert(Int32(truncatingIfNeeded: rank))
+                    }
                 } else {
-                    unresolved += 1
+                    missing.unresolved += 1
                 }
             }
             hasRow = try rows.next()

@@ -33,23 +33,35 @@ struct ReferenceNames: Sendable {
     private(set) var bytes: [UInt8] = []
     /// By rank.
     private var entries: [Entry] = []
+    /// The number of entries that the actor may see. The others come after them and have no name.
+    private var visibleCount = 0
     /// A hash table with open addressing: ranks, or −1 for a free slot. Its size is a power of two.
     private var slots: [Int32] = []
 
     /// - Parameters:
-    ///   - copy: a binary COPY of key and name, ordered by name in code point order.
+    ///   - copy: a binary COPY of key and name, ordered by name in code point order; if not all are visible, also of whether the actor
+    ///     may see the name, with those that the actor may see first.
     ///   - relation: where they are from.
     ///   - type: of its keys.
     /// - Throws: ``DirectoryError/sourceInvalid(_:)`` for a row without a key or a name, or a key that occurs twice.
-    init(copy: CopyBuffer, of relation: String, keys type: KeyTypes.KeyType) throws {
-        var rows = try CopyRows(copy, width: 2)
+    init(
+        copy: CopyBuffer, of relation: String, keys type: KeyTypes.KeyType, areAllVisible: Bool = true
+    ) throws {
+        var rows = try CopyRows(copy, width: areAllVisible ? 2 : 3)
         while try rows.next() {
+            if !areAllVisible, let key = rows.fields[0].range,
+                rows.fields[2].range.map({ rows.bytes[$0.lowerBound] == 0 }) ?? true
+            {
+                add(key: rows.bytes[key], name: [])
+                continue
+            }
             guard let key = rows.fields[0].range, let name = rows.fields[1].range else {
                 let shown = rows.fields[0].range.map { type.text(of: rows.bytes[$0]) }
                 let fault = ContractFault.null(relation, shown == nil ? "id" : "name", key: shown)
                 throw DirectoryError.sourceInvalid(fault.description)
             }
             add(key: rows.bytes[key], name: rows.bytes[name])
+            visibleCount += 1
         }
         slots = Array(repeating: -1, count: max(16, (entries.count * 2).nextPowerOf2))
         for (rank, entry) in entries.enumerated() {
@@ -99,6 +111,9 @@ struct ReferenceNames: Sendable {
         }
         return nil
     }
+
+    /// Whether the actor must not see the name.
+    func isHidden(_ rank: Int) -> Bool { rank >= visibleCount }
 
     /// Where the name stands in the bytes.
     func name(_ rank: Int) -> Range<Int> { entries[rank].name }

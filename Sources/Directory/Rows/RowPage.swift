@@ -98,15 +98,15 @@ package final class RowPage: @unchecked Sendable {
 
     /// Calls the body with each administrator, in key order.
     ///
-    /// - Returns: how many references lead to nothing in the tenant.
+    /// - Returns: how many references have no name.
     /// - Throws: ``DirectoryError/sourceInvalid(_:)`` if groups or teams are left: the streams' orders differ.
     package func forEachRow(
         _ references: References, _ body: (borrowing AdministratorRow) throws -> Void
-    ) throws -> Int {
+    ) throws -> MissingNames {
         var row = try AdministratorRow(administrators: rows(), groups: groups, teams: teams, references: references)
         while try row.next() { try body(row) }
         try row.checkEnd()
-        return row.unresolved
+        return row.missingNames
     }
 }
 

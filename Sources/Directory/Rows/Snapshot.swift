@@ -6,6 +6,8 @@ private import Synchronization
 package struct Snapshot: Sendable {
     /// The actor's permission in the snapshot.
     package let permission: ExportPermission
+    /// What the rows contain of groups outside of the actor's scope.
+    package let otherGroups: OtherGroups
     /// When the snapshot was taken, by the database's clock.
     package let takenAt: Timestamp
     /// A digest of the types of the directory's columns; see ``DirectoryContract/check(types:keys:at:)``.
@@ -73,13 +75,14 @@ extension Snapshot {
     /// - Parameter checkTypes: checks the digest of the column types before names and administrators are read; see ``types``.
     /// - Throws: ``DirectoryError``, ``PostgresError``, `CancellationError`, or what the body throws.
     package static func read<Result: Sendable>(
-        actor: ActorReference, includeDisabled: Bool, includeGroupTree: Bool = false, keys: KeyTypes, pool: PostgresPool,
-        role: String, checkTypes: @Sendable (String?) throws -> Void = { _ in },
+        actor: ActorReference, includeDisabled: Bool, includeGroupTree: Bool = false, otherGroups: OtherGroups = .show,
+        keys: KeyTypes, pool: PostgresPool, role: String, checkTypes: @Sendable (String?) throws -> Void = { _ in },
         _ body: @escaping @Sendable (Snapshot, PageStream) async throws -> Result
     ) async throws -> Result {
         try await pool.withTransaction(isolation: .repeatableRead, readOnly: true, role: role) { connection in
             let permission = try await ExportPermission.check(actor, keys: keys, on: connection)
-            let queries = SnapshotQueries(keys: keys, includeDisabled: includeDisabled, scope: permission.scope)
+            let queries = SnapshotQueries(
+                keys: keys, includeDisabled: includeDisabled, scope: permission.scope, otherGroups: otherGroups)
             let (snapshot, ready) = try await open(
                 permission, queries, includeGroupTree: includeGroupTree, checkTypes: checkTypes, on: connection)
             let pages = PageStream(ready: ready) {
@@ -234,7 +237,7 @@ extension Snapshot {
         if read == nil {
             names.profiles = try await copyNames(queries.names("profile"), "profile", prepared: few.profiles, on: connection)
             names.groups = try await copyNames(
-                queries.names("administrator_group"), "administrator_group", prepared: few.groups, on: connection)
+                queries.groupNames, "administrator_group", prepared: few.groups, on: connection)
             names.teams = try await copyNames(queries.names("team"), "team", prepared: few.teams, on: connection)
             if includeGroupTree {
                 names.tree = try await copyNames(
@@ -242,11 +245,13 @@ extension Snapshot {
             }
         }
         let snapshot = Snapshot(
-            permission: permission, takenAt: try moment.decode("taken_at"),
+            permission: permission, otherGroups: queries.otherGroups, takenAt: try moment.decode("taken_at"),
             types: types, day: try moment.decode("day"), rowsTotal: total, isSmall: isSmall,
             references: References(
                 profiles: try ReferenceNames(copy: names.profiles, of: "profile", keys: queries.keys.profile),
-                groups: try ReferenceNames(copy: names.groups, of: "administrator_group", keys: queries.keys.group),
+                groups: try ReferenceNames(
+                    copy: names.groups, of: "administrator_group", keys: queries.keys.group,
+                    areAllVisible: !queries.hidesOtherGroups),
                 teams: try ReferenceNames(copy: names.teams, of: "team", keys: queries.keys.team)),
             groupTree: includeGroupTree ? try GroupTree(copy: names.tree, keys: queries.keys.group) : nil)
         return (snapshot, ready)
@@ -298,7 +303,7 @@ extension Snapshot {
         }
         var reads = [
             buffered(queries.names("profile"), PageReader.maxPreparedRows, names.profiles),
-            buffered(queries.names("administrator_group"), PageReader.maxPreparedRows, names.groups),
+            buffered(queries.groupNames, PageReader.maxPreparedRows, names.groups),
             buffered(queries.names("team"), PageReader.maxPreparedRows, names.teams),
         ]
         if includeGroupTree { reads.append(buffered(queries.groupTree, PageReader.maxPreparedRows, names.tree)) }

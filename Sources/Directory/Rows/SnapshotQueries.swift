@@ -11,13 +11,23 @@ struct SnapshotQueries {
     let keys: KeyTypes
     let includeDisabled: Bool
     let scope: Scope
+    let otherGroups: OtherGroups
     /// The tenant's key as a constant, for statements that are not prepared; nil if they read it from the setting.
     private var tenantLiteral: KeyLiteral?
 
-    init(keys: KeyTypes, includeDisabled: Bool, scope: Scope) {
+    init(keys: KeyTypes, includeDisabled: Bool, scope: Scope, otherGroups: OtherGroups) {
         self.keys = keys
         self.includeDisabled = includeDisabled
         self.scope = scope
+        self.otherGroups = otherGroups
+    }
+
+    /// Whether the actor sees some groups only, and must not see the names of the others.
+    var hidesOtherGroups: Bool { scope != .tenant && otherGroups == .hide }
+
+    /// A condition: the actor sees the group. For an actor whose scope is groups.
+    func isVisibleGroup(_ key: String) -> String {
+        "\(key) IN (SELECT unnest(current_setting('adminexport.groups')::\(keys.group.rawValue)[]))"
     }
 
     /// The statements with the tenant's key as a constant, if it can be one. PostgreSQL reads a setting again for each row.
@@ -42,11 +52,10 @@ struct SnapshotQueries {
         var condition = "a.tenant_id = \(tenant)"
         if !includeDisabled { condition += " AND a.status = 'enabled'" }
         if case .groups = scope {
-            let groups = "(SELECT unnest(current_setting('adminexport.groups')::\(keys.group.rawValue)[]))"
             condition += """
-                 AND (a.main_group_id IN \(groups) OR EXISTS (
+                 AND (\(isVisibleGroup("a.main_group_id")) OR EXISTS (
                     SELECT FROM directory.administrator_secondary_group s
-                    WHERE s.administrator_id = a.id AND s.group_id IN \(groups)))
+                    WHERE s.administrator_id = a.id AND \(isVisibleGroup("s.group_id"))))
                 """
         }
         return condition
@@ -101,12 +110,26 @@ struct SnapshotQueries {
             """)
     }
 
+    /// Keys of the tenant's groups, the names of those that the actor sees, and whether the actor sees the group. In code point order
+    /// of the names; the other groups come last.
+    private var namesOfVisibleGroups: Query {
+        Query(
+            "names-of-visible-groups",
+            """
+            SELECT id, CASE WHEN is_visible THEN name::text END AS name, is_visible
+            FROM (SELECT id, name, \(isVisibleGroup("id")) AS is_visible
+                  FROM directory.administrator_group WHERE tenant_id = \(tenant)) AS g
+            ORDER BY is_visible DESC, CASE WHEN is_visible THEN name::text END COLLATE "C"
+            """)
+    }
+
+    /// Keys and names of the tenant's groups, as the actor sees them.
+    var groupNames: Query { hidesOtherGroups ? namesOfVisibleGroups : names("administrator_group") }
+
     /// Keys, keys of the parents, and names of the groups that the actor sees, in code point order of the names.
     var groupTree: Query {
         var condition = "tenant_id = \(tenant)"
-        if case .groups = scope {
-            condition += " AND id IN (SELECT unnest(current_setting('adminexport.groups')::\(keys.group.rawValue)[]))"
-        }
+        if case .groups = scope { condition += " AND \(isVisibleGroup("id"))" }
         return Query(
             "group-tree",
             """
@@ -186,8 +209,7 @@ struct SnapshotQueries {
         let border: RowPage.Keys = .keys(after: nil, last: key)
         let range: RowPage.Keys = .keys(after: key, last: key)
         var queries = [
-            visibleGroups, moment(few: PageReader.maxPreparedRows), names("profile"), names("administrator_group"),
-            names("team"),
+            visibleGroups, moment(few: PageReader.maxPreparedRows), names("profile"), groupNames, names("team"),
             groupTree, administrators(first: true), administrators(first: false), setLast(key),
             setRange(after: key, last: key), doubled,
         ]

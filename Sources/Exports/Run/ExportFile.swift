@@ -18,7 +18,7 @@ actor ExportFile {
     private let snapshot: Snapshot
     private var output: Output?
     private var rows = 0
-    private var unresolved = 0
+    private var missingNames = MissingNames()
 
     private struct Output {
         let store: ArchiveStore
@@ -76,11 +76,13 @@ actor ExportFile {
         let output = try open(in: store, id: id)
         self.output = output
         var rows = 0
-        var unresolved = 0
+        var missing = MissingNames()
         for await page in pages {
-            unresolved += try page.forEachRow(snapshot.references) { row in
-                try AdministratorsSheet.write(row, to: output.workbook)
-            }
+            missing =
+                try missing
+                + page.forEachRow(snapshot.references) { row in
+                    try AdministratorsSheet.write(row, to: output.workbook)
+                }
             rows += page.count
             progress.advance(to: rows)
             try Task.checkCancellation()
@@ -94,8 +96,8 @@ actor ExportFile {
                 "the count of administrators is \(snapshot.rowsTotal), but \(rows) rows were read")
         }
         // Links of the same person's account in another tenant are no fault.
-        if unresolved > 0 { unresolved = max(0, unresolved - (try await pages.linksElsewhere())) }
-        (self.rows, self.unresolved) = (rows, unresolved)
+        if missing.unresolved > 0 { missing.unresolved = max(0, missing.unresolved - (try await pages.linksElsewhere())) }
+        (self.rows, missingNames) = (rows, missing)
     }
 
     /// Writes the reference sheets, if they were requested, ends the workbook, adds the manifest, and gives the file its name.
@@ -111,7 +113,8 @@ actor ExportFile {
             Warning(kind: "text-truncated", count: summary.truncatedTexts),
             Warning(kind: "text-replaced", count: summary.replacedTexts),
             Warning(kind: "date-as-text", count: summary.datesAsText),
-            Warning(kind: "unresolved-reference", count: unresolved),
+            Warning(kind: "unresolved-reference", count: missingNames.unresolved),
+            Warning(kind: "group-hidden", count: missingNames.hidden),
         ].filter { $0.count > 0 }
         let written = try output.archive.finish { content in
             try JSON.encode(
@@ -128,7 +131,7 @@ actor ExportFile {
         try output.partial.publish()
         return JobResult(
             rows: rows, sheets: summary.sheets, size: written.content.size,
-            sha256: written.content.sha256.hexadecimal, scopeDigest: snapshot.permission.scope.hexadecimalDigest,
+            sha256: written.content.sha256.hexadecimal, scopeDigest: snapshot.permission.scope.digest(snapshot.otherGroups),
             day: snapshot.day, warnings: String(decoding: try JSON.encode(warnings), as: UTF8.self))
     }
 }

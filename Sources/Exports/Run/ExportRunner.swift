@@ -9,17 +9,20 @@ package struct ExportRunner: JobRunner {
     private let contract: DirectoryContract
     private let disk: ArchiveDisk
     private let settings: WorkbookSettings
+    private let otherGroups: @Sendable () -> OtherGroups
 
     /// A runner.
     ///
     /// - Parameters:
     ///   - directory: the pool of connections to the directory's database.
     ///   - contract: the last inspection of the directory.
+    ///   - otherGroups: what workbooks contain of groups outside of the actor's scope.
     package init(
         directory: PostgresPool, storage guardian: StorageGuard, contract: DirectoryContract, disk: ArchiveDisk,
-        settings: WorkbookSettings
+        settings: WorkbookSettings, otherGroups: @escaping @Sendable () -> OtherGroups
     ) {
         self.settings = settings
+        self.otherGroups = otherGroups
         self.directory = directory
         self.guardian = guardian
         self.contract = contract
@@ -95,7 +98,8 @@ package struct ExportRunner: JobRunner {
         let keys = try contract.keys
         return try await Snapshot.read(
             actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,
-            includeGroupTree: options.includeReferences, keys: keys, pool: directory, role: DatabaseRole.worker,
+            includeGroupTree: options.includeReferences, otherGroups: otherGroups(), keys: keys, pool: directory,
+            role: DatabaseRole.worker,
             checkTypes: { [contract] in try contract.check(types: $0, keys: keys) }
         ) { [disk, settings, guardian] snapshot, pages in
             progress.begin(total: snapshot.rowsTotal)

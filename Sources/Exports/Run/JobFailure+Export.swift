@@ -73,7 +73,7 @@ extension Denial {
         case .disabled: "The administrator's account is disabled."
         case .noPermission: "The administrator's profile has no permission to view administrators."
         case .scopeChanged:
-            "The accounts that the administrator may see have changed since the export was made. Start a new export."
+            "The accounts or the names of groups that the administrator may see have changed since the export was made. Start a new export."
         }
     }
 }

@@ -52,9 +52,9 @@ enum JSON {
 
 /// A kind of value that the export could not write unchanged.
 package struct Warning: Codable, Hashable, Sendable {
-    /// `text-truncated`, `text-replaced`, `date-as-text` or `unresolved-reference`.
+    /// `text-truncated`, `text-replaced`, `date-as-text`, `unresolved-reference` or `group-hidden`.
     package let kind: String
-    /// The number of cells, or of links for `unresolved-reference`.
+    /// The number of cells, or of references for the last two.
     package let count: Int
 
     /// A number of values of a kind.

@@ -1,6 +1,6 @@
 package import Archive
 private import Crypto
-private import Directory
+package import Directory
 package import Postgres
 private import Synchronization
 
@@ -19,6 +19,7 @@ package struct ExportService: Sendable {
     private let watch: JobWatch
     private let trail: AuditWriter
     private let bounds: @Sendable () -> JobStore.Limits
+    private let otherGroups: @Sendable () -> OtherGroups
     private let worker: Worker?
     let jobs: JobStore
     private let storeCheck = SingleFlight<Void>()
@@ -34,9 +35,11 @@ package struct ExportService: Sendable {
     ///   - trail: writes the audit events that no caller waits for.
     ///   - worker: the worker of this process, for which starts claim and which they wake; nil if there is none.
     ///   - bounds: the limits of a start, which can change while the service runs.
+    ///   - otherGroups: what actors may see of groups outside of their scope.
     package init(
         pool: PostgresPool, directory: DirectoryDatabase, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
-        trail: AuditWriter, worker: Worker? = nil, bounds: @escaping @Sendable () -> JobStore.Limits
+        trail: AuditWriter, worker: Worker? = nil, bounds: @escaping @Sendable () -> JobStore.Limits,
+        otherGroups: @escaping @Sendable () -> OtherGroups
     ) {
         self.pool = pool
         self.transfers = transfers
@@ -46,6 +49,7 @@ package struct ExportService: Sendable {
         self.trail = trail
         self.directory = directory
         self.bounds = bounds
+        self.otherGroups = otherGroups
         self.disk = disk
         loader = JobBatchLoader(pool: pool, directory: directory)
     }
@@ -344,7 +348,7 @@ package struct ExportService: Sendable {
                 guard job.state == .succeeded, let name = job.archiveName, let result = job.result else {
                     throw QueueError.notReady(job.state)
                 }
-                guard permission.scope.mayRead(fileOf: result.scopeDigest) else {
+                guard permission.scope.mayRead(fileOf: result.scopeDigest, otherGroups()) else {
                     throw DirectoryError.denied(.scopeChanged)
                 }
                 guard offset <= result.size else { throw OffsetBeyondEnd(size: result.size) }

@@ -74,7 +74,8 @@ import TestSupport
                     directory: pool,
                     storage: StorageGuard(
                         database: JobDatabase(pool: pool, role: DatabaseRole.worker), disk: disk, minFree: { 0 }),
-                    contract: contract, disk: disk, settings: WorkbookSettings(version: "1.2.3"))
+                    contract: contract, disk: disk, settings: WorkbookSettings(version: "1.2.3"),
+                    otherGroups: { .show })
                 let outcome: Result<JobResult, any Error>
                 do {
                     outcome = .success(

@@ -61,7 +61,8 @@ import TestSupport
             disk: ArchiveDisk(store: ArchiveStore(root: FilePath(FileManager.default.temporaryDirectory.path))),
             transfers: Transfers(limits: { Transfers.Limits() }, logger: logger),
             watch: JobWatch(database: JobDatabase(pool: pool, role: DatabaseRole.api), logger: logger),
-            trail: AuditWriter(logger: logger) { _ in }, worker: worker, bounds: { Self.limits })
+            trail: AuditWriter(logger: logger) { _ in }, worker: worker, bounds: { Self.limits },
+            otherGroups: { .show })
     }
 
     @Test(

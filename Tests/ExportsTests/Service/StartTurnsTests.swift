@@ -35,7 +35,8 @@ import TestSupport
                 disk: ArchiveDisk(store: ArchiveStore(root: FilePath(root))),
                 transfers: Transfers(limits: { Transfers.Limits() }, logger: logger),
                 watch: JobWatch(database: JobDatabase(pool: pool, role: DatabaseRole.api), logger: logger),
-                trail: AuditWriter(logger: logger) { _ in }, bounds: { JobStore.Limits(queued: 100) })
+                trail: AuditWriter(logger: logger) { _ in }, bounds: { JobStore.Limits(queued: 100) },
+                otherGroups: { .show })
             let acme = caller("acme")
             let options = try ExportOptions(json: #"{"includeDisabled": false, "includeReferences": false}"#)
             let first = try await service.start(acme, options: options, idempotencyKey: "first")

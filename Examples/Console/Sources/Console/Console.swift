@@ -85,7 +85,7 @@ public struct Console: Sendable {
         _ sessions: SessionStore
     ) {
         let exports = RecentExports(connections: connections)
-        let accountsPage = AccountsPage(frame: frame, accounts: accounts, exports: exports)
+        let accountsPage = AccountsPage(frame: frame, accounts: accounts, exports: exports, connections: connections)
         let exportsPage = ExportsPage(frame: frame, accounts: accounts, exports: exports)
         router.get("") { _, context -> Response in
             guard context.visitor != nil || frame.visitors.signIn == .demo else { throw HTTPError(.unauthorized) }

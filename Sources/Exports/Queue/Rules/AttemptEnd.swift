@@ -130,7 +130,7 @@ package struct JobResult: Sendable, Hashable {
     package let size: Int
     /// The SHA-256 of the workbook, in hexadecimal.
     package let sha256: String
-    /// The digest of the scope with which the actor exported, in hexadecimal; see `Scope.digest`.
+    /// The digest of the scope with which the actor exported, in hexadecimal; see `Scope.digest(_:)`.
     package let scopeDigest: String
     /// The day of the data in the tenant's time zone, `yyyy-mm-dd`.
     package let day: String

@@ -11,10 +11,12 @@ struct AccountsPage: Sendable {
     let frame: Frame
     let accounts: AccountList
     let exports: RecentExports
+    let connections: ServiceConnections
 
     func respond(to request: Request, _ context: ConsoleContext) async throws -> Response {
         guard let visitor = context.visitor else { throw HTTPError(.unauthorized) }
-        let query = try query(request, context)
+        var query = try query(request, context)
+        query.otherGroups = await otherGroups()
         async let active = exports.active(visitor.actor)
         let details: ActorDetails?
         var values: [String: Any] = [:]
@@ -44,6 +46,15 @@ struct AccountsPage: Sendable {
             try frame.page(
                 "export", title: "export.title", request, visitor: visitor, details: details,
                 active: await exports.active(visitor.actor)))
+    }
+
+    /// The service's setting. If the service does not answer, the page hides the names, because it must not show more than an export.
+    private func otherGroups() async -> ServiceInfo.OtherGroups {
+        do {
+            return try await connections.call(ServiceInfo.self, NoMembers(), timeout: .seconds(2)).otherGroups ?? .show
+        } catch {
+            return .hide
+        }
     }
 
     /// The fields of the search form and of the links between pages. A plus is a space, as in forms; `URI.queryParameters` does not
@@ -95,6 +106,8 @@ struct AccountsPage: Sendable {
         [
             "name": account.name, "email": account.email, "phone": account.phone ?? "", "profile": account.profile ?? "",
             "mainGroup": account.mainGroup ?? "", "secondaryGroups": account.secondaryGroups,
+            "hiddenGroups": account.hiddenGroups == 0
+                ? "" : texts("accounts.hiddenGroups", ["count": texts.number(account.hiddenGroups)]),
             "teams": account.teams, "created": texts.day(account.created),
             "updated": texts.day(account.updated), "enabled": account.isEnabled,
         ]
