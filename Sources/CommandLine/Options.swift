@@ -112,6 +112,11 @@ package struct ExportChoices: ParsableArguments {
     @Flag(help: "Add sheets of the tenant's profiles and teams, and of the groups that the administrator sees.")
     var includeReferences = false
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Add a last sheet about the export: by whom, when, from what. (default: as the service is configured)")
+    var includeAbout: Bool?
+
     @Option(help: "Start only one export for this key: the same key returns the same export. (default: a new key each time)")
     var idempotencyKey: String?
 

@@ -15,7 +15,8 @@ import TestSupport
         let object = try JSONSerialization.jsonObject(with: JSONEncoder().encode(job)) as? [String: Any] ?? [:]
         #expect(
             Set(object.keys) == [
-                "id", "tenant", "requestedBy", "includeDisabled", "includeReferences", "state", "revision", "progress",
+                "id", "tenant", "requestedBy", "includeDisabled", "includeReferences", "includeAbout", "state", "revision",
+                "progress",
                 "queuePosition", "cancelRequested", "createdAt", "startedAt", "attemptStartedAt", "finishedAt", "expiresAt",
                 "fileName", "size",
                 "sha256", "rows", "sheets", "warnings", "error",
@@ -23,6 +24,11 @@ import TestSupport
         #expect(object["startedAt"] is NSNull)
         #expect((object["progress"] as? [String: Any])?["rowsTotal"] is NSNull)
         #expect(try JSONDecoder().decode(Job.self, from: JSONEncoder().encode(job)) == job)
+        // A service of an earlier version does not send the member.
+        var earlier = object
+        earlier["includeAbout"] = nil
+        let decoded = try JSONDecoder().decode(Job.self, from: JSONSerialization.data(withJSONObject: earlier))
+        #expect(decoded.includeAbout == nil && decoded.id == job.id)
     }
 
     @Test("The schema of each method's parameters lists exactly their members and accepts them")
@@ -39,7 +45,9 @@ import TestSupport
         let actor = ActorName(tenant: "t", administrator: "a")
         let job = "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b"
         try check(actor)
-        try check(ExportStart.Params(actor: actor, includeDisabled: true, includeReferences: true, idempotencyKey: "k"))
+        try check(
+            ExportStart.Params(
+                actor: actor, includeDisabled: true, includeReferences: true, includeAbout: true, idempotencyKey: "k"))
         try check(JobParams(actor: actor, job: job))
         try check(ExportList.Params(actor: actor, tenant: "t", states: [.queued], limit: 1, cursor: job))
         try check(ExportWait.Params(actor: actor, job: job, afterRevision: 1, timeoutMs: 1))

@@ -14,7 +14,7 @@ import Testing
     private func job(_ text: String, isFull: Bool) -> Job {
         Job(
             id: "01900000-0000-7000-8000-000000000000", tenant: text, requestedBy: text, includeDisabled: isFull,
-            includeReferences: !isFull, state: isFull ? .succeeded : .queued, revision: .max,
+            includeReferences: !isFull, includeAbout: isFull, state: isFull ? .succeeded : .queued, revision: .max,
             progress: Job.Progress(rowsDone: 0, rowsTotal: isFull ? 5 : nil), queuePosition: isFull ? nil : 1,
             cancelRequested: !isFull, createdAt: "2026-01-02T03:04:05.678Z", startedAt: isFull ? "s" : nil,
             attemptStartedAt: isFull ? "a" : nil, finishedAt: isFull ? "f" : nil, expiresAt: isFull ? "e" : nil,
@@ -36,6 +36,6 @@ import Testing
         let decoded = try JSONDecoder().decode(ExportStart.Result.self, from: Data(started.json))
         #expect(decoded.job == reply.job && decoded.replayed == isFull)
         // Every member is present; a member without a value is null.
-        #expect((ours["job"] as? NSDictionary)?.count == 22)
+        #expect((ours["job"] as? NSDictionary)?.count == 23)
     }
 }

@@ -73,6 +73,55 @@ import TestSupport
         }
     }
 
+    @Test(
+        "On request, the last sheet states what the export is; it does not change the others, and its default comes from the configuration"
+    )
+    func about() async throws {
+        let sql = """
+            \(SmallTenant.sql); UPDATE directory.tenant SET name = E'Acme \u{1F600} & <Söhne>' WHERE id = 1;
+            UPDATE directory.administrator SET created_at = '1899-01-01' WHERE id = 5
+            """
+        try await ServiceProcess.with(environment: ["ADMINEXPORT_SCOPE_OTHER_GROUPS": "hide"], sql: sql) { service in
+            let plain = try await sheets(service, ["--include-references", "--no-include-about"])
+            let all = try await sheets(service, ["--include-references", "--include-about", "--include-disabled"])
+            #expect(all.map(\.name) == ["Administrators", "Profiles", "Groups", "Teams", "About this export"])
+            #expect(Array(all[1...3]) == Array(plain[1...3]))
+            let job = try #require(
+                try await service.client().call(ExportList.self, .init(actor: ServiceProcess.owner)).jobs.first)
+            #expect(job.includeAbout == true && job.sheets == 5 && job.rows == 8)
+            func facts(_ sheet: Sheet) -> [String: String] {
+                Dictionary(sheet.rows.dropFirst().map { ($0[0] ?? "", $0[1] ?? "") }) { first, _ in first }
+            }
+            let owner = facts(all[4])
+            #expect(all[4].rows.first == ["About this export", nil])
+            #expect(owner["Tenant"] == "Acme \u{1F600} & <Söhne> (acme)" && owner["Requested by"] == "owner@acme.example")
+            #expect(owner["Accounts"] == "Enabled and disabled accounts" && owner["Scope"] == "All accounts of the tenant")
+            #expect(owner["Export"] == job.id && owner["Rows"]?.hasPrefix("8, ") == true)
+            #expect(owner["Warning"]?.hasPrefix("date-as-text, 1: ") == true)
+            #expect(owner["Column \"Main group\""]?.contains("directory.administrator_group.name") == true)
+            #expect(all[0].rows[0].allSatisfy { title in owner["Column \"\(title ?? "")\""] != nil })
+            for label in ["Requested at", "Data as of"] {
+                #expect(
+                    owner[label]?.firstMatch(of: /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0[12]:00 \(Europe\/Paris\)/) != nil,
+                    "\(owner[label] ?? "")")
+            }
+            let europe = facts(try #require(try await sheets(service, ["--include-about"], as: ServiceProcess.europe).last))
+            #expect(europe["Scope"]?.contains(": Europe. The rows do not name") == true)
+            #expect(europe["Warning"]?.hasPrefix("date-as-text, 1: ") == true)
+        }
+        try await ServiceProcess.with(environment: ["ADMINEXPORT_WORKBOOK_ABOUT": "true"]) { service in
+            #expect(try await service.client().call(ServiceInfo.self, NoMembers()).includeAbout == true)
+            #expect(try await sheets(service, []).map(\.name) == ["Administrators", "About this export"])
+            #expect(try await sheets(service, ["--no-include-about"]).map(\.name) == ["Administrators"])
+            let europe = try #require(try await sheets(service, [], as: ServiceProcess.europe).last)
+            #expect(
+                europe.rows.contains {
+                    $0[0] == "Scope" && $0[1]?.hasSuffix("The rows also name other groups of these accounts.") == true
+                })
+            #expect(europe.rows.contains { $0[0] == "Warnings" && $0[1]?.hasPrefix("None") == true })
+        }
+    }
+
     @Test("A tenant with nothing to list gets sheets with a header")
     func empty() async throws {
         let sql = """

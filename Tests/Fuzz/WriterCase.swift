@@ -11,6 +11,7 @@ enum WriterCase {
         options.sharedStringsCapacity = [0, 200, 6_000, 8 << 20][Int(choice >> 1 & 3)]
         options.rowsPerSheet = [2, 5, 1_000, WorkbookOptions.excelRows][Int(choice >> 3 & 3)]
         options.rowsForWidths = [0, 1, 200][Int(choice >> 5 & 3) % 3]
+        options.extendedFormats = true
         if choice & 0x80 != 0 { options.bytesPerSheet = Int(source.byte()) * 4_096 }
         let level = source.byte()
         options.compression = level & 1 == 0 ? .template : level % 11 == 10 ? .automatic : .level(Int(level % 11))
@@ -40,12 +41,13 @@ enum WriterCase {
         var row: [String] = []
         while !source.isEmpty {
             do {
-                switch source.byte() % 8 {
+                switch source.byte() % 10 {
                 case 0:
                     let kinds = source.bytes()
                     try writer.beginSheet(
                         String(decoding: source.bytes(), as: UTF8.self),
-                        columns: kinds.map { Column("c\($0)", $0 & 1 == 0 ? .text : .date) })
+                        columns: kinds.map { Column("c\($0)", [.text, .date, .dateTime, .boolean][Int($0 & 3)]) },
+                        layout: kinds.count == 2 ? .page : .table)
                     columns = kinds.count
                 case 1:
                     let day = source.day()
@@ -54,6 +56,15 @@ enum WriterCase {
                 case 2:
                     try writer.empty()
                     row.append("")
+                case 8:
+                    // Midnight and noon have short fractions.
+                    let (day, isNoon) = (source.day(), source.byte() & 1 == 1)
+                    try writer.dateTime(secondsSince1970: day * 86_400 + (isNoon ? 43_200 : 0))
+                    row.append(expected(day: day) + (isNoon ? ".5" : ""))
+                case 9:
+                    let value = source.byte() & 1 == 1
+                    try writer.boolean(value)
+                    row.append(value ? "1" : "0")
                 case 3:
                     try writer.endRow()
                     while row.last == "" { row.removeLast() }

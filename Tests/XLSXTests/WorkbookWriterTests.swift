@@ -180,6 +180,102 @@ import XLSXTestSupport
         #expect(try (zip.text("xl/worksheets/sheet1.xml") + zip.text("xl/sharedStrings.xml")).contains(expected))
     }
 
+    @Test(
+        "A time is a serial number whose fraction gives the second back; a time outside Excel's calendar becomes text",
+        arguments: [
+            (0, "<c r=\"A2\" s=\"4\"><v>25569</v></c>"), (43_200, "<c r=\"A2\" s=\"4\"><v>25569.5</v></c>"),
+            (1, "<c r=\"A2\" s=\"4\"><v>25569.0000115741</v></c>"), (-1, "<c r=\"A2\" s=\"4\"><v>25568.9999884259</v></c>"),
+            (864, "<c r=\"A2\" s=\"4\"><v>25569.01</v></c>"), (-2_203_891_201, "1900-02-28 23:59:59"),
+            (-2_203_891_200, "<c r=\"A2\" s=\"4\"><v>61</v></c>"), (253_402_300_800, "10000-01-01 00:00:00"),
+        ])
+    func times(_ seconds: Int, _ expected: String) throws {
+        #expect(
+            try text(of: extended([Column("T", .dateTime)]) { try $0.dateTime(secondsSince1970: seconds) }).contains(
+                expected))
+    }
+
+    @Test("Every second of a day can be read back from the fraction of its cell")
+    func fractions() throws {
+        let sheet = try text(
+            of: extended([Column("T", .dateTime)]) { writer in
+                for second in 0..<86_400 {
+                    try writer.dateTime(secondsSince1970: second)
+                    if second < 86_399 { try writer.endRow() }
+                }
+            })
+        let serials = sheet.matches(of: /s="4"><v>([0-9.]+)<\/v>/).map { Double($0.1) ?? 0 }
+        // Readers multiply by the milliseconds of a day, and round.
+        #expect(serials.map { (($0 - 25_569) * 86_400_000).rounded() } == (0..<86_400).map { Double($0 * 1_000) })
+    }
+
+    @Test(
+        "Booleans are cells of the type b; labelled rows wrap and state their height; a page has neither filter nor frozen rows"
+    )
+    func booleansAndPages() throws {
+        let bytes = try extended([Column("A", .boolean), Column("B", .boolean)], layout: .page) { writer in
+            try writer.labelledRow("Label", "=1+1 <&>")
+            try writer.labelledRow("", String(repeating: "word ", count: 20) + "\nnext")
+            #expect(throws: XLSXError.self) {
+                try writer.empty()
+                try writer.labelledRow("within", "a row")
+            }
+            try writer.endRow()
+            try writer.boolean(true)
+            try writer.boolean(false)
+        }
+        let zip = try ZipReader(bytes)
+        let sheet = try zip.text("xl/worksheets/sheet1.xml")
+        #expect(
+            sheet.contains(
+                "<row r=\"2\"><c r=\"A2\" s=\"6\" t=\"inlineStr\"><is><t>Label</t></is></c>"
+                    + "<c r=\"B2\" s=\"7\" t=\"inlineStr\"><is><t>=1+1 &lt;&amp;&gt;</t></is></c></row><row r=\"3\" ht=\"45\"><c r=\"B3\""
+            ))
+        #expect(sheet.contains("<c r=\"A5\" s=\"5\" t=\"b\"><v>1</v></c><c r=\"B5\" s=\"5\" t=\"b\"><v>0</v></c>"))
+        #expect(!sheet.contains("autoFilter") && !sheet.contains("<pane") && sheet.contains("orientation=\"portrait\""))
+        #expect(try !zip.text("xl/workbook.xml").contains("_FilterDatabase"))
+    }
+
+    @Test(
+        "Without the option extendedFormats, times, booleans and labelled rows are refused, and the styles have four formats"
+    )
+    func withoutExtendedFormats() throws {
+        let sink = MemorySink()
+        let writer = try WorkbookWriter(properties: Self.properties, to: sink)
+        for kind in [Column.Kind.dateTime, .boolean] {
+            let error = #expect(throws: XLSXError.self) { try writer.beginSheet("S", columns: [Column("T", kind)]) }
+            #expect(error?.code == .invalidColumns)
+        }
+        try writer.beginSheet("S", columns: [Column("T"), Column("U")])
+        for write in [
+            { try writer.dateTime(secondsSince1970: 0) }, { try writer.boolean(true) }, { try writer.labelledRow("x", "y") },
+        ] {
+            let error = #expect(throws: XLSXError.self) { try write() }
+            #expect(error?.code == .unexpectedCell)
+        }
+        _ = try writer.finish()
+        #expect(try ZipReader(sink.bytes).text("xl/styles.xml").contains("<cellXfs count=\"4\">"))
+    }
+
+    /// A workbook with one sheet, whose last row the body leaves open.
+    private func extended(
+        _ columns: [Column], layout: SheetLayout = .table, _ body: (WorkbookWriter) throws -> Void
+    ) throws -> [UInt8] {
+        var options = WorkbookOptions()
+        options.extendedFormats = true
+        let sink = MemorySink()
+        let writer = try WorkbookWriter(properties: Self.properties, options: options, to: sink)
+        try writer.beginSheet("S", columns: columns, layout: layout)
+        try body(writer)
+        try writer.endRow()
+        _ = try writer.finish()
+        return sink.bytes
+    }
+
+    private func text(of bytes: [UInt8]) throws -> String {
+        let zip = try ZipReader(bytes)
+        return try zip.text("xl/worksheets/sheet1.xml") + zip.text("xl/sharedStrings.xml")
+    }
+
     @Test("A date that is not a day, and a day that Excel does not support, are written as text and counted")
     func datesAsText() throws {
         let sink = MemorySink()

@@ -43,16 +43,20 @@ public enum ExportStart: Method {
         public let includeDisabled: Bool?
         /// Whether the workbook also has sheets of the tenant's profiles, groups and teams; false if absent.
         public let includeReferences: Bool?
+        /// Whether a sheet about the export comes last; if absent, the service's configuration decides.
+        public let includeAbout: Bool?
         /// 1 to 128 characters. A second start with the same key and the same options returns the same job.
         public let idempotencyKey: String?
 
         /// An absent option means its default.
         public init(
-            actor: ActorName, includeDisabled: Bool? = nil, includeReferences: Bool? = nil, idempotencyKey: String? = nil
+            actor: ActorName, includeDisabled: Bool? = nil, includeReferences: Bool? = nil, includeAbout: Bool? = nil,
+            idempotencyKey: String? = nil
         ) {
             self.actor = actor
             self.includeDisabled = includeDisabled
             self.includeReferences = includeReferences
+            self.includeAbout = includeAbout
             self.idempotencyKey = idempotencyKey
         }
 
@@ -64,6 +68,10 @@ public enum ExportStart: Method {
                 "includeReferences", .boolean,
                 "Whether the workbook also has sheets of the tenant's profiles and teams, and of the groups that the actor sees.",
                 default: false),
+            .init(
+                "includeAbout", .boolean,
+                "Whether a sheet about the export comes last: who requested it and when, from what the rows come, and what was left out. Absent means the value of workbook.about in the configuration, which service.info returns.",
+                required: false),
             .init(
                 "idempotencyKey", .text(upTo: 128),
                 """

@@ -17,6 +17,8 @@ public enum ServiceInfo: Method {
         public let capabilities: [String]
         /// What actors whose scope is groups see of other groups; nil from a service of an earlier version, which shows their names.
         public let otherGroups: OtherGroups?
+        /// What an absent `includeAbout` of ``ExportStart`` means; nil from a service of an earlier version.
+        public let includeAbout: Bool?
         /// The caller, as the service sees it.
         public let caller: Caller
 
@@ -24,7 +26,7 @@ public enum ServiceInfo: Method {
         public init(
             name: String, version: String, protocolVersion: Int, limits: Limits, capabilities: [String],
             otherGroups: OtherGroups?,
-            caller: Caller
+            includeAbout: Bool?, caller: Caller
         ) {
             self.name = name
             self.version = version
@@ -32,6 +34,7 @@ public enum ServiceInfo: Method {
             self.limits = limits
             self.capabilities = capabilities
             self.otherGroups = otherGroups
+            self.includeAbout = includeAbout
             self.caller = caller
         }
 
@@ -47,10 +50,11 @@ public enum ServiceInfo: Method {
                 "otherGroups", .oneOf(OtherGroups.allCases.map(\.rawValue)),
                 "Whether an actor whose scope is groups sees the names of other groups, to which accounts in the scope may also belong. A console must follow it."
             ),
+            .init("includeAbout", .boolean, "The value of includeAbout in export.start if a caller omits it."),
             .init("caller", .object(Caller.schema), "The caller, as the service sees it."))
 
         private enum CodingKeys: String, CodingKey {
-            case name, version, limits, capabilities, otherGroups, caller
+            case name, version, limits, capabilities, otherGroups, includeAbout, caller
             case protocolVersion = "protocol"
         }
     }
@@ -210,7 +214,7 @@ public enum ServiceInfo: Method {
                 "A caller that may export for every tenant", NoMembers(),
                 .init(
                     name: "adminexport", version: "0.1.0", protocolVersion: 1, limits: Limits(), capabilities: capabilities,
-                    otherGroups: .show,
+                    otherGroups: .show, includeAbout: false,
                     caller: Caller(uid: 1_000, gid: 1_000, groups: [1_000], grants: [.init(grant: "export", tenants: ["*"])])
                 )
             )

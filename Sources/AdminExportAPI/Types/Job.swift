@@ -62,6 +62,8 @@ public struct Job: Codable, Hashable, Sendable {
     public let includeDisabled: Bool
     /// Whether the workbook also has sheets of profiles, groups and teams.
     public let includeReferences: Bool
+    /// Whether the workbook also has a sheet about the export; nil from a service of an earlier version, which makes none.
+    public let includeAbout: Bool?
     /// The state now.
     public let state: State
     /// Increases by one with every visible change.
@@ -100,8 +102,9 @@ public struct Job: Codable, Hashable, Sendable {
 
     /// A job with these members.
     public init(
-        id: String, tenant: String, requestedBy: String, includeDisabled: Bool, includeReferences: Bool, state: State,
-        revision: Int, progress: Progress, queuePosition: Int?, cancelRequested: Bool, createdAt: String,
+        id: String, tenant: String, requestedBy: String, includeDisabled: Bool, includeReferences: Bool,
+        includeAbout: Bool? = false,
+        state: State, revision: Int, progress: Progress, queuePosition: Int?, cancelRequested: Bool, createdAt: String,
         startedAt: String?, attemptStartedAt: String? = nil, finishedAt: String?, expiresAt: String?, fileName: String?,
         size: Int?, sha256: String?, rows: Int?, sheets: Int?, warnings: [Warning], error: Failure?
     ) {
@@ -110,6 +113,7 @@ public struct Job: Codable, Hashable, Sendable {
         self.requestedBy = requestedBy
         self.includeDisabled = includeDisabled
         self.includeReferences = includeReferences
+        self.includeAbout = includeAbout
         self.state = state
         self.revision = revision
         self.progress = progress
@@ -169,6 +173,9 @@ extension Job {
         },
         Member("includeReferences", .boolean, "Whether the workbook also has sheets of profiles, groups and teams.") {
             .boolean($0.includeReferences)
+        },
+        Member("includeAbout", .boolean, "Whether the workbook also has a sheet about the export.") {
+            .boolean($0.includeAbout ?? false)
         },
         Member("state", stateSchema, "The state. A running job can return to queued; error then gives the reason.") {
             .string($0.state.rawValue)

@@ -101,6 +101,7 @@ extension ExportChoices {
     func params(_ actor: ActorName) -> ExportStart.Params {
         ExportStart.Params(
             actor: actor, includeDisabled: includeDisabled, includeReferences: includeReferences,
+            includeAbout: includeAbout,
             // A start whose answer is lost is sent again. The key makes both starts one export.
             idempotencyKey: idempotencyKey ?? "adminexport-\(UUID().uuidString.lowercased())")
     }

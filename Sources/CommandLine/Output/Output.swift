@@ -58,7 +58,9 @@ enum Output {
             ("Export", job.id), ("State", state(job)), ("Tenant", job.tenant), ("Requested by", job.requestedBy),
             ("Created", job.createdAt),
         ]
-        let extras = (job.includeDisabled ? ["disabled accounts"] : []) + (job.includeReferences ? ["references"] : [])
+        let extras =
+            (job.includeDisabled ? ["disabled accounts"] : []) + (job.includeReferences ? ["references"] : [])
+            + (job.includeAbout == true ? ["a page about the export"] : [])
         if !extras.isEmpty { lines.append(("With", extras.joined(separator: ", "))) }
         if let position = job.queuePosition { lines.append(("In the queue", "number \(position)")) }
         if let total = job.progress.rowsTotal, !job.state.isFinal {

@@ -135,6 +135,11 @@ struct ConfigurationKey: Sendable {
                 "The level of zlib, from 1 (fastest) to 9 (smallest). A number selects zlib. With `auto`, zlib uses 6 for the first MiB of a sheet's XML, some 2,000 rows, and 1 for the rest. Compared with 1, level 6 makes files 22 % smaller and takes twice as long."
         ),
         ConfigurationKey(
+            name: "workbook.about", kind: .flag(\.includesAbout), isReloaded: true,
+            meaning:
+                "Whether workbooks end with the sheet `About this export`, unless the request says otherwise (`includeAbout`). It states who requested the export and when, the time of the data, the scope, the warnings and where each column is from."
+        ),
+        ConfigurationKey(
             name: "scope.otherGroups", kind: .otherGroups(\.otherGroups), isReloaded: true,
             meaning:
                 "Whether an administrator whose scope is groups sees the names of other groups. An account in the scope may also belong to other groups. `show`: its row names them. `hide`: its row does not name them, and the job's warning `group-hidden` counts them. After a change to `hide`, workbooks that contain such names are not delivered."

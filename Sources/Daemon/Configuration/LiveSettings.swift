@@ -10,11 +10,14 @@ final class LiveSettings: Sendable {
         var idempotency: Duration
         /// What actors may see of groups outside of their scope.
         var otherGroups: OtherGroups
+        /// Whether workbooks have a sheet about the export if a caller does not decide.
+        var includesAbout: Bool
 
         init(_ configuration: ServiceConfiguration) {
             limits = configuration.limits
             idempotency = configuration.idempotency
             otherGroups = configuration.otherGroups
+            includesAbout = configuration.includesAbout
         }
     }
 
@@ -30,6 +33,7 @@ final class LiveSettings: Sendable {
 
     var limits: ServiceLimits { state.withLock(\.limits) }
     var otherGroups: OtherGroups { state.withLock(\.otherGroups) }
+    var includesAbout: Bool { state.withLock(\.includesAbout) }
 
     var transferLimits: Transfers.Limits {
         let current = self.limits

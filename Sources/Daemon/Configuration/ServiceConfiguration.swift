@@ -23,6 +23,7 @@ struct ServiceConfiguration {
     var drain: Duration = .seconds(20)
     var logLevel = Logger.Level.info
     var workbook = WorkbookSettings(version: AdminExportDaemon.version)
+    var includesAbout = false
     var otherGroups = OtherGroups.show
     var limits = ServiceLimits()
     var callers: [ConfigurationFile.CallerEntry] = []

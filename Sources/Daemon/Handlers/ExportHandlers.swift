@@ -9,6 +9,7 @@ private import SystemPackage
 struct ExportHandlers: Sendable {
     let exports: ExportService
     let metrics: ServerMetrics
+    let settings: LiveSettings
 
     var methods: [ServiceDispatcher.Method] {
         [
@@ -26,7 +27,8 @@ struct ExportHandlers: Sendable {
 
     private func start(_ params: ExportStart.Params, _ session: CallerSession) async throws -> ExportStart.Result {
         let options = ExportOptions(
-            includeDisabled: params.includeDisabled ?? false, includeReferences: params.includeReferences ?? false)
+            includeDisabled: params.includeDisabled ?? false, includeReferences: params.includeReferences ?? false,
+            includeAbout: params.includeAbout ?? settings.includesAbout)
         let started = try await exports.start(
             session.actorRequest(params.actor), options: options, idempotencyKey: params.idempotencyKey)
         return ExportStart.Result(job: try AdminExportAPI.Job(started.job), replayed: started.isReplayed)

@@ -49,22 +49,24 @@ struct ServiceHandlers: Sendable {
         _ params: NoMembers, _ session: CallerSession, _ subscriptions: Subscriptions
     ) async throws -> Outcome {
         let limits = settings.limits.inForce(sinceBeginning: session.limits)
-        let otherGroups = settings.otherGroups
-        if let known = session.info.withLock({ $0 }), known.limits == limits, known.otherGroups == otherGroups {
+        let (otherGroups, about) = (settings.otherGroups, settings.includesAbout)
+        if let known = session.info.withLock({ $0 }), known.limits == limits, known.otherGroups == otherGroups,
+            known.about == about
+        {
             return Outcome(known.json)
         }
         let json = try WireCoding.encode(
             ServiceInfo.Result(
                 name: "adminexport", version: AdminExportDaemon.version, protocolVersion: 1, limits: limits.wire,
                 capabilities: ServiceInfo.capabilities,
-                otherGroups: ServiceInfo.OtherGroups(rawValue: otherGroups.rawValue),
+                otherGroups: ServiceInfo.OtherGroups(rawValue: otherGroups.rawValue), includeAbout: about,
                 caller: ServiceInfo.Caller(
                     uid: Int(session.peer.uid), gid: Int(session.peer.gid),
                     groups: session.peer.groups.sorted().map { Int($0) },
                     grants: Grant.allCases.compactMap { grant in
                         session.grants[grant].map { ServiceInfo.Caller.Grant($0) }
                     })))
-        session.info.withLock { $0 = (limits, otherGroups, json) }
+        session.info.withLock { $0 = (limits, otherGroups, about, json) }
         return Outcome(json)
     }
 

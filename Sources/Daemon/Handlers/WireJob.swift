@@ -12,7 +12,8 @@ extension AdminExportAPI.Job {
         }
         self.init(
             id: job.id.description, tenant: job.tenantSlug, requestedBy: job.actorEmail,
-            includeDisabled: options.includeDisabled, includeReferences: options.includeReferences, state: state,
+            includeDisabled: options.includeDisabled, includeReferences: options.includeReferences,
+            includeAbout: options.includeAbout, state: state,
             revision: job.revision, progress: Progress(rowsDone: job.rowsDone, rowsTotal: job.rowsTotal),
             queuePosition: job.queuePosition, cancelRequested: job.isCancelRequested, createdAt: job.createdAt.rfc3339,
             startedAt: job.startedAt?.rfc3339, attemptStartedAt: job.attemptStartedAt?.rfc3339,

@@ -13,8 +13,8 @@ final class CallerSession: Sendable {
     let grants: CallerGrants
     /// The limits at the start of the connection.
     let limits: ServiceLimits
-    /// The last answer to `service.info`. Only its limits and `otherGroups` can change during the connection.
-    let info = Mutex<(limits: ServiceLimits, otherGroups: OtherGroups, json: [UInt8])?>(nil)
+    /// The last answer to `service.info`. Only these members can change during the connection.
+    let info = Mutex<(limits: ServiceLimits, otherGroups: OtherGroups, about: Bool, json: [UInt8])?>(nil)
     /// The jobs that this connection has read last. The audit trail gets one event for each. Beyond ``maxDownloads``, the
     /// oldest is removed, and a further read of it is a new event.
     private let downloads = Mutex<[JobID]>([])

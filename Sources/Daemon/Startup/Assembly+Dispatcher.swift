@@ -25,7 +25,8 @@ extension Assembly {
             }
         }
         let handlers =
-            ExportHandlers(exports: exports, metrics: metrics).methods + OperatorHandlers(exports: exports).methods
+            ExportHandlers(exports: exports, metrics: metrics, settings: settings).methods
+            + OperatorHandlers(exports: exports).methods
             + ServiceHandlers(exports: exports, contract: contract, settings: settings) { await inspector.refresh() }.methods
         let dispatcher = ServiceDispatcher(
             handlers + [

@@ -54,7 +54,7 @@ package struct ContractColumn: Sendable {
         return of(
             "tenant",
             [
-                ("id", .key(of: "tenant.id"), both), ("slug", .comparedText, both), ("name", .text, []),
+                ("id", .key(of: "tenant.id"), both), ("slug", .comparedText, both), ("name", .text, exports),
                 ("time_zone", .text, both),
             ])
             + of(

@@ -22,6 +22,8 @@ package struct Snapshot: Sendable {
     package let references: References
     /// The groups that the actor sees; nil unless requested.
     package let groupTree: GroupTree?
+    /// Names and times for a page about the export; nil unless requested.
+    package let description: SnapshotDescription?
 }
 
 /// The pages of a snapshot. Those of a small tenant have all been read; otherwise a few are read ahead while one is in use.
@@ -72,11 +74,15 @@ extension Snapshot {
     /// nobody takes a page. An error on either side stops both and is thrown. The body must check that ``rowsTotal`` rows have come before
     /// it treats the end of the stream as complete, because a cancelled stream ends as well.
     ///
-    /// - Parameter checkTypes: checks the digest of the column types before names and administrators are read; see ``types``.
+    /// - Parameters:
+    ///   - requestedAt: when the export was requested, for a ``description``; nil for none.
+    ///   - checkTypes: checks the digest of the column types before names and administrators are read; see ``types``.
     /// - Throws: ``DirectoryError``, ``PostgresError``, `CancellationError`, or what the body throws.
     package static func read<Result: Sendable>(
-        actor: ActorReference, includeDisabled: Bool, includeGroupTree: Bool = false, otherGroups: OtherGroups = .show,
-        keys: KeyTypes, pool: PostgresPool, role: String, checkTypes: @Sendable (String?) throws -> Void = { _ in },
+        actor: ActorReference, includeDisabled: Bool, includeGroupTree: Bool = false,
+        describedFor requestedAt: Timestamp? = nil,
+        otherGroups: OtherGroups = .show, keys: KeyTypes, pool: PostgresPool, role: String,
+        checkTypes: @Sendable (String?) throws -> Void = { _ in },
         _ body: @escaping @Sendable (Snapshot, PageStream) async throws -> Result
     ) async throws -> Result {
         try await pool.withTransaction(isolation: .repeatableRead, readOnly: true, role: role) { connection in
@@ -84,7 +90,8 @@ extension Snapshot {
             let queries = SnapshotQueries(
                 keys: keys, includeDisabled: includeDisabled, scope: permission.scope, otherGroups: otherGroups)
             let (snapshot, ready) = try await open(
-                permission, queries, includeGroupTree: includeGroupTree, checkTypes: checkTypes, on: connection)
+                permission, queries, includeGroupTree: includeGroupTree, describedFor: requestedAt, checkTypes: checkTypes,
+                on: connection)
             let pages = PageStream(ready: ready) {
                 try await linksElsewhere(queries, on: connection)
             }
@@ -212,11 +219,18 @@ extension Snapshot {
     /// Reads what the snapshot states about itself, the names and, for a small tenant, all pages.
     private static func open(
         _ permission: ExportPermission, _ queries: SnapshotQueries, includeGroupTree: Bool,
-        checkTypes: (String?) throws -> Void, on connection: isolated PostgresConnection
+        describedFor requestedAt: Timestamp?, checkTypes: (String?) throws -> Void,
+        on connection: isolated PostgresConnection
     ) async throws -> (Snapshot, ready: [RowPage]?) {
         let moment = try await moment(permission, queries, on: connection)
         let types: String? = try moment.decodeIfPresent("types")
         try checkTypes(types)
+        let description: SnapshotDescription? =
+            if let requestedAt {
+                try await SnapshotDescription(queries, requestedAt: requestedAt, on: connection)
+            } else {
+                nil
+            }
         let total: Int = try moment.decode("rows")
         /// Whether a relation's texts are known to be short and few: then they are read at once.
         func prepared(_ column: String) throws -> Int {
@@ -253,7 +267,8 @@ extension Snapshot {
                     copy: names.groups, of: "administrator_group", keys: queries.keys.group,
                     areAllVisible: !queries.hidesOtherGroups),
                 teams: try ReferenceNames(copy: names.teams, of: "team", keys: queries.keys.team)),
-            groupTree: includeGroupTree ? try GroupTree(copy: names.tree, keys: queries.keys.group) : nil)
+            groupTree: includeGroupTree ? try GroupTree(copy: names.tree, keys: queries.keys.group) : nil,
+            description: description)
         return (snapshot, ready)
     }
 

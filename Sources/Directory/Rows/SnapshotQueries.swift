@@ -212,6 +212,7 @@ struct SnapshotQueries {
             visibleGroups, moment(few: PageReader.maxPreparedRows), names("profile"), groupNames, names("team"),
             groupTree, administrators(first: true), administrators(first: false), setLast(key),
             setRange(after: key, last: key), doubled,
+            description(requestedAt: Timestamp(microseconds: 0)),
         ]
         for (relation, column, target) in Self.linkRelations {
             queries += [.all, border, range].map { links(relation, column, $0) }

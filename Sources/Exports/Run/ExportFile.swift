@@ -57,7 +57,9 @@ actor ExportFile {
             title: "Administrators of \(snapshot.permission.identity.tenantSlug)",
             creator: "\(ExportService.productName) \(settings.version)", application: ExportService.productName,
             applicationVersion: settings.applicationVersion, created: Int(snapshot.takenAt.microseconds / 1_000_000))
-        let workbook = try WorkbookWriter(properties: properties, options: settings.options, to: ArchiveSink(archive))
+        var format = settings.options
+        format.extendedFormats = options.includeAbout
+        let workbook = try WorkbookWriter(properties: properties, options: format, to: ArchiveSink(archive))
         try workbook.beginSheet(AdministratorsSheet.name, columns: AdministratorsSheet.columns)
         return Output(store: store, storeID: id, partial: partial, archive: archive, workbook: workbook)
     }
@@ -106,16 +108,17 @@ actor ExportFile {
     func finish(lease: LeaseClock) throws -> JobResult {
         guard let output else { preconditionFailure("the file is not open") }
         self.output = nil
+        let data = output.workbook.progress
         if let groups = snapshot.groupTree { try ReferenceSheets.write(snapshot.references, groups, to: output.workbook) }
+        let warnings = warnings(output.workbook.progress)
+        if let description = snapshot.description {
+            try AboutSheet(
+                job: job, options: options, snapshot: snapshot, description: description, data: data, warnings: warnings,
+                version: settings.version
+            ).write(to: output.workbook)
+        }
         try lease.check()
         let summary = try output.workbook.finish()
-        let warnings = [
-            Warning(kind: "text-truncated", count: summary.truncatedTexts),
-            Warning(kind: "text-replaced", count: summary.replacedTexts),
-            Warning(kind: "date-as-text", count: summary.datesAsText),
-            Warning(kind: "unresolved-reference", count: missingNames.unresolved),
-            Warning(kind: "group-hidden", count: missingNames.hidden),
-        ].filter { $0.count > 0 }
         let written = try output.archive.finish { content in
             try JSON.encode(
                 Manifest(
@@ -133,6 +136,21 @@ actor ExportFile {
             rows: rows, sheets: summary.sheets, size: written.content.size,
             sha256: written.content.sha256.hexadecimal, scopeDigest: snapshot.permission.scope.digest(snapshot.otherGroups),
             day: snapshot.day, warnings: String(decoding: try JSON.encode(warnings), as: UTF8.self))
+    }
+}
+
+extension ExportFile {
+    /// What the export could not write unchanged.
+    ///
+    /// - Parameter summary: of the sheets with data and names.
+    private func warnings(_ summary: WorkbookSummary) -> [Warning] {
+        [
+            Warning(kind: "text-truncated", count: summary.truncatedTexts),
+            Warning(kind: "text-replaced", count: summary.replacedTexts),
+            Warning(kind: "date-as-text", count: summary.datesAsText),
+            Warning(kind: "unresolved-reference", count: missingNames.unresolved),
+            Warning(kind: "group-hidden", count: missingNames.hidden),
+        ].filter { $0.count > 0 }
     }
 }
 

@@ -98,7 +98,8 @@ package struct ExportRunner: JobRunner {
         let keys = try contract.keys
         return try await Snapshot.read(
             actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,
-            includeGroupTree: options.includeReferences, otherGroups: otherGroups(), keys: keys, pool: directory,
+            includeGroupTree: options.includeReferences, describedFor: options.includeAbout ? job.createdAt : nil,
+            otherGroups: otherGroups(), keys: keys, pool: directory,
             role: DatabaseRole.worker,
             checkTypes: { [contract] in try contract.check(types: $0, keys: keys) }
         ) { [disk, settings, guardian] snapshot, pages in

@@ -11,6 +11,22 @@ enum AdministratorsSheet {
         Column("Status"),
     ]
 
+    /// Where the values of each column are from, in words.
+    static var sources: [(title: String, source: String)] {
+        let account = "directory.administrator"
+        let day = ", as a day in the tenant's time zone"
+        let sources = [
+            "\(account).name", "\(account).email", "\(account).phone",
+            "directory.profile.name, by \(account).profile_id",
+            "directory.administrator_group.name, by \(account).main_group_id",
+            "directory.administrator_group.name, by directory.administrator_secondary_group",
+            "directory.team.name, by directory.administrator_team", "\(account).created_at\(day)",
+            "\(account).updated_at\(day)",
+            "\(account).status: Enabled if it is enabled, otherwise Disabled",
+        ]
+        return zip(columns, sources).map { ($0.title, $1) }
+    }
+
     // "Enabled" and "Disabled" in ASCII. Counting the references to an array would take a fiftieth of the time of an export.
     private static let enabled: InlineArray<7, UInt8> = [0x45, 0x6E, 0x61, 0x62, 0x6C, 0x65, 0x64]
     private static let disabled: InlineArray<8, UInt8> = [0x44, 0x69, 0x73, 0x61, 0x62, 0x6C, 0x65, 0x64]

@@ -7,10 +7,34 @@ package struct ExportOptions: Codable, Hashable, Sendable {
     /// Whether sheets with the tenant's profiles, groups and teams follow the data.
     package let includeReferences: Bool
 
+    /// Whether a sheet about the export comes last.
+    package let includeAbout: Bool
+
     /// Options with these choices.
-    package init(includeDisabled: Bool, includeReferences: Bool) {
+    package init(includeDisabled: Bool, includeReferences: Bool, includeAbout: Bool = false) {
         self.includeDisabled = includeDisabled
         self.includeReferences = includeReferences
+        self.includeAbout = includeAbout
+    }
+
+    /// Options of an earlier version lack the options that it did not have.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        includeDisabled = try container.decode(Bool.self, forKey: .includeDisabled)
+        includeReferences = try container.decode(Bool.self, forKey: .includeReferences)
+        includeAbout = try container.decodeIfPresent(Bool.self, forKey: .includeAbout) ?? false
+    }
+
+    /// Leaves out an option that an earlier version did not have, if it is false: an idempotency key still finds that version's job.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(includeDisabled, forKey: .includeDisabled)
+        try container.encode(includeReferences, forKey: .includeReferences)
+        if includeAbout { try container.encode(true, forKey: .includeAbout) }
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case includeDisabled, includeReferences, includeAbout
     }
 
     /// The options as a JSON object. Equal options give equal text.
@@ -18,15 +42,16 @@ package struct ExportOptions: Codable, Hashable, Sendable {
         get throws { String(decoding: try JSON.encode(self), as: UTF8.self) }
     }
 
-    /// The four possible values, as PostgreSQL writes them. Each job that is read needs one.
+    /// The possible values, as PostgreSQL writes them. Each job that is read needs one.
     private static let known = Dictionary(
-        uniqueKeysWithValues: [false, true].flatMap { disabled in
-            [false, true].map { references in
-                (
-                    "{\"includeDisabled\": \(disabled), \"includeReferences\": \(references)}",
-                    ExportOptions(includeDisabled: disabled, includeReferences: references)
-                )
-            }
+        uniqueKeysWithValues: (0..<8).map { bits in
+            let options = ExportOptions(
+                includeDisabled: bits & 1 != 0, includeReferences: bits & 2 != 0, includeAbout: bits & 4 != 0)
+            let about = options.includeAbout ? "\"includeAbout\": true, " : ""
+            return (
+                "{\(about)\"includeDisabled\": \(options.includeDisabled), \"includeReferences\": \(options.includeReferences)}",
+                options
+            )
         })
 
     /// Reads the options of a job's row.
@@ -61,6 +86,19 @@ package struct Warning: Codable, Hashable, Sendable {
     package init(kind: String, count: Int) {
         self.kind = kind
         self.count = count
+    }
+
+    /// What the warning means, for people.
+    var meaning: String {
+        switch kind {
+        case "text-truncated": "texts were cut, because a cell holds at most 32,767 UTF-16 units"
+        case "text-replaced": "texts had bytes that are not UTF-8, which became U+FFFD"
+        case "date-as-text": "dates are outside Excel's calendar (1900-03-01 to 9999-12-31) and were written as text"
+        case "unresolved-reference":
+            "references to a profile, group or team that the tenant does not have were left out"
+        case "group-hidden": "references to groups outside the scope were left out"
+        default: kind
+        }
     }
 
     /// Reads the warnings of a job's row.

@@ -29,8 +29,13 @@ struct CivilDate {
         // Integers only: rounding needs libm, to which a program without Foundation does not link.
         let day = seconds / 86_400 - (seconds % 86_400 < 0 ? 1 : 0)
         let rest = seconds - day * 86_400
-        return CivilDate(daysSince1970: day).iso8601
-            + "T\(two(rest / 3_600)):\(two(rest / 60 % 60)):\(two(rest % 60))Z"
+        return text(daysSince1970: day, second: rest, separator: "T") + "Z"
+    }
+
+    /// `yyyy-mm-dd`, the separator and `hh:mm:ss`.
+    static func text(daysSince1970 days: Int, second: Int, separator: String) -> String {
+        CivilDate(daysSince1970: days).iso8601
+            + "\(separator)\(two(second / 3_600)):\(two(second / 60 % 60)):\(two(second % 60))"
     }
 
     private static func two(_ value: Int) -> String {

@@ -7,6 +7,33 @@ public struct Column: Hashable, Sendable {
         case text
         /// Days as date cells in the format `yyyy-mm-dd`.
         case date
+        /// Times of a day as cells in the format `yyyy-mm-dd hh:mm:ss`. Needs ``WorkbookOptions/extendedFormats``.
+        case dateTime
+        /// TRUE and FALSE. Needs ``WorkbookOptions/extendedFormats``.
+        case boolean
+
+        /// Whether the kind needs ``WorkbookOptions/extendedFormats``.
+        var isExtended: Bool { self == .dateTime || self == .boolean }
+
+        /// The style of the column's empty cells.
+        var style: Int {
+            switch self {
+            case .text: XMLParts.Style.text
+            case .date: XMLParts.Style.date
+            case .dateTime: XMLParts.Style.dateTime
+            case .boolean: XMLParts.Style.boolean
+            }
+        }
+
+        /// The width in characters that the values need: a day has ten digits and signs, a time 19, and the cell's margins two.
+        var minWidth: Int {
+            switch self {
+            case .text: 0
+            case .date: 12
+            case .dateTime: 21
+            case .boolean: 7
+            }
+        }
     }
 
     /// The header cell, at most 255 UTF-16 units.

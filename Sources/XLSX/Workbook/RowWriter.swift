@@ -50,6 +50,8 @@
     private let inlineMiddle2 = RowWriter.word("Str\"><is><t>")
     private let inlineEnd = RowWriter.word("</t></is></c>")
     private let dateMiddle = RowWriter.word(" s=\"2\"><v>")
+    private let timeMiddle = RowWriter.word(" s=\"4\"><v>")
+    private let booleanMiddle = RowWriter.word(" s=\"5\" t=\"b\"><v>")
     private let valueEnd = RowWriter.word("</v></c>")
 
     init(strings: SharedStrings, hasReferences: Bool) {
@@ -79,8 +81,8 @@
         unsafe columns = .allocate(capacity: titles.count)
         for (index, column) in titles.enumerated() {
             let start = hasReferences ? "<c r=\"\(Column.letters(index))" : "<c"
-            // Three more than the title: bold letters and the filter's button. Ten digits of a date need 12.
-            let width = max(column.title.count + 3, column.kind == .date ? 12 : 0)
+            // Three more than the title: bold letters and the filter's button.
+            let width = max(column.title.count + 3, column.kind.minWidth)
             unsafe columns.initializeElement(
                 at: index, to: ColumnState(start: Self.word(start), startLength: start.utf8.count, width: width))
         }
@@ -89,11 +91,15 @@
 
     /// Begins a row.
     ///
-    /// - Parameter number: the number of the row, from 1.
-    func beginRow(_ number: Int) {
+    /// - Parameters:
+    ///   - number: the number of the row, from 1.
+    ///   - height: in points; nil for the usual one.
+    func beginRow(_ number: Int, height: Int? = nil) {
         skipped = 0
         output.reserve(Self.maxFixedBytes)
-        guard hasReferences else { return output.append(literal: "<row>") }
+        guard hasReferences else {
+            return height.map { output.append("<row ht=\"\($0)\">") } ?? output.append(literal: "<row>")
+        }
         var digits: (UInt64, UInt64) = (0, 0)
         unsafe withUnsafeMutableBytes(of: &digits) { digits in
             guard let base = digits.baseAddress else { return }
@@ -105,6 +111,7 @@
         output.append(literal: "<row r=\"")
         unsafe output.end.storeBytes(of: rowDigits, as: UInt64.self)
         unsafe output.advance(to: output.end + rowDigitCount)
+        if let height { output.append(" ht=\"\(height)\"") }
         output.append(UInt8(ascii: ">"))
     }
 
@@ -227,6 +234,70 @@
         unsafe output.advance(to: at + 8)
     }
 
+    /// Writes the next cell: a time of a day, whose number is that of ``date(serial:)``.
+    ///
+    /// - Parameter second: of the day. The fraction of the day that it becomes has ten digits, so it is exact to 5 µs.
+    @inline(__always)
+    func dateTime(serial: Int, second: Int) {
+        let state = unsafe nextColumn
+        let column = column
+        self.column = column &+ 1
+        var at = unsafe beginCell(state)
+        unsafe at.storeBytes(of: timeMiddle, as: SIMD16<UInt8>.self)
+        let start = unsafe at + 10
+        unsafe at = Decimal.write(UInt32(truncatingIfNeeded: serial), to: start)
+        if second > 0 {
+            unsafe at.storeBytes(of: UInt8(ascii: "."), as: UInt8.self)
+            var fraction = (second &* 10_000_000_000 &+ 43_200) / 86_400
+            var count = 10
+            while fraction % 10 == 0 {
+                fraction /= 10
+                count &-= 1
+            }
+            for place in stride(from: count, to: 0, by: -1) {
+                unsafe at.storeBytes(
+                    of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: fraction % 10), toByteOffset: place, as: UInt8.self)
+                fraction /= 10
+            }
+            unsafe at += count &+ 1
+        }
+        unsafe hints.append(Hint(start: output.offset(of: start), count: at - start, column: column, form: .date))
+        unsafe at.storeBytes(of: valueEnd, as: SIMD16<UInt8>.self)
+        unsafe output.advance(to: at + 8)
+    }
+
+    /// Writes the next cell: TRUE or FALSE.
+    @inline(__always)
+    func boolean(_ value: Bool) {
+        let state = unsafe nextColumn
+        let column = column
+        self.column = column &+ 1
+        let at = unsafe beginCell(state)
+        unsafe at.storeBytes(of: booleanMiddle, as: SIMD16<UInt8>.self)
+        let start = unsafe at + 16
+        unsafe start.storeBytes(of: UInt8(ascii: value ? "1" : "0"), as: UInt8.self)
+        unsafe hints.append(Hint(start: output.offset(of: start), count: 1, column: column, form: .date))
+        unsafe start.storeBytes(of: valueEnd, toByteOffset: 1, as: SIMD16<UInt8>.self)
+        unsafe output.advance(to: start + 9)
+    }
+
+    /// Writes the next cell: a text in another style than that of ``text(_:)``.
+    func wrapped(_ text: Span<UInt8>, style: Int) {
+        guard !text.isEmpty else { return empty() }
+        let state = unsafe nextColumn
+        column += 1
+        if isSampling { unsafe state.pointee.width = max(state.pointee.width, Self.width(of: text)) }
+        unsafe output.advance(to: beginCell(state))
+        appendInline(text, style: style)
+    }
+
+    private func appendInline(_ text: Span<UInt8>, style: Int) {
+        output.append(
+            " s=\"\(style)\" t=\"inlineStr\"><is>"
+                + (CellText.needsSpacePreserved(text) ? "<t xml:space=\"preserve\">" : "<t>"))
+        finishWithCare(text, column - 1, .inline)
+    }
+
     /// Writes the next cell: the title of a column.
     func title(_ text: String) {
         guard !text.isEmpty else { return empty() }
@@ -234,16 +305,13 @@
         column += 1
         let utf8 = text.utf8.span
         unsafe output.advance(to: beginCell(state))
-        output.append(" s=\"\(XMLParts.Style.header)\"")
         var use = SharedStrings.ColumnUse()
         let index = strings.index(of: utf8, use: &use)
         if index >= 0 {
             sharedReferences += 1
-            return output.append(" t=\"s\"><v>\(index)</v></c>")
+            return output.append(" s=\"\(XMLParts.Style.header)\" t=\"s\"><v>\(index)</v></c>")
         }
-        output.append(
-            " t=\"inlineStr\"><is>" + (CellText.needsSpacePreserved(utf8) ? "<t xml:space=\"preserve\">" : "<t>"))
-        finishWithCare(utf8, column - 1, .inline)
+        appendInline(utf8, style: XMLParts.Style.header)
     }
 
     /// The display width of a text: one for most characters, two for East Asian characters and emoji.

@@ -59,7 +59,7 @@ public final class WorkbookWriter {
         try self.zip.add("_rels/.rels", XMLParts.packageRelationships)
         try self.zip.add("docProps/app.xml", XMLParts.appProperties(properties))
         try self.zip.add("docProps/core.xml", XMLParts.coreProperties(properties))
-        try self.zip.add("xl/styles.xml", XMLParts.styles)
+        try self.zip.add("xl/styles.xml", XMLParts.styles(isExtended: options.extendedFormats))
     }
 
     // MARK: Sheets
@@ -67,7 +67,7 @@ public final class WorkbookWriter {
     /// Ends the current sheet, if any, begins a new one and writes its header row.
     ///
     /// - Throws: ``XLSXError`` for a name or columns that Excel does not accept; the error of the sink.
-    public func beginSheet(_ name: String, columns: [Column]) throws {
+    public func beginSheet(_ name: String, columns: [Column], layout: SheetLayout = .table) throws {
         guard phase == .noSheet || phase == .inSheet, rows.column == 0 else {
             throw XLSXError(.finished, "a sheet needs a workbook that is neither finished nor failed, and no row begun")
         }
@@ -75,9 +75,12 @@ public final class WorkbookWriter {
         else {
             throw XLSXError(.invalidColumns, "a sheet takes 1 to 16,384 columns with titles of up to 255 characters")
         }
+        guard options.extendedFormats || !columns.contains(where: \.kind.isExtended) else {
+            throw XLSXError(.invalidColumns, "columns of times and booleans need the option extendedFormats")
+        }
         try SheetName.validate(name, among: sheets.map(\.name) + (phase == .inSheet ? [sheet.name] : []))
         if phase == .inSheet { try endSheet() }
-        try openSheet(Sheet(name: name, baseName: name, number: 1, columns: columns))
+        try openSheet(Sheet(name: name, baseName: name, number: 1, columns: columns, layout: layout))
     }
 
     private func openSheet(_ next: Sheet) throws {
@@ -96,7 +99,7 @@ public final class WorkbookWriter {
         rows.output.append(sheet.tail)
         try emitting { try zip.endEntry(rows.output, rows.hints) }
         sheets.append(
-            FinishedSheet(name: sheet.name, lastColumn: sheet.lastColumn, lastRow: sheet.rows))
+            FinishedSheet(name: sheet.name, lastColumn: sheet.lastColumn, lastRow: sheet.rows, layout: sheet.layout))
         columnCount = 0
     }
 
@@ -176,6 +179,55 @@ public final class WorkbookWriter {
         summary.datesAsText += 1
     }
 
+    /// Writes the next cell of the row: a time of a day. Needs ``WorkbookOptions/extendedFormats``.
+    ///
+    /// Times on days that Excel's calendar does not have become text, `yyyy-mm-dd hh:mm:ss`; see ``date(daysSince1970:)``.
+    ///
+    /// - Parameter seconds: since 1970-01-01 00:00 on the same clock: a cell has no time zone.
+    public func dateTime(secondsSince1970 seconds: Int) throws {
+        try checkFormats()
+        let (quotient, remainder) = seconds.quotientAndRemainder(dividingBy: 86_400)
+        let (days, second) = remainder < 0 ? (quotient - 1, remainder + 86_400) : (quotient, remainder)
+        guard Self.days.contains(days) else {
+            throw XLSXError(.unexpectedCell, "the day \(days) is beyond any calendar")
+        }
+        let serial = days + Self.epoch
+        guard Self.serials.contains(serial) else {
+            return try date(text: CivilDate.text(daysSince1970: days, second: second, separator: " "))
+        }
+        try beginCell()
+        rows.dateTime(serial: serial, second: second)
+    }
+
+    /// Writes the next cell of the row: TRUE or FALSE. Needs ``WorkbookOptions/extendedFormats``.
+    public func boolean(_ value: Bool) throws {
+        try checkFormats()
+        try beginCell()
+        rows.boolean(value)
+    }
+
+    /// Writes a row of two cells: a label in bold, and a text that continues in further lines if it is wider than the column. Needs
+    /// ``WorkbookOptions/extendedFormats``.
+    ///
+    /// The row states its height, because LibreOffice computes none when it opens a file. The height is an estimate from the number of
+    /// characters.
+    public func labelledRow(_ label: String, _ text: String) throws {
+        try checkFormats()
+        guard columnCount >= 2, rows.column == 0 else { throw Self.unexpectedCell }
+        let lines = max(Sheet.lines(of: label), Sheet.lines(of: text))
+        try beginRow(height: lines > 1 ? min(lines * Sheet.rowHeight, Sheet.maxRowHeight) : nil)
+        rows.wrapped(label.utf8.span, style: XMLParts.Style.label)
+        rows.wrapped(text.utf8.span, style: XMLParts.Style.wrapped)
+        try endRow()
+    }
+
+    @inline(__always)
+    private func checkFormats() throws {
+        guard options.extendedFormats else {
+            throw XLSXError(.unexpectedCell, "times, booleans and labelled rows need the option extendedFormats")
+        }
+    }
+
     /// Leaves the next cell of the row empty.
     @inline(__always)
     public func empty() throws {
@@ -202,11 +254,11 @@ public final class WorkbookWriter {
 
     /// Begins the next sheet if the row does not fit the current one. This happens only now, so that no sheet has a header
     /// alone.
-    private func beginRow() throws {
+    private func beginRow(height: Int? = nil) throws {
         if sheet.rows > 1, sheet.rows >= min(options.rowsPerSheet, WorkbookOptions.excelRows) || isNearlyFull {
             try rollOver()
         }
-        rows.beginRow(sheet.rows + 1)
+        rows.beginRow(sheet.rows + 1, height: height)
     }
 
     private func closeRow() throws {
@@ -232,10 +284,19 @@ public final class WorkbookWriter {
         try openSheet(
             Sheet(
                 name: SheetName.continuation(of: full.baseName, number: number), baseName: full.baseName, number: number,
-                columns: full.columns))
+                columns: full.columns, layout: full.layout))
     }
 
     // MARK: The end
+
+    /// What the writer has written so far.
+    public var progress: WorkbookSummary {
+        var progress = summary
+        progress.sheets = sheets.count + (phase == .inSheet ? 1 : 0)
+        progress.truncatedTexts = rows.truncatedTexts
+        progress.replacedTexts = rows.replacedTexts
+        return progress
+    }
 
     /// Ends the last sheet and writes the rest of the file: shared strings, the workbook part and the ZIP directory.
     ///
@@ -254,9 +315,6 @@ public final class WorkbookWriter {
             try zip.finish()
         }
         phase = .finished
-        summary.sheets = sheets.count
-        summary.truncatedTexts = rows.truncatedTexts
-        summary.replacedTexts = rows.replacedTexts
-        return summary
+        return progress
     }
 }

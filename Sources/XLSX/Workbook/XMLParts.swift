@@ -51,29 +51,49 @@ enum XMLParts {
         static let text = 1
         static let date = 2
         static let header = 3
+        // From here on, only in extended formats.
+        static let dateTime = 4
+        static let boolean = 5
+        static let label = 6
+        static let wrapped = 7
     }
 
     /// The tables that Excel expects, with the two fills that it reserves (18.8.21).
-    static let styles =
-        declaration + "<styleSheet xmlns=\"\(main)\">"
-        + "<numFmts count=\"1\"><numFmt numFmtId=\"164\" formatCode=\"yyyy\\-mm\\-dd\"/></numFmts>"
-        + "<fonts count=\"2\">"
-        + "<font><sz val=\"11\"/><name val=\"Calibri\"/><family val=\"2\"/></font>"
-        + "<font><b/><sz val=\"11\"/><name val=\"Calibri\"/><family val=\"2\"/></font></fonts>"
-        + "<fills count=\"2\"><fill><patternFill patternType=\"none\"/></fill>"
-        + "<fill><patternFill patternType=\"gray125\"/></fill></fills>"
-        + "<borders count=\"1\"><border><left/><right/><top/><bottom/><diagonal/></border></borders>"
-        + "<cellStyleXfs count=\"1\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/></cellStyleXfs>"
-        + "<cellXfs count=\"4\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\"/>"
-        + "<xf numFmtId=\"49\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\"/>"
-        // Dates are aligned to the left, like the header and the texts. To the right, a date would touch the text of the next
-        // column.
-        + "<xf numFmtId=\"164\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\""
-        + " applyAlignment=\"1\"><alignment horizontal=\"left\"/></xf>"
-        + "<xf numFmtId=\"49\" fontId=\"1\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\""
-        + " applyFont=\"1\"/></cellXfs>"
-        + "<cellStyles count=\"1\"><cellStyle name=\"Normal\" xfId=\"0\" builtinId=\"0\"/></cellStyles>"
-        + "<dxfs count=\"0\"/><tableStyles count=\"0\"/></styleSheet>"
+    ///
+    /// - Parameter isExtended: with the formats of times, booleans and labelled rows.
+    static func styles(isExtended: Bool) -> String {
+        let times =
+            isExtended ? "<numFmt numFmtId=\"165\" formatCode=\"yyyy\\-mm\\-dd\\ hh:mm:ss\"/>" : ""
+        let further =
+            isExtended
+            ? "<xf numFmtId=\"165\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\""
+                + " applyAlignment=\"1\"><alignment horizontal=\"left\"/></xf>"
+                + "<xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyAlignment=\"1\">"
+                + "<alignment horizontal=\"left\"/></xf>"
+                + "<xf numFmtId=\"49\" fontId=\"1\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\""
+                + " applyFont=\"1\" applyAlignment=\"1\"><alignment vertical=\"top\" wrapText=\"1\"/></xf>"
+                + "<xf numFmtId=\"49\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\""
+                + " applyAlignment=\"1\"><alignment vertical=\"top\" wrapText=\"1\"/></xf>" : ""
+        return declaration + "<styleSheet xmlns=\"\(main)\">"
+            + "<numFmts count=\"\(isExtended ? 2 : 1)\"><numFmt numFmtId=\"164\" formatCode=\"yyyy\\-mm\\-dd\"/>\(times)</numFmts>"
+            + "<fonts count=\"2\">"
+            + "<font><sz val=\"11\"/><name val=\"Calibri\"/><family val=\"2\"/></font>"
+            + "<font><b/><sz val=\"11\"/><name val=\"Calibri\"/><family val=\"2\"/></font></fonts>"
+            + "<fills count=\"2\"><fill><patternFill patternType=\"none\"/></fill>"
+            + "<fill><patternFill patternType=\"gray125\"/></fill></fills>"
+            + "<borders count=\"1\"><border><left/><right/><top/><bottom/><diagonal/></border></borders>"
+            + "<cellStyleXfs count=\"1\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\"/></cellStyleXfs>"
+            + "<cellXfs count=\"\(isExtended ? 8 : 4)\"><xf numFmtId=\"0\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\"/>"
+            + "<xf numFmtId=\"49\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\"/>"
+            // Dates are aligned to the left, like the header and the texts. To the right, a date would touch the text of the next
+            // column.
+            + "<xf numFmtId=\"164\" fontId=\"0\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\""
+            + " applyAlignment=\"1\"><alignment horizontal=\"left\"/></xf>"
+            + "<xf numFmtId=\"49\" fontId=\"1\" fillId=\"0\" borderId=\"0\" xfId=\"0\" applyNumberFormat=\"1\""
+            + " applyFont=\"1\"/>\(further)</cellXfs>"
+            + "<cellStyles count=\"1\"><cellStyle name=\"Normal\" xfId=\"0\" builtinId=\"0\"/></cellStyles>"
+            + "<dxfs count=\"0\"/><tableStyles count=\"0\"/></styleSheet>"
+    }
 
     /// The workbook part, with the filter's hidden name (LibreOffice ignores a filter without it: tdf#118592) and the
     /// header as print title of each sheet.
@@ -84,7 +104,7 @@ enum XMLParts {
             xml += "<sheet name=\"\(escaped(sheet.name))\" sheetId=\"\(index + 1)\" r:id=\"rId\(index + 1)\"/>"
         }
         xml += "</sheets><definedNames>"
-        for (index, sheet) in sheets.enumerated() {
+        for (index, sheet) in sheets.enumerated() where sheet.layout == .table {
             let reference = escaped(SheetName.quoted(sheet.name))
             xml +=
                 "<definedName name=\"_xlnm._FilterDatabase\" localSheetId=\"\(index)\" hidden=\"1\">"

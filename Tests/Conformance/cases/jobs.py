@@ -11,7 +11,7 @@ NOBODYS = "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b"
 def _(service):
     with service.peer() as peer:
         job = service.start(peer)
-        members = {"id", "tenant", "requestedBy", "includeDisabled", "includeReferences", "state", "revision", "progress",
+        members = {"id", "tenant", "requestedBy", "includeDisabled", "includeReferences", "includeAbout", "state", "revision", "progress",
                    "queuePosition", "cancelRequested", "createdAt", "startedAt", "attemptStartedAt", "finishedAt", "expiresAt",
                    "fileName", "size", "sha256", "rows", "sheets", "warnings", "error"}
         assert set(job) == members, set(job) ^ members

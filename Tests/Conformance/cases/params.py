@@ -18,7 +18,7 @@ def _schema(service, document, schema):
 def _value(service, name):
     """A valid value for each parameter."""
     return {"actor": service.actor, "job": "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b", "subscription": "s1", "offset": 0,
-            "length": 1, "includeDisabled": False, "includeReferences": False, "limit": 1, "states": [], "timeoutMs": 1,
+            "length": 1, "includeDisabled": False, "includeReferences": False, "includeAbout": False, "limit": 1, "states": [], "timeoutMs": 1,
             "afterRevision": 0, "encoding": "identity", "idempotencyKey": "conformance", "tenant": service.actor["tenant"],
             "cursor": "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b", "worker": "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b", "on": True,
             "administrator": service.actor["administrator"], "events": [], "from": "2026-01-01T00:00:00Z",

@@ -243,12 +243,14 @@ class Browser:
         self.click("#menu-export")
         self.appears("#export-dialog")
 
-    def export(self, include_disabled=False):
+    def export(self, include_disabled=False, include_about=False):
         """Starts an export as a user does; returns its id."""
         known = self.jobs()
         self.open_export()
         if include_disabled:
             self.click("#export-dialog [name=includeDisabled]")
+        if include_about:
+            self.click("#export-dialog [name=includeAbout]")
         self.click("#export-start")
         return self.until(lambda: [job for job in self.jobs() if job not in known], "the export in the progress dialog")[0]
 

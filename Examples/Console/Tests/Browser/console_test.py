@@ -124,6 +124,17 @@ class TheFeature(BrowserTestCase):
         self.browser.open_export()
         self.assertFalse(self.browser.one("#export-dialog [name=includeDisabled]").is_selected())
 
+    def test_a_page_about_the_export_is_added_on_request(self):
+        self.browser.export(include_about=True)
+        book = openpyxl.load_workbook(self.browser.file(), read_only=True)
+        self.assertEqual(book.sheetnames, ["Administrators", "About this export"])
+        self.finished()
+        # The option applies to one export.
+        self.browser.open_export()
+        box = self.browser.one("#export-dialog [name=includeAbout]")
+        self.assertFalse(box.is_selected())
+        self.assertEqual(box.find_element(By.XPATH, "..").text, "Add a page about this export")
+
     def test_once_start_is_clicked_an_asynchronous_backend_export_task_is_created(self):
         with shared.platform.held(shared.worker):
             job = self.browser.export()

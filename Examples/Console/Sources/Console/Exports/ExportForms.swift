@@ -12,6 +12,7 @@ struct ExportForms: Sendable {
     struct Form: Decodable {
         let token: String?
         let includeDisabled: String?
+        let includeAbout: String?
         let idempotencyKey: String?
     }
 
@@ -32,7 +33,8 @@ struct ExportForms: Sendable {
         let job = try await connections.call(
             ExportStart.self,
             .init(
-                actor: actor, includeDisabled: form.includeDisabled == "on", idempotencyKey: key ?? UUID().uuidString)
+                actor: actor, includeDisabled: form.includeDisabled == "on", includeAbout: form.includeAbout == "on",
+                idempotencyKey: key ?? UUID().uuidString)
         ).job
         return try done(job, request, texts, status: .created)
     }

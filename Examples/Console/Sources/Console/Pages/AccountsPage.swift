@@ -16,7 +16,8 @@ struct AccountsPage: Sendable {
     func respond(to request: Request, _ context: ConsoleContext) async throws -> Response {
         guard let visitor = context.visitor else { throw HTTPError(.unauthorized) }
         var query = try query(request, context)
-        query.otherGroups = await otherGroups()
+        let settings = await connections.settings()
+        query.otherGroups = settings.otherGroups
         async let active = exports.active(visitor.actor)
         let details: ActorDetails?
         var values: [String: Any] = [:]
@@ -27,6 +28,7 @@ struct AccountsPage: Sendable {
             guard !page.accounts.isEmpty || !isElsewhere else { return .redirect(to: Self.link(to: query), type: .normal) }
             details = page.actor
             values = list(page, query, frame.texts(request))
+            values["includesAbout"] = settings.includesAbout
         } catch let error as AccountsError where error.code == .invalidPosition {
             return .redirect(to: Self.link(to: query), type: .normal)
         } catch let error as AccountsError where error.code == .denied {
@@ -45,16 +47,7 @@ struct AccountsPage: Sendable {
         return .html(
             try frame.page(
                 "export", title: "export.title", request, visitor: visitor, details: details,
-                active: await exports.active(visitor.actor)))
-    }
-
-    /// The service's setting. If the service does not answer, the page hides the names, because it must not show more than an export.
-    private func otherGroups() async -> ServiceInfo.OtherGroups {
-        do {
-            return try await connections.call(ServiceInfo.self, NoMembers(), timeout: .seconds(2)).otherGroups ?? .show
-        } catch {
-            return .hide
-        }
+                active: await exports.active(visitor.actor), ["includesAbout": connections.settings().includesAbout]))
     }
 
     /// The fields of the search form and of the links between pages. A plus is a space, as in forms; `URI.queryParameters` does not

@@ -267,7 +267,7 @@ class Exports {
     async start(form, isSecondTry = false) {
         const key = form.elements.idempotencyKey.value;
         // If the user leaves the page before the answer arrives, the next page sends the request again.
-        starting.set(key, JSON.stringify({ at: Date.now(), includeDisabled: form.elements.includeDisabled.checked }));
+        starting.set(key, JSON.stringify({ at: Date.now(), options: checkboxes(form).filter((box) => box.checked).map((box) => box.name) }));
         const response = await send("/exports", new FormData(form));
         const answer = await response.json();
         starting.take(key);
@@ -297,7 +297,8 @@ class Exports {
             try { start = JSON.parse(starting.get(key)); } catch { /* The entry is not valid JSON. */ }
             if (!starting.take(key) || !start || !(Date.now() - start.at < Exports.startIsOld)) continue;
             try {
-                const fields = { token: byID("token").value, idempotencyKey: key, ...(start.includeDisabled ? { includeDisabled: "on" } : {}) };
+                const options = Object.fromEntries((start.options || []).map((name) => [name, "on"]));
+                const fields = { token: byID("token").value, idempotencyKey: key, ...options };
                 const response = await send("/exports", fields);
                 if (response.ok) this.began(await response.json());
             } catch {
@@ -511,14 +512,20 @@ function setUpMenu(openExport) {
 
 // ---- The export dialog
 
+/** The options of an export form. */
+function checkboxes(form) {
+    return [...form.querySelectorAll("input[type=checkbox]")];
+}
+
 function setUpExport(exports) {
     const form = byID("export-form");
     const dialog = byID("export-dialog");
     const start = byID("export-start");
     const problem = byID("export-problem");
-    const { includeDisabled, idempotencyKey } = form.elements;
+    const { idempotencyKey } = form.elements;
+    const boxes = checkboxes(form);
     // Other options need another key.
-    includeDisabled.addEventListener("change", () => { idempotencyKey.value = newKey(); });
+    for (const box of boxes) box.addEventListener("change", () => { idempotencyKey.value = newKey(); });
 
     let isSending = false;
     let isLeaving = false;
@@ -557,12 +564,12 @@ function setUpExport(exports) {
     byID("export-cancel").addEventListener("click", (event) => { event.preventDefault(); dialog.close(); });
     setUpMenu(() => {
         problem.hidden = true;
-        if (includeDisabled.checked) {
-            includeDisabled.checked = false;
+        for (const box of boxes.filter((box) => box.checked !== box.defaultChecked)) {
+            box.checked = box.defaultChecked;
             idempotencyKey.value = newKey();
         }
         dialog.showModal();
-        includeDisabled.focus();
+        boxes[0].focus();
     });
 }
 

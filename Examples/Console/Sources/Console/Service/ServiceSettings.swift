@@ -1,0 +1,21 @@
+internal import AdminExportAPI
+import AdminExportClient
+
+/// The settings of the service that pages follow.
+struct ServiceSettings: Sendable {
+    /// Whether an actor whose scope is groups sees the names of other groups.
+    var otherGroups = ServiceInfo.OtherGroups.hide
+    /// Whether the checkbox for the sheet about the export is set at first.
+    var includesAbout = false
+}
+
+extension ServiceConnections {
+    /// The service's settings. If the service does not answer, names of other groups are hidden, because a page must not show more than an
+    /// export.
+    func settings() async -> ServiceSettings {
+        guard let info = try? await call(ServiceInfo.self, NoMembers(), timeout: .seconds(2)) else {
+            return ServiceSettings()
+        }
+        return ServiceSettings(otherGroups: info.otherGroups ?? .show, includesAbout: info.includeAbout ?? false)
+    }
+}
