@@ -78,6 +78,7 @@ let targets: [Target] = [
             .embedInCode("Queue/Schema/0003-counters.sql"),
             .embedInCode("Queue/Schema/0004-audit.sql"),
             .embedInCode("Queue/Schema/0005-turns.sql"),
+            .embedInCode("Queue/Schema/0006-columns.sql"),
             .embedInCode("Queue/Schema/directory-grants.sql"),
             .embedInCode("Queue/Schema/directory.sql"),
         ]

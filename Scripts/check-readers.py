@@ -4,7 +4,8 @@
 usage: Scripts/postgres.sh PYTHON Scripts/check-readers.py [--readers NAME,NAME…] [--administrators N] [--keep DIR]
 
 The program exports the tenant of Tests/Nasty/nasty.sql with its disabled administrators and its references, once with and
-once without cell references (the `r` of cells and rows). It computes the expected content of each cell with SQL.
+once without cell references (the `r` of cells and rows); and once more with five further columns of each type
+(Tests/Nasty/attributes.sql) and with the sheet about the export. It computes the expected content of each cell with SQL.
 
   --readers NAMES       use only these readers; the program skips a reader that is not installed, and prints its name
   --administrators N    export a generated tenant with N administrators instead, and use the readers that stream
@@ -24,12 +25,12 @@ import traceback
 from readers import by_hand, libreoffice, poi, python_packages
 from readers.compare import compare
 from readers.database import Database
-from readers.expected import Expected
+from readers.expected import ATTRIBUTES, Expected, title
 from readers.reader import Unusable
 from readers.service import SCRATCH, Service, administer
 
 READERS = [*by_hand.READERS, *python_packages.READERS, *libreoffice.READERS, *poi.READERS]
-NASTY = pathlib.Path(__file__).resolve().parent.parent / "Tests/Nasty/nasty.sql"
+NASTY = pathlib.Path(__file__).resolve().parent.parent / "Tests/Nasty"
 
 
 def arguments():
@@ -119,13 +120,39 @@ class Check:
 def nasty(check):
     database = Database("readers")
     administer(database, "migrate", "--with-directory")
-    database.file(NASTY)
+    database.file(NASTY / "nasty.sql")
+    configuration = SCRATCH / "attributes.yaml"
+    configuration.write_text("attributes:\n" + "".join(
+        f'- {{column: "{column}", title: "{title(column)}", type: {kind}}}\n' for column, kind in ATTRIBUTES))
     expected = Expected(database, "nasty", with_references=True)
+    expected.keep()
     for name, settings in (("nasty", {}), ("nasty-without-r", {"WORKBOOK_CELL_REFERENCES": "false"})):
         file = SCRATCH / f"{name}.xlsx"
         with Service(database, name, settings) as service:
             job = service.export("nasty", file, "--include-references")
         check.workbook(file, job, expected, has_references=not settings)
+    database.file(NASTY / "attributes.sql")
+    administer(database, "migrate", "--grant-directory", "--config", str(configuration))
+    expected = Expected(database, "nasty", with_references=True, attributes=ATTRIBUTES)
+    file = SCRATCH / "nasty-attributes.xlsx"
+    with Service(database, "nasty-attributes", {"CONFIG": str(configuration)}) as service:
+        job = service.export("nasty", file, "--include-references", "--include-about")
+    expected.about = about(check, file, job)
+    expected.keep()
+    check.workbook(file, job, expected)
+
+
+def about(check, file, job):
+    """The rows of the sheet about the export, as the file has them, if they are true."""
+    rows = by_hand.read(file, None)["About this export"]
+    facts = dict(row for row in rows[1:])
+    wanted = {"Tenant": 'Nasty "Names" & <Sons> (nasty)', "Requested by": "owner@nasty.example", "Export": job["id"],
+              "Accounts": "Enabled and disabled accounts", "Scope": "All accounts of the tenant"}
+    wrong = [label for label, text in wanted.items() if facts.get(label) != text]
+    wrong += [name for name in job["columns"] if f'Column "{name}"' not in facts]
+    if rows[0] != ["About this export"] or not facts["Rows"].startswith(f"{job['rows']:,}.") or wrong:
+        check.fail(f"the sheet about the export is wrong: {wrong or rows}")
+    return rows
 
 
 def many(check, administrators):

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.LocalDateTime;
 import java.time.LocalTime;
 import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
 import org.apache.poi.ss.usermodel.Cell;
 import org.apache.poi.ss.usermodel.CellType;
 import org.apache.poi.ss.usermodel.DateUtil;
@@ -15,8 +16,8 @@ import org.apache.poi.xssf.usermodel.XSSFWorkbook;
 
 /**
  * Reads a workbook with Apache POI and prints it as lines of JSON: a string for each sheet's name, then an array for each
- * of its rows. A text is a string, a day is {"date": "yyyy-mm-dd"}, an empty cell is null, and anything else is an object
- * that says what it is.
+ * of its rows. A text is a string, a day is {"date": "yyyy-mm-dd"}, a time is {"time": "yyyy-mm-dd hh:mm:ss.sss"}, a
+ * boolean is true or false, an empty cell is null, and anything else is an object that says what it is.
  */
 public final class PoiReader {
     public static void main(String[] arguments) throws Exception {
@@ -58,6 +59,10 @@ public final class PoiReader {
             if (time.toLocalTime().equals(LocalTime.MIDNIGHT)) {
                 return "{\"date\": \"" + time.toLocalDate() + "\"}";
             }
+            return "{\"time\": \"" + time.format(DateTimeFormatter.ofPattern("yyyy-MM-dd HH:mm:ss.SSS")) + "\"}";
+        }
+        if (cell.getCellType() == CellType.BOOLEAN) {
+            return String.valueOf(cell.getBooleanCellValue());
         }
         return "{\"" + cell.getCellType() + "\": " + string(cell.toString()) + "}";
     }

@@ -3,7 +3,7 @@ import platform
 import re
 import xml.etree.ElementTree as ElementTree
 import zipfile
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 
 from .cells import plain, unescape
 from .reader import Reader
@@ -67,7 +67,11 @@ def value(cell, strings, days):
         return None
     if kind == "s":
         return strings[int(number)]
-    return date(1899, 12, 30) + timedelta(days=int(number)) if cell.get("s") in days else float(number)
+    if kind == "b":
+        return {"0": False, "1": True}[number]
+    if cell.get("s") in days:
+        return datetime(1899, 12, 30) + timedelta(milliseconds=round(float(number) * 86_400_000))
+    return float(number)
 
 
 def text(item):

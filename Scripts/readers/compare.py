@@ -1,9 +1,8 @@
 """Compares the cells that a reader read with the expected ones, in one pass."""
 from dataclasses import dataclass, field
-from datetime import date
 from itertools import zip_longest
 
-from .cells import place
+from .cells import place, untyped
 
 SHOWN = 10
 
@@ -56,8 +55,8 @@ def compare_sheet(result, name, expected, got, reader):
     for index, (wanted, given) in enumerate(zip_longest(expected, got, fillvalue=())):
         result.cells += max(len(wanted), len(given))
         for column, (one, other) in enumerate(zip_longest(wanted, given)):
-            if not reader.typed and isinstance(one, date):
-                one = one.isoformat()
+            if not reader.typed:
+                one = untyped(one)
             if one == other and type(one) is type(other):
                 continue
             if reader.garbles and isinstance(one, str) and reader.garbles(one) == other:

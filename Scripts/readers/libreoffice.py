@@ -45,8 +45,13 @@ def to_csv(path, work):
     result = {}
     for file in sorted(work.glob("*.csv")):
         with open(file, encoding="utf-8", newline="") as lines:
-            result[file.stem.removeprefix(path.stem + "-")] = [[cell or None for cell in row] for row in csv.reader(lines)]
+            result[file.stem.removeprefix(path.stem + "-")] = [[shown(cell) for cell in row] for row in csv.reader(lines)]
     return result
+
+
+def shown(cell):
+    """A cell as a person sees it; a time at midnight is a day."""
+    return re.sub(r"^(\d{4}-\d\d-\d\d) 00:00:00$", r"\1", cell) or None
 
 
 def round_trip(path, work):
@@ -54,7 +59,8 @@ def round_trip(path, work):
     file = work / path.name
     with zipfile.ZipFile(file) as book:
         for part in book.namelist():
-            if part.startswith("xl/worksheets/") and re.search(rb"<f[ />]", book.read(part)):
+            # LibreOffice writes a boolean as the formula TRUE() or FALSE() and its value.
+            if part.startswith("xl/worksheets/") and re.search(rb"<f[ />](?!aca=.false.>(?:TRUE|FALSE)\(\)</f>)", book.read(part)):
                 raise ValueError(f"LibreOffice treated a text as a formula: {part} has an <f>")
     return read_openpyxl(file, work)
 

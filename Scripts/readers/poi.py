@@ -8,8 +8,9 @@ import json
 import pathlib
 import re
 import shutil
-from datetime import date
+from datetime import date, datetime
 
+from .cells import plain
 from .reader import Reader, Unusable, run
 from .service import SCRATCH
 
@@ -50,7 +51,11 @@ def version():
 
 
 def cell(value):
-    return date.fromisoformat(value["date"]) if isinstance(value, dict) and "date" in value else value or None
+    if isinstance(value, dict) and "date" in value:
+        return date.fromisoformat(value["date"])
+    if isinstance(value, dict) and "time" in value:
+        return plain(datetime.fromisoformat(value["time"]))
+    return value if value is False else value or None
 
 
 def read(path, _):

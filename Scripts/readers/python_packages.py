@@ -1,6 +1,7 @@
 """openpyxl, python-calamine, pandas and xlsx2csv."""
 import contextlib
 import csv
+import re
 import sys
 
 from .cells import plain, unescape
@@ -90,17 +91,20 @@ def pandas_with(engine):
 
 
 def xlsx2csv(path, work):
-    """xlsx2csv does not decode `_xHHHH_`. Its default date format produces `2025\\-01\\-31`, so this function sets one. It skips
-    rows without `r`, and therefore reads nothing from a workbook without cell references.
+    """xlsx2csv does not decode `_xHHHH_`. Its default date format produces `2025\\-01\\-31`, so this function sets one, for days and times
+    alike. It skips rows without `r`, and therefore reads nothing from a workbook without cell references.
     """
+    def shown(cell):
+        return re.sub(r"^(\d{4}-\d\d-\d\d) 00:00:00$", r"\1", cell)
+
     from xlsx2csv import Xlsx2csv
     result = {}
-    with Xlsx2csv(str(path), dateformat="%Y-%m-%d") as book:
+    with Xlsx2csv(str(path), dateformat="%Y-%m-%d %H:%M:%S") as book:
         for sheet in book.workbook.sheets:
             file = work / f"{sheet['index']}.csv"
             book.convert(str(file), sheetid=sheet["index"])
             with open(file, encoding="utf-8", newline="") as lines:
-                result[sheet["name"]] = [[plain(unescape(cell)) for cell in row] for row in csv.reader(lines)]
+                result[sheet["name"]] = [[plain(unescape(shown(cell))) for cell in row] for row in csv.reader(lines)]
     return result
 
 

@@ -26,6 +26,22 @@ public struct Account: Sendable, Equatable {
     public let updated: String
     /// Whether the account's status is `enabled`.
     public let isEnabled: Bool
+    /// The values of ``AccountPage/attributes``; nil for a value that the directory does not have.
+    public let attributes: [AttributeValue?]
+}
+
+/// The value of a further column.
+public enum AttributeValue: Sendable, Equatable {
+    /// A text, up to 500 characters.
+    case text(String)
+    /// A day, `yyyy-mm-dd`.
+    case day(String)
+    /// A time in the tenant's time zone, `yyyy-mm-dd hh:mm`.
+    case time(String)
+    /// True or false.
+    case flag(Bool)
+    /// Up to 100 texts of up to 500 characters.
+    case list([String])
 }
 
 /// A page of accounts, in the order of an export.
@@ -40,6 +56,8 @@ public struct AccountPage: Sendable {
     public let matches: Int?
     /// The actor, in the same snapshot as the accounts.
     public let actor: ActorDetails
+    /// The columns of ``AccountQuery/attributes`` that the actor may see.
+    public let attributes: [ServiceInfo.Attribute]
 }
 
 /// Which accounts a page contains.
@@ -77,6 +95,10 @@ public struct AccountQuery: Sendable {
     public var limit: Int
     /// Whether an actor whose scope is groups sees the names of other groups. `service.info` returns the service's setting.
     public var otherGroups = ServiceInfo.OtherGroups.show
+
+    /// The further columns to read, for actors who may see them. `service.info` returns those of the service. The login of the list needs the
+    /// privilege to read them.
+    public var attributes: [ServiceInfo.Attribute] = []
 
     /// Makes a query; by default the first 25 of all accounts.
     public init(search: String = "", status: Status = .all, position: Position = .first, limit: Int = 25) {

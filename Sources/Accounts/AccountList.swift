@@ -55,7 +55,8 @@ public final class AccountList: Sendable {
         return try await reading(for: actor, takesPosition: isElsewhere) { connection, keys in
             let visible = try await VisibleAdministrators.prepare(
                 for: actor.reference, includeDisabled: query.status != .enabled,
-                otherGroups: OtherGroups(rawValue: query.otherGroups.rawValue) ?? .hide, keys: keys, on: connection)
+                otherGroups: OtherGroups(rawValue: query.otherGroups.rawValue) ?? .hide,
+                attributes: query.attributes.map { Attribute($0) }, keys: keys, on: connection)
             let queries = AccountQueries(visible: visible, query: query, mayMatch: mayMatch)
             var rows = try await connection.query(queries.page)
             let isCut = rows.count > query.limit
@@ -63,9 +64,10 @@ public final class AccountList: Sendable {
             if queries.isBackwards { rows.reverse() }
             let details = try await Self.details(of: visible.permission.identity, keys, mayView: true, on: connection)
             return AccountPage(
-                accounts: try rows.map { try Account($0) }, hasPrevious: queries.isBackwards ? isCut : isElsewhere,
+                accounts: try rows.map { try Account($0, visible.attributes) },
+                hasPrevious: queries.isBackwards ? isCut : isElsewhere,
                 hasNext: queries.isBackwards ? true : isCut, matches: try await Self.count(queries, on: connection),
-                actor: details)
+                actor: details, attributes: query.attributes.filter { queries.visible.attributes.contains(Attribute($0)) })
         }
     }
 
@@ -181,8 +183,16 @@ extension ActorName {
     fileprivate var reference: ActorReference { .labels(tenant: tenant, email: administrator) }
 }
 
+extension Attribute {
+    fileprivate init(_ attribute: ServiceInfo.Attribute) {
+        self.init(
+            column: attribute.column, title: attribute.title, kind: Kind(rawValue: attribute.type.rawValue) ?? .text,
+            permission: attribute.permission)
+    }
+}
+
 extension Account {
-    fileprivate init(_ row: Row) throws {
+    fileprivate init(_ row: Row, _ attributes: [Attribute]) throws {
         key = try row.decode("key")
         name = try row.decode("name")
         email = try row.decode("email")
@@ -195,5 +205,15 @@ extension Account {
         created = try row.decode("created")
         updated = try row.decode("updated")
         isEnabled = try row.decode("is_enabled")
+        self.attributes = try attributes.enumerated().map { index, attribute in
+            let name = AccountQueries.name(ofAttribute: index)
+            return switch attribute.kind {
+            case .text: try row.decodeIfPresent(name, as: String.self).map { .text($0) }
+            case .date: try row.decodeIfPresent(name, as: String.self).map { .day($0) }
+            case .datetime: try row.decodeIfPresent(name, as: String.self).map { .time($0) }
+            case .boolean: try row.decodeIfPresent(name, as: Bool.self).map { .flag($0) }
+            case .list: try row.decodeIfPresent(name, as: [String].self).map { .list($0) }
+            }
+        }
     }
 }

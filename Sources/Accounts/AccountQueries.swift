@@ -8,6 +8,9 @@ struct AccountQueries {
     /// In milliseconds.
     static let countTimeout = 2_000
 
+    /// The maximum number of elements of a list.
+    private static let maxElements = 100
+
     let visible: VisibleAdministrators
     let query: AccountQuery
     /// False if no text of the database can contain the search.
@@ -70,6 +73,9 @@ struct AccountQueries {
                 "(SELECT count(*) \(secondaryGroups) AND NOT (\(mayNameLink)))"
                     + " + (g.id IS NOT NULL AND NOT (\(mayName("g.id") ?? "true")))::int"
             } ?? "0::bigint"
+        let attributes = visible.attributes.enumerated().map { index, attribute in
+            ", \(Self.value(attribute)) AS \(Self.name(ofAttribute: index))"
+        }.joined()
         return Query(
             "accounts",
             """
@@ -80,13 +86,32 @@ struct AccountQueries {
                 \(hiddenGroups) AS hidden_groups,
                 \(names(links("administrator_team", "team_id", "team"))) AS teams,
                 coalesce(to_char(a.created_at, 'YYYY-MM-DD'), '') AS created,
-                coalesce(to_char(a.updated_at, 'YYYY-MM-DD'), '') AS updated, a.status = 'enabled' AS is_enabled
+                coalesce(to_char(a.updated_at, 'YYYY-MM-DD'), '') AS updated, a.status = 'enabled' AS is_enabled\(attributes)
             FROM directory.administrator a
             LEFT JOIN directory.profile p ON p.id = a.profile_id AND p.tenant_id = \(visible.tenant)
             LEFT JOIN directory.administrator_group g ON g.id = a.main_group_id AND g.tenant_id = \(visible.tenant)
             WHERE \(condition)
             ORDER BY a.id \(isBackwards ? "DESC" : "ASC") LIMIT \(query.limit + 1)
             """, parameters)
+    }
+
+    /// The name of an attribute in the rows.
+    static func name(ofAttribute index: Int) -> String { "attribute_\(index)" }
+
+    private static func value(_ attribute: Attribute) -> String {
+        let column = "a.\(attribute.quoted)"
+        return switch attribute.kind {
+        case .text: "left(\(column)::text, \(maxTextLength))"
+        case .date: "to_char(\(column), 'YYYY-MM-DD')"
+        case .datetime: "to_char(\(column), 'YYYY-MM-DD HH24:MI')"
+        case .boolean: column
+        case .list:
+            """
+            CASE WHEN \(column) IS NOT NULL THEN
+                ARRAY(SELECT left(e, \(maxTextLength)) FROM unnest(\(column)::text[]) WITH ORDINALITY AS u (e, place)
+                      WHERE e IS NOT NULL ORDER BY place LIMIT \(maxElements)) END
+            """
+        }
     }
 
     static func person(_ identity: ActorIdentity, _ keys: KeyTypes) -> Query {

@@ -86,7 +86,7 @@ import TestSupport
                         profile: "Super Administrator", mainGroup: nil,
                         secondaryGroups: ["Europe", "France", "Paris, \"City\""], hiddenGroups: 0,
                         teams: ["EMEA", "Support"],
-                        created: "2025-10-24", updated: "2026-05-22", isEnabled: true))
+                        created: "2025-10-24", updated: "2026-05-22", isEnabled: true, attributes: []))
             #expect(accounts[1].created == "2025-02-01")
             #expect(accounts[1].updated == "2026-07-01")
             #expect(!accounts[3].isEnabled)

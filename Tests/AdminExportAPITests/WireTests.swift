@@ -19,7 +19,7 @@ import TestSupport
                 "progress",
                 "queuePosition", "cancelRequested", "createdAt", "startedAt", "attemptStartedAt", "finishedAt", "expiresAt",
                 "fileName", "size",
-                "sha256", "rows", "sheets", "warnings", "error",
+                "sha256", "rows", "sheets", "columns", "warnings", "error",
             ])
         #expect(object["startedAt"] is NSNull)
         #expect((object["progress"] as? [String: Any])?["rowsTotal"] is NSNull)

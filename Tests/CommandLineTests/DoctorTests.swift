@@ -44,7 +44,8 @@ import Testing
             ServiceExamination.findings(
                 ServiceInfo.Result(
                     name: "adminexport", version: version, protocolVersion: 1, limits: .init(), capabilities: [],
-                    otherGroups: .show, includeAbout: false, caller: .init(uid: 1, gid: 1, groups: [1], grants: grants)))
+                    otherGroups: .show, attributes: [], includeAbout: false,
+                    caller: .init(uid: 1, gid: 1, groups: [1], grants: grants)))
         }
         let grant = ServiceInfo.Caller.Grant(grant: "export", tenants: ["*"])
         #expect(findings(AdminExport.version, [grant]).allSatisfy { $0.level == .ok })

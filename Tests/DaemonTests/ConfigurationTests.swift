@@ -46,7 +46,7 @@ import Testing
     @Test("Every key can be set in the file and in the environment, and a file of the defaults changes nothing")
     func everyKey() throws {
         let standard = ServiceConfiguration()
-        for key in ConfigurationKey.all where key.name != "callers" {
+        for key in ConfigurationKey.all where !key.isList {
             let text: String
             switch key.kind {
             case .text: text = "/other"
@@ -59,7 +59,7 @@ import Testing
             case .compressor: text = "zlib"
             case .otherGroups: text = "hide"
             case .compressionLevel: text = "9"
-            case .callers: text = ""
+            case .callers, .attributes: text = ""
             }
             let nested = key.name.split(separator: ".").map(String.init)
             let yaml = nested.count == 1 ? "\(key.name): \(text)\n" : "\(nested[0]):\n  \(nested[1]): \(text)\n"
@@ -166,6 +166,66 @@ import Testing
             ("callers:\n- {group: g, tenants: {key: 1}, grants: [export]}\n", "line 2: a caller is"),
             ("callers:\n- {group: g, tenants: \"*\", grants: [export], more: 1}\n", "line 2: unknown key \"callers.more\""),
             ("callers:\n- {tenants: \"*\", grants: [export]}\n", "line 2: a caller is either"),
+            ("attributes: x\n", "line 1: attributes must be a list"),
+            ("attributes:\n- x\n", "line 2: an attribute is {column"),
+            ("attributes:\n- {column: a, title: A}\n", "line 2: the attribute lacks type"),
+            ("attributes:\n- {column: a, title: A, type: text, colour: red}\n", "line 2: unknown key \"attributes.colour\""),
+            (
+                "attributes:\n- {column: a, title: A, type: number}\n",
+                "line 2: attributes.type is \"number\", but must be one of text, date,"
+            ),
+            ("attributes:\n- {column: a, title: A, type: [text]}\n", "line 2: attributes.type must have one value"),
+            ("attributes:\n- column: a\n  title:\n  type: text\n", "line 3: attributes.title must have one value"),
+            ("attributes:\n- {column: a, title: ' ', type: text}\n", "line 2: attributes.title must be one line"),
+            ("attributes:\n- {column: a, title: \"A\\nB\", type: text}\n", "line 2: attributes.title must be one line"),
+            (
+                "attributes:\n- {column: a, title: \(String(repeating: "😀", count: 128)), type: text}\n",
+                "line 2: attributes.title must be one line of 1 to 255"
+            ),
+            (
+                "attributes:\n- {column: a, title: main GROUP, type: text}\n",
+                "line 2: each workbook has a column with the title \"Main group\""
+            ),
+            (
+                "attributes:\n- {column: a, title: Größe, type: text}\n- {column: b, title: GRÖßE, type: text}\n",
+                "line 3: the title \"GRÖßE\" is also in line 2"
+            ),
+            (
+                "attributes:\n- {column: a, title: A, type: text}\n- {column: a, title: B, type: text}\n",
+                "line 3: the column a is also in line 2"
+            ),
+            ("attributes:\n- {column: phone, title: A, type: text}\n", "line 2: the column phone is one of those"),
+            ("attributes:\n- {column: tenant_id, title: A, type: text}\n", "line 2: the column tenant_id is one of those"),
+            ("attributes:\n- {column: \"\", title: A, type: text}\n", "line 2: attributes.column must be"),
+            (
+                "attributes:\n- {column: \(String(repeating: "a", count: 64)), title: A, type: text}\n",
+                "line 2: attributes.column must be"
+            ),
+            ("attributes:\n- {column: \"a\\0\", title: A, type: text}\n", "line 2: attributes.column must be"),
+            (
+                "attributes:\n- {column: api_key, title: A, type: text}\n",
+                "line 2: the name of the column api_key looks like that of a credential"
+            ),
+            (
+                "attributes:\n- {column: password_set, title: A, type: boolean}\n",
+                "line 2: the name of the column password_set looks"
+            ),
+            (
+                "attributes:\n- {column: totpSecret, title: A, type: text, reviewed: true}\n",
+                "line 2: the name of the column totpSecret looks"
+            ),
+            (
+                "attributes:\n- {column: a, title: A, type: text, permission: \"\"}\n",
+                "line 2: attributes.permission is not the name"
+            ),
+            (
+                "attributes:\n- {column: a, title: A, type: text, reviewed: maybe}\n",
+                "line 2: attributes.reviewed is \"maybe\""
+            ),
+            (
+                "attributes:\n" + (0...100).map { "- {column: a\($0), title: A\($0), type: text}\n" }.joined(),
+                "attributes has 101 items"
+            ),
             ("database:\n  url: \"postgresql://u:s3cret@h/d\n", "not YAML"),
             ("database: {url: u:s3cret, url: u:s3cret}\n", "twice"),
         ])
@@ -173,6 +233,31 @@ import Testing
         let fault = #expect(throws: ConfigurationFault.self) { try load(yaml) }
         #expect(fault?.description.contains(expected) == true, "\(fault?.description ?? "")")
         #expect(fault?.description.contains("s3cret") == false)
+    }
+
+    @Test("Attributes are read with their lines, in their order; an empty list has none")
+    func attributes() throws {
+        let yaml = """
+            attributes:
+            - {column: employee_key, title: "Employee, key", type: text}
+            # A comment does not count as an attribute.
+            - column: last sign-in
+              title: Last sign-in
+              type: datetime
+              permission: security.view
+              reviewed: true
+            """
+        #expect(
+            try load(yaml).attributes == [
+                Attribute(column: "employee_key", title: "Employee, key", kind: .text, line: 2),
+                Attribute(
+                    column: "last sign-in", title: "Last sign-in", kind: .datetime, permission: "security.view",
+                    isReviewed: true,
+                    line: 4),
+            ])
+        for none in ["attributes:\n", "attributes: []\n"] { #expect(try load(none).attributes == []) }
+        let (one, other) = (try load("attributes: [{column: a, title: A, type: text}]\n"), try load(""))
+        #expect(one.changes(from: other) == ["attributes"] && other.changes(from: other) == [])
     }
 
     @Test("A caller's tenants are named by slug or by key, and a key may look like a number")

@@ -37,13 +37,18 @@ enum WrongDirectory {
     }
 
     /// The result of an inspection with the service's login, in both roles.
-    static func inspect(_ database: TestDatabase, isExplained: Bool = true) async throws -> DirectoryInspection {
+    static func inspect(
+        _ database: TestDatabase, isExplained: Bool = true, attributes: [Attribute] = []
+    ) async throws -> DirectoryInspection {
         let pool = database.pool(size: 1)
         var inspection = DirectoryInspection()
         for (role, reader) in roles {
             let reading = DirectoryInspection.Reading(
-                role: role, reader: reader, isExplained: isExplained,
-                statements: reader == .permission ? DirectoryStatements.permission : DirectoryStatements.snapshot)
+                role: role, reader: reader, isExplained: isExplained, attributes: reader == .snapshot ? attributes : [],
+                statements: { keys in
+                    reader == .permission
+                        ? DirectoryStatements.permission(keys) : DirectoryStatements.snapshot(keys, attributes)
+                })
             inspection.add(try await pool.withConnection { try await DirectoryInspection.inspect(reading, on: $0) })
         }
         return inspection

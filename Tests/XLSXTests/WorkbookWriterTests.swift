@@ -184,7 +184,7 @@ import XLSXTestSupport
         "A time is a serial number whose fraction gives the second back; a time outside Excel's calendar becomes text",
         arguments: [
             (0, "<c r=\"A2\" s=\"4\"><v>25569</v></c>"), (43_200, "<c r=\"A2\" s=\"4\"><v>25569.5</v></c>"),
-            (1, "<c r=\"A2\" s=\"4\"><v>25569.0000115741</v></c>"), (-1, "<c r=\"A2\" s=\"4\"><v>25568.9999884259</v></c>"),
+            (1, "<c r=\"A2\" s=\"4\"><v>25569.0000115741</v></c>"), (-1, "<c r=\"A2\" s=\"4\"><v>25568.999988426</v></c>"),
             (864, "<c r=\"A2\" s=\"4\"><v>25569.01</v></c>"), (-2_203_891_201, "1900-02-28 23:59:59"),
             (-2_203_891_200, "<c r=\"A2\" s=\"4\"><v>61</v></c>"), (253_402_300_800, "10000-01-01 00:00:00"),
         ])
@@ -206,6 +206,8 @@ import XLSXTestSupport
         let serials = sheet.matches(of: /s="4"><v>([0-9.]+)<\/v>/).map { Double($0.1) ?? 0 }
         // Readers multiply by the milliseconds of a day, and round.
         #expect(serials.map { (($0 - 25_569) * 86_400_000).rounded() } == (0..<86_400).map { Double($0 * 1_000) })
+        // Others cut off the fraction of a second.
+        #expect(serials.map { Int(($0 - 25_569) * 86_400) } == Array(0..<86_400))
     }
 
     @Test(
@@ -285,7 +287,7 @@ import XLSXTestSupport
         try writer.date(daysSince1970: -25_509)
         try writer.endRow()
         #expect(throws: XLSXError.self) { try writer.date(daysSince1970: .max) }
-        #expect(throws: XLSXError.self) { try writer.date(daysSince1970: 400_000_001) }
+        #expect(throws: XLSXError.self) { try writer.date(daysSince1970: 2_200_000_001) }
         #expect(try writer.finish().datesAsText == 2)
         let zip = try ZipReader(sink.bytes)
         let sheet = try zip.text("xl/worksheets/sheet1.xml")

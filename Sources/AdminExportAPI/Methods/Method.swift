@@ -125,6 +125,11 @@ enum ExampleValues {
         startedAt: "2026-11-25T09:16:02.310Z",
         seenAt: "2026-11-25T09:31:07.122Z", slots: 2, running: 1, draining: true, storage: "ok")
 
+    private static let columns = [
+        "Name", "Email", "Phone", "Profile", "Main group", "Secondary groups", "Teams", "Creation date", "Last update",
+        "Status",
+    ]
+
     private static func job(_ state: Job.State) -> Job {
         let isDone = state.isFinal
         return Job(
@@ -138,6 +143,6 @@ enum ExampleValues {
             expiresAt: isDone ? "2026-12-02T09:30:00.480Z" : nil,
             fileName: isDone ? "administrators-acme-2026-11-25.xlsx" : nil, size: isDone ? 6_921 : nil,
             sha256: isDone ? "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef" : nil,
-            rows: isDone ? 6 : nil, sheets: isDone ? 1 : nil, warnings: [], error: nil)
+            rows: isDone ? 6 : nil, sheets: isDone ? 1 : nil, columns: isDone ? columns : nil, warnings: [], error: nil)
     }
 }

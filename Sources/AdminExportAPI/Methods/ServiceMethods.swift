@@ -17,6 +17,8 @@ public enum ServiceInfo: Method {
         public let capabilities: [String]
         /// What actors whose scope is groups see of other groups; nil from a service of an earlier version, which shows their names.
         public let otherGroups: OtherGroups?
+        /// The further columns that the service is configured to export; nil from a service of an earlier version, which has none.
+        public let attributes: [Attribute]?
         /// What an absent `includeAbout` of ``ExportStart`` means; nil from a service of an earlier version.
         public let includeAbout: Bool?
         /// The caller, as the service sees it.
@@ -26,7 +28,7 @@ public enum ServiceInfo: Method {
         public init(
             name: String, version: String, protocolVersion: Int, limits: Limits, capabilities: [String],
             otherGroups: OtherGroups?,
-            includeAbout: Bool?, caller: Caller
+            attributes: [Attribute]?, includeAbout: Bool?, caller: Caller
         ) {
             self.name = name
             self.version = version
@@ -34,6 +36,7 @@ public enum ServiceInfo: Method {
             self.limits = limits
             self.capabilities = capabilities
             self.otherGroups = otherGroups
+            self.attributes = attributes
             self.includeAbout = includeAbout
             self.caller = caller
         }
@@ -50,11 +53,15 @@ public enum ServiceInfo: Method {
                 "otherGroups", .oneOf(OtherGroups.allCases.map(\.rawValue)),
                 "Whether an actor whose scope is groups sees the names of other groups, to which accounts in the scope may also belong. A console must follow it."
             ),
+            .init(
+                "attributes", .array(of: .object(Attribute.schema), upTo: 1_000),
+                "The further columns that the service is configured to export, in their order, for actors who may see them. A console that lists accounts can show them."
+            ),
             .init("includeAbout", .boolean, "The value of includeAbout in export.start if a caller omits it."),
             .init("caller", .object(Caller.schema), "The caller, as the service sees it."))
 
         private enum CodingKeys: String, CodingKey {
-            case name, version, limits, capabilities, otherGroups, includeAbout, caller
+            case name, version, limits, capabilities, otherGroups, attributes, includeAbout, caller
             case protocolVersion = "protocol"
         }
     }
@@ -65,6 +72,50 @@ public enum ServiceInfo: Method {
         case show
         /// Nothing.
         case hide
+    }
+
+    /// A further column of exports.
+    public struct Attribute: WireObject, Hashable {
+        /// The type of the values.
+        public enum Kind: String, Codable, Hashable, Sendable, CaseIterable {
+            /// A text.
+            case text
+            /// A day.
+            case date
+            /// A time in the tenant's time zone.
+            case datetime
+            /// True or false.
+            case boolean
+            /// A list of texts.
+            case list
+        }
+
+        /// The column of `directory.administrator`.
+        public let column: String
+        /// The header of the column.
+        public let title: String
+        /// The type of the values.
+        public let type: Kind
+        /// The permission that an actor's profile needs; nil if every actor who exports sees the column.
+        public let permission: String?
+
+        /// A further column.
+        public init(column: String, title: String, type: Kind, permission: String? = nil) {
+            self.column = column
+            self.title = title
+            self.type = type
+            self.permission = permission
+        }
+
+        /// The members on the wire.
+        public static let schema = ObjectSchema(
+            .init("column", .text(upTo: 63), "The column of directory.administrator."),
+            .init("title", .text(upTo: 255), "The header of the column."),
+            .init("type", .oneOf(Kind.allCases.map(\.rawValue)), "The type of the values."),
+            .init(
+                "permission", .text,
+                "The permission that an actor's profile needs to see the column. Absent if every actor sees it.",
+                required: false))
     }
 
     /// The limits of the service and of a connection. The initial values are the defaults of the configuration.
@@ -214,7 +265,12 @@ public enum ServiceInfo: Method {
                 "A caller that may export for every tenant", NoMembers(),
                 .init(
                     name: "adminexport", version: "0.1.0", protocolVersion: 1, limits: Limits(), capabilities: capabilities,
-                    otherGroups: .show, includeAbout: false,
+                    otherGroups: .show,
+                    attributes: [
+                        Attribute(
+                            column: "last_sign_in", title: "Last sign-in", type: .datetime, permission: "security.view")
+                    ],
+                    includeAbout: false,
                     caller: Caller(uid: 1_000, gid: 1_000, groups: [1_000], grants: [.init(grant: "export", tenants: ["*"])])
                 )
             )

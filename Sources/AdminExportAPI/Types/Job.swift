@@ -95,6 +95,8 @@ public struct Job: Codable, Hashable, Sendable {
     public let rows: Int?
     /// Sheets of the workbook.
     public let sheets: Int?
+    /// The titles of the columns of the first sheet; nil until the workbook exists, and from a service of an earlier version.
+    public let columns: [String]?
     /// Values that the export could not write unchanged.
     public let warnings: [Warning]
     /// Why the job failed; for a queued job, why its last attempt failed.
@@ -106,7 +108,7 @@ public struct Job: Codable, Hashable, Sendable {
         includeAbout: Bool? = false,
         state: State, revision: Int, progress: Progress, queuePosition: Int?, cancelRequested: Bool, createdAt: String,
         startedAt: String?, attemptStartedAt: String? = nil, finishedAt: String?, expiresAt: String?, fileName: String?,
-        size: Int?, sha256: String?, rows: Int?, sheets: Int?, warnings: [Warning], error: Failure?
+        size: Int?, sha256: String?, rows: Int?, sheets: Int?, columns: [String]? = nil, warnings: [Warning], error: Failure?
     ) {
         self.id = id
         self.tenant = tenant
@@ -129,6 +131,7 @@ public struct Job: Codable, Hashable, Sendable {
         self.sha256 = sha256
         self.rows = rows
         self.sheets = sheets
+        self.columns = columns
         self.warnings = warnings
         self.error = error
     }
@@ -220,6 +223,10 @@ extension Job {
         Member("sha256", .optional(.sha256), "The SHA-256 of the workbook, in hexadecimal.") { JSONValue($0.sha256) },
         Member("rows", .optional(.count), "Rows of the workbook without its header.") { JSONValue($0.rows) },
         Member("sheets", .optional(.count), "Sheets of the workbook.") { JSONValue($0.sheets) },
+        Member(
+            "columns", .optional(.array(of: .text(upTo: 255), upTo: 1_000)),
+            "The titles of the columns of the first sheet. Which further columns follow the first ten depends on the configuration and on the permissions of the actor. null until the workbook exists."
+        ) { $0.columns.map { .array($0.map { .string($0) }) } ?? .null },
         Member(
             "warnings",
             .array(

@@ -47,6 +47,7 @@ struct MigrateCommand: AsyncParsableCommand {
             request.grantsDirectory = grantDirectory
             request.apiLogin = apiLogin
             request.workerLogin = workerLogin
+            request.attributes = configuration.attributes
             let directory = try await ownDirectory(configuration, beside: connection)
             if directory != nil { (request.createsDirectory, request.grantsDirectory) = (false, false) }
             var outcome = try await Migrator().run(request, on: connection)

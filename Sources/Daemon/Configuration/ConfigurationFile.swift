@@ -8,6 +8,7 @@ struct ConfigurationFile {
     /// The values, by the names of ``ConfigurationKey/all``.
     private(set) var values: [String: String] = [:]
     private(set) var callers: [CallerEntry] = []
+    private(set) var attributes: [Attribute] = []
     /// What works and should be changed.
     private(set) var warnings: [String] = []
 
@@ -144,6 +145,8 @@ struct ConfigurationFile {
                 throw Self.fault(keyNode, "unknown key \"\(word)\"; write nested maps instead of a name with periods")
             } else if name == "callers" {
                 callers = try Self.callers(value)
+            } else if name == "attributes" {
+                attributes = try Self.attributes(value)
             } else if ConfigurationKey.sections.contains(name) {
                 try read(value, prefix: name)
             } else if let key = ConfigurationKey.named(name) {
@@ -169,7 +172,7 @@ struct ConfigurationFile {
         return text
     }
 
-    private static func fault(_ node: Node, _ text: String) -> ConfigurationFault {
+    static func fault(_ node: Node, _ text: String) -> ConfigurationFault {
         ConfigurationFault("line \(node.mark?.line ?? 1): \(text)")
     }
 

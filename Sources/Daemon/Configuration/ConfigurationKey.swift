@@ -27,6 +27,8 @@ struct ConfigurationKey: Sendable {
         case compressionLevel(Path<Int?>)
         /// A list; see ``ConfigurationFile/CallerEntry``.
         case callers
+        /// A list of ``Attribute``.
+        case attributes
     }
 
     /// Its name in the file. A period separates the levels of nested maps.
@@ -42,6 +44,9 @@ struct ConfigurationKey: Sendable {
     var ignored: (value: String, reason: String)?
     /// For the manuals: sentences, with code between backquotes.
     let meaning: String
+
+    /// Whether the key is a list, which only the file can contain.
+    var isList: Bool { name == "callers" || name == "attributes" }
 
     /// The environment variable without `ADMINEXPORT_`: the words of the name in capitals.
     var variable: String { Self.variable(name) }
@@ -192,6 +197,11 @@ struct ConfigurationKey: Sendable {
         ConfigurationKey(
             name: "callers", kind: .callers, isReloaded: true,
             meaning: "Which users and groups may act for which tenants. It has no environment variable."),
+        ConfigurationKey(
+            name: "attributes", kind: .attributes,
+            meaning:
+                "Further columns of workbooks, after the ten that each workbook has: a list of `{column, title, type, permission, reviewed}`. `column` is a column of `directory.administrator`; `type` is `text`, `date`, `datetime`, `boolean` or `list`. With `permission`, only administrators whose profile has this permission get the column. Columns that look like credentials are refused. After a change, run `adminexportd migrate --grant-directory`. It has no environment variable."
+        ),
     ]
 
     private static let century: Duration = .seconds(36_500 * 86_400)
@@ -243,7 +253,7 @@ extension ConfigurationKey {
         case .otherGroups(let path): configuration[keyPath: path] = try require(OtherGroups(rawValue: text))
         case .compressionLevel(let path):
             configuration[keyPath: path] = text == "auto" ? nil : try require(number(in: 1...9))
-        case .callers: throw ConfigurationFault("callers is a list; write it in the configuration file")
+        case .callers, .attributes: throw ConfigurationFault("\(name) is a list; write it in the configuration file")
         }
     }
 
@@ -266,11 +276,12 @@ extension ConfigurationKey {
         case .compressor: WorkbookCompressor.allCases.map(\.rawValue).joined(separator: " or ")
         case .otherGroups: OtherGroups.allCases.map(\.rawValue).joined(separator: " or ")
         case .compressionLevel: "auto or a whole number from 1 to 9"
-        case .callers: "a list"
+        case .callers, .attributes: "a list"
         }
     }
 
-    /// The value in a configuration, as it would be written in the file; nil for a URI that is not set and for `callers`.
+    /// The value in a configuration, as it would be written in the file; nil for a URI that is not set, and for `callers`, which a reload
+    /// applies.
     func text(in configuration: ServiceConfiguration) -> String? {
         switch kind {
         case .text(let path): configuration[keyPath: path]
@@ -283,6 +294,11 @@ extension ConfigurationKey {
         case .otherGroups(let path): configuration[keyPath: path].rawValue
         case .compressionLevel(let path): configuration[keyPath: path].map { "\($0)" } ?? "auto"
         case .callers: nil
+        case .attributes:
+            configuration.attributes.map {
+                "\($0.column) \($0.kind.rawValue) \($0.title) \($0.permission ?? "") \($0.isReviewed)"
+            }
+            .joined(separator: "\n")
         }
     }
 }

@@ -11,7 +11,7 @@ enum ConfigurationReference {
             }).joined(separator: "\n") + "\n"
     }
 
-    /// The list for adminexport.yaml(5) in mdoc(7), without `callers`, which that page describes itself.
+    /// The list for adminexport.yaml(5) in mdoc(7), without the lists, which that page describes itself.
     static var mdoc: String {
         ConfigurationKey.all.filter { !$0.isInFileOnly }.map { key in
             let text = key.meaning + key.formerly + " Values: \(key.values). Default: \(key.standardText)."
@@ -61,7 +61,7 @@ enum ConfigurationReference {
 }
 
 extension ConfigurationKey {
-    fileprivate var isInFileOnly: Bool { name == "callers" }
+    fileprivate var isInFileOnly: Bool { isList }
 
     fileprivate var values: String { Self.values(of: kind, in: ServiceConfiguration()) }
 
@@ -77,6 +77,7 @@ extension ConfigurationKey {
         switch kind {
         case .database(_, let absent): absent
         case .callers: "root and the service's own user may do everything"
+        case .attributes: "none"
         default: text(in: ServiceConfiguration()).map { "`\($0)`" } ?? "none"
         }
     }

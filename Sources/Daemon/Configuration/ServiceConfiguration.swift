@@ -27,6 +27,7 @@ struct ServiceConfiguration {
     var otherGroups = OtherGroups.show
     var limits = ServiceLimits()
     var callers: [ConfigurationFile.CallerEntry] = []
+    var attributes: [Attribute] = []
 
     /// The credential `database-password`.
     private var databasePassword: String?
@@ -75,6 +76,7 @@ struct ServiceConfiguration {
             }
         }
         callers = contents.callers
+        attributes = contents.attributes
         if workbook.compressor == .template, workbook.compressionLevel != nil {
             throw ConfigurationFault(
                 "workbook.compressionLevel is a level of zlib, but workbook.compressor is \"template\"; remove one of them")
@@ -104,7 +106,7 @@ struct ServiceConfiguration {
         // The last two belong to the client.
         let others: Set<String> = ["CONFIG", "TENANT", "AS"]
         var keys: [String: (key: ConfigurationKey, unit: String)] = [:]
-        for key in ConfigurationKey.all where key.name != "callers" {
+        for key in ConfigurationKey.all where !key.isList {
             keys[prefix + key.variable] = (key, "")
             if let former = key.former { keys[prefix + ConfigurationKey.variable(former.name)] = (key, former.unit) }
         }
@@ -125,7 +127,7 @@ struct ServiceConfiguration {
 
     /// Each key with its value and origin, for `check-config --values`. A secret is not printed.
     var list: String {
-        ConfigurationKey.all.filter { $0.name != "callers" }.map { key in
+        ConfigurationKey.all.filter { !$0.isList }.map { key in
             let value = key.text(in: self).map { key.isSecret ? "(set)" : $0 } ?? "(not set)"
             return "\(key.name): \(value)  # \(origins[key.name] ?? "default")\n"
         }.joined()

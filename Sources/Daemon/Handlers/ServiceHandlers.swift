@@ -11,6 +11,7 @@ struct ServiceHandlers: Sendable {
     private let exports: ExportService
     private let contract: DirectoryContract
     private let settings: LiveSettings
+    private let attributes: [Attribute]
     private let refreshDirectory: @Sendable () async -> Void
     private let flight = SingleFlight<ServiceHealth.Result>(reusingValueFor: .milliseconds(250))
 
@@ -21,12 +22,13 @@ struct ServiceHandlers: Sendable {
 
     /// - Parameter refreshDirectory: inspects the directory, unless the last inspection is a few seconds old at most.
     init(
-        exports: ExportService, contract: DirectoryContract, settings: LiveSettings,
+        exports: ExportService, contract: DirectoryContract, settings: LiveSettings, attributes: [Attribute],
         refreshDirectory: @escaping @Sendable () async -> Void
     ) {
         self.exports = exports
         self.contract = contract
         self.settings = settings
+        self.attributes = attributes
         self.refreshDirectory = refreshDirectory
     }
 
@@ -59,7 +61,12 @@ struct ServiceHandlers: Sendable {
             ServiceInfo.Result(
                 name: "adminexport", version: AdminExportDaemon.version, protocolVersion: 1, limits: limits.wire,
                 capabilities: ServiceInfo.capabilities,
-                otherGroups: ServiceInfo.OtherGroups(rawValue: otherGroups.rawValue), includeAbout: about,
+                otherGroups: ServiceInfo.OtherGroups(rawValue: otherGroups.rawValue),
+                attributes: attributes.map {
+                    ServiceInfo.Attribute(
+                        column: $0.column, title: $0.title, type: .init(rawValue: $0.kind.rawValue) ?? .text,
+                        permission: $0.permission)
+                }, includeAbout: about,
                 caller: ServiceInfo.Caller(
                     uid: Int(session.peer.uid), gid: Int(session.peer.gid),
                     groups: session.peer.groups.sorted().map { Int($0) },

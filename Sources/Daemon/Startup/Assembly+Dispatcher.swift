@@ -27,7 +27,8 @@ extension Assembly {
         let handlers =
             ExportHandlers(exports: exports, metrics: metrics, settings: settings).methods
             + OperatorHandlers(exports: exports).methods
-            + ServiceHandlers(exports: exports, contract: contract, settings: settings) { await inspector.refresh() }.methods
+            + ServiceHandlers(exports: exports, contract: contract, settings: settings, attributes: configuration.attributes)
+        { await inspector.refresh() }.methods
         let dispatcher = ServiceDispatcher(
             handlers + [
                 .result(ServiceMetrics.self, .control) { _, _ in

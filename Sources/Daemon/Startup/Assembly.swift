@@ -57,7 +57,8 @@ struct Assembly {
         let directory = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
         let inspector = DirectoryInspector(
             jobs: pools.api, directory: pools.inspection, contract: contract, access: directory,
-            roles: [DatabaseRole.api] + (slots > 0 ? [DatabaseRole.worker] : []), logger: logger)
+            roles: [DatabaseRole.api] + (slots > 0 ? [DatabaseRole.worker] : []), attributes: configuration.attributes,
+            logger: logger)
         try await inspector.start()
         let listening = try socket.listen(path: configuration.socket)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -103,7 +104,7 @@ struct Assembly {
         try FileSystem.checkArchives(configuration.archives, writing: true)
         let inspector = DirectoryInspector(
             jobs: pools.worker, directory: pools.inspection, contract: contract, access: nil, roles: [DatabaseRole.worker],
-            logger: logger)
+            attributes: configuration.attributes, logger: logger)
         try await inspector.start()
         let (worker, services) = workerServices(slots: slots, watch: nil)
         let status = ServiceStatus("Working") { [contract, pools] in
@@ -203,6 +204,7 @@ struct Assembly {
             storage: StorageGuard(
                 database: database, disk: disk, minFree: { [settings] in settings.limits.minFreeBytes }),
             contract: contract, disk: disk.on(.export), settings: configuration.workbook,
+            attributes: configuration.attributes,
             otherGroups: { [settings] in settings.otherGroups })
         let maintenance = Retention(
             database: database, disk: disk.on(.sweep), history: configuration.history, logger: logger)

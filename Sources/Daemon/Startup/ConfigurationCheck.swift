@@ -39,7 +39,8 @@ struct ConfigurationCheck {
         for (role, command) in [(DatabaseRole.api, "serve"), (DatabaseRole.worker, "work")] {
             let inspector = DirectoryInspector(
                 jobs: pools.api, directory: pools.inspection, contract: contract,
-                access: role == DatabaseRole.api ? access : nil, roles: [role], logger: logger)
+                access: role == DatabaseRole.api ? access : nil, roles: [role], attributes: configuration.attributes,
+                logger: logger)
             do {
                 let found = try await inspector.check()
                 directory.add(found.directory)

@@ -17,6 +17,8 @@ struct DirectoryInspector: Service {
     /// The pool with which requests of callers read the directory; nil in a process that serves none.
     let access: DirectoryDatabase?
     let roles: [String]
+    /// The further columns of exports.
+    let attributes: [Attribute]
     let logger: Logger
     /// One inspection at a time: an older one never overwrites what a newer one found.
     private let inspections = SingleFlight<Completed>()
@@ -49,12 +51,16 @@ struct DirectoryInspector: Service {
         let isNews: Bool
     }
 
-    /// Inspects once, before the process starts its services. Accepts a database that cannot be reached.
+    /// Inspects once, before the process starts its services. Accepts a database that cannot be reached, and a directory with faults, except
+    /// those of a declaration in the configuration.
     ///
     /// - Throws: ``ConfigurationFault``.
     func start() async throws {
         do {
-            log(try await check())
+            let report = try await check()
+            log(report)
+            let faults = report.directory.faults.filter(\.isOfConfiguration)
+            guard faults.isEmpty else { throw ConfigurationFault(faults.map(\.description).joined(separator: "\n")) }
         } catch let error as PostgresError where error.isTransient {
             logger.report(DaemonEvent.databaseUnreachable, [.error: error])
         }
@@ -193,8 +199,8 @@ struct DirectoryInspector: Service {
             role: DatabaseRole.api, reader: .permission, isExplained: isThorough && isServing,
             statements: { [access] keys in ServiceStatements.permission(keys, isApart: access?.isKnownApart ?? false) })
         let snapshot = DirectoryInspection.Reading(
-            role: DatabaseRole.worker, reader: .snapshot, isExplained: isThorough && isWorking,
-            statements: ServiceStatements.snapshot)
+            role: DatabaseRole.worker, reader: .snapshot, isExplained: isThorough && isWorking, attributes: attributes,
+            statements: { [attributes] keys in ServiceStatements.snapshot(keys, attributes) })
         return (isServing ? [(access?.pool ?? jobs, permission)] : []) + [(directory, snapshot)]
     }
 

@@ -22,6 +22,8 @@ package struct ExportPermission: Sendable, Equatable {
     package let timeZone: String
     /// Which accounts of the tenant the administrator sees.
     package let scope: Scope
+    /// All permissions of the administrator's profile; nil if nobody asked for them.
+    package let permissions: Set<String>?
 
     /// The permission that a profile needs for exports.
     package static let name = "administrators.view"
@@ -63,11 +65,12 @@ extension ActorIdentity {
 extension ExportPermission {
     /// Finds the actor and decides in the same statement, so that both see one snapshot.
     ///
+    /// - Parameter listsPermissions: whether to read ``permissions``.
     /// - Throws: ``DirectoryError/denied(_:)``; ``TenantNotGranted``; ``PostgresError``.
     package static func check(
-        _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
+        _ actor: ActorReference, listsPermissions: Bool = false, keys: KeyTypes, on connection: isolated PostgresConnection
     ) async throws -> ExportPermission {
-        let (row, identity) = try await row(actor, keys: keys, on: connection)
+        let (row, identity) = try await row(actor, listsPermissions: listsPermissions, keys: keys, on: connection)
         guard try row.decode("status") == "enabled" else { throw DirectoryError.denied(.disabled) }
         guard try row.decode("permitted", as: Bool.self) else { throw DirectoryError.denied(.noPermission) }
         let scope: Scope
@@ -76,15 +79,17 @@ extension ExportPermission {
         case "groups": scope = .groups(roots: try row.decode("roots"))
         default: throw DirectoryError.denied(.noPermission)
         }
-        return ExportPermission(identity: identity, timeZone: try row.decodeIfPresent("time_zone") ?? "", scope: scope)
+        return ExportPermission(
+            identity: identity, timeZone: try row.decodeIfPresent("time_zone") ?? "", scope: scope,
+            permissions: listsPermissions ? Set(try row.decode("permissions", as: [String].self)) : nil)
     }
 
     fileprivate static func row(
-        _ actor: ActorReference, keys: KeyTypes, on connection: isolated PostgresConnection
+        _ actor: ActorReference, listsPermissions: Bool = false, keys: KeyTypes, on connection: isolated PostgresConnection
     ) async throws -> (row: Row, identity: ActorIdentity) {
         let rows: [Row]
         do {
-            rows = try await connection.query(query(actor, keys: keys))
+            rows = try await connection.query(query(actor, listsPermissions: listsPermissions, keys: keys))
         } catch let error as PostgresError where error.isUnstorableText {
             // This check comes first, so that the error reveals nothing about the tenant, not even that it does not exist.
             if case .labels(let tenant, _, let grant?) = actor, !grant.covers(slug: tenant, key: "", keys) {
@@ -147,7 +152,7 @@ extension ExportPermission {
 
     /// Uses the indexes that ``NamedAdministrators`` needs, or the primary keys. Two rows are enough to detect an ambiguous
     /// name.
-    static func query(_ actor: ActorReference, keys: KeyTypes) -> Query {
+    static func query(_ actor: ActorReference, listsPermissions: Bool = false, keys: KeyTypes) -> Query {
         let columns = "id, email, status, profile_id, main_group_id"
         let tenantCondition: String
         let administrator: String
@@ -165,12 +170,15 @@ extension ExportPermission {
                 """
             values = [.text(tenant), .text(actor)]
         }
+        let permissions =
+            listsPermissions ? "array_remove(coalesce(p.permissions::text[], '{}'), NULL) AS permissions," : ""
         return Query(
             "export-permission",
             """
             SELECT t.id::text AS tenant_key, t.slug::text AS slug, t.time_zone::text AS time_zone,
                 a.id::text AS actor_key, a.email::text AS email, a.status::text AS status, p.scope::text AS scope,
                 coalesce(p.permissions::text[] @> ARRAY[$1]::text[], false) AS permitted,
+                \(permissions)
                 ARRAY(SELECT key FROM (
                     SELECT a.main_group_id::text AS key WHERE a.main_group_id IS NOT NULL
                     UNION

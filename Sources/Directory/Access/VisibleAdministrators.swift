@@ -8,6 +8,8 @@ package struct VisibleAdministrators: Sendable {
     package let keys: KeyTypes
     /// A condition on `directory.administrator a`. It consists of the program's own words.
     package let condition: String
+    /// The further columns that the actor sees.
+    package let attributes: [Attribute]
     /// The tenant's key as SQL, read from the transaction's settings.
     package let tenant: String
     private let queries: SnapshotQueries
@@ -17,17 +19,18 @@ package struct VisibleAdministrators: Sendable {
     ///
     /// - Throws: ``DirectoryError``, ``PostgresError``.
     package static func prepare(
-        for actor: ActorReference, includeDisabled: Bool, otherGroups: OtherGroups, keys: KeyTypes,
-        on connection: isolated PostgresConnection
+        for actor: ActorReference, includeDisabled: Bool, otherGroups: OtherGroups, attributes: [Attribute],
+        keys: KeyTypes, on connection: isolated PostgresConnection
     ) async throws -> VisibleAdministrators {
-        let permission = try await ExportPermission.check(actor, keys: keys, on: connection)
+        let permission = try await ExportPermission.check(
+            actor, listsPermissions: attributes.needPermissions, keys: keys, on: connection)
         let queries = SnapshotQueries(
             keys: keys, includeDisabled: includeDisabled, scope: permission.scope, otherGroups: otherGroups)
         try await Snapshot.setTimeZone(permission, on: connection)
         try await Snapshot.setGroups(permission, queries, on: connection)
         return VisibleAdministrators(
-            permission: permission, keys: keys, condition: queries.visible, tenant: queries.tenant,
-            queries: queries)
+            permission: permission, keys: keys, condition: queries.visible,
+            attributes: attributes.visible(with: permission.permissions ?? []), tenant: queries.tenant, queries: queries)
     }
 
     /// A condition on the key of a group: the actor may see the group's name. Nil if the actor may see all names.

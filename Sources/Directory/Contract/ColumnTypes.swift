@@ -75,6 +75,23 @@ struct ColumnTypes {
     /// Missing relations and columns, and columns of a wrong type, in the order of the contract.
     var faults: [ContractFault] { faults { _ in true } }
 
+    /// Attributes whose column does not exist or has another type.
+    func faults(_ attributes: [Attribute]) -> [ContractFault] {
+        guard relations.contains("administrator") else { return [] }
+        return attributes.compactMap { attribute in
+            guard let fact = facts["administrator.\(attribute.column)"] else {
+                return .attribute(
+                    attribute, "the column directory.administrator.\(attribute.column) does not exist",
+                    "correct the name, add the column to the view, or remove the attribute")
+            }
+            guard !attribute.kind.types.contains(fact.base) else { return nil }
+            return .attribute(
+                attribute,
+                "directory.administrator.\(attribute.column) is \(fact.type), but an attribute of the type \(attribute.kind.rawValue) must be \(attribute.kind.types.joined(separator: " or "))",
+                "correct the type, or convert the column in the view")
+        }
+    }
+
     /// The same without columns of a wrong type, except for keys and compared texts.
     var fatal: [ContractFault] {
         faults { column in

@@ -9,6 +9,8 @@ package struct ContractFault: Error, Hashable, Sendable, CustomStringConvertible
     package let mayPass: Bool
     /// Whether the column decides who may export. While it is wrong, a denial may be wrong, too.
     package var decidesPermission = false
+    /// Whether the configuration declares what the directory does not have, or must not export. A process does not start with it.
+    package var isOfConfiguration = false
 
     /// A fault with a remedy.
     package init(_ problem: String, _ remedy: String, mayPass: Bool = false) {
@@ -28,6 +30,13 @@ extension ContractFault {
         ContractFault(
             "the relation directory.\(relation) does not exist",
             "create a view of this name, or run adminexportd migrate --with-directory", mayPass: true)
+    }
+
+    /// A fault of a declaration in `attributes`.
+    static func attribute(_ attribute: Attribute, _ problem: String, _ remedy: String) -> ContractFault {
+        var fault = ContractFault("\(attribute.place): \(problem)", remedy, mayPass: true)
+        fault.isOfConfiguration = true
+        return fault
     }
 
     static func missing(column: ContractColumn) -> ContractFault {

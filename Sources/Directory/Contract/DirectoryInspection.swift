@@ -40,16 +40,20 @@ package struct DirectoryInspection: Sendable {
         /// Whether to explain the statements, which requires a login that may assume the role. If not, only the catalogue is
         /// read.
         package let isExplained: Bool
+        /// The further columns that the role reads.
+        package let attributes: [Attribute]
         /// The statements, for the types of the keys.
         package let statements: @Sendable (KeyTypes) -> [Query]
 
         /// A role with its statements.
         package init(
-            role: String, reader: DirectoryReader, isExplained: Bool, statements: @escaping @Sendable (KeyTypes) -> [Query]
+            role: String, reader: DirectoryReader, isExplained: Bool, attributes: [Attribute] = [],
+            statements: @escaping @Sendable (KeyTypes) -> [Query]
         ) {
             self.role = role
             self.reader = reader
             self.isExplained = isExplained
+            self.attributes = attributes
             self.statements = statements
         }
     }
@@ -63,23 +67,29 @@ package struct DirectoryInspection: Sendable {
     package static func inspect(
         _ reading: Reading, on connection: PostgresConnection
     ) async throws -> DirectoryInspection {
-        let (types, privileges) = try await connection.withTransaction(readOnly: true) { connection in
+        let (types, privileges, origins) = try await connection.withTransaction(readOnly: true) { connection in
             (
                 try await ColumnTypes.load(connection),
-                try await Privileges.inspect(reading.role, reading: reading.reader, on: connection)
+                try await Privileges.inspect(reading.role, reading: reading.reader, reading.attributes, on: connection),
+                try await AttributeOrigins.faults(reading.attributes, on: connection)
             )
         }
         var inspection = DirectoryInspection()
         inspection.keys = types.keys
         inspection.types = types.digestValue
-        inspection.faults = types.faults + privileges.faults
+        inspection.faults = types.faults + types.faults(reading.attributes) + origins + privileges.faults
         inspection.notes = privileges.notes
         if reading.isExplained, let keys = types.keys {
-            let refused = try await connection.withTransaction(readOnly: true, role: reading.role) { connection in
+            let (refused, notes) = try await connection.withTransaction(readOnly: true, role: reading.role) { connection in
                 try await connection.script("lock-limit", "SET LOCAL lock_timeout = '\(lockTimeout)'")
                 try await connection.query(DirectoryStatements.settings(keys))
-                return try await refusal(of: reading.statements(keys), on: connection)
+                let refused = try await refusal(of: reading.statements(keys), on: connection)
+                // After a refusal PostgreSQL would refuse this statement, too.
+                return (
+                    refused, refused == nil ? try await AttributePermissions.notes(reading.attributes, on: connection) : []
+                )
             }
+            inspection.notes += notes
             // A fault that the catalogue names explains the refusal.
             if let refused, inspection.faults.isEmpty { inspection.faults.append(refused) }
         }

@@ -5,15 +5,18 @@ package import Postgres
 package enum DirectoryStatements {
     /// The statements that find an actor and check the permission.
     package static func permission(_ keys: KeyTypes) -> [Query] {
-        [
-            ExportPermission.query(.labels(tenant: "", email: ""), keys: keys),
-            ExportPermission.query(.keys(tenant: keys.tenant.sample, actor: keys.administrator.sample), keys: keys),
-            ExportPermission.doubledRows(tenant: keys.tenant.sample, actor: keys.administrator.sample, keys: keys),
+        let byKeys = ActorReference.keys(tenant: keys.tenant.sample, actor: keys.administrator.sample)
+        return [false, true].flatMap { listsPermissions in
+            [.labels(tenant: "", email: ""), byKeys].map {
+                ExportPermission.query($0, listsPermissions: listsPermissions, keys: keys)
+            }
+        } + [
+            ExportPermission.doubledRows(tenant: keys.tenant.sample, actor: keys.administrator.sample, keys: keys)
         ]
     }
 
     /// The statements that read the snapshot of an export, in each of their forms.
-    package static func snapshot(_ keys: KeyTypes) -> [Query] {
+    package static func snapshot(_ keys: KeyTypes, _ attributes: [Attribute] = []) -> [Query] {
         var queries =
             permission(keys) + [
                 Snapshot.setTimeZoneQuery("UTC", tenant: ""), Snapshot.setTenantQuery(""), Snapshot.listedTimeZone("UTC"),
@@ -23,7 +26,8 @@ package enum DirectoryStatements {
                 for otherGroups in OtherGroups.allCases {
                     queries +=
                         SnapshotQueries(
-                            keys: keys, includeDisabled: includeDisabled, scope: scope, otherGroups: otherGroups
+                            keys: keys, includeDisabled: includeDisabled, scope: scope, otherGroups: otherGroups,
+                            attributes: attributes
                         ).all
                 }
             }

@@ -12,9 +12,10 @@ enum Privileges {
     }
 
     static func inspect(
-        _ role: String, reading reader: DirectoryReader, on connection: isolated PostgresConnection
+        _ role: String, reading reader: DirectoryReader, _ attributes: [Attribute],
+        on connection: isolated PostgresConnection
     ) async throws -> Found {
-        var found = Found(faults: try await grants(role, reader, on: connection))
+        var found = Found(faults: try await grants(role, reader, attributes, on: connection))
         for row in try await connection.query(reads(role, reader)) { try judge(row, &found) }
         for row in try await connection.query(functions(reader)) {
             let view: String = try row.decode("via")
@@ -35,9 +36,11 @@ enum Privileges {
     // MARK: Privileges on the directory's own relations
 
     private static func grants(
-        _ role: String, _ reader: DirectoryReader, on connection: isolated PostgresConnection
+        _ role: String, _ reader: DirectoryReader, _ attributes: [Attribute], on connection: isolated PostgresConnection
     ) async throws -> [ContractFault] {
-        let columns = ContractColumn.all.filter { $0.readers.contains(reader) }
+        let columns =
+            ContractColumn.all.filter { $0.readers.contains(reader) }.map { ($0.relation, $0.name) }
+            + attributes.map { ("administrator", $0.column) }
         let rows = try await connection.query(
             Query(
                 "directory-grants",
@@ -49,7 +52,7 @@ enum Privileges {
                 JOIN pg_class c ON c.relname = w.relation AND c.relnamespace = to_regnamespace('directory')
                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = w.name AND a.attnum > 0 AND NOT a.attisdropped
                 ORDER BY w.place
-                """, [.text(role), .texts(columns.map(\.relation)), .texts(columns.map(\.name))]))
+                """, [.text(role), .texts(columns.map(\.0)), .texts(columns.map(\.1))]))
         var faults: [ContractFault] = []
         var missing: [(relation: String, columns: [String])] = []
         for row in rows {

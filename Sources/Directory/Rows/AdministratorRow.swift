@@ -2,8 +2,8 @@ internal import Postgres
 
 /// One administrator of a page. The row is valid for one call, and lends its texts as UTF-8.
 package struct AdministratorRow: ~Copyable {
-    /// The fields: key, name, email, phone, profile, main group, created, updated, and whether enabled if the page has that.
     private var rows: CopyRows
+    private let fields: RowFields
     private let references: References
     private var secondaryGroups: LinkStream
     private var teams: LinkStream
@@ -14,10 +14,14 @@ package struct AdministratorRow: ~Copyable {
     private var missing = MissingNames()
 
     /// Starts before the first row.
-    init(administrators: consuming CopyRows, groups: CopyBuffer, teams: CopyBuffer, references: References) throws {
+    init(
+        administrators: consuming CopyRows, _ fields: RowFields, groups: CopyBuffer, teams: CopyBuffer,
+        references: References
+    ) throws {
         let secondaryGroups = try LinkStream(groups, names: references.groups)
         let teams = try LinkStream(teams, names: references.teams)
         rows = administrators
+        self.fields = fields
         self.references = references
         self.secondaryGroups = secondaryGroups
         self.teams = teams
@@ -86,8 +90,63 @@ package struct AdministratorRow: ~Copyable {
 
     /// Whether the account is enabled. Pages without this field contain only enabled administrators.
     package var isEnabled: Bool {
-        guard rows.fields.count > 8 else { return true }
-        return rows.fields[8].range.map { rows.bytes[$0.lowerBound] == 1 } ?? false
+        guard let status = fields.status else { return true }
+        return rows.fields[status].range.map { rows.bytes[$0.lowerBound] == 1 } ?? false
+    }
+
+    // MARK: Attributes. The index is that of ``Snapshot/attributes``.
+
+    /// Lends the text of an attribute of the kind text; nil for null.
+    @inline(__always)
+    package func withText(ofAttribute index: Int, _ body: (Span<UInt8>?) throws -> Void) rethrows {
+        try lend(rows.fields[fields.firstAttribute &+ index].range, of: rows.bytes, body)
+    }
+
+    /// The day of an attribute of the kind date; nil for null.
+    package func day(ofAttribute index: Int) -> Day? { Day(rows.fields[fields.firstAttribute &+ index], in: rows.bytes) }
+
+    /// The time of an attribute of the kind datetime; nil for null.
+    package func time(ofAttribute index: Int) -> Time? { Time(rows.fields[fields.firstAttribute &+ index], in: rows.bytes) }
+
+    /// The value of an attribute of the kind boolean; nil for null.
+    package func flag(ofAttribute index: Int) -> Bool? {
+        rows.fields[fields.firstAttribute &+ index].range.map { rows.bytes[$0.lowerBound] == 1 }
+    }
+
+    /// Replaces the text by the list of an attribute of the kind list: its elements in their order, joined and quoted as the lists of
+    /// ``forEachText(_:)``, without null elements. Empty for null.
+    package func list(ofAttribute index: Int, into text: inout [UInt8]) throws {
+        text.removeAll(keepingCapacity: true)
+        guard let range = rows.fields[fields.firstAttribute &+ index].range else { return }
+        var isFirst = true
+        try TextArray.forEach(in: rows.bytes.span.extracting(range)) { element in
+            if !isFirst { text += ", ".utf8 }
+            isFirst = false
+            text.append(item: element, separator: ",")
+        }
+    }
+
+    /// A time of a day in the tenant's time zone.
+    package enum Time: Equatable, Sendable {
+        /// Whole seconds since 1970-01-01 00:00 on the clocks of the time zone; fractions of a second are cut off.
+        case seconds(Int)
+        /// PostgreSQL's `infinity`.
+        case infinity
+        /// PostgreSQL's `-infinity`.
+        case minusInfinity
+
+        /// Reads PostgreSQL's binary `timestamp`: big-endian microseconds since 2000-01-01. The largest and the smallest value are the
+        /// infinities.
+        fileprivate init?(_ field: CopyField, in bytes: borrowing [UInt8]) {
+            guard let range = field.range, range.count == 8 else { return nil }
+            switch range.reduce(Int64(0), { $0 << 8 | Int64(bytes[$1]) }) {
+            case .max: self = .infinity
+            case .min: self = .minusInfinity
+            case let microseconds:
+                let (seconds, rest) = microseconds.quotientAndRemainder(dividingBy: 1_000_000)
+                self = .seconds(Int(rest < 0 ? seconds - 1 : seconds) + 946_684_800)
+            }
+        }
     }
 
     /// A day in the tenant's time zone.

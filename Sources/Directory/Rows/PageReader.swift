@@ -40,7 +40,7 @@ struct PageReader {
         // Even for a count of 0 there is one statement, which finds administrators that were not counted.
         guard read == 0 || read < total else { return nil }
         try Task.checkCancellation()
-        let page = RowPage(buffers, hasStatus: queries.includeDisabled)
+        let page = RowPage(buffers, queries.fields)
         if let after { try await connection.query(queries.setLast(after)) }
         let isWhole = try await Self.read(
             queries.administrators(first: after == nil), limit: limit,

@@ -184,6 +184,21 @@ extension [UInt8] {
     }
 }
 
+extension [UInt8] {
+    /// The same for bytes that are lent.
+    mutating func append(item name: Span<UInt8>, separator: Unicode.Scalar) {
+        let quote = UInt8(ascii: "\"")
+        var isPlain = true
+        for index in name.indices where name[index] == UInt8(ascii: separator) || name[index] == quote { isPlain = false }
+        if !isPlain { append(quote) }
+        for index in name.indices {
+            if name[index] == quote { append(quote) }
+            append(name[index])
+        }
+        if !isPlain { append(quote) }
+    }
+}
+
 extension Int {
     fileprivate var nextPowerOf2: Int { self <= 1 ? 1 : 1 << (Int.bitWidth - (self - 1).leadingZeroBitCount) }
 }

@@ -1,6 +1,21 @@
 internal import Postgres
 private import Synchronization
 
+/// The fields of an administrator: key, name, email, phone, profile, main group, created, updated; whether enabled, if disabled
+/// administrators are among the rows; the attributes.
+struct RowFields: Equatable {
+    private static let fixed = 8
+    let hasStatus: Bool
+    /// Their number.
+    let attributes: Int
+
+    /// The field that says whether the administrator is enabled; nil if all are.
+    var status: Int? { hasStatus ? Self.fixed : nil }
+    /// The first attribute.
+    var firstAttribute: Int { Self.fixed + (hasStatus ? 1 : 0) }
+    var count: Int { firstAttribute + attributes }
+}
+
 /// A page of administrators with their groups and teams, as three binary COPYs in one order.
 ///
 /// Unchecked: it is handed over and never shared. The reader fills it; the next owner only reads. The last reference returns its
@@ -17,8 +32,7 @@ package final class RowPage: @unchecked Sendable {
     /// Which they are.
     var keys = Keys.all
     private let buffers: PageBuffers
-    /// Rows have a field for whether the administrator is enabled; otherwise all are.
-    private let hasStatus: Bool
+    private let fields: RowFields
 
     /// Keys as the server sends them in binary, and accepts them.
     enum Keys: Equatable {
@@ -28,9 +42,9 @@ package final class RowPage: @unchecked Sendable {
         case keys(after: [UInt8]?, last: [UInt8])
     }
 
-    init(_ buffers: PageBuffers, hasStatus: Bool) {
+    init(_ buffers: PageBuffers, _ fields: RowFields) {
         self.buffers = buffers
-        self.hasStatus = hasStatus
+        self.fields = fields
         administrators = buffers.take()
     }
 
@@ -50,7 +64,7 @@ package final class RowPage: @unchecked Sendable {
     }
 
     private func rows() throws -> CopyRows {
-        try CopyRows(administrators, width: hasStatus ? 9 : 8)
+        try CopyRows(administrators, width: fields.count)
     }
 
     /// Counts the rows and finds the last one's key.
@@ -85,7 +99,7 @@ package final class RowPage: @unchecked Sendable {
         while try rows.next() {
             if pages.last.map({ $0.count == size }) ?? true {
                 if case .keys(_, let last)? = pages.last?.keys { after = last }
-                pages.append(RowPage(buffers, hasStatus: hasStatus))
+                pages.append(RowPage(buffers, fields))
                 pages.last?.administrators.beginCopy()
             }
             guard let part = pages.last else { break }
@@ -103,7 +117,8 @@ package final class RowPage: @unchecked Sendable {
     package func forEachRow(
         _ references: References, _ body: (borrowing AdministratorRow) throws -> Void
     ) throws -> MissingNames {
-        var row = try AdministratorRow(administrators: rows(), groups: groups, teams: teams, references: references)
+        var row = try AdministratorRow(
+            administrators: rows(), fields, groups: groups, teams: teams, references: references)
         while try row.next() { try body(row) }
         try row.checkEnd()
         return row.missingNames

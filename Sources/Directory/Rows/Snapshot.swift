@@ -22,6 +22,8 @@ package struct Snapshot: Sendable {
     package let references: References
     /// The groups that the actor sees; nil unless requested.
     package let groupTree: GroupTree?
+    /// The further columns that the actor sees, in the order of the rows' values.
+    package let attributes: [Attribute]
     /// Names and times for a page about the export; nil unless requested.
     package let description: SnapshotDescription?
 }
@@ -75,20 +77,23 @@ extension Snapshot {
     /// it treats the end of the stream as complete, because a cancelled stream ends as well.
     ///
     /// - Parameters:
+    ///   - attributes: the further columns that exports have, for actors who may see them.
     ///   - requestedAt: when the export was requested, for a ``description``; nil for none.
     ///   - checkTypes: checks the digest of the column types before names and administrators are read; see ``types``.
     /// - Throws: ``DirectoryError``, ``PostgresError``, `CancellationError`, or what the body throws.
     package static func read<Result: Sendable>(
         actor: ActorReference, includeDisabled: Bool, includeGroupTree: Bool = false,
         describedFor requestedAt: Timestamp? = nil,
-        otherGroups: OtherGroups = .show, keys: KeyTypes, pool: PostgresPool, role: String,
+        otherGroups: OtherGroups = .show, attributes: [Attribute] = [], keys: KeyTypes, pool: PostgresPool, role: String,
         checkTypes: @Sendable (String?) throws -> Void = { _ in },
         _ body: @escaping @Sendable (Snapshot, PageStream) async throws -> Result
     ) async throws -> Result {
         try await pool.withTransaction(isolation: .repeatableRead, readOnly: true, role: role) { connection in
-            let permission = try await ExportPermission.check(actor, keys: keys, on: connection)
+            let permission = try await ExportPermission.check(
+                actor, listsPermissions: attributes.needPermissions, keys: keys, on: connection)
             let queries = SnapshotQueries(
-                keys: keys, includeDisabled: includeDisabled, scope: permission.scope, otherGroups: otherGroups)
+                keys: keys, includeDisabled: includeDisabled, scope: permission.scope, otherGroups: otherGroups,
+                attributes: attributes.visible(with: permission.permissions ?? []))
             let (snapshot, ready) = try await open(
                 permission, queries, includeGroupTree: includeGroupTree, describedFor: requestedAt, checkTypes: checkTypes,
                 on: connection)
@@ -268,7 +273,7 @@ extension Snapshot {
                     areAllVisible: !queries.hidesOtherGroups),
                 teams: try ReferenceNames(copy: names.teams, of: "team", keys: queries.keys.team)),
             groupTree: includeGroupTree ? try GroupTree(copy: names.tree, keys: queries.keys.group) : nil,
-            description: description)
+            attributes: queries.attributes, description: description)
         return (snapshot, ready)
     }
 
@@ -311,7 +316,7 @@ extension Snapshot {
         _ queries: SnapshotQueries, total: Int, includeGroupTree: Bool, on connection: isolated PostgresConnection
     ) async throws -> (NameCopies?, [RowPage]?) {
         let names = NameCopies()
-        let page = RowPage(PageBuffers(), hasStatus: queries.includeDisabled)
+        let page = RowPage(PageBuffers(), queries.fields)
         page.takeLinkBuffers()
         func buffered(_ query: Query, _ limit: Int, _ buffer: CopyBuffer) -> PostgresConnection.BufferedQuery {
             .init(PageReader.limited(query, to: limit), atMost: limit, into: buffer)

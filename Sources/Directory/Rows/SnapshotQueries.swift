@@ -12,15 +12,23 @@ struct SnapshotQueries {
     let includeDisabled: Bool
     let scope: Scope
     let otherGroups: OtherGroups
+    /// The further columns that the actor sees.
+    let attributes: [Attribute]
     /// The tenant's key as a constant, for statements that are not prepared; nil if they read it from the setting.
     private var tenantLiteral: KeyLiteral?
 
-    init(keys: KeyTypes, includeDisabled: Bool, scope: Scope, otherGroups: OtherGroups) {
+    init(
+        keys: KeyTypes, includeDisabled: Bool, scope: Scope, otherGroups: OtherGroups, attributes: [Attribute] = []
+    ) {
         self.keys = keys
         self.includeDisabled = includeDisabled
         self.scope = scope
         self.otherGroups = otherGroups
+        self.attributes = attributes
     }
+
+    /// The fields of a row of ``administrators(first:)``.
+    var fields: RowFields { RowFields(hasStatus: includeDisabled, attributes: attributes.count) }
 
     /// Whether the actor sees some groups only, and must not see the names of the others.
     var hidesOtherGroups: Bool { scope != .tenant && otherGroups == .hide }
@@ -87,13 +95,16 @@ struct SnapshotQueries {
              FROM (SELECT name FROM directory.\(relation) WHERE tenant_id = \(tenant) LIMIT \(few + 1)) AS names)
             """
         }
+        let attributeBytes = attributes.filter { $0.kind == .text || $0.kind == .list }.map {
+            " + coalesce(octet_length(a.\($0.quoted)::text), 0)"
+        }.joined()
         return Query(
             "moment",
             """
             SELECT now() AS taken_at, to_char(now(), 'YYYY-MM-DD') AS day, counted.rows, \(ColumnTypes.digest) AS types,
                 CASE WHEN counted.rows <= \(few) THEN (
                     SELECT coalesce(sum(octet_length(a.name::text) + octet_length(a.email::text)
-                        + coalesce(octet_length(a.phone::text), 0)), 0)::bigint
+                        + coalesce(octet_length(a.phone::text), 0)\(attributeBytes)), 0)::bigint
                     FROM directory.administrator a WHERE \(visible)) END AS bytes,
                 \(bytes("profile")) AS profile_bytes, \(bytes("administrator_group")) AS administrator_group_bytes,
                 \(bytes("team")) AS team_bytes
@@ -149,11 +160,23 @@ struct SnapshotQueries {
                 ELSE left(a.\(column)::text, \(Self.longestText)) END
             """
         }
+        /// In the form in which ``AdministratorRow`` reads it.
+        func value(_ attribute: Attribute) -> String {
+            switch attribute.kind {
+            case .text: text(attribute.quoted)
+            case .date: "a.\(attribute.quoted)::date"
+            // The session has the tenant's time zone.
+            case .datetime: "a.\(attribute.quoted)::timestamp"
+            case .boolean: "a.\(attribute.quoted)::boolean"
+            case .list: "a.\(attribute.quoted)::text[]"
+            }
+        }
+        let further = (includeDisabled ? [", a.status = 'enabled'"] : []) + attributes.map { ", " + value($0) }
         return Query(
             "administrators",
             """
             SELECT a.id, \(text("name")), \(text("email")), \(text("phone")), a.profile_id,
-                a.main_group_id, a.created_at::date, a.updated_at::date\(includeDisabled ? ", a.status = 'enabled'" : "")
+                a.main_group_id, a.created_at::date, a.updated_at::date\(further.joined())
             FROM directory.administrator a
             WHERE \(visible) \(first ? "" : "AND a.id > \(setting("last", keys.administrator))")
             ORDER BY a.id

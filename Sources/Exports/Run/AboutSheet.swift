@@ -12,6 +12,8 @@ struct AboutSheet {
     /// Rows and sheets of the data.
     let data: WorkbookSummary
     let warnings: [Warning]
+    /// Where each column of the data is from.
+    let sources: [(title: String, source: String)]
     let version: String
 
     /// Writes the sheet. Its own texts cause no warnings.
@@ -42,7 +44,7 @@ struct AboutSheet {
                 Self.grouped(data.rows) + (data.sheets == 1 ? "" : " in \(data.sheets) sheets")
                     + ". These are all accounts of this scope in the snapshot."
             ),
-        ] + warningLines + AdministratorsSheet.sources.map { ("Column \"\($0.title)\"", $0.source) } + [
+        ] + warningLines + sources.map { ("Column \"\($0.title)\"", $0.source) } + [
             ("Export", job.id.description),
             ("Made by", "\(ExportService.productName) \(version)"),
             (

@@ -16,6 +16,7 @@ actor ExportFile {
     private let options: ExportOptions
     private let settings: WorkbookSettings
     private let snapshot: Snapshot
+    private var sheet: AdministratorsSheet
     private var output: Output?
     private var rows = 0
     private var missingNames = MissingNames()
@@ -46,6 +47,7 @@ actor ExportFile {
         self.options = options
         self.settings = settings
         self.snapshot = snapshot
+        sheet = AdministratorsSheet(snapshot.attributes)
     }
 
     /// Creates the partial file and the sheet with its header.
@@ -58,9 +60,9 @@ actor ExportFile {
             creator: "\(ExportService.productName) \(settings.version)", application: ExportService.productName,
             applicationVersion: settings.applicationVersion, created: Int(snapshot.takenAt.microseconds / 1_000_000))
         var format = settings.options
-        format.extendedFormats = options.includeAbout
+        format.extendedFormats = options.includeAbout || sheet.hasExtendedFormats
         let workbook = try WorkbookWriter(properties: properties, options: format, to: ArchiveSink(archive))
-        try workbook.beginSheet(AdministratorsSheet.name, columns: AdministratorsSheet.columns)
+        try workbook.beginSheet(AdministratorsSheet.name, columns: sheet.columns)
         return Output(store: store, storeID: id, partial: partial, archive: archive, workbook: workbook)
     }
 
@@ -83,7 +85,7 @@ actor ExportFile {
             missing =
                 try missing
                 + page.forEachRow(snapshot.references) { row in
-                    try AdministratorsSheet.write(row, to: output.workbook)
+                    try sheet.write(row, to: output.workbook)
                 }
             rows += page.count
             progress.advance(to: rows)
@@ -114,7 +116,7 @@ actor ExportFile {
         if let description = snapshot.description {
             try AboutSheet(
                 job: job, options: options, snapshot: snapshot, description: description, data: data, warnings: warnings,
-                version: settings.version
+                sources: sheet.sources, version: settings.version
             ).write(to: output.workbook)
         }
         try lease.check()
@@ -127,7 +129,7 @@ actor ExportFile {
                     sha256: content.sha256.hexadecimal, size: content.size,
                     created: Date(timeIntervalSince1970: Double(snapshot.takenAt.microseconds) / 1_000_000)
                         .formatted(.iso8601),
-                    columns: AdministratorsSheet.columns.map(\.title), options: options, warnings: warnings)
+                    columns: sheet.columns.map(\.title), options: options, warnings: warnings)
             )
         }
         try output.store.verify(storeID: output.storeID, mayCreate: false)
@@ -135,7 +137,9 @@ actor ExportFile {
         return JobResult(
             rows: rows, sheets: summary.sheets, size: written.content.size,
             sha256: written.content.sha256.hexadecimal, scopeDigest: snapshot.permission.scope.digest(snapshot.otherGroups),
-            day: snapshot.day, warnings: String(decoding: try JSON.encode(warnings), as: UTF8.self))
+            columns: sheet.columns.map(\.title),
+            columnPermissions: Set(snapshot.attributes.compactMap(\.permission)).sorted(), day: snapshot.day,
+            warnings: String(decoding: try JSON.encode(warnings), as: UTF8.self))
     }
 }
 

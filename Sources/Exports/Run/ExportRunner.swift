@@ -10,19 +10,22 @@ package struct ExportRunner: JobRunner {
     private let disk: ArchiveDisk
     private let settings: WorkbookSettings
     private let otherGroups: @Sendable () -> OtherGroups
+    private let attributes: [Attribute]
 
     /// A runner.
     ///
     /// - Parameters:
     ///   - directory: the pool of connections to the directory's database.
     ///   - contract: the last inspection of the directory.
+    ///   - attributes: the further columns of workbooks.
     ///   - otherGroups: what workbooks contain of groups outside of the actor's scope.
     package init(
         directory: PostgresPool, storage guardian: StorageGuard, contract: DirectoryContract, disk: ArchiveDisk,
-        settings: WorkbookSettings, otherGroups: @escaping @Sendable () -> OtherGroups
+        settings: WorkbookSettings, attributes: [Attribute] = [], otherGroups: @escaping @Sendable () -> OtherGroups
     ) {
         self.settings = settings
         self.otherGroups = otherGroups
+        self.attributes = attributes
         self.directory = directory
         self.guardian = guardian
         self.contract = contract
@@ -99,7 +102,7 @@ package struct ExportRunner: JobRunner {
         return try await Snapshot.read(
             actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,
             includeGroupTree: options.includeReferences, describedFor: options.includeAbout ? job.createdAt : nil,
-            otherGroups: otherGroups(), keys: keys, pool: directory,
+            otherGroups: otherGroups(), attributes: attributes, keys: keys, pool: directory,
             role: DatabaseRole.worker,
             checkTypes: { [contract] in try contract.check(types: $0, keys: keys) }
         ) { [disk, settings, guardian] snapshot, pages in

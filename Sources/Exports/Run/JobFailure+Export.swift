@@ -72,6 +72,8 @@ extension Denial {
             "Several accounts of the tenant have this e-mail address, and either several of them or none are enabled. Correct the addresses, or enable exactly one of the accounts."
         case .disabled: "The administrator's account is disabled."
         case .noPermission: "The administrator's profile has no permission to view administrators."
+        case .columnsChanged:
+            "The administrator's profile no longer has the permission for a column of the export. Start a new export."
         case .scopeChanged:
             "The accounts or the names of groups that the administrator may see have changed since the export was made. Start a new export."
         }

@@ -339,7 +339,7 @@ package struct ExportService: Sendable {
         let audited = Mutex<Delivery?>(nil)
         do {
             return try await directory.ask { connection, keys in
-                try await ExportPermission.check(actor.reference, keys: keys, on: connection)
+                try await ExportPermission.check(actor.reference, listsPermissions: true, keys: keys, on: connection)
             } then: { permission, connection in
                 let identity = permission.identity
                 let job = try await jobs.get(
@@ -350,6 +350,9 @@ package struct ExportService: Sendable {
                 }
                 guard permission.scope.mayRead(fileOf: result.scopeDigest, otherGroups()) else {
                     throw DirectoryError.denied(.scopeChanged)
+                }
+                guard permission.permissions?.isSuperset(of: result.columnPermissions) == true else {
+                    throw DirectoryError.denied(.columnsChanged)
                 }
                 guard offset <= result.size else { throw OffsetBeyondEnd(size: result.size) }
                 let facts = try await StoreFacts.load(on: connection)

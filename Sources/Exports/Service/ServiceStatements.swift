@@ -14,8 +14,8 @@ package enum ServiceStatements {
     }
 
     /// The statements of ``DatabaseRole/worker``. They run in the database of the directory.
-    package static func snapshot(_ keys: KeyTypes) -> [Query] {
-        DirectoryStatements.snapshot(keys)
+    package static func snapshot(_ keys: KeyTypes, _ attributes: [Attribute] = []) -> [Query] {
+        DirectoryStatements.snapshot(keys, attributes)
     }
 
     /// The names of all of them, which distinguish errors of the directory from errors of the queue.

@@ -236,7 +236,8 @@
 
     /// Writes the next cell: a time of a day, whose number is that of ``date(serial:)``.
     ///
-    /// - Parameter second: of the day. The fraction of the day that it becomes has ten digits, so it is exact to 5 µs.
+    /// - Parameter second: of the day. The fraction of the day that it becomes has ten digits, and is rounded up: it is at most 9 µs
+    ///   late, and never early, because some programs cut off fractions of a second.
     @inline(__always)
     func dateTime(serial: Int, second: Int) {
         let state = unsafe nextColumn
@@ -248,7 +249,7 @@
         unsafe at = Decimal.write(UInt32(truncatingIfNeeded: serial), to: start)
         if second > 0 {
             unsafe at.storeBytes(of: UInt8(ascii: "."), as: UInt8.self)
-            var fraction = (second &* 10_000_000_000 &+ 43_200) / 86_400
+            var fraction = (second &* 10_000_000_000 &+ 86_399) / 86_400
             var count = 10
             while fraction % 10 == 0 {
                 fraction /= 10

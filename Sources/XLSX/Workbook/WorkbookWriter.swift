@@ -25,8 +25,8 @@ public final class WorkbookWriter {
     private static let epoch = 25_569
     /// From 1900-03-01, from which on Excel's calendar is correct, to 9999-12-31.
     private static let serials = 61...2_958_465
-    /// About a million years before and after 1970.
-    private static let days = -400_000_000...400_000_000
+    /// About six million years before and after 1970: all days that PostgreSQL has.
+    private static let days = -2_200_000_000...2_200_000_000
 
     private let options: WorkbookOptions
     private var zip: ZipWriter
@@ -161,7 +161,7 @@ public final class WorkbookWriter {
     /// Writes the next cell of the row: a day.
     ///
     /// Excel's calendar is correct from 1900-03-01 to 9999-12-31; before that, it contains a day that did not exist. Other days
-    /// become text, `yyyy-mm-dd`. A day more than a million years from 1970 is an error.
+    /// become text, `yyyy-mm-dd`. A day more than six million years from 1970 is an error.
     public func date(daysSince1970 days: Int) throws {
         guard Self.days.contains(days) else {
             throw XLSXError(.unexpectedCell, "the day \(days) is beyond any calendar")

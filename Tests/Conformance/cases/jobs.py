@@ -13,7 +13,7 @@ def _(service):
         job = service.start(peer)
         members = {"id", "tenant", "requestedBy", "includeDisabled", "includeReferences", "includeAbout", "state", "revision", "progress",
                    "queuePosition", "cancelRequested", "createdAt", "startedAt", "attemptStartedAt", "finishedAt", "expiresAt",
-                   "fileName", "size", "sha256", "rows", "sheets", "warnings", "error"}
+                   "fileName", "size", "sha256", "rows", "sheets", "columns", "warnings", "error"}
         assert set(job) == members, set(job) ^ members
         assert job["state"] in ("queued", "running") and job["revision"] >= 1
         assert (job["tenant"], job["requestedBy"]) == tuple(service.actor.values())

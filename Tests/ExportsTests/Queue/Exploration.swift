@@ -3,7 +3,8 @@
 extension JobResult {
     static let sample = JobResult(
         rows: 1, sheets: 1, size: 10, sha256: String(repeating: "ab", count: 32),
-        scopeDigest: String(repeating: "cd", count: 32), day: "2026-01-02", warnings: "[]")
+        scopeDigest: String(repeating: "cd", count: 32), columns: ["Name"],
+        columnPermissions: ["p"], day: "2026-01-02", warnings: "[]")
 }
 
 extension AttemptEnd {

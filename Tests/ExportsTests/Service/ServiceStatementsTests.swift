@@ -15,7 +15,9 @@ import Testing
             // The catalogue, which everyone may read.
             "directory-columns": "", "directory-types": "", "directory-functions": "", "directory-grants": "",
             "directory-reads": "",
-            "unproven-keys": "",
+            "unproven-keys": "", "attribute-origins": "", "attribute-functions": "",
+            // After all others, of the columns that they read.
+            "unknown-permissions": "",
             // Searches that leave out what the role may not read.
             "wrong-rows": "", "tenant-keys": "",
             // Jobs only.

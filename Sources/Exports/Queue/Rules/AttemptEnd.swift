@@ -132,6 +132,10 @@ package struct JobResult: Sendable, Hashable {
     package let sha256: String
     /// The digest of the scope with which the actor exported, in hexadecimal; see `Scope.digest(_:)`.
     package let scopeDigest: String
+    /// The titles of the columns of the first sheet; nil if an earlier version made the file, which then has the ten fixed ones.
+    package let columns: [String]?
+    /// The permissions that a profile needs for columns of the file.
+    package let columnPermissions: [String]
     /// The day of the data in the tenant's time zone, `yyyy-mm-dd`.
     package let day: String
     /// Values that the export could not write unchanged, as JSON: `[{"kind", "count"}]`.
@@ -139,13 +143,16 @@ package struct JobResult: Sendable, Hashable {
 
     /// A workbook with these properties.
     package init(
-        rows: Int, sheets: Int, size: Int, sha256: String, scopeDigest: String, day: String, warnings: String
+        rows: Int, sheets: Int, size: Int, sha256: String, scopeDigest: String, columns: [String]?,
+        columnPermissions: [String], day: String, warnings: String
     ) {
         self.rows = rows
         self.sheets = sheets
         self.size = size
         self.sha256 = sha256
         self.scopeDigest = scopeDigest
+        self.columns = columns
+        self.columnPermissions = columnPermissions
         self.day = day
         self.warnings = warnings
     }

@@ -1,10 +1,11 @@
+package import Directory
 private import Foundation
 package import Postgres
 
 /// Migrates the database to this version's schema. It can run again, and several can run at once.
 package struct Migrator: Sendable {
     /// The schema version of this program. The program also works with the next version, if that version allows it.
-    package static let version = 5
+    package static let version = 6
 
     /// The number of the advisory lock that a migration holds; the same in all versions.
     private static let lock = 7_160_823_410
@@ -22,6 +23,7 @@ package struct Migrator: Sendable {
         Step(version: 3, oldestBinary: 2, sql: PackageResources._003_counters_sql),
         Step(version: 4, oldestBinary: 3, sql: PackageResources._004_audit_sql),
         Step(version: 5, oldestBinary: 4, sql: PackageResources._005_turns_sql),
+        Step(version: 6, oldestBinary: 5, sql: PackageResources._006_columns_sql),
     ]
 
     /// The migrations, in their order.
@@ -58,6 +60,8 @@ package struct Migrator: Sendable {
         package var createsDirectory = false
         /// Grant the roles the columns that they read, if the relations exist.
         package var grantsDirectory = false
+        /// The further columns of exports, which the worker's role reads besides those of the contract.
+        package var attributes: [Attribute] = []
         /// A login to create, with membership in `adminexport_api`.
         package var apiLogin: String?
         /// A login to create, with membership in `adminexport_worker`.
@@ -118,7 +122,9 @@ package struct Migrator: Sendable {
                 report.applied.append(step.version)
             }
             if request.createsDirectory { report.createdDirectory = try await createDirectory(on: connection) }
-            if request.grantsDirectory { report.grantedDirectory = try await grantDirectory(on: connection) }
+            if request.grantsDirectory {
+                report.grantedDirectory = try await grantDirectory(request.attributes, on: connection)
+            }
             return report
         }
         while let keyed = try await Self.keyEvents(on: connection) { report.keyedEvents += keyed }
@@ -297,7 +303,9 @@ package struct Migrator: Sendable {
             try await connection.query(
                 Query("migration-lock", "SELECT pg_advisory_xact_lock($1::bigint) IS NULL AS done", [.integer(Self.lock)]))
             if request.createsDirectory { report.createdDirectory = try await createDirectory(on: connection) }
-            if request.grantsDirectory { report.grantedDirectory = try await grantDirectory(on: connection) }
+            if request.grantsDirectory {
+                report.grantedDirectory = try await grantDirectory(request.attributes, on: connection)
+            }
             return report
         }
     }
@@ -355,11 +363,14 @@ package struct Migrator: Sendable {
     }
 
     /// - Returns: whether there is a directory.
-    private func grantDirectory(on connection: isolated PostgresConnection) async throws -> Bool {
+    private func grantDirectory(
+        _ attributes: [Attribute], on connection: isolated PostgresConnection
+    ) async throws -> Bool {
         guard try await Self.hasDirectory(on: connection) else { return false }
         do {
             try await connection.script(
                 "grant-directory", String(decoding: PackageResources.directory_grants_sql, as: UTF8.self))
+            try await grantAttributes(attributes, on: connection)
         } catch let error as PostgresError
             where [SQLState.undefinedTable, SQLState.undefinedColumn, SQLState.insufficientPrivilege].contains(
                 error.sqlState)
@@ -367,6 +378,46 @@ package struct Migrator: Sendable {
             throw SchemaError.directory(error.serverMessage ?? error.message)
         }
         return true
+    }
+
+    /// Grants the worker's role the columns of the attributes, and revokes the columns that the configuration no longer declares.
+    private func grantAttributes(
+        _ attributes: [Attribute], on connection: isolated PostgresConnection
+    ) async throws {
+        let known = ContractColumn.all.filter { $0.relation == "administrator" }.map(\.name) + attributes.map(\.column)
+        let rows = try await connection.query(
+            Query(
+                "undeclared-grants",
+                """
+                SELECT quote_ident(a.attname) AS name FROM pg_attribute a
+                CROSS JOIN LATERAL aclexplode(a.attacl) AS g
+                WHERE a.attrelid = to_regclass('directory.administrator') AND NOT a.attisdropped AND g.privilege_type = 'SELECT'
+                    AND g.grantee = (SELECT oid FROM pg_roles WHERE rolname = $1::name) AND a.attname <> ALL ($2::text[])
+                ORDER BY a.attnum
+                """, [.text(DatabaseRole.worker), .texts(known)]))
+        let undeclared: [String] = try rows.map { try $0.decode("name") }
+        if !undeclared.isEmpty {
+            try await connection.script(
+                "revoke-attributes",
+                "REVOKE SELECT (\(undeclared.joined(separator: ", "))) ON directory.administrator FROM \(DatabaseRole.worker)"
+            )
+        }
+        guard !attributes.isEmpty else { return }
+        let existing = try await connection.query(
+            Query(
+                "attribute-columns",
+                """
+                SELECT attname::text AS name FROM pg_attribute
+                WHERE attrelid = to_regclass('directory.administrator') AND attnum > 0 AND NOT attisdropped
+                """))
+        let names: [String] = try existing.map { try $0.decode("name") }
+        if let missing = attributes.first(where: { !names.contains($0.column) }) {
+            throw SchemaError.directory(
+                "attributes, line \(missing.line): the column directory.administrator.\(missing.column) does not exist")
+        }
+        let columns = attributes.map(\.quoted).joined(separator: ", ")
+        try await connection.script(
+            "grant-attributes", "GRANT SELECT (\(columns)) ON directory.administrator TO \(DatabaseRole.worker)")
     }
 
     private func createDirectory(on connection: isolated PostgresConnection) async throws -> Bool {

@@ -67,7 +67,7 @@ package struct JobRecord: Sendable {
         j.created_at, j.started_at, coalesce(j.attempt_started_at, CASE j.epoch WHEN 1 THEN j.started_at END) AS attempt_started_at,
         j.finished_at, j.expires_at, coalesce(l.rows_done, j.rows, 0) AS rows_done,
         coalesce(l.rows_total, j.rows) AS rows_total, j.rows, j.sheets, j.size, encode(j.sha256, 'hex') AS sha256,
-        encode(j.scope_digest, 'hex') AS scope_digest, to_char(j.file_date, 'YYYY-MM-DD') AS file_date, j.archive_epoch,
+        encode(j.scope_digest, 'hex') AS scope_digest, j.columns, j.column_permissions, to_char(j.file_date, 'YYYY-MM-DD') AS file_date, j.archive_epoch,
         j.warnings::text AS warnings, j.error_kind, j.error_message,
         extract(year FROM j.created_at AT TIME ZONE 'UTC')::int AS year,
         extract(month FROM j.created_at AT TIME ZONE 'UTC')::int AS month,
@@ -86,9 +86,8 @@ package struct JobRecord: Sendable {
 
     /// The size in bytes of its texts that have no fixed maximum.
     var textSize: Int {
-        [tenantKey, actorKey, tenantSlug, actorEmail, options, warnings, failure?.message ?? ""].reduce(0) {
-            $0 + $1.utf8.count
-        }
+        ([tenantKey, actorKey, tenantSlug, actorEmail, options, warnings, failure?.message ?? ""] + (result?.columns ?? []))
+            .reduce(0) { $0 + $1.utf8.count }
     }
 
     /// The FROM clause for ``columns``.
@@ -217,7 +216,8 @@ extension JobResult {
         guard let rows = try row.decodeIfPresent("rows", as: Int.self) else { return nil }
         self.init(
             rows: rows, sheets: try row.decode("sheets"), size: try row.decode("size"), sha256: try row.decode("sha256"),
-            scopeDigest: try row.decode("scope_digest"), day: try row.decode("file_date"),
+            scopeDigest: try row.decode("scope_digest"), columns: try row.decodeIfPresent("columns"),
+            columnPermissions: try row.decodeIfPresent("column_permissions") ?? [], day: try row.decode("file_date"),
             warnings: try row.decode("warnings"))
     }
 }

@@ -18,6 +18,7 @@ struct AccountsPage: Sendable {
         var query = try query(request, context)
         let settings = await connections.settings()
         query.otherGroups = settings.otherGroups
+        query.attributes = settings.attributes
         async let active = exports.active(visitor.actor)
         let details: ActorDetails?
         var values: [String: Any] = [:]
@@ -28,7 +29,7 @@ struct AccountsPage: Sendable {
             guard !page.accounts.isEmpty || !isElsewhere else { return .redirect(to: Self.link(to: query), type: .normal) }
             details = page.actor
             values = list(page, query, frame.texts(request))
-            values["includesAbout"] = settings.includesAbout
+            values.merge(options(settings, page.attributes, frame.texts(request))) { $1 }
         } catch let error as AccountsError where error.code == .invalidPosition {
             return .redirect(to: Self.link(to: query), type: .normal)
         } catch let error as AccountsError where error.code == .denied {
@@ -44,10 +45,26 @@ struct AccountsPage: Sendable {
         guard let visitor = context.visitor else { throw HTTPError(.unauthorized) }
         let details = try await accounts.details(of: visitor.actor)
         guard details?.mayView == true else { throw HTTPError(.forbidden) }
+        let settings = await connections.settings()
+        var query = AccountQuery(limit: 1)
+        query.attributes = settings.attributes
+        // Only the columns are of interest.
+        let page = try await accounts.page(of: visitor.actor, query)
         return .html(
             try frame.page(
                 "export", title: "export.title", request, visitor: visitor, details: details,
-                active: await exports.active(visitor.actor), ["includesAbout": connections.settings().includesAbout]))
+                active: await exports.active(visitor.actor), options(settings, page.attributes, frame.texts(request))))
+    }
+
+    /// The values of the export form.
+    private func options(
+        _ settings: ServiceSettings, _ attributes: [ServiceInfo.Attribute], _ texts: Texts
+    ) -> [String: Any] {
+        [
+            "includesAbout": settings.includesAbout,
+            "columns": attributes.isEmpty
+                ? [] : [texts("export.columns", ["columns": attributes.map(\.title).joined(separator: ", ")])],
+        ]
     }
 
     /// The fields of the search form and of the links between pages. A plus is a space, as in forms; `URI.queryParameters` does not
@@ -91,7 +108,7 @@ struct AccountsPage: Sendable {
             "previous": Self.link(to: query, "before", page.accounts.first?.key),
             "next": Self.link(to: query, "after", page.accounts.last?.key),
             "hasPrevious": page.hasPrevious, "hasNext": page.hasNext, "hasPages": page.hasPrevious || page.hasNext,
-            "rows": page.accounts.map { row($0, texts) },
+            "attributes": page.attributes.map(\.title), "rows": page.accounts.map { row($0, texts) },
         ]
     }
 
@@ -100,9 +117,20 @@ struct AccountsPage: Sendable {
             "name": account.name, "email": account.email, "phone": account.phone ?? "", "profile": account.profile ?? "",
             "mainGroup": account.mainGroup ?? "", "secondaryGroups": account.secondaryGroups,
             "hiddenGroups": account.hiddenGroups == 0
-                ? "" : texts("accounts.hiddenGroups", ["count": texts.number(account.hiddenGroups)]),
+                ? [] : [texts("accounts.hiddenGroups", ["count": texts.number(account.hiddenGroups)])],
             "teams": account.teams, "created": texts.day(account.created),
             "updated": texts.day(account.updated), "enabled": account.isEnabled,
+            "values": account.attributes.map { ["items": items($0, texts)] },
         ]
+    }
+
+    private func items(_ value: AttributeValue?, _ texts: Texts) -> [String] {
+        switch value {
+        case .text(let text), .time(let text): [text]
+        case .day(let day): [texts.day(day)]
+        case .flag(let flag): [texts(flag ? "accounts.yes" : "accounts.no")]
+        case .list(let items): items
+        case nil: []
+        }
     }
 }

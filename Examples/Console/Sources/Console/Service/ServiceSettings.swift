@@ -7,6 +7,8 @@ struct ServiceSettings: Sendable {
     var otherGroups = ServiceInfo.OtherGroups.hide
     /// Whether the checkbox for the sheet about the export is set at first.
     var includesAbout = false
+    /// The further columns of exports.
+    var attributes: [ServiceInfo.Attribute] = []
 }
 
 extension ServiceConnections {
@@ -16,6 +18,8 @@ extension ServiceConnections {
         guard let info = try? await call(ServiceInfo.self, NoMembers(), timeout: .seconds(2)) else {
             return ServiceSettings()
         }
-        return ServiceSettings(otherGroups: info.otherGroups ?? .show, includesAbout: info.includeAbout ?? false)
+        return ServiceSettings(
+            otherGroups: info.otherGroups ?? .show, includesAbout: info.includeAbout ?? false,
+            attributes: info.attributes ?? [])
     }
 }

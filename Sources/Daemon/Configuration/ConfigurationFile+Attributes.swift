@@ -1,0 +1,112 @@
+internal import Directory
+private import Exports
+internal import Yams
+
+/// The list `attributes` of the configuration file.
+extension ConfigurationFile {
+    /// Excel's tables have at most 255 characters in a header.
+    private static let maxTitle = 255
+    private static let maxAttributes = 100
+    /// The longest name of a column in PostgreSQL, in bytes.
+    private static let maxColumn = 63
+
+    /// - Throws: ``ConfigurationFault`` that names the line.
+    static func attributes(_ node: Node) throws -> [Attribute] {
+        guard node.null == nil else { return [] }
+        guard let sequence = node.sequence else { throw fault(node, "attributes must be a list") }
+        guard sequence.count <= maxAttributes else {
+            throw fault(node, "attributes has \(sequence.count) items, but at most \(maxAttributes) are allowed")
+        }
+        var attributes: [Attribute] = []
+        for item in sequence {
+            let attribute = try attribute(item)
+            if let other = attributes.first(where: { isSame($0.title, attribute.title) }) {
+                throw fault(
+                    item, "the title \"\(attribute.title)\" is also in line \(other.line); each column needs its own title")
+            }
+            if let other = attributes.first(where: { $0.column == attribute.column }) {
+                throw fault(item, "the column \(attribute.column) is also in line \(other.line); remove one of them")
+            }
+            attributes.append(attribute)
+        }
+        return attributes
+    }
+
+    private static func attribute(_ item: Node) throws -> Attribute {
+        let form =
+            "an attribute is {column: ..., title: ..., type: ..., permission: ..., reviewed: true}, of which the last two may be absent"
+        guard let mapping = item.mapping else { throw fault(item, form) }
+        var texts: [String: (text: String, node: Node)] = [:]
+        for (key, value) in mapping {
+            let name = key.string ?? ""
+            guard ["column", "title", "type", "permission", "reviewed"].contains(name) else {
+                throw fault(key, "unknown key \"attributes.\(name)\"; \(form)")
+            }
+            guard let text = value.scalar?.string, value.null == nil else {
+                throw fault(value, "attributes.\(name) must have one value")
+            }
+            texts[name] = (text, value)
+        }
+        func text(_ name: String) throws -> (text: String, node: Node) {
+            guard let value = texts[name] else { throw fault(item, "the attribute lacks \(name); \(form)") }
+            return value
+        }
+        let (column, columnNode) = try text("column")
+        try check(column: column, columnNode)
+        let (title, titleNode) = try text("title")
+        try check(title: title, titleNode)
+        let (type, typeNode) = try text("type")
+        guard let kind = Attribute.Kind(rawValue: type) else {
+            let kinds = Attribute.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+            throw fault(typeNode, "attributes.type is \"\(type)\", but must be one of \(kinds)")
+        }
+        if let (permission, node) = texts["permission"], permission.isEmpty || permission.utf8.contains(0) {
+            throw fault(
+                node, "attributes.permission is not the name of a permission; remove the key if everybody may see the column"
+            )
+        }
+        let isReviewed = try texts["reviewed"].map { value -> Bool in
+            guard let isReviewed = Bool(value.text) else {
+                throw fault(value.node, "attributes.reviewed is \"\(value.text)\", but must be true or false")
+            }
+            return isReviewed
+        }
+        return Attribute(
+            column: column, title: title, kind: kind, permission: texts["permission"]?.text,
+            isReviewed: isReviewed ?? false, line: item.mark?.line ?? 1)
+    }
+
+    private static func check(column: String, _ node: Node) throws {
+        let isVisible = column.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+        guard !column.isEmpty, column.utf8.count <= maxColumn, isVisible else {
+            throw fault(node, "attributes.column must be the name of a column, of 1 to \(maxColumn) bytes")
+        }
+        if ContractColumn.all.contains(where: { $0.relation == "administrator" && $0.name == column }) {
+            throw fault(
+                node, "the column \(column) is one of those that each export reads already; attributes are further columns")
+        }
+        if CredentialName.matches(column) {
+            throw fault(
+                node,
+                "the name of the column \(column) looks like that of a credential, and credentials are never exported; if it contains none, give it another name in the view directory.administrator"
+            )
+        }
+    }
+
+    private static func check(title: String, _ node: Node) throws {
+        let isVisible = title.unicodeScalars.allSatisfy {
+            ![.control, .lineSeparator, .paragraphSeparator].contains($0.properties.generalCategory)
+        }
+        guard title.contains(where: { !$0.isWhitespace }), title.utf16.count <= maxTitle, isVisible else {
+            throw fault(node, "attributes.title must be one line of 1 to \(maxTitle) characters (UTF-16 units)")
+        }
+        if let fixed = fixedTitles.first(where: { isSame($0, title) }) {
+            throw fault(node, "each workbook has a column with the title \"\(fixed)\" already; choose another title")
+        }
+    }
+
+    /// Excel does not distinguish the case of headers.
+    private static func isSame(_ one: String, _ other: String) -> Bool { one.lowercased() == other.lowercased() }
+
+    private static let fixedTitles = AdministratorsSheet.fixedTitles
+}
