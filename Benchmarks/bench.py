@@ -18,6 +18,9 @@ idle      the time of a start, and the load of an idle service
 growth    the cost of a claim and of a job while 100, 1,000 and 10,000 tenants wait
 history   the cost of a claim, of a start and of a page of a list after 10,000, 100,000 and 1,000,000 finished jobs
 levels    an export of a million administrators with each option for the file (only if you name this section)
+attributes
+          an export of a million administrators with five further columns, compared with none and with the programs in
+          BEFORE_DIR (only if you name this section)
 before    exports, small exports and export.get, compared with the programs in BEFORE_DIR (only if you name this section)
 
 Each figure is the median of N rounds (default: 3). The program measures the compared programs in turn. It prints the names of
@@ -30,7 +33,7 @@ import argparse
 import pathlib
 import time
 
-from benchmarks import exports, growth, history, peers, small, versions
+from benchmarks import attributes, exports, growth, history, peers, small, versions
 from benchmarks.environment import ROOT, commit, machine
 from benchmarks.table import Table
 
@@ -45,10 +48,11 @@ SECTIONS = {
     "growth": growth.measure,
     "history": history.measure,
     "levels": exports.levels,
+    "attributes": attributes.measure,
     "before": versions.measure,
 }
 # Sections that run only if they are named.
-EXTRA = {"levels", "before"}
+EXTRA = {"levels", "attributes", "before"}
 
 
 def main():

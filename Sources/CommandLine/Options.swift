@@ -114,7 +114,9 @@ package struct ExportChoices: ParsableArguments {
 
     @Flag(
         inversion: .prefixedNo,
-        help: "Add a last sheet about the export: by whom, when, from what. (default: as the service is configured)")
+        help:
+            "Add a last sheet that states who requested the export and when, the scope and the source of each column. (default: workbook.about of the service)"
+    )
     var includeAbout: Bool?
 
     @Option(help: "Start only one export for this key: the same key returns the same export. (default: a new key each time)")

@@ -195,7 +195,9 @@ import TestSupport
         }
     }
 
-    @Test("A column that vanishes while the service runs fails exports as source-invalid; other requests are answered")
+    @Test(
+        "If a column changes its type while the service runs, exports fail with source-invalid; the service answers other requests"
+    )
     func vanished() async throws {
         try await serve { service in
             #expect(try await service.export().state == .succeeded)

@@ -167,7 +167,7 @@ import Testing
             ("callers:\n- {group: g, tenants: \"*\", grants: [export], more: 1}\n", "line 2: unknown key \"callers.more\""),
             ("callers:\n- {tenants: \"*\", grants: [export]}\n", "line 2: a caller is either"),
             ("attributes: x\n", "line 1: attributes must be a list"),
-            ("attributes:\n- x\n", "line 2: an attribute is {column"),
+            ("attributes:\n- x\n", "line 2: an attribute is a map; write {column"),
             ("attributes:\n- {column: a, title: A}\n", "line 2: the attribute lacks type"),
             ("attributes:\n- {column: a, title: A, type: text, colour: red}\n", "line 2: unknown key \"attributes.colour\""),
             (
@@ -194,8 +194,11 @@ import Testing
                 "attributes:\n- {column: a, title: A, type: text}\n- {column: a, title: B, type: text}\n",
                 "line 3: the column a is also in line 2"
             ),
-            ("attributes:\n- {column: phone, title: A, type: text}\n", "line 2: the column phone is one of those"),
-            ("attributes:\n- {column: tenant_id, title: A, type: text}\n", "line 2: the column tenant_id is one of those"),
+            ("attributes:\n- {column: phone, title: A, type: text}\n", "line 2: each export already reads the column phone"),
+            (
+                "attributes:\n- {column: tenant_id, title: A, type: text}\n",
+                "line 2: each export already reads the column tenant_id"
+            ),
             ("attributes:\n- {column: \"\", title: A, type: text}\n", "line 2: attributes.column must be"),
             (
                 "attributes:\n- {column: \(String(repeating: "a", count: 64)), title: A, type: text}\n",
@@ -216,7 +219,7 @@ import Testing
             ),
             (
                 "attributes:\n- {column: a, title: A, type: text, permission: \"\"}\n",
-                "line 2: attributes.permission is not the name"
+                "line 2: attributes.permission is empty"
             ),
             (
                 "attributes:\n- {column: a, title: A, type: text, reviewed: maybe}\n",

@@ -174,7 +174,7 @@ import TestSupport
     }
 
     @Test(
-        "With scope.otherGroups hide, a file that names other groups is not delivered, and new files count them; with show, both are delivered"
+        "With hide, the service refuses a file that was made with show, and new files count the hidden groups; with show, it delivers both"
     )
     func otherGroups() async throws {
         try await TemporaryFolder.with { folder in

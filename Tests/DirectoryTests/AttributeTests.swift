@@ -119,7 +119,7 @@ import Testing
     }
 
     @Test(
-        "A declared column that does not exist, has another type, or is not granted, is a fault that names the line and the remedy",
+        "A declared column that does not exist, has a wrong type or is not granted is a fault; the first two name the line",
         arguments: [
             ("missing", Attribute.Kind.text, "does not exist", true), ("hired", .datetime, "is date, but", true),
             ("hired", .text, "is date, but", true), ("roles", .text, "is text[], but", true),
@@ -170,7 +170,7 @@ import Testing
     ]
 
     @Test(
-        "A view that reads a column that looks like a credential refuses every attribute but booleans, until it is reviewed",
+        "If a view reads a column that looks like a credential, the inspection refuses every attribute except booleans until it is marked as reviewed",
         arguments: views.keys.sorted())
     func origins(_ name: String) async throws {
         let columns =
@@ -203,7 +203,7 @@ import Testing
         }
     }
 
-    @Test("A view that reads no such column refuses nothing, and a table refuses nothing for its neighbours")
+    @Test("The inspection accepts attributes of a view that reads no such column, and of a table that has one")
     func harmlessOrigins() async throws {
         try await TestDatabase.with { database in
             try await database.execute(Self.columns)
@@ -220,7 +220,7 @@ import Testing
         }
     }
 
-    @Test("A permission that no profile has is a note, because nobody gets the column")
+    @Test("The inspection notes a permission that no profile has")
     func unknownPermission() async throws {
         try await TestDatabase.with { database in
             try await database.execute(Self.columns)

@@ -70,7 +70,7 @@ public enum ExportStart: Method {
                 default: false),
             .init(
                 "includeAbout", .boolean,
-                "Whether a sheet about the export comes last: who requested it and when, from what the rows come, and what was left out. Absent means the value of workbook.about in the configuration, which service.info returns.",
+                "Whether the sheet `About this export` comes last. It states who requested the export and when, the time of the data, the scope, the warnings and the source of each column. If absent, workbook.about in the configuration applies; service.info returns it as includeAbout.",
                 required: false),
             .init(
                 "idempotencyKey", .text(upTo: 128),

@@ -51,11 +51,11 @@ public enum ServiceInfo: Method {
                 "The optional features of the protocol that this version supports."),
             .init(
                 "otherGroups", .oneOf(OtherGroups.allCases.map(\.rawValue)),
-                "Whether an actor whose scope is groups sees the names of other groups, to which accounts in the scope may also belong. A console must follow it."
+                "Whether an actor whose scope is groups sees the names of other groups. Accounts in the scope may also belong to such groups. A console must apply this setting."
             ),
             .init(
                 "attributes", .array(of: .object(Attribute.schema), upTo: 1_000),
-                "The further columns that the service is configured to export, in their order, for actors who may see them. A console that lists accounts can show them."
+                "All further columns that the configuration declares, in their order, including those that an actor may not see. A console that lists accounts can show those whose permission the profile of the actor has."
             ),
             .init("includeAbout", .boolean, "The value of includeAbout in export.start if a caller omits it."),
             .init("caller", .object(Caller.schema), "The caller, as the service sees it."))
@@ -70,7 +70,7 @@ public enum ServiceInfo: Method {
     public enum OtherGroups: String, Codable, Hashable, Sendable, CaseIterable {
         /// Their names, in the rows of accounts.
         case show
-        /// Nothing.
+        /// Only their number.
         case hide
     }
 

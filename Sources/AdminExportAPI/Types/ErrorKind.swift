@@ -80,7 +80,7 @@ public enum ErrorKind: String, Sendable, CaseIterable {
         case .permissionDenied:
             """
             The caller or the administrator lacks the permission. `reason` is caller-not-allowed, unknown-tenant, unknown-administrator, \
-            ambiguous-actor, administrator-disabled, no-permission or scope-changed.
+            ambiguous-actor, administrator-disabled, no-permission, scope-changed or columns-changed.
             """
         case .notFound: "The job does not exist, or it belongs to another actor."
         case .notReady: "The job has no workbook; `state` says why. Retryable while the job is queued or runs."

@@ -60,7 +60,7 @@ enum Output {
         ]
         let extras =
             (job.includeDisabled ? ["disabled accounts"] : []) + (job.includeReferences ? ["references"] : [])
-            + (job.includeAbout == true ? ["a page about the export"] : [])
+            + (job.includeAbout == true ? ["the sheet about the export"] : [])
         if !extras.isEmpty { lines.append(("With", extras.joined(separator: ", "))) }
         if let position = job.queuePosition { lines.append(("In the queue", "number \(position)")) }
         if let total = job.progress.rowsTotal, !job.state.isFinal {
@@ -97,7 +97,7 @@ enum Output {
         case "unresolved-reference":
             "\(count) \(isOne ? "reference points" : "references point") to a profile, group or team that the tenant does not have"
         case "group-hidden":
-            "\(count) \(isOne ? "reference to a group is" : "references to groups are") left out: the group is outside the administrator's scope"
+            "\(count) \(isOne ? "reference to a group is left out: the group is" : "references to groups are left out: the groups are") outside the administrator's scope"
         default:
             "\(warning.kind): \(count)"
         }

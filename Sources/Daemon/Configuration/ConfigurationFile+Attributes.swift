@@ -15,7 +15,8 @@ extension ConfigurationFile {
         guard node.null == nil else { return [] }
         guard let sequence = node.sequence else { throw fault(node, "attributes must be a list") }
         guard sequence.count <= maxAttributes else {
-            throw fault(node, "attributes has \(sequence.count) items, but at most \(maxAttributes) are allowed")
+            throw fault(
+                node, "attributes has \(sequence.count) items, but at most \(maxAttributes) are allowed; remove some")
         }
         var attributes: [Attribute] = []
         for item in sequence {
@@ -34,8 +35,8 @@ extension ConfigurationFile {
 
     private static func attribute(_ item: Node) throws -> Attribute {
         let form =
-            "an attribute is {column: ..., title: ..., type: ..., permission: ..., reviewed: true}, of which the last two may be absent"
-        guard let mapping = item.mapping else { throw fault(item, form) }
+            "write {column: ..., title: ..., type: ...}; permission and reviewed are optional"
+        guard let mapping = item.mapping else { throw fault(item, "an attribute is a map; \(form)") }
         var texts: [String: (text: String, node: Node)] = [:]
         for (key, value) in mapping {
             let name = key.string ?? ""
@@ -62,7 +63,8 @@ extension ConfigurationFile {
         }
         if let (permission, node) = texts["permission"], permission.isEmpty || permission.utf8.contains(0) {
             throw fault(
-                node, "attributes.permission is not the name of a permission; remove the key if everybody may see the column"
+                node,
+                "attributes.permission is empty or contains NUL; write the name of a permission, or remove the key if every administrator who exports may see the column"
             )
         }
         let isReviewed = try texts["reviewed"].map { value -> Bool in
@@ -83,12 +85,12 @@ extension ConfigurationFile {
         }
         if ContractColumn.all.contains(where: { $0.relation == "administrator" && $0.name == column }) {
             throw fault(
-                node, "the column \(column) is one of those that each export reads already; attributes are further columns")
+                node, "each export already reads the column \(column); remove it from attributes")
         }
         if CredentialName.matches(column) {
             throw fault(
                 node,
-                "the name of the column \(column) looks like that of a credential, and credentials are never exported; if it contains none, give it another name in the view directory.administrator"
+                "the name of the column \(column) looks like that of a credential, which adminexport never exports; if the column contains no credential, rename it in the view directory.administrator, and add reviewed: true to the declaration"
             )
         }
     }

@@ -147,7 +147,7 @@ struct ConfigurationKey: Sendable {
         ConfigurationKey(
             name: "scope.otherGroups", kind: .otherGroups(\.otherGroups), isReloaded: true,
             meaning:
-                "Whether an administrator whose scope is groups sees the names of other groups. An account in the scope may also belong to other groups. `show`: its row names them. `hide`: its row does not name them, and the job's warning `group-hidden` counts them. After a change to `hide`, workbooks that contain such names are not delivered."
+                "Whether an administrator whose scope is groups sees the names of other groups. An account in the scope may also belong to other groups. `show`: its row names them. `hide`: its row does not name them, and the job's warning `group-hidden` counts them. After a change to `hide`, the service does not deliver the workbooks that administrators with the scope `groups` exported with `show`."
         ),
         limit("connections", .count(1...10_000, \.limits.connections), "The maximum number of connections."),
         limit(
@@ -200,7 +200,7 @@ struct ConfigurationKey: Sendable {
         ConfigurationKey(
             name: "attributes", kind: .attributes,
             meaning:
-                "Further columns of workbooks, after the ten that each workbook has: a list of `{column, title, type, permission, reviewed}`. `column` is a column of `directory.administrator`; `type` is `text`, `date`, `datetime`, `boolean` or `list`. With `permission`, only administrators whose profile has this permission get the column. Columns that look like credentials are refused. After a change, run `adminexportd migrate --grant-directory`. It has no environment variable."
+                "Further columns of workbooks, after the ten that each workbook has: a list of `{column, title, type, permission, reviewed}`. `column` is a column of `directory.administrator`; `type` is `text`, `date`, `datetime`, `boolean` or `list`. With `permission`, only administrators whose profile has this permission get the column. Columns that look like credentials are refused. `reviewed: true` states that somebody has checked that the view exposes no credential in this column. After a change, run `adminexportd migrate --grant-directory` and restart the processes. It has no environment variable."
         ),
     ]
 

@@ -8,7 +8,7 @@ final class LiveSettings: Sendable {
         var limits: ServiceLimits
         /// How long an idempotency key identifies the export that it started.
         var idempotency: Duration
-        /// What actors may see of groups outside of their scope.
+        /// What actors may see of groups outside their scope.
         var otherGroups: OtherGroups
         /// Whether workbooks have a sheet about the export if a caller does not decide.
         var includesAbout: Bool

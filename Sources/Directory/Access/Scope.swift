@@ -6,7 +6,7 @@ private import Crypto
 package enum OtherGroups: String, Sendable, CaseIterable {
     /// Their names, in the rows of accounts.
     case show
-    /// Nothing.
+    /// Only their number.
     case hide
 }
 
@@ -19,7 +19,7 @@ package enum Scope: Sendable, Equatable {
 
     /// SHA-256 of the kind and the root groups, in hexadecimal. Equal scopes have equal digests.
     ///
-    /// - Parameter others: whether a file with this scope contains names of other groups.
+    /// - Parameter others: the setting with which the file is made. With `show`, the file may contain names of other groups.
     package func digest(_ others: OtherGroups) -> String {
         var hash = SHA256()
         switch self {

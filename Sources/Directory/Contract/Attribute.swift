@@ -33,7 +33,7 @@ package struct Attribute: Sendable, Hashable {
     package let kind: Kind
     /// The permission that an actor's profile needs to see the column; nil if every actor who exports sees it.
     package let permission: String?
-    /// Whether somebody has checked that the values are no credentials, although the view reads columns that look like some.
+    /// Whether somebody has confirmed that the column contains no credential, although the view reads columns with names of credentials.
     package let isReviewed: Bool
     /// The line of the configuration file that declares it.
     package let line: Int
@@ -63,6 +63,6 @@ extension [Attribute] {
         filter { $0.permission.map(permissions.contains) ?? true }
     }
 
-    /// Whether it depends on the actor's profile which of them an actor sees.
+    /// Whether the actor's profile determines which attributes the actor sees.
     package var needPermissions: Bool { contains { $0.permission != nil } }
 }

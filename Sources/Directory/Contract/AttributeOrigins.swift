@@ -2,8 +2,8 @@ internal import Postgres
 
 /// Finds from which columns the view `directory.administrator` takes its values.
 ///
-/// PostgreSQL records which columns a view reads (`pg_depend`), and not for which of the view's columns it reads them. So if the view reads
-/// a column that looks like a credential, every attribute may be made of it. A boolean is not a credential: it may say that there is one.
+/// PostgreSQL records which columns a view reads (`pg_depend`), but not which of the view's columns use them. If the view reads a column that
+/// looks like a credential, every attribute may therefore contain it. A boolean cannot contain a credential; it can only state that one exists.
 enum AttributeOrigins {
     /// - Returns: a fault for each attribute that may be made of a credential and is not marked as reviewed.
     static func faults(_ attributes: [Attribute], on connection: isolated PostgresConnection) async throws -> [ContractFault]
@@ -16,7 +16,7 @@ enum AttributeOrigins {
         return suspects.map { attribute in
             .attribute(
                 attribute,
-                "the view directory.administrator reads \(shown), and PostgreSQL does not record whether \(attribute.column) is made of it",
+                "the column \(attribute.column) may contain a credential: the view directory.administrator reads \(shown), and PostgreSQL does not record which of its columns use that",
                 "check the view; if \(attribute.column) contains no credential, add reviewed: true to its declaration")
         }
     }
@@ -45,8 +45,8 @@ enum AttributeOrigins {
         """
 
     /// The columns that the rules read. A rule that takes a whole row (a variable with the attribute number 0) reads each column of its
-    /// relations, and depends on none of them. With the sources of generated columns, and the names that foreign tables give to columns of
-    /// another server.
+    /// relations, and depends on none of them. The result includes the sources of generated columns, and the names that foreign tables give
+    /// to columns of another server.
     private static let columnsBelow = Query(
         "attribute-origins",
         """

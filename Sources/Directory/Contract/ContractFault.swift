@@ -9,7 +9,7 @@ package struct ContractFault: Error, Hashable, Sendable, CustomStringConvertible
     package let mayPass: Bool
     /// Whether the column decides who may export. While it is wrong, a denial may be wrong, too.
     package var decidesPermission = false
-    /// Whether the configuration declares what the directory does not have, or must not export. A process does not start with it.
+    /// Whether a declaration in `attributes` causes the fault. No process starts with such a fault.
     package var isOfConfiguration = false
 
     /// A fault with a remedy.

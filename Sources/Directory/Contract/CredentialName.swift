@@ -1,7 +1,7 @@
 /// Recognizes names of columns that look like credentials. The names are all that a configuration and a catalogue show; a column with a
 /// harmless name can still contain a secret, so the owner of the directory decides about its content.
 package enum CredentialName {
-    /// Words that a name of another column hardly contains.
+    /// Words that rarely occur in names of other columns.
     private static let words: Set<String> = [
         "password", "passwd", "passwort", "pwd", "passphrase", "passcode", "pass", "pin", "hash", "digest", "secret",
         "token", "jwt", "otp",
@@ -11,7 +11,7 @@ package enum CredentialName {
         "otpsecret",
         "mfasecret", "passwordhash", "passhash", "pwhash", "userpassword", "sessionid",
     ]
-    /// Words that make a credential of the word `key`: `api_key`, but not `employee_key`.
+    /// Words that name a credential together with the word `key`: `api_key`, but not `employee_key`.
     private static let keyWords: Set<String> = [
         "access", "account", "aes", "api", "app", "application", "auth", "authentication", "backup", "client", "cipher",
         "consumer",
@@ -22,7 +22,7 @@ package enum CredentialName {
         "shared", "signing", "signature", "ssh", "ssl", "sso", "symmetric", "tls", "token", "totp", "user", "webauthn",
         "webhook", "wrapped",
     ]
-    /// Words that make a credential of the word `code` or `codes`.
+    /// Words that name a credential together with the word `code` or `codes`.
     private static let codeWords: Set<String> = [
         "access", "auth", "backup", "emergency", "login", "mfa", "one", "otp", "recovery", "reset", "scratch", "security",
         "unlock",

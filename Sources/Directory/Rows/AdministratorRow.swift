@@ -126,7 +126,7 @@ package struct AdministratorRow: ~Copyable {
         }
     }
 
-    /// A time of a day in the tenant's time zone.
+    /// A date with a time, in the tenant's time zone.
     package enum Time: Equatable, Sendable {
         /// Whole seconds since 1970-01-01 00:00 on the clocks of the time zone; fractions of a second are cut off.
         case seconds(Int)

@@ -6,7 +6,7 @@ private import Synchronization
 package struct Snapshot: Sendable {
     /// The actor's permission in the snapshot.
     package let permission: ExportPermission
-    /// What the rows contain of groups outside of the actor's scope.
+    /// What the rows contain of groups outside the actor's scope.
     package let otherGroups: OtherGroups
     /// When the snapshot was taken, by the database's clock.
     package let takenAt: Timestamp
@@ -24,7 +24,7 @@ package struct Snapshot: Sendable {
     package let groupTree: GroupTree?
     /// The further columns that the actor sees, in the order of the rows' values.
     package let attributes: [Attribute]
-    /// Names and times for a page about the export; nil unless requested.
+    /// Names and times for the sheet about the export; nil unless requested.
     package let description: SnapshotDescription?
 }
 

@@ -1,6 +1,6 @@
 internal import Postgres
 
-/// What a page about an export states besides the rows: names and times as a person reads them.
+/// What the sheet about an export states besides the rows: names and times as a person reads them.
 package struct SnapshotDescription: Sendable, Equatable {
     /// The tenant's name; empty if the directory has none.
     package let tenantName: String

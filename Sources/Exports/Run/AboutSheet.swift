@@ -42,7 +42,7 @@ struct AboutSheet {
             (
                 "Rows",
                 Self.grouped(data.rows) + (data.sheets == 1 ? "" : " in \(data.sheets) sheets")
-                    + ". These are all accounts of this scope in the snapshot."
+                    + ". These are all accounts in the snapshot that match the rows Accounts and Scope."
             ),
         ] + warningLines + sources.map { ("Column \"\($0.title)\"", $0.source) } + [
             ("Export", job.id.description),
@@ -66,7 +66,7 @@ struct AboutSheet {
     }
 
     private var warningLines: [(label: String, text: String)] {
-        guard !warnings.isEmpty else { return [("Warnings", "None: each value is written as the directory contains it")] }
+        guard !warnings.isEmpty else { return [("Warnings", "None")] }
         return warnings.map { ("Warning", "\($0.kind), \(Self.grouped($0.count)): \($0.meaning)") }
     }
 

@@ -18,7 +18,7 @@ package struct ExportRunner: JobRunner {
     ///   - directory: the pool of connections to the directory's database.
     ///   - contract: the last inspection of the directory.
     ///   - attributes: the further columns of workbooks.
-    ///   - otherGroups: what workbooks contain of groups outside of the actor's scope.
+    ///   - otherGroups: what workbooks contain of groups outside the actor's scope.
     package init(
         directory: PostgresPool, storage guardian: StorageGuard, contract: DirectoryContract, disk: ArchiveDisk,
         settings: WorkbookSettings, attributes: [Attribute] = [], otherGroups: @escaping @Sendable () -> OtherGroups

@@ -35,7 +35,7 @@ package struct ExportService: Sendable {
     ///   - trail: writes the audit events that no caller waits for.
     ///   - worker: the worker of this process, for which starts claim and which they wake; nil if there is none.
     ///   - bounds: the limits of a start, which can change while the service runs.
-    ///   - otherGroups: what actors may see of groups outside of their scope.
+    ///   - otherGroups: what actors may see of groups outside their scope.
     package init(
         pool: PostgresPool, directory: DirectoryDatabase, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
         trail: AuditWriter, worker: Worker? = nil, bounds: @escaping @Sendable () -> JobStore.Limits,

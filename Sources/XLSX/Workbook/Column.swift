@@ -7,7 +7,7 @@ public struct Column: Hashable, Sendable {
         case text
         /// Days as date cells in the format `yyyy-mm-dd`.
         case date
-        /// Times of a day as cells in the format `yyyy-mm-dd hh:mm:ss`. Needs ``WorkbookOptions/extendedFormats``.
+        /// Dates with times as cells in the format `yyyy-mm-dd hh:mm:ss`. Needs ``WorkbookOptions/extendedFormats``.
         case dateTime
         /// TRUE and FALSE. Needs ``WorkbookOptions/extendedFormats``.
         case boolean

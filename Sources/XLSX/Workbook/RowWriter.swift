@@ -234,7 +234,7 @@
         unsafe output.advance(to: at + 8)
     }
 
-    /// Writes the next cell: a time of a day, whose number is that of ``date(serial:)``.
+    /// Writes the next cell: a date with a time. The number of the day is that of ``date(serial:)``.
     ///
     /// - Parameter second: of the day. The fraction of the day that it becomes has ten digits, and is rounded up: it is at most 9 µs
     ///   late, and never early, because some programs cut off fractions of a second.

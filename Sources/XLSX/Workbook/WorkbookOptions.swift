@@ -49,8 +49,8 @@ public struct WorkbookOptions: Sendable {
     /// They are optional in ECMA-376 (Part 1, 18.3.1.4 and 18.3.1.73), and Excel and LibreOffice read a sheet without them.
     /// Files are then more than a third smaller. Microsoft Access, Spreadsheet Compare and some importers need the references.
     public var cellReferences = true
-    /// Whether the workbook may have columns of times and booleans, and labelled rows. Their formats come before the sheets. Without them,
-    /// equal rows give the same bytes as in versions that did not have these formats.
+    /// Whether the workbook may have columns of times and booleans, and labelled rows. The writer writes the formats before
+    /// the sheets, so the option must be set at the start. With `false`, equal rows give the same bytes as in versions without these formats.
     public var extendedFormats = false
     /// The number of rows from which the writer computes the widths of the columns.
     public var rowsForWidths = 200

@@ -76,7 +76,9 @@ public final class WorkbookWriter {
             throw XLSXError(.invalidColumns, "a sheet takes 1 to 16,384 columns with titles of up to 255 characters")
         }
         guard options.extendedFormats || !columns.contains(where: \.kind.isExtended) else {
-            throw XLSXError(.invalidColumns, "columns of times and booleans need the option extendedFormats")
+            throw XLSXError(
+                .invalidColumns,
+                "a column of the kind dateTime or boolean requires the option extendedFormats; set it in WorkbookOptions")
         }
         try SheetName.validate(name, among: sheets.map(\.name) + (phase == .inSheet ? [sheet.name] : []))
         if phase == .inSheet { try endSheet() }
@@ -179,7 +181,7 @@ public final class WorkbookWriter {
         summary.datesAsText += 1
     }
 
-    /// Writes the next cell of the row: a time of a day. Needs ``WorkbookOptions/extendedFormats``.
+    /// Writes the next cell of the row: a date with a time. Needs ``WorkbookOptions/extendedFormats``.
     ///
     /// Times on days that Excel's calendar does not have become text, `yyyy-mm-dd hh:mm:ss`; see ``date(daysSince1970:)``.
     ///
@@ -224,7 +226,9 @@ public final class WorkbookWriter {
     @inline(__always)
     private func checkFormats() throws {
         guard options.extendedFormats else {
-            throw XLSXError(.unexpectedCell, "times, booleans and labelled rows need the option extendedFormats")
+            throw XLSXError(
+                .unexpectedCell,
+                "times, booleans and labelled rows require the option extendedFormats; set it in WorkbookOptions")
         }
     }
 

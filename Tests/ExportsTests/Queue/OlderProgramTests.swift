@@ -99,7 +99,7 @@ import Testing
                 INSERT INTO adminexport.audit_event (event, job, at) SELECT 'requested', id, '2001-01-01Z' FROM adminexport.job LIMIT 1
                 """)
             let outcome = try await Migrator().run(on: database.connect())
-            #expect(outcome.applied == [4, 5] && outcome.keyedEvents == 2 * 1_300 + 1)
+            #expect(outcome.applied == Array(4...Migrator.version) && outcome.keyedEvents == 2 * 1_300 + 1)
             #expect(try await database.text(Self.wrong) == "0")
             #expect(try await database.text("SELECT count(*) FROM adminexport.audit_event WHERE tenant_key IS NULL") == "1")
             #expect(try await database.text("SELECT count(*) FROM adminexport.setting WHERE key LIKE 'audit%'") == "0")
@@ -125,7 +125,7 @@ import Testing
                     try await Migrator(lockTimeout: .milliseconds(200), attempts: 60).run(on: database.connect())
                 }
             }
-            #expect(try await migration.value.applied == [4, 5])
+            #expect(try await migration.value.applied == Array(4...Migrator.version))
             #expect(
                 try await database.text(
                     "SELECT count(*) FROM pg_constraint WHERE conname = 'audit_event_event_check' AND NOT convalidated")

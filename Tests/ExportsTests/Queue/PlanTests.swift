@@ -49,7 +49,8 @@ import TestSupport
             "events-to-key",
             "key-events",
             "is-member",
-            "find-role", "find-migrations", "schema-version", "login", "audit-months", "audit-delete", "audit-partitions")
+            "find-role", "find-migrations", "schema-version", "login", "audit-months", "audit-delete", "audit-partitions",
+            "undeclared-grants", "attribute-columns")
         add("reads no table", "test-connection", "replayed", "probe")
         return reasons
     }()

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import tempfile
@@ -468,6 +469,83 @@ class Attacks(unittest.TestCase):
         self.assertNotIn("@", shared.console.log)
         for line in pathlib.Path(f"/proc/{shared.console.process.pid}/cmdline").read_bytes().split(b"\0"):
             self.assertNotIn(b"postgresql:", line)
+
+
+class ServiceSettings(unittest.TestCase):
+    """The list and the export form show what the service is configured to export, to whom may see it."""
+
+    @classmethod
+    def setUpClass(cls):
+        platform = shared.platform
+        platform.sql("ALTER TABLE directory.administrator ADD job_title text, ADD mfa_enabled boolean, ADD last_sign_in timestamptz, ADD roles text[]")
+        platform.sql("GRANT SELECT (job_title, mfa_enabled, last_sign_in, roles) ON directory.administrator TO adminexport_console")
+        platform.sql("UPDATE directory.administrator SET job_title = '<b>Boss</b>', mfa_enabled = email LIKE 'owner@%', roles = '{r1,r2}', "
+                     "last_sign_in = '2026-07-01 22:30Z' WHERE email LIKE '%@acme.example'")
+        platform.sql("UPDATE directory.profile SET permissions = permissions || '{security.view}' WHERE scope = 'tenant'")
+        # A group outside the scope of europe@, of somebody who is also in the scope.
+        platform.sql("INSERT INTO directory.administrator_group (tenant_id, name) SELECT id, 'Secret project' FROM directory.tenant WHERE slug = 'acme'")
+        platform.sql("INSERT INTO directory.administrator_secondary_group SELECT a.id, g.id FROM directory.administrator a "
+                     "JOIN directory.administrator_group g ON g.tenant_id = a.tenant_id AND g.name = 'Secret project' WHERE a.email LIKE 'owner@%'")
+        cls.configuration = SCRATCH / "attributes.yaml"
+        cls.socket = SCRATCH / "settings.sock"
+        cls.configure("show")
+        cls.service = platform.start("serve", "--socket", str(cls.socket), "--workers", "0", "--config", str(cls.configuration))
+        until("the service listens", cls.socket.exists)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.service.end()
+
+    @classmethod
+    def configure(cls, others):
+        cls.configuration.write_text(f"""
+            scope: {{otherGroups: {others}}}
+            workbook: {{about: true}}
+            attributes:
+            - {{column: job_title, title: Job & title, type: text}}
+            - {{column: mfa_enabled, title: MFA, type: boolean, permission: security.view}}
+            - {{column: last_sign_in, title: Last sign-in, type: datetime, permission: security.view}}
+            - {{column: roles, title: Roles, type: list}}
+            """)
+
+    def page(self, administrator, path="/administrators/accounts?search=owner%40"):
+        with Console(shared.platform, socket=self.socket) as console:
+            return Visitor(console).sign_in(administrator).get(path).text
+
+    def test_further_columns_are_listed_for_whom_may_see_them(self):
+        owner = self.page("owner@acme.example")
+        for part in ['<th scope="col">Job &amp; title</th>', '<th scope="col">MFA</th>', '<th scope="col">Last sign-in</th>',
+                     "<bdi>&lt;b&gt;Boss&lt;/b&gt;</bdi>", "<bdi>Yes</bdi>", "<bdi>r1</bdi>", "<bdi>r2</bdi>", "2026-07-0",
+                     "The file also has these columns: Job &amp; title, MFA, Last sign-in, Roles."]:
+            self.assertIn(part, owner)
+        europe = self.page("europe@acme.example", "/administrators/accounts")
+        self.assertIn("The file also has these columns: Job &amp; title, Roles.", europe)
+        for part in ["MFA", "Last sign-in", "2026-07-0"]:
+            self.assertNotIn(part, europe)
+        self.assertIn("these columns: Job &amp; title, Roles.", self.page("europe@acme.example", "/administrators/accounts/export"))
+
+    def test_the_checkbox_for_the_page_about_the_export_has_the_service_s_default(self):
+        self.assertIn('name="includeAbout" value="on" checked', self.page("owner@acme.example"))
+
+    def test_names_of_hidden_groups_are_not_in_the_page(self):
+        shared.platform.sql("INSERT INTO directory.administrator_secondary_group SELECT a.id, g.id FROM directory.administrator a "
+                            "JOIN directory.administrator_group g ON g.tenant_id = a.tenant_id AND g.name = 'Europe' WHERE a.email = 'owner@acme.example' "
+                            "ON CONFLICT DO NOTHING")
+        self.assertIn("Secret project", self.page("europe@acme.example"))
+        self.configure("hide")
+        self.service.signal(signal.SIGHUP)
+        until("the names are hidden", lambda: "Secret project" not in self.page("europe@acme.example"))
+        page = self.page("europe@acme.example")
+        self.assertIn("Other groups: 1", page)
+        self.assertIn("Europe", page)
+        self.assertIn("Secret project", self.page("owner@acme.example"))
+
+    def test_without_the_service_the_page_shows_no_more_than_an_export_could(self):
+        with Console(shared.platform, socket=SCRATCH / "nobody.sock") as console:
+            page = Visitor(console).sign_in("europe@acme.example").get("/administrators/accounts").text
+        self.assertIn("europe@acme.example", page)
+        for part in ["Secret project", "Job &amp; title"]:
+            self.assertNotIn(part, page)
 
 
 class BehindAProxy(unittest.TestCase):

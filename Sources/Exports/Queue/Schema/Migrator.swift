@@ -380,7 +380,8 @@ package struct Migrator: Sendable {
         return true
     }
 
-    /// Grants the worker's role the columns of the attributes, and revokes the columns that the configuration no longer declares.
+    /// Grants the worker's role the privilege to read the columns of the attributes. Revokes it for columns that neither the contract nor the
+    /// configuration names.
     private func grantAttributes(
         _ attributes: [Attribute], on connection: isolated PostgresConnection
     ) async throws {
@@ -412,8 +413,9 @@ package struct Migrator: Sendable {
                 """))
         let names: [String] = try existing.map { try $0.decode("name") }
         if let missing = attributes.first(where: { !names.contains($0.column) }) {
-            throw SchemaError.directory(
-                "attributes, line \(missing.line): the column directory.administrator.\(missing.column) does not exist")
+            throw SchemaError.attribute(
+                "attributes, line \(missing.line): the column directory.administrator.\(missing.column) does not exist; correct the name, add the column to the view, or remove the attribute"
+            )
         }
         let columns = attributes.map(\.quoted).joined(separator: ", ")
         try await connection.script(
@@ -499,7 +501,7 @@ package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
     package var isOfAMigration: Bool {
         switch self {
         case .missing, .roleMissing: true
-        case .tooNew, .directory, .grantsMissing, .notOwner, .tablesInUse: false
+        case .tooNew, .directory, .attribute, .grantsMissing, .notOwner, .tablesInUse: false
         }
     }
 
@@ -517,6 +519,8 @@ package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
     case tablesInUse
     /// The directory's columns cannot be granted. The text is PostgreSQL's message, with names of relations and columns.
     case directory(String)
+    /// A declared attribute has no column. The text says which one and what to do.
+    case attribute(String)
 
     /// The fault and its remedy, for people.
     package var description: String {
@@ -533,6 +537,7 @@ package enum SchemaError: Error, Equatable, Sendable, CustomStringConvertible {
             "a long transaction locks tables of the schema adminexport, so the migration stopped and left no partial change; end the transaction (pg_stat_activity shows it), then run adminexportd migrate again"
         case .directory(let fault):
             "the privileges on the directory's columns cannot be granted to the service (\(fault)); check the views and their owners"
+        case .attribute(let fault): fault
         case .roleMissing(let grant):
             "the database login may not assume a role that it needs; run, as the owner of the database: \(grant)"
         }

@@ -5,15 +5,15 @@ import AdminExportClient
 struct ServiceSettings: Sendable {
     /// Whether an actor whose scope is groups sees the names of other groups.
     var otherGroups = ServiceInfo.OtherGroups.hide
-    /// Whether the checkbox for the sheet about the export is set at first.
+    /// Whether the checkbox for the sheet about the export is checked initially.
     var includesAbout = false
     /// The further columns of exports.
     var attributes: [ServiceInfo.Attribute] = []
 }
 
 extension ServiceConnections {
-    /// The service's settings. If the service does not answer, names of other groups are hidden, because a page must not show more than an
-    /// export.
+    /// The service's settings. If the service does not answer, the console hides the names of other groups, because a page must not show more
+    /// than an export.
     func settings() async -> ServiceSettings {
         guard let info = try? await call(ServiceInfo.self, NoMembers(), timeout: .seconds(2)) else {
             return ServiceSettings()
