@@ -34,7 +34,7 @@ public struct Account: Sendable, Equatable {
 public enum AttributeValue: Sendable, Equatable {
     /// A text, up to 500 characters.
     case text(String)
-    /// A day, `yyyy-mm-dd`.
+    /// A day, `yyyy-mm-dd`; with ` BC` before the year 1; or `infinity` or `-infinity`.
     case day(String)
     /// A time in the tenant's time zone, `yyyy-mm-dd hh:mm`.
     case time(String)

@@ -95,6 +95,25 @@ public final class AccountList: Sendable {
         }
     }
 
+    /// Returns the further columns that the actor may see.
+    ///
+    /// - Throws: ``AccountsError``.
+    public func attributes(_ attributes: [ServiceInfo.Attribute], of actor: ActorName) async throws -> [ServiceInfo
+        .Attribute]
+    {
+        guard attributes.contains(where: { $0.permission != nil }) else { return attributes }
+        do {
+            return try await reading(for: actor) { connection, keys in
+                let permission = try await ExportPermission.check(
+                    actor.reference, listsPermissions: true, keys: keys, on: connection)
+                let permissions = permission.permissions ?? PermissionNames()
+                return attributes.filter { $0.permission.map(permissions.contains) ?? true }
+            }
+        } catch is ForeignText {
+            return []
+        }
+    }
+
     private func knownDetails(of actor: ActorName) async throws -> ActorDetails? {
         try await reading(for: actor) { connection, keys in
             let identity: ActorIdentity

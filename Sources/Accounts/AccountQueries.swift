@@ -102,7 +102,8 @@ struct AccountQueries {
         let column = "a.\(attribute.quoted)"
         return switch attribute.kind {
         case .text: "left(\(column)::text, \(maxTextLength))"
-        case .date: "to_char(\(column), 'YYYY-MM-DD')"
+        // PostgreSQL converts a date to a time before to_char, and some dates have none. The session's date style is ISO.
+        case .date: "\(column)::text"
         case .datetime: "to_char(\(column), 'YYYY-MM-DD HH24:MI')"
         case .boolean: column
         case .list:

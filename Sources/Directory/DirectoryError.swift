@@ -43,6 +43,6 @@ package enum Denial: String, Sendable {
     case noPermission = "no-permission"
     /// The actor's scope is not the one with which the export was made.
     case scopeChanged = "scope-changed"
-    /// The actor's profile lacks a permission that a column of the export needs.
+    /// A column of the export is no longer declared, or the actor's profile lacks a permission that it needs.
     case columnsChanged = "columns-changed"
 }

@@ -118,17 +118,62 @@ import TestSupport
             try await permit(",roles.view")
             #expect(await refusal(ServiceProcess.owner, job) == ["columns-changed", "columns-changed"])
             let run = try await service.run(["download", job.id, "-o", "late.xlsx"])
-            #expect(run.status == 77 && run.errors.contains("permission for a column"))
+            #expect(run.status == 77 && run.errors.contains("A column of the export"))
             try await permit(",roles.view,security.view")
             #expect(await refusal(ServiceProcess.owner, job) == [nil, nil])
             // A file without such columns needs no permission.
             let plain = try await service.export(ServiceProcess.europe)
             try await permit("", 2)
             #expect(await refusal(ServiceProcess.europe, plain) == [nil, nil])
-            // The job of an earlier version names no columns: it has the ten.
-            try await service.database.execute("UPDATE adminexport.job SET columns = NULL, column_permissions = NULL")
+            // The job of an earlier version names no columns: it has the ten. The same holds for a file without attributes.
+            try await service.database.execute(
+                "UPDATE adminexport.job SET columns = NULL, attributes = NULL, column_permissions = NULL")
             let old = try await client.call(ExportGet.self, .init(actor: ServiceProcess.owner, job: job.id)).job
             #expect(old.columns?.count == 10)
+        }
+    }
+
+    @Test("A file with a column that is no longer declared is not delivered, and one without is")
+    func withdrawn() async throws {
+        try await TemporaryFolder.with { folder in
+            let file = folder + "/config.yaml"
+            try Self.declared.write(toFile: file, atomically: true, encoding: .utf8)
+            let environment = ["ADMINEXPORT_CONFIG": file, "ADMINEXPORT_RETENTION": "1h"]
+            try await TestDatabase.with { database in
+                try await database.execute(Self.sql + ";" + Self.grant)
+                func with(_ body: (ServiceProcess) async throws -> Void) async throws {
+                    let service = try ServiceProcess.start(database, folder, environment: environment)
+                    defer { service.process.terminate() }
+                    try await service.waitUntilServing()
+                    try await body(service)
+                    service.process.terminate()
+                    await service.process.end()
+                }
+                func refusal(_ service: ServiceProcess, _ job: String) async throws -> String? {
+                    let client = try service.client()
+                    return await failure {
+                        _ = try await client.call(
+                            ExportRead.self, .init(actor: ServiceProcess.owner, job: job, offset: 0, length: 10))
+                    }?.reason
+                }
+                var job = ""
+                try await with { service in
+                    job = try await service.export().id
+                    #expect(try await refusal(service, job) == nil)
+                }
+                try "attributes: [{column: hired, title: Hired, type: date}]\n".write(
+                    toFile: file, atomically: true, encoding: .utf8)
+                try await with { service in
+                    #expect(try await refusal(service, job) == "columns-changed")
+                    let plain = try await service.export().id
+                    #expect(try await refusal(service, plain) == nil)
+                }
+                try "attributes: []\n".write(toFile: file, atomically: true, encoding: .utf8)
+                try await with { service in
+                    let reason = try await refusal(service, job)
+                    #expect(reason == "columns-changed")
+                }
+            }
         }
     }
 
@@ -165,6 +210,11 @@ import TestSupport
                 #expect(try await granted() == "hired")
                 #expect(try await migrate("attributes: []\n").status == 0)
                 #expect(try await granted() == "")
+                // A privilege on the whole relation is reported, not revoked.
+                try await database.execute("GRANT SELECT ON directory.administrator TO adminexport_worker")
+                let whole = try await migrate("attributes: [{column: team Roles, title: Roles, type: list}]\n")
+                #expect(whole.status == 0 && whole.output.contains("The workers can also read password_hash, "))
+                #expect(!whole.output.contains("team Roles") && whole.output.contains("undeclared"))
             }
         }
     }

@@ -258,6 +258,8 @@ import Testing
                     isReviewed: true,
                     line: 4),
             ])
+        let reviewed = "attributes: [{column: password_changed_at, title: P, type: datetime, reviewed: true}]\n"
+        #expect(try load(reviewed).attributes.map(\.column) == ["password_changed_at"])
         for none in ["attributes:\n", "attributes: []\n"] { #expect(try load(none).attributes == []) }
         let (one, other) = (try load("attributes: [{column: a, title: A, type: text}]\n"), try load(""))
         #expect(one.changes(from: other) == ["attributes"] && other.changes(from: other) == [])

@@ -110,7 +110,17 @@ import TestSupport
             #expect(europe["Warning"]?.hasPrefix("date-as-text, 1: ") == true)
         }
         try await ServiceProcess.with(environment: ["ADMINEXPORT_WORKBOOK_ABOUT": "true"]) { service in
-            #expect(try await service.client().call(ServiceInfo.self, NoMembers()).includeAbout == true)
+            let client = try service.client()
+            #expect(try await client.call(ServiceInfo.self, NoMembers()).includeAbout == true)
+            // The key is bound to what the caller sent: the default may change before the caller sends it again.
+            let keyed = try await client.call(ExportStart.self, .init(actor: ServiceProcess.owner, idempotencyKey: "k")).job
+            #expect(keyed.includeAbout == true)
+            #expect(
+                try await service.database.text(
+                    """
+                    SELECT idempotency_hash = sha256('{"includeDisabled":false,"includeReferences":false}')
+                    FROM adminexport.job WHERE idempotency_key = 'k'
+                    """) == "true")
             #expect(try await sheets(service, []).map(\.name) == ["Administrators", "About this export"])
             #expect(try await sheets(service, ["--no-include-about"]).map(\.name) == ["Administrators"])
             let europe = try #require(try await sheets(service, [], as: ServiceProcess.europe).last)

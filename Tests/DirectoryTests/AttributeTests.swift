@@ -165,6 +165,13 @@ import Testing
         "of a subquery":
             "SELECT COLUMNS, (SELECT max(c.secret) FROM platform.credential c WHERE c.owner = t.id) AS note FROM platform.administrator t",
         "of a generated column": "SELECT COLUMNS, t.generated AS note FROM platform.administrator t",
+        "of an operator": "SELECT COLUMNS, (t.id OPERATOR(platform.@@@) 'x') AS note FROM platform.administrator t",
+        "of a table of credentials":
+            "SELECT COLUMNS, (SELECT max(c.value) FROM platform.api_tokens c WHERE c.owner = t.id) AS note FROM platform.administrator t",
+        "of a document":
+            "SELECT COLUMNS, (SELECT d.data ->> 'password_hash' FROM platform.document d WHERE d.id = t.id) AS note FROM platform.administrator t",
+        "of a query in a text":
+            "SELECT COLUMNS, query_to_xml('SELECT api_key FROM x', true, true, '')::text AS note FROM platform.administrator t",
         "of a materialized view":
             "SELECT COLUMNS, (SELECT s.note FROM platform.stored s WHERE s.id = t.id) AS note FROM platform.administrator t",
     ]
@@ -183,10 +190,14 @@ import Testing
                 ALTER TABLE directory.administrator SET SCHEMA platform;
                 ALTER TABLE platform.administrator ADD generated text GENERATED ALWAYS AS ('x' || password_hash) STORED;
                 CREATE TABLE platform.credential (owner bigint, secret text);
+                CREATE TABLE platform.api_tokens (owner bigint, value text); CREATE TABLE platform.document (id bigint, data jsonb);
                 CREATE VIEW platform.other AS SELECT id, session_token AS harmless FROM platform.administrator;
                 CREATE MATERIALIZED VIEW platform.stored AS SELECT id, totp_secret AS note FROM platform.administrator;
                 CREATE FUNCTION platform.harmless(bigint) RETURNS text LANGUAGE sql STABLE
                     AS 'SELECT password_hash FROM platform.administrator WHERE id = $1';
+                CREATE FUNCTION platform.compare(bigint, text) RETURNS text LANGUAGE sql STABLE
+                    AS 'SELECT password_hash FROM platform.administrator WHERE id = $1';
+                CREATE OPERATOR platform.@@@ (LEFTARG = bigint, RIGHTARG = text, FUNCTION = platform.compare);
                 CREATE VIEW directory.administrator AS \(view);
                 GRANT SELECT ON directory.administrator TO adminexport_api, adminexport_worker
                 """)
@@ -201,6 +212,81 @@ import Testing
             #expect(try await faults(Attribute(column: "note", title: "N", kind: .text, isReviewed: true)) == [])
             #expect(try await faults(Attribute(column: "has_none", title: "N", kind: .boolean)) == [])
         }
+    }
+
+    @Test("A generated column of the table itself that is made of a credential is refused, and its neighbours are not")
+    func ownOrigins() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(
+                """
+                \(Self.columns);
+                ALTER TABLE directory.administrator ADD badge text GENERATED ALWAYS AS (password_hash) STORED,
+                    ADD upper text GENERATED ALWAYS AS (upper(name)) STORED;
+                GRANT SELECT (badge, upper) ON directory.administrator TO adminexport_worker
+                """)
+            let badge = Attribute(column: "badge", title: "B", kind: .text)
+            let faults = try await WrongDirectory.inspect(
+                database, attributes: [badge, Attribute(column: "upper", title: "U", kind: .text)]
+            ).faults
+            #expect(faults.count == 1 && faults.first?.problem.contains("badge") == true)
+        }
+    }
+
+    @Test(
+        "Times at both limits of PostgreSQL are read in any time zone",
+        arguments: ["America/New_York", "UTC", "Pacific/Auckland", "Etc/GMT+12"])
+    func limits(zone: String) async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(
+                """
+                \(Self.columns);
+                UPDATE directory.tenant SET time_zone = '\(zone)';
+                UPDATE directory.administrator SET last_sign_in = '294276-12-31 23:59:59.999999+00', hired = '5874897-12-31' WHERE id = 1;
+                UPDATE directory.administrator SET last_sign_in = '4714-11-24 00:00+00 BC', hired = '4714-11-24 BC' WHERE id = 2
+                """)
+            let rows = try await rows("1", in: database).rows
+            #expect(rows[0][2] == "date(2145042905)" && rows[1][2] == "date(-2440588)")
+            #expect(rows[0][3] == "seconds(9224318015999)" && rows[1][3] == "seconds(-210866803200)")
+        }
+    }
+
+    @Test("A profile whose permissions form a matrix with null elements still permits columns")
+    func permissionMatrix() async throws {
+        try await TestDatabase.with { database in
+            try await database.execute(
+                "\(Self.columns); UPDATE directory.profile SET permissions = '{{administrators.view,security.view},{NULL,x}}' WHERE id = 1"
+            )
+            #expect(try await rows("1", in: database).titles == ["Job title", "Hired", "Last sign-in", "MFA"])
+        }
+    }
+
+    @Test("Permissions are compared byte by byte")
+    func equivalentPermissions() {
+        let attribute = Attribute(column: "a", title: "A", kind: .text, permission: "\u{e9}")
+        #expect([attribute].visible(with: PermissionNames(["e\u{301}"])).isEmpty)
+        #expect([attribute].visible(with: PermissionNames(["\u{e9}"])).count == 1)
+    }
+
+    @Test(
+        "A file is readable while each of its columns is declared and permitted now, and was permitted with the same permissions"
+    )
+    func files() {
+        let attributes = [
+            Attribute(column: "a", title: "A", kind: .text),
+            Attribute(column: "b", title: "B", kind: .text, permission: "p"),
+        ]
+        let (none, p, q) = (PermissionNames(), PermissionNames(["p"]), PermissionNames(["p", "q"]))
+        #expect(
+            attributes.permitFile(with: [], requiring: [], to: none)
+                && attributes.permitFile(with: ["a"], requiring: [], to: none))
+        // Withdrawn; with a permission now; with another permission then.
+        #expect(!attributes.permitFile(with: ["c"], requiring: [], to: q))
+        #expect(
+            !attributes.permitFile(with: ["b"], requiring: [], to: none)
+                && attributes.permitFile(with: ["b"], requiring: [], to: p))
+        #expect(
+            !attributes.permitFile(with: ["a"], requiring: ["q"], to: p)
+                && attributes.permitFile(with: ["a"], requiring: ["q"], to: q))
     }
 
     @Test("The inspection accepts attributes of a view that reads no such column, and of a table that has one")

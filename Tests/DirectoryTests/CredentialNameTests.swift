@@ -13,7 +13,13 @@ import Testing
             "recovery_codes",
             "backup_codes", "recoveryCode", "salt", "password2", "passwordHash", "accessToken", "2fa_secret", "user-token",
             "user token",
-            "credential", "credentials_json", "pin", "jwt", "session_cookie",
+            "credential", "credentials_json", "pin", "jwt", "session_cookie", "hashedpassword", "encryptedpassword",
+            "passworddigest", "rolpassword",
+            "resettoken", "twofactorsecret", "backupcodes", "userpass", "passkey", "user_passkeys", "session_id",
+            "authentication_string",
+            "security_answer", "bcrypt", "pw", "oauth2_refresh", "private_pem", "magic_link", "activation_code",
+            "mot_de_passe", "motdepasse", "mdp",
+            "kennwort", "contraseña", "authenticator",
         ])
     func credentials(_ name: String) {
         #expect(CredentialName.matches(name))
@@ -26,7 +32,8 @@ import Testing
             "hashtag", "tokenized",
             "saltire", "basalt", "last_sign_in_at", "mfa_enabled", "sso_provider", "job_title", "cost_center", "postal_code",
             "country_code", "department_code", "passport_country", "compass", "pinned", "recovered_at", "status", "locale",
-            "phone_2", "opinion", "hotpot", "signing_authority", "keys_issued_count_of_doors", "",
+            "phone_2", "opinion", "oauth_provider", "session_count", "authentication_method", "reset_at", "link",
+            "tokenizer", "hotpot", "signing_authority", "keys_issued_count_of_doors", "",
         ])
     func others(_ name: String) {
         #expect(!CredentialName.matches(name))

@@ -57,6 +57,7 @@ struct MigrateCommand: AsyncParsableCommand {
                 let prepared = try await Migrator().prepareDirectory(request, on: directory)
                 outcome.createdDirectory = prepared.createdDirectory
                 outcome.grantedDirectory = prepared.grantedDirectory
+                outcome.undeclaredColumns = prepared.undeclaredColumns
                 outcome.createdLogins += prepared.createdLogins.filter { !outcome.createdLogins.contains($0) }
             }
             print(
@@ -72,6 +73,13 @@ struct MigrateCommand: AsyncParsableCommand {
                     outcome.grantedDirectory
                         ? "Granted the service the privileges on the directory's columns."
                         : "The directory does not exist yet: create its views, and run this command again.")
+            }
+            if !outcome.undeclaredColumns.isEmpty {
+                let columns = outcome.undeclaredColumns.joined(separator: ", ")
+                print(
+                    "The workers can also read \(columns) of directory.administrator, which neither the contract nor attributes names. To prevent that, "
+                        + "run REVOKE SELECT ON directory.administrator FROM \(DatabaseRole.worker), and this command again."
+                )
             }
             for login in outcome.createdLogins { print("Created the login \(login).") }
         }

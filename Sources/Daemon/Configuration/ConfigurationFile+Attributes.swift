@@ -53,7 +53,6 @@ extension ConfigurationFile {
             return value
         }
         let (column, columnNode) = try text("column")
-        try check(column: column, columnNode)
         let (title, titleNode) = try text("title")
         try check(title: title, titleNode)
         let (type, typeNode) = try text("type")
@@ -73,12 +72,15 @@ extension ConfigurationFile {
             }
             return isReviewed
         }
-        return Attribute(
+        let attribute = Attribute(
             column: column, title: title, kind: kind, permission: texts["permission"]?.text,
             isReviewed: isReviewed ?? false, line: item.mark?.line ?? 1)
+        try check(attribute, columnNode)
+        return attribute
     }
 
-    private static func check(column: String, _ node: Node) throws {
+    private static func check(_ attribute: Attribute, _ node: Node) throws {
+        let column = attribute.column
         let isVisible = column.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
         guard !column.isEmpty, column.utf8.count <= maxColumn, isVisible else {
             throw fault(node, "attributes.column must be the name of a column, of 1 to \(maxColumn) bytes")
@@ -87,10 +89,19 @@ extension ConfigurationFile {
             throw fault(
                 node, "each export already reads the column \(column); remove it from attributes")
         }
-        if CredentialName.matches(column) {
+        guard CredentialName.matches(column) else { return }
+        switch attribute.kind {
+        case .text, .list:
             throw fault(
                 node,
                 "the name of the column \(column) looks like that of a credential, which adminexport never exports; if the column contains no credential, rename it in the view directory.administrator, and add reviewed: true to the declaration"
+            )
+        case .date, .datetime, .boolean:
+            // These contain no credential: password_changed_at.
+            guard !attribute.isReviewed else { return }
+            throw fault(
+                node,
+                "the name of the column \(column) looks like that of a credential, which adminexport never exports; if the column contains none, add reviewed: true to the declaration"
             )
         }
     }

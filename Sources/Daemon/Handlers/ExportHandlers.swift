@@ -29,8 +29,12 @@ struct ExportHandlers: Sendable {
         let options = ExportOptions(
             includeDisabled: params.includeDisabled ?? false, includeReferences: params.includeReferences ?? false,
             includeAbout: params.includeAbout ?? settings.includesAbout)
+        let requested = ExportOptions(
+            includeDisabled: options.includeDisabled, includeReferences: options.includeReferences,
+            includeAbout: params.includeAbout ?? false)
         let started = try await exports.start(
-            session.actorRequest(params.actor), options: options, idempotencyKey: params.idempotencyKey)
+            session.actorRequest(params.actor), options: options, requested: requested, idempotencyKey: params.idempotencyKey
+        )
         return ExportStart.Result(job: try AdminExportAPI.Job(started.job), replayed: started.isReplayed)
     }
 

@@ -71,7 +71,7 @@ struct Assembly {
         let exports = ExportService(
             pool: pools.api, directory: directory, disk: disk, transfers: transfers, watch: watch, trail: trail,
             worker: own?.worker, bounds: { [settings] in settings.startLimits },
-            otherGroups: { [settings] in settings.otherGroups })
+            attributes: configuration.attributes, otherGroups: { [settings] in settings.otherGroups })
         let server = SocketServer(
             socket: listening, group: group,
             dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api, inspector), policy: policy,

@@ -57,12 +57,30 @@ struct DirectoryInspector: Service {
     /// - Throws: ``ConfigurationFault``.
     func start() async throws {
         do {
-            let report = try await check()
-            log(report)
-            let faults = report.directory.faults.filter(\.isOfConfiguration)
-            guard faults.isEmpty else { throw ConfigurationFault(faults.map(\.description).joined(separator: "\n")) }
+            try await checkFirst()
         } catch let error as PostgresError where error.isTransient {
             logger.report(DaemonEvent.databaseUnreachable, [.error: error])
+        }
+    }
+
+    /// Checks everything the first time that the database answers.
+    ///
+    /// - Throws: as ``check()``; ``ConfigurationFault`` for a declaration in the configuration that the directory contradicts.
+    private func checkFirst() async throws {
+        let report = try await check()
+        log(report)
+        let faults = report.directory.faults.filter(\.isOfConfiguration)
+        guard faults.isEmpty else { throw ConfigurationFault(faults.map(\.description).joined(separator: "\n")) }
+    }
+
+    /// - Throws: ``ConfigurationFault`` for an attribute whose texts the database cannot store.
+    private func checkEncoding(on connection: isolated PostgresConnection) async throws {
+        for attribute in attributes {
+            let texts = [attribute.column, attribute.title] + (attribute.permission.map { [$0] } ?? [])
+            guard try await connection.storable(texts).count < texts.count else { continue }
+            throw ConfigurationFault(
+                "attributes, line \(attribute.line): the encoding of the database lacks a character of the column, the title or the permission; use other characters"
+            )
         }
     }
 
@@ -71,10 +89,12 @@ struct DirectoryInspector: Service {
     /// - Throws: ``ConfigurationFault`` for what an operator has to change first; a transient ``PostgresError``.
     func check() async throws -> Report {
         try await DatabaseCheck.run(jobs, roles: roles)
+        try await jobs.withConnection { try await checkEncoding(on: $0) }
         return try await DatabaseCheck.translatingFaults(of: isNamedApart ? .directory : .jobs) {
             try await directory.withConnection { [roles, access] connection in
                 // Requests of callers read the directory there only if it is a separate database.
                 let isApart = try await access?.locate(from: connection) ?? false
+                try await checkEncoding(on: connection)
                 try await Migrator.checkRoles(
                     roles.filter { $0 == DatabaseRole.worker || isApart && $0 == DatabaseRole.api }, on: connection)
             }
@@ -103,7 +123,7 @@ struct DirectoryInspector: Service {
         var backoff = Backoff(cap: .seconds(5))
         while !contract.hasBeenReached, !Task.isCancelled {
             do {
-                log(try await check())
+                try await checkFirst()
                 logger.report(DaemonEvent.databaseReachable)
             } catch _ where Task.isCancelled {
                 return

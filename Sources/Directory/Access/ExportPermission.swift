@@ -23,10 +23,23 @@ package struct ExportPermission: Sendable, Equatable {
     /// Which accounts of the tenant the administrator sees.
     package let scope: Scope
     /// All permissions of the administrator's profile; nil if nobody asked for them.
-    package let permissions: Set<String>?
+    package let permissions: PermissionNames?
 
     /// The permission that a profile needs for exports.
     package static let name = "administrators.view"
+}
+
+/// Names of permissions. They are compared byte by byte, as PostgreSQL compares them: `String` treats canonically equivalent names as equal.
+package struct PermissionNames: Sendable, Equatable {
+    private let names: Set<[UInt8]>
+
+    /// No names unless given.
+    package init(_ names: [String] = []) {
+        self.names = Set(names.map { Array($0.utf8) })
+    }
+
+    /// Whether the name is among them.
+    package func contains(_ name: String) -> Bool { names.contains(Array(name.utf8)) }
 }
 
 /// The name of an actor before the directory is queried.
@@ -81,7 +94,7 @@ extension ExportPermission {
         }
         return ExportPermission(
             identity: identity, timeZone: try row.decodeIfPresent("time_zone") ?? "", scope: scope,
-            permissions: listsPermissions ? Set(try row.decode("permissions", as: [String].self)) : nil)
+            permissions: listsPermissions ? PermissionNames(try row.decode("permissions")) : nil)
     }
 
     fileprivate static func row(
@@ -171,7 +184,8 @@ extension ExportPermission {
             values = [.text(tenant), .text(actor)]
         }
         let permissions =
-            listsPermissions ? "array_remove(coalesce(p.permissions::text[], '{}'), NULL) AS permissions," : ""
+            listsPermissions
+            ? "ARRAY(SELECT name FROM unnest(p.permissions::text[]) AS name WHERE name IS NOT NULL) AS permissions," : ""
         return Query(
             "export-permission",
             """

@@ -30,7 +30,8 @@ package struct VisibleAdministrators: Sendable {
         try await Snapshot.setGroups(permission, queries, on: connection)
         return VisibleAdministrators(
             permission: permission, keys: keys, condition: queries.visible,
-            attributes: attributes.visible(with: permission.permissions ?? []), tenant: queries.tenant, queries: queries)
+            attributes: attributes.visible(with: permission.permissions ?? PermissionNames()), tenant: queries.tenant,
+            queries: queries)
     }
 
     /// A condition on the key of a group: the actor may see the group's name. Nil if the actor may see all names.

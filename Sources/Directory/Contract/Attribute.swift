@@ -59,8 +59,24 @@ package struct Attribute: Sendable, Hashable {
 
 extension [Attribute] {
     /// The attributes that an actor with these permissions sees, in their order.
-    package func visible(with permissions: Set<String>) -> [Attribute] {
+    package func visible(with permissions: PermissionNames) -> [Attribute] {
         filter { $0.permission.map(permissions.contains) ?? true }
+    }
+
+    /// Whether an actor with these permissions may read a file with these columns now.
+    ///
+    /// A file keeps what it contains: a column that is no longer declared, or that needs a permission now, is not delivered.
+    ///
+    /// - Parameters:
+    ///   - columns: the columns of `directory.administrator` that the file has besides those of each export.
+    ///   - required: the permissions that they needed when the file was made.
+    package func permitFile(
+        with columns: [String], requiring required: [String], to permissions: PermissionNames
+    ) -> Bool {
+        required.allSatisfy(permissions.contains)
+            && columns.allSatisfy { column in
+                visible(with: permissions).contains { $0.column.utf8.elementsEqual(column.utf8) }
+            }
     }
 
     /// Whether the actor's profile determines which attributes the actor sees.

@@ -1,47 +1,98 @@
 internal import Postgres
 
-/// Finds from which columns the view `directory.administrator` takes its values.
+/// Finds out whether the columns of `directory.administrator` may be made of credentials.
 ///
 /// PostgreSQL records which columns a view reads (`pg_depend`), but not which of the view's columns use them. If the view reads a column that
 /// looks like a credential, every attribute may therefore contain it. A boolean cannot contain a credential; it can only state that one exists.
+/// Nothing records the keys of documents and the texts of queries that a view contains, so every name and every text of its definition counts.
 enum AttributeOrigins {
     /// - Returns: a fault for each attribute that may be made of a credential and is not marked as reviewed.
     static func faults(_ attributes: [Attribute], on connection: isolated PostgresConnection) async throws -> [ContractFault]
     {
         let suspects = attributes.filter { $0.kind != .boolean && !$0.isReviewed }
         guard !suspects.isEmpty else { return [] }
-        let origins = try await origins(on: connection)
-        guard !origins.isEmpty else { return [] }
-        let shown = origins.prefix(5).joined(separator: ", ") + (origins.count > 5 ? " and others" : "")
-        return suspects.map { attribute in
-            .attribute(
+        let own = try await ownOrigins(of: suspects, on: connection)
+        let shared = try await sharedOrigins(on: connection)
+        return suspects.compactMap { attribute in
+            let origins = (own[attribute.column] ?? []) + shared
+            guard !origins.isEmpty else { return nil }
+            let shown = origins.prefix(5).joined(separator: ", ") + (origins.count > 5 ? " and others" : "")
+            return .attribute(
                 attribute,
-                "the column \(attribute.column) may contain a credential: the view directory.administrator reads \(shown), and PostgreSQL does not record which of its columns use that",
+                "the column \(attribute.column) may contain a credential: directory.administrator reads \(shown), and PostgreSQL does not record which of its columns use that",
                 "check the view; if \(attribute.column) contains no credential, add reviewed: true to its declaration")
         }
     }
 
-    /// The columns below the view that look like credentials, and the functions that may read any column.
-    private static func origins(on connection: isolated PostgresConnection) async throws -> [String] {
-        let columns = try await connection.query(columnsBelow).compactMap { row -> String? in
-            let names: [String] = [try row.decode("name")] + (try row.decode("sources", as: [String].self))
-            guard names.contains(where: CredentialName.matches) else { return nil }
-            return "\(try row.decode("relation", as: String.self)) (\(names[0]))"
+    /// What a column of the relation itself is made of: a generated column of a table, or a column that a foreign table takes from another
+    /// server under another name.
+    private static func ownOrigins(
+        of attributes: [Attribute], on connection: isolated PostgresConnection
+    ) async throws -> [String: [String]] {
+        let rows = try await connection.query(ownSources(attributes.map(\.column)))
+        return try rows.reduce(into: [:]) { origins, row in
+            let suspects = try row.decode("sources", as: [String].self).filter(CredentialName.matches)
+            if !suspects.isEmpty { origins[try row.decode("name")] = suspects }
         }
+    }
+
+    /// The columns, names and texts below the view that look like credentials, and the functions that may read any column.
+    private static func sharedOrigins(on connection: isolated PostgresConnection) async throws -> [String] {
+        let columns = try await connection.query(columnsBelow).compactMap { row -> String? in
+            let relation: String = try row.decode("relation")
+            let names: [String] = [try row.decode("name")] + (try row.decode("sources", as: [String].self))
+            return CredentialName.matches(try row.decode("relation_name")) || names.contains(where: CredentialName.matches)
+                ? "\(relation) (\(names[0]))" : nil
+        }
+        guard columns.isEmpty else { return columns }
         let functions = try await connection.query(functionsBelow).map { row in
             "the results of \(try row.decode("function", as: String.self))()"
         }
-        return columns + functions
+        let texts = try await connection.query(definitions).compactMap { row -> String? in
+            let definition: String = try row.decode("definition")
+            return definition.matches(of: /[\p{L}_][\p{L}\p{N}_$]*/).first { CredentialName.matches(String($0.output)) }.map
+            {
+                "\"\($0.output)\" in \((try? row.decode("view", as: String.self)) ?? "a view")"
+            }
+        }
+        return functions + texts
     }
 
-    /// The views below `directory.administrator` with their rules, and the relation itself.
+    /// The names of the columns and options that a column of the relation is made of.
+    private static let sources = """
+        ARRAY(SELECT s.attname::text FROM pg_attrdef e
+              JOIN pg_depend g ON g.classid = 'pg_attrdef'::regclass AND g.objid = e.oid
+                  AND g.refclassid = 'pg_class'::regclass AND g.refobjid = a.attrelid AND g.refobjsubid <> a.attnum
+              JOIN pg_attribute s ON s.attrelid = a.attrelid AND s.attnum = g.refobjsubid
+              WHERE e.adrelid = a.attrelid AND e.adnum = a.attnum AND a.attgenerated <> '')
+            || ARRAY(SELECT o.option_value FROM pg_options_to_table(a.attfdwoptions) o WHERE o.option_name = 'column_name')
+        """
+
+    private static func ownSources(_ columns: [String]) -> Query {
+        Query(
+            "attribute-sources",
+            """
+            SELECT a.attname::text AS name, \(sources) AS sources FROM pg_attribute a
+            WHERE a.attrelid = to_regclass('directory.administrator') AND a.attnum > 0 AND a.attname = ANY ($1::text[])
+            """, [.texts(columns)])
+    }
+
+    /// The relations below `directory.administrator` with the relation itself, and what views and generated columns call.
     private static let below = """
-        WITH RECURSIVE below (relation) AS (
-            SELECT c.oid FROM pg_class c
-            WHERE c.relnamespace = to_regnamespace('directory') AND c.relname = 'administrator'
+        WITH RECURSIVE below (class, object) AS (
+            SELECT 'pg_class'::regclass::oid, to_regclass('directory.administrator')::oid
             UNION
-            SELECT d.refobjid FROM below b JOIN pg_rewrite w ON w.ev_class = b.relation
-            JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass)
+            SELECT d.refclassid, d.refobjid FROM below b
+            CROSS JOIN LATERAL (
+                SELECT 'pg_rewrite'::regclass::oid, w.oid FROM pg_rewrite w WHERE b.class = 'pg_class'::regclass AND w.ev_class = b.object
+                UNION ALL
+                SELECT 'pg_attrdef'::regclass::oid, e.oid FROM pg_attrdef e
+                JOIN pg_attribute a ON a.attrelid = e.adrelid AND a.attnum = e.adnum AND a.attgenerated <> ''
+                WHERE b.class = 'pg_class'::regclass AND e.adrelid = b.object
+                UNION ALL
+                SELECT b.class, b.object WHERE b.class <> 'pg_class'::regclass) AS o (class, object)
+            JOIN pg_depend d ON d.classid = o.class AND d.objid = o.object
+                AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_operator'::regclass))
         """
 
     /// The columns that the rules read. A rule that takes a whole row (a variable with the attribute number 0) reads each column of its
@@ -51,33 +102,38 @@ enum AttributeOrigins {
         "attribute-origins",
         """
         \(below)
-        SELECT DISTINCT format('%I.%I', n.nspname, c.relname) AS relation, a.attname::text AS name,
-            ARRAY(SELECT s.attname::text FROM pg_attrdef e
-                  JOIN pg_depend g ON g.classid = 'pg_attrdef'::regclass AND g.objid = e.oid
-                      AND g.refclassid = 'pg_class'::regclass AND g.refobjid = c.oid AND g.refobjsubid <> a.attnum
-                  JOIN pg_attribute s ON s.attrelid = c.oid AND s.attnum = g.refobjsubid
-                  WHERE e.adrelid = c.oid AND e.adnum = a.attnum AND a.attgenerated <> '')
-                || ARRAY(SELECT o.option_value FROM pg_options_to_table(a.attfdwoptions) o WHERE o.option_name = 'column_name') AS sources
-        FROM below b JOIN pg_rewrite w ON w.ev_class = b.relation
+        SELECT DISTINCT format('%I.%I', n.nspname, c.relname) AS relation, c.relname::text AS relation_name, a.attname::text AS name,
+            \(sources) AS sources
+        FROM below b JOIN pg_rewrite w ON b.class = 'pg_class'::regclass AND w.ev_class = b.object
         JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
-            AND d.refobjid <> b.relation
+            AND d.refobjid <> b.object
         JOIN pg_class c ON c.oid = d.refobjid JOIN pg_namespace n ON n.oid = c.relnamespace
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
             AND (a.attnum = d.refobjsubid OR w.ev_action::text ~ ':varattno 0 ')
-        ORDER BY 1, 2
+        ORDER BY 1, 3
         """)
 
-    /// The functions that the rules call, except those of PostgreSQL and of extensions. Nothing records what a function reads.
+    /// The functions that the rules call, also through operators, except those of PostgreSQL and of extensions. Nothing records what a
+    /// function reads. Two extensions run queries that they get as text.
     private static let functionsBelow = Query(
         "attribute-functions",
         """
         \(below)
         SELECT DISTINCT format('%I.%I', n.nspname, p.proname) AS function
-        FROM below b JOIN pg_rewrite w ON w.ev_class = b.relation
-        JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_proc'::regclass
-        JOIN pg_proc p ON p.oid = d.refobjid JOIN pg_namespace n ON n.oid = p.pronamespace
+        FROM below b JOIN pg_proc p ON b.class = 'pg_proc'::regclass AND p.oid = b.object JOIN pg_namespace n ON n.oid = p.pronamespace
         WHERE n.nspname <> 'pg_catalog' AND NOT EXISTS (
-            SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e')
+            SELECT FROM pg_depend e JOIN pg_extension x ON x.oid = e.refobjid
+            WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e' AND x.extname NOT IN ('dblink', 'tablefunc'))
+        ORDER BY 1
+        """)
+
+    private static let definitions = Query(
+        "attribute-definitions",
+        """
+        \(below)
+        SELECT format('%I.%I', n.nspname, v.relname) AS view, pg_get_viewdef(v.oid) AS definition
+        FROM below b JOIN pg_class v ON b.class = 'pg_class'::regclass AND v.oid = b.object AND v.relkind IN ('v', 'm')
+        JOIN pg_namespace n ON n.oid = v.relnamespace
         ORDER BY 1
         """)
 }

@@ -1,30 +1,40 @@
 /// Recognizes names of columns that look like credentials. The names are all that a configuration and a catalogue show; a column with a
 /// harmless name can still contain a secret, so the owner of the directory decides about its content.
 package enum CredentialName {
+    /// Parts of words that rarely occur in names of other columns. PostgreSQL folds an unquoted `passwordHash` to `passwordhash`.
+    private static let stems = [
+        "password", "passwd", "passwort", "passphrase", "passcode", "passkey", "kennwort", "contrasena", "contraseña",
+        "secret", "token",
+        "credential", "motdepasse", "bcrypt", "scrypt", "argon2", "backupcode", "recoverycode", "sessionid", "keytab",
+        "keypair",
+    ]
+    /// Words that contain a part and mean something else: secretary, secretariat, tokenized.
+    private static let harmlessStems = ["secretar", "tokeniz", "tokenis"]
     /// Words that rarely occur in names of other columns.
     private static let words: Set<String> = [
-        "password", "passwd", "passwort", "pwd", "passphrase", "passcode", "pass", "pin", "hash", "digest", "secret",
-        "token", "jwt", "otp",
-        "totp", "hotp", "recovery", "salt", "pepper", "nonce", "seed", "credential", "cookie", "bearer", "hmac", "cvv",
-        "apikey", "accesskey", "authkey", "privatekey", "secretkey", "signingkey", "sshkey", "keypair", "keytab", "privkey",
-        "accesstoken", "refreshtoken", "sessiontoken", "authtoken", "apitoken", "apisecret", "clientsecret", "totpsecret",
-        "otpsecret",
-        "mfasecret", "passwordhash", "passhash", "pwhash", "userpassword", "sessionid",
+        "pwd", "pw", "pass", "userpass", "mdp", "hash", "digest", "jwt", "otp", "totp", "hotp", "recovery", "salt", "pepper",
+        "nonce", "seed",
+        "cookie", "bearer", "hmac", "cvv", "pin", "pem", "authenticator",
+        "apikey", "accesskey", "authkey", "privatekey", "privkey", "secretkey", "signingkey", "sshkey", "masterkey",
+        "encryptionkey",
+    ]
+    /// Words that name a credential together.
+    private static let groups: [Set<String>] = [
+        ["session", "id"], ["authentication", "string"], ["security", "answer"], ["magic", "link"], ["reset", "link"],
+        ["oauth", "refresh"],
+        ["mot", "passe"],
     ]
     /// Words that name a credential together with the word `key`: `api_key`, but not `employee_key`.
     private static let keyWords: Set<String> = [
         "access", "account", "aes", "api", "app", "application", "auth", "authentication", "backup", "client", "cipher",
         "consumer",
-        "crypto", "decryption", "device", "ecdsa", "ed25519", "encryption", "fido", "gpg", "host", "hmac", "host",
-        "integration", "license",
-        "login", "master", "mfa", "oauth", "pgp", "private", "priv", "public", "root", "rsa", "secret", "server", "service",
-        "session",
-        "shared", "signing", "signature", "ssh", "ssl", "sso", "symmetric", "tls", "token", "totp", "user", "webauthn",
-        "webhook", "wrapped",
+        "crypto", "decryption", "device", "ecdsa", "ed", "encryption", "fido", "gpg", "host", "integration", "license",
+        "login", "master", "mfa", "oauth", "pgp", "private", "priv", "public", "root", "rsa", "server", "service", "session",
+        "shared", "signing", "signature", "ssh", "ssl", "sso", "symmetric", "tls", "user", "webauthn", "webhook", "wrapped",
     ]
-    /// Words that name a credential together with the word `code` or `codes`.
+    /// Words that name a credential together with the word `code`.
     private static let codeWords: Set<String> = [
-        "access", "auth", "backup", "emergency", "login", "mfa", "one", "otp", "recovery", "reset", "scratch", "security",
+        "access", "activation", "auth", "backup", "emergency", "login", "mfa", "pin", "reset", "scratch", "security",
         "unlock",
         "verification",
     ]
@@ -32,9 +42,14 @@ package enum CredentialName {
     /// Whether the words of the name, between `_` and other separators or from one capital letter to the next, look like a credential.
     package static func matches(_ name: String) -> Bool {
         let words = Self.words(of: name).map(Self.singular)
-        if words.contains(where: Self.words.contains) { return true }
+        if words.contains(where: { Self.words.contains($0) || hasStem($0) }) { return true }
+        if groups.contains(where: { $0.isSubset(of: words) }) { return true }
         if words.contains("key"), words.count == 1 || words.contains(where: keyWords.contains) { return true }
         return words.contains("code") && words.contains(where: codeWords.contains)
+    }
+
+    private static func hasStem(_ word: String) -> Bool {
+        stems.contains(where: word.contains) && !harmlessStems.contains(where: word.contains)
     }
 
     private static func singular(_ word: String) -> String {

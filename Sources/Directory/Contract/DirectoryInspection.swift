@@ -80,16 +80,12 @@ package struct DirectoryInspection: Sendable {
         inspection.faults = types.faults + types.faults(reading.attributes) + origins + privileges.faults
         inspection.notes = privileges.notes
         if reading.isExplained, let keys = types.keys {
-            let (refused, notes) = try await connection.withTransaction(readOnly: true, role: reading.role) { connection in
+            let refused = try await connection.withTransaction(readOnly: true, role: reading.role) { connection in
                 try await connection.script("lock-limit", "SET LOCAL lock_timeout = '\(lockTimeout)'")
                 try await connection.query(DirectoryStatements.settings(keys))
-                let refused = try await refusal(of: reading.statements(keys), on: connection)
-                // After a refusal PostgreSQL would refuse this statement, too.
-                return (
-                    refused, refused == nil ? try await AttributePermissions.notes(reading.attributes, on: connection) : []
-                )
+                return try await refusal(of: reading.statements(keys), on: connection)
             }
-            inspection.notes += notes
+            inspection.notes += try await AttributePermissions.notes(reading, on: connection)
             // A fault that the catalogue names explains the refusal.
             if let refused, inspection.faults.isEmpty { inspection.faults.append(refused) }
         }

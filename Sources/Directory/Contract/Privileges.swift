@@ -45,7 +45,7 @@ enum Privileges {
             Query(
                 "directory-grants",
                 """
-                SELECT w.relation, w.name, has_schema_privilege(r.oid, c.relnamespace, 'USAGE') AS has_schema,
+                SELECT w.relation, quote_ident(w.name) AS name, has_schema_privilege(r.oid, c.relnamespace, 'USAGE') AS has_schema,
                     has_column_privilege(r.oid, c.oid, a.attnum, 'SELECT') AS has_column
                 FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS w (relation, name, place)
                 JOIN pg_roles r ON r.rolname = $1::name

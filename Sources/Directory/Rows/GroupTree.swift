@@ -89,7 +89,7 @@ package struct GroupTree: Sendable {
             guard !isVisited[index] else { continue }
             isVisited[index] = true
             path.removeSubrange(prefix...)
-            path.append(item: bytes[names[index]], separator: "/")
+            path.append(item: bytes[names[index]].span, separator: "/")
             try body(bytes.span.extracting(names[index]), path.span)
             if firstChild[index] != Self.none {
                 path += " / ".utf8

@@ -80,7 +80,7 @@ struct ReferenceNames: Sendable {
     private mutating func add(key: ArraySlice<UInt8>, name: ArraySlice<UInt8>) {
         let keyRange = append { $0 += key }
         let nameRange = append { $0 += name }
-        var item = append { $0.append(item: name, separator: ",") }
+        var item = append { $0.append(item: name.span, separator: ",") }
         if item.count == name.count {
             // Not quoted: the name itself is the item.
             bytes.removeSubrange(item)
@@ -169,23 +169,6 @@ extension Span<UInt8> {
 extension [UInt8] {
     /// Appends a name as an item of a list or a step of a path: quoted as in CSV (RFC 4180, 2.5 to 2.7) if it contains the separator
     /// or a quote, so that the list can be split again.
-    mutating func append(item name: some Collection<UInt8>, separator: Unicode.Scalar) {
-        let quote = UInt8(ascii: "\"")
-        guard name.contains(where: { $0 == UInt8(ascii: separator) || $0 == quote }) else {
-            append(contentsOf: name)
-            return
-        }
-        append(quote)
-        for byte in name {
-            if byte == quote { append(quote) }
-            append(byte)
-        }
-        append(quote)
-    }
-}
-
-extension [UInt8] {
-    /// The same for bytes that are lent.
     mutating func append(item name: Span<UInt8>, separator: Unicode.Scalar) {
         let quote = UInt8(ascii: "\"")
         var isPlain = true

@@ -93,7 +93,7 @@ extension Snapshot {
                 actor, listsPermissions: attributes.needPermissions, keys: keys, on: connection)
             let queries = SnapshotQueries(
                 keys: keys, includeDisabled: includeDisabled, scope: permission.scope, otherGroups: otherGroups,
-                attributes: attributes.visible(with: permission.permissions ?? []))
+                attributes: attributes.visible(with: permission.permissions ?? PermissionNames()))
             let (snapshot, ready) = try await open(
                 permission, queries, includeGroupTree: includeGroupTree, describedFor: requestedAt, checkTypes: checkTypes,
                 on: connection)

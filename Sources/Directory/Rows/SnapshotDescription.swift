@@ -14,7 +14,7 @@ package struct SnapshotDescription: Sendable, Equatable {
     package let hasMoreGroups: Bool
 
     /// The maximum number of names.
-    package static let maxGroups = 50
+    package static let maxGroups = 15
 
     /// Reads the description in the transaction of the snapshot, whose settings are the tenant, the time zone and the actor's groups.
     ///
@@ -39,7 +39,7 @@ extension SnapshotQueries {
         let groups =
             if case .groups = scope {
                 """
-                ARRAY(SELECT left(g.name::text, 200) FROM directory.administrator_group g
+                ARRAY(SELECT left(g.name::text, 80) FROM directory.administrator_group g
                       WHERE g.tenant_id = t.id AND g.id = ANY (current_setting('adminexport.roots')::\(keys.group.rawValue)[])
                       ORDER BY g.name::text COLLATE "C" LIMIT \(SnapshotDescription.maxGroups + 1))
                 """

@@ -165,8 +165,12 @@ struct SnapshotQueries {
             switch attribute.kind {
             case .text: text(attribute.quoted)
             case .date: "a.\(attribute.quoted)::date"
-            // The session has the tenant's time zone.
-            case .datetime: "a.\(attribute.quoted)::timestamp"
+            // The session has the tenant's time zone. In it, the first and the last days of the type can be out of range.
+            case .datetime:
+                """
+                CASE WHEN a.\(attribute.quoted) BETWEEN '4713-01-01 00:00+00 BC' AND '294276-12-30 00:00+00' OR NOT isfinite(a.\(attribute.quoted))
+                    THEN a.\(attribute.quoted)::timestamp ELSE a.\(attribute.quoted) AT TIME ZONE 'UTC' END
+                """
             case .boolean: "a.\(attribute.quoted)::boolean"
             case .list: "a.\(attribute.quoted)::text[]"
             }

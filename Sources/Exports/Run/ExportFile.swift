@@ -137,7 +137,8 @@ actor ExportFile {
         return JobResult(
             rows: rows, sheets: summary.sheets, size: written.content.size,
             sha256: written.content.sha256.hexadecimal, scopeDigest: snapshot.permission.scope.digest(snapshot.otherGroups),
-            columns: sheet.columns.map(\.title),
+            columns: snapshot.attributes.isEmpty ? nil : sheet.columns.map(\.title),
+            attributes: snapshot.attributes.map(\.column),
             columnPermissions: Set(snapshot.attributes.compactMap(\.permission)).sorted(), day: snapshot.day,
             warnings: String(decoding: try JSON.encode(warnings), as: UTF8.self))
     }

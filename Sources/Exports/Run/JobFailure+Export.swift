@@ -73,7 +73,7 @@ extension Denial {
         case .disabled: "The administrator's account is disabled."
         case .noPermission: "The administrator's profile has no permission to view administrators."
         case .columnsChanged:
-            "The administrator's profile no longer has the permission for a column of the export. Start a new export."
+            "A column of the export is no longer configured, or the administrator's profile does not have the permission for it. Start a new export."
         case .scopeChanged:
             "The accounts or the names of groups that the administrator may see have changed since the export was made. Start a new export."
         }

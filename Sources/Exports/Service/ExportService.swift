@@ -20,6 +20,7 @@ package struct ExportService: Sendable {
     private let trail: AuditWriter
     private let bounds: @Sendable () -> JobStore.Limits
     private let otherGroups: @Sendable () -> OtherGroups
+    private let attributes: [Attribute]
     private let worker: Worker?
     let jobs: JobStore
     private let storeCheck = SingleFlight<Void>()
@@ -35,11 +36,12 @@ package struct ExportService: Sendable {
     ///   - trail: writes the audit events that no caller waits for.
     ///   - worker: the worker of this process, for which starts claim and which they wake; nil if there is none.
     ///   - bounds: the limits of a start, which can change while the service runs.
+    ///   - attributes: the further columns of workbooks.
     ///   - otherGroups: what actors may see of groups outside their scope.
     package init(
         pool: PostgresPool, directory: DirectoryDatabase, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
         trail: AuditWriter, worker: Worker? = nil, bounds: @escaping @Sendable () -> JobStore.Limits,
-        otherGroups: @escaping @Sendable () -> OtherGroups
+        attributes: [Attribute] = [], otherGroups: @escaping @Sendable () -> OtherGroups
     ) {
         self.pool = pool
         self.transfers = transfers
@@ -50,6 +52,7 @@ package struct ExportService: Sendable {
         self.directory = directory
         self.bounds = bounds
         self.otherGroups = otherGroups
+        self.attributes = attributes
         self.disk = disk
         loader = JobBatchLoader(pool: pool, directory: directory)
     }
@@ -69,11 +72,16 @@ package struct ExportService: Sendable {
     /// not wait.
     ///
     /// - Throws: ``DirectoryError/denied(_:)``; ``QueueError``; ``PostgresError``.
-    package func start(_ actor: ActorRequest, options: ExportOptions, idempotencyKey: String?) async throws
-        -> JobStore.Started
-    {
+    ///
+    /// - Parameter requested: the options as the caller has sent them, if they differ from those of the export because a default applies. The
+    ///   idempotency key is bound to them, so that the same request returns the same job after a change of the default.
+    package func start(
+        _ actor: ActorRequest, options: ExportOptions, requested: ExportOptions? = nil, idempotencyKey: String?
+    ) async throws -> JobStore.Started {
         do {
-            let started = try await startInTurn(actor, options, idempotencyKey)
+            let started = try await startInTurn(
+                actor, options,
+                try idempotencyKey.map { ($0, SHA256.hash(data: Array(try (requested ?? options).json.utf8)).hexadecimal) })
             if started.job.state == .queued, !started.isReplayed { worker?.wakeSignal.signal() }
             return started
         } catch  where error is PostgresError || error is CancellationError {
@@ -83,46 +91,48 @@ package struct ExportService: Sendable {
         }
     }
 
+    /// A key, and the hash of the options to which it is bound.
+    private typealias Idempotency = (key: String, hash: String)
+
     private func startInTurn(
-        _ actor: ActorRequest, _ options: ExportOptions, _ idempotencyKey: String?
+        _ actor: ActorRequest, _ options: ExportOptions, _ idempotency: Idempotency?
     ) async throws -> JobStore.Started {
         do {
-            return try await start(actor, options, idempotencyKey, turn: .now)
+            return try await start(actor, options, idempotency, turn: .now)
         } catch let taken as StartLockHeld {
             return try await turns.withPlace(of: taken.tenantKey) { left in
-                try await start(actor, options, idempotencyKey, turn: .within(left))
+                try await start(actor, options, idempotency, turn: .within(left))
             }
         }
     }
 
     private func start(
-        _ actor: ActorRequest, _ options: ExportOptions, _ idempotencyKey: String?, turn: JobStore.LockWait
+        _ actor: ActorRequest, _ options: ExportOptions, _ idempotency: Idempotency?, turn: JobStore.LockWait
     ) async throws -> JobStore.Started {
         let claim = worker?.joinedClaim()
         do {
-            let started = try await start(actor, options, idempotencyKey, turn: turn, claim)
+            let started = try await start(actor, options, idempotency, turn: turn, claim)
             claim?.committed()
             return started
         } catch {
             if error is NothingInserted { claim?.committed() } else { claim?.failed(error) }
             guard error is NothingInserted || JoinedClaim.hasFailed(error) else { throw error }
-            return try await start(actor, options, idempotencyKey, turn: turn, nil)
+            return try await start(actor, options, idempotency, turn: turn, nil)
         }
     }
 
     private func start(
-        _ actor: ActorRequest, _ options: ExportOptions, _ idempotencyKey: String?, turn: JobStore.LockWait,
+        _ actor: ActorRequest, _ options: ExportOptions, _ idempotency: Idempotency?, turn: JobStore.LockWait,
         _ claim: JoinedClaim?
     ) async throws -> JobStore.Started {
         let json = try options.json
-        let hash = SHA256.hash(data: Array(json.utf8)).hexadecimal
         return try await directory.ask { connection, keys in
             try await ExportPermission.check(actor.reference, keys: keys, on: connection)
         } then: { permission, connection in
             let request = JobStore.Request(
                 tenantKey: permission.identity.tenantKey, tenantSlug: permission.identity.tenantSlug,
                 actorKey: permission.identity.actorKey, actorEmail: permission.identity.actorEmail, options: json,
-                idempotency: idempotencyKey.map { ($0, hash) })
+                idempotency: idempotency)
             do {
                 return try await jobs.enqueue(request, bounds(), peer: actor.peer, wait: turn, claim: claim, on: connection)
             } catch let error as PostgresError where error.isUnstorableText {
@@ -339,7 +349,9 @@ package struct ExportService: Sendable {
         let audited = Mutex<Delivery?>(nil)
         do {
             return try await directory.ask { connection, keys in
-                try await ExportPermission.check(actor.reference, listsPermissions: true, keys: keys, on: connection)
+                // Without declared attributes, no file with further columns is delivered.
+                try await ExportPermission.check(
+                    actor.reference, listsPermissions: !attributes.isEmpty, keys: keys, on: connection)
             } then: { permission, connection in
                 let identity = permission.identity
                 let job = try await jobs.get(
@@ -351,7 +363,11 @@ package struct ExportService: Sendable {
                 guard permission.scope.mayRead(fileOf: result.scopeDigest, otherGroups()) else {
                     throw DirectoryError.denied(.scopeChanged)
                 }
-                guard permission.permissions?.isSuperset(of: result.columnPermissions) == true else {
+                guard
+                    attributes.permitFile(
+                        with: result.attributes, requiring: result.columnPermissions,
+                        to: permission.permissions ?? PermissionNames())
+                else {
                     throw DirectoryError.denied(.columnsChanged)
                 }
                 guard offset <= result.size else { throw OffsetBeyondEnd(size: result.size) }

@@ -4,7 +4,7 @@ extension JobResult {
     static let sample = JobResult(
         rows: 1, sheets: 1, size: 10, sha256: String(repeating: "ab", count: 32),
         scopeDigest: String(repeating: "cd", count: 32), columns: ["Name"],
-        columnPermissions: ["p"], day: "2026-01-02", warnings: "[]")
+        attributes: ["a"], columnPermissions: ["p"], day: "2026-01-02", warnings: "[]")
 }
 
 extension AttemptEnd {

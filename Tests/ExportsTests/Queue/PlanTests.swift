@@ -50,7 +50,7 @@ import TestSupport
             "key-events",
             "is-member",
             "find-role", "find-migrations", "schema-version", "login", "audit-months", "audit-delete", "audit-partitions",
-            "undeclared-grants", "attribute-columns")
+            "undeclared-grants", "attribute-columns", "undeclared-columns")
         add("reads no table", "test-connection", "replayed", "probe")
         return reasons
     }()

@@ -16,6 +16,7 @@ import Testing
             "directory-columns": "", "directory-types": "", "directory-functions": "", "directory-grants": "",
             "directory-reads": "",
             "unproven-keys": "", "attribute-origins": "", "attribute-functions": "",
+            "attribute-sources": "", "attribute-definitions": "",
             // After all others, of the columns that they read.
             "unknown-permissions": "",
             // Searches that leave out what the role may not read.

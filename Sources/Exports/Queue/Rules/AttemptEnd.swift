@@ -132,8 +132,10 @@ package struct JobResult: Sendable, Hashable {
     package let sha256: String
     /// The digest of the scope with which the actor exported, in hexadecimal; see `Scope.digest(_:)`.
     package let scopeDigest: String
-    /// The titles of the columns of the first sheet; nil if an earlier version made the file, which then has the ten fixed ones.
+    /// The titles of the columns of the first sheet; nil if it has the ten fixed ones only.
     package let columns: [String]?
+    /// The columns of `directory.administrator` that the file has besides those of each export.
+    package let attributes: [String]
     /// The permissions that a profile needs for columns of the file.
     package let columnPermissions: [String]
     /// The day of the data in the tenant's time zone, `yyyy-mm-dd`.
@@ -144,7 +146,7 @@ package struct JobResult: Sendable, Hashable {
     /// A workbook with these properties.
     package init(
         rows: Int, sheets: Int, size: Int, sha256: String, scopeDigest: String, columns: [String]?,
-        columnPermissions: [String], day: String, warnings: String
+        attributes: [String], columnPermissions: [String], day: String, warnings: String
     ) {
         self.rows = rows
         self.sheets = sheets
@@ -152,6 +154,7 @@ package struct JobResult: Sendable, Hashable {
         self.sha256 = sha256
         self.scopeDigest = scopeDigest
         self.columns = columns
+        self.attributes = attributes
         self.columnPermissions = columnPermissions
         self.day = day
         self.warnings = warnings

@@ -48,6 +48,9 @@ package struct Migrator: Sendable {
         package var createdDirectory = false
         /// Whether the migration granted the roles the columns of the directory.
         package var grantedDirectory = false
+        /// The columns of `directory.administrator` that the worker's role can still read although nothing names them: the whole relation, or
+        /// another role that it belongs to, has the privilege.
+        package var undeclaredColumns: [String] = []
         /// The logins that the migration created.
         package var createdLogins: [String] = []
         /// Audit events of schema versions before 4 that got the key of their tenant.
@@ -124,6 +127,7 @@ package struct Migrator: Sendable {
             if request.createsDirectory { report.createdDirectory = try await createDirectory(on: connection) }
             if request.grantsDirectory {
                 report.grantedDirectory = try await grantDirectory(request.attributes, on: connection)
+                report.undeclaredColumns = try await undeclaredColumns(request.attributes, on: connection)
             }
             return report
         }
@@ -305,6 +309,7 @@ package struct Migrator: Sendable {
             if request.createsDirectory { report.createdDirectory = try await createDirectory(on: connection) }
             if request.grantsDirectory {
                 report.grantedDirectory = try await grantDirectory(request.attributes, on: connection)
+                report.undeclaredColumns = try await undeclaredColumns(request.attributes, on: connection)
             }
             return report
         }
@@ -420,6 +425,23 @@ package struct Migrator: Sendable {
         let columns = attributes.map(\.quoted).joined(separator: ", ")
         try await connection.script(
             "grant-attributes", "GRANT SELECT (\(columns)) ON directory.administrator TO \(DatabaseRole.worker)")
+    }
+
+    /// The columns that the worker's role can read, without those of the contract and the attributes.
+    private func undeclaredColumns(
+        _ attributes: [Attribute], on connection: isolated PostgresConnection
+    ) async throws -> [String] {
+        let known = ContractColumn.all.filter { $0.relation == "administrator" }.map(\.name) + attributes.map(\.column)
+        let rows = try await connection.query(
+            Query(
+                "undeclared-columns",
+                """
+                SELECT quote_ident(a.attname) AS name FROM pg_attribute a
+                WHERE a.attrelid = to_regclass('directory.administrator') AND a.attnum > 0 AND NOT a.attisdropped
+                    AND has_column_privilege($1::name, a.attrelid, a.attnum, 'SELECT') AND a.attname <> ALL ($2::text[])
+                ORDER BY a.attnum
+                """, [.text(DatabaseRole.worker), .texts(known)]))
+        return try rows.map { try $0.decode("name") }
     }
 
     private func createDirectory(on connection: isolated PostgresConnection) async throws -> Bool {

@@ -67,7 +67,8 @@ package struct JobRecord: Sendable {
         j.created_at, j.started_at, coalesce(j.attempt_started_at, CASE j.epoch WHEN 1 THEN j.started_at END) AS attempt_started_at,
         j.finished_at, j.expires_at, coalesce(l.rows_done, j.rows, 0) AS rows_done,
         coalesce(l.rows_total, j.rows) AS rows_total, j.rows, j.sheets, j.size, encode(j.sha256, 'hex') AS sha256,
-        encode(j.scope_digest, 'hex') AS scope_digest, j.columns, j.column_permissions, to_char(j.file_date, 'YYYY-MM-DD') AS file_date, j.archive_epoch,
+        encode(j.scope_digest, 'hex') AS scope_digest, j.columns, j.attributes, j.column_permissions,
+        to_char(j.file_date, 'YYYY-MM-DD') AS file_date, j.archive_epoch,
         j.warnings::text AS warnings, j.error_kind, j.error_message,
         extract(year FROM j.created_at AT TIME ZONE 'UTC')::int AS year,
         extract(month FROM j.created_at AT TIME ZONE 'UTC')::int AS month,
@@ -217,6 +218,7 @@ extension JobResult {
         self.init(
             rows: rows, sheets: try row.decode("sheets"), size: try row.decode("size"), sha256: try row.decode("sha256"),
             scopeDigest: try row.decode("scope_digest"), columns: try row.decodeIfPresent("columns"),
+            attributes: try row.decodeIfPresent("attributes") ?? [],
             columnPermissions: try row.decodeIfPresent("column_permissions") ?? [], day: try row.decode("file_date"),
             warnings: try row.decode("warnings"))
     }

@@ -264,11 +264,16 @@ package struct LeaseStore: Sendable {
                 "size = \(parameters.add(.integer(result.size)))::bigint",
                 "sha256 = decode(\(parameters.add(.text(result.sha256))), 'hex')",
                 "scope_digest = decode(\(parameters.add(.text(result.scopeDigest))), 'hex')",
-                "columns = \(parameters.add(result.columns.map { .texts($0) } ?? .null))::text[]",
-                "column_permissions = \(parameters.add(.texts(result.columnPermissions)))::text[]",
                 "file_date = \(parameters.add(.text(result.day)))::date",
                 "warnings = \(parameters.add(.text(result.warnings)))::jsonb", "archive_epoch = j.epoch",
             ]
+            if let columns = result.columns {
+                assignments += [
+                    "columns = \(parameters.add(.texts(columns)))::text[]",
+                    "attributes = \(parameters.add(.texts(result.attributes)))::text[]",
+                    "column_permissions = \(parameters.add(.texts(result.columnPermissions)))::text[]",
+                ]
+            }
         case .failed(let reason): failure = reason
         case .cancelled: assignments = ["cancel_requested_at = coalesce(j.cancel_requested_at, clock_timestamp())"]
         case .handedBack: notification = .work

@@ -12,6 +12,8 @@ struct ExportForms: Sendable {
     struct Form: Decodable {
         let token: String?
         let includeDisabled: String?
+        /// Whether the form had the checkbox: a service of an earlier version refuses the option.
+        let offersAbout: String?
         let includeAbout: String?
         let idempotencyKey: String?
     }
@@ -33,7 +35,8 @@ struct ExportForms: Sendable {
         let job = try await connections.call(
             ExportStart.self,
             .init(
-                actor: actor, includeDisabled: form.includeDisabled == "on", includeAbout: form.includeAbout == "on",
+                actor: actor, includeDisabled: form.includeDisabled == "on",
+                includeAbout: form.offersAbout == nil ? nil : form.includeAbout == "on",
                 idempotencyKey: key ?? UUID().uuidString)
         ).job
         return try done(job, request, texts, status: .created)

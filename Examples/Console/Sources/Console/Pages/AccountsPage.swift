@@ -46,14 +46,11 @@ struct AccountsPage: Sendable {
         let details = try await accounts.details(of: visitor.actor)
         guard details?.mayView == true else { throw HTTPError(.forbidden) }
         let settings = await connections.settings()
-        var query = AccountQuery(limit: 1)
-        query.attributes = settings.attributes
-        // Only the columns are of interest.
-        let page = try await accounts.page(of: visitor.actor, query)
+        let attributes = try await accounts.attributes(settings.attributes, of: visitor.actor)
         return .html(
             try frame.page(
                 "export", title: "export.title", request, visitor: visitor, details: details,
-                active: await exports.active(visitor.actor), options(settings, page.attributes, frame.texts(request))))
+                active: await exports.active(visitor.actor), options(settings, attributes, frame.texts(request))))
     }
 
     /// The values of the export form.
@@ -61,7 +58,7 @@ struct AccountsPage: Sendable {
         _ settings: ServiceSettings, _ attributes: [ServiceInfo.Attribute], _ texts: Texts
     ) -> [String: Any] {
         [
-            "includesAbout": settings.includesAbout,
+            "offersAbout": settings.includesAbout != nil, "includesAbout": settings.includesAbout ?? false,
             "columns": attributes.isEmpty
                 ? [] : [texts("export.columns", ["columns": attributes.map(\.title).joined(separator: ", ")])],
         ]

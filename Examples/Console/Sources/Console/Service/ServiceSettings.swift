@@ -5,8 +5,8 @@ import AdminExportClient
 struct ServiceSettings: Sendable {
     /// Whether an actor whose scope is groups sees the names of other groups.
     var otherGroups = ServiceInfo.OtherGroups.hide
-    /// Whether the checkbox for the sheet about the export is checked initially.
-    var includesAbout = false
+    /// Whether the checkbox for the sheet about the export is checked initially; nil if the service of an earlier version has no such sheet.
+    var includesAbout: Bool?
     /// The further columns of exports.
     var attributes: [ServiceInfo.Attribute] = []
 }
@@ -19,7 +19,7 @@ extension ServiceConnections {
             return ServiceSettings()
         }
         return ServiceSettings(
-            otherGroups: info.otherGroups ?? .show, includesAbout: info.includeAbout ?? false,
+            otherGroups: info.otherGroups ?? .show, includesAbout: info.includeAbout,
             attributes: info.attributes ?? [])
     }
 }

@@ -267,7 +267,7 @@ class Exports {
     async start(form, isSecondTry = false) {
         const key = form.elements.idempotencyKey.value;
         // If the user leaves the page before the answer arrives, the next page sends the request again.
-        starting.set(key, JSON.stringify({ at: Date.now(), options: checkboxes(form).filter((box) => box.checked).map((box) => box.name) }));
+        starting.set(key, JSON.stringify({ at: Date.now(), options: options(form) }));
         const response = await send("/exports", new FormData(form));
         const answer = await response.json();
         starting.take(key);
@@ -512,9 +512,14 @@ function setUpMenu(openExport) {
 
 // ---- The export dialog
 
-/** The options of an export form. */
+/** The checkboxes of an export form. */
 function checkboxes(form) {
     return [...form.querySelectorAll("input[type=checkbox]")];
+}
+
+/** The names of the fields with the value "on". */
+function options(form) {
+    return [...form.elements].filter((field) => field.value === "on" && (field.type === "hidden" || field.checked)).map((field) => field.name);
 }
 
 function setUpExport(exports) {
