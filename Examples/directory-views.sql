@@ -50,7 +50,7 @@ CREATE TABLE platform.account (
     changed     timestamptz,
     position    text,
     seen        timestamptz,
-    authenticator bytea,
+    mfa_since   timestamptz,
     secret_hash text NOT NULL
 );
 CREATE INDEX ON platform.account (customer_id, id) WHERE is_admin;
@@ -77,13 +77,13 @@ INSERT INTO platform.tag (customer_id, label) SELECT id, 'World' FROM platform.c
 INSERT INTO platform.tag (customer_id, label, above)
     SELECT t.customer_id, place, t.id FROM platform.tag t, unnest(ARRAY['Kyoto', 'Lyon, France']) place WHERE t.label = 'World';
 INSERT INTO platform.squad (customer_id, label) SELECT id, unnest(ARRAY['Night', 'Day']) FROM platform.customer;
-INSERT INTO platform.account (customer_id, first_name, last_name, login, mobile, is_admin, role_id, blocked_at, created, position, seen, authenticator, secret_hash)
+INSERT INTO platform.account (customer_id, first_name, last_name, login, mobile, is_admin, role_id, blocked_at, created, position, seen, mfa_since, secret_hash)
     SELECT c.id, 'First' || n, 'Last' || n, CASE n WHEN 1 THEN 'head' WHEN 2 THEN 'lead' WHEN 3 THEN 'helper' ELSE 'a' || n END || '@globex.example',
         CASE WHEN n % 3 = 0 THEN '+81 3 5555 ' || lpad(n::text, 4, '0') END, n % 50 <> 49,
         (SELECT r.id FROM platform.role r WHERE r.title = CASE n WHEN 1 THEN 'Head' WHEN 2 THEN 'Lead' ELSE 'Helper' END),
         CASE WHEN n % 20 = 19 THEN now() END, timestamptz '2024-12-31 20:00+00' + n * interval '1 hour',
         'Engineer ' || n % 7, CASE WHEN n % 9 > 0 THEN timestamptz '2026-11-30 12:00+00' - n * interval '53 minutes' END,
-        CASE WHEN n % 4 > 0 THEN '\x01'::bytea END, 'not for anybody'
+        CASE WHEN n % 4 > 0 THEN timestamptz '2025-05-05 05:05+00' END, 'not for anybody'
     FROM platform.customer c, generate_series(1, 300) n;
 INSERT INTO platform.account_tag
     SELECT a.id, t.id, true FROM platform.account a
@@ -117,7 +117,7 @@ CREATE VIEW directory.administrator AS
         --       - {column: job_title, title: Job title, type: text}
         --       - {column: last_sign_in, title: Last sign-in, type: datetime, permission: security.view}
         --       - {column: mfa_enabled, title: MFA, type: boolean, permission: security.view}
-        a.position AS job_title, a.seen AS last_sign_in, a.authenticator IS NOT NULL AS mfa_enabled
+        a.position AS job_title, a.seen AS last_sign_in, a.mfa_since IS NOT NULL AS mfa_enabled
     FROM platform.account a WHERE a.is_admin;
 CREATE VIEW directory.administrator_secondary_group AS
     SELECT account_id AS administrator_id, tag_id AS group_id FROM platform.account_tag WHERE NOT is_main;

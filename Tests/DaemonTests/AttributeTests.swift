@@ -260,6 +260,29 @@ import TestSupport
         }
     }
 
+    @Test("The example of views accepts the declarations in its comment")
+    func example() async throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        let sql = try String(contentsOf: root.appending(path: "Examples/directory-views.sql"), encoding: .utf8)
+        let declared = sql.matches(of: /\n +-- +(attributes:|  - \{column: .*)/).map { String($0.1) }
+        #expect(declared.count == 4)
+        try await TestDatabase.with(migrated: false) { database in
+            try await database.execute(sql)
+            try await TemporaryFolder.with { folder in
+                let file = folder + "/config.yaml"
+                try declared.joined(separator: "\n").write(toFile: file, atomically: true, encoding: .utf8)
+                for command in [["migrate", "--grant-directory"], ["check-config", "--archives", folder]] {
+                    let run = try await Programs.run(
+                        "adminexportd", command + ["--config", file],
+                        environment: ["ADMINEXPORT_DATABASE_URL": database.url(user: TestDatabase.superuser)])
+                    #expect(run.status == 0, "\(run.errors)")
+                    #expect(!run.output.contains("Note:"), "\(run.output)")
+                }
+            }
+        }
+    }
+
     @Test("Without declared attributes, a job names the ten columns")
     func none() async throws {
         try await ServiceProcess.with { service in

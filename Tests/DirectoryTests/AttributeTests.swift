@@ -170,6 +170,12 @@ import Testing
             "SELECT COLUMNS, (SELECT max(c.value) FROM platform.api_tokens c WHERE c.owner = t.id) AS note FROM platform.administrator t",
         "of a document":
             "SELECT COLUMNS, (SELECT d.data ->> 'password_hash' FROM platform.document d WHERE d.id = t.id) AS note FROM platform.administrator t",
+        "of a key with a hyphen":
+            "SELECT COLUMNS, (SELECT d.data ->> 'backup-codes' FROM platform.document d WHERE d.id = t.id) AS note FROM platform.administrator t",
+        "of a whole table":
+            "SELECT COLUMNS, table_to_xml('platform.document'::regclass, true, true, '')::text AS note FROM platform.administrator t",
+        "of a generated key":
+            "SELECT COLUMNS, (SELECT d.part FROM platform.document d WHERE d.id = t.id) AS note FROM platform.administrator t",
         "of a query in a text":
             "SELECT COLUMNS, query_to_xml('SELECT api_key FROM x', true, true, '')::text AS note FROM platform.administrator t",
         "of a materialized view":
@@ -190,7 +196,8 @@ import Testing
                 ALTER TABLE directory.administrator SET SCHEMA platform;
                 ALTER TABLE platform.administrator ADD generated text GENERATED ALWAYS AS ('x' || password_hash) STORED;
                 CREATE TABLE platform.credential (owner bigint, secret text);
-                CREATE TABLE platform.api_tokens (owner bigint, value text); CREATE TABLE platform.document (id bigint, data jsonb);
+                CREATE TABLE platform.api_tokens (owner bigint, value text); CREATE TABLE platform.document
+                    (id bigint, data jsonb, part text GENERATED ALWAYS AS (data ->> 'pin') STORED);
                 CREATE VIEW platform.other AS SELECT id, session_token AS harmless FROM platform.administrator;
                 CREATE MATERIALIZED VIEW platform.stored AS SELECT id, totp_secret AS note FROM platform.administrator;
                 CREATE FUNCTION platform.harmless(bigint) RETURNS text LANGUAGE sql STABLE
@@ -298,7 +305,8 @@ import Testing
                 """
                 CREATE SCHEMA platform; GRANT USAGE ON SCHEMA platform TO PUBLIC; ALTER TABLE directory.administrator SET SCHEMA platform;
                 CREATE VIEW directory.administrator AS SELECT id, tenant_id, name, email, phone, profile_id, main_group_id, status, created_at,
-                    updated_at, upper("job title") AS title FROM platform.administrator;
+                    updated_at, upper("job title") || CASE WHEN md5(email) = 'x' THEN 'Salt Lake City' ELSE (SELECT max(e.value) FROM jsonb_each_text('{}') e) END AS title
+                    FROM platform.administrator;
                 GRANT SELECT ON directory.administrator TO adminexport_api, adminexport_worker
                 """)
             let title = Attribute(column: "title", title: "T", kind: .text)

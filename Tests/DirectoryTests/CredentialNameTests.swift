@@ -19,7 +19,8 @@ import Testing
             "authentication_string",
             "security_answer", "bcrypt", "pw", "oauth2_refresh", "private_pem", "magic_link", "activation_code",
             "mot_de_passe", "motdepasse", "mdp",
-            "kennwort", "contraseña", "authenticator",
+            "kennwort", "argon2", "argon2_id", "pbkdf2", "backup-codes", "session-id", "security answer",
+            "{security,answer}", "contraseña", "authenticator",
         ])
     func credentials(_ name: String) {
         #expect(CredentialName.matches(name))
@@ -37,5 +38,16 @@ import Testing
         ])
     func others(_ name: String) {
         #expect(!CredentialName.matches(name))
+    }
+
+    @Test(
+        "In a text of a definition, a short name counts as a name, and of a sentence only the unambiguous words",
+        arguments: [
+            ("'password_hash'", true), ("'api-key'", true), ("'pin'", true), ("'SELECT a, b, password_hash FROM x'", true),
+            ("'Salt Lake City'", false),
+            ("'Disaster Recovery Lead'", false), ("'enabled'", false), ("' / '", false), ("''", false),
+        ])
+    func texts(_ text: String, _ isNamed: Bool) {
+        #expect(CredentialName.isNamed(in: text) == isNamed)
     }
 }

@@ -78,7 +78,8 @@ struct MigrateCommand: AsyncParsableCommand {
                 let columns = outcome.undeclaredColumns.joined(separator: ", ")
                 print(
                     "The workers can also read \(columns) of directory.administrator, which neither the contract nor attributes names. To prevent that, "
-                        + "run REVOKE SELECT ON directory.administrator FROM \(DatabaseRole.worker), and this command again."
+                        + "revoke the privilege from the role that has it: \(DatabaseRole.worker), PUBLIC, or a role that it belongs to; "
+                        + "psql shows them with \\dp directory.administrator."
                 )
             }
             for login in outcome.createdLogins { print("Created the login \(login).") }

@@ -107,11 +107,20 @@ extension ConfigurationFile {
     }
 
     private static func check(title: String, _ node: Node) throws {
+        // The joiners of emoji and of some scripts are the only format characters that a title needs.
         let isVisible = title.unicodeScalars.allSatisfy {
-            ![.control, .lineSeparator, .paragraphSeparator].contains($0.properties.generalCategory)
+            ![.control, .lineSeparator, .paragraphSeparator, .format].contains($0.properties.generalCategory)
+                || (0x200C...0x200D).contains($0.value)
         }
-        guard title.contains(where: { !$0.isWhitespace }), title.utf16.count <= maxTitle, isVisible else {
-            throw fault(node, "attributes.title must be one line of 1 to \(maxTitle) characters (UTF-16 units)")
+        guard
+            title.unicodeScalars.contains(where: {
+                !$0.properties.isWhitespace && !$0.properties.isDefaultIgnorableCodePoint
+            }), title.utf16.count <= maxTitle, isVisible
+        else {
+            throw fault(
+                node,
+                "attributes.title must be one line of 1 to \(maxTitle) characters (UTF-16 units), without control and invisible characters"
+            )
         }
         if let fixed = fixedTitles.first(where: { isSame($0, title) }) {
             throw fault(node, "each workbook has a column with the title \"\(fixed)\" already; choose another title")

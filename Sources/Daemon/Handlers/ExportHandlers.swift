@@ -29,11 +29,11 @@ struct ExportHandlers: Sendable {
         let options = ExportOptions(
             includeDisabled: params.includeDisabled ?? false, includeReferences: params.includeReferences ?? false,
             includeAbout: params.includeAbout ?? settings.includesAbout)
-        let requested = ExportOptions(
+        let request = try ExportOptions.request(
             includeDisabled: options.includeDisabled, includeReferences: options.includeReferences,
-            includeAbout: params.includeAbout ?? false)
+            includeAbout: params.includeAbout)
         let started = try await exports.start(
-            session.actorRequest(params.actor), options: options, requested: requested, idempotencyKey: params.idempotencyKey
+            session.actorRequest(params.actor), options: options, request: request, idempotencyKey: params.idempotencyKey
         )
         return ExportStart.Result(job: try AdminExportAPI.Job(started.job), replayed: started.isReplayed)
     }

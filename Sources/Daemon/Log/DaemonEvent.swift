@@ -37,7 +37,7 @@ enum DaemonEvent: String, ServiceEvent {
         case .directoryFault:
             .init("e00e335baf514754ba544accb45f0842", .error, "The directory violates its contract", [.fault])
         case .directoryNote:
-            .init("b7ea1658b38e417a9f7da6139bf9f616", .warning, "The directory may omit rows", [.note])
+            .init("b7ea1658b38e417a9f7da6139bf9f616", .warning, "The check of the directory has a note", [.note])
         case .directorySound: .init("ff837336be6d4be89985fc8bf1e4deed", .notice, "The directory satisfies its contract")
         case .directoryNotChecked:
             .init("e451406d2f2e4c12b6cda87af30c555c", .info, "Cannot check the directory now", [.error])

@@ -31,7 +31,8 @@ enum AttributeOrigins {
     ) async throws -> [String: [String]] {
         let rows = try await connection.query(ownSources(attributes.map(\.column)))
         return try rows.reduce(into: [:]) { origins, row in
-            let suspects = try row.decode("sources", as: [String].self).filter(CredentialName.matches)
+            var suspects = try row.decode("sources", as: [String].self).filter(CredentialName.matches)
+            if let text = try suspect(in: row.decode("expression")) { suspects.append(text) }
             if !suspects.isEmpty { origins[try row.decode("name")] = suspects }
         }
     }
@@ -49,13 +50,29 @@ enum AttributeOrigins {
             "the results of \(try row.decode("function", as: String.self))()"
         }
         let texts = try await connection.query(definitions).compactMap { row -> String? in
-            let definition: String = try row.decode("definition")
-            return definition.matches(of: /[\p{L}_][\p{L}\p{N}_$]*/).first { CredentialName.matches(String($0.output)) }.map
-            {
-                "\"\($0.output)\" in \((try? row.decode("view", as: String.self)) ?? "a view")"
+            try suspect(in: row.decode("definition")).map {
+                "\($0), in the definition of \(try row.decode("relation", as: String.self))"
             }
         }
         return functions + texts
+    }
+
+    /// The first name, text or function of a definition in SQL that suggests a credential.
+    static func suspect(in definition: String) -> String? {
+        for token in definition.matches(of: /'(?:[^']|'')*'|"(?:[^"]|"")*"|[\p{L}_][\p{L}\p{N}_$]*/).map({
+            String($0.output)
+        }) {
+            if token.hasPrefix("'") {
+                if CredentialName.isNamed(in: token) { return "the text \(token.prefix(64))" }
+            } else if token.contains(/^(?:query|table|schema|database|cursor)_to_xml|^ts_stat$/) {
+                // Functions of PostgreSQL that read whole tables or run queries. It records no dependency on them.
+                return "the results of \(token)()"
+            } else if token != "key", CredentialName.matches(token) {
+                // jsonb_each has a column with the name key.
+                return "the name \(token.prefix(64))"
+            }
+        }
+        return nil
     }
 
     /// The names of the columns and options that a column of the relation is made of.
@@ -72,7 +89,10 @@ enum AttributeOrigins {
         Query(
             "attribute-sources",
             """
-            SELECT a.attname::text AS name, \(sources) AS sources FROM pg_attribute a
+            SELECT a.attname::text AS name, \(sources) AS sources,
+                coalesce((SELECT pg_get_expr(e.adbin, e.adrelid) FROM pg_attrdef e
+                          WHERE e.adrelid = a.attrelid AND e.adnum = a.attnum AND a.attgenerated <> ''), '') AS expression
+            FROM pg_attribute a
             WHERE a.attrelid = to_regclass('directory.administrator') AND a.attnum > 0 AND a.attname = ANY ($1::text[])
             """, [.texts(columns)])
     }
@@ -127,13 +147,19 @@ enum AttributeOrigins {
         ORDER BY 1
         """)
 
+    /// The definitions of the views, and of the generated columns of the tables that they read.
     private static let definitions = Query(
         "attribute-definitions",
         """
         \(below)
-        SELECT format('%I.%I', n.nspname, v.relname) AS view, pg_get_viewdef(v.oid) AS definition
-        FROM below b JOIN pg_class v ON b.class = 'pg_class'::regclass AND v.oid = b.object AND v.relkind IN ('v', 'm')
-        JOIN pg_namespace n ON n.oid = v.relnamespace
+        SELECT format('%I.%I', n.nspname, c.relname) AS relation, t.definition
+        FROM below b JOIN pg_class c ON b.class = 'pg_class'::regclass AND c.oid = b.object JOIN pg_namespace n ON n.oid = c.relnamespace
+        CROSS JOIN LATERAL (
+            SELECT pg_get_viewdef(c.oid) WHERE c.relkind IN ('v', 'm')
+            UNION ALL
+            SELECT pg_get_expr(e.adbin, e.adrelid) FROM pg_attrdef e
+            JOIN pg_attribute a ON a.attrelid = e.adrelid AND a.attnum = e.adnum AND a.attgenerated <> ''
+            WHERE e.adrelid = c.oid AND c.oid <> to_regclass('directory.administrator')) AS t (definition)
         ORDER BY 1
         """)
 }

@@ -3,7 +3,8 @@ internal import Postgres
 /// Finds permissions of attributes that no profile has: probably a spelling mistake, because nobody sees the column.
 enum AttributePermissions {
     /// The time limit, because this statement reads the profiles of all tenants.
-    private static let limit = "SET LOCAL statement_timeout = '5s'; SET LOCAL lock_timeout = '2s'"
+    private static let seconds = 5
+    private static let limit = "SET LOCAL statement_timeout = '\(seconds)s'; SET LOCAL lock_timeout = '2s'"
 
     /// - Returns: a note for each such permission, or one if the profiles cannot be read: other inspections report why.
     static func notes(
@@ -19,12 +20,12 @@ enum AttributePermissions {
             }
         } catch let error as PostgresError where error.code == .statement {
             try Task.checkCancellation()
-            return ["the profiles could not be searched for the permissions of attributes"]
+            return ["the check cannot search the profiles for the permissions of attributes within \(seconds) s"]
         }
         return unknown.map { permission in
             let titles = reading.attributes.filter { $0.permission == permission }.map { "\"\($0.title)\"" }
             return
-                "no profile has the permission \(permission), so nobody sees \(titles.joined(separator: ", ")): give it to a profile, or correct attributes in the configuration"
+                "no profile has the permission \"\(permission)\", so nobody sees \(titles.joined(separator: ", ")): give it to a profile, or correct attributes in the configuration"
         }
     }
 

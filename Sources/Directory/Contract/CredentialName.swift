@@ -5,7 +5,7 @@ package enum CredentialName {
     private static let stems = [
         "password", "passwd", "passwort", "passphrase", "passcode", "passkey", "kennwort", "contrasena", "contraseña",
         "secret", "token",
-        "credential", "motdepasse", "bcrypt", "scrypt", "argon2", "backupcode", "recoverycode", "sessionid", "keytab",
+        "credential", "motdepasse", "bcrypt", "scrypt", "pbkdf", "backupcode", "recoverycode", "sessionid", "keytab",
         "keypair",
     ]
     /// Words that contain a part and mean something else: secretary, secretariat, tokenized.
@@ -14,7 +14,7 @@ package enum CredentialName {
     private static let words: Set<String> = [
         "pwd", "pw", "pass", "userpass", "mdp", "hash", "digest", "jwt", "otp", "totp", "hotp", "recovery", "salt", "pepper",
         "nonce", "seed",
-        "cookie", "bearer", "hmac", "cvv", "pin", "pem", "authenticator",
+        "cookie", "bearer", "hmac", "cvv", "pin", "pem", "authenticator", "argon",
         "apikey", "accesskey", "authkey", "privatekey", "privkey", "secretkey", "signingkey", "sshkey", "masterkey",
         "encryptionkey",
     ]
@@ -46,6 +46,14 @@ package enum CredentialName {
         if groups.contains(where: { $0.isSubset(of: words) }) { return true }
         if words.contains("key"), words.count == 1 || words.contains(where: keyWords.contains) { return true }
         return words.contains("code") && words.contains(where: codeWords.contains)
+    }
+
+    /// Whether a text in the definition of a view, such as the key of a document or a query, contains the name of a credential.
+    ///
+    /// Short texts are taken as names. In a sentence, words such as salt and recovery have other meanings.
+    package static func isNamed(in text: String) -> Bool {
+        let words = Self.words(of: text)
+        return words.count <= 2 ? matches(text) : words.contains(where: hasStem)
     }
 
     private static func hasStem(_ word: String) -> Bool {

@@ -67,17 +67,21 @@ package struct DirectoryInspection: Sendable {
     package static func inspect(
         _ reading: Reading, on connection: PostgresConnection
     ) async throws -> DirectoryInspection {
-        let (types, privileges, origins) = try await connection.withTransaction(readOnly: true) { connection in
-            (
-                try await ColumnTypes.load(connection),
+        let (types, privileges, contradicted, origins) = try await connection.withTransaction(readOnly: true) { connection in
+            let types = try await ColumnTypes.load(connection)
+            let contradicted = types.faults(reading.attributes)
+            // A column that does not exist is made of nothing.
+            let others = contradicted.isEmpty ? reading.attributes : reading.attributes.filter { types.faults([$0]).isEmpty }
+            return (
+                types,
                 try await Privileges.inspect(reading.role, reading: reading.reader, reading.attributes, on: connection),
-                try await AttributeOrigins.faults(reading.attributes, on: connection)
+                contradicted, try await AttributeOrigins.faults(others, on: connection)
             )
         }
         var inspection = DirectoryInspection()
         inspection.keys = types.keys
         inspection.types = types.digestValue
-        inspection.faults = types.faults + types.faults(reading.attributes) + origins + privileges.faults
+        inspection.faults = types.faults + contradicted + origins + privileges.faults
         inspection.notes = privileges.notes
         if reading.isExplained, let keys = types.keys {
             let refused = try await connection.withTransaction(readOnly: true, role: reading.role) { connection in

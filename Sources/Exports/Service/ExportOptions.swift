@@ -37,6 +37,16 @@ package struct ExportOptions: Codable, Hashable, Sendable {
         case includeDisabled, includeReferences, includeAbout
     }
 
+    /// The options of a request as a JSON object, to which an idempotency key is bound. Without `includeAbout`, it is the text to which earlier
+    /// versions bound their keys.
+    package static func request(
+        includeDisabled: Bool, includeReferences: Bool, includeAbout: Bool?
+    ) throws -> String {
+        var members = ["includeDisabled": includeDisabled, "includeReferences": includeReferences]
+        members["includeAbout"] = includeAbout
+        return String(decoding: try JSON.encode(members), as: UTF8.self)
+    }
+
     /// The options as a JSON object. Equal options give equal text.
     package var json: String {
         get throws { String(decoding: try JSON.encode(self), as: UTF8.self) }

@@ -73,15 +73,15 @@ package struct ExportService: Sendable {
     ///
     /// - Throws: ``DirectoryError/denied(_:)``; ``QueueError``; ``PostgresError``.
     ///
-    /// - Parameter requested: the options as the caller has sent them, if they differ from those of the export because a default applies. The
-    ///   idempotency key is bound to them, so that the same request returns the same job after a change of the default.
+    /// - Parameter request: what the caller has sent, as ``ExportOptions/request(includeDisabled:includeReferences:includeAbout:)``; nil for
+    ///   the options of the export. The idempotency key is bound to it, so that the same request returns the same job after a change of a default.
     package func start(
-        _ actor: ActorRequest, options: ExportOptions, requested: ExportOptions? = nil, idempotencyKey: String?
+        _ actor: ActorRequest, options: ExportOptions, request: String? = nil, idempotencyKey: String?
     ) async throws -> JobStore.Started {
         do {
             let started = try await startInTurn(
                 actor, options,
-                try idempotencyKey.map { ($0, SHA256.hash(data: Array(try (requested ?? options).json.utf8)).hexadecimal) })
+                try idempotencyKey.map { ($0, SHA256.hash(data: Array(try (request ?? options.json).utf8)).hexadecimal) })
             if started.job.state == .queued, !started.isReplayed { worker?.wakeSignal.signal() }
             return started
         } catch  where error is PostgresError || error is CancellationError {

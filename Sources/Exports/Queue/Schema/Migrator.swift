@@ -390,6 +390,11 @@ package struct Migrator: Sendable {
     private func grantAttributes(
         _ attributes: [Attribute], on connection: isolated PostgresConnection
     ) async throws {
+        for attribute in attributes where try await connection.storable([attribute.column]).isEmpty {
+            throw SchemaError.attribute(
+                "attributes, line \(attribute.line): the encoding of the database lacks a character of the column; correct the name"
+            )
+        }
         let known = ContractColumn.all.filter { $0.relation == "administrator" }.map(\.name) + attributes.map(\.column)
         let rows = try await connection.query(
             Query(
