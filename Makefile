@@ -186,7 +186,7 @@ install:
 	install -m 644 man/adminexport.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 man/adminexport.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 man/adminexportd.8 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -m 644 README.md CHANGES.md OPERATIONS.md ARCHITECTURE.md BENCHMARKS.md proto-docs/protocol.md proto-docs/openrpc.json \
+	install -m 644 README.md CHANGES.md OPERATIONS.md EVIDENCE.md ARCHITECTURE.md BENCHMARKS.md proto-docs/protocol.md proto-docs/openrpc.json \
 	    $(DESTDIR)$(PREFIX)/share/doc/adminexport
 	install -m 644 Examples/*.* $(DESTDIR)$(PREFIX)/share/doc/adminexport/examples
 	for program in adminexport adminexportd; do \

@@ -25,7 +25,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/adminexport"
-cp -r debian Makefile Scripts systemd man Examples proto-docs README.md CHANGES.md OPERATIONS.md ARCHITECTURE.md BENCHMARKS.md "$work/adminexport"
+cp -r debian Makefile Scripts systemd man Examples proto-docs README.md CHANGES.md OPERATIONS.md EVIDENCE.md ARCHITECTURE.md BENCHMARKS.md "$work/adminexport"
 if [ -n "$version" ]; then sed -i "1s/([^)]*)/($version)/" "$work/adminexport/debian/changelog"; fi
 # If make runs this script, its variables are in the environment and must not reach the package's build.
 (cd "$work/adminexport" && env -u MAKEFLAGS -u MAKEOVERRIDES -u MAKELEVEL BIN_DIR="$bin_dir" dpkg-buildpackage --build=binary --no-sign --no-check-builddeps) >"$work/log" 2>&1 ||

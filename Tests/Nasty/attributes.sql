@@ -18,9 +18,17 @@ BEGIN
 END
 $$;
 
+-- A table, because PostgreSQL would decompress a large array for each element.
+CREATE TEMPORARY TABLE nasty_text (number integer PRIMARY KEY, value text NOT NULL) ON COMMIT DROP;
+INSERT INTO nasty_text SELECT row_number() OVER (ORDER BY id) - 1, name FROM directory.administrator;
+
+-- A text for each number, in rotation.
+CREATE FUNCTION pg_temp.text(number integer) RETURNS text LANGUAGE sql AS $$
+    SELECT value FROM nasty_text WHERE nasty_text.number = mod($1, (SELECT count(*)::int FROM nasty_text))
+$$;
+
 CREATE TEMPORARY TABLE further ON COMMIT DROP AS
 SELECT
-    (SELECT array_agg(name ORDER BY id) FROM directory.administrator) AS texts,
     ARRAY['-infinity', '4713-01-01 BC', '0001-12-31 BC', '0001-01-01', '1899-12-31', '1900-01-01', '1900-02-28', '1900-03-01', '1969-12-31',
         '1970-01-01', '2000-02-29', '2026-12-31', '9999-12-31', '10000-01-01', '5874897-12-31', 'infinity', NULL]::date[] AS days,
     ARRAY['-infinity', '4712-01-01 BC', '1883-11-18 17:00:00+00', '1900-02-28 23:59:59-05', '1900-03-01 00:00-05', '1969-12-31 23:59:59.999999+00',
@@ -29,15 +37,15 @@ SELECT
         'infinity', NULL]::timestamptz[] AS times;
 
 UPDATE directory.administrator AS a SET
-    text_1 = texts[1 + (n + 11) % cardinality(texts)], text_2 = texts[1 + (n + 101) % cardinality(texts)],
-    text_3 = CASE WHEN n % 3 > 0 THEN 'one of ' || n % 5 END, text_4 = texts[1 + (n + 997) % cardinality(texts)], text_5 = NULL,
+    text_1 = pg_temp.text(n + 11), text_2 = pg_temp.text(n + 101), text_3 = CASE WHEN n % 3 > 0 THEN 'one of ' || n % 5 END,
+    text_4 = pg_temp.text(n + 997), text_5 = NULL,
     "Day 1" = days[1 + n % cardinality(days)], "Day 2" = date '1990-01-01' + n, "Day 3" = days[1 + (n * 5) % cardinality(days)],
     "Day 4" = NULL, "Day 5" = date '1900-01-01' + n * 7,
     time_1 = times[1 + n % cardinality(times)], time_2 = timestamptz '2026-03-08 00:00-05' + n * interval '17 minutes 13.7 seconds',
     time_3 = timestamptz '2026-07-01 00:00-04' + n % 86400 * interval '1 second', time_4 = times[1 + (n * 7) % cardinality(times)],
     time_5 = NULL,
     flag_1 = n % 2 = 0, flag_2 = CASE n % 3 WHEN 0 THEN true WHEN 1 THEN false END, flag_3 = true, flag_4 = false, flag_5 = NULL,
-    list_1 = ARRAY(SELECT texts[1 + (n + 13 * i) % cardinality(texts)] FROM generate_series(1, n % 4) AS i), list_2 = NULL,
+    list_1 = ARRAY(SELECT pg_temp.text(n + 13 * i) FROM generate_series(1, n % 4) AS i), list_2 = NULL,
     list_3 = ARRAY['a', 'b, c', NULL, 'say "d"', '', E'line\nend'], list_4 = ARRAY[ARRAY['x', 'y'], ARRAY['z', NULL]],
     list_5 = ARRAY['r' || n % 7, 's' || n % 11]
 FROM further, (SELECT id AS key, row_number() OVER (ORDER BY id)::int AS n FROM directory.administrator) AS numbered
