@@ -4,7 +4,8 @@ import Testing
 /// Compares the names and links in the documents with the repository.
 @Suite struct NamesInDocumentsTests {
     private static let documents = [
-        "ARCHITECTURE.md", "BENCHMARKS.md", "CONTRIBUTING.md", "EVIDENCE.md", "Examples/Console/README.md", "OPERATIONS.md", "README.md",
+        "ARCHITECTURE.md", "BENCHMARKS.md", "CONTRIBUTING.md", "EVIDENCE.md", "Examples/Console/README.md", "OPERATIONS.md",
+        "README.md",
         "Tests/Hostile.md",
         "proto-docs/protocol.md",
     ]
