@@ -106,8 +106,8 @@ public final class AccountList: Sendable {
             return try await reading(for: actor) { connection, keys in
                 let permission = try await ExportPermission.check(
                     actor.reference, listsPermissions: true, keys: keys, on: connection)
-                let permissions = permission.permissions ?? PermissionNames()
-                return attributes.filter { $0.permission.map(permissions.contains) ?? true }
+                let visible = attributes.map { Attribute($0) }.visible(with: permission.permissions ?? PermissionNames())
+                return attributes.filter { visible.contains(Attribute($0)) }
             }
         } catch is ForeignText {
             return []

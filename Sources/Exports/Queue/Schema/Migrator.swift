@@ -125,10 +125,7 @@ package struct Migrator: Sendable {
                 report.applied.append(step.version)
             }
             if request.createsDirectory { report.createdDirectory = try await createDirectory(on: connection) }
-            if request.grantsDirectory {
-                report.grantedDirectory = try await grantDirectory(request.attributes, on: connection)
-                report.undeclaredColumns = try await undeclaredColumns(request.attributes, on: connection)
-            }
+            if request.grantsDirectory { try await grantDirectory(request.attributes, &report, on: connection) }
             return report
         }
         while let keyed = try await Self.keyEvents(on: connection) { report.keyedEvents += keyed }
@@ -307,10 +304,7 @@ package struct Migrator: Sendable {
             try await connection.query(
                 Query("migration-lock", "SELECT pg_advisory_xact_lock($1::bigint) IS NULL AS done", [.integer(Self.lock)]))
             if request.createsDirectory { report.createdDirectory = try await createDirectory(on: connection) }
-            if request.grantsDirectory {
-                report.grantedDirectory = try await grantDirectory(request.attributes, on: connection)
-                report.undeclaredColumns = try await undeclaredColumns(request.attributes, on: connection)
-            }
+            if request.grantsDirectory { try await grantDirectory(request.attributes, &report, on: connection) }
             return report
         }
     }
@@ -367,11 +361,11 @@ package struct Migrator: Sendable {
         return try found.first?.decode("found") ?? false
     }
 
-    /// - Returns: whether there is a directory.
+    /// Grants the columns of the contract and of the attributes, if there is a directory.
     private func grantDirectory(
-        _ attributes: [Attribute], on connection: isolated PostgresConnection
-    ) async throws -> Bool {
-        guard try await Self.hasDirectory(on: connection) else { return false }
+        _ attributes: [Attribute], _ report: inout Report, on connection: isolated PostgresConnection
+    ) async throws {
+        guard try await Self.hasDirectory(on: connection) else { return }
         do {
             try await connection.script(
                 "grant-directory", String(decoding: PackageResources.directory_grants_sql, as: UTF8.self))
@@ -382,7 +376,8 @@ package struct Migrator: Sendable {
         {
             throw SchemaError.directory(error.serverMessage ?? error.message)
         }
-        return true
+        report.grantedDirectory = true
+        report.undeclaredColumns = try await undeclaredColumns(attributes, on: connection)
     }
 
     /// Grants the worker's role the privilege to read the columns of the attributes. Revokes it for columns that neither the contract nor the
@@ -395,7 +390,6 @@ package struct Migrator: Sendable {
                 "attributes, line \(attribute.line): the encoding of the database lacks a character of the column; correct the name"
             )
         }
-        let known = ContractColumn.all.filter { $0.relation == "administrator" }.map(\.name) + attributes.map(\.column)
         let rows = try await connection.query(
             Query(
                 "undeclared-grants",
@@ -405,7 +399,7 @@ package struct Migrator: Sendable {
                 WHERE a.attrelid = to_regclass('directory.administrator') AND NOT a.attisdropped AND g.privilege_type = 'SELECT'
                     AND g.grantee = (SELECT oid FROM pg_roles WHERE rolname = $1::name) AND a.attname <> ALL ($2::text[])
                 ORDER BY a.attnum
-                """, [.text(DatabaseRole.worker), .texts(known)]))
+                """, [.text(DatabaseRole.worker), .texts(Self.named(attributes))]))
         let undeclared: [String] = try rows.map { try $0.decode("name") }
         if !undeclared.isEmpty {
             try await connection.script(
@@ -432,11 +426,15 @@ package struct Migrator: Sendable {
             "grant-attributes", "GRANT SELECT (\(columns)) ON directory.administrator TO \(DatabaseRole.worker)")
     }
 
+    /// The columns of `directory.administrator` that the contract or the configuration names.
+    private static func named(_ attributes: [Attribute]) -> [String] {
+        ContractColumn.all.filter { $0.relation == "administrator" }.map(\.name) + attributes.map(\.column)
+    }
+
     /// The columns that the worker's role can read, without those of the contract and the attributes.
     private func undeclaredColumns(
         _ attributes: [Attribute], on connection: isolated PostgresConnection
     ) async throws -> [String] {
-        let known = ContractColumn.all.filter { $0.relation == "administrator" }.map(\.name) + attributes.map(\.column)
         let rows = try await connection.query(
             Query(
                 "undeclared-columns",
@@ -445,7 +443,7 @@ package struct Migrator: Sendable {
                 WHERE a.attrelid = to_regclass('directory.administrator') AND a.attnum > 0 AND NOT a.attisdropped
                     AND has_column_privilege($1::name, a.attrelid, a.attnum, 'SELECT') AND a.attname <> ALL ($2::text[])
                 ORDER BY a.attnum
-                """, [.text(DatabaseRole.worker), .texts(known)]))
+                """, [.text(DatabaseRole.worker), .texts(Self.named(attributes))]))
         return try rows.map { try $0.decode("name") }
     }
 

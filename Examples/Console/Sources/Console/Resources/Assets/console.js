@@ -297,8 +297,8 @@ class Exports {
             try { start = JSON.parse(starting.get(key)); } catch { /* The entry is not valid JSON. */ }
             if (!starting.take(key) || !start || !(Date.now() - start.at < Exports.startIsOld)) continue;
             try {
-                const options = Object.fromEntries((start.options || []).map((name) => [name, "on"]));
-                const fields = { token: byID("token").value, idempotencyKey: key, ...options };
+                const chosen = Object.fromEntries((start.options || []).map((name) => [name, "on"]));
+                const fields = { token: byID("token").value, idempotencyKey: key, ...chosen };
                 const response = await send("/exports", fields);
                 if (response.ok) this.began(await response.json());
             } catch {
