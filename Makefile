@@ -8,6 +8,7 @@
 # make format           format all Swift code as `make check` demands
 # make check-readers    export difficult data, and compare what six other programs read with the database;
 #                       READERS_ARGUMENTS='--administrators 1050000' for the largest workbook
+# make check-receipts   make a workbook with its receipt, verify them with securesystemslib and OpenSSL, and flip each bit of the receipt
 # make traps            give inputs that have broken writers to this workbook writer and to others, and check their files
 # make chaos            kill workers, restart databases and fill disks under load, and count what is lost or duplicated;
 #                       CHAOS_ARGUMENTS='--only TEXT' for some scenarios
@@ -58,7 +59,7 @@ test_packages := $(run_packages) python3-venv zstd netcat-openbsd
 swift_code := Sources Tests Package.swift Benchmarks/Package.swift Benchmarks/Sources Examples/Console/Package.swift \
     Examples/Console/Sources Examples/Console/Tests
 
-.PHONY: format help demo console-release console-demo console-requirements console-test console-bench test check check-readers traps chaos chaos-upgrade fuzz fuzz-methods bench bench-page bench-protocol release static install deb systemd-test build-requirements
+.PHONY: format help demo console-release console-demo console-requirements console-test console-bench test check check-readers check-receipts traps chaos chaos-upgrade fuzz fuzz-methods bench bench-page bench-protocol release static install deb systemd-test build-requirements
 
 help:
 	@sed -n '/^$$/q; s/^# \{0,1\}//p' Makefile
@@ -127,6 +128,11 @@ check-readers: $(if $(filter .build/release,$(BIN_DIR)),release)
 	-@Scripts/install-requirements.sh libreoffice-calc
 	@Scripts/python.sh openpyxl python-calamine pandas xlsx2csv pyreportjasper
 	@Scripts/postgres.sh .venv/bin/python3 Scripts/check-readers.py $(READERS_ARGUMENTS)
+
+check-receipts: $(if $(filter .build/release,$(BIN_DIR)),release)
+	@Scripts/install-requirements.sh $(test_packages) openssl
+	@Scripts/python.sh securesystemslib cryptography
+	@Scripts/postgres.sh .venv/bin/python3 Scripts/check-receipts.py
 
 traps: build-requirements
 	swift build -c release --package-path Benchmarks --product rows2xlsx

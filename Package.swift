@@ -7,6 +7,7 @@ import PackageDescription
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -38,7 +39,10 @@ let targets: [Target] = [
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
-    .target(name: "CommandLine", dependencies: ["AdminExportAPI", "AdminExportClient", "CXattr", argumentParser, crypto]),
+    .target(
+        name: "CommandLine",
+        dependencies: ["AdminExportAPI", "AdminExportClient", "CXattr", "Evidence", argumentParser, crypto]
+    ),
     .testTarget(
         name: "CommandLineTests",
         dependencies: ["AdminExportAPI", "CommandLine", argumentParser, crypto]
@@ -47,7 +51,7 @@ let targets: [Target] = [
     .target(
         name: "Daemon",
         dependencies: [
-            "AdminExportAPI", "Archive", "Directory", "Exports", "JSONRPC", "Postgres", "Sockets", "Systemd",
+            "AdminExportAPI", "Archive", "Directory", "Evidence", "Exports", "JSONRPC", "Postgres", "Sockets", "Systemd",
             argumentParser, logging, nioCore, nioPosix, serviceLifecycle, systemPackage,
             .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             .product(name: "Yams", package: "Yams"),
@@ -57,8 +61,8 @@ let targets: [Target] = [
     .testTarget(
         name: "DaemonTests",
         dependencies: [
-            "AdminExportAPI", "AdminExportClient", "Daemon", "Directory", "Exports", "JSONRPC", "Postgres", "Sockets",
-            "Systemd", "TestSupport",
+            "AdminExportAPI", "AdminExportClient", "Daemon", "Directory", "Evidence", "Exports", "JSONRPC", "Postgres",
+            "Sockets", "Systemd", "TestSupport",
             nioCore, nioPosix,
         ]
     ),
@@ -69,9 +73,14 @@ let targets: [Target] = [
     ),
     .testTarget(name: "DirectoryTests", dependencies: ["Directory", "Postgres", "TestSupport"]),
 
+    .target(name: "Evidence", dependencies: [crypto, cryptoExtras]),
+    .testTarget(name: "EvidenceTests", dependencies: ["Evidence"]),
+
     .target(
         name: "Exports",
-        dependencies: ["Archive", "Directory", "Postgres", "XLSX", crypto, logging, serviceLifecycle, systemPackage],
+        dependencies: [
+            "Archive", "Directory", "Evidence", "Postgres", "XLSX", crypto, logging, serviceLifecycle, systemPackage,
+        ],
         resources: [
             .embedInCode("Queue/Schema/0001-jobs.sql"),
             .embedInCode("Queue/Schema/0002-queue.sql"),
@@ -79,6 +88,7 @@ let targets: [Target] = [
             .embedInCode("Queue/Schema/0004-audit.sql"),
             .embedInCode("Queue/Schema/0005-turns.sql"),
             .embedInCode("Queue/Schema/0006-columns.sql"),
+            .embedInCode("Queue/Schema/0007-receipts.sql"),
             .embedInCode("Queue/Schema/directory-grants.sql"),
             .embedInCode("Queue/Schema/directory.sql"),
         ]

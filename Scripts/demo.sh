@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the whole service on this machine for a minute: a private PostgreSQL, a generated tenant, the daemon, and an export
-# with the command-line program into the current folder. `make demo` runs this script through Scripts/postgres.sh.
+# Runs the whole service on this machine for a minute: a private PostgreSQL, a generated tenant, the daemon, and an export with its signed
+# receipt into the current folder, with the command-line program. `make demo` runs this script through Scripts/postgres.sh.
 #
 # usage: Scripts/postgres.sh Scripts/demo.sh [ADMINISTRATORS]
 set -euo pipefail
@@ -21,6 +21,11 @@ export ADMINEXPORT_DATABASE_URL="postgresql:///demo?host=$PG_SOCKET_DIR&user=$PG
 "$bin/adminexportd" migrate --with-directory
 "$bin/adminexportd" demo-data --tenant acme --administrators "$administrators"
 
+say "Making the key that signs receipts"
+"$bin/adminexportd" make-key --private "$SCRATCH/credentials/signing-key" --public "$SCRATCH/keys" | head -n 3
+# The daemon finds the private key as a service manager would pass it.
+export CREDENTIALS_DIRECTORY=$SCRATCH/credentials ADMINEXPORT_SIGNING_PUBLIC_KEYS=$SCRATCH/keys
+
 say "Starting the service"
 # The service has its own login, which has the two roles and no other rights.
 psql -d demo -c 'CREATE ROLE demo LOGIN' -c 'GRANT adminexport_api, adminexport_worker TO demo'
@@ -39,9 +44,13 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 "$bin/adminexport" health
-file=$("$bin/adminexport" run --force)
+files=$("$bin/adminexport" run --force --receipt --include-about)
+file=${files%%$'\n'*}
 
 say "The first rows of $file"
 python3 Scripts/show-workbook.py "$file"
+
+say "Verifying $file with its receipt"
+"$bin/adminexport" verify "$file" "$file.receipt.json" --key "$SCRATCH"/keys/*.pem
 
 say "Done: open ./$file with any spreadsheet program."

@@ -33,7 +33,8 @@ package struct AdminExport: AsyncParsableCommand {
         version: version,
         subcommands: [
             RunCommand.self, StartCommand.self, GetCommand.self, ListCommand.self, WaitCommand.self, CancelCommand.self,
-            DownloadCommand.self, DeleteCommand.self, InfoCommand.self, HealthCommand.self, CallCommand.self,
+            DownloadCommand.self, ReceiptCommand.self, VerifyCommand.self, DeleteCommand.self, InfoCommand.self,
+            HealthCommand.self, CallCommand.self,
             MethodsCommand.self, DescribeCommand.self, AuditCommand.self, HoldCommand.self, WorkersCommand.self,
             DrainCommand.self, PauseCommand.self, ResumeCommand.self, MetricsCommand.self, StatsCommand.self,
             DoctorCommand.self,

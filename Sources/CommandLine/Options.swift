@@ -144,6 +144,16 @@ package struct OutputOptions: ParsableArguments {
     )
     var inParts = false
 
+    @Flag(help: "Also save the signed receipt, as the file's name and .receipt.json. See adminexport verify.")
+    var receipt = false
+
+    /// Refuses combinations that have no meaning.
+    package func validate() throws {
+        if receipt, output == "-" {
+            throw ValidationError("--receipt saves a file beside the workbook, so -o - cannot be used with it.")
+        }
+    }
+
     /// Creates the options; the parser fills them.
     package init() {}
 }

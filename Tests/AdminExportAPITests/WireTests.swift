@@ -19,7 +19,7 @@ import TestSupport
                 "progress",
                 "queuePosition", "cancelRequested", "createdAt", "startedAt", "attemptStartedAt", "finishedAt", "expiresAt",
                 "fileName", "size",
-                "sha256", "rows", "sheets", "columns", "warnings", "error",
+                "sha256", "rows", "sheets", "columns", "hasReceipt", "warnings", "error",
             ])
         #expect(object["startedAt"] is NSNull)
         #expect((object["progress"] as? [String: Any])?["rowsTotal"] is NSNull)
@@ -27,6 +27,7 @@ import TestSupport
         // A service of an earlier version does not send the member.
         var earlier = object
         earlier["includeAbout"] = nil
+        earlier["hasReceipt"] = nil
         let decoded = try JSONDecoder().decode(Job.self, from: JSONSerialization.data(withJSONObject: earlier))
         #expect(decoded.includeAbout == nil && decoded.id == job.id)
     }
@@ -52,6 +53,7 @@ import TestSupport
         try check(ExportList.Params(actor: actor, tenant: "t", states: [.queued], limit: 1, cursor: job))
         try check(ExportWait.Params(actor: actor, job: job, afterRevision: 1, timeoutMs: 1))
         try check(ExportRead.Params(actor: actor, job: job, offset: 0, length: 1))
+        try check(ExportReceipt.Params(actor: actor, job: job))
         try check(ExportOpen.Params(actor: actor, job: job, offset: 1, encoding: .zstd))
         try check(ExportUnwatch.Params(subscription: "s1"))
         try check(

@@ -1,4 +1,5 @@
 """The service for one scenario: a database, archives, processes that serve and work, callers, and the checks at the end."""
+import base64
 import hashlib
 import json
 import os
@@ -157,10 +158,16 @@ class System:
         self.socket = self.folder / "s"
         self.settings = {key: str(value) for key, value in settings.items()}
         self.processes = []
+        self.keys = {"CREDENTIALS_DIRECTORY": str(self.folder / "credentials"),
+                     "ADMINEXPORT_SIGNING_PUBLIC_KEYS": str(self.folder / "keys")}
+        # Whether all processes are of this version, and so sign receipts.
+        self.signs = True
         self.accepted = set()
         self.lock = threading.Lock()
         for folder in (self.archives, self.stops):
             folder.mkdir(parents=True)
+        subprocess.run([str(BIN / "adminexportd"), "make-key", "--private", f"{self.folder}/credentials/signing-key",
+                        "--public", f"{self.folder}/keys"], check=True, stdout=subprocess.DEVNULL)
         cluster.sql(f"CREATE DATABASE {self.name}")
         self.maintain("migrate", "--with-directory")
         for tenant in tenants:
@@ -191,6 +198,10 @@ class System:
         return done.stdout
 
     def start(self, *arguments, program=None, host=None, listening=None, **environment):
+        if program is None:
+            environment = {**self.keys, **environment}
+        else:
+            self.signs = False
         process = Process(
             [*arguments, "--archives", str(self.archives)], self.environment(self.url(host=host), **environment),
             self.folder / f"{arguments[0]}-{len(self.processes)}.log", program, listening)
@@ -306,13 +317,13 @@ class System:
         if retired:
             self.maintain("prune", "--archives", str(self.archives))
         rows = self.sql(
-            "SELECT id, state, tenant_slug, to_char(created_at AT TIME ZONE 'UTC', 'YYYY/MM'), archive_epoch, encode(sha256, 'hex'), size"
-            " FROM adminexport.job")
+            "SELECT id, state, tenant_slug, to_char(created_at AT TIME ZONE 'UTC', 'YYYY/MM'), archive_epoch, encode(sha256, 'hex'), size,"
+            " coalesce(receipt, '') FROM adminexport.job")
         known = {row[0] for row in rows}
         lost = [job for job in self.accepted if job not in known]
         lost += [row[0] for row in rows if row[1] not in FINAL]
         wrong, promised = [], set()
-        for job, state, tenant, month, epoch, digest, size in rows:
+        for job, state, tenant, month, epoch, digest, size, receipt in rows:
             if state != "succeeded":
                 continue
             path = self.archives / tenant / month / f"{job}.{epoch}.xlsx.zst"
@@ -324,6 +335,10 @@ class System:
                 continue
             if hashlib.sha256(content).hexdigest() != digest or len(content) != int(size):
                 wrong.append(job)
+            elif receipt or self.signs:
+                statement = json.loads(base64.b64decode(json.loads(receipt)["payload"]))
+                if (statement["subject"][0]["digest"]["sha256"], statement["predicate"]["epoch"]) != (digest, int(epoch)):
+                    wrong.append(job)
         events = {}
         for job, event in self.sql("SELECT job, event FROM adminexport.audit_event WHERE job IS NOT NULL ORDER BY at, id"):
             events.setdefault(job, []).append(event)

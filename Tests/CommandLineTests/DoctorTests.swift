@@ -44,7 +44,7 @@ import Testing
             ServiceExamination.findings(
                 ServiceInfo.Result(
                     name: "adminexport", version: version, protocolVersion: 1, limits: .init(), capabilities: [],
-                    otherGroups: .show, attributes: [], includeAbout: false,
+                    otherGroups: .show, attributes: [], includeAbout: false, signingKeys: [],
                     caller: .init(uid: 1, gid: 1, groups: [1], grants: grants)))
         }
         let grant = ServiceInfo.Caller.Grant(grant: "export", tenants: ["*"])

@@ -81,6 +81,7 @@ struct CallerTests {
                 (Self.acmeOperator, "export.list", #"{"tenant":"globex"}"#),
                 (Self.acmeOperator, "export.open", params("acme", job: ours.id)),
                 (Self.everywhere, "export.read", params("acme", job: ours.id).dropLast() + #","offset":0,"length":1}"#),
+                (Self.everywhere, "export.receipt", params("acme", job: ours.id)),
             ] {
                 let denied = try await call(service, as: who, method, String(params))
                 #expect(denied.status == 77, "\(who) \(method) \(denied)")

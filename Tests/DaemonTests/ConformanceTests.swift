@@ -23,7 +23,7 @@ import Testing
     func cases(of file: String) async throws {
         // Short timeouts keep the test fast.
         let settings = ["ADMINEXPORT_LIMITS_PARTIAL_LINE": "1500ms", "ADMINEXPORT_LIMITS_UNREAD_OUTPUT": "2500ms"]
-        try await ServiceProcess.with(environment: settings) { service in
+        try await ServiceProcess.withKeys(environment: settings) { service, _ in
             let program = Self.folder.appending(path: "conformance.py").path
             let run = try await Programs.run(
                 TestDatabase.environment("TEST_PYTHON"), [program, service.socket, "--file", file])

@@ -24,7 +24,7 @@ import TestSupport
 
     @Test("Every example can be sent unchanged, and its result matches the schema and the example")
     func examples() async throws {
-        try await ServiceProcess.with { service in
+        try await ServiceProcess.withKeys { service, _ in
             let client = try service.client()
             let done = try await service.export()
             // An export on hold cannot be deleted.

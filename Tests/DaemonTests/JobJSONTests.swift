@@ -20,7 +20,7 @@ import Testing
             attemptStartedAt: isFull ? "a" : nil, finishedAt: isFull ? "f" : nil, expiresAt: isFull ? "e" : nil,
             fileName: isFull ? text : nil,
             size: isFull ? 1 : nil, sha256: isFull ? "ab" : nil, rows: isFull ? 0 : nil, sheets: isFull ? 1 : nil,
-            columns: isFull ? [text, ""] : nil,
+            columns: isFull ? [text, ""] : nil, hasReceipt: isFull,
             warnings: isFull ? [.init(kind: text, count: 1), .init(kind: "b", count: 2)] : [],
             error: isFull ? nil : .init(kind: "k", message: text))
     }
@@ -37,6 +37,6 @@ import Testing
         let decoded = try JSONDecoder().decode(ExportStart.Result.self, from: Data(started.json))
         #expect(decoded.job == reply.job && decoded.replayed == isFull)
         // Every member is present; a member without a value is null.
-        #expect((ours["job"] as? NSDictionary)?.count == 24)
+        #expect((ours["job"] as? NSDictionary)?.count == 25)
     }
 }

@@ -82,7 +82,7 @@ import TestSupport
             let shown = try await service.run(["stats"])
             #expect(shown.status == 0 && shown.output.contains("1 made"), "\(shown)")
             let health = try await client.call(ServiceHealth.self, NoMembers())
-            #expect(health.schemaVersion == 6 && (health.freeBytes ?? 0) > 0)
+            #expect(health.schemaVersion == 7 && (health.freeBytes ?? 0) > 0)
         }
     }
 

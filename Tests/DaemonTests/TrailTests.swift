@@ -93,6 +93,7 @@ import TestSupport
             ("export.wait", #","job":"\#(job)""#), ("export.watch", #","job":"\#(job)""#),
             ("export.cancel", #","job":"\#(job)""#), ("export.delete", #","job":"\#(job)""#),
             ("export.open", #","job":"\#(job)""#), ("export.read", #","job":"\#(job)","offset":0,"length":1"#),
+            ("export.receipt", #","job":"\#(job)""#),
         ]
         let withActor = MethodDescription.all.filter { $0.params.properties.contains { $0.name == "actor" } }
         #expect(Set(methods.map(\.0)) == Set(withActor.map(\.name)), "a method with an actor is missing in this test")
@@ -110,8 +111,10 @@ import TestSupport
                 }
             }
         } then: { (database: TestDatabase) async throws -> Void in
-            let all = ["cancel", "delete", "get", "list", "open", "read", "start", "wait", "watch"].map { "export.\($0)" }
-            let exporting = ["export.open", "export.read", "export.start"]
+            let all = ["cancel", "delete", "get", "list", "open", "read", "receipt", "start", "wait", "watch"].map {
+                "export.\($0)"
+            }
+            let exporting = ["export.open", "export.read", "export.receipt", "export.start"]
             let expected = reasons.flatMap { reason in
                 (reason.2.hasPrefix("unknown") ? all : exporting).map { "\(reason.2):\($0)" }
             }

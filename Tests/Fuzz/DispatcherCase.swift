@@ -10,6 +10,7 @@ enum DispatcherCase {
     private static let cases: [String: Case] = [
         make(ExportStart.self), make(ExportGet.self), make(ExportList.self), make(ExportWait.self), make(ExportWatch.self),
         make(ExportUnwatch.self), make(ExportCancel.self), make(ExportOpen.self), make(ExportRead.self),
+        make(ExportReceipt.self),
         make(ExportDelete.self), make(ServiceInfo.self), make(ServiceHealth.self), make(ServiceMetrics.self),
         make(ServiceStats.self), make(RPCDiscover.self), make(ServicePause.self), make(ServiceResume.self),
         make(ServiceWorkers.self), make(ServiceDrain.self), make(ServiceHold.self), make(AuditList.self),

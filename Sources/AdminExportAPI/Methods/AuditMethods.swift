@@ -56,7 +56,7 @@ public struct AuditEvent: WireObject, Hashable {
     /// The names of all events.
     public static let events = [
         "requested", "denied", "started", "finished", "downloaded", "undelivered", "cancelled", "failed", "expired",
-        "deleted", "held", "paused", "resumed", "drained",
+        "deleted", "held", "paused", "resumed", "drained", "receipt-fetched",
     ]
 
     /// The members on the wire.

@@ -92,7 +92,8 @@ public struct MethodDescription: Sendable {
     public static let all: [MethodDescription] = [
         ExportStart.description, ExportGet.description, ExportList.description, ExportWait.description,
         ExportWatch.description, ExportUnwatch.description, ExportCancel.description, ExportOpen.description,
-        ExportRead.description, ExportDelete.description, ServiceInfo.description, ServiceHealth.description,
+        ExportRead.description, ExportReceipt.description, ExportDelete.description, ServiceInfo.description,
+        ServiceHealth.description,
         ServiceMetrics.description, ServiceStats.description, RPCDiscover.description, ServicePause.description,
         ServiceResume.description,
         ServiceWorkers.description, ServiceDrain.description, ServiceHold.description, AuditList.description,

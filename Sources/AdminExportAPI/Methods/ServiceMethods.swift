@@ -21,6 +21,8 @@ public enum ServiceInfo: Method {
         public let attributes: [Attribute]?
         /// What an absent `includeAbout` of ``ExportStart`` means; nil from a service of an earlier version.
         public let includeAbout: Bool?
+        /// The public keys of the installation, for receipts; nil from a service of an earlier version, which makes none.
+        public let signingKeys: [SigningKey]?
         /// The caller, as the service sees it.
         public let caller: Caller
 
@@ -28,7 +30,7 @@ public enum ServiceInfo: Method {
         public init(
             name: String, version: String, protocolVersion: Int, limits: Limits, capabilities: [String],
             otherGroups: OtherGroups?,
-            attributes: [Attribute]?, includeAbout: Bool?, caller: Caller
+            attributes: [Attribute]?, includeAbout: Bool?, signingKeys: [SigningKey]?, caller: Caller
         ) {
             self.name = name
             self.version = version
@@ -38,6 +40,7 @@ public enum ServiceInfo: Method {
             self.otherGroups = otherGroups
             self.attributes = attributes
             self.includeAbout = includeAbout
+            self.signingKeys = signingKeys
             self.caller = caller
         }
 
@@ -58,10 +61,14 @@ public enum ServiceInfo: Method {
                 "All further columns that the configuration declares, in their order, including those that an actor may not see. A console that lists accounts can show those whose permission the profile of the actor has."
             ),
             .init("includeAbout", .boolean, "The value of includeAbout in export.start if a caller omits it."),
+            .init(
+                "signingKeys", .array(of: .object(SigningKey.schema), upTo: 1_000),
+                "The public keys of the installation with which receipts are verified, including keys that sign no more. Without an active key, workbooks get no receipt."
+            ),
             .init("caller", .object(Caller.schema), "The caller, as the service sees it."))
 
         private enum CodingKeys: String, CodingKey {
-            case name, version, limits, capabilities, otherGroups, attributes, includeAbout, caller
+            case name, version, limits, capabilities, otherGroups, attributes, includeAbout, signingKeys, caller
             case protocolVersion = "protocol"
         }
     }
@@ -73,6 +80,48 @@ public enum ServiceInfo: Method {
         /// Only their number.
         case hide
     }
+
+    /// A public key with which receipts are verified.
+    public struct SigningKey: WireObject, Hashable {
+        /// Whether signatures by the key count.
+        public enum Status: String, Codable, Hashable, Sendable, CaseIterable {
+            /// Workers sign with the key.
+            case active
+            /// Workers do not sign with the key any more. What it has signed counts.
+            case retired
+            /// Somebody else may have the private key. Nothing that it has signed counts.
+            case revoked
+        }
+
+        /// The SHA-256 of the key as SubjectPublicKeyInfo in DER, in hexadecimal.
+        public let id: String
+        /// Whether signatures by the key count.
+        public let status: Status
+        /// The key as SubjectPublicKeyInfo in PEM format (RFC 8410).
+        public let publicKey: String
+
+        /// A key with this status.
+        public init(id: String, status: Status, publicKey: String) {
+            self.id = id
+            self.status = status
+            self.publicKey = publicKey
+        }
+
+        /// The members on the wire.
+        public static let schema = ObjectSchema(
+            .init("id", .sha256, "The SHA-256 of the key as SubjectPublicKeyInfo in DER."),
+            .init(
+                "status", .oneOf(Status.allCases.map(\.rawValue)),
+                "active: workers sign with the key. retired: they do not any more, and what it has signed counts. revoked: nothing that it has signed counts."
+            ),
+            .init("publicKey", .text, "The key as SubjectPublicKeyInfo in PEM format (RFC 8410)."))
+    }
+
+    static let exampleKey = SigningKey(
+        id: "a1e9156054e04fac899ae9f275132cdc07a5dbc4ea2c2ad3a1ffc6e0d253681f", status: .active,
+        publicKey:
+            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"
+    )
 
     /// A further column of exports.
     public struct Attribute: WireObject, Hashable {
@@ -270,7 +319,7 @@ public enum ServiceInfo: Method {
                         Attribute(
                             column: "last_sign_in", title: "Last sign-in", type: .datetime, permission: "security.view")
                     ],
-                    includeAbout: false,
+                    includeAbout: false, signingKeys: [exampleKey],
                     caller: Caller(uid: 1_000, gid: 1_000, groups: [1_000], grants: [.init(grant: "export", tenants: ["*"])])
                 )
             )
@@ -278,7 +327,8 @@ public enum ServiceInfo: Method {
 
     /// What this version of the protocol has.
     public static let capabilities = [
-        "batch", "cancel-request", "discover", "half-close", "open-identity", "open-zstd", "watch",
+        "batch", "cancel-request", "discover", "half-close", "open-identity", "open-zstd", "receipts",
+        "watch",
     ]
 }
 

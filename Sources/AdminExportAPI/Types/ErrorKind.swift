@@ -37,6 +37,8 @@ public enum ErrorKind: String, Sendable, CaseIterable {
     case expired
     /// The database, the archives or the directory of administrators cannot be used now.
     case unavailable
+    /// The installation lacks what the method needs, or lacked it when the job ran.
+    case notConfigured = "not-configured"
 
     /// The number of the error, `error.code`. Several kinds can share one.
     public var code: Int {
@@ -56,6 +58,7 @@ public enum ErrorKind: String, Sendable, CaseIterable {
         case .quotaExceeded: 1005
         case .expired: 1006
         case .unavailable: 1007
+        case .notConfigured: 1008
         }
     }
 
@@ -91,6 +94,10 @@ public enum ErrorKind: String, Sendable, CaseIterable {
         case .unavailable:
             """
             The database, the archives (`reason` is storage) or the directory of administrators (`reason` is directory) cannot be used now.
+            """
+        case .notConfigured:
+            """
+            The workbook has no receipt. `reason` is no-key if the installation has no signing key, or made-before if it had none when the             workbook was made.
             """
         }
     }

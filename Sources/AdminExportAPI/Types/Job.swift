@@ -97,6 +97,8 @@ public struct Job: Codable, Hashable, Sendable {
     public let sheets: Int?
     /// The titles of the columns of the first sheet; nil until the workbook exists, and from a service of an earlier version.
     public let columns: [String]?
+    /// Whether the workbook has a receipt, which ``ExportReceipt`` returns; nil from a service of an earlier version, which makes none.
+    public let hasReceipt: Bool?
     /// Values that the export could not write unchanged.
     public let warnings: [Warning]
     /// Why the job failed; for a queued job, why its last attempt failed.
@@ -108,7 +110,8 @@ public struct Job: Codable, Hashable, Sendable {
         includeAbout: Bool? = false,
         state: State, revision: Int, progress: Progress, queuePosition: Int?, cancelRequested: Bool, createdAt: String,
         startedAt: String?, attemptStartedAt: String? = nil, finishedAt: String?, expiresAt: String?, fileName: String?,
-        size: Int?, sha256: String?, rows: Int?, sheets: Int?, columns: [String]? = nil, warnings: [Warning], error: Failure?
+        size: Int?, sha256: String?, rows: Int?, sheets: Int?, columns: [String]? = nil,
+        hasReceipt: Bool? = false, warnings: [Warning], error: Failure?
     ) {
         self.id = id
         self.tenant = tenant
@@ -132,6 +135,7 @@ public struct Job: Codable, Hashable, Sendable {
         self.rows = rows
         self.sheets = sheets
         self.columns = columns
+        self.hasReceipt = hasReceipt
         self.warnings = warnings
         self.error = error
     }
@@ -227,6 +231,9 @@ extension Job {
             "columns", .optional(.array(of: .text(upTo: 255), upTo: 1_000)),
             "The titles of the columns of the first sheet. Which further columns follow the first ten depends on the configuration and on the permissions of the actor. null until the workbook exists."
         ) { $0.columns.map { .array($0.map { .string($0) }) } ?? .null },
+        Member("hasReceipt", .boolean, "Whether the workbook has a receipt, which export.receipt returns.") {
+            .boolean($0.hasReceipt ?? false)
+        },
         Member(
             "warnings",
             .array(

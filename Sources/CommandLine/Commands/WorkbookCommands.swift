@@ -36,6 +36,7 @@ struct RunCommand: AsyncParsableCommand {
             let progress = ProgressReporter(quiet: quiet)
             let client = try await service.connect(waiting: waiting.wait) { [quiet] in if !quiet { progress.say($0) } }
             let download = Download(client: client, actor: actor, options: destination)
+            if destination.receipt { try await Self.checkReceipts(client) }
             let started = try await client.call(ExportStart.self, choices.params(actor)).job
             let job = try await remembering(started) { try await finish(started, actor, client, progress) }
             switch job.state {
@@ -48,12 +49,24 @@ struct RunCommand: AsyncParsableCommand {
                         ?? "the export is \(job.state.rawValue)")
             }
             for warning in job.warnings { Output.message("warning: \(Output.describe(warning))") }
-            let path = try await remembering(job) { try await download.run(job) }
+            let files = try await remembering(job) { try await download.run(job) }
             if service.json {
-                try Output.json(Finished(job: job, file: path))
-            } else if let path {
-                try Output.path(path)
+                try Output.json(Finished(job: job, file: files.workbook, receipt: files.receipt))
+            } else {
+                try Output.paths(files)
             }
+        }
+    }
+
+    /// An export takes time, so it does not begin if there cannot be a receipt at its end.
+    private static func checkReceipts(_ client: ReconnectingClient) async throws {
+        let keys = try await client.call(ServiceInfo.self, NoMembers()).signingKeys ?? []
+        guard keys.contains(where: { $0.status == .active }) else {
+            throw CommandFailure(
+                status: .failed,
+                message:
+                    "the service makes no receipts, because it has no signing key; leave out --receipt, or ask its operators"
+            )
         }
     }
 
@@ -94,6 +107,7 @@ struct RunCommand: AsyncParsableCommand {
     private struct Finished: Encodable {
         let job: Job
         let file: String?
+        let receipt: String?
     }
 }
 
@@ -125,7 +139,7 @@ struct DownloadCommand: AsyncParsableCommand {
             let client = try await service.connect(waiting: waiting.wait)
             let download = Download(client: client, actor: actor, options: destination)
             let job = try await client.call(ExportGet.self, .init(actor: actor, job: job.id)).job
-            if let path = try await download.run(job) { try Output.path(path) }
+            try Output.paths(try await download.run(job))
         }
     }
 }

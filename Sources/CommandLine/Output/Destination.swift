@@ -32,8 +32,8 @@ enum Destination: Equatable {
                     status: .usage,
                     message: "a workbook cannot be shown on a terminal; redirect standard output, or name a file with -o")
             }
-        case .file(let path): try WorkbookFile.check(path, replacing: replacing)
-        case .folder(let path): try WorkbookFile.check(folder: path)
+        case .file(let path): try DownloadedFile.check(path, replacing: replacing)
+        case .folder(let path): try DownloadedFile.check(folder: path)
         }
     }
 

@@ -11,19 +11,31 @@ struct Download {
 
     /// Checks the destination before the service is called.
     static func check(_ options: OutputOptions) throws {
-        try Destination(options.output).check(replacing: options.force)
+        let destination = Destination(options.output)
+        try destination.check(replacing: options.force)
+        guard options.receipt else { return }
+        switch destination {
+        case .file(let path): try DownloadedFile.check(ReceiptFile.path(beside: path), replacing: options.force)
+        case .folder, .standardOutput: break
+        }
     }
 
-    /// - Returns: the file's path; nil for standard output.
-    func run(_ job: Job) async throws -> String? {
+    /// - Returns: the paths of the workbook, nil for standard output, and of its receipt, nil unless the options ask for it.
+    func run(_ job: Job) async throws -> (workbook: String?, receipt: String?) {
         guard let path = Destination(options.output).path(named: job.fileName) else {
             try await toStandardOutput(job)
-            return nil
+            return (nil, nil)
         }
-        var file = try WorkbookFile(path: path, replacing: options.force)
+        // First: without a receipt, there is no file that seems to have one.
+        let receipt = options.receipt ? try await ReceiptFile.fetch(job.id, actor, client) : nil
+        var file = try DownloadedFile(path: path, replacing: options.force)
         try await fetch(job) { try file.append($0) }
-        try file.keep(sha256: job.sha256)
-        return path
+        try file.verify(sha256: job.sha256)
+        try file.keep()
+        guard let receipt else { return (path, nil) }
+        let receiptPath = ReceiptFile.path(beside: path)
+        try ReceiptFile.write(receipt, to: receiptPath, replacing: options.force)
+        return (path, receiptPath)
     }
 
     private func fetch(_ job: Job, _ body: (Data) async throws -> Void) async throws {

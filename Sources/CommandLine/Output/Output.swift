@@ -17,6 +17,11 @@ enum Output {
         if isTerminal { try result("\(path)") } else { try bytes(Data((path + "\n").utf8)) }
     }
 
+    /// The paths of downloaded files, each on a line.
+    static func paths(_ files: (workbook: String?, receipt: String?)) throws {
+        for path in [files.workbook, files.receipt].compactMap(\.self) { try self.path(path) }
+    }
+
     /// The content of a workbook.
     static func bytes(_ data: Data) throws {
         do {
@@ -71,6 +76,7 @@ enum Output {
         if let name = job.fileName { lines.append(("File", name)) }
         if let size = job.size { lines.append(("Size", "\(ProgressBar.grouped(size)) bytes")) }
         if let sha256 = job.sha256 { lines.append(("SHA-256", sha256)) }
+        if job.hasReceipt == true { lines.append(("Receipt", "yes")) }
         if let started = job.startedAt { lines.append(("Started", started)) }
         if let attempt = job.attemptStartedAt, attempt != job.startedAt { lines.append(("Last attempt", attempt)) }
         if let finished = job.finishedAt { lines.append(("Finished", finished)) }

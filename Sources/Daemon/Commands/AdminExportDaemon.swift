@@ -27,7 +27,7 @@ package struct AdminExportDaemon: AsyncParsableCommand {
         version: "\(version) (schema \(Migrator.version))",
         subcommands: [
             ServeCommand.self, WorkCommand.self, MigrateCommand.self, PruneCommand.self, CheckConfigCommand.self,
-            ConfigReferenceCommand.self, DemoDataCommand.self, OpenRPCCommand.self,
+            ConfigReferenceCommand.self, MakeKeyCommand.self, DemoDataCommand.self, OpenRPCCommand.self,
         ])
 
     /// Creates the command; the parser fills its options.

@@ -149,6 +149,11 @@ struct ConfigurationKey: Sendable {
             meaning:
                 "Whether an administrator whose scope is groups sees the names of other groups. An account in the scope may also belong to other groups. `show`: its row names them. `hide`: its row does not name them, and the job's warning `group-hidden` counts them. After a change to `hide`, the service does not deliver the workbooks that administrators with the scope `groups` exported with `show`."
         ),
+        ConfigurationKey(
+            name: "signing.publicKeys", kind: .text(\.publicKeyFolder), isReloaded: true,
+            meaning:
+                "The folder of the public keys with which receipts are verified: each file `*.pem` contains one. `service.info` returns them. `adminexportd make-key` makes a key; workers sign with the credential `signing-key`."
+        ),
         limit("connections", .count(1...10_000, \.limits.connections), "The maximum number of connections."),
         limit(
             "connectionsPerUser", .count(1...10_000, \.limits.connectionsPerUser),

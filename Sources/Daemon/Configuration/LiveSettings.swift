@@ -1,4 +1,5 @@
 internal import Directory
+internal import Evidence
 internal import Exports
 private import Synchronization
 
@@ -12,12 +13,15 @@ final class LiveSettings: Sendable {
         var otherGroups: OtherGroups
         /// Whether workbooks have a sheet about the export if a caller does not decide.
         var includesAbout: Bool
+        /// The keys with which receipts are verified.
+        var publicKeys: [VerificationKey]
 
         init(_ configuration: ServiceConfiguration) {
             limits = configuration.limits
             idempotency = configuration.idempotency
             otherGroups = configuration.otherGroups
             includesAbout = configuration.includesAbout
+            publicKeys = configuration.publicKeys
         }
     }
 
@@ -34,6 +38,7 @@ final class LiveSettings: Sendable {
     var limits: ServiceLimits { state.withLock(\.limits) }
     var otherGroups: OtherGroups { state.withLock(\.otherGroups) }
     var includesAbout: Bool { state.withLock(\.includesAbout) }
+    var publicKeys: [VerificationKey] { state.withLock(\.publicKeys) }
 
     var transferLimits: Transfers.Limits {
         let current = self.limits

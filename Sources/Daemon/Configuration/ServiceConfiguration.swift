@@ -1,8 +1,9 @@
 internal import Directory
+internal import Evidence
 internal import Exports
 internal import Logging
 internal import Postgres
-private import Systemd
+internal import Systemd
 
 /// The configuration of a process. The initial values are the defaults; ``ConfigurationKey/all`` says what may be set.
 struct ServiceConfiguration {
@@ -28,7 +29,11 @@ struct ServiceConfiguration {
     var limits = ServiceLimits()
     var callers: [ConfigurationFile.CallerEntry] = []
     var attributes: [Attribute] = []
+    var publicKeyFolder = KeyFolder.standard
 
+    /// The keys in the folder.
+    private(set) var publicKeys: [VerificationKey] = []
+    private var credentials = Credentials(environment: [:])
     /// The credential `database-password`.
     private var databasePassword: String?
     /// The credential `directory-password`; if it is missing, `database-password`.
@@ -85,13 +90,51 @@ struct ServiceConfiguration {
             throw ConfigurationFault(
                 "no database is configured; set database.url in \(Self.defaultFile), or ADMINEXPORT_DATABASE_URL")
         }
-        let credentials = Credentials(environment: environment)
-        do throws(Credentials.Unreadable) {
-            databasePassword = try credentials.text("database-password")
-            directoryPassword = try credentials.text("directory-password") ?? databasePassword
+        do {
+            publicKeys = try KeyFolder(publicKeyFolder).load().map(\.key)
         } catch {
-            throw ConfigurationFault("the credential \(error.name) cannot be read as text; check its LoadCredential=")
+            throw ConfigurationFault("signing.publicKeys: \(error)")
         }
+        credentials = Credentials(environment: environment)
+        databasePassword = try credential("database-password")
+        directoryPassword = try credential("directory-password") ?? databasePassword
+    }
+
+    private func credential(_ name: String) throws(ConfigurationFault) -> String? {
+        do {
+            return try credentials.text(name)
+        } catch {
+            throw ConfigurationFault("the credential \(name) cannot be read as text; check its LoadCredential=")
+        }
+    }
+
+    /// The key with which workers sign receipts, the credential `signing-key`; nil if there is none. Only workers read it.
+    ///
+    /// - Throws: ``ConfigurationFault`` if it cannot be used, or its public key does not count any more.
+    func signingKey() throws(ConfigurationFault) -> SigningKey? {
+        guard let text = try credential("signing-key") else { return nil }
+        let key: SigningKey
+        do {
+            key = try SigningKey(pem: text)
+        } catch {
+            throw ConfigurationFault(
+                "the credential signing-key cannot be used: \(error); adminexportd make-key makes a key")
+        }
+        let own = publicKeys.filter { $0.isSameKey(as: key.verificationKey) }
+        if let stale = own.first(where: { $0.status != .active }) {
+            throw ConfigurationFault(
+                "the credential signing-key is the private key of \(stale.id), which is \(stale.status.rawValue) in \(publicKeyFolder); make another with adminexportd make-key --replace, and restart the workers"
+            )
+        }
+        return key
+    }
+
+    /// What is unusual about the signing key; nil if nothing is.
+    func warning(about key: SigningKey) -> String? {
+        let id = key.verificationKey.id
+        guard !publicKeys.contains(where: { $0.isSameKey(as: key.verificationKey) }) else { return nil }
+        return
+            "the public key of the credential signing-key (\(id)) is not in \(publicKeyFolder), so nobody can verify receipts there; copy the file that adminexportd make-key wrote"
     }
 
     private struct Setting {

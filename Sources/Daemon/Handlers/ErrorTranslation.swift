@@ -44,6 +44,8 @@ struct ErrorTranslation: Sendable {
         case let error as PostgresError
         where error.isRefusal || error.isEvaluationFault || error.code == .unexpectedResult:
             return refusal(error, logger)
+        case let error as NoReceipt:
+            return Self.receipts(error)
         case let error as OffsetBeyondEnd:
             return .invalidParams(
                 "offset", "The parameter offset is beyond the end of the workbook, which has \(error.size) bytes.")
@@ -108,6 +110,17 @@ struct ErrorTranslation: Sendable {
         return RPCError(
             .permissionDenied, denial.sentence,
             details: [("reason", .text(denial.rawValue))])
+    }
+
+    private static func receipts(_ error: NoReceipt) -> RPCError {
+        let message =
+            switch error {
+            case .madeBefore:
+                "The workbook has no receipt, because it was made before the service had a signing key. Start a new export."
+            case .noKey:
+                "The service makes no receipts, because it has no signing key. Ask the operators for adminexportd make-key."
+            }
+        return RPCError(.notConfigured, message, details: [("reason", .text(error.rawValue))])
     }
 
     private static func jobs(_ error: QueueError) -> RPCError {

@@ -19,7 +19,7 @@ struct ExportHandlers: Sendable {
             .result(ExportDelete.self, [], delete),
             // One at a time for each connection: a descriptor waits with its reply until the peer takes it.
             .outcome(ExportOpen.self, .large, open),
-            .outcome(ExportRead.self, [.long, .large], read),
+            .outcome(ExportRead.self, [.long, .large], read), .result(ExportReceipt.self, .large, receipt),
         ]
     }
 
@@ -110,6 +110,13 @@ struct ExportHandlers: Sendable {
     ) async throws -> Outcome {
         subscriptions.end(params.subscription)
         return Outcome(try WireCoding.encode(NoMembers()))
+    }
+
+    // MARK: Receipts
+
+    private func receipt(_ params: ExportReceipt.Params, _ session: CallerSession) async throws -> ExportReceipt.Result {
+        let json = try await exports.receipt(session.actorRequest(params.actor), job: JobID(param: params.job))
+        return ExportReceipt.Result(receipt: try JSONDecoder().decode(ReceiptEnvelope.self, from: Data(json.utf8)))
     }
 
     // MARK: Workbooks

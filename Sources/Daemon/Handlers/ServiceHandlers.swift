@@ -1,6 +1,7 @@
 internal import AdminExportAPI
 internal import Archive
 internal import Directory
+internal import Evidence
 internal import Exports
 internal import JSONRPC
 private import Sockets
@@ -51,9 +52,9 @@ struct ServiceHandlers: Sendable {
         _ params: NoMembers, _ session: CallerSession, _ subscriptions: Subscriptions
     ) async throws -> Outcome {
         let limits = settings.limits.inForce(sinceBeginning: session.limits)
-        let (otherGroups, about) = (settings.otherGroups, settings.includesAbout)
+        let (otherGroups, about, keys) = (settings.otherGroups, settings.includesAbout, settings.publicKeys)
         if let known = session.info.withLock({ $0 }), known.limits == limits, known.otherGroups == otherGroups,
-            known.about == about
+            known.about == about, known.keys == keys
         {
             return Outcome(known.json)
         }
@@ -66,14 +67,14 @@ struct ServiceHandlers: Sendable {
                     ServiceInfo.Attribute(
                         column: $0.column, title: $0.title, type: .init(rawValue: $0.kind.rawValue) ?? .text,
                         permission: $0.permission)
-                }, includeAbout: about,
+                }, includeAbout: about, signingKeys: keys.map { ServiceInfo.SigningKey($0) },
                 caller: ServiceInfo.Caller(
                     uid: Int(session.peer.uid), gid: Int(session.peer.gid),
                     groups: session.peer.groups.sorted().map { Int($0) },
                     grants: Grant.allCases.compactMap { grant in
                         session.grants[grant].map { ServiceInfo.Caller.Grant($0) }
                     })))
-        session.info.withLock { $0 = (limits, otherGroups, about, json) }
+        session.info.withLock { $0 = (limits, otherGroups, about, keys, json) }
         return Outcome(json)
     }
 
@@ -131,6 +132,12 @@ struct ServiceHandlers: Sendable {
         case "wrong-store": "a worker sees a directory of archives that is not this database's, or is not mounted"
         default: "a worker cannot write archives, and takes no jobs until it can"
         }
+    }
+}
+
+extension ServiceInfo.SigningKey {
+    fileprivate init(_ key: VerificationKey) {
+        self.init(id: key.id, status: Status(rawValue: key.status.rawValue) ?? .revoked, publicKey: key.pem)
     }
 }
 

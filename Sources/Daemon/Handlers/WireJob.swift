@@ -20,7 +20,7 @@ extension AdminExportAPI.Job {
             finishedAt: job.finishedAt?.rfc3339, expiresAt: job.expiresAt?.rfc3339,
             fileName: job.result.map { WorkbookName.name(tenant: job.tenantSlug, day: $0.day) }, size: job.result?.size,
             sha256: job.result?.sha256, rows: job.result?.rows, sheets: job.result?.sheets,
-            columns: job.result.map { $0.columns ?? AdministratorsSheet.fixedTitles },
+            columns: job.result.map { $0.columns ?? AdministratorsSheet.fixedTitles }, hasReceipt: job.hasReceipt,
             warnings: try Exports.Warning.list(json: job.warnings).map { Warning(kind: $0.kind, count: $0.count) },
             error: job.failure.map { Failure(kind: $0.kind, message: $0.message) })
     }

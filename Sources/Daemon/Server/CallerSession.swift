@@ -1,5 +1,6 @@
 internal import AdminExportAPI
 internal import Directory
+internal import Evidence
 internal import Exports
 internal import JSONRPC
 internal import Sockets
@@ -14,7 +15,9 @@ final class CallerSession: Sendable {
     /// The limits at the start of the connection.
     let limits: ServiceLimits
     /// The last answer to `service.info`. Only these members can change during the connection.
-    let info = Mutex<(limits: ServiceLimits, otherGroups: OtherGroups, about: Bool, json: [UInt8])?>(nil)
+    let info = Mutex<
+        (limits: ServiceLimits, otherGroups: OtherGroups, about: Bool, keys: [VerificationKey], json: [UInt8])?
+    >(nil)
     /// The jobs that this connection has read last. The audit trail gets one event for each. Beyond ``maxDownloads``, the
     /// oldest is removed, and a further read of it is a new event.
     private let downloads = Mutex<[JobID]>([])

@@ -1,6 +1,7 @@
 private import AdminExportAPI
 internal import Archive
 internal import Directory
+private import Evidence
 internal import Exports
 private import Dispatch
 private import Foundation
@@ -67,11 +68,12 @@ struct Assembly {
         let transfers = Transfers(limits: { [settings] in settings.transferLimits }, logger: logger) { metrics.sent($0) }
         let trail = AuditWriter(
             pool: pools.trail, directory: { [directory] in directory.isKnownApart ? directory.pool : nil }, logger: logger)
-        let own = slots > 0 ? workerServices(slots: slots, watch: watch) : nil
+        let own = slots > 0 ? try workerServices(slots: slots, watch: watch) : nil
         let exports = ExportService(
             pool: pools.api, directory: directory, disk: disk, transfers: transfers, watch: watch, trail: trail,
             worker: own?.worker, bounds: { [settings] in settings.startLimits },
-            attributes: configuration.attributes, otherGroups: { [settings] in settings.otherGroups })
+            attributes: configuration.attributes, otherGroups: { [settings] in settings.otherGroups },
+            hasSigningKey: { [settings] in settings.publicKeys.contains { $0.status == .active } })
         let server = SocketServer(
             socket: listening, group: group,
             dispatcher: dispatcher(exports, metrics, transfers, trail, pools.api, inspector), policy: policy,
@@ -106,7 +108,7 @@ struct Assembly {
             jobs: pools.worker, directory: pools.inspection, contract: contract, access: nil, roles: [DatabaseRole.worker],
             attributes: configuration.attributes, logger: logger)
         try await inspector.start()
-        let (worker, services) = workerServices(slots: slots, watch: nil)
+        let (worker, services) = try workerServices(slots: slots, watch: nil)
         let status = ServiceStatus("Working") { [contract, pools] in
             Self.figures(of: worker) + Self.figures(of: pools.worker) + Self.figures(of: contract)
         }
@@ -194,7 +196,13 @@ struct Assembly {
 
     /// The worker, and the services that go with one: the maintenance of files and rows, and the listener for notifications of the
     /// queue, which also wakes those that watch jobs.
-    private func workerServices(slots: Int, watch: JobWatch?) -> (worker: Worker, services: [any Service]) {
+    ///
+    /// - Throws: ``ConfigurationFault`` if the signing key cannot be used.
+    private func workerServices(slots: Int, watch: JobWatch?) throws -> (worker: Worker, services: [any Service]) {
+        let key = try configuration.signingKey()
+        if let warning = key.flatMap(configuration.warning(about:)) {
+            logger.report(DaemonEvent.configurationWarning, [.warning: warning])
+        }
         let database = JobDatabase(pool: pools.worker, role: DatabaseRole.worker)
         let leases = LeaseStore(
             tenantLimit: { [settings] in settings.limits.runningPerTenant }, lease: configuration.lease,
@@ -205,7 +213,10 @@ struct Assembly {
                 database: database, disk: disk, minFree: { [settings] in settings.limits.minFreeBytes }),
             contract: contract, disk: disk.on(.export), settings: configuration.workbook,
             attributes: configuration.attributes,
-            otherGroups: { [settings] in settings.otherGroups })
+            otherGroups: { [settings] in settings.otherGroups },
+            signer: key.map {
+                ReceiptSigner(key: $0, database: database) { WorkbookName.name(tenant: $0, day: $1) }
+            })
         let maintenance = Retention(
             database: database, disk: disk.on(.sweep), history: configuration.history, logger: logger)
         var options = Worker.Configuration(

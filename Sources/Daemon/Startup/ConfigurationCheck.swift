@@ -31,6 +31,7 @@ struct ConfigurationCheck {
     func run() async throws -> Report {
         try FileSystem.checkArchives(configuration.archives, writing: false)
         let policy = try CallerPolicy(configuration.callers)
+        let signing = try configuration.signingKey()
         let access = DirectoryDatabase(jobs: pools.api, own: pools.access, contract: contract)
         var report = Report()
         var directory = DirectoryInspection()
@@ -73,6 +74,7 @@ struct ConfigurationCheck {
             + rows.unread.map {
                 "\($0) has too many rows to check for duplicate keys in time; make sure that its view returns each key once"
             }
+        if let warning = signing.flatMap(configuration.warning(about:)) { report.notes.append(warning) }
         if report.commands.contains("serve") { report.notes += try await missingTenants(policy, access) }
         return report
     }

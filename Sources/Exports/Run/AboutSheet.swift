@@ -15,6 +15,8 @@ struct AboutSheet {
     /// Where each column of the data is from.
     let sources: [(title: String, source: String)]
     let version: String
+    /// Whether the export gets a receipt.
+    let hasReceipt: Bool
 
     /// Writes the sheet. Its own texts cause no warnings.
     func write(to workbook: WorkbookWriter) throws {
@@ -47,12 +49,19 @@ struct AboutSheet {
         ] + warningLines + sources.map { ("Column \"\($0.title)\"", $0.source) } + [
             ("Export", job.id.description),
             ("Made by", "\(ExportService.productName) \(version)"),
-            (
-                "How to verify",
-                "The service keeps the SHA-256 digest of this file with the export. Compare it with the digest of the file: "
-                    + "adminexport get \(job.id) prints the first, and sha256sum the second. If they are equal, nobody has changed the file."
-            ),
+            ("How to verify", verification),
         ]
+    }
+
+    private var verification: String {
+        let digest =
+            "The service keeps the SHA-256 digest of this file with the export. Compare it with the digest of the file: "
+            + "adminexport get \(job.id) prints the first, and sha256sum the second. If they are equal, nobody has changed the file."
+        guard hasReceipt else { return digest }
+        return
+            "The service has signed a receipt of this file. With it and the public key of the service, adminexport verify FILE RECEIPT "
+            + "proves without the service that nobody has changed the file. adminexport receipt \(job.id) saves the receipt. "
+            + digest
     }
 
     private var scope: String {

@@ -1,5 +1,6 @@
 internal import Archive
 internal import Directory
+internal import Evidence
 private import Foundation
 internal import Postgres
 internal import XLSX
@@ -16,10 +17,18 @@ actor ExportFile {
     private let options: ExportOptions
     private let settings: WorkbookSettings
     private let snapshot: Snapshot
+    private let receipts: Receipts?
     private var sheet: AdministratorsSheet
     private var output: Output?
     private var rows = 0
     private var missingNames = MissingNames()
+
+    /// What a signed export needs besides the workbook.
+    struct Receipts {
+        let signer: ReceiptSigner
+        /// The id of the installation.
+        let installation: String
+    }
 
     private struct Output {
         let store: ArchiveStore
@@ -42,11 +51,15 @@ actor ExportFile {
         }
     }
 
-    init(job: ClaimedJob, options: ExportOptions, settings: WorkbookSettings, snapshot: Snapshot) {
+    /// - Parameter receipts: signs the receipt; nil for none. Then the snapshot must have a description.
+    init(
+        job: ClaimedJob, options: ExportOptions, settings: WorkbookSettings, snapshot: Snapshot, receipts: Receipts?
+    ) {
         self.job = job
         self.options = options
         self.settings = settings
         self.snapshot = snapshot
+        self.receipts = receipts
         sheet = AdministratorsSheet(snapshot.attributes)
     }
 
@@ -104,7 +117,7 @@ actor ExportFile {
         (self.rows, missingNames) = (rows, missing)
     }
 
-    /// Writes the reference sheets, if they were requested, ends the workbook, adds the manifest, and gives the file its name.
+    /// Writes the further sheets that were requested, ends the workbook, adds the manifest, signs the receipt, and gives the file its name.
     ///
     /// - Throws: ``LeaseOver`` if the lease ended before the workbook did; errors of the disk.
     func finish(lease: LeaseClock) throws -> JobResult {
@@ -113,24 +126,23 @@ actor ExportFile {
         let data = output.workbook.progress
         if let groups = snapshot.groupTree { try ReferenceSheets.write(snapshot.references, groups, to: output.workbook) }
         let warnings = warnings(output.workbook.progress)
-        if let description = snapshot.description {
+        if options.includeAbout, let description = snapshot.description {
             try AboutSheet(
                 job: job, options: options, snapshot: snapshot, description: description, data: data, warnings: warnings,
-                sources: sheet.sources, version: settings.version
+                sources: sheet.sources, version: settings.version, hasReceipt: receipts != nil
             ).write(to: output.workbook)
         }
         try lease.check()
         let summary = try output.workbook.finish()
         let written = try output.archive.finish { content in
-            try JSON.encode(
-                Manifest(
-                    job: job.id.description, tenant: snapshot.permission.identity.tenantSlug,
-                    actor: snapshot.permission.identity.actorEmail, rows: rows, sheets: summary.sheets,
-                    sha256: content.sha256.hexadecimal, size: content.size,
-                    created: Date(timeIntervalSince1970: Double(snapshot.takenAt.microseconds) / 1_000_000)
-                        .formatted(.iso8601),
-                    columns: sheet.columns.map(\.title), options: options, warnings: warnings)
-            )
+            try JSON.encode(manifest(summary, warnings, sha256: content.sha256.hexadecimal, size: content.size))
+        }
+        let receipt = try receipts.map {
+            try $0.signer.sign(
+                manifest(
+                    summary, warnings, sha256: written.content.sha256.hexadecimal, size: written.content.size),
+                facts(installation: $0.installation), sheets: output.workbook.finishedSheets, tenant: job.tenantSlug,
+                day: snapshot.day)
         }
         try output.store.verify(storeID: output.storeID, mayCreate: false)
         try output.partial.publish()
@@ -140,7 +152,47 @@ actor ExportFile {
             columns: snapshot.attributes.isEmpty ? nil : sheet.columns.map(\.title),
             attributes: snapshot.attributes.map(\.column),
             columnPermissions: Set(snapshot.attributes.compactMap(\.permission)).sorted(), day: snapshot.day,
-            warnings: String(decoding: try JSON.encode(warnings), as: UTF8.self))
+            warnings: String(decoding: try JSON.encode(warnings), as: UTF8.self), receipt: receipt)
+    }
+}
+
+// MARK: Manifest and receipt
+
+extension ExportFile {
+    private func manifest(_ summary: WorkbookSummary, _ warnings: [Warning], sha256: String, size: Int) -> Manifest {
+        let identity = snapshot.permission.identity
+        return Manifest(
+            job: job.id.description, tenant: identity.tenantSlug, actor: identity.actorEmail, rows: rows,
+            sheets: summary.sheets, sha256: sha256, size: size,
+            created: Date(timeIntervalSince1970: Double(snapshot.takenAt.microseconds) / 1_000_000).formatted(.iso8601),
+            columns: sheet.columns.map(\.title),
+            options: .init(
+                includeDisabled: options.includeDisabled, includeReferences: options.includeReferences,
+                includeAbout: options.includeAbout),
+            warnings: warnings.map { .init(kind: $0.kind, count: $0.count) })
+    }
+
+    private func facts(installation: String) -> ExportPredicate.Facts {
+        let identity = snapshot.permission.identity
+        let description = snapshot.description
+        let scope: ExportPredicate.Scope =
+            switch snapshot.permission.scope {
+            case .tenant: .init(kind: .tenant)
+            case .groups:
+                .init(
+                    kind: .groups, groups: description?.groups ?? [],
+                    hasMoreGroups: description?.hasMoreGroups == true ? true : nil,
+                    otherGroups: snapshot.otherGroups.rawValue)
+            }
+        let tenantName = description?.tenantName ?? ""
+        return ExportPredicate.Facts(
+            requester: .init(email: identity.actorEmail, key: identity.actorKey),
+            requestedAt: EvidenceTime.text(microseconds: job.createdAt.microseconds),
+            snapshotAt: EvidenceTime.text(microseconds: snapshot.takenAt.microseconds),
+            timeZone: snapshot.permission.timeZone, tenantKey: identity.tenantKey,
+            tenantName: tenantName.isEmpty ? nil : tenantName, scope: scope, columnSources: sheet.sources.map(\.source),
+            epoch: job.epoch, installation: installation,
+            program: .init(name: ExportService.productName, version: settings.version))
     }
 }
 
@@ -157,21 +209,6 @@ extension ExportFile {
             Warning(kind: "group-hidden", count: missingNames.hidden),
         ].filter { $0.count > 0 }
     }
-}
-
-/// The description of an archive, readable without the database.
-private struct Manifest: Encodable {
-    let job: String
-    let tenant: String
-    let actor: String
-    let rows: Int
-    let sheets: Int
-    let sha256: String
-    let size: Int
-    let created: String
-    let columns: [String]
-    let options: ExportOptions
-    let warnings: [Warning]
 }
 
 extension ClaimedJob {

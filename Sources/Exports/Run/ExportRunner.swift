@@ -11,6 +11,7 @@ package struct ExportRunner: JobRunner {
     private let settings: WorkbookSettings
     private let otherGroups: @Sendable () -> OtherGroups
     private let attributes: [Attribute]
+    private let signer: ReceiptSigner?
 
     /// A runner.
     ///
@@ -19,10 +20,13 @@ package struct ExportRunner: JobRunner {
     ///   - contract: the last inspection of the directory.
     ///   - attributes: the further columns of workbooks.
     ///   - otherGroups: what workbooks contain of groups outside the actor's scope.
+    ///   - signer: signs the receipts; nil for none.
     package init(
         directory: PostgresPool, storage guardian: StorageGuard, contract: DirectoryContract, disk: ArchiveDisk,
-        settings: WorkbookSettings, attributes: [Attribute] = [], otherGroups: @escaping @Sendable () -> OtherGroups
+        settings: WorkbookSettings, attributes: [Attribute] = [], otherGroups: @escaping @Sendable () -> OtherGroups,
+        signer: ReceiptSigner? = nil
     ) {
+        self.signer = signer
         self.settings = settings
         self.otherGroups = otherGroups
         self.attributes = attributes
@@ -99,15 +103,19 @@ package struct ExportRunner: JobRunner {
         _ job: ClaimedJob, _ options: ExportOptions, progress: ProgressCounter, lease: LeaseClock
     ) async throws -> ExportFile {
         let keys = try contract.keys
+        var receipts: ExportFile.Receipts?
+        if let signer { receipts = ExportFile.Receipts(signer: signer, installation: try await signer.installation()) }
         return try await Snapshot.read(
             actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,
-            includeGroupTree: options.includeReferences, describedFor: options.includeAbout ? job.createdAt : nil,
+            includeGroupTree: options.includeReferences,
+            describedFor: options.includeAbout || signer != nil ? job.createdAt : nil,
             otherGroups: otherGroups(), attributes: attributes, keys: keys, pool: directory,
             role: DatabaseRole.worker,
             checkTypes: { [contract] in try contract.check(types: $0, keys: keys) }
-        ) { [disk, settings, guardian] snapshot, pages in
+        ) { [disk, settings, guardian, receipts] snapshot, pages in
             progress.begin(total: snapshot.rowsTotal)
-            let file = ExportFile(job: job, options: options, settings: settings, snapshot: snapshot)
+            let file = ExportFile(
+                job: job, options: options, settings: settings, snapshot: snapshot, receipts: receipts)
             // Not earlier: the counts may have taken minutes, in which the file system may be unmounted.
             try await file.write(pages, in: disk.store, id: guardian.storeID(), progress: progress, lease: lease)
             return file

@@ -21,6 +21,7 @@ package struct ExportService: Sendable {
     private let bounds: @Sendable () -> JobStore.Limits
     private let otherGroups: @Sendable () -> OtherGroups
     private let attributes: [Attribute]
+    private let hasSigningKey: @Sendable () -> Bool
     private let worker: Worker?
     let jobs: JobStore
     private let storeCheck = SingleFlight<Void>()
@@ -38,10 +39,12 @@ package struct ExportService: Sendable {
     ///   - bounds: the limits of a start, which can change while the service runs.
     ///   - attributes: the further columns of workbooks.
     ///   - otherGroups: what actors may see of groups outside their scope.
+    ///   - hasSigningKey: whether the installation has a key with which workers sign receipts.
     package init(
         pool: PostgresPool, directory: DirectoryDatabase, disk: ArchiveDisk, transfers: Transfers, watch: JobWatch,
         trail: AuditWriter, worker: Worker? = nil, bounds: @escaping @Sendable () -> JobStore.Limits,
-        attributes: [Attribute] = [], otherGroups: @escaping @Sendable () -> OtherGroups
+        attributes: [Attribute] = [], otherGroups: @escaping @Sendable () -> OtherGroups,
+        hasSigningKey: @escaping @Sendable () -> Bool = { false }
     ) {
         self.pool = pool
         self.transfers = transfers
@@ -53,6 +56,7 @@ package struct ExportService: Sendable {
         self.bounds = bounds
         self.otherGroups = otherGroups
         self.attributes = attributes
+        self.hasSigningKey = hasSigningKey
         self.disk = disk
         loader = JobBatchLoader(pool: pool, directory: directory)
     }
@@ -348,35 +352,12 @@ package struct ExportService: Sendable {
     ) async throws -> Permitted {
         let audited = Mutex<Delivery?>(nil)
         do {
-            return try await directory.ask { connection, keys in
-                // Without declared attributes, no file with further columns is delivered.
-                try await ExportPermission.check(
-                    actor.reference, listsPermissions: !attributes.isEmpty, keys: keys, on: connection)
-            } then: { permission, connection in
-                let identity = permission.identity
-                let job = try await jobs.get(
-                    id, owner: JobStore.Owner.actor(tenantKey: identity.tenantKey, actorKey: identity.actorKey),
-                    on: connection)
-                guard job.state == .succeeded, let name = job.archiveName, let result = job.result else {
-                    throw QueueError.notReady(job.state)
-                }
-                guard permission.scope.mayRead(fileOf: result.scopeDigest, otherGroups()) else {
-                    throw DirectoryError.denied(.scopeChanged)
-                }
-                guard
-                    attributes.permitFile(
-                        with: result.attributes, requiring: result.columnPermissions,
-                        to: permission.permissions ?? PermissionNames())
-                else {
-                    throw DirectoryError.denied(.columnsChanged)
-                }
+            return try await permitting(actor, id, in: [.succeeded]) { job, result, identity, connection in
+                guard let name = job.archiveName else { throw QueueError.notReady(job.state) }
                 guard offset <= result.size else { throw OffsetBeyondEnd(size: result.size) }
                 let facts = try await StoreFacts.load(on: connection)
                 if isAudited {
-                    let entry = Audit.Entry(
-                        event: .downloaded, job: id, tenantKey: identity.tenantKey, tenant: identity.tenantSlug,
-                        actorKey: identity.actorKey, actorEmail: identity.actorEmail, peer: actor.peer)
-                    try await Audit.record([entry], on: connection)
+                    try await Audit.record([Audit.Entry(.downloaded, of: id, by: identity, actor.peer)], on: connection)
                     audited.withLock { $0 = delivery(of: id, to: identity, actor.peer) }
                 }
                 return Permitted(job: job, name: name, facts: facts, delivery: audited.withLock { $0 })
@@ -391,14 +372,76 @@ package struct ExportService: Sendable {
         }
     }
 
+    /// Checks that the actor may have what the job has made now, and runs the body in the same transaction.
+    ///
+    /// - Parameter states: the states of jobs that have it.
+    /// - Throws: ``DirectoryError/denied(_:)``, ``QueueError``, ``PostgresError``, or what the body throws.
+    private func permitting<Result: Sendable>(
+        _ actor: ActorRequest, _ id: JobID, in states: Set<JobState>,
+        _ body: @Sendable (JobRecord, JobResult, ActorIdentity, isolated PostgresConnection) async throws -> Result
+    ) async throws -> Result {
+        try await directory.ask { connection, keys in
+            // Without declared attributes, no file with further columns is delivered.
+            try await ExportPermission.check(
+                actor.reference, listsPermissions: !attributes.isEmpty, keys: keys, on: connection)
+        } then: { permission, connection in
+            let identity = permission.identity
+            let job = try await jobs.get(
+                id, owner: JobStore.Owner.actor(tenantKey: identity.tenantKey, actorKey: identity.actorKey),
+                on: connection)
+            guard states.contains(job.state), let result = job.result else { throw QueueError.notReady(job.state) }
+            guard permission.scope.mayRead(fileOf: result.scopeDigest, otherGroups()) else {
+                throw DirectoryError.denied(.scopeChanged)
+            }
+            guard
+                attributes.permitFile(
+                    with: result.attributes, requiring: result.columnPermissions,
+                    to: permission.permissions ?? PermissionNames())
+            else {
+                throw DirectoryError.denied(.columnsChanged)
+            }
+            return try await body(job, result, identity, connection)
+        }
+    }
+
     private func delivery(of job: JobID, to identity: ActorIdentity, _ peer: CallingProcess) -> Delivery {
         Delivery { [trail] failure, details in
-            trail.undelivered(
-                Audit.Entry(
-                    event: .undelivered, job: job, tenantKey: identity.tenantKey, tenant: identity.tenantSlug,
-                    actorKey: identity.actorKey, actorEmail: identity.actorEmail, peer: peer, reason: failure.rawValue,
-                    details: details))
+            var entry = Audit.Entry(.undelivered, of: job, by: identity, peer)
+            (entry.reason, entry.details) = (failure.rawValue, details)
+            trail.undelivered(entry)
         }
+    }
+
+    // MARK: Receipts
+
+    /// Returns the receipt of a workbook as JSON, if the actor may have the workbook now, and records that in the audit trail. The receipt
+    /// remains when the workbook has expired.
+    ///
+    /// - Throws: as ``read(_:job:offset:length:isFirst:)``; ``NoReceipt``.
+    package func receipt(_ actor: ActorRequest, job id: JobID) async throws -> String {
+        try await permitting(actor, id, in: [.succeeded, .expired]) { _, _, identity, connection in
+            guard let receipt = try await jobs.receipt(id, on: connection) else {
+                throw hasSigningKey() ? NoReceipt.madeBefore : NoReceipt.noKey
+            }
+            try await Audit.record([Audit.Entry(.receiptFetched, of: id, by: identity, actor.peer)], on: connection)
+            return receipt
+        }
+    }
+}
+
+/// Why a workbook has no receipt. The raw values are the reasons on the wire.
+package enum NoReceipt: String, Error, Sendable {
+    /// The workbook was made before the installation had a signing key, or by a worker without one.
+    case madeBefore = "made-before"
+    /// The installation has no signing key.
+    case noKey = "no-key"
+}
+
+extension Audit.Entry {
+    fileprivate init(_ event: Audit.Event, of job: JobID, by actor: ActorIdentity, _ peer: CallingProcess) {
+        self.init(
+            event: event, job: job, tenantKey: actor.tenantKey, tenant: actor.tenantSlug, actorKey: actor.actorKey,
+            actorEmail: actor.actorEmail, peer: peer)
     }
 }
 

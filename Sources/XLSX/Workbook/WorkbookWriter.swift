@@ -302,6 +302,11 @@ public final class WorkbookWriter {
         return progress
     }
 
+    /// The sheets that have ended, in their order, each with the number of its rows without the header.
+    public var finishedSheets: [(name: String, rows: Int)] {
+        sheets.map { (name: $0.name, rows: $0.lastRow - 1) }
+    }
+
     /// Ends the last sheet and writes the rest of the file: shared strings, the workbook part and the ZIP directory.
     ///
     /// A workbook needs at least one sheet.

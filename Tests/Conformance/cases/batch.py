@@ -74,7 +74,7 @@ def _(service):
         is_error(replies[3], -32602, id=3, param="x")
 
 
-for _method in ("export.open", "export.read", "export.wait", "export.watch"):
+for _method in ("export.open", "export.read", "export.receipt", "export.wait", "export.watch"):
     def _alone(service, method=_method):
         job = service.done()["id"]
         params = {"actor": service.actor, "job": job}

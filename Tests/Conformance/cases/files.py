@@ -2,6 +2,7 @@
 import base64
 import fcntl
 import hashlib
+import json
 import os
 import socket
 import stat
@@ -206,7 +207,7 @@ def _(service):
         assert part["eof"] and len(base64.b64decode(part["data"])) == 1
 
 
-for _method, _more in (("export.open", {}), ("export.open", {"encoding": "zstd"}), ("export.read", {"offset": 0, "length": 1})):
+for _method, _more in (("export.open", {}), ("export.open", {"encoding": "zstd"}), ("export.read", {"offset": 0, "length": 1}), ("export.receipt", {})):
     def _denied(service, method=_method, more=_more):
         with service.peer() as peer:
             for actor in (service.without, {**service.actor, "administrator": "none@none.example"}):
@@ -214,6 +215,26 @@ for _method, _more in (("export.open", {}), ("export.open", {"encoding": "zstd"}
                 is_error(reply, 1001, "permission-denied", id=1)
             assert not peer.descriptors
     case(f"files: {_method} {_more.get('encoding', '')} by an administrator who may not".replace("  ", " "))(_denied)
+
+
+@case("files: a receipt is an in-toto statement about the file, or there is a reason")
+def _(service):
+    job = service.done()
+    with service.peer() as peer:
+        reply = peer.ask("export.receipt", {"actor": service.actor, "job": job["id"]})
+    if not job["hasReceipt"]:
+        is_error(reply, 1008, "not-configured", id=1, retryable=False)
+        assert reply["error"]["data"]["reason"] in ("no-key", "made-before")
+        return
+    receipt = reply["result"]["receipt"]
+    assert receipt["payloadType"] == "application/vnd.in-toto+json"
+    assert [len(base64.b64decode(signature["sig"])) for signature in receipt["signatures"]] == [64]
+    statement = json.loads(base64.b64decode(receipt["payload"]))
+    assert (statement["_type"], statement["predicateType"]) == ("https://in-toto.io/Statement/v1", "urn:adminexport:export:v1")
+    assert statement["subject"] == [{"name": job["fileName"], "digest": {"sha256": job["sha256"]}}]
+    predicate = statement["predicate"]
+    assert (predicate["job"], predicate["columns"], predicate["rows"]) == (job["id"], job["columns"], job["rows"])
+    assert predicate["requester"]["email"] == service.actor["administrator"] and predicate["requestedAt"] == job["createdAt"]
 
 
 @case("files: the service closes descriptors that a caller sends, and answers the line")

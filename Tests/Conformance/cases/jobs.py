@@ -13,7 +13,7 @@ def _(service):
         job = service.start(peer)
         members = {"id", "tenant", "requestedBy", "includeDisabled", "includeReferences", "includeAbout", "state", "revision", "progress",
                    "queuePosition", "cancelRequested", "createdAt", "startedAt", "attemptStartedAt", "finishedAt", "expiresAt",
-                   "fileName", "size", "sha256", "rows", "sheets", "columns", "warnings", "error"}
+                   "fileName", "size", "sha256", "rows", "sheets", "columns", "hasReceipt", "warnings", "error"}
         assert set(job) == members, set(job) ^ members
         assert job["state"] in ("queued", "running") and job["revision"] >= 1
         assert (job["tenant"], job["requestedBy"]) == tuple(service.actor.values())
@@ -80,7 +80,8 @@ def _(service):
         service.finish(peer, reply["result"]["job"], service.other)
 
 
-for _method in ("export.get", "export.wait", "export.watch", "export.cancel", "export.delete", "export.open", "export.read"):
+for _method in ("export.get", "export.wait", "export.watch", "export.cancel", "export.delete", "export.open", "export.read",
+                "export.receipt"):
     def _elsewhere(service, method=_method):
         more = {"offset": 0, "length": 1} if method == "export.read" else {}
         with service.peer() as peer:

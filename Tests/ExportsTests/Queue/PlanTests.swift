@@ -27,7 +27,8 @@ import TestSupport
         add(
             "finds rows by a unique key", "make-slot", "enqueue", "release-key", "find-replayed", "get", "changed",
             "cancel-queued",
-            "cancel-running", "delete", "hold", "lock-job", "renew", "peek", "is-published", "pause", "drain", "worker",
+            "cancel-running", "delete", "hold", "lock-job", "renew", "peek", "is-published", "receipt", "pause", "drain",
+            "worker",
             "register-worker", "record-proof", "unregister-worker", "file-removed", "lookup", "lookup-jobs",
             "return-unknown", "audit",
             "tenant-key")
@@ -43,7 +44,7 @@ import TestSupport
             "forget-jobs",
             "orphans")
         add("reads an entry of an index for each number of jobs that a tenant runs, after many claims", "raise-bound")
-        add("reads a setting of the store", "store-id", "lock-store", "store-seen")
+        add("reads a setting", "store-id", "lock-store", "store-seen", "installation")
         add(
             "runs once, at a migration or a command", "migration-lock", "left-to-do", "unchecked", "partitions",
             "events-to-key",

@@ -142,11 +142,13 @@ package struct JobResult: Sendable, Hashable {
     package let day: String
     /// Values that the export could not write unchanged, as JSON: `[{"kind", "count"}]`.
     package let warnings: String
+    /// The receipt as JSON, for the row; nil if nothing signs receipts, and in a job that was read.
+    package let receipt: String?
 
     /// A workbook with these properties.
     package init(
         rows: Int, sheets: Int, size: Int, sha256: String, scopeDigest: String, columns: [String]?,
-        attributes: [String], columnPermissions: [String], day: String, warnings: String
+        attributes: [String], columnPermissions: [String], day: String, warnings: String, receipt: String? = nil
     ) {
         self.rows = rows
         self.sheets = sheets
@@ -158,6 +160,7 @@ package struct JobResult: Sendable, Hashable {
         self.columnPermissions = columnPermissions
         self.day = day
         self.warnings = warnings
+        self.receipt = receipt
     }
 }
 

@@ -5,7 +5,7 @@ package import Postgres
 /// Migrates the database to this version's schema. It can run again, and several can run at once.
 package struct Migrator: Sendable {
     /// The schema version of this program. The program also works with the next version, if that version allows it.
-    package static let version = 6
+    package static let version = 7
 
     /// The number of the advisory lock that a migration holds; the same in all versions.
     private static let lock = 7_160_823_410
@@ -24,6 +24,7 @@ package struct Migrator: Sendable {
         Step(version: 4, oldestBinary: 3, sql: PackageResources._004_audit_sql),
         Step(version: 5, oldestBinary: 4, sql: PackageResources._005_turns_sql),
         Step(version: 6, oldestBinary: 5, sql: PackageResources._006_columns_sql),
+        Step(version: 7, oldestBinary: 6, sql: PackageResources._007_receipts_sql),
     ]
 
     /// The migrations, in their order.

@@ -25,6 +25,8 @@ package enum Audit {
     package enum Event: String, Sendable, CaseIterable {
         /// Events of a job, and `denied` for a request without one.
         case requested, denied, started, finished, downloaded, undelivered, cancelled, failed, expired, deleted, held
+        /// Somebody fetched the receipt of a workbook.
+        case receiptFetched = "receipt-fetched"
         /// Operators' commands for the queue (`paused`, `resumed`) and for one worker (`drained`).
         case paused, resumed, drained
     }

@@ -48,6 +48,8 @@ package struct JobRecord: Sendable {
     package let result: JobResult?
     /// The epoch of the file that the row names; nil if there is none. It remains after expiry until the file is removed.
     package let archiveEpoch: Int?
+    /// Whether the row has a receipt.
+    package let hasReceipt: Bool
     /// Values that the export could not write unchanged, as JSON: `[{"kind", "count"}]`.
     package let warnings: String
     /// Why the job failed; for a queued job, why its last attempt failed.
@@ -68,7 +70,7 @@ package struct JobRecord: Sendable {
         j.finished_at, j.expires_at, coalesce(l.rows_done, j.rows, 0) AS rows_done,
         coalesce(l.rows_total, j.rows) AS rows_total, j.rows, j.sheets, j.size, encode(j.sha256, 'hex') AS sha256,
         encode(j.scope_digest, 'hex') AS scope_digest, j.columns, j.attributes, j.column_permissions,
-        to_char(j.file_date, 'YYYY-MM-DD') AS file_date, j.archive_epoch,
+        to_char(j.file_date, 'YYYY-MM-DD') AS file_date, j.archive_epoch, j.receipt IS NOT NULL AS has_receipt,
         j.warnings::text AS warnings, j.error_kind, j.error_message,
         extract(year FROM j.created_at AT TIME ZONE 'UTC')::int AS year,
         extract(month FROM j.created_at AT TIME ZONE 'UTC')::int AS month,
@@ -125,6 +127,7 @@ package struct JobRecord: Sendable {
         rowsTotal = try row.decodeIfPresent("rows_total")
         queuePosition = try row.decodeIfPresent("queue_position")
         archiveEpoch = try row.decodeIfPresent("archive_epoch")
+        hasReceipt = try row.decode("has_receipt")
         warnings = try row.decode("warnings")
         createdMonth = (try row.decode("year"), try row.decode("month"))
         result = try JobResult(row)

@@ -339,6 +339,15 @@ package struct JobStore: Sendable {
             WHERE j.id = known.id AND j.revision + coalesce(l.seq, 0) > known.revision LIMIT 1) AS job ON true
         """
 
+    /// The receipt of a job as JSON; nil if it has none. Uses the primary key.
+    ///
+    /// - Parameter id: a job that the caller may see.
+    func receipt(_ id: JobID, on connection: isolated PostgresConnection) async throws -> String? {
+        try await connection.query(
+            Query("receipt", "SELECT receipt FROM adminexport.job WHERE id = $1::uuid", [.text(id.description)])
+        ).first?.decodeIfPresent("receipt")
+    }
+
     /// Lists jobs, the newest first.
     ///
     /// - Parameter before: the last id of the previous page.

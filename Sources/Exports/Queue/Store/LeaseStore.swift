@@ -274,6 +274,7 @@ package struct LeaseStore: Sendable {
                     "column_permissions = \(parameters.add(.texts(result.columnPermissions)))::text[]",
                 ]
             }
+            if let receipt = result.receipt { assignments.append("receipt = \(parameters.add(.text(receipt)))::text") }
         case .failed(let reason): failure = reason
         case .cancelled: assignments = ["cancel_requested_at = coalesce(j.cancel_requested_at, clock_timestamp())"]
         case .handedBack: notification = .work

@@ -4,7 +4,7 @@ import Testing
 
 @testable import CommandLine
 
-@Suite struct WorkbookFileTests {
+@Suite struct DownloadedFileTests {
     private static let isRoot = geteuid() == 0
 
     private func withFolder(_ body: (String) throws -> Void) throws {
@@ -15,10 +15,11 @@ import Testing
     }
 
     private func write(_ path: String, replacing: Bool = true, _ text: String = "new") throws {
-        var file = try WorkbookFile(path: path, replacing: replacing)
+        var file = try DownloadedFile(path: path, replacing: replacing)
         try file.append(Data(text.utf8))
-        try file.keep(
+        try file.verify(
             sha256: SHA256.hash(data: Data(text.utf8)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
+        try file.keep()
     }
 
     private func status(_ path: String) -> stat {

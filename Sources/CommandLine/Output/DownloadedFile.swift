@@ -1,13 +1,13 @@
 internal import Crypto
 internal import Foundation
 
-/// The file that a workbook is downloaded to. It appears under its name complete and verified, or not at all.
+/// The file that a workbook or a receipt is downloaded to. It appears under its name complete, or not at all.
 ///
 /// Until then it has no name, if the file system supports that, so that even a killed process leaves no partial file.
 ///
 /// SAFETY, for every `unsafe` here: the system reads the paths, and fills one structure or the template, during the call. The path that
 /// realpath(3) allocates is copied and freed once.
-struct WorkbookFile: ~Copyable {
+struct DownloadedFile: ~Copyable {
     /// O_TMPFILE (open(2)), a macro that Swift cannot import. This part of it is the same on x86-64 and ARM.
     private static let unnamed = 0o20_000_000 | O_DIRECTORY
 
@@ -145,9 +145,13 @@ struct WorkbookFile: ~Copyable {
         }
     }
 
-    /// Checks the content against the service's digest, and gives the file its name.
-    mutating func keep(sha256: String?) throws {
+    /// Checks the content against the service's digest.
+    func verify(sha256: String?) throws {
         try hash.check(sha256)
+    }
+
+    /// Gives the file its name.
+    mutating func keep() throws {
         if replaces {
             let name = try named()
             FileAccess(of: path)?.apply(to: handle.fileDescriptor)

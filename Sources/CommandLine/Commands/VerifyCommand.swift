@@ -1,0 +1,119 @@
+internal import ArgumentParser
+private import Crypto
+private import Evidence
+private import Foundation
+
+/// Verifies a workbook and its receipt, without the service.
+struct VerifyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Verify that a workbook is the one that a receipt describes, and say who made it and when.",
+        discussion: """
+            The command needs neither the service nor a network. It needs the public key of the service, which you must have from its \
+            operators and not together with the receipt. The exit status is 0 only if the signature is valid and the file is unchanged.
+            """)
+
+    @Argument(help: "The workbook, as it was downloaded.", completion: .file(extensions: ["xlsx"]))
+    var file: String
+
+    @Argument(help: "The receipt.", completion: .file(extensions: ["json"]))
+    var receipt: String
+
+    @Option(
+        help: ArgumentHelp(
+            "A public key in PEM format. May be repeated. (default: all keys in \(KeyFolder.standard))", valueName: "file"),
+        completion: .file(extensions: ["pem"]))
+    var key: [String] = []
+
+    @Flag(help: "Print the result as JSON.")
+    var json = false
+
+    func run() throws {
+        do {
+            let (proof, keyFile) = try verify()
+            try json ? Output.json(Verified(proof)) : Output.result(VerificationReport(file, proof, keyFile: keyFile).text)
+        } catch let fault as EvidenceFault {
+            Output.message("not verified: \(fault)")
+            throw ExitCode(ExitStatus.failed.rawValue)
+        } catch let failure as CommandFailure {
+            Output.message(failure.message)
+            throw ExitCode(failure.status.rawValue)
+        }
+    }
+
+    private func verify() throws(EvidenceFault) -> (Receipt.Proof, keyFile: String) {
+        let keys = try keys()
+        let bytes = try Self.bytes(of: receipt)
+        let proof: Receipt.Proof
+        do {
+            proof = try Receipt(json: bytes).verify(keys.map(\.key))
+        } catch {
+            throw EvidenceFault(error.code, "the receipt \(receipt) proves nothing: \(error)")
+        }
+        let (size, sha256) = try Self.digest(of: file)
+        do {
+            try proof.check(size: size, sha256: sha256)
+        } catch {
+            throw EvidenceFault(error.code, "\(file) is not the file of the receipt: \(error)")
+        }
+        return (proof, keys.first { $0.key == proof.key }?.path ?? "")
+    }
+
+    private func keys() throws(EvidenceFault) -> [(path: String, key: VerificationKey)] {
+        guard key.isEmpty else {
+            var keys: [(path: String, key: VerificationKey)] = []
+            for path in key { keys.append((path, try KeyFolder.key(path))) }
+            return keys
+        }
+        let keys = try KeyFolder(KeyFolder.standard).load()
+        guard !keys.isEmpty else {
+            throw EvidenceFault(
+                .noKey,
+                "there is no public key in \(KeyFolder.standard); get the key from the operators of the service, and name it with --key"
+            )
+        }
+        return keys
+    }
+
+    private static func bytes(of path: String) throws(EvidenceFault) -> Data {
+        do {
+            let handle = try FileHandle(forReadingFrom: URL(filePath: path))
+            defer { try? handle.close() }
+            return try handle.read(upToCount: Envelope.maxBytes + 1) ?? Data()
+        } catch {
+            throw EvidenceFault(.malformed, "the receipt \(path) cannot be read; check its path and mode")
+        }
+    }
+
+    private static func digest(of path: String) throws(EvidenceFault) -> (size: Int, sha256: String) {
+        do {
+            let handle = try FileHandle(forReadingFrom: URL(filePath: path))
+            defer { try? handle.close() }
+            var (hash, size) = (SHA256(), 0)
+            while let part = try handle.read(upToCount: 1 << 20), !part.isEmpty {
+                hash.update(data: part)
+                size += part.count
+            }
+            return (size, hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
+        } catch {
+            throw EvidenceFault(.otherFile, "the file \(path) cannot be read; check its path and mode")
+        }
+    }
+
+    private struct Verified: Encodable {
+        struct Key: Encodable {
+            let id: String
+            let status: String
+        }
+
+        let key: Key
+        let fileName: String
+        let predicate: ExportPredicate
+
+        init(_ proof: Receipt.Proof) {
+            key = Key(id: proof.key.id, status: proof.key.status.rawValue)
+            fileName = proof.fileName
+            predicate = proof.predicate
+        }
+    }
+}
