@@ -24,8 +24,12 @@ export ADMINEXPORT_DATABASE_URL="postgresql:///demo?host=$PG_SOCKET_DIR&user=$PG
 psql -d demo -f Examples/Console/console-login.sql
 psql -d demo -c 'CREATE ROLE demo LOGIN' -c 'GRANT adminexport_api, adminexport_worker TO demo'
 
+# The key that signs receipts.
+"$bin/adminexportd" make-key --private "$SCRATCH/credentials/signing-key" --public "$SCRATCH/keys" >/dev/null
+
 export ADMINEXPORT_DATABASE_URL="postgresql:///demo?host=$PG_SOCKET_DIR&user=demo"
-"$bin/adminexportd" serve --socket "$socket" --archives "$archives" --log-level warning &
+CREDENTIALS_DIRECTORY=$SCRATCH/credentials ADMINEXPORT_SIGNING_PUBLIC_KEYS=$SCRATCH/keys \
+    "$bin/adminexportd" serve --socket "$socket" --archives "$archives" --log-level warning &
 daemon=$!
 stop() {
     kill "$daemon" ${web:+"$web"} 2>/dev/null || true

@@ -112,12 +112,14 @@ public struct Console: Sendable {
         let events = EventRoute(
             events: ExportEvents(connections: connections), accounts: accounts, frame: frame)
         let file = FileRoute(connections: connections, frame: frame)
+        let receipt = ReceiptRoute(connections: connections, frame: frame)
         let exportsPage = ExportsPage(
             frame: frame, accounts: accounts, exports: RecentExports(connections: connections))
         router.post("exports") { try await forms.start($0, $1, texts: frame.texts($0)) }
         router.get("exports/events") { try await events.respond(to: $0, $1, texts: frame.texts($0)) }
         router.get("exports/:id/file") { try await file.respond(to: $0, $1) }
         router.head("exports/:id/file") { try await file.respond(to: $0, $1) }
+        router.get("exports/:id/receipt") { try await receipt.respond(to: $0, $1) }
         router.post("exports/:id/cancel") { try await forms.cancel($0, $1, texts: frame.texts($0)) }
         router.get("exports/:id/delete") { try await exportsPage.confirmation(for: $0, $1) }
         router.post("exports/:id/delete") { try await forms.delete($0, $1, texts: frame.texts($0)) }

@@ -531,6 +531,7 @@ class RecentExports(BrowserTestCase):
         self.assertIn("Expired", browser.text(row))
         self.assertEqual(shared.platform.row(job)["state"], "expired")
         self.assertFalse(browser.shows(f"{row} a[href$='/file']"))
+        self.assertTrue(browser.shows(f"{row} a[href$='/receipt']"), "the receipt outlives the file")
 
     def test_a_row_of_the_list_follows_its_export(self):
         browser = self.browser
@@ -539,9 +540,11 @@ class RecentExports(BrowserTestCase):
             browser.open("/administrators/exports")
             self.assertEqual(browser.text(f"tr[data-job='{job}'] .state"), "Waiting")
             self.assertTrue(browser.shows(f"tr[data-job='{job}'] form[action$='/cancel']"))
-            self.assertFalse(browser.shows(f"tr[data-job='{job}'] a[href$='/file']"))
+            for part in ("file", "receipt"):
+                self.assertFalse(browser.shows(f"tr[data-job='{job}'] a[href$='/{part}']"))
         browser.appears(f"tr[data-job='{job}'] a[href$='/file']", "its download")
         self.assertFalse(browser.shows(f"tr[data-job='{job}'] form[action$='/cancel']"))
+        self.assertTrue(browser.shows(f"tr[data-job='{job}'] a[href$='/receipt']"))
         self.assertEqual(browser.text(f"tr[data-job='{job}'] .rows"), str(len(shared.platform.visible("owner@acme.example"))))
 
     def test_older_exports_are_on_pages_of_their_own(self):

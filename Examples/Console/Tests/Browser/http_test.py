@@ -14,7 +14,7 @@ import tempfile
 import time
 import unittest
 
-from console import HOSTILE, PROGRAM, SCRATCH, Browser, Console, Visitor, shared, until
+from console import BIN, HOSTILE, PROGRAM, SCRATCH, Browser, Console, Visitor, shared, until
 
 
 class Download(unittest.TestCase):
@@ -131,6 +131,34 @@ class Download(unittest.TestCase):
         shared.platform.finish([gone])
         self.assertEqual(self.visitor.post(f"/exports/{gone}/delete", {"token": self.visitor.token()}).status, 303)
         self.assertEqual(self.visitor.get(f"/exports/{gone}/file").status, 410)
+
+    def test_the_receipt_belongs_to_the_file_and_outlives_it(self):
+        job = self.visitor.start()
+        shared.platform.finish([job])
+        whole = self.visitor.get(f"/exports/{job}/file")
+        answer = self.visitor.get(f"/exports/{job}/receipt")
+        self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "application/json"))
+        self.assertRegex(answer.headers["Content-Disposition"],
+                         r"^attachment; filename=\"administrators-acme-\d{4}-\d\d-\d\d\.xlsx\.receipt\.json\"")
+        self.assertIn("no-store", answer.headers["Cache-Control"])
+        folder = SCRATCH / "receipt"
+        folder.mkdir(exist_ok=True)
+        (folder / "a.xlsx").write_bytes(whole.content)
+        (folder / "a.json").write_bytes(answer.content)
+        keys = [f"--key={path}" for path in (shared.platform.folder / "keys").glob("*.pem")]
+        verified = subprocess.run([BIN / "adminexport", "verify", "a.xlsx", "a.json", *keys], cwd=folder, capture_output=True, text=True)
+        self.assertEqual(verified.returncode, 0, verified.stderr)
+        self.assertIn("owner@acme.example", verified.stdout)
+        self.assertEqual(self.visitor.post(f"/exports/{job}/delete", {"token": self.visitor.token()}).status, 303)
+        self.assertEqual(self.visitor.get(f"/exports/{job}/receipt").status, 200)
+        # Of another administrator, and of nobody.
+        europe = Visitor(shared.console).sign_in("europe@acme.example")
+        self.assertEqual(europe.get(f"/exports/{job}/receipt").status, 404)
+        self.assertEqual(Visitor(shared.console).get(f"/exports/{job}/receipt").status, 401)
+        shared.platform.sql(f"UPDATE adminexport.job SET receipt = NULL WHERE id = '{job}'")
+        missing = self.visitor.get(f"/exports/{job}/receipt")
+        self.assertEqual(missing.status, 404)
+        self.assertIn("has no receipt", missing.text)
 
     def test_browsers_that_go_away_in_the_middle_leave_nothing_behind(self):
         visitor = Visitor(shared.console).sign_in("owner@vast.example", "vast")

@@ -18,6 +18,7 @@ struct JobView: Codable, Sendable {
     let percentText: String
     let isFinal: Bool
     let hasFile: Bool
+    let hasReceipt: Bool
     let canCancel: Bool
     let rows: String
     let size: String
@@ -32,6 +33,7 @@ struct JobView: Codable, Sendable {
         revision = job.revision
         isFinal = job.state.isFinal
         hasFile = job.state == .succeeded
+        hasReceipt = job.hasReceipt == true
         canCancel = !job.state.isFinal && !job.cancelRequested
         percent = job.percent
         percentText = job.percent.map { texts.percent($0) } ?? ""

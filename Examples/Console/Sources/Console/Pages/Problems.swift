@@ -37,7 +37,7 @@ struct Problems: RouterMiddleware {
         }
         if status == .unauthorized, request.method == .get, !request.wantsJSON,
             request.headers[.fetchMode] == "navigate",
-            !request.uri.path.hasSuffix("/file"), frame.visitors.signIn == .demo
+            !request.uri.path.hasSuffix("/file"), !request.uri.path.hasSuffix("/receipt"), frame.visitors.signIn == .demo
         {
             return .redirect(to: Paths.signIn, type: .normal)
         }
@@ -80,7 +80,7 @@ struct Problems: RouterMiddleware {
     private static func status(of kind: String?) -> HTTPResponse.Status {
         switch kind.flatMap({ ErrorKind(rawValue: $0) }) {
         case .permissionDenied: .forbidden
-        case .notFound: .notFound
+        case .notFound, .notConfigured: .notFound
         case .notReady, .conflict: .conflict
         case .quotaExceeded: .tooManyRequests
         case .expired: .gone
