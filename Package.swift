@@ -62,7 +62,7 @@ let targets: [Target] = [
         name: "DaemonTests",
         dependencies: [
             "AdminExportAPI", "AdminExportClient", "Daemon", "Directory", "Evidence", "Exports", "JSONRPC", "Postgres",
-            "Sockets", "Systemd", "TestSupport",
+            "Sockets", "Systemd", "TestSupport", logging,
             nioCore, nioPosix,
         ]
     ),
@@ -88,7 +88,7 @@ let targets: [Target] = [
             .embedInCode("Queue/Schema/0004-audit.sql"),
             .embedInCode("Queue/Schema/0005-turns.sql"),
             .embedInCode("Queue/Schema/0006-columns.sql"),
-            .embedInCode("Queue/Schema/0007-receipts.sql"),
+            .embedInCode("Queue/Schema/0007-evidence.sql"),
             .embedInCode("Queue/Schema/directory-grants.sql"),
             .embedInCode("Queue/Schema/directory.sql"),
         ]

@@ -1,6 +1,7 @@
 private import AdminExportAPI
 internal import AdminExportClient
 internal import ArgumentParser
+private import Evidence
 private import Foundation
 
 /// The exit status of the process, after sysexits.h.
@@ -54,6 +55,9 @@ func reportingFailures(_ body: () async throws -> Void) async throws {
     } catch let failure as CommandFailure {
         Output.message(failure.message)
         throw ExitCode(failure.status.rawValue)
+    } catch let fault as EvidenceFault {
+        Output.message("not verified: \(fault)")
+        throw ExitCode(ExitStatus.failed.rawValue)
     } catch let error as ClientError {
         Output.message("\(error.message)")
         throw ExitCode(ExitStatus(error).rawValue)

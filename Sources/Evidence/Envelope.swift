@@ -68,9 +68,7 @@ package struct Envelope: Codable, Sendable, Hashable {
         guard !keys.isEmpty else {
             throw EvidenceFault(.noKey, "there is no public key to verify it with")
         }
-        guard let payload = Self.bytes(payload) else {
-            throw EvidenceFault(.malformed, "its payload is not base64: it was changed or is cut off")
-        }
+        let payload = try bytes()
         guard (1...Self.maxSignatures).contains(signatures.count) else {
             throw EvidenceFault(
                 .malformed, signatures.isEmpty ? "it has no signature" : "it has more than \(Self.maxSignatures) signatures")
@@ -104,6 +102,16 @@ package struct Envelope: Codable, Sendable, Hashable {
             .unknownKey,
             "none of the known keys has signed it\(hints.isEmpty ? "" : "; it names the key \(hints.joined(separator: ", "))"); get the public key from the operators of the service, not together with the receipt"
         )
+    }
+
+    /// The signed bytes.
+    ///
+    /// - Throws: ``EvidenceFault/Code/malformed``.
+    func bytes() throws(EvidenceFault) -> [UInt8] {
+        guard let bytes = Self.bytes(payload) else {
+            throw EvidenceFault(.malformed, "its payload is not base64: it was changed or is cut off")
+        }
+        return bytes
     }
 
     /// Decodes standard and URL-safe base64, both of which DSSE allows.

@@ -18,6 +18,8 @@ package struct EvidenceFault: Error, Hashable, Sendable, CustomStringConvertible
         case wrongSignature = "wrong-signature"
         /// Only a revoked key has made a signature.
         case revokedKey = "revoked-key"
+        /// Checkpoints of the audit trail are missing or replaced.
+        case brokenChain = "broken-chain"
         /// The receipt is about another file.
         case otherFile = "other-file"
     }

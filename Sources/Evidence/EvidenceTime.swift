@@ -1,17 +1,38 @@
 private import Foundation
 
-/// Times in statements: RFC 3339 in UTC with milliseconds, such as `2026-12-01T09:30:00.120Z`.
+/// Times in statements: RFC 3339 in UTC.
 package enum EvidenceTime {
-    /// - Parameter microseconds: since 1970, which must not be negative. The rest of a millisecond is left out.
-    package static func text(microseconds: Int64) -> String {
-        let (seconds, rest) = microseconds.quotientAndRemainder(dividingBy: 1_000_000)
-        let fraction = String(rest / 1_000)
-        let whole = Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601).dropLast()
-        return "\(whole).\(String(repeating: "0", count: 3 - fraction.count))\(fraction)Z"
+    /// With milliseconds, such as `2026-12-01T09:30:00.120Z`. The rest is left out.
+    ///
+    /// - Parameter microseconds: since 1970, which must not be negative.
+    package static func text(microseconds: Int) -> String {
+        text(seconds: microseconds / 1_000_000, fraction: microseconds / 1_000 % 1_000, digits: 3)
     }
 
-    /// The present time.
+    /// With microseconds, such as `2026-12-01T09:30:00.120007Z`. The order of such texts is that of the times.
+    ///
+    /// - Parameter microseconds: since 1970, which must not be negative.
+    package static func exactText(microseconds: Int) -> String {
+        text(seconds: microseconds / 1_000_000, fraction: microseconds % 1_000_000, digits: 6)
+    }
+
+    /// Reads a text of ``exactText(microseconds:)``: microseconds since 1970; nil for any other text.
+    package static func microseconds(exact text: String) -> Int? {
+        guard let date = try? Date(text.prefix(19) + "Z", strategy: .iso8601),
+            let seconds = Int(exactly: date.timeIntervalSince1970), let fraction = Int(text.dropFirst(20).prefix(6))
+        else { return nil }
+        let microseconds = seconds * 1_000_000 + fraction
+        return microseconds >= 0 && exactText(microseconds: microseconds) == text ? microseconds : nil
+    }
+
+    /// The present time, with milliseconds.
     package static var now: String {
-        text(microseconds: Int64(exactly: (Date().timeIntervalSince1970 * 1_000_000).rounded()) ?? 0)
+        text(microseconds: Int(exactly: (Date().timeIntervalSince1970 * 1_000_000).rounded()) ?? 0)
+    }
+
+    private static func text(seconds: Int, fraction: Int, digits: Int) -> String {
+        let fraction = String(fraction)
+        let whole = Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601).dropLast()
+        return "\(whole).\(String(repeating: "0", count: digits - fraction.count))\(fraction)Z"
     }
 }

@@ -63,11 +63,31 @@ package enum Statements {
     package static func verify<Predicate>(
         _ envelope: Envelope, type: String, as _: Predicate.Type, _ keys: [VerificationKey]
     ) throws(EvidenceFault) -> (statement: Statement<Predicate>, payload: [UInt8], key: VerificationKey) {
+        try checkType(of: envelope)
+        let (payload, key) = try envelope.verify(keys)
+        return (try statement(payload, type, Predicate.self), payload, key)
+    }
+
+    /// Reads the statement in an envelope, and verifies nothing.
+    ///
+    /// - Throws: ``EvidenceFault``.
+    package static func read<Predicate>(
+        _ envelope: Envelope, type: String, as _: Predicate.Type
+    ) throws(EvidenceFault) -> Statement<Predicate> {
+        try checkType(of: envelope)
+        return try statement(envelope.bytes(), type, Predicate.self)
+    }
+
+    private static func checkType(of envelope: Envelope) throws(EvidenceFault) {
         guard envelope.payloadType == payloadType else {
             throw EvidenceFault(
                 .unknownType, "its content is of the type \"\(envelope.payloadType)\" instead of \(payloadType)")
         }
-        let (payload, key) = try envelope.verify(keys)
+    }
+
+    private static func statement<Predicate>(
+        _ payload: [UInt8], _ type: String, _: Predicate.Type
+    ) throws(EvidenceFault) -> Statement<Predicate> {
         let data = Data(payload)
         guard let head = try? JSONDecoder().decode(Head.self, from: data), head._type == Self.type else {
             throw EvidenceFault(.unknownType, "it is signed, but is not an in-toto statement of version 1")
@@ -79,7 +99,7 @@ package enum Statements {
             )
         }
         do {
-            return (try JSONDecoder().decode(Statement<Predicate>.self, from: data), payload, key)
+            return try JSONDecoder().decode(Statement<Predicate>.self, from: data)
         } catch {
             throw EvidenceFault(.malformed, "it is signed, but lacks members of \(type); install a newer adminexport")
         }

@@ -42,6 +42,8 @@ package enum LogKey: String, Sendable {
     case attempt
     /// Why a sweep took a job from its worker: the name of a `SweepReason`.
     case because
+    /// The number of a checkpoint of the audit trail.
+    case checkpoint
     /// The number of connections that were closed.
     case connections
     /// The database whose login has too few connections: `jobs` or `directory`.
@@ -50,13 +52,15 @@ package enum LogKey: String, Sendable {
     case directories
     /// How an attempt or a transfer ended.
     case end
+    /// A signed statement: a DSSE envelope as JSON.
+    case envelope
     /// The epoch of an attempt, which is its fencing token.
     case epoch
     /// The error, as its `description`.
     case error
     /// The name of the event. Each entry has it.
     case event
-    /// The number of audit events that wait or are lost.
+    /// The number of audit events that wait, are lost, or are covered by a checkpoint.
     case events
     /// What is wrong with the schema or the directory, in words.
     case fault
@@ -76,6 +80,8 @@ package enum LogKey: String, Sendable {
     case restartNeeded = "restart_needed"
     /// A duration in whole seconds.
     case seconds
+    /// The SHA-256 of a checkpoint's statement, in hexadecimal.
+    case sha256
     /// Which side of a connection stalled: the peer does not read, or it does not finish a line.
     case side
     /// The number of corrected counts of running jobs.
@@ -140,6 +146,8 @@ package enum ExportEvent: String, ServiceEvent {
     case transferEnded, transferStalled
     /// Audit events that the database does not store now, or that were dropped.
     case auditDelayed, auditLost
+    /// Checkpoints of the audit trail.
+    case checkpointMade, checkpointDelayed, checkpointFailed
 
     /// The id, level, message and fields of the event.
     package var entry: EventEntry {
@@ -199,6 +207,16 @@ package enum ExportEvent: String, ServiceEvent {
             .init("1b43670d720c4996af758bf21ea5d6e3", .warning, "Cannot write to the audit trail", [.events, .error])
         case .auditLost:
             .init("379b48eae14d4ef3b26fad9ba6d10392", .error, "Events are missing from the audit trail", [.events])
+        case .checkpointMade:
+            .init(
+                "af1daefca55f411ca9915f83b928606b", .notice, "Signed a checkpoint of the audit trail",
+                [.checkpoint, .events, .sha256, .envelope])
+        case .checkpointDelayed:
+            .init(
+                "b933620c3e3a4109a365391d65052a67", .warning,
+                "Cannot sign a checkpoint of the audit trail while a transaction is open", [.seconds])
+        case .checkpointFailed:
+            .init("e3ba6a678f244db4a90051a243a57734", .warning, "Cannot sign a checkpoint of the audit trail", [.error])
         }
     }
 }

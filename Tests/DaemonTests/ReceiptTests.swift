@@ -154,7 +154,7 @@ import TestSupport
             #expect(await receiptError(client, europe, all.id)?.kind == "not-found")
             // Its groups are in the receipt, in words.
             let json = try await service.run(["receipt", some.id, "-o", "-"], as: europe)
-            let envelope = try JSONDecoder().decode(ReceiptEnvelope.self, from: Data(json.output.utf8))
+            let envelope = try JSONDecoder().decode(StatementEnvelope.self, from: Data(json.output.utf8))
             let statement = String(decoding: Data(base64Encoded: envelope.payload) ?? Data(), as: UTF8.self)
             #expect(
                 statement.contains(#""scope":{"groups":["Europe"],"kind":"groups","otherGroups":"show"}"#), "\(statement)")

@@ -188,8 +188,10 @@ import Testing
         arguments: [
             (0, "1970-01-01T00:00:00.000Z"), (1_700_000_000_007_999, "2023-11-14T22:13:20.007Z"),
             (1_700_000_000_999_999, "2023-11-14T22:13:20.999Z"),
-        ] as [(Int64, String)])
-    func times(_ microseconds: Int64, _ text: String) {
+        ] as [(Int, String)])
+    func times(_ microseconds: Int, _ text: String) {
         #expect(EvidenceTime.text(microseconds: microseconds) == text)
+        #expect(EvidenceTime.microseconds(exact: EvidenceTime.exactText(microseconds: microseconds)) == microseconds)
+        #expect(EvidenceTime.microseconds(exact: text) == nil)
     }
 }

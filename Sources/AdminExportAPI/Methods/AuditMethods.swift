@@ -56,7 +56,7 @@ public struct AuditEvent: WireObject, Hashable {
     /// The names of all events.
     public static let events = [
         "requested", "denied", "started", "finished", "downloaded", "undelivered", "cancelled", "failed", "expired",
-        "deleted", "held", "paused", "resumed", "drained", "receipt-fetched",
+        "deleted", "held", "paused", "resumed", "drained", "receipt-fetched", "pruned",
     ]
 
     /// The members on the wire.
@@ -73,7 +73,8 @@ public struct AuditEvent: WireObject, Hashable {
             required: false),
         .init(
             "reason", .text(upTo: 64),
-            "The reason of a denial, failure or failed delivery; on or off for a hold or a drain.", required: false),
+            "The reason of a denial, failure or failed delivery; on or off for a hold or a drain; the day before which events were removed for pruned.",
+            required: false),
         .init(
             "details", .object(ObjectSchema()),
             """
@@ -174,6 +175,146 @@ public enum AuditList: Method {
                             administrator: ExampleValues.actor.administrator, job: ExampleValues.jobID,
                             peer: .init(uid: 1_000, gid: 1_000, pid: 4_711), reason: nil, details: .object([:]))
                     ], nextCursor: nil)
+            )
+        ])
+}
+
+/// Lists the signed checkpoints of the audit trail.
+public enum AuditCheckpoints: Method {
+    /// Which checkpoints, and how many.
+    public struct Params: WireObject {
+        /// The number of the last checkpoint before the page; 0 if absent.
+        public let after: Int?
+        /// Checkpoints on a page, 1 to 500; 100 if absent.
+        public let limit: Int?
+
+        /// An absent parameter means its default.
+        public init(after: Int? = nil, limit: Int? = nil) {
+            self.after = after
+            self.limit = limit
+        }
+
+        /// The members on the wire.
+        public static let schema = ObjectSchema(
+            .init("after", .count, "The number of the last checkpoint before the page.", default: 0),
+            .init("limit", .integer(1...maxCheckpoints), "Checkpoints on a page.", default: 100))
+    }
+
+    /// A signed statement about a part of the trail.
+    public struct Checkpoint: WireObject, Hashable {
+        /// The number of the checkpoint: 1 for the first.
+        public let number: Int
+        /// The statement.
+        public let envelope: StatementEnvelope
+
+        /// A checkpoint.
+        public init(number: Int, envelope: StatementEnvelope) {
+            self.number = number
+            self.envelope = envelope
+        }
+
+        /// The members on the wire.
+        public static let schema = ObjectSchema(
+            .init("number", .count, "The number of the checkpoint: 1 for the first."),
+            .init("envelope", .object(StatementEnvelope.schema), "The statement."))
+    }
+
+    /// One page of checkpoints.
+    public struct Result: WireObject {
+        /// The checkpoints in the order of their numbers.
+        public let checkpoints: [Checkpoint]
+
+        /// One page of checkpoints.
+        public init(checkpoints: [Checkpoint]) {
+            self.checkpoints = checkpoints
+        }
+
+        /// The members on the wire.
+        public static let schema = ObjectSchema(
+            .init(
+                "checkpoints", .array(of: .object(Checkpoint.schema), upTo: maxCheckpoints),
+                "The checkpoints in the order of their numbers. A page with fewer than limit is the last."))
+    }
+
+    private static let maxCheckpoints = 500
+
+    /// See ``Method/description``.
+    public static let description = MethodDescription(
+        Self.self, "audit.checkpoints", "Lists the signed checkpoints of the audit trail, oldest first.",
+        details: """
+            For operators of all tenants. A worker with a signing key makes a checkpoint every hour. Each one states the number and the \
+            digest of the events of a period, and names the one before. audit.digest returns the same of the events as they are now.
+            """,
+        errors: [.permissionDenied, .unavailable], isTakenInBatch: false,
+        examples: [("No worker has signed yet", .init(after: 1_000_000), .init(checkpoints: []))])
+}
+
+/// Returns the digest of the events of a period.
+public enum AuditDigest: Method {
+    /// Which period.
+    public struct Params: WireObject {
+        /// The beginning, inclusive: RFC 3339; the beginning of the trail if absent.
+        public let from: String?
+        /// The end, exclusive: RFC 3339.
+        public let before: String
+
+        /// A period.
+        public init(from: String? = nil, before: String) {
+            self.from = from
+            self.before = before
+        }
+
+        /// The members on the wire.
+        public static let schema = ObjectSchema(
+            .init("before", .time, "The end of the period, exclusive."),
+            .init(
+                "from", .time, "The beginning of the period, inclusive. The beginning of the trail if absent.",
+                required: false))
+    }
+
+    /// The digest of the events.
+    public struct Result: WireObject {
+        /// The number of events.
+        public let events: Int
+        /// The SHA-256 of the events, in hexadecimal.
+        public let sha256: String
+        /// Whether these are all events of the period. The service reads up to ``maxEvents``.
+        public let isComplete: Bool
+
+        /// The digest of some events.
+        public init(events: Int, sha256: String, isComplete: Bool) {
+            self.events = events
+            self.sha256 = sha256
+            self.isComplete = isComplete
+        }
+
+        /// The members on the wire.
+        public static let schema = ObjectSchema(
+            .init("events", .count, "The number of events."),
+            .init(
+                "sha256", .sha256,
+                "The SHA-256 of the fields of the events: id, time in microseconds since 1970, event, job, tenant's key, tenant, administrator's key, administrator, uid, gid, pid, reason, details. A field is its length in bytes, a colon and its bytes; a field without a value is a hyphen; a line feed follows the last field of an event."
+            ),
+            .init("isComplete", .boolean, "Whether these are all events of the period: the service reads up to 100,000."))
+    }
+
+    /// The number of events after which the service stops reading.
+    public static let maxEvents = 100_000
+
+    /// See ``Method/description``.
+    public static let description = MethodDescription(
+        Self.self, "audit.digest", "Returns the number and the digest of the events of a period.",
+        details: """
+            For operators of all tenants, to compare the trail with its signed checkpoints. It reads the events themselves, in the order of \
+            their times and ids.
+            """,
+        errors: [.permissionDenied, .unavailable], isTakenInBatch: false,
+        examples: [
+            (
+                "A period without events",
+                .init(from: "2001-01-01T00:00:00Z", before: "2001-01-01T01:00:00Z"),
+                .init(
+                    events: 0, sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", isComplete: true)
             )
         ])
 }

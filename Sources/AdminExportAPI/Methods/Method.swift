@@ -97,6 +97,7 @@ public struct MethodDescription: Sendable {
         ServiceMetrics.description, ServiceStats.description, RPCDiscover.description, ServicePause.description,
         ServiceResume.description,
         ServiceWorkers.description, ServiceDrain.description, ServiceHold.description, AuditList.description,
+        AuditCheckpoints.description, AuditDigest.description,
     ]
 }
 

@@ -42,7 +42,7 @@ struct VerifyCommand: ParsableCommand {
     }
 
     private func verify() throws(EvidenceFault) -> (Receipt.Proof, keyFile: String) {
-        let keys = try keys()
+        let keys = try KnownKeys.load(key)
         let bytes = try Self.bytes(of: receipt)
         let proof: Receipt.Proof
         do {
@@ -57,22 +57,6 @@ struct VerifyCommand: ParsableCommand {
             throw EvidenceFault(error.code, "\(file) is not the file of the receipt: \(error)")
         }
         return (proof, keys.first { $0.key == proof.key }?.path ?? "")
-    }
-
-    private func keys() throws(EvidenceFault) -> [(path: String, key: VerificationKey)] {
-        guard key.isEmpty else {
-            var keys: [(path: String, key: VerificationKey)] = []
-            for path in key { keys.append((path, try KeyFolder.key(path))) }
-            return keys
-        }
-        let keys = try KeyFolder(KeyFolder.standard).load()
-        guard !keys.isEmpty else {
-            throw EvidenceFault(
-                .noKey,
-                "there is no public key in \(KeyFolder.standard); get the key from the operators of the service, and name it with --key"
-            )
-        }
-        return keys
     }
 
     private static func bytes(of path: String) throws(EvidenceFault) -> Data {

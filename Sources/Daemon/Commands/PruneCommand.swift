@@ -10,7 +10,9 @@ struct PruneCommand: AsyncParsableCommand {
         abstract: "Expire exports, remove files that no export names, and remove the rows of old exports.",
         discussion: """
             Workers do all of this over time; the command does it at once. With --audit-before, the command only removes old months \
-            of the audit trail. Only a member of adminexport_owner can remove them.
+            of the audit trail. Only a member of adminexport_owner can remove them. If workers sign checkpoints of the trail, the command \
+            waits until a worker has signed that these months are removed: adminexport audit --verify then tells them apart from events that \
+            somebody has removed by hand.
             """)
 
     @OptionGroup var common: CommonOptions
@@ -21,7 +23,14 @@ struct PruneCommand: AsyncParsableCommand {
     @Option(help: "Remove only the months of the audit trail that ended before this day, such as 2026-01-01.")
     var auditBefore: String?
 
+    @Flag(
+        help:
+            "With --audit-before: do not wait for a worker's signature. Afterwards, adminexport audit --verify reports the removed events."
+    )
+    var unsigned = false
+
     func validate() throws {
+        if unsigned, auditBefore == nil { throw ValidationError("--unsigned needs --audit-before.") }
         guard let auditBefore else { return }
         guard auditBefore.wholeMatch(of: /\d{4}-\d{2}-\d{2}/) != nil,
             (try? Date.ISO8601FormatStyle().year().month().day().parse(auditBefore)) != nil
@@ -34,7 +43,7 @@ struct PruneCommand: AsyncParsableCommand {
         try await reportingFaults {
             let loaded = try common.load(["archives": archives])
             if let auditBefore {
-                try await Self.pruneAudit(before: auditBefore, loaded.configuration)
+                try await pruneAudit(before: auditBefore, loaded.configuration)
             } else {
                 let (swept, orphans) = try await Assembly(loaded).prune()
                 print(
@@ -49,11 +58,12 @@ struct PruneCommand: AsyncParsableCommand {
         }
     }
 
-    private static func pruneAudit(before day: String, _ configuration: ServiceConfiguration) async throws {
+    private func pruneAudit(before day: String, _ configuration: ServiceConfiguration) async throws {
         var options = configuration.options(for: .jobs, as: "prune")
         options.statementTimeout = .seconds(600)
         let connection = try await PostgresConnection.connect(options)
         try await Migrator.checkRoles([DatabaseRole.owner], on: connection)
+        if !unsigned { try await Self.waitForSignature(before: day, connection) }
         do {
             try await AuditRetention().prune(before: day, on: connection) { print("Removed from the audit trail: \($0)") }
         } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable {
@@ -61,5 +71,26 @@ struct PruneCommand: AsyncParsableCommand {
                 "another transaction, such as a dump, reads the audit trail; run the command again when it has ended")
         }
         print("The audit trail has no month that ended before \(day).")
+    }
+
+    /// How long a worker may take to sign. It looks for requests about every 30 s.
+    private static let maxWait: Duration = .seconds(180)
+
+    private static func waitForSignature(before day: String, _ connection: PostgresConnection) async throws {
+        let retention = AuditRetention()
+        guard let end = try await retention.end(before: day, on: connection),
+            try await retention.hasCheckpoints(on: connection)
+        else { return }
+        try await retention.request(before: end, on: connection)
+        print("Waiting for a worker to sign that the events before \(end) are removed.")
+        let deadline = ContinuousClock.now + maxWait
+        while try await !retention.isSigned(before: end, on: connection) {
+            guard .now < deadline else {
+                throw ConfigurationFault(
+                    "no worker has signed a checkpoint within \(maxWait.components.seconds) s, so nothing was removed; check that a worker with the credential signing-key runs and that no transaction is open for long, or use --unsigned"
+                )
+            }
+            try await Task.sleep(for: .seconds(1))
+        }
     }
 }

@@ -116,7 +116,7 @@ struct ExportHandlers: Sendable {
 
     private func receipt(_ params: ExportReceipt.Params, _ session: CallerSession) async throws -> ExportReceipt.Result {
         let json = try await exports.receipt(session.actorRequest(params.actor), job: JobID(param: params.job))
-        return ExportReceipt.Result(receipt: try JSONDecoder().decode(ReceiptEnvelope.self, from: Data(json.utf8)))
+        return ExportReceipt.Result(receipt: try JSONDecoder().decode(StatementEnvelope.self, from: Data(json.utf8)))
     }
 
     // MARK: Workbooks

@@ -31,7 +31,8 @@ struct OperatorHandlers: Sendable {
                 let job = try await exports.hold(session.asOperator(), job: JobID(param: params.job), params.on)
                 return ServiceHold.Result(job: try AdminExportAPI.Job(job), held: job.isHeld)
             },
-            .result(AuditList.self, .large, audit),
+            .result(AuditList.self, .large, audit), .result(AuditCheckpoints.self, .large, checkpoints),
+            .result(AuditDigest.self, .long, digest),
         ]
     }
 
@@ -50,6 +51,28 @@ struct OperatorHandlers: Sendable {
         return AuditList.Result(
             events: try page.map { try AuditEvent($0) },
             nextCursor: entries.count > limit ? page.last.map { "\($0.at.microseconds)-\($0.id)" } : nil)
+    }
+
+    private func checkpoints(
+        _ params: AuditCheckpoints.Params, _ session: CallerSession
+    ) async throws -> AuditCheckpoints.Result {
+        _ = try session.operatorOfAll()
+        let checkpoints = try await exports.checkpoints(after: params.after ?? 0, limit: params.limit ?? 100)
+        return AuditCheckpoints.Result(
+            checkpoints: try checkpoints.map {
+                .init(
+                    number: $0.number,
+                    envelope: try JSONDecoder().decode(StatementEnvelope.self, from: Data($0.envelope.utf8)))
+            })
+    }
+
+    private func digest(_ params: AuditDigest.Params, _ session: CallerSession) async throws -> AuditDigest.Result {
+        _ = try session.operatorOfAll()
+        guard let before = RFC3339.microseconds(params.before) else {
+            throw RPCError.invalidParams("before", "The parameter before must be a time, such as 2026-12-01T00:00:00Z.")
+        }
+        let part = try await exports.trail(from: params.from.flatMap(RFC3339.microseconds), before: before)
+        return AuditDigest.Result(events: part.events, sha256: part.sha256, isComplete: part.before == before)
     }
 
     /// - Parameter text: a cursor in the form that the schema requires.

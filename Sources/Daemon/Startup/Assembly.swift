@@ -207,6 +207,12 @@ struct Assembly {
         let leases = LeaseStore(
             tenantLimit: { [settings] in settings.limits.runningPerTenant }, lease: configuration.lease,
             deadline: configuration.deadline, retention: configuration.retention)
+        let signer = key.map {
+            EvidenceSigner(key: $0, database: database) { WorkbookName.name(tenant: $0, day: $1) }
+        }
+        let checkpoints = signer.map {
+            CheckpointMaker(database: database, signer: $0, version: AdminExportDaemon.version, logger: logger)
+        }
         let runner = ExportRunner(
             directory: pools.export,
             storage: StorageGuard(
@@ -214,9 +220,7 @@ struct Assembly {
             contract: contract, disk: disk.on(.export), settings: configuration.workbook,
             attributes: configuration.attributes,
             otherGroups: { [settings] in settings.otherGroups },
-            signer: key.map {
-                ReceiptSigner(key: $0, database: database) { WorkbookName.name(tenant: $0, day: $1) }
-            })
+            signer: signer)
         let maintenance = Retention(
             database: database, disk: disk.on(.sweep), history: configuration.history, logger: logger)
         var options = Worker.Configuration(
@@ -243,8 +247,7 @@ struct Assembly {
             [
                 maintenance, listener(worker: worker, watch: watch),
                 ForceDrainSignal(drain: drain),
-                worker,
-            ]
+            ] + (checkpoints.map { [$0] } ?? []) + [worker]
         )
     }
 

@@ -25,7 +25,7 @@ actor ExportFile {
 
     /// What a signed export needs besides the workbook.
     struct Receipts {
-        let signer: ReceiptSigner
+        let signer: EvidenceSigner
         /// The id of the installation.
         let installation: String
     }
@@ -187,8 +187,8 @@ extension ExportFile {
         let tenantName = description?.tenantName ?? ""
         return ExportPredicate.Facts(
             requester: .init(email: identity.actorEmail, key: identity.actorKey),
-            requestedAt: EvidenceTime.text(microseconds: job.createdAt.microseconds),
-            snapshotAt: EvidenceTime.text(microseconds: snapshot.takenAt.microseconds),
+            requestedAt: EvidenceTime.text(microseconds: Int(job.createdAt.microseconds)),
+            snapshotAt: EvidenceTime.text(microseconds: Int(snapshot.takenAt.microseconds)),
             timeZone: snapshot.permission.timeZone, tenantKey: identity.tenantKey,
             tenantName: tenantName.isEmpty ? nil : tenantName, scope: scope, columnSources: sheet.sources.map(\.source),
             epoch: job.epoch, installation: installation,

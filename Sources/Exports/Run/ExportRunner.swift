@@ -11,7 +11,7 @@ package struct ExportRunner: JobRunner {
     private let settings: WorkbookSettings
     private let otherGroups: @Sendable () -> OtherGroups
     private let attributes: [Attribute]
-    private let signer: ReceiptSigner?
+    private let signer: EvidenceSigner?
 
     /// A runner.
     ///
@@ -24,7 +24,7 @@ package struct ExportRunner: JobRunner {
     package init(
         directory: PostgresPool, storage guardian: StorageGuard, contract: DirectoryContract, disk: ArchiveDisk,
         settings: WorkbookSettings, attributes: [Attribute] = [], otherGroups: @escaping @Sendable () -> OtherGroups,
-        signer: ReceiptSigner? = nil
+        signer: EvidenceSigner? = nil
     ) {
         self.signer = signer
         self.settings = settings

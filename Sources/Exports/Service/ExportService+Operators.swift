@@ -35,6 +35,24 @@ extension ExportService {
         }
     }
 
+    /// Lists the checkpoints of the audit trail, the oldest first, each as JSON.
+    ///
+    /// - Parameter number: that of the last one before the page.
+    package func checkpoints(after number: Int, limit: Int) async throws -> [(number: Int, envelope: String)] {
+        try await transaction { try await TrailReader.checkpoints(after: number, limit: limit, on: $0) }
+    }
+
+    /// Reads the events of a period, up to ``CheckpointMaker/maxEvents``.
+    ///
+    /// - Parameters:
+    ///   - from: inclusive, in microseconds since 1970; nil for the beginning.
+    ///   - before: exclusive, in the same unit.
+    package func trail(from: Int?, before: Int) async throws -> TrailReader.Part {
+        try await TrailReader.read(from: from, before: before, maxEvents: CheckpointMaker.maxEvents) { query in
+            try await transaction { try await $0.query(query) }
+        }
+    }
+
     /// Lists the audit events of the requester's tenants, the newest first.
     package func audit(
         _ requester: Requester, _ filter: AuditLog.Filter, after cursor: AuditLog.Cursor?, limit: Int

@@ -24,7 +24,7 @@ package struct Migrator: Sendable {
         Step(version: 4, oldestBinary: 3, sql: PackageResources._004_audit_sql),
         Step(version: 5, oldestBinary: 4, sql: PackageResources._005_turns_sql),
         Step(version: 6, oldestBinary: 5, sql: PackageResources._006_columns_sql),
-        Step(version: 7, oldestBinary: 6, sql: PackageResources._007_receipts_sql),
+        Step(version: 7, oldestBinary: 6, sql: PackageResources._007_evidence_sql),
     ]
 
     /// The migrations, in their order.

@@ -29,6 +29,8 @@ package enum Audit {
         case receiptFetched = "receipt-fetched"
         /// Operators' commands for the queue (`paused`, `resumed`) and for one worker (`drained`).
         case paused, resumed, drained
+        /// The owner removed old months of the trail.
+        case pruned
     }
 
     /// An event to be written.

@@ -1,3 +1,5 @@
+private import Evidence
+private import Foundation
 package import Postgres
 
 /// Removes old months of the audit trail, as its owner. The service itself can only add events.
@@ -5,7 +7,50 @@ package struct AuditRetention: Sendable {
     /// Creates the command. It has no state: callers pass the connection.
     package init() {}
 
-    /// Removes the months that ended before a day.
+    /// The end of the last month that ``prune(before:on:removed:)`` would remove, `yyyy-mm-dd`; nil if it would remove none.
+    package func end(before day: String, on connection: isolated PostgresConnection) async throws -> String? {
+        guard let last = try await Self.months(before: day, on: connection).last else { return nil }
+        let rows = try await connection.query(
+            Query("audit-end", "SELECT ($1::date + interval '1 month')::date::text AS day", [.text(last)]))
+        return try rows.first?.decode("day")
+    }
+
+    /// Whether workers sign checkpoints of the trail.
+    package func hasCheckpoints(on connection: isolated PostgresConnection) async throws -> Bool {
+        try await lastCheckpoint(on: connection) != nil
+    }
+
+    /// Asks the workers to sign that the events before a day are removed. A worker signs within some 40 seconds.
+    package func request(before day: String, on connection: isolated PostgresConnection) async throws {
+        _ = try await connection.withTransaction(role: DatabaseRole.owner) { connection in
+            try await connection.query(
+                Query(
+                    "audit-request",
+                    """
+                    INSERT INTO adminexport.setting AS s (key, value) VALUES ('audit_pruned_before', $1)
+                    ON CONFLICT (key) DO UPDATE SET value = greatest(s.value, excluded.value)
+                    """, [.text(day)]))
+        }
+    }
+
+    /// Whether a worker has signed that the events before a day are removed, in a checkpoint that follows those of all these events.
+    package func isSigned(before day: String, on connection: isolated PostgresConnection) async throws -> Bool {
+        guard let last = try await lastCheckpoint(on: connection) else { return false }
+        return last.prunedBefore ?? "" >= day && last.before >= day
+    }
+
+    private func lastCheckpoint(on connection: isolated PostgresConnection) async throws -> CheckpointPredicate? {
+        let rows = try await connection.withTransaction(role: DatabaseRole.owner) { connection in
+            try await connection.query(
+                Query(
+                    "last-checkpoint",
+                    "SELECT envelope FROM adminexport.audit_checkpoint ORDER BY number DESC LIMIT 1"))
+        }
+        guard let json: String = try rows.first?.decode("envelope") else { return nil }
+        return try Checkpoint(json: Data(json.utf8)).unverified()
+    }
+
+    /// Removes the months that ended before a day, and writes an event that says so.
     ///
     /// A month is a partition, which is dropped. If the partition of a month was not created in time, the events of that month
     /// are in the default partition, and are deleted there.
@@ -17,7 +62,27 @@ package struct AuditRetention: Sendable {
     package func prune(
         before day: String, on connection: isolated PostgresConnection, removed: @Sendable (String) -> Void
     ) async throws {
-        let rows = try await connection.withTransaction(role: DatabaseRole.owner) { connection in
+        let months = try await Self.months(before: day, on: connection)
+        if let end = try await end(before: day, on: connection) {
+            _ = try await connection.withTransaction(role: DatabaseRole.owner) { connection in
+                try await connection.query(
+                    Query(
+                        "audit-pruned",
+                        """
+                        INSERT INTO adminexport.audit_event (event, reason, details)
+                        VALUES ('pruned', $1, jsonb_build_object('login', session_user))
+                        """, [.text(end)]))
+            }
+        }
+        for first in months {
+            try await Self.remove(first, on: connection)
+            removed(String(first.prefix(7)))
+        }
+    }
+
+    /// The first days of the months that ended before a day, `yyyy-mm-dd`, in their order.
+    private static func months(before day: String, on connection: isolated PostgresConnection) async throws -> [String] {
+        try await connection.withTransaction(role: DatabaseRole.owner) { connection in
             try await connection.query(
                 Query(
                     "audit-months",
@@ -29,12 +94,8 @@ package struct AuditRetention: Sendable {
                         UNION SELECT date_trunc('month', at AT TIME ZONE 'UTC')::date FROM adminexport.audit_event_default
                     ) AS months
                     WHERE month + interval '1 month' <= least($1::date, (now() AT TIME ZONE 'UTC')::date) ORDER BY month
-                    """, [.text(day)]))
-        }
-        for row in rows {
-            let first: String = try row.decode("month")
-            try await Self.remove(first, on: connection)
-            removed(String(first.prefix(7)))
+                    """, [.text(day)])
+            ).map { try $0.decode("month") }
         }
     }
 

@@ -2,8 +2,8 @@ package import Evidence
 internal import Postgres
 private import Synchronization
 
-/// Signs the receipts of a worker's exports.
-package final class ReceiptSigner: Sendable {
+/// Signs the receipts of a worker's exports and the checkpoints of the audit trail.
+package final class EvidenceSigner: Sendable {
     private let key: SigningKey
     private let database: JobDatabase
     private let fileName: @Sendable (_ tenant: String, _ day: String) -> String
@@ -37,6 +37,11 @@ package final class ReceiptSigner: Sendable {
         }
         known.withLock { $0 = id }
         return id
+    }
+
+    /// A checkpoint with this statement.
+    func sign(_ predicate: CheckpointPredicate) throws -> Checkpoint {
+        try Checkpoint(predicate, by: key)
     }
 
     /// A receipt as JSON.

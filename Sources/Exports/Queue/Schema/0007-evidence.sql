@@ -1,0 +1,25 @@
+-- Receipts of workbooks, checkpoints of the audit trail, and the id of the installation that both name.
+-- Runs once, in one transaction, as adminexport_owner. Programs of version 6 go on working beside it: the workbooks that they make have no
+-- receipt, and they make no checkpoints.
+INSERT INTO adminexport.setting (key, value) VALUES ('installation_id', gen_random_uuid()::text);
+
+-- The DSSE envelope as JSON, which is ASCII. The row keeps it until the row itself is removed.
+ALTER TABLE adminexport.job ADD COLUMN receipt text;
+
+-- Signed statements about the audit trail. They are never removed; each one covers the events from the end of the one before.
+CREATE TABLE adminexport.audit_checkpoint (
+    number   bigint      PRIMARY KEY CHECK (number > 0),
+    made_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    envelope text        NOT NULL   -- DSSE, as JSON
+);
+GRANT SELECT, INSERT ON adminexport.audit_checkpoint TO adminexport_worker;
+GRANT SELECT ON adminexport.audit_checkpoint TO adminexport_api;
+-- Workers compute the digests of the events.
+GRANT SELECT ON adminexport.audit_event TO adminexport_worker;
+
+-- Without a look at the rows: nobody reads or writes the trail from here to the commit.
+ALTER TABLE adminexport.audit_event
+    DROP CONSTRAINT audit_event_event_check,
+    ADD CONSTRAINT audit_event_event_check CHECK (event IN (
+        'requested', 'denied', 'started', 'finished', 'downloaded', 'undelivered', 'cancelled', 'failed', 'expired', 'deleted',
+        'held', 'paused', 'resumed', 'drained', 'receipt-fetched', 'pruned')) NOT VALID;

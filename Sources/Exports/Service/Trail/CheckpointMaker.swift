@@ -1,0 +1,220 @@
+internal import Evidence
+private import Foundation
+package import Logging
+internal import Postgres
+internal import ServiceLifecycle
+
+/// Signs a checkpoint of the audit trail every hour, and when the owner wants to remove old months.
+///
+/// A checkpoint covers all events before a moment. It is made when all transactions that were open at that moment have ended, so no event before that moment can be added any more: a transaction that commits late delays the checkpoint and is no alarm. Callers
+/// do nothing for it.
+package struct CheckpointMaker: Service {
+    private let database: JobDatabase
+    private let signer: EvidenceSigner
+    private let version: String
+    private let logger: Logger
+    /// An event gets its time just before its transaction gets a number. The margin is longer than that, and than a step of the clock.
+    /// In microseconds.
+    private let margin: Int
+    private let maxEvents: Int
+
+    private static let interval: Duration = .seconds(3_600)
+    /// How often it looks whether a checkpoint is due.
+    private static let poll: ClosedRange<Duration> = .seconds(25)...(.seconds(35))
+    /// How often it looks whether the open transactions have ended.
+    private static let wait: Duration = .seconds(1)
+    /// The maximum number of events of a checkpoint. More events need more checkpoints.
+    package static let maxEvents = 100_000
+
+    /// A maker.
+    ///
+    /// - Parameters:
+    ///   - version: of the program, for the checkpoints.
+    ///   - margin: how far before the present a checkpoint ends.
+    package init(
+        database: JobDatabase, signer: EvidenceSigner, version: String, margin: Duration = .seconds(60),
+        maxEvents: Int = maxEvents, logger: Logger
+    ) {
+        self.margin = Int(margin / .microseconds(1))
+        self.maxEvents = maxEvents
+        self.database = database
+        self.signer = signer
+        self.version = version
+        self.logger = logger
+    }
+
+    /// Makes checkpoints until the service stops.
+    package func run() async throws {
+        try? await cancelWhenGracefulShutdown {
+            var backoff = Backoff(first: .seconds(5), cap: .seconds(300))
+            while !Task.isCancelled {
+                do {
+                    try await makeDue()
+                    backoff.reset()
+                } catch is CancellationError {
+                    return
+                } catch {
+                    logger.report(ExportEvent.checkpointFailed, [.error: error])
+                    try await Task.sleep(for: backoff.next())
+                }
+                try await Task.sleep(
+                    for: .seconds(1)
+                        * Double.random(in: Self.poll.lowerBound / .seconds(1)...Self.poll.upperBound / .seconds(1)))
+            }
+        }
+    }
+
+    /// The end of the chain.
+    private struct State {
+        let last: Checkpoint?
+        let predicate: CheckpointPredicate?
+        let isDue: Bool
+        let prunedBefore: String?
+
+        /// The time from which the next checkpoint covers events, in microseconds since 1970; nil for the beginning.
+        var from: Int? {
+            get throws {
+                try predicate.map { predicate in
+                    guard let moment = EvidenceTime.microseconds(exact: predicate.before) else {
+                        throw PostgresError(.unexpectedResult, "the last checkpoint of the audit trail has no valid time")
+                    }
+                    return moment
+                }
+            }
+        }
+    }
+
+    private func makeDue() async throws {
+        if try await state().isDue { try await make() }
+    }
+
+    /// Makes checkpoints until they cover all events before the present, and returns when they are in the table.
+    package func make() async throws {
+        let end = try await settledMoment()
+        while true {
+            let state = try await state()
+            let from = try state.from
+            // Another worker may have been faster.
+            guard from ?? 0 < end, try await make(after: state, from: from, before: end) else { return }
+        }
+    }
+
+    /// Reads the end of the chain, and whether another checkpoint is due. Uses the primary keys of both tables.
+    private func state() async throws -> State {
+        let rows = try await database.statement { connection in
+            try await connection.query(
+                Query(
+                    "checkpoint-state",
+                    """
+                    SELECT c.envelope, coalesce(c.made_at < clock_timestamp() - $1::interval, true) AS is_old,
+                        (SELECT value FROM adminexport.setting WHERE key = 'audit_pruned_before') AS pruned,
+                        EXISTS (SELECT FROM adminexport.setting WHERE key = 'audit_tenant_key_after') AS is_changing
+                    FROM (SELECT 1) AS always LEFT JOIN LATERAL (
+                        SELECT envelope, made_at FROM adminexport.audit_checkpoint ORDER BY number DESC LIMIT 1) AS c ON true
+                    """, [.interval(Self.interval)]))
+        }
+        guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no row of the audit trail's state") }
+        let last = try row.decodeIfPresent("envelope", as: String.self).map { try Checkpoint(json: Data($0.utf8)) }
+        let predicate = try last.map { try $0.unverified() }
+        let pruned: String? = try row.decodeIfPresent("pruned")
+        // A migration still adds keys to old events.
+        let isChanging: Bool = try row.decode("is_changing")
+        // The owner's setting never goes back, but a backup of the database may.
+        let prunedBefore = [pruned, predicate?.prunedBefore].compactMap(\.self).max()
+        return State(
+            last: last, predicate: predicate,
+            isDue: try !isChanging && (row.decode("is_old") || prunedBefore != predicate?.prunedBefore),
+            prunedBefore: prunedBefore)
+    }
+
+    /// The transactions that write to this database, by their numbers. Sessions come first: a transaction that is being prepared is in both.
+    private static let openTransactions = """
+        SELECT a.backend_xid::text AS number FROM pg_stat_activity a
+        WHERE a.datname = current_database() AND a.backend_xid IS NOT NULL
+        UNION ALL SELECT p.transaction::text FROM pg_prepared_xacts p WHERE p.database = current_database()
+        """
+
+    /// A moment before which no event can be added any more, in microseconds since 1970.
+    ///
+    /// It waits for all transactions that were open at the moment. `pg_snapshot_xmin` would also wait for those of other databases.
+    private func settledMoment() async throws -> Int {
+        let rows = try await database.statement { connection in
+            try await connection.query(
+                Query(
+                    "checkpoint-moment",
+                    "SELECT clock_timestamp() AS now, ARRAY(SELECT number FROM (\(Self.openTransactions)) AS t) AS open"))
+        }
+        guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no row of the server's time") }
+        let moment = Int(try row.decode("now", as: Timestamp.self).microseconds) - margin
+        let open: [String] = try row.decode("open")
+        var waited = Duration.zero
+        while try await !haveEnded(open) {
+            try await Task.sleep(for: Self.wait)
+            waited += Self.wait
+            if waited == .seconds(600) {
+                logger.report(ExportEvent.checkpointDelayed, [.seconds: waited.components.seconds])
+            }
+        }
+        return moment
+    }
+
+    private func haveEnded(_ transactions: [String]) async throws -> Bool {
+        guard !transactions.isEmpty else { return true }
+        let rows = try await database.statement { connection in
+            try await connection.query(
+                Query(
+                    "checkpoint-settled",
+                    "SELECT NOT EXISTS (SELECT FROM (\(Self.openTransactions)) AS t WHERE number = ANY ($1::text[])) AS settled",
+                    [.texts(transactions)]))
+        }
+        return try rows.first?.decode("settled") ?? false
+    }
+
+    /// Makes the next checkpoint.
+    ///
+    /// - Returns: false if another worker made it.
+    private func make(after state: State, from: Int?, before end: Int) async throws -> Bool {
+        // A month is removed as a whole, so no checkpoint covers events of two months.
+        let first: Int?
+        if let from {
+            first = from
+        } else {
+            first = try await database.statement { try await TrailReader.first(on: $0) }
+        }
+        let before = first.map { min(end, Self.nextMonth(after: $0)) } ?? end
+        let part = try await TrailReader.read(from: from, before: before, maxEvents: maxEvents) { query in
+            try await database.statement { try await $0.query(query) }
+        }
+        let number = (state.predicate?.number ?? 0) + 1
+        let checkpoint = try await signer.sign(
+            CheckpointPredicate(
+                number: number, previous: state.last?.digest, from: state.predicate?.before,
+                before: EvidenceTime.exactText(microseconds: part.before), events: part.events, sha256: part.sha256,
+                prunedBefore: state.prunedBefore, signedAt: EvidenceTime.now, installation: signer.installation(),
+                program: .init(name: ExportService.productName, version: version)))
+        let json = try checkpoint.envelope.json
+        let inserted = try await database.statement { connection in
+            try await connection.query(
+                Query(
+                    "insert-checkpoint",
+                    """
+                    INSERT INTO adminexport.audit_checkpoint (number, envelope) VALUES ($1::bigint, $2::text)
+                    ON CONFLICT (number) DO NOTHING RETURNING number
+                    """, [.integer(number), .text(json)]))
+        }
+        guard !inserted.isEmpty else { return false }
+        logger.report(
+            ExportEvent.checkpointMade,
+            [.checkpoint: number, .events: part.events, .sha256: checkpoint.digest, .envelope: json])
+        return true
+    }
+
+    /// The first moment of the following month in UTC, in microseconds since 1970.
+    static func nextMonth(after microseconds: Int) -> Int {
+        var calendar = Calendar(identifier: .gregorian)
+        calendar.timeZone = .gmt
+        let date = Date(timeIntervalSince1970: Double(microseconds / 1_000_000))
+        let month = calendar.dateInterval(of: .month, for: date)?.end ?? date
+        return (Int(exactly: month.timeIntervalSince1970) ?? microseconds / 1_000_000) * 1_000_000
+    }
+}

@@ -1,0 +1,305 @@
+import AdminExportAPI
+import AdminExportClient
+import Evidence
+import Exports
+import Foundation
+import Logging
+import Postgres
+import Testing
+import TestSupport
+
+/// Changes of the audit trail by hand, and `adminexport audit --verify`.
+@Suite(.timeLimit(.minutes(10)), .serialized) struct TrailVerificationTests {
+    /// A service with a key, and the checkpoints of its trail.
+    private struct Trail {
+        let service: ServiceProcess
+        let keys: SigningKeys
+        let maker: CheckpointMaker
+
+        var database: TestDatabase { service.database }
+
+        func verify(_ options: String...) async throws -> Finished {
+            try await service.run(["audit", "--verify", "--key", keys.files()[0]] + options)
+        }
+
+        /// What `--verify` reports; nil if everything is verified.
+        func fault(_ options: String...) async throws -> String? {
+            let run = try await service.run(["audit", "--verify", "--key", keys.files()[0]] + options)
+            #expect((run.status == 0) == run.errors.isEmpty && [0, 1].contains(run.status), "\(run)")
+            #expect((run.status == 0) == run.output.hasPrefix("Verified"), "\(run)")
+            return run.status == 0 ? nil : run.errors
+        }
+
+        /// Runs SQL that changes the trail, verifies, and takes the change back.
+        func fault(after sql: String, undo: String, as role: String?, _ options: String...) async throws -> String? {
+            func run(_ sql: String) async throws {
+                try await database.execute(role.map { "SET ROLE \($0); \(sql)" } ?? sql)
+            }
+            try await run(sql)
+            let run1 = try await service.run(["audit", "--verify", "--key", keys.files()[0]] + options)
+            try await run(undo)
+            #expect(run1.status == (run1.errors.isEmpty ? 0 : 1))
+            return run1.status == 0 ? nil : run1.errors
+        }
+    }
+
+    /// - Parameter sql: runs before the first checkpoint.
+    private func withTrail(maxEvents: Int = CheckpointMaker.maxEvents, _ body: (Trail) async throws -> Void) async throws {
+        try await ServiceProcess.withKeys { service, keys in
+            let key = try SigningKey(pem: String(contentsOfFile: keys.credentials + "/signing-key", encoding: .utf8))
+            let database = JobDatabase(pool: service.database.pool(), role: DatabaseRole.worker)
+            let maker = CheckpointMaker(
+                database: database,
+                signer: EvidenceSigner(key: key, database: database) { tenant, day in "\(tenant)-\(day)" },
+                version: "1", margin: .zero, maxEvents: maxEvents, logger: Logger(label: "test"))
+            // The service's worker makes the first one, which covers no event.
+            try await eventually("the first checkpoint") {
+                try await service.database.text("SELECT count(*) FROM adminexport.audit_checkpoint") == "1"
+            }
+            try await body(Trail(service: service, keys: keys, maker: maker))
+        }
+    }
+
+    @Test("Everything that an owner or a superuser changes in covered events is found, and the trail as it was is verified")
+    func tampering() async throws {
+        try await withTrail { trail in
+            _ = try await trail.service.export()
+            _ = try await trail.service.run(["run"], as: ActorName(tenant: "acme", administrator: "nobody@acme.example"))
+            try await trail.maker.make()
+            _ = try await trail.service.export()
+            try await trail.maker.make()
+            #expect(try await trail.fault() == nil)
+            let table = "adminexport.audit_event"
+            let some = "(SELECT min(id) FROM \(table) WHERE event = 'started')"
+            let saved = "adminexport.saved_event"
+            try await trail.database.execute(
+                "CREATE TABLE \(saved) AS TABLE \(table); ALTER TABLE \(saved) OWNER TO adminexport_owner")
+            let restore = "TRUNCATE \(table); INSERT INTO \(table) SELECT * FROM \(saved)"
+            var changes: [(sql: String, found: String)] = [
+                ("DELETE FROM \(table) WHERE id = \(some)", "events were removed"),
+                ("DELETE FROM \(table) WHERE event = 'finished'", "events were removed"),
+                ("TRUNCATE \(table)", "events were removed"),
+                ("INSERT INTO \(table) SELECT * FROM \(table) WHERE id = \(some)", "events were added"),
+                (
+                    "INSERT INTO \(table) (at, event, reason) SELECT at + interval '1 microsecond', 'paused', NULL FROM \(table) WHERE id = \(some)",
+                    "events were added"
+                ),
+                ("INSERT INTO \(table) (at, event) VALUES ('2020-01-01', 'paused')", "events were added"),
+                ("UPDATE \(table) SET at = at - interval '1 microsecond' WHERE id = \(some)", "events were changed"),
+                ("UPDATE \(table) SET at = now() + interval '1 day' WHERE id = \(some)", "events were removed"),
+                // Nothing but the order of two events.
+                (
+                    "UPDATE \(table) e SET id = o.id FROM \(table) o WHERE e.event IN ('requested', 'started') AND o.event IN ('requested', 'started') AND e.job = o.job AND e.id <> o.id",
+                    "events were changed"
+                ),
+            ]
+            let values = [
+                ("event", "'failed'"), ("job", "gen_random_uuid()"), ("tenant_key", "'9'"), ("tenant_slug", "'globex'"),
+                ("actor_key", "'9'"), ("actor_email", "'x@acme.example'"), ("peer_uid", "4711"), ("peer_gid", "4711"),
+                ("peer_pid", "4711"), ("reason", "'x'"), ("details", "details || '{\"rows\": 0}'"), ("id", "id + 1000000"),
+            ]
+            changes += values.map { ("UPDATE \(table) SET \($0.0) = \($0.1) WHERE id = \(some)", "events were changed") }
+            changes += ["job", "tenant_key", "actor_email", "details"].map { column in
+                (
+                    "UPDATE \(table) SET \(column) = \(column == "details" ? "'{}'" : "NULL") WHERE id = \(some)",
+                    "events were changed"
+                )
+            }
+            // Every column of the table is covered.
+            let columns = try await trail.database.text(
+                "SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute WHERE attrelid = '\(table)'::regclass AND attnum > 0 AND NOT attisdropped"
+            )
+            #expect(columns == (values.map(\.0) + ["at"]).sorted().joined(separator: " "))
+            for (index, change) in changes.enumerated() {
+                let fault = try await trail.fault(
+                    after: change.sql, undo: restore, as: index % 2 == 0 ? "adminexport_owner" : nil)
+                #expect(fault?.contains(change.found) == true, "\(change.sql): \(fault ?? "verified")")
+                #expect(fault?.contains("@") == false)
+            }
+            #expect(try await trail.fault() == nil)
+        }
+    }
+
+    @Test(
+        "A partition that was dropped by hand is found, and so are months that prune has removed without a signature; with one, they are not"
+    )
+    func months() async throws {
+        try await withTrail { trail in
+            // Months before the first checkpoint, as an installation has them that gets a key later.
+            try await trail.database.execute(
+                """
+                TRUNCATE adminexport.audit_checkpoint;
+                CREATE TABLE adminexport.audit_event_2024_01 PARTITION OF adminexport.audit_event
+                    FOR VALUES FROM ('2024-01-01 00:00+00') TO ('2024-02-01 00:00+00');
+                ALTER TABLE adminexport.audit_event_2024_01 OWNER TO adminexport_owner;
+                INSERT INTO adminexport.audit_event (at, event) VALUES ('2024-01-15', 'paused'), ('2024-02-10', 'paused'),
+                    ('2024-03-10', 'paused'), ('2024-03-31 23:59:59.999999+00', 'resumed'), ('2024-04-01 00:00+00', 'paused')
+                """)
+            try await trail.maker.make()
+            let whole = try await trail.verify()
+            #expect(whole.status == 0 && whole.output.contains("Events:        5"), "\(whole)")
+            let january = "adminexport.audit_event DETACH PARTITION adminexport.audit_event_2024_01"
+            let fault = try await trail.fault(
+                after: "ALTER TABLE \(january)",
+                undo:
+                    "ALTER TABLE adminexport.audit_event ATTACH PARTITION adminexport.audit_event_2024_01 FOR VALUES FROM ('2024-01-01 00:00+00') TO ('2024-02-01 00:00+00')",
+                as: "adminexport_owner")
+            #expect(
+                fault?.contains(
+                    "events were removed from the beginning to 2024-02-01T00:00:00.000000Z (checkpoint 1): 0 instead of 1")
+                    == true, "\(fault ?? "")")
+            #expect(try await trail.fault() == nil)
+
+            func prune(_ options: String...) async throws -> Finished {
+                try await Programs.run(
+                    "adminexportd", ["prune"] + options,
+                    environment: ["ADMINEXPORT_DATABASE_URL": trail.database.url(user: TestDatabase.superuser)])
+            }
+            async let pruned = prune("--audit-before", "2024-03-05")
+            try await eventually("the request") {
+                try await trail.database.text("SELECT value FROM adminexport.setting WHERE key = 'audit_pruned_before'")
+                    == "2024-03-01"
+            }
+            #expect(
+                try await trail.database.text("SELECT count(*) FROM adminexport.audit_event WHERE at < '2024-03-01'") == "2")
+            try await trail.maker.make()
+            let finished = try await pruned
+            #expect(
+                finished.status == 0 && finished.output.contains("2024-01\n") && finished.output.contains("2024-02\n"),
+                "\(finished)")
+            let verified = try await trail.verify()
+            #expect(
+                verified.status == 0 && verified.output.contains("the events before 2024-03-01, by adminexportd prune"),
+                "\(verified)")
+            #expect(
+                try await trail.database.text(
+                    "SELECT reason || ' ' || (details->>'login') FROM adminexport.audit_event WHERE event = 'pruned'")
+                    == "2024-03-01 \(TestDatabase.superuser)")
+            // What remains of a removed month must be as it was.
+            try await trail.database.execute(
+                "INSERT INTO adminexport.audit_event (at, event) VALUES ('2024-01-20', 'paused')")
+            #expect(try await trail.fault()?.contains("events were changed") == true)
+            try await trail.database.execute("DELETE FROM adminexport.audit_event WHERE at < '2024-03-01'")
+            // A month more, without a signature.
+            let unsigned = try await prune("--audit-before", "2024-04-01", "--unsigned")
+            #expect(unsigned.status == 0 && unsigned.output.contains("2024-03\n"), "\(unsigned)")
+            #expect(try await trail.fault()?.contains("events were removed from 2024-03-01T00:00:00.000000Z") == true)
+        }
+    }
+
+    @Test(
+        "Checkpoints that were removed, replaced or signed by another key are found; the end of the chain by a copy outside")
+    func checkpoints() async throws {
+        try await withTrail { trail in
+            for _ in 0..<3 {
+                _ = try await trail.service.export()
+                try await trail.maker.make()
+            }
+            let file = trail.service.folder + "/checkpoints"
+            let kept = try await trail.service.run(["audit", "--checkpoint", file])
+            #expect(kept.status == 0, "\(kept)")
+            func lines() throws -> Int { try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n").count }
+            let count = try lines()
+            #expect(try await trail.database.text("SELECT max(number) FROM adminexport.audit_checkpoint") == "\(count)")
+            #expect(try await trail.service.run(["audit", "--checkpoint", file]).status == 0)
+            #expect(try lines() == count)
+            #expect(try await trail.fault("--since", file) == nil)
+
+            let table = "adminexport.audit_checkpoint"
+            try await trail.database.execute("CREATE TABLE adminexport.saved AS TABLE \(table)")
+            let restore = "TRUNCATE \(table); INSERT INTO \(table) SELECT * FROM adminexport.saved"
+            let cut = "DELETE FROM \(table) WHERE number = \(count)"
+            for (change, found) in [
+                ("DELETE FROM \(table) WHERE number = 1", "checkpoint 1 is missing"),
+                ("DELETE FROM \(table) WHERE number = 2", "checkpoint 2 is missing"),
+                ("UPDATE \(table) SET number = number + 1 WHERE number = \(count)", nil),
+                (
+                    "UPDATE \(table) SET envelope = (SELECT envelope FROM \(table) WHERE number = 1) WHERE number = 2",
+                    "checkpoint 1 occurs twice"
+                ),
+                (
+                    "UPDATE \(table) SET envelope = replace(envelope, '\"payload\":\"ey', '\"payload\":\"eY') WHERE number = 2",
+                    "checkpoint 2 proves nothing"
+                ),
+                ("TRUNCATE \(table)", "the trail has no checkpoint"),
+                // Without a copy outside, the rest of the chain is whole.
+                (cut, nil),
+            ] as [(String, String?)] {
+                let fault = try await trail.fault(after: change, undo: restore, as: nil)
+                #expect(found.map { fault?.contains($0) == true } ?? (fault == nil), "\(change): \(fault ?? "verified")")
+            }
+            let shortened = try await trail.fault(after: cut, undo: restore, as: nil, "--since", file)
+            #expect(shortened?.contains("checkpoint \(count) was kept: checkpoints were removed") == true)
+            // The end is removed, events are changed, and the worker signs them again.
+            try await trail.database.execute(
+                cut
+                    + "; UPDATE adminexport.audit_event SET actor_email = 'x@acme.example' WHERE id = (SELECT max(id) FROM adminexport.audit_event)"
+            )
+            try await trail.maker.make()
+            #expect(try await trail.fault() == nil)
+            #expect(
+                try await trail.fault("--since", file)?.contains(
+                    "checkpoint \(count) of the trail is not the one that was kept") == true)
+            let refused = try await trail.service.run(["audit", "--checkpoint", file])
+            #expect(refused.status == 1 && refused.errors.contains("--since"), "\(refused)")
+            #expect(try lines() == count)
+
+            // Another key, an unreadable file, and conditions that make no sense.
+            let stranger = SigningKeys(folder: trail.service.folder + "/stranger")
+            _ = try await stranger.make()
+            let foreign = try await trail.service.run(["audit", "--verify", "--key", stranger.files()[0]])
+            #expect(foreign.status == 1 && foreign.errors.contains("none of the known keys has signed it"))
+            try "x\n".write(toFile: file, atomically: true, encoding: .utf8)
+            #expect(try await trail.fault("--since", file)?.contains("line 1 of \(file) is not a checkpoint") == true)
+            #expect(try await trail.fault("--since", "/none")?.contains("/none cannot be read") == true)
+            for options in [["--verify", "--tenant", "acme"], ["--since", file], ["--verify", "--checkpoint", file]] {
+                #expect(try await trail.service.run(["audit"] + options).status == 64)
+            }
+        }
+    }
+
+    @Test("A transaction that commits late delays the checkpoint, and its event is covered and no alarm")
+    func lateCommit() async throws {
+        try await withTrail { trail in
+            let connection = try await trail.database.connect()
+            let before = try await trail.database.text("SELECT max(number) FROM adminexport.audit_checkpoint")
+            try await connection.script("begin", "BEGIN; INSERT INTO adminexport.audit_event (event) VALUES ('paused')")
+            async let made: Void = trail.maker.make()
+            try await eventually("the maker has asked whether the transaction has ended") {
+                try await trail.database.text(
+                    "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT NOT EXISTS (SELECT FROM (SELECT a.backend_xid%' AND pid <> pg_backend_pid()"
+                ) == "true"
+            }
+            #expect(try await trail.database.text("SELECT max(number) FROM adminexport.audit_checkpoint") == before)
+            // Events of later transactions do not wait.
+            _ = try await trail.service.export()
+            try await connection.script("commit", "COMMIT")
+            try await made
+            #expect(try await trail.fault() == nil)
+            try await trail.database.execute("DELETE FROM adminexport.audit_event WHERE event = 'paused'")
+            #expect(try await trail.fault()?.contains("events were removed") == true)
+        }
+    }
+
+    @Test("More events than one checkpoint covers need several; workers that make the same one make it once")
+    func many() async throws {
+        try await withTrail(maxEvents: 1_000) { trail in
+            // Some events have the same time, at the limit, too.
+            try await trail.database.execute(
+                "INSERT INTO adminexport.audit_event (at, event) SELECT now() - (n / 10 * 10) * interval '1 microsecond', 'paused' FROM generate_series(1, 12345) n"
+            )
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<3 { group.addTask { try await trail.maker.make() } }
+                try await group.waitForAll()
+            }
+            let report = try await trail.service.run(["audit", "--verify", "--json", "--key", trail.keys.files()[0]])
+            #expect(report.status == 0, "\(report)")
+            let number = try #require(
+                try await trail.database.text("SELECT max(number) FROM adminexport.audit_checkpoint").flatMap { Int($0) })
+            #expect((13...17).contains(number))
+            #expect(
+                report.output.contains("\"events\" : 12345") && report.output.contains("\"checkpoints\" : \(number)"),
+                "\(report.output)")
+        }
+    }
+}
