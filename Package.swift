@@ -73,7 +73,7 @@ let targets: [Target] = [
     ),
     .testTarget(name: "DirectoryTests", dependencies: ["Directory", "Postgres", "TestSupport"]),
 
-    .target(name: "Evidence", dependencies: [crypto, cryptoExtras]),
+    .target(name: "Evidence", dependencies: ["JSONRPC", crypto, cryptoExtras]),
     .testTarget(name: "EvidenceTests", dependencies: ["Evidence"]),
 
     .target(

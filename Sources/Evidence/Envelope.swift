@@ -1,4 +1,5 @@
 package import Foundation
+private import JSONRPC
 
 /// A signed text: a DSSE envelope (github.com/secure-systems-lab/dsse, protocol.md and envelope.md, version 1.0.2).
 package struct Envelope: Codable, Sendable, Hashable {
@@ -18,8 +19,8 @@ package struct Envelope: Codable, Sendable, Hashable {
     package let signatures: [Signature]
 
     /// The maximum size of an envelope in bytes. A receipt with a thousand long column titles has less than 2 MiB.
-    package static let maxBytes = 8 << 20
-    private static let maxSignatures = 16
+    package static let maxBytes = 4 << 20
+    private static let maxSignatures = 4
 
     /// Signs the bytes.
     package init(signing payload: [UInt8], type: String, by key: SigningKey) throws {
@@ -37,11 +38,13 @@ package struct Envelope: Codable, Sendable, Hashable {
             throw EvidenceFault(.malformed, "it is longer than any receipt; give the file that adminexport saved")
         }
         do {
+            // Strict: another reader must not find other members with the same names.
+            _ = try JSONDocument(scanning: Array(json))
             self = try JSONDecoder().decode(Envelope.self, from: json)
         } catch {
             throw EvidenceFault(
                 .malformed,
-                "it is not a DSSE envelope (a JSON object with payload, payloadType and signatures), or it is cut off; fetch it again with adminexport receipt"
+                "it is not a DSSE envelope (a JSON object with payload, payloadType and signatures, each once), or it is cut off; fetch it again"
             )
         }
     }
@@ -75,11 +78,12 @@ package struct Envelope: Codable, Sendable, Hashable {
         }
         let message = Self.message(payload, payloadType)
         var decoded: [[UInt8]] = []
+        // Signatures of other kinds are no obstacle.
         for signature in signatures {
-            guard let bytes = Self.bytes(signature.sig), bytes.count == 64 else {
-                throw EvidenceFault(.malformed, "its signature is not one of Ed25519: it was changed or is cut off")
-            }
-            decoded.append(bytes)
+            if let bytes = Self.bytes(signature.sig), bytes.count == 64 { decoded.append(bytes) }
+        }
+        guard !decoded.isEmpty else {
+            throw EvidenceFault(.malformed, "it has no Ed25519 signature: it was changed or is cut off")
         }
         let signers = keys.filter { key in decoded.contains { key.verifies($0, of: message) } }
         let revoked = keys.filter { $0.status == .revoked }
@@ -93,16 +97,21 @@ package struct Envelope: Codable, Sendable, Hashable {
                 "it is signed by the key \(signer.id), which is revoked: somebody else may have made it; ask the operators for other evidence"
             )
         }
-        let hints = signatures.compactMap(\.keyid)
+        let hints = signatures.compactMap { $0.keyid.map(Self.excerpt) }
         if keys.contains(where: { hints.contains($0.id) }) {
             throw EvidenceFault(
-                .wrongSignature, "its signature does not belong to its content: the receipt was changed after it was signed")
+                .wrongSignature,
+                "its signature does not belong to its content: the content or the signature was changed, or another key made it"
+            )
         }
         throw EvidenceFault(
             .unknownKey,
             "none of the known keys has signed it\(hints.isEmpty ? "" : "; it names the key \(hints.joined(separator: ", "))"); get the public key from the operators of the service, not together with the receipt"
         )
     }
+
+    /// The beginning of a text from outside, for a message.
+    static func excerpt(_ text: String) -> String { text.utf8.count > 100 ? text.prefix(80) + "…" : text }
 
     /// The signed bytes.
     ///
@@ -114,8 +123,10 @@ package struct Envelope: Codable, Sendable, Hashable {
         return bytes
     }
 
-    /// Decodes standard and URL-safe base64, both of which DSSE allows.
+    /// Decodes standard and URL-safe base64, both of which DSSE allows. There is one text for the same bytes in each of them.
     private static func bytes(_ text: String) -> [UInt8]? {
-        Data(base64Encoded: text.replacing("-", with: "+").replacing("_", with: "/")).map { Array($0) }
+        let text = text.replacing("-", with: "+").replacing("_", with: "/")
+        guard let data = Data(base64Encoded: text), data.base64EncodedString() == text else { return nil }
+        return Array(data)
     }
 }

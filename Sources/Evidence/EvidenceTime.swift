@@ -4,16 +4,18 @@ private import Foundation
 package enum EvidenceTime {
     /// With milliseconds, such as `2026-12-01T09:30:00.120Z`. The rest is left out.
     ///
-    /// - Parameter microseconds: since 1970, which must not be negative.
+    /// - Parameter microseconds: since 1970. An earlier time becomes 1970.
     package static func text(microseconds: Int) -> String {
-        text(seconds: microseconds / 1_000_000, fraction: microseconds / 1_000 % 1_000, digits: 3)
+        let microseconds = max(microseconds, 0)
+        return text(seconds: microseconds / 1_000_000, fraction: microseconds / 1_000 % 1_000, digits: 3)
     }
 
     /// With microseconds, such as `2026-12-01T09:30:00.120007Z`. The order of such texts is that of the times.
     ///
-    /// - Parameter microseconds: since 1970, which must not be negative.
+    /// - Parameter microseconds: since 1970. An earlier time becomes 1970.
     package static func exactText(microseconds: Int) -> String {
-        text(seconds: microseconds / 1_000_000, fraction: microseconds % 1_000_000, digits: 6)
+        let microseconds = max(microseconds, 0)
+        return text(seconds: microseconds / 1_000_000, fraction: microseconds % 1_000_000, digits: 6)
     }
 
     /// Reads a text of ``exactText(microseconds:)``: microseconds since 1970; nil for any other text.

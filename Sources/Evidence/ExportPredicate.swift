@@ -148,7 +148,9 @@ package struct ExportPredicate: Codable, Sendable, Hashable {
 
         /// All accounts or those of some groups.
         package let kind: Kind
-        /// The names of the administrator's own groups; absent for the whole tenant.
+        /// The keys of the administrator's own groups; absent for the whole tenant.
+        package let groupKeys: [String]?
+        /// The names of the first of them in code point order, each cut to 80 characters; absent for the whole tenant.
         package let groups: [String]?
         /// Whether the administrator has more groups than ``groups`` names; absent for false.
         package let hasMoreGroups: Bool?
@@ -156,8 +158,12 @@ package struct ExportPredicate: Codable, Sendable, Hashable {
         package let otherGroups: String?
 
         /// A scope; for the whole tenant, the other members are nil.
-        package init(kind: Kind, groups: [String]? = nil, hasMoreGroups: Bool? = nil, otherGroups: String? = nil) {
+        package init(
+            kind: Kind, groupKeys: [String]? = nil, groups: [String]? = nil, hasMoreGroups: Bool? = nil,
+            otherGroups: String? = nil
+        ) {
             self.kind = kind
+            self.groupKeys = groupKeys
             self.groups = groups
             self.hasMoreGroups = hasMoreGroups
             self.otherGroups = otherGroups

@@ -29,8 +29,6 @@ package struct Receipt: Sendable {
         package let predicate: ExportPredicate
         /// The key that signed: active or retired.
         package let key: VerificationKey
-        /// The statement, as it was signed: JSON.
-        package let statement: [UInt8]
 
         /// Compares a file with the receipt.
         ///
@@ -40,28 +38,40 @@ package struct Receipt: Sendable {
         /// - Throws: ``EvidenceFault/Code/otherFile``.
         package func check(size: Int, sha256: String) throws(EvidenceFault) {
             let manifest = predicate.manifest
-            guard sha256 == manifest.sha256 else {
+            guard sha256 == manifest.sha256, size == manifest.size else {
                 throw EvidenceFault(
                     .otherFile,
                     size == manifest.size
                         ? "the file was changed, or the receipt is about another file of the same size: the SHA-256 of the file is \(sha256), the receipt is about \(manifest.sha256)"
-                        : "the file was changed, for example saved again, or the receipt is about another file: the file has \(size) bytes, the receipt is about \(manifest.size) bytes"
+                        : "the file was changed, for example saved again, or the receipt is about another file: the file has \(size > manifest.size ? "more than \(manifest.size)" : "\(size)") bytes, the receipt is about \(manifest.size)"
                 )
             }
         }
+    }
+
+    /// Whether a text is a SHA-256 in hexadecimal.
+    private static func isDigest(_ text: String) -> Bool {
+        text.utf8.count == 64
+            && text.utf8.allSatisfy {
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+            }
     }
 
     /// Verifies the signature.
     ///
     /// - Throws: ``EvidenceFault``.
     package func verify(_ keys: [VerificationKey]) throws(EvidenceFault) -> Proof {
-        let (statement, payload, key) = try Statements.verify(
+        let (statement, key) = try Statements.verify(
             envelope, type: ExportPredicate.type, as: ExportPredicate.self, keys)
+        let manifest = statement.predicate.manifest
         guard statement.subject.count == 1, let subject = statement.subject.first,
-            subject.digest["sha256"] == statement.predicate.manifest.sha256
+            subject.digest["sha256"] == manifest.sha256, Self.isDigest(manifest.sha256), manifest.size >= 0,
+            manifest.rows >= 0,
+            manifest.sheets == statement.predicate.rowsPerSheet.count,
+            manifest.columns.count == statement.predicate.facts.columnSources.count
         else {
             throw EvidenceFault(.malformed, "it is signed, but its parts contradict each other; tell the operators")
         }
-        return Proof(fileName: subject.name, predicate: statement.predicate, key: key, statement: payload)
+        return Proof(fileName: subject.name, predicate: statement.predicate, key: key)
     }
 }

@@ -1,4 +1,5 @@
 private import Foundation
+private import JSONRPC
 
 /// What an envelope says: an in-toto Statement (github.com/in-toto/attestation, spec/v1/statement.md).
 package struct Statement<Predicate: Codable & Sendable>: Codable, Sendable {
@@ -62,10 +63,10 @@ package enum Statements {
     /// - Throws: ``EvidenceFault``.
     package static func verify<Predicate>(
         _ envelope: Envelope, type: String, as _: Predicate.Type, _ keys: [VerificationKey]
-    ) throws(EvidenceFault) -> (statement: Statement<Predicate>, payload: [UInt8], key: VerificationKey) {
+    ) throws(EvidenceFault) -> (statement: Statement<Predicate>, key: VerificationKey) {
         try checkType(of: envelope)
         let (payload, key) = try envelope.verify(keys)
-        return (try statement(payload, type, Predicate.self), payload, key)
+        return (try statement(payload, type, Predicate.self), key)
     }
 
     /// Reads the statement in an envelope, and verifies nothing.
@@ -81,7 +82,8 @@ package enum Statements {
     private static func checkType(of envelope: Envelope) throws(EvidenceFault) {
         guard envelope.payloadType == payloadType else {
             throw EvidenceFault(
-                .unknownType, "its content is of the type \"\(envelope.payloadType)\" instead of \(payloadType)")
+                .unknownType,
+                "its content is of the type \"\(Envelope.excerpt(envelope.payloadType))\" instead of \(payloadType)")
         }
     }
 
@@ -89,19 +91,24 @@ package enum Statements {
         _ payload: [UInt8], _ type: String, _: Predicate.Type
     ) throws(EvidenceFault) -> Statement<Predicate> {
         let data = Data(payload)
+        // Strict: another reader must not find other members with the same names.
+        guard (try? JSONDocument(scanning: payload, values: 1_000_000)) != nil else {
+            throw EvidenceFault(.malformed, "it is signed, but its content is not JSON, or has a member twice")
+        }
         guard let head = try? JSONDecoder().decode(Head.self, from: data), head._type == Self.type else {
             throw EvidenceFault(.unknownType, "it is signed, but is not an in-toto statement of version 1")
         }
         guard head.predicateType == type else {
             throw EvidenceFault(
                 .unknownType,
-                "it is signed, but says something that this program does not know (\"\(head.predicateType)\" instead of \(type)); install a newer adminexport"
+                "it is signed, but says something that this program does not know (\"\(Envelope.excerpt(head.predicateType))\" instead of \(type)); install a newer adminexport"
             )
         }
         do {
             return try JSONDecoder().decode(Statement<Predicate>.self, from: data)
         } catch {
-            throw EvidenceFault(.malformed, "it is signed, but lacks members of \(type); install a newer adminexport")
+            throw EvidenceFault(
+                .malformed, "it is signed, but lacks members of \(type), or has some that this program cannot read")
         }
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import AdminExportAPI
 import Testing
 
@@ -27,5 +28,11 @@ import Testing
             return
         }
         #expect(text.unicodeScalars.count < 200)
+    }
+
+    @Test("No text of the description has two spaces in a row, which a lost end of a line leaves")
+    func spaces() throws {
+        let document = String(decoding: try JSONEncoder().encode(OpenRPC.document(version: "1")), as: UTF8.self)
+        #expect(!document.contains("  "))
     }
 }

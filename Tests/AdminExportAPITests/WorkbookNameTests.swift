@@ -71,4 +71,15 @@ import Testing
                     && other.hasSuffix(".xlsx"))
         }
     }
+
+    @Test("The name of a receipt is that of its workbook with another ending, and has at most 255 bytes")
+    func receipt() {
+        #expect(
+            WorkbookName.receipt(of: "administrators-acme-2026-11-25.xlsx")
+                == "administrators-acme-2026-11-25.xlsx.receipt.json")
+        let long = WorkbookName.name(tenant: String(repeating: "é", count: 200), day: "2026-11-25")
+        let receipt = WorkbookName.receipt(of: long)
+        #expect(
+            long.utf8.count > 240 && (250...255).contains(receipt.utf8.count) && receipt.hasSuffix("é.xlsx.receipt.json"))
+    }
 }

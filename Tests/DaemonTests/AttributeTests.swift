@@ -106,7 +106,11 @@ import TestSupport
                     _ = try await client.call(ExportRead.self, .init(actor: actor, job: job.id, offset: 0, length: 10))
                 }
                 let open = await failure { _ = try await client.call(ExportOpen.self, .init(actor: actor, job: job.id)) }
-                return [read?.reason, open?.reason]
+                let receipt = await failure {
+                    _ = try await client.call(ExportReceipt.self, .init(actor: actor, job: job.id))
+                }
+                // Who may have the workbook gets the reason why it has no receipt.
+                return [read?.reason, open?.reason, receipt?.reason == "no-key" ? nil : receipt?.reason]
             }
             func permit(_ permissions: String, _ profile: Int = 1) async throws {
                 try await service.database.execute(
@@ -114,17 +118,17 @@ import TestSupport
             }
             let job = try await service.export()
             #expect(job.columns?.count == 14)
-            #expect(await refusal(ServiceProcess.owner, job) == [nil, nil])
+            #expect(await refusal(ServiceProcess.owner, job) == [nil, nil, nil])
             try await permit(",roles.view")
-            #expect(await refusal(ServiceProcess.owner, job) == ["columns-changed", "columns-changed"])
+            #expect(await refusal(ServiceProcess.owner, job) == ["columns-changed", "columns-changed", "columns-changed"])
             let run = try await service.run(["download", job.id, "-o", "late.xlsx"])
             #expect(run.status == 77 && run.errors.contains("A column of the export"))
             try await permit(",roles.view,security.view")
-            #expect(await refusal(ServiceProcess.owner, job) == [nil, nil])
+            #expect(await refusal(ServiceProcess.owner, job) == [nil, nil, nil])
             // A file without such columns needs no permission.
             let plain = try await service.export(ServiceProcess.europe)
             try await permit("", 2)
-            #expect(await refusal(ServiceProcess.europe, plain) == [nil, nil])
+            #expect(await refusal(ServiceProcess.europe, plain) == [nil, nil, nil])
             // The job of an earlier version names no columns: it has the ten. The same holds for a file without attributes.
             try await service.database.execute(
                 "UPDATE adminexport.job SET columns = NULL, attributes = NULL, column_permissions = NULL")

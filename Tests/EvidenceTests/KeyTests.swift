@@ -28,19 +28,60 @@ enum ExampleKeys {
         #expect(publicKey.id == ExampleKeys.id && publicKey.status == .active)
     }
 
-    @Test("The lines before a key state its status, in the file that the program writes and with other lines and line ends")
+    @Test("A line beside a key states its status, in the file that the program writes and with other lines and line ends")
     func status() throws {
         let key = SigningKey().verificationKey
         for status in VerificationKey.Status.allCases {
             let written = key.with(status)
             #expect(try VerificationKey(pem: written.file) == written)
             let edited =
-                "Old key: of 2025\r\n\r\n  STATUS : \(status.rawValue.capitalized)  \r\n"
+                "Old key: of 2025\r\nNote: a\r\nNote: b\r\n\r\n  STATUS : \(status.rawValue.capitalized)  \r\n"
                 + key.pem.replacing("\n", with: "\r\n") + "\r\nend\r\n"
             #expect(try VerificationKey(pem: edited) == written)
+            // A line that somebody appends counts, too.
+            #expect(try VerificationKey(pem: key.pem + "Status: \(status.rawValue)\n") == written)
+            // Another status, and the other lines as they were.
+            let changed = VerificationKey.text(edited, with: .revoked)
+            #expect(try VerificationKey(pem: changed) == key.with(.revoked) && changed.contains("Old key: of 2025"))
+            #expect(try VerificationKey(pem: VerificationKey.text(key.pem, with: status)) == written)
         }
         #expect(key.with(.revoked) != key && key.with(.revoked).isSameKey(as: key) && key.with(.revoked).id == key.id)
         #expect(!key.isSameKey(as: SigningKey().verificationKey))
+    }
+
+    @Test(
+        "A line that may revoke a key and is not the line for it is refused, and never ignored",
+        arguments: [
+            "Status=revoked", "# Status: revoked", "- Status: revoked", "Status revoked", "Stauts: revoked", "REVOKED",
+            "State: retired",
+            "Status\u{FF1A} revoked", "\u{200B}Status: revoked", "revoked on 2026-12-01", "Status: revoked\nStatus: active",
+        ])
+    func nearlyRevoked(_ line: String) {
+        for text in ["\(line)\n\(ExampleKeys.publicPEM)", "\(ExampleKeys.publicPEM)\n\(line)\n"] {
+            #expect(throws: EvidenceFault.self) { try VerificationKey(pem: text) }
+        }
+    }
+
+    @Test("A key for which anybody can sign is refused", arguments: 0..<14)
+    func weak(_ index: Int) throws {
+        // The encodings of points of small order, with both signs of x.
+        let encodings = [
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "0100000000000000000000000000000000000000000000000000000000000000",
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        ]
+        var bytes = stride(from: 0, to: 64, by: 2).map { place in
+            UInt8(encodings[index / 2].dropFirst(place).prefix(2), radix: 16) ?? 0
+        }
+        if index % 2 == 1 { bytes[31] |= 0x80 }
+        let der: [UInt8] = [0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00] + bytes
+        let pem = "-----BEGIN PUBLIC KEY-----\n\(Data(der).base64EncodedString())\n-----END PUBLIC KEY-----\n"
+        let fault = #expect(throws: EvidenceFault.self) { try VerificationKey(pem: pem) }
+        #expect(fault?.description.contains("anybody can sign") == true)
     }
 
     private static let x25519 = """
@@ -103,8 +144,17 @@ enum ExampleKeys {
             try bytes.write(to: URL(filePath: "\(path)/\(name)"))
             let fault = #expect(throws: EvidenceFault.self) { try KeyFolder(path).load() }
             #expect(fault?.code == .unusableKey && fault?.description.contains("\(path)/z.pem") == true)
+            // A program that verifies nothing uses the others.
+            #expect(KeyFolder(path).content().keys.map(\.key) == keys && KeyFolder(path).content().faults.count == 1)
         }
+        // A pipe without a writer, and a name that somebody has typed on another system.
         try FileManager.default.removeItem(atPath: "\(path)/z.pem")
+        mkfifo("\(path)/z.pem", 0o600)
+        #expect(throws: EvidenceFault.self) { try KeyFolder(path).load() }
+        unlink("\(path)/z.pem")
+        try keys[0].with(.revoked).file.write(toFile: "\(path)/Z.PEM", atomically: true, encoding: .utf8)
+        #expect(try KeyFolder(path).load().count == 3)
+        unlink("\(path)/Z.PEM")
         try FileManager.default.createDirectory(atPath: "\(path)/z.pem", withIntermediateDirectories: true)
         #expect(throws: EvidenceFault.self) { try KeyFolder(path).load() }
         #expect(throws: EvidenceFault.self) { try KeyFolder("\(path)/a.pem").load() }

@@ -10,7 +10,7 @@ import Testing
 
     private static let predicate = ExportPredicate(
         manifest: Manifest(
-            job: "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b", tenant: "acme", actor: "owner@acme.example", rows: 6, sheets: 2,
+            job: "019ac0de-7a5c-7b1d-9e00-5a3c1f2e4d6b", tenant: "acme", actor: "owner@acme.example", rows: 6, sheets: 1,
             sha256: digest, size: 6_921, created: "2026-12-01T09:30:00Z", columns: ["Name", "Größe \u{202E}"],
             options: .init(includeDisabled: false, includeReferences: false, includeAbout: true),
             warnings: [.init(kind: "text-truncated", count: 1)]),
@@ -162,15 +162,64 @@ import Testing
         let statement = String(decoding: try #require(Data(base64Encoded: Self.receipt().envelope.payload)), as: UTF8.self)
         #expect(try signed(statement) == nil)
         #expect(try signed(statement, "text/plain") == .unknownType)
-        #expect(try signed("no JSON") == .unknownType)
+        #expect(try signed("no JSON") == .malformed)
+        #expect(try signed("{}") == .unknownType)
         #expect(try signed(statement.replacing("Statement/v1", with: "Statement/v2")) == .unknownType)
         #expect(try signed(statement.replacing("export:v1", with: "export:v2")) == .unknownType)
         #expect(try signed(statement.replacing("\"requester\"", with: "\"asker\"")) == .malformed)
         // The subject and the predicate name different files.
         let subject = #""sha256":"\#(Self.digest)"}"#
         #expect(try signed(statement.replacing(subject, with: #""sha256":"00"}"#)) == .malformed)
+        for (member, value) in [("size", "-1"), ("rows", "-1"), ("sheets", "3"), ("sheets", "1e400")] {
+            let changed = statement.replacing(try Regex("\"\(member)\":[0-9]+"), with: "\"\(member)\":\(value)")
+            #expect(changed != statement && (try? signed(changed)) == .malformed, "\(member) \(value)")
+        }
+        #expect(try signed(statement.replacing(#""epoch":1"#, with: #""epoch":1,"epoch":2"#)) == .malformed)
         #expect(
             try signed(statement.replacing(#""subject":["#, with: #""subject":[{"name":"x","digest":{}},"#)) == .malformed)
+    }
+
+    @Test(
+        "A receipt that different readers would read differently is refused; a signature of another kind beside ours is no obstacle"
+    )
+    func readers() throws {
+        let json = try Self.receipt().envelope.json
+        let keys = [Self.key.verificationKey]
+        func accepts(_ text: String) -> Bool { (try? Receipt(json: Data(text.utf8)).verify(keys)) != nil }
+        #expect(accepts(json) && accepts(json + "\n"))
+        for member in [
+            #","payload":"e30="}"#, #","payloadType":"x"}"#, #","signatures":[]}"#, ##","p\u0061yload":"e30="}"##,
+        ] {
+            #expect(!accepts(json.dropLast() + member), "\(member)")
+        }
+        #expect((try? Receipt(json: try #require(json.data(using: .utf16LittleEndian))).verify(keys)) == nil)
+        // Other texts of the same bytes.
+        let payload = try Self.receipt().envelope.payload
+        for other in ["\(payload)====", " \(payload)", "\(payload)\\n", String(payload.prefix { $0 != "=" })]
+        where other != payload {
+            #expect(!accepts(json.replacing(payload, with: other)), "\(other.suffix(8))")
+        }
+        let foreign = try Self.edited(Self.receipt()) { envelope in
+            envelope["signatures"] =
+                [["sig": Data(count: 71).base64EncodedString()]] + (envelope["signatures"] as? [Any] ?? [])
+        }
+        #expect(try Receipt(json: foreign).verify(keys).key == keys[0])
+    }
+
+    @Test("A message repeats only the beginning of a text from the receipt")
+    func messages() throws {
+        let long = String(repeating: "x", count: 100_000)
+        for edit in ["payloadType", "keyid"] {
+            let json = try Self.edited(Self.receipt()) { envelope in
+                if edit == "keyid" {
+                    envelope["signatures"] = [["keyid": long, "sig": Data(count: 64).base64EncodedString()]]
+                } else {
+                    envelope[edit] = long
+                }
+            }
+            let fault = Self.refusal { _ = try Receipt(json: json).verify([Self.other.verificationKey]) }
+            #expect(fault.map { $0.description.utf8.count < 500 } == true)
+        }
     }
 
     @Test("A file of another digest is refused, with the sizes if these differ")
@@ -180,7 +229,8 @@ import Testing
         let changed = Self.refusal { try proof.check(size: 6_921, sha256: String(repeating: "ac", count: 32)) }
         #expect(changed?.code == .otherFile && changed?.description.contains(Self.digest) == true)
         let longer = Self.refusal { try proof.check(size: 6_922, sha256: String(repeating: "ac", count: 32)) }
-        #expect(longer?.code == .otherFile && longer?.description.contains("6922") == true)
+        #expect(longer?.code == .otherFile && longer?.description.contains("more than 6921 bytes") == true)
+        #expect(Self.refusal { try proof.check(size: 6_920, sha256: Self.digest) }?.code == .otherFile)
     }
 
     @Test(

@@ -97,7 +97,7 @@ public enum ServiceInfo: Method {
         public let id: String
         /// Whether signatures by the key count.
         public let status: Status
-        /// The key as SubjectPublicKeyInfo in PEM format (RFC 8410).
+        /// A file for verifiers: the key as SubjectPublicKeyInfo in PEM format (RFC 8410), with a line for its status.
         public let publicKey: String
 
         /// A key with this status.
@@ -114,13 +114,16 @@ public enum ServiceInfo: Method {
                 "status", .oneOf(Status.allCases.map(\.rawValue)),
                 "active: workers sign with the key. retired: they do not any more, and what it has signed counts. revoked: nothing that it has signed counts."
             ),
-            .init("publicKey", .text, "The key as SubjectPublicKeyInfo in PEM format (RFC 8410)."))
+            .init(
+                "publicKey", .text,
+                "A file for verifiers: the key as SubjectPublicKeyInfo in PEM format (RFC 8410), with the line Status before it."
+            ))
     }
 
     static let exampleKey = SigningKey(
         id: "a1e9156054e04fac899ae9f275132cdc07a5dbc4ea2c2ad3a1ffc6e0d253681f", status: .active,
         publicKey:
-            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"
+            "Status: active\n-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n"
     )
 
     /// A further column of exports.

@@ -97,7 +97,8 @@ public enum ErrorKind: String, Sendable, CaseIterable {
             """
         case .notConfigured:
             """
-            The workbook has no receipt. `reason` is no-key if the installation has no signing key, or made-before if it had none when the             workbook was made.
+            The workbook has no receipt. `reason` is no-key if the service has no active public key, and otherwise made-before: no worker with \
+            a signing key made the workbook.
             """
         }
     }

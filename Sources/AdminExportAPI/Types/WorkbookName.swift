@@ -20,6 +20,13 @@ public enum WorkbookName {
         return start + cut(component(tenant), to: maxBytes - start.utf8.count - end.utf8.count) + end
     }
 
+    /// The name of the receipt that belongs to a workbook: the workbook's name and `.receipt.json`. The name of a long one is cut.
+    public static func receipt(of workbook: String) -> String {
+        let end = "\(ending).receipt.json"
+        let stem = workbook.hasSuffix(ending) ? String(workbook.dropLast(ending.count)) : workbook
+        return cut(stem, to: maxBytes - end.utf8.count) + end
+    }
+
     /// Makes a name from the wire safe to use in a folder: it is not a path, not hidden, not an option of a program, not reserved, and ends
     /// with `.xlsx`. A name that is safe already stays as it is.
     public static func safe(_ name: String) -> String {

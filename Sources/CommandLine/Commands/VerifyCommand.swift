@@ -50,7 +50,7 @@ struct VerifyCommand: ParsableCommand {
         } catch {
             throw EvidenceFault(error.code, "the receipt \(receipt) proves nothing: \(error)")
         }
-        let (size, sha256) = try Self.digest(of: file)
+        let (size, sha256) = try Self.digest(of: file, maxBytes: proof.predicate.manifest.size)
         do {
             try proof.check(size: size, sha256: sha256)
         } catch {
@@ -61,26 +61,34 @@ struct VerifyCommand: ParsableCommand {
 
     private static func bytes(of path: String) throws(EvidenceFault) -> Data {
         do {
-            let handle = try FileHandle(forReadingFrom: URL(filePath: path))
-            defer { try? handle.close() }
-            return try handle.read(upToCount: Envelope.maxBytes + 1) ?? Data()
+            var file = try InputFile(path, .regularOrPipe)
+            guard let bytes = try file.contents(maxBytes: Envelope.maxBytes) else {
+                throw EvidenceFault(.malformed, "\(path) is longer than any receipt; name the file that adminexport saved")
+            }
+            return Data(bytes)
+        } catch let error as InputFile.Unreadable {
+            throw EvidenceFault(.malformed, "the receipt \(path) cannot be read: \(error.reason)")
+        } catch let fault as EvidenceFault {
+            throw fault
         } catch {
-            throw EvidenceFault(.malformed, "the receipt \(path) cannot be read; check its path and mode")
+            throw EvidenceFault(.malformed, "the receipt \(path) cannot be read")
         }
     }
 
-    private static func digest(of path: String) throws(EvidenceFault) -> (size: Int, sha256: String) {
-        do {
-            let handle = try FileHandle(forReadingFrom: URL(filePath: path))
-            defer { try? handle.close() }
+    /// - Parameter maxBytes: what follows is not read: the file is another one.
+    private static func digest(of path: String, maxBytes: Int) throws(EvidenceFault) -> (size: Int, sha256: String) {
+        do throws(InputFile.Unreadable) {
+            var file = try InputFile(path, .regular)
             var (hash, size) = (SHA256(), 0)
-            while let part = try handle.read(upToCount: 1 << 20), !part.isEmpty {
+            while size <= maxBytes {
+                let part = try file.read(upTo: 1 << 20)
+                if part.isEmpty { break }
                 hash.update(data: part)
                 size += part.count
             }
             return (size, hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined())
         } catch {
-            throw EvidenceFault(.otherFile, "the file \(path) cannot be read; check its path and mode")
+            throw EvidenceFault(.otherFile, "the file \(path) cannot be read: \(error.reason)")
         }
     }
 

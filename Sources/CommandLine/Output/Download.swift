@@ -26,15 +26,15 @@ struct Download {
             try await toStandardOutput(job)
             return (nil, nil)
         }
-        // First: without a receipt, there is no file that seems to have one.
-        let receipt = options.receipt ? try await ReceiptFile.fetch(job.id, actor, client) : nil
         var file = try DownloadedFile(path: path, replacing: options.force)
+        let receiptPath = options.receipt ? ReceiptFile.path(beside: path) : nil
+        if let receiptPath { try DownloadedFile.check(receiptPath, replacing: options.force) }
+        let receipt = options.receipt ? try await ReceiptFile.fetch(job.id, actor, client) : nil
         try await fetch(job) { try file.append($0) }
         try file.verify(sha256: job.sha256)
+        // The receipt first: a workbook never lies beside the receipt of another one.
+        if let receipt, let receiptPath { try ReceiptFile.write(receipt, to: receiptPath, replacing: options.force) }
         try file.keep()
-        guard let receipt else { return (path, nil) }
-        let receiptPath = ReceiptFile.path(beside: path)
-        try ReceiptFile.write(receipt, to: receiptPath, replacing: options.force)
         return (path, receiptPath)
     }
 

@@ -27,7 +27,8 @@ enum Output {
         do {
             try FileHandle.standardOutput.write(contentsOf: data)
         } catch {
-            throw CommandFailure(status: .cannotCreate, message: "standard output cannot be written: \(error)")
+            throw CommandFailure(
+                status: .cannotCreate, message: "standard output cannot be written: it is closed, or the disk is full")
         }
     }
 

@@ -5,7 +5,11 @@ internal import Foundation
 /// The file of a receipt, beside its workbook.
 enum ReceiptFile {
     /// The path of the receipt that belongs to a workbook.
-    static func path(beside workbook: String) -> String { workbook + ".receipt.json" }
+    static func path(beside workbook: String) -> String {
+        let folder = workbook.utf8.lastIndex(of: UInt8(ascii: "/")).map { workbook[...$0] } ?? ""
+        let name = String(workbook.dropFirst(folder.count))
+        return folder + (name.hasSuffix(".xlsx") ? WorkbookName.receipt(of: name) : name + ".receipt.json")
+    }
 
     /// The receipt as it is saved: JSON on one line.
     static func fetch(_ job: String, _ actor: ActorName, _ client: ReconnectingClient) async throws -> Data {

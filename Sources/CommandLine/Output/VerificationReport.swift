@@ -66,8 +66,10 @@ struct VerificationReport {
         case .tenant: return "all accounts of the tenant"
         case .groups:
             guard let groups = scope.groups, !groups.isEmpty else { return "no accounts: the administrator has no group" }
+            let names = groups.map { "\"\($0)\"" }.joined(separator: ", ")
             return
-                "accounts of the groups \(groups.joined(separator: ", "))\(scope.hasMoreGroups == true ? ", and others" : ""), and of the groups below them"
+                "accounts of the groups \(names)\(scope.hasMoreGroups == true ? " and others" : ""), and of the groups below them; "
+                + (scope.otherGroups == "hide" ? "the rows do not name other groups" : "the rows also name other groups")
         }
     }
 }

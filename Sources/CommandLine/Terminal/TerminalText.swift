@@ -15,6 +15,10 @@ package struct TerminalText: Sendable, Hashable {
         self.string = string
     }
 
+    fileprivate init(joining texts: [String], separator: String) {
+        self.init(trusted: texts.joined(separator: separator))
+    }
+
     /// Escapes a text from outside. Scalars that a terminal does not show as letters become `\n`, `\r`, `\t` or `\u{1b}`:
     /// controls (C0, C1, DEL), ends of lines and paragraphs, directional controls, characters without width, and a mark without
     /// a letter before it. A backslash is not escaped: `--json` shows the exact text.
@@ -176,9 +180,7 @@ extension TerminalText: ExpressibleByStringInterpolation {
 extension Sequence<TerminalText> {
     /// Joins the texts with a separator between them.
     package func joined(separator: TerminalText = "") -> TerminalText {
-        var result: TerminalText = ""
-        for (index, text) in enumerated() { result += index == 0 ? text : separator + text }
-        return result
+        TerminalText(joining: map(\.string), separator: separator.string)
     }
 }
 

@@ -90,11 +90,9 @@ struct ServiceConfiguration {
             throw ConfigurationFault(
                 "no database is configured; set database.url in \(Self.defaultFile), or ADMINEXPORT_DATABASE_URL")
         }
-        do {
-            publicKeys = try KeyFolder(publicKeyFolder).load().map(\.key)
-        } catch {
-            throw ConfigurationFault("signing.publicKeys: \(error)")
-        }
+        let known = KeyFolder(publicKeyFolder).content()
+        publicKeys = known.keys.map(\.key)
+        warnings += known.faults.map { "signing.publicKeys: \($0). The service omits it" }
         credentials = Credentials(environment: environment)
         databasePassword = try credential("database-password")
         directoryPassword = try credential("directory-password") ?? databasePassword

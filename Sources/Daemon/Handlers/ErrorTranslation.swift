@@ -116,9 +116,9 @@ struct ErrorTranslation: Sendable {
         let message =
             switch error {
             case .madeBefore:
-                "The workbook has no receipt, because it was made before the service had a signing key. Start a new export."
+                "The workbook has no receipt, because no worker with a signing key made it. Start a new export; if it has no receipt either, ask the operators."
             case .noKey:
-                "The service makes no receipts, because it has no signing key. Ask the operators for adminexportd make-key."
+                "The workbook has no receipt, because the service has no signing key. Ask the operators for adminexportd make-key."
             }
         return RPCError(.notConfigured, message, details: [("reason", .text(error.rawValue))])
     }

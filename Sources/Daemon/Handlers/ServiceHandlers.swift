@@ -137,7 +137,7 @@ struct ServiceHandlers: Sendable {
 
 extension ServiceInfo.SigningKey {
     fileprivate init(_ key: VerificationKey) {
-        self.init(id: key.id, status: Status(rawValue: key.status.rawValue) ?? .revoked, publicKey: key.pem)
+        self.init(id: key.id, status: Status(rawValue: key.status.rawValue) ?? .revoked, publicKey: key.file)
     }
 }
 

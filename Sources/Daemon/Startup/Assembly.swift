@@ -92,7 +92,7 @@ struct Assembly {
                     manager: manager, status: status, loop: group.any(), sinceProgress: { own?.worker.liveness.age }),
                 inspector, trail, watch, transfers,
             ] + (own?.services ?? [listener(watch: watch)]) + [
-                server, MemoryTrim(server: server), reload(load, manager, status, server: server),
+                server, MemoryTrim(server: server), reload(load, manager, status, server: server, hasWorkers: slots > 0),
                 StopNotice(manager: manager, status: status),
             ])
         try await group.shutdownGracefully()
@@ -119,24 +119,37 @@ struct Assembly {
                 ManagerReport(manager: manager, status: status, loop: nil, sinceProgress: { worker.liveness.age }),
                 inspector,
             ] + services + [
-                reload(load, manager, status, server: nil), StopNotice(manager: manager, status: status),
+                reload(load, manager, status, server: nil, hasWorkers: true), StopNotice(manager: manager, status: status),
             ])
         pools.close()
     }
 
     private func reload(
         _ load: @escaping @Sendable () throws -> ServiceConfiguration, _ manager: ServiceManager, _ status: ServiceStatus,
-        server: SocketServer?
+        server: SocketServer?, hasWorkers: Bool
     ) -> ConfigurationReload {
         ConfigurationReload(
             manager: manager, status: status, load: load, started: configuration,
-            apply: { [settings, level, contract] configuration in
+            apply: { [settings, level, contract, logger] configuration in
                 let policy = try server.map { _ in try CallerPolicy(configuration.callers) }
                 settings.apply(configuration)
                 contract.requestInspection()
                 level.value = configuration.logLevel
                 if let policy { server?.apply(policy) }
+                guard hasWorkers else { return }
+                do {
+                    _ = try configuration.signingKey()
+                } catch {
+                    // Exports go on without receipts.
+                    logger.report(DaemonEvent.configurationWarning, [.warning: error])
+                }
             }, logger: logger)
+    }
+
+    /// Whether signatures of the worker's key count now, after reloads, too.
+    private func isActive(_ key: SigningKey) -> @Sendable () -> Bool {
+        let own = key.verificationKey
+        return { [settings] in settings.publicKeys.allSatisfy { !$0.isSameKey(as: own) || $0.status == .active } }
     }
 
     private func prepare() {
@@ -208,7 +221,7 @@ struct Assembly {
             tenantLimit: { [settings] in settings.limits.runningPerTenant }, lease: configuration.lease,
             deadline: configuration.deadline, retention: configuration.retention)
         let signer = key.map {
-            EvidenceSigner(key: $0, database: database) { WorkbookName.name(tenant: $0, day: $1) }
+            EvidenceSigner(key: $0, database: database, isActive: isActive($0)) { WorkbookName.name(tenant: $0, day: $1) }
         }
         let checkpoints = signer.map {
             CheckpointMaker(database: database, signer: $0, version: AdminExportDaemon.version, logger: logger)

@@ -5,7 +5,7 @@ package struct KeyFolder: Sendable {
     /// Where the package keeps the public keys of an installation.
     package static let standard = "/etc/adminexport/verify.d"
 
-    private static let maxFiles = 1_000
+    private static let maxFiles = 100
     private static let maxBytes = 65_536
 
     private let path: String
@@ -15,12 +15,43 @@ package struct KeyFolder: Sendable {
         self.path = path
     }
 
+    /// The keys of a folder, and the files that contain none.
+    package struct Content: Sendable {
+        /// The keys in the order of the files' names, each with the path of its file.
+        package var keys: [(path: String, key: VerificationKey)] = []
+        /// What is wrong with the other files, in words that name them.
+        package var faults: [EvidenceFault] = []
+    }
+
+    /// The keys, for a program that verifies nothing; none if the folder does not exist.
+    package func content() -> Content {
+        var content = Content()
+        do {
+            for file in try files() {
+                do {
+                    content.keys.append((file, try Self.key(file, isRegular: true)))
+                } catch {
+                    content.faults.append(error)
+                }
+            }
+        } catch {
+            content.faults.append(error)
+        }
+        return content
+    }
+
     /// The keys in the order of the files' names, each with the path of its file; none if the folder does not exist.
     ///
-    /// A file that cannot be read is a fault, because it could revoke a key that another file contains.
+    /// A file that cannot be used is a fault, because it could revoke a key that another file contains.
     ///
     /// - Throws: ``EvidenceFault/Code/unusableKey`` that names the file.
     package func load() throws(EvidenceFault) -> [(path: String, key: VerificationKey)] {
+        let content = content()
+        if let fault = content.faults.first { throw fault }
+        return content.keys
+    }
+
+    private func files() throws(EvidenceFault) -> [String] {
         let names: [String]
         do {
             names = try FileManager.default.contentsOfDirectory(atPath: path)
@@ -29,31 +60,26 @@ package struct KeyFolder: Sendable {
         } catch {
             throw EvidenceFault(.unusableKey, "the folder \(path) cannot be read; check that it is a folder, and its mode")
         }
-        let files = names.filter { $0.hasSuffix(".pem") && !$0.hasPrefix(".") }.sorted()
+        let files = names.filter { $0.lowercased().hasSuffix(".pem") && !$0.hasPrefix(".") }.sorted()
         guard files.count <= Self.maxFiles else {
             throw EvidenceFault(.unusableKey, "the folder \(path) has more than \(Self.maxFiles) keys; remove some")
         }
-        var keys: [(path: String, key: VerificationKey)] = []
-        for name in files {
-            let file = "\(path)/\(name)"
-            keys.append((file, try Self.key(file)))
-        }
-        return keys
+        return files.map { "\(path)/\($0)" }
     }
 
     /// Reads one file.
     ///
+    /// - Parameter isRegular: whether the file must be a regular one. A pipe may wait forever.
     /// - Throws: ``EvidenceFault/Code/unusableKey`` that names the file.
-    package static func key(_ path: String) throws(EvidenceFault) -> VerificationKey {
-        let text: String?
+    package static func key(_ path: String, isRegular: Bool = false) throws(EvidenceFault) -> VerificationKey {
+        let bytes: [UInt8]?
         do {
-            let file = try FileHandle(forReadingFrom: URL(filePath: path))
-            defer { try? file.close() }
-            let data = try file.read(upToCount: maxBytes + 1) ?? Data()
-            text = data.count > maxBytes ? nil : String(data: data, encoding: .utf8)
+            var file = try InputFile(path, isRegular ? .regular : .regularOrPipe)
+            bytes = try file.contents(maxBytes: maxBytes)
         } catch {
-            throw EvidenceFault(.unusableKey, "the key \(path) cannot be read; check its path and mode")
+            throw EvidenceFault(.unusableKey, "the key \(path) cannot be read: \(error.reason)")
         }
+        let text = bytes.flatMap { String(validating: $0, as: UTF8.self) }
         guard let text else { throw EvidenceFault(.unusableKey, "\(path) is not a key in PEM format") }
         do {
             return try VerificationKey(pem: text)

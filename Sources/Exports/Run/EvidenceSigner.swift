@@ -7,20 +7,27 @@ package final class EvidenceSigner: Sendable {
     private let key: SigningKey
     private let database: JobDatabase
     private let fileName: @Sendable (_ tenant: String, _ day: String) -> String
+    private let isActive: @Sendable () -> Bool
     private let known = Mutex<String?>(nil)
 
     /// A signer.
     ///
     /// - Parameters:
     ///   - database: contains the id of the installation.
+    ///   - isActive: whether signatures of the key count now.
     ///   - fileName: the name that the service gives a workbook, by the tenant's slug and the day of the data, `yyyy-mm-dd`.
     package init(
-        key: SigningKey, database: JobDatabase, fileName: @escaping @Sendable (_ tenant: String, _ day: String) -> String
+        key: SigningKey, database: JobDatabase, isActive: @escaping @Sendable () -> Bool = { true },
+        fileName: @escaping @Sendable (_ tenant: String, _ day: String) -> String
     ) {
         self.key = key
         self.database = database
+        self.isActive = isActive
         self.fileName = fileName
     }
+
+    /// Whether the signer signs: not after a reload of the configuration that retires or revokes the key.
+    var mayAct: Bool { isActive() }
 
     /// The id of the installation. It never changes, so it is read once.
     ///

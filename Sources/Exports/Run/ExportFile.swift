@@ -178,9 +178,9 @@ extension ExportFile {
         let scope: ExportPredicate.Scope =
             switch snapshot.permission.scope {
             case .tenant: .init(kind: .tenant)
-            case .groups:
+            case .groups(let roots):
                 .init(
-                    kind: .groups, groups: description?.groups ?? [],
+                    kind: .groups, groupKeys: roots, groups: description?.groups ?? [],
                     hasMoreGroups: description?.hasMoreGroups == true ? true : nil,
                     otherGroups: snapshot.otherGroups.rawValue)
             }

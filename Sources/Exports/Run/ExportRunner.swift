@@ -104,11 +104,13 @@ package struct ExportRunner: JobRunner {
     ) async throws -> ExportFile {
         let keys = try contract.keys
         var receipts: ExportFile.Receipts?
-        if let signer { receipts = ExportFile.Receipts(signer: signer, installation: try await signer.installation()) }
+        if let signer, signer.mayAct {
+            receipts = ExportFile.Receipts(signer: signer, installation: try await signer.installation())
+        }
         return try await Snapshot.read(
             actor: .keys(tenant: job.tenantKey, actor: job.actorKey), includeDisabled: options.includeDisabled,
             includeGroupTree: options.includeReferences,
-            describedFor: options.includeAbout || signer != nil ? job.createdAt : nil,
+            describedFor: options.includeAbout || receipts != nil ? job.createdAt : nil,
             otherGroups: otherGroups(), attributes: attributes, keys: keys, pool: directory,
             role: DatabaseRole.worker,
             checkTypes: { [contract] in try contract.check(types: $0, keys: keys) }

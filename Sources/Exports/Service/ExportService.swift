@@ -431,9 +431,9 @@ package struct ExportService: Sendable {
 
 /// Why a workbook has no receipt. The raw values are the reasons on the wire.
 package enum NoReceipt: String, Error, Sendable {
-    /// The workbook was made before the installation had a signing key, or by a worker without one.
+    /// There is a key, and the worker that made the workbook had none: because it was made before, or because that worker lacks the key.
     case madeBefore = "made-before"
-    /// The installation has no signing key.
+    /// The service has no active public key.
     case noKey = "no-key"
 }
 

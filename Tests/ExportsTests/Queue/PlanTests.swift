@@ -56,7 +56,7 @@ import TestSupport
             "reads one row of the checkpoints, or a page of them by their numbers, every hour or for an operator",
             "checkpoint-state",
             "insert-checkpoint", "checkpoints", "last-checkpoint")
-        add("reads a page of the trail from the index by time, in its order", "trail-first", "trail-next", "trail-begin")
+        add("reads a page of the trail from the index by time, in its order", "trail-page", "trail-begin")
         add("lists the open transactions of the server, every hour", "checkpoint-moment", "checkpoint-settled")
         add("reads no table", "test-connection", "replayed", "probe")
         return reasons

@@ -85,7 +85,7 @@ package struct CheckpointMaker: Service {
     }
 
     private func makeDue() async throws {
-        if try await state().isDue { try await make() }
+        if signer.mayAct, try await state().isDue { try await make() }
     }
 
     /// Makes checkpoints until they cover all events before the present, and returns when they are in the table.

@@ -73,7 +73,7 @@ package enum TrailReader {
             conditions.append("at >= \(moment(from))")
         }
         return Query(
-            last == nil ? "trail-first" : "trail-next",
+            "trail-page",
             """
             SELECT id, at, \(columns.map { "\($0)::text AS \($0)" }.joined(separator: ", "))
             FROM adminexport.audit_event WHERE \(conditions.joined(separator: " AND ")) ORDER BY at, id LIMIT \(pageSize)

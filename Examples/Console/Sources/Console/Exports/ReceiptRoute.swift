@@ -18,7 +18,7 @@ struct ReceiptRoute: Sendable {
         return Response(
             status: .ok,
             headers: [
-                .contentType: "application/json", .contentDisposition: ContentDisposition.attachment(name + ".receipt.json"),
+                .contentType: "application/json", .contentDisposition: ContentDisposition.attachment(WorkbookName.receipt(of: name)),
                 .cacheControl: "private, no-store",
             ], body: ResponseBody(byteBuffer: ByteBuffer(bytes: try encoder.encode(receipt) + Data("\n".utf8))))
     }
