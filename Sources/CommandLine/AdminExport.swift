@@ -21,7 +21,7 @@ package struct AdminExport: AsyncParsableCommand {
 
             EXIT STATUS
               0    success
-              1    the export failed, or the service refused the request
+              1    the export failed, the service refused the request, or a verification failed
               2    the export was cancelled
               64   the command line is wrong
               69   the service cannot be reached
@@ -35,7 +35,8 @@ package struct AdminExport: AsyncParsableCommand {
             RunCommand.self, StartCommand.self, GetCommand.self, ListCommand.self, WaitCommand.self, CancelCommand.self,
             DownloadCommand.self, ReceiptCommand.self, VerifyCommand.self, DeleteCommand.self, InfoCommand.self,
             HealthCommand.self, CallCommand.self,
-            MethodsCommand.self, DescribeCommand.self, AuditCommand.self, HoldCommand.self, WorkersCommand.self,
+            MethodsCommand.self, DescribeCommand.self, AuditCommand.self, HoldCommand.self, HoldsCommand.self,
+            WorkersCommand.self,
             DrainCommand.self, PauseCommand.self, ResumeCommand.self, MetricsCommand.self, StatsCommand.self,
             DoctorCommand.self,
         ])

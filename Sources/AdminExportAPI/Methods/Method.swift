@@ -96,7 +96,8 @@ public struct MethodDescription: Sendable {
         ServiceHealth.description,
         ServiceMetrics.description, ServiceStats.description, RPCDiscover.description, ServicePause.description,
         ServiceResume.description,
-        ServiceWorkers.description, ServiceDrain.description, ServiceHold.description, AuditList.description,
+        ServiceWorkers.description, ServiceDrain.description, ServiceHold.description, ServiceHolds.description,
+        AuditList.description,
         AuditCheckpoints.description, AuditDigest.description,
     ]
 }

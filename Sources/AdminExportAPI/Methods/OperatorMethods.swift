@@ -153,6 +153,36 @@ public enum ServiceDrain: Method {
         ])
 }
 
+/// A legal hold of a job.
+public struct LegalHold: WireObject, Hashable {
+    /// When the hold began or was changed last; nil if an earlier version of the service began it.
+    public let since: String?
+    /// The user id of the process that began or changed it; nil in the same case.
+    public let uid: Int?
+    /// Why; nil if the operator gave no reason.
+    public let reason: String?
+    /// When the hold ends by itself; nil if it does not.
+    public let until: String?
+
+    /// A hold with these members.
+    public init(since: String?, uid: Int?, reason: String?, until: String?) {
+        self.since = since
+        self.uid = uid
+        self.reason = reason
+        self.until = until
+    }
+
+    /// The members on the wire.
+    public static let schema = ObjectSchema(
+        .init(
+            "since", .time, "When the hold began or was changed last. Absent if an earlier version of the service began it.",
+            required: false),
+        .init(
+            "uid", .count, "The user id of the process that began or changed it. Absent in the same case.", required: false),
+        .init("reason", .text(upTo: 500), "Why. Absent if the operator gave no reason.", required: false),
+        .init("until", .time, "When the hold ends by itself. Absent if it does not, or if on is false.", required: false))
+}
+
 /// Begins or ends a legal hold.
 public enum ServiceHold: Method {
     /// Which job, and whether the hold begins or ends.
@@ -161,16 +191,28 @@ public enum ServiceHold: Method {
         public let job: String
         /// Whether the hold begins (true) or ends (false).
         public let on: Bool
+        /// Why, in up to 500 characters; nil for no reason, or for no change.
+        public let reason: String?
+        /// When the hold ends by itself: RFC 3339; nil for never.
+        public let until: String?
 
         /// The parameters for one job.
-        public init(job: String, on: Bool) {
+        public init(job: String, on: Bool, reason: String? = nil, until: String? = nil) {
             self.job = job
             self.on = on
+            self.reason = reason
+            self.until = until
         }
 
         /// The members on the wire.
         public static let schema = ObjectSchema(
-            JobParams.job, .init("on", .boolean, "Whether the hold begins (true) or ends (false)."))
+            JobParams.job, .init("on", .boolean, "Whether the hold begins (true) or ends (false)."),
+            .init(
+                "reason", .text(upTo: 500),
+                "The reason, for the list of holds and the audit trail. If the job is already held, a call with reason or until replaces both members. With on: false, the service writes the reason only to the audit trail.",
+                required: false),
+            .init("until", .time, "When the hold ends by itself. Absent if it does not, or if on is false.", required: false)
+        )
     }
 
     /// The job, and whether it is held.
@@ -179,29 +221,114 @@ public enum ServiceHold: Method {
         public let job: Job
         /// Whether the job is under a legal hold.
         public let held: Bool
+        /// The hold; nil if there is none, and from a service of an earlier version.
+        public let hold: LegalHold?
 
         /// The result for one job.
-        public init(job: Job, held: Bool) {
+        public init(job: Job, held: Bool, hold: LegalHold? = nil) {
             self.job = job
             self.held = held
+            self.hold = hold
         }
 
         /// The members on the wire.
         public static let schema = ObjectSchema(
-            JobReply.job, .init("held", .boolean, "Whether the job is under a legal hold."))
+            JobReply.job, .init("held", .boolean, "Whether the job is under a legal hold."),
+            .init("hold", .object(LegalHold.schema), "The hold. Absent if there is none.", required: false))
     }
 
     /// See ``Method/description``.
     public static let description = MethodDescription(
         Self.self, "service.hold",
         "Begins or ends a legal hold. During the hold, neither expiry nor deletion removes the workbook or the job's record.",
-        details:
-            "For operators of the job's tenant. The service refuses to begin a hold if the workbook has expired (expired).",
+        details: """
+            For operators of the job's tenant. The service refuses to begin a hold if the workbook has expired (expired). A hold with until \
+            ends within some minutes after that time.
+            """,
         errors: [.permissionDenied, .notFound, .expired, .unavailable],
         examples: [
             (
-                "An investigation", .init(job: ExampleValues.jobID, on: true),
-                .init(job: ExampleValues.succeeded, held: true)
+                "An investigation",
+                .init(job: ExampleValues.jobID, on: true, reason: "Case 2026-17", until: "2099-01-01T00:00:00.000Z"),
+                .init(job: ExampleValues.succeeded, held: true, hold: ServiceHolds.example)
+            )
+        ])
+}
+
+/// Lists the legal holds.
+public enum ServiceHolds: Method {
+    /// Which holds, and how many.
+    public struct Params: WireObject {
+        /// Only holds of the tenant with this slug.
+        public let tenant: String?
+        /// Holds on a page, 1 to 100; 20 if absent.
+        public let limit: Int?
+        /// The `nextCursor` of the page before; the first page if absent.
+        public let cursor: String?
+
+        /// An absent parameter means its default, or no restriction.
+        public init(tenant: String? = nil, limit: Int? = nil, cursor: String? = nil) {
+            self.tenant = tenant
+            self.limit = limit
+            self.cursor = cursor
+        }
+
+        /// The members on the wire.
+        public static let schema = ObjectSchema(
+            .init("tenant", ActorName.label, "Only holds of this tenant.", required: false),
+            .init("limit", .integer(1...maxHolds), "Holds on a page.", default: 20),
+            .init("cursor", .uuid, "The nextCursor of the page before.", required: false))
+    }
+
+    /// A job and its hold.
+    public struct HeldJob: WireObject, Hashable {
+        /// The job as it is now.
+        public let job: Job
+        /// Its hold.
+        public let hold: LegalHold
+
+        /// A job under a hold.
+        public init(job: Job, hold: LegalHold) {
+            self.job = job
+            self.hold = hold
+        }
+
+        /// The members on the wire.
+        public static let schema = ObjectSchema(JobReply.job, .init("hold", .object(LegalHold.schema), "Its hold."))
+    }
+
+    /// One page of holds.
+    public struct Result: WireObject {
+        /// The holds of the page, those of the newest jobs first.
+        public let holds: [HeldJob]
+        /// The cursor of the next page; nil on the last page.
+        public let nextCursor: String?
+
+        /// One page of holds.
+        public init(holds: [HeldJob], nextCursor: String?) {
+            self.holds = holds
+            self.nextCursor = nextCursor
+        }
+
+        /// The members on the wire.
+        public static let schema = ObjectSchema(
+            .init("holds", .array(of: .object(HeldJob.schema), upTo: maxHolds), "The holds of the page."),
+            .init("nextCursor", .uuid, "The cursor of the next page. Absent on the last page.", required: false))
+    }
+
+    private static let maxHolds = 100
+    static let example = LegalHold(
+        since: "2026-11-25T09:40:00.000Z", uid: 0, reason: "Case 2026-17", until: "2099-01-01T00:00:00.000Z")
+
+    /// See ``Method/description``.
+    public static let description = MethodDescription(
+        Self.self, "service.holds", "Lists the legal holds: which export, by whom, since when, why and until when.",
+        details: "For operators, who see the holds of the tenants of their grant.",
+        errors: [.permissionDenied, .unavailable],
+        examples: [
+            (
+                "An investigation", .init(),
+                .init(holds: [.init(job: ExampleValues.succeeded, hold: example)], nextCursor: nil)
             )
         ])
 }

@@ -27,10 +27,7 @@ struct OperatorHandlers: Sendable {
                 let worker = try await exports.drain(WorkerID(param: params.worker, "worker"), params.on ?? true, peer: peer)
                 return ServiceDrain.Result(worker: WorkerStatus(worker))
             },
-            .result(ServiceHold.self) { params, session in
-                let job = try await exports.hold(session.asOperator(), job: JobID(param: params.job), params.on)
-                return ServiceHold.Result(job: try AdminExportAPI.Job(job), held: job.isHeld)
-            },
+            .result(ServiceHold.self, [], hold), .result(ServiceHolds.self, .large, holds),
             .result(AuditList.self, .large, audit), .result(AuditCheckpoints.self, .large, checkpoints),
             .result(AuditDigest.self, .long, digest),
         ]
@@ -53,24 +50,40 @@ struct OperatorHandlers: Sendable {
             nextCursor: entries.count > limit ? page.last.map { "\($0.at.microseconds)-\($0.id)" } : nil)
     }
 
+    private func hold(_ params: ServiceHold.Params, _ session: CallerSession) async throws -> ServiceHold.Result {
+        let until = params.until.flatMap(RFC3339.microseconds)
+        let job = try await exports.hold(
+            session.asOperator(), job: JobID(param: params.job),
+            params.on ? .begin(reason: params.reason, until: until) : .end(reason: params.reason))
+        return ServiceHold.Result(
+            job: try AdminExportAPI.Job(job), held: job.isHeld, hold: job.hold.map { LegalHold($0) })
+    }
+
+    private func holds(_ params: ServiceHolds.Params, _ session: CallerSession) async throws -> ServiceHolds.Result {
+        let limit = params.limit ?? 20
+        // One more than requested shows whether there is a next page.
+        let jobs = try await exports.held(
+            session.asOperator(of: params.tenant), before: params.cursor.map { try JobID(param: $0, "cursor") },
+            limit: limit + 1)
+        let page = jobs.prefix(limit)
+        return ServiceHolds.Result(
+            holds: try page.compactMap { job in
+                try job.hold.map { ServiceHolds.HeldJob(job: try AdminExportAPI.Job(job), hold: LegalHold($0)) }
+            }, nextCursor: jobs.count > limit ? page.last?.id.description : nil)
+    }
+
     private func checkpoints(
         _ params: AuditCheckpoints.Params, _ session: CallerSession
     ) async throws -> AuditCheckpoints.Result {
         _ = try session.operatorOfAll()
         let checkpoints = try await exports.checkpoints(after: params.after ?? 0, limit: params.limit ?? 100)
         return AuditCheckpoints.Result(
-            checkpoints: try checkpoints.map {
-                .init(
-                    number: $0.number,
-                    envelope: try JSONDecoder().decode(StatementEnvelope.self, from: Data($0.envelope.utf8)))
-            })
+            checkpoints: checkpoints.map { .init(number: $0.number, envelope: $0.envelope) })
     }
 
     private func digest(_ params: AuditDigest.Params, _ session: CallerSession) async throws -> AuditDigest.Result {
         _ = try session.operatorOfAll()
-        guard let before = RFC3339.microseconds(params.before) else {
-            throw RPCError.invalidParams("before", "The parameter before must be a time, such as 2026-12-01T00:00:00Z.")
-        }
+        let before = params.before.flatMap(RFC3339.microseconds)
         let part = try await exports.trail(from: params.from.flatMap(RFC3339.microseconds), before: before)
         return AuditDigest.Result(events: part.events, sha256: part.sha256, isComplete: part.before == before)
     }
@@ -82,6 +95,12 @@ struct OperatorHandlers: Sendable {
             throw .invalidParams("cursor", "The parameter cursor must be the nextCursor of an earlier page.")
         }
         return AuditLog.Cursor(at: parts[0], id: parts[1])
+    }
+}
+
+extension LegalHold {
+    fileprivate init(_ hold: JobRecord.Hold) {
+        self.init(since: hold.since?.rfc3339, uid: hold.uid, reason: hold.reason, until: hold.until?.rfc3339)
     }
 }
 

@@ -66,6 +66,7 @@ package struct Retention: Service {
                 while swept.hasProgress, !Task.isShuttingDownGracefully { swept = try await sweep() }
                 if ContinuousClock.now >= nextOrphans {
                     nextOrphans = .now + Self.orphanInterval
+                    try await database.statement { try await Self.endHolds(on: $0) }
                     _ = try await sweepOrphans()
                 }
                 if swept.stuck > 0 {
@@ -174,6 +175,24 @@ package struct Retention: Service {
                 SELECT 'expired', id, tenant_key, tenant_slug, actor_key, actor_email FROM changed RETURNING 1 AS one
                 """)
         ).count
+    }
+
+    /// Ends the holds whose time is over, a hundred at a time. Uses the index `job_held`.
+    static func endHolds(on connection: isolated PostgresConnection) async throws {
+        try await connection.query(
+            Query(
+                "end-holds",
+                """
+                WITH due AS MATERIALIZED (
+                    SELECT id FROM adminexport.job WHERE hold AND hold_until < now() LIMIT 100 FOR UPDATE SKIP LOCKED
+                ), ended AS (
+                    UPDATE adminexport.job j SET hold = false, hold_since = NULL, hold_uid = NULL, hold_reason = NULL,
+                        hold_until = NULL, revision = j.revision + 1
+                    FROM due WHERE j.id = due.id AND j.hold RETURNING j.*
+                )
+                INSERT INTO adminexport.audit_event (event, job, tenant_key, tenant_slug, actor_key, actor_email, reason)
+                SELECT 'held', id, tenant_key, tenant_slug, actor_key, actor_email, 'off' FROM ended
+                """))
     }
 
     /// Uses the index on `id` of files to remove.

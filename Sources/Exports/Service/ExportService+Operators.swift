@@ -28,10 +28,23 @@ extension ExportService {
         try await transaction { try await QueueControl().drain(worker, isDraining, peer: peer, on: $0) }
     }
 
-    /// Begins or ends a legal hold of a job of the operator's tenants.
-    package func hold(_ requester: Requester, job id: JobID, _ isHeld: Bool) async throws -> JobRecord {
+    /// Begins, changes or ends a legal hold of a job of the operator's tenants.
+    package func hold(_ requester: Requester, job id: JobID, _ change: JobStore.HoldChange) async throws -> JobRecord {
+        do {
+            return try await acting(for: requester) { owner, connection in
+                try await jobs.hold(id, change, owner: owner, peer: requester.peer, on: connection)
+            }
+        } catch let error as PostgresError where error.isUnstorableText {
+            throw UnstorableText(parameter: "reason")
+        }
+    }
+
+    /// Lists the jobs of the requester's tenants that are under a legal hold, the newest first.
+    ///
+    /// - Parameter before: the last id of the previous page.
+    package func held(_ requester: Requester, before: JobID?, limit: Int) async throws -> [JobRecord] {
         try await acting(for: requester) { owner, connection in
-            try await jobs.hold(id, isHeld, owner: owner, peer: requester.peer, on: connection)
+            try await jobs.held(owner: owner, before: before, limit: limit, on: connection)
         }
     }
 
@@ -46,8 +59,9 @@ extension ExportService {
     ///
     /// - Parameters:
     ///   - from: inclusive, in microseconds since 1970; nil for the beginning.
-    ///   - before: exclusive, in the same unit.
-    package func trail(from: Int?, before: Int) async throws -> TrailReader.Part {
+    ///   - before: exclusive, in the same unit; nil for the end.
+    /// - Throws: ``TrailReader/Replaced``; ``PostgresError``.
+    package func trail(from: Int?, before: Int?) async throws -> TrailReader.Part {
         try await TrailReader.read(from: from, before: before, maxEvents: CheckpointMaker.maxEvents) { query in
             try await transaction { try await $0.query(query) }
         }

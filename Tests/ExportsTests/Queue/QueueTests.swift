@@ -308,7 +308,7 @@ import TestSupport
                         _ = try await jobs.delete(waiting.id, owner: owner, peer: Self.peer, on: connection)
                     }
                 case "release":
-                    _ = try await jobs.hold(waiting.id, false, owner: owner, peer: Self.peer, on: connection)
+                    _ = try await jobs.hold(waiting.id, .end(), owner: owner, peer: Self.peer, on: connection)
                 default:
                     await #expect(throws: QueueError.notFound) {
                         let stranger = JobStore.Owner.actor(tenantKey: "2", actorKey: "b")

@@ -154,7 +154,7 @@ import TestSupport
             try await worker(pool) { try await Retention.forget(file, on: $0) }
         case .held(let isHeld):
             _ = try? await api(pool) {
-                try await jobs.hold(job.id, isHeld, owner: Self.anyone, peer: Self.peer, on: $0)
+                try await jobs.hold(job.id, isHeld ? .begin() : .end(), owner: Self.anyone, peer: Self.peer, on: $0)
             }
         }
         return try await row(job, admin) != before

@@ -1,10 +1,18 @@
--- Receipts of workbooks, checkpoints of the audit trail, and the id of the installation that both name.
+-- Receipts of workbooks, checkpoints of the audit trail, the id of the installation that both name, and reasons of legal holds.
 -- Runs once, in one transaction, as adminexport_owner. Programs of version 6 go on working beside it: the workbooks that they make have no
 -- receipt, and they make no checkpoints.
 INSERT INTO adminexport.setting (key, value) VALUES ('installation_id', gen_random_uuid()::text);
 
 -- The DSSE envelope as JSON, which is ASCII. The row keeps it until the row itself is removed.
 ALTER TABLE adminexport.job ADD COLUMN receipt text;
+
+-- Who holds a workbook, since when, why and until when. Null without a hold, and for holds of earlier versions.
+ALTER TABLE adminexport.job
+    ADD COLUMN hold_since  timestamptz,
+    ADD COLUMN hold_uid    bigint,
+    ADD COLUMN hold_reason text,
+    ADD COLUMN hold_until  timestamptz;
+GRANT UPDATE (hold_since, hold_uid, hold_reason, hold_until) ON adminexport.job TO adminexport_api;
 
 -- Signed statements about the audit trail. They are never removed; each one covers the events from the end of the one before.
 CREATE TABLE adminexport.audit_checkpoint (
@@ -13,6 +21,13 @@ CREATE TABLE adminexport.audit_checkpoint (
     envelope text        NOT NULL   -- DSSE, as JSON
 );
 GRANT SELECT, INSERT ON adminexport.audit_checkpoint TO adminexport_worker;
+-- What the owner wants to remove. Only the owner writes it; a worker signs a request that is some minutes old at most.
+CREATE TABLE adminexport.audit_prune (
+    before       date        PRIMARY KEY,
+    requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    login        text        NOT NULL DEFAULT session_user
+);
+GRANT SELECT ON adminexport.audit_prune TO adminexport_worker;
 GRANT SELECT ON adminexport.audit_checkpoint TO adminexport_api;
 -- Workers compute the digests of the events.
 GRANT SELECT ON adminexport.audit_event TO adminexport_worker;

@@ -177,7 +177,7 @@ package struct Migrator: Sendable {
         "job_over": "state, id",
     ]
 
-    /// The steps of versions 4 and 5 that take long on a large history. Each index has a transaction of its own, during which writes to
+    /// The steps of versions 4 to 7 that take long on a large history. Each index has a transaction of its own, during which writes to
     /// its table wait: an index of jobs a second for a million of them, an index of the trail as long for a month's partition. Reads go on.
     /// After an interruption the next migration continues.
     private func finish(_ request: Request, on connection: isolated PostgresConnection) async throws {
@@ -193,6 +193,9 @@ package struct Migrator: Sendable {
             if try await !isMissing("job_of_tenant", on: connection) {
                 try await index("DROP INDEX IF EXISTS adminexport.job_of_tenant;", on: connection)
             }
+        }
+        if request.target >= 7, try await isMissing("job_held", on: connection) {
+            try await index("CREATE INDEX IF NOT EXISTS job_held ON adminexport.job (id) WHERE hold;", on: connection)
         }
         let names = Self.trailIndexes.keys.sorted().filter { request.target >= 5 || $0 == "audit_event_of_tenant" }
         for name in names where try await isMissing(name, on: connection) { try await indexTrail(name, on: connection) }

@@ -27,7 +27,21 @@ package struct JobRecord: Sendable {
     /// Whether a caller has asked to cancel the job.
     package let isCancelRequested: Bool
     /// A legal hold keeps the file.
-    package let isHeld: Bool
+    package var isHeld: Bool { hold != nil }
+    /// The legal hold; nil if there is none.
+    package let hold: Hold?
+
+    /// A legal hold. The members are nil if a program of an earlier version began it.
+    package struct Hold: Sendable, Hashable {
+        /// When the hold began, or was changed last.
+        package let since: Timestamp?
+        /// The user ID of the process that began or changed it.
+        package let uid: Int?
+        /// Why, in the words of the operator; nil also if the operator gave no reason.
+        package let reason: String?
+        /// When the hold ends by itself; nil if it does not.
+        package let until: Timestamp?
+    }
     /// When the job was started.
     package let createdAt: Timestamp
     /// The start of the first attempt.
@@ -65,6 +79,7 @@ package struct JobRecord: Sendable {
     package static let columns = """
         j.id, j.tenant_key, j.actor_key, j.tenant_slug, j.actor_email, j.options::text AS options,
         CASE WHEN \(isOverdue) THEN 'expired' ELSE j.state END AS state, j.epoch, j.attempt, j.crashes, j.losses, j.hold,
+        j.hold_since, j.hold_uid, j.hold_reason, j.hold_until,
         j.revision + coalesce(l.seq, 0) AS revision, j.cancel_requested_at IS NOT NULL AS cancel_requested,
         j.created_at, j.started_at, coalesce(j.attempt_started_at, CASE j.epoch WHEN 1 THEN j.started_at END) AS attempt_started_at,
         j.finished_at, j.expires_at, coalesce(l.rows_done, j.rows, 0) AS rows_done,
@@ -115,7 +130,11 @@ package struct JobRecord: Sendable {
         attempt = try row.decode("attempt")
         crashes = try row.decode("crashes")
         losses = try row.decode("losses")
-        isHeld = try row.decode("hold")
+        hold =
+            try row.decode("hold")
+            ? Hold(
+                since: row.decodeIfPresent("hold_since"), uid: row.decodeIfPresent("hold_uid"),
+                reason: row.decodeIfPresent("hold_reason"), until: row.decodeIfPresent("hold_until")) : nil
         revision = try row.decode("revision")
         isCancelRequested = try row.decode("cancel_requested")
         createdAt = try row.decode("created_at")

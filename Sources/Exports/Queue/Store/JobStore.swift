@@ -1,3 +1,4 @@
+private import Evidence
 package import Postgres
 
 /// The queue as callers see it. Every statement runs as `adminexport_api`, in a transaction of the caller.
@@ -421,21 +422,103 @@ package struct JobStore: Sendable {
         return try await get(id, owner: owner, on: connection)
     }
 
-    /// Begins or ends a legal hold, which keeps the file and the row from expiry and deletion.
+    /// What an operator wants to do with a legal hold.
+    package enum HoldChange: Sendable, Hashable {
+        /// Begins a hold, or changes the reason and the end of one if any of them is given.
+        ///
+        /// - Parameters:
+        ///   - reason: why, in words.
+        ///   - until: when the hold ends by itself, in microseconds since 1970; nil for never.
+        case begin(reason: String? = nil, until: Int? = nil)
+        /// Ends a hold.
+        ///
+        /// - Parameter reason: why, for the audit trail.
+        case end(reason: String? = nil)
+    }
+
+    /// Begins, changes or ends a legal hold, which keeps the file and the row from expiry and deletion.
     ///
     /// - Throws: ``QueueError/notReady(_:)`` if the workbook has expired.
     package func hold(
-        _ id: JobID, _ isHeld: Bool, owner: Owner, peer: CallingProcess, on connection: isolated PostgresConnection
+        _ id: JobID, _ change: HoldChange, owner: Owner, peer: CallingProcess, on connection: isolated PostgresConnection
     ) async throws -> JobRecord {
+        let (isHeld, reason, until): (Bool, String?, Int?) =
+            switch change {
+            case .begin(let reason, let until): (true, reason, until)
+            case .end(let reason): (false, reason, nil)
+            }
         let (job, changed) = try await lock(id, owner: owner, toApply: .held(isHeld), on: connection)
-        guard job.isHeld != isHeld else { return job }
-        guard changed != nil else { throw QueueError.notReady(job.state) }
+        if job.isHeld == isHeld {
+            guard isHeld, reason != nil || until != nil else { return job }
+        } else {
+            guard changed != nil else { throw QueueError.notReady(job.state) }
+        }
         try await connection.query(
+            isHeld
+                ? Query(
+                    "hold",
+                    """
+                    UPDATE adminexport.job SET hold = true, revision = revision + 1, hold_since = clock_timestamp(),
+                        hold_uid = $2::bigint, hold_reason = $3::text,
+                        hold_until = '1970-01-01 00:00+00'::timestamptz + $4::bigint * interval '1 microsecond'
+                    WHERE id = $1::uuid
+                    """,
+                    [.text(id.description), .integer(peer.uid), .text(reason), .text(until.map(String.init))])
+                : Query(
+                    "end-hold",
+                    """
+                    UPDATE adminexport.job SET hold = false, revision = revision + 1, hold_since = NULL, hold_uid = NULL,
+                        hold_reason = NULL, hold_until = NULL
+                    WHERE id = $1::uuid
+                    """, [.text(id.description)]))
+        let held = try await get(id, owner: owner, on: connection)
+        var entry = Audit.Entry(.held, of: job, peer: peer, reason: isHeld ? "on" : "off")
+        entry.details = try HoldDetails(reason: reason, until: until).json
+        try await Audit.record([entry], on: connection)
+        return held
+    }
+
+    /// The details of an event about a hold.
+    private struct HoldDetails: Encodable {
+        let reason: String?
+        let until: Int?
+
+        private enum CodingKeys: String, CodingKey {
+            case reason, until
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encodeIfPresent(reason, forKey: .reason)
+            try container.encodeIfPresent(until.map { EvidenceTime.text(microseconds: $0) }, forKey: .until)
+        }
+
+        var json: String { get throws { String(decoding: try JSON.encode(self), as: UTF8.self) } }
+    }
+
+    /// Lists the jobs under a legal hold, the newest first. Reads the index `job_held`, which contains no other jobs.
+    ///
+    /// - Parameter before: the last id of the previous page.
+    package func held(
+        owner: Owner, before: JobID?, limit: Int, on connection: isolated PostgresConnection
+    ) async throws -> [JobRecord] {
+        var parameters = Parameters([.integer(limit)])
+        var conditions = ["j.hold"]
+        switch owner {
+        case .anyone(nil): break
+        case .anyone(let keys?): conditions.append("j.tenant_key = ANY (\(parameters.add(.texts(keys)))::text[])")
+        case .labelled(let slug): conditions.append("j.tenant_slug = \(parameters.add(.text(slug)))::text")
+        case .actor: conditions.append(owner.condition(&parameters))
+        }
+        if let before { conditions.append("j.id < \(parameters.add(.text(before.description)))::uuid") }
+        return try await connection.query(
             Query(
-                "hold", "UPDATE adminexport.job SET hold = $2::boolean, revision = revision + 1 WHERE id = $1::uuid",
-                [.text(id.description), .bool(isHeld)]))
-        try await Audit.record([Audit.Entry(.held, of: job, peer: peer, reason: isHeld ? "on" : "off")], on: connection)
-        return try await get(id, owner: owner, on: connection)
+                "held",
+                """
+                SELECT \(JobRecord.columns) FROM \(JobRecord.source) WHERE \(conditions.joined(separator: " AND "))
+                ORDER BY j.id DESC LIMIT $1::int
+                """, parameters.values)
+        ).map { try JobRecord($0) }
     }
 
     /// Reads the job, and locks its row until the end of the transaction if the event changes it.
