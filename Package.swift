@@ -41,7 +41,7 @@ let targets: [Target] = [
 
     .target(
         name: "CommandLine",
-        dependencies: ["AdminExportAPI", "AdminExportClient", "CXattr", "Evidence", argumentParser, crypto]
+        dependencies: ["AdminExportAPI", "AdminExportClient", "CXattr", "Evidence", "XLSX", argumentParser, crypto]
     ),
     .testTarget(
         name: "CommandLineTests",

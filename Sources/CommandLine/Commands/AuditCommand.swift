@@ -9,7 +9,7 @@ struct AuditCommand: AsyncParsableCommand {
         commandName: "audit",
         abstract: "Show the audit trail: what callers requested and what the result was (operators only).",
         discussion: """
-            Newest event first. With --json, each event is one line.
+            Newest event first. With --json, each event is one line. With -o, the command writes all events that match to a file.
 
             With --verify, the command compares the whole trail with the checkpoints that the workers have signed. It finds an event that \
             somebody has changed, added or removed by hand since its checkpoint, also as a superuser of the database. It does not find what \
@@ -25,7 +25,10 @@ struct AuditCommand: AsyncParsableCommand {
     @Option(help: "Only events of the administrator with this e-mail address.")
     var administrator: String?
 
-    @Option(help: "Only events of the export with this id.")
+    @Option(
+        help: ArgumentHelp(
+            "Only events of the export with this id. If the value ends with .xlsx, .ndjson or .jsonl, it is the same as -o.",
+            valueName: "export"))
     var export: String?
 
     @Option(help: "Only these events: \(AuditEvent.events.joined(separator: ", ")). May be repeated.")
@@ -37,10 +40,21 @@ struct AuditCommand: AsyncParsableCommand {
     @Option(help: "Only events before this time.")
     var before: String?
 
-    @Option(help: "The number of events to show.")
-    var limit = 100
+    @Option(help: "The number of events to show. (default: 100)")
+    var limit: Int?
 
-    @Flag(help: "Compare the trail with its signed checkpoints. The exit status is 0 only if nothing was changed.")
+    @Option(
+        name: [.customShort("o"), .long],
+        help: ArgumentHelp(
+            "Write all events that match to this file: as a workbook if it ends with .xlsx, as JSON lines if it ends with .ndjson or .jsonl.",
+            valueName: "file"),
+        completion: .file(extensions: ["xlsx", "ndjson", "jsonl"]))
+    var output: String?
+
+    @Flag(help: "With -o: replace an existing file.")
+    var force = false
+
+    @Flag(help: "Compare the trail with its signed checkpoints. The exit status is 0 only if no fault was found.")
     var verify = false
 
     @Option(
@@ -57,7 +71,7 @@ struct AuditCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Append the checkpoints that this file does not have yet, each on a line. Keep the file on another machine.",
+            "Append the checkpoints that this file does not contain yet, one per line. Keep a copy of the file on another machine.",
             valueName: "file"),
         completion: .file())
     var checkpoint: String?
@@ -66,13 +80,28 @@ struct AuditCommand: AsyncParsableCommand {
         [tenant, administrator, export, from, before].contains { $0 != nil } || !event.isEmpty
     }
 
+    /// The value of `--export`, if it is a file.
+    private var exportFile: String? { export.flatMap { TrailExport.Form(path: $0) == nil ? nil : $0 } }
+    private var file: String? { output ?? exportFile }
+    private var job: String? { exportFile == nil ? export : nil }
+
     func validate() throws {
-        if verify || checkpoint != nil, hasFilter {
+        if let output, TrailExport.Form(path: output) == nil {
+            throw ValidationError("-o must name a file that ends with .xlsx, .ndjson or .jsonl.")
+        }
+        if output != nil, exportFile != nil {
+            throw ValidationError("-o and --export both name a file; leave out one of them.")
+        }
+        if file != nil, limit != nil || service.json {
+            throw ValidationError("A file contains all events that match; leave out --limit and --json.")
+        }
+        if force, file == nil { throw ValidationError("--force requires -o.") }
+        if verify || checkpoint != nil, hasFilter || file != nil {
             throw ValidationError("--verify and --checkpoint are about the whole trail; leave out the other conditions.")
         }
         if verify, checkpoint != nil { throw ValidationError("Use either --verify or --checkpoint.") }
-        if !verify, since != nil || !key.isEmpty { throw ValidationError("--since and --key need --verify.") }
-        guard limit > 0 else { throw ValidationError("--limit must be 1 or more.") }
+        if !verify, since != nil || !key.isEmpty { throw ValidationError("--since and --key require --verify.") }
+        guard limit ?? 1 > 0 else { throw ValidationError("--limit must be 1 or more.") }
         if let unknown = event.first(where: { !AuditEvent.events.contains($0) }) {
             throw ValidationError("--event \(unknown) is not an event; adminexport help audit lists the events.")
         }
@@ -84,16 +113,26 @@ struct AuditCommand: AsyncParsableCommand {
             if verify { return try await verify(client) }
             if let checkpoint {
                 let count = try await KeptCheckpoints.append(to: checkpoint, client)
-                return Output.message("\(checkpoint) has \(count) more checkpoints")
+                return Output.message("\(checkpoint): \(count) checkpoints appended")
             }
-            var left = limit
+            if let file, let form = TrailExport.Form(path: file) {
+                try DownloadedFile.check(file, replacing: force)
+                let request = AuditList.Params(
+                    tenant: tenant, administrator: administrator, job: job, events: event.isEmpty ? nil : event, from: from,
+                    before: before)
+                let count = try await TrailExport(client: client, request: request).write(
+                    to: file, as: form, replacing: force)
+                Output.message("\(file) has \(ProgressBar.grouped(count)) events")
+                return try Output.path(file)
+            }
+            var left = limit ?? 100
             var cursor: String?
             var table = Table(header: ["TIME", "EVENT", "TENANT", "ADMINISTRATOR", "EXPORT", "UID", "REASON", "DETAILS"])
             repeat {
                 let page = try await client.call(
                     AuditList.self,
                     .init(
-                        tenant: tenant, administrator: administrator, job: export, events: event.isEmpty ? nil : event,
+                        tenant: tenant, administrator: administrator, job: job, events: event.isEmpty ? nil : event,
                         from: from, before: before, limit: min(left, 500), cursor: cursor))
                 for event in page.events {
                     if service.json { try Output.result(Output.line(event)) } else { table.append(try Self.row(event)) }
