@@ -97,6 +97,8 @@ package struct CheckpointChain: Sendable {
         package let predicate: CheckpointPredicate
         /// See ``Checkpoint/digest``.
         package let digest: String
+        /// Whether the key is revoked. Such a checkpoint counts only because a later one names it.
+        let isRevoked: Bool
     }
 
     /// The verified checkpoints, from the first.
@@ -108,18 +110,37 @@ package struct CheckpointChain: Sendable {
         self.keys = keys
     }
 
+    /// What is wrong with the end of the chain; nil if nothing is. A key that signs no more may be revoked: the next checkpoint by another key
+    /// fixes what its checkpoints say.
+    package var fault: EvidenceFault? {
+        guard let last = links.last, last.isRevoked else { return nil }
+        return EvidenceFault(
+            .revokedKey,
+            "the newest checkpoint, \(last.predicate.number), is signed by a revoked key; workers with another key sign the next one"
+        )
+    }
+
     /// Adds the next checkpoint.
     ///
+    /// - Parameter row: the number under which the table has it.
     /// - Throws: ``EvidenceFault`` that says where the chain is broken. The checkpoint is not added then.
-    package mutating func append(_ checkpoint: Checkpoint) throws(EvidenceFault) {
+    package mutating func append(_ checkpoint: Checkpoint, row: Int) throws(EvidenceFault) {
         let number = links.count + 1
         let predicate: CheckpointPredicate
+        var isRevoked = false
         do {
-            predicate = try checkpoint.verify(keys)
+            (predicate, isRevoked) = (try checkpoint.verify(keys), false)
         } catch {
-            throw EvidenceFault(error.code, "checkpoint \(number) proves nothing: \(error)")
+            guard error.code == .revokedKey, let unverified = try? checkpoint.unverified() else {
+                throw EvidenceFault(error.code, "checkpoint \(number) is not valid: \(error)")
+            }
+            (predicate, isRevoked) = (unverified, true)
         }
         let last = links.last
+        guard row == predicate.number || row == number && predicate.number != number else {
+            throw EvidenceFault(
+                .brokenChain, "checkpoint \(predicate.number) has the number \(row) in the table, which was changed")
+        }
         guard predicate.number == number else {
             throw EvidenceFault(
                 .brokenChain,
@@ -133,11 +154,17 @@ package struct CheckpointChain: Sendable {
         }
         guard predicate.from == last?.predicate.before, last.map({ $0.predicate.before < predicate.before }) ?? true,
             predicate.installation == last?.predicate.installation ?? predicate.installation,
-            predicate.prunedBefore ?? "" >= last?.predicate.prunedBefore ?? ""
+            predicate.prunedBefore ?? "" >= last?.predicate.prunedBefore ?? "", Self.isPlausible(predicate)
         else {
             throw EvidenceFault(.brokenChain, "checkpoint \(number) does not begin where checkpoint \(number - 1) ends")
         }
-        links.append(Link(predicate: predicate, digest: checkpoint.digest))
+        links.append(Link(predicate: predicate, digest: checkpoint.digest, isRevoked: isRevoked))
+    }
+
+    /// Whether only whole months are removed, which ended before the checkpoint was made.
+    private static func isPlausible(_ predicate: CheckpointPredicate) -> Bool {
+        guard let day = predicate.prunedBefore else { return true }
+        return day.wholeMatch(of: /[0-9]{4}-[0-9]{2}-01/) != nil && day <= predicate.before
     }
 
     /// Checks that the chain contains a checkpoint that somebody has kept elsewhere.
@@ -148,7 +175,7 @@ package struct CheckpointChain: Sendable {
         do {
             predicate = try kept.verify(keys)
         } catch {
-            throw EvidenceFault(error.code, "a checkpoint that was kept proves nothing: \(error)")
+            throw EvidenceFault(error.code, "a checkpoint that was kept is not valid: \(error)")
         }
         let number = predicate.number
         if let own = links.first, own.predicate.installation != predicate.installation {

@@ -1,4 +1,4 @@
-/// Why a key cannot be used, or why a receipt proves nothing.
+/// Why a key cannot be used, or why a receipt is not valid.
 ///
 /// Values of the receipt, such as a key's id, can be in the sentence. Escape it before it reaches a terminal.
 package struct EvidenceFault: Error, Hashable, Sendable, CustomStringConvertible {

@@ -81,7 +81,7 @@ package enum LogKey: String, Sendable {
     /// A duration in whole seconds.
     case seconds
     /// The SHA-256 of a checkpoint's statement, in hexadecimal.
-    case sha256
+    case digest
     /// Which side of a connection stalled: the peer does not read, or it does not finish a line.
     case side
     /// The number of corrected counts of running jobs.
@@ -210,7 +210,7 @@ package enum ExportEvent: String, ServiceEvent {
         case .checkpointMade:
             .init(
                 "af1daefca55f411ca9915f83b928606b", .notice, "Signed a checkpoint of the audit trail",
-                [.checkpoint, .events, .sha256, .envelope])
+                [.checkpoint, .events, .digest, .envelope])
         case .checkpointDelayed:
             .init(
                 "b933620c3e3a4109a365391d65052a67", .warning,

@@ -61,7 +61,10 @@ import TestSupport
                 tenant: "t", administrator: "a", job: job, events: ["denied"], from: "2026-01-01T00:00:00.000Z",
                 before: "2026-01-01T00:00:00.000Z", limit: 1, cursor: "1-1"))
         try check(ServiceDrain.Params(worker: job, on: true))
-        try check(ServiceHold.Params(job: job, on: true))
+        try check(ServiceHold.Params(job: job, on: true, reason: "r", until: "2026-12-01T00:00:00.000Z"))
+        try check(ServiceHolds.Params(tenant: "t", limit: 1, cursor: job))
+        try check(AuditCheckpoints.Params(after: 1, limit: 1))
+        try check(AuditDigest.Params(from: "2026-12-01T00:00:00.000Z", before: "2026-12-01T00:00:00.000Z"))
         for method in MethodDescription.all {
             let isChecked = checked.contains(method.params.properties.map(\.name))
             #expect(isChecked, "add a check of the parameters of \(method.name), with every member set")

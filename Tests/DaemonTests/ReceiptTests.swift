@@ -79,8 +79,8 @@ import TestSupport
             for (workbook, receipt, keys, reason) in [
                 ("flipped.xlsx", "a.xlsx.receipt.json", key, "was changed"),
                 ("short.xlsx", "a.xlsx.receipt.json", key, "the file has \(file.count - 1) bytes"),
-                ("a.xlsx", "b.xlsx.receipt.json", key, "not the file of the receipt"),
-                ("b.xlsx", "a.xlsx.receipt.json", key, "not the file of the receipt"),
+                ("a.xlsx", "b.xlsx.receipt.json", key, "does not match the receipt"),
+                ("b.xlsx", "a.xlsx.receipt.json", key, "does not match the receipt"),
                 ("a.xlsx", "a.xlsx.receipt.json", try stranger.files(), "none of the known keys has signed it"),
                 ("a.xlsx", "cut.json", key, "not a DSSE envelope"), ("a.xlsx", "empty.json", key, "not a DSSE envelope"),
                 ("a.xlsx", "a.xlsx", key, "not a DSSE envelope"), ("a.xlsx", "none.json", key, "cannot be read"),
@@ -199,7 +199,7 @@ import TestSupport
                 let error = await receiptError(client, ServiceProcess.owner, job.id)
                 #expect(error?.code == .service(code: 1008, kind: "not-configured") && error?.reason == "no-key")
                 let run = try await service.run(["run", "--receipt"])
-                #expect(run.status == 1 && run.errors.contains("no signing key"), "\(run)")
+                #expect(run.status == 1 && run.errors.contains("no active signing key"), "\(run)")
                 #expect(try await client.call(ExportList.self, .init(actor: ServiceProcess.owner)).jobs.count == 1)
                 let started = try await client.call(
                     ExportStart.self, .init(actor: ServiceProcess.owner, includeDisabled: true)

@@ -43,18 +43,22 @@ import TestSupport
         }
     }
 
-    /// - Parameter sql: runs before the first checkpoint.
-    private func withTrail(maxEvents: Int = CheckpointMaker.maxEvents, _ body: (Trail) async throws -> Void) async throws {
-        try await ServiceProcess.withKeys { service, keys in
+    private func withTrail(
+        workers: Int = 1, margin: Duration = .zero, maxEvents: Int = CheckpointMaker.maxEvents,
+        _ body: (Trail) async throws -> Void
+    ) async throws {
+        try await ServiceProcess.withKeys(environment: ["ADMINEXPORT_WORKERS": "\(workers)"]) { service, keys in
             let key = try SigningKey(pem: String(contentsOfFile: keys.credentials + "/signing-key", encoding: .utf8))
             let database = JobDatabase(pool: service.database.pool(), role: DatabaseRole.worker)
             let maker = CheckpointMaker(
                 database: database,
                 signer: EvidenceSigner(key: key, database: database) { tenant, day in "\(tenant)-\(day)" },
-                version: "1", margin: .zero, maxEvents: maxEvents, logger: Logger(label: "test"))
-            // The service's worker makes the first one, which covers no event.
-            try await eventually("the first checkpoint") {
-                try await service.database.text("SELECT count(*) FROM adminexport.audit_checkpoint") == "1"
+                version: "1", margin: margin, maxEvents: maxEvents, logger: Logger(label: "test"))
+            if workers > 0 {
+                // The service's worker makes the first one, which covers no event.
+                try await eventually("the first checkpoint") {
+                    try await service.database.text("SELECT count(*) FROM adminexport.audit_checkpoint") == "1"
+                }
             }
             try await body(Trail(service: service, keys: keys, maker: maker))
         }
@@ -157,7 +161,7 @@ import TestSupport
             }
             async let pruned = prune("--audit-before", "2024-03-05")
             try await eventually("the request") {
-                try await trail.database.text("SELECT value FROM adminexport.setting WHERE key = 'audit_pruned_before'")
+                try await trail.database.text("SELECT before::text FROM adminexport.audit_prune")
                     == "2024-03-01"
             }
             #expect(
@@ -169,7 +173,8 @@ import TestSupport
                 "\(finished)")
             let verified = try await trail.verify()
             #expect(
-                verified.status == 0 && verified.output.contains("the events before 2024-03-01, by adminexportd prune"),
+                verified.status == 0
+                    && verified.output.contains("the events before 2024-03-01T00:00:00.000000Z, by adminexportd prune"),
                 "\(verified)")
             #expect(
                 try await trail.database.text(
@@ -212,14 +217,18 @@ import TestSupport
             for (change, found) in [
                 ("DELETE FROM \(table) WHERE number = 1", "checkpoint 1 is missing"),
                 ("DELETE FROM \(table) WHERE number = 2", "checkpoint 2 is missing"),
-                ("UPDATE \(table) SET number = number + 1 WHERE number = \(count)", nil),
+                (
+                    "UPDATE \(table) SET number = number + 1 WHERE number = \(count)",
+                    "has the number \(count + 1) in the table"
+                ),
+                ("INSERT INTO \(table) (number, envelope) VALUES (99, 'x')", "checkpoint \(count + 1) is not valid"),
                 (
                     "UPDATE \(table) SET envelope = (SELECT envelope FROM \(table) WHERE number = 1) WHERE number = 2",
                     "checkpoint 1 occurs twice"
                 ),
                 (
                     "UPDATE \(table) SET envelope = replace(envelope, '\"payload\":\"ey', '\"payload\":\"eY') WHERE number = 2",
-                    "checkpoint 2 proves nothing"
+                    "checkpoint 2 is not valid"
                 ),
                 ("TRUNCATE \(table)", "the trail has no checkpoint"),
                 // Without a copy outside, the rest of the chain is whole.
@@ -251,6 +260,8 @@ import TestSupport
             #expect(foreign.status == 1 && foreign.errors.contains("none of the known keys has signed it"))
             try "x\n".write(toFile: file, atomically: true, encoding: .utf8)
             #expect(try await trail.fault("--since", file)?.contains("line 1 of \(file) is not a checkpoint") == true)
+            try "".write(toFile: file, atomically: true, encoding: .utf8)
+            #expect(try await trail.fault("--since", file)?.contains("contains no checkpoint") == true)
             #expect(try await trail.fault("--since", "/none")?.contains("/none cannot be read") == true)
             for options in [["--verify", "--tenant", "acme"], ["--since", file], ["--verify", "--checkpoint", file]] {
                 #expect(try await trail.service.run(["audit"] + options).status == 64)
@@ -278,6 +289,96 @@ import TestSupport
             #expect(try await trail.fault() == nil)
             try await trail.database.execute("DELETE FROM adminexport.audit_event WHERE event = 'paused'")
             #expect(try await trail.fault()?.contains("events were removed") == true)
+        }
+    }
+
+    @Test("Events that repeat the time and the number of another one are found, also where a page of the reader ends")
+    func pages() async throws {
+        try await withTrail { trail in
+            try await trail.database.execute(
+                "INSERT INTO adminexport.audit_event (at, event) SELECT now() - n * interval '1 microsecond', 'paused' FROM generate_series(1, 10100) n"
+            )
+            try await trail.maker.make()
+            #expect(try await trail.fault() == nil)
+            for place in [4_998, 4_999, 5_000, 9_999] {
+                for count in [1, 5_100] {
+                    let fault = try await trail.fault(
+                        after:
+                            "INSERT INTO adminexport.audit_event (at, id, event, actor_email) SELECT at, id, 'downloaded', 'forged' FROM (SELECT at, id FROM adminexport.audit_event ORDER BY at, id OFFSET \(place) LIMIT 1) e, generate_series(1, \(count))",
+                        undo: "DELETE FROM adminexport.audit_event WHERE actor_email = 'forged'", as: nil)
+                    #expect(
+                        fault?.contains("events were added") == true && fault?.contains("\(10_100 + count)") == true,
+                        "\(place) \(count) \(fault ?? "")")
+                }
+            }
+        }
+    }
+
+    @Test(
+        "A request to remove months is a licence for neither other months nor a part of them, and a trail that was replaced is refused"
+    )
+    func licence() async throws {
+        try await withTrail(workers: 0) { trail in
+            try await trail.database.execute(
+                "INSERT INTO adminexport.audit_event (at, event) SELECT make_date(2024, n, 10), 'paused' FROM generate_series(1, 6) n"
+            )
+            try await trail.maker.make()
+            // Not a whole month, in the future, and too old.
+            try await trail.database.execute(
+                "INSERT INTO adminexport.audit_prune (before, requested_at) VALUES ('2024-06-15', now()), ('2999-01-01', now()), ('2024-05-01', now() - interval '11 minutes')"
+            )
+            try await trail.maker.make()
+            let table = "adminexport.audit_event"
+            func fault(_ months: String) async throws -> String? {
+                try await trail.fault(
+                    after:
+                        "DELETE FROM \(table) WHERE event = 'paused' AND extract(month FROM at) IN (\(months)) AND at < '2025-01-01'",
+                    undo: "DELETE FROM \(table) WHERE event = 'paused'; INSERT INTO \(table) SELECT * FROM saved", as: nil)
+            }
+            try await trail.database.execute("CREATE TABLE saved AS TABLE \(table)")
+            #expect(try await fault("1")?.contains("events were removed") == true)
+            try await trail.database.execute(
+                "DELETE FROM adminexport.audit_prune; INSERT INTO adminexport.audit_prune (before) VALUES ('2024-04-01')")
+            try await trail.maker.make()
+            #expect(try await trail.fault() == nil)
+            #expect(try await fault("1") == nil)
+            #expect(try await fault("1, 2, 3") == nil)
+            for months in ["2", "1, 3", "1, 2, 3, 4", "5", "1, 6"] {
+                #expect(try await fault(months)?.contains("events were removed") == true, "\(months)")
+            }
+            // Workers and the service may not ask for it.
+            for role in ["adminexport_api", "adminexport_worker"] {
+                await #expect(throws: PostgresError.self) {
+                    try await trail.database.execute(
+                        "SET ROLE \(role); INSERT INTO adminexport.audit_prune (before) VALUES ('2024-06-01')")
+                }
+            }
+            for time in ["infinity", "20000-01-01", "2400-01-01"] {
+                let fault = try await trail.fault(
+                    after: "INSERT INTO \(table) (at, event, reason) VALUES ('\(time)', 'paused', 'forged')",
+                    undo: "DELETE FROM \(table) WHERE reason = 'forged'", as: nil)
+                #expect(fault?.contains("times in the future") == true, "\(time): \(fault ?? "")")
+            }
+            let replaced = try await trail.fault(
+                after:
+                    "ALTER TABLE \(table) RENAME TO real_event; CREATE VIEW \(table) AS SELECT * FROM adminexport.real_event; GRANT SELECT ON \(table) TO adminexport_api",
+                undo: "DROP VIEW \(table); ALTER TABLE adminexport.real_event RENAME TO audit_event", as: nil)
+            #expect(replaced?.contains("is not the table that adminexportd migrate has made") == true, "\(replaced ?? "")")
+        }
+    }
+
+    @Test("A trail whose newest checkpoint is old is not verified, and the first events may be of any time")
+    func stale() async throws {
+        try await withTrail(workers: 0, margin: .seconds(4 * 3_600)) { trail in
+            try await trail.database.execute(
+                "INSERT INTO adminexport.audit_event (at, event) VALUES ('-infinity', 'paused'), ('1969-03-01', 'paused'), ('1969-11-01', 'paused'), ('2024-02-01', 'paused')"
+            )
+            try await trail.maker.make()
+            // Months without events have no checkpoints.
+            #expect(try await trail.database.text("SELECT count(*) FROM adminexport.audit_checkpoint") == "3")
+            let run = try await trail.verify()
+            #expect(run.status == 1 && run.errors.contains("more than three hours ago"), "\(run)")
+            #expect(run.errors.filter(\.isNewline).count == 1)
         }
     }
 

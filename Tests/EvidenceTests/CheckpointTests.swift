@@ -32,8 +32,8 @@ import Testing
     private static func fault(_ checkpoints: [Checkpoint], _ keys: [VerificationKey] = [key.verificationKey]) -> String? {
         var chain = CheckpointChain(keys)
         do throws(EvidenceFault) {
-            for checkpoint in checkpoints { try chain.append(checkpoint) }
-            return nil
+            for (index, checkpoint) in checkpoints.enumerated() { try chain.append(checkpoint, row: index + 1) }
+            return chain.fault?.description
         } catch {
             return error.description
         }
@@ -58,7 +58,7 @@ import Testing
         #expect(Self.fault([whole[0], other[1]])?.contains("does not continue checkpoint 1") == true)
         // By another key, and by the same key after it was revoked.
         let stranger = SigningKey()
-        #expect(Self.fault(try Self.checkpoints(2, by: stranger))?.contains("checkpoint 1 proves nothing") == true)
+        #expect(Self.fault(try Self.checkpoints(2, by: stranger))?.contains("checkpoint 1 is not valid") == true)
         #expect(Self.fault(whole, [Self.key.verificationKey.with(.revoked)])?.contains("revoked") == true)
         #expect(Self.fault(whole, [Self.key.verificationKey.with(.retired)]) == nil)
     }
@@ -66,19 +66,19 @@ import Testing
     @Test("A checkpoint must begin where the one before ends, and must not take back that events were removed")
     func gaps() throws {
         let first = try Checkpoint(
-            Self.predicate(1, after: nil, from: nil, before: "01", pruned: "2026-01-01"), by: Self.key)
+            Self.predicate(1, after: nil, from: nil, before: "31", pruned: "2026-01-01"), by: Self.key)
         let wrong: [CheckpointPredicate] = [
-            Self.predicate(2, after: first, from: "02", before: "03", pruned: "2026-01-01"),
-            Self.predicate(2, after: first, from: nil, before: "03", pruned: "2026-01-01"),
-            Self.predicate(2, after: first, from: "01", before: "01", pruned: "2026-01-01"),
-            Self.predicate(2, after: first, from: "01", before: "02"),
-            Self.predicate(2, after: first, from: "01", before: "02", pruned: "2025-12-01"),
-            Self.predicate(2, after: first, from: "01", before: "02", pruned: "2026-01-01", installation: "j"),
+            Self.predicate(2, after: first, from: "32", before: "33", pruned: "2026-01-01"),
+            Self.predicate(2, after: first, from: nil, before: "33", pruned: "2026-01-01"),
+            Self.predicate(2, after: first, from: "31", before: "31", pruned: "2026-01-01"),
+            Self.predicate(2, after: first, from: "31", before: "32"),
+            Self.predicate(2, after: first, from: "31", before: "32", pruned: "2025-12-01"),
+            Self.predicate(2, after: first, from: "31", before: "32", pruned: "2026-01-01", installation: "j"),
         ]
         for predicate in wrong {
             #expect(Self.fault([first, try Checkpoint(predicate, by: Self.key)])?.contains("does not begin where") == true)
         }
-        let next = Self.predicate(2, after: first, from: "01", before: "02", pruned: "2026-02-01")
+        let next = Self.predicate(2, after: first, from: "31", before: "32", pruned: "2026-02-01")
         #expect(Self.fault([first, try Checkpoint(next, by: Self.key)]) == nil)
     }
 
@@ -86,7 +86,7 @@ import Testing
     func kept() throws {
         let whole = try Self.checkpoints(4)
         var chain = CheckpointChain([Self.key.verificationKey])
-        for checkpoint in whole.prefix(3) { try chain.append(checkpoint) }
+        for (index, checkpoint) in whole.prefix(3).enumerated() { try chain.append(checkpoint, row: index + 1) }
         for checkpoint in whole.prefix(3) { try chain.check(contains: checkpoint) }
         func fault(_ kept: Checkpoint) -> String? {
             do throws(EvidenceFault) {
@@ -99,7 +99,7 @@ import Testing
         #expect(fault(whole[3])?.contains("ends with checkpoint 3, and checkpoint 4 was kept") == true)
         let replaced = try Checkpoint(Self.predicate(3, after: whole[1], from: "02", before: "04"), by: Self.key)
         #expect(fault(replaced)?.contains("checkpoint 3 of the trail is not the one that was kept") == true)
-        #expect(fault(try Self.checkpoints(1, by: SigningKey())[0])?.contains("proves nothing") == true)
+        #expect(fault(try Self.checkpoints(1, by: SigningKey())[0])?.contains("is not valid") == true)
         let elsewhere = try Checkpoint(
             Self.predicate(1, after: nil, from: nil, before: "01", installation: "j"), by: Self.key)
         #expect(fault(elsewhere)?.contains("another installation") == true)

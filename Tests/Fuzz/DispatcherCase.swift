@@ -13,7 +13,9 @@ enum DispatcherCase {
         make(ExportReceipt.self),
         make(ExportDelete.self), make(ServiceInfo.self), make(ServiceHealth.self), make(ServiceMetrics.self),
         make(ServiceStats.self), make(RPCDiscover.self), make(ServicePause.self), make(ServiceResume.self),
-        make(ServiceWorkers.self), make(ServiceDrain.self), make(ServiceHold.self), make(AuditList.self),
+        make(ServiceWorkers.self), make(ServiceDrain.self), make(ServiceHold.self), make(ServiceHolds.self),
+        make(AuditList.self),
+        make(AuditCheckpoints.self), make(AuditDigest.self),
     ].reduce(into: [:]) { $0[$1.name] = $1.run }
 
     private static func make<Called: AdminExportAPI.Method>(_ method: Called.Type) -> (name: String, run: Case) {

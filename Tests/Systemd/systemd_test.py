@@ -138,6 +138,26 @@ def use(machine, debs):
 
 
 @scenario
+def receipts(machine, debs):
+    """The key of make-key reaches the worker and not the service; a member verifies the receipt, and an operator the audit trail"""
+    early = machine.run(ENVIRONMENT + "cd /tmp && adminexport run --receipt", user="member", check=False)
+    check(early.returncode == 1 and "no active signing key" in early.stderr, f"{early}")
+    machine.run("adminexportd make-key")
+    modes = machine.run("stat -c '%a %U' /etc/credstore/adminexport.signing-key /etc/adminexport/verify.d /etc/adminexport/verify.d/*.pem")
+    check(modes.stdout.split() == ["600", "root", "755", "root", "644", "root"], modes.stdout)
+    machine.run("systemctl restart adminexport-worker@1; systemctl reload adminexport")
+    is_well(machine)
+    told = machine.run(ENVIRONMENT + "cd /tmp && adminexport run --force -q --receipt -o signed.xlsx "
+                       "&& adminexport verify signed.xlsx signed.xlsx.receipt.json", user="member").stdout
+    check("Verified: signed.xlsx" in told and "/etc/adminexport/verify.d/" in told, told)
+    found = machine.run("ls /run/credentials/adminexport-worker@1.service /run/credentials/adminexport.service", check=False).stdout
+    check(found.count("signing-key") == 1 and "adminexport.service" not in found, f"the credentials: {found}")
+    machine.eventually("a worker has signed a checkpoint", lambda: machine.run("adminexport audit --verify", check=False).returncode == 0, 90)
+    said = machine.run("journalctl -u 'adminexport*' -o cat").stdout
+    check("PRIVATE KEY" not in said and "acme.example" not in said, "the journal contains unwanted text")
+
+
+@scenario
 def doctor(machine, debs):
     """doctor finds no fault for a member, and tells other users what to do"""
     fine = machine.run("adminexport doctor", user="member").stdout
@@ -572,7 +592,9 @@ def remove(machine, debs):
     is_well(machine)
     check("does not run yet" not in back, back)
     machine.run("dpkg -r adminexport; dpkg -P adminexport")
-    left = machine.run("ls -d /etc/adminexport /var/lib/adminexport /run/adminexport /etc/systemd/system/*/adminexport* 2>/dev/null",
+    # Public keys stay: receipts outlive the package.
+    machine.run("rm -rf /etc/adminexport/verify.d; rmdir /etc/adminexport", check=False)
+    left = machine.run("ls -d /etc/adminexport /etc/credstore/adminexport* /var/lib/adminexport /run/adminexport /etc/systemd/system/*/adminexport* 2>/dev/null",
                        check=False).stdout
     check(not left.strip(), f"left behind: {left}")
     failed = machine.run("systemctl --failed --no-legend").stdout

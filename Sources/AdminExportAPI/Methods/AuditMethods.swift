@@ -73,7 +73,7 @@ public struct AuditEvent: WireObject, Hashable {
             required: false),
         .init(
             "reason", .text(upTo: 64),
-            "The reason of a denial, failure or failed delivery; on or off for a hold or a drain; the day before which events were removed for pruned.",
+            "The reason of a denial, failure or failed delivery; on or off for a hold or a drain; for pruned, the day before which the owner removes events.",
             required: false),
         .init(
             "details", .object(ObjectSchema()),
@@ -204,11 +204,11 @@ public enum AuditCheckpoints: Method {
     public struct Checkpoint: WireObject, Hashable {
         /// The number of the checkpoint: 1 for the first.
         public let number: Int
-        /// The statement.
-        public let envelope: StatementEnvelope
+        /// A DSSE envelope as JSON, exactly as the table has it. Only a verifier knows whether it is one.
+        public let envelope: String
 
         /// A checkpoint.
-        public init(number: Int, envelope: StatementEnvelope) {
+        public init(number: Int, envelope: String) {
             self.number = number
             self.envelope = envelope
         }
@@ -216,7 +216,9 @@ public enum AuditCheckpoints: Method {
         /// The members on the wire.
         public static let schema = ObjectSchema(
             .init("number", .count, "The number of the checkpoint: 1 for the first."),
-            .init("envelope", .object(StatementEnvelope.schema), "The statement."))
+            .init(
+                "envelope", .string(.init(.any, length: 0...4_194_304)),
+                "A DSSE envelope as JSON, exactly as the table has it. Only a verifier knows whether it is one."))
     }
 
     /// One page of checkpoints.
@@ -255,21 +257,21 @@ public enum AuditDigest: Method {
     public struct Params: WireObject {
         /// The beginning, inclusive: RFC 3339; the beginning of the trail if absent.
         public let from: String?
-        /// The end, exclusive: RFC 3339.
-        public let before: String
+        /// The end, exclusive: RFC 3339; the end of the trail if absent.
+        public let before: String?
 
         /// A period.
-        public init(from: String? = nil, before: String) {
+        public init(from: String? = nil, before: String? = nil) {
             self.from = from
             self.before = before
         }
 
         /// The members on the wire.
         public static let schema = ObjectSchema(
-            .init("before", .time, "The end of the period, exclusive."),
             .init(
                 "from", .time, "The beginning of the period, inclusive. The beginning of the trail if absent.",
-                required: false))
+                required: false),
+            .init("before", .time, "The end of the period, exclusive. The end of the trail if absent.", required: false))
     }
 
     /// The digest of the events.
@@ -312,7 +314,7 @@ public enum AuditDigest: Method {
         examples: [
             (
                 "A period without events",
-                .init(from: "2001-01-01T00:00:00Z", before: "2001-01-01T01:00:00Z"),
+                .init(from: "2001-01-01T00:00:00.000Z", before: "2001-01-01T01:00:00.000Z"),
                 .init(
                     events: 0, sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", isComplete: true)
             )

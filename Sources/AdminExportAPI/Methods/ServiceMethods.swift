@@ -87,9 +87,9 @@ public enum ServiceInfo: Method {
         public enum Status: String, Codable, Hashable, Sendable, CaseIterable {
             /// Workers sign with the key.
             case active
-            /// Workers do not sign with the key any more. What it has signed counts.
+            /// Workers no longer sign with the key. Its signatures remain valid.
             case retired
-            /// Somebody else may have the private key. Nothing that it has signed counts.
+            /// Somebody else may have the private key. No receipt that it has signed is valid.
             case revoked
         }
 
@@ -112,7 +112,7 @@ public enum ServiceInfo: Method {
             .init("id", .sha256, "The SHA-256 of the key as SubjectPublicKeyInfo in DER."),
             .init(
                 "status", .oneOf(Status.allCases.map(\.rawValue)),
-                "active: workers sign with the key. retired: they do not any more, and what it has signed counts. revoked: nothing that it has signed counts."
+                "active: workers sign with the key. retired: workers no longer sign with it; its signatures remain valid. revoked: no receipt that it has signed is valid."
             ),
             .init(
                 "publicKey", .text,

@@ -7,7 +7,7 @@ private import Foundation
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Verify that a workbook is the one that a receipt describes, and say who made it and when.",
+        abstract: "Verify that a workbook is the one that a receipt describes, and print who requested it and when.",
         discussion: """
             The command needs neither the service nor a network. It needs the public key of the service, which you must have from its \
             operators and not together with the receipt. The exit status is 0 only if the signature is valid and the file is unchanged.
@@ -48,13 +48,13 @@ struct VerifyCommand: ParsableCommand {
         do {
             proof = try Receipt(json: bytes).verify(keys.map(\.key))
         } catch {
-            throw EvidenceFault(error.code, "the receipt \(receipt) proves nothing: \(error)")
+            throw EvidenceFault(error.code, "the receipt \(receipt) is not valid: \(error)")
         }
         let (size, sha256) = try Self.digest(of: file, maxBytes: proof.predicate.manifest.size)
         do {
             try proof.check(size: size, sha256: sha256)
         } catch {
-            throw EvidenceFault(error.code, "\(file) is not the file of the receipt: \(error)")
+            throw EvidenceFault(error.code, "\(file) does not match the receipt: \(error)")
         }
         return (proof, keys.first { $0.key == proof.key }?.path ?? "")
     }

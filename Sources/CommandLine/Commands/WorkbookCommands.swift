@@ -65,7 +65,7 @@ struct RunCommand: AsyncParsableCommand {
             throw CommandFailure(
                 status: .failed,
                 message:
-                    "the service makes no receipts, because it has no signing key; leave out --receipt, or ask its operators"
+                    "the service makes no receipts, because it has no active signing key; leave out --receipt, or ask the operators to run adminexportd make-key"
             )
         }
     }

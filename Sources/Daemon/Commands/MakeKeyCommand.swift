@@ -14,7 +14,7 @@ struct MakeKeyCommand: AsyncParsableCommand {
 
             If there is a private key already, --replace makes a new one. The public key of the former one gets the line "Status: \
             retired": receipts that it has signed remain valid. If somebody else may have the private key, write "Status: revoked" into \
-            that file instead: then nothing that it has signed is valid.
+            that file instead: then no receipt that it has signed is valid.
             """)
 
     @Option(
@@ -72,10 +72,6 @@ private struct KeyFiles {
 
     func make(replacing: Bool) throws -> Made {
         let target = try Self.target(privateKey)
-        let former = try Self.formerKey(target)
-        guard former == nil || replacing else {
-            throw ConfigurationFault("\(target) contains a key already; --replace makes a new key and retires this one")
-        }
         let folder = Self.folder(of: target)
         guard !(target.lowercased().hasSuffix(".pem") && Self.isSame(folder, publicKeys)) else {
             throw ConfigurationFault("the private key must not be among the public keys; name another file with --private")
@@ -87,6 +83,10 @@ private struct KeyFiles {
         guard flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0 else {
             throw ConfigurationFault(
                 "another adminexportd make-key writes to \(publicKeys); run the command again when it has ended")
+        }
+        let former = try Self.formerKey(target)
+        guard former == nil || replacing else {
+            throw ConfigurationFault("\(target) contains a key already; --replace makes a new key and retires this one")
         }
         let known = try KeyFolder(publicKeys).load()
         let key = SigningKey()

@@ -30,7 +30,7 @@ struct PruneCommand: AsyncParsableCommand {
     var unsigned = false
 
     func validate() throws {
-        if unsigned, auditBefore == nil { throw ValidationError("--unsigned needs --audit-before.") }
+        if unsigned, auditBefore == nil { throw ValidationError("--unsigned requires --audit-before.") }
         guard let auditBefore else { return }
         guard auditBefore.wholeMatch(of: /\d{4}-\d{2}-\d{2}/) != nil,
             (try? Date.ISO8601FormatStyle().year().month().day().parse(auditBefore)) != nil
@@ -63,9 +63,11 @@ struct PruneCommand: AsyncParsableCommand {
         options.statementTimeout = .seconds(600)
         let connection = try await PostgresConnection.connect(options)
         try await Migrator.checkRoles([DatabaseRole.owner], on: connection)
-        if !unsigned { try await Self.waitForSignature(before: day, connection) }
+        // Months that end while the command waits stay for the next run.
+        let end = try await AuditRetention().end(before: day, on: connection) ?? day
+        if !unsigned { try await Self.waitForSignature(before: end, connection) }
         do {
-            try await AuditRetention().prune(before: day, on: connection) { print("Removed from the audit trail: \($0)") }
+            try await AuditRetention().prune(before: end, on: connection) { print("Removed from the audit trail: \($0)") }
         } catch let error as PostgresError where error.sqlState == SQLState.lockNotAvailable {
             throw ConfigurationFault(
                 "another transaction, such as a dump, reads the audit trail; run the command again when it has ended")
@@ -76,16 +78,16 @@ struct PruneCommand: AsyncParsableCommand {
     /// How long a worker may take to sign. It looks for requests about every 30 s.
     private static let maxWait: Duration = .seconds(180)
 
-    private static func waitForSignature(before day: String, _ connection: PostgresConnection) async throws {
+    private static func waitForSignature(before end: String, _ connection: PostgresConnection) async throws {
         let retention = AuditRetention()
-        guard let end = try await retention.end(before: day, on: connection),
-            try await retention.hasCheckpoints(on: connection)
+        guard try await retention.end(before: end, on: connection) != nil, try await retention.hasCheckpoints(on: connection)
         else { return }
         try await retention.request(before: end, on: connection)
         print("Waiting for a worker to sign that the events before \(end) are removed.")
         let deadline = ContinuousClock.now + maxWait
         while try await !retention.isSigned(before: end, on: connection) {
             guard .now < deadline else {
+                try await retention.withdraw(before: end, on: connection)
                 throw ConfigurationFault(
                     "no worker has signed a checkpoint within \(maxWait.components.seconds) s, so nothing was removed; check that a worker with the credential signing-key runs and that no transaction is open for long, or use --unsigned"
                 )

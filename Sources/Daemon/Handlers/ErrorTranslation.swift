@@ -44,6 +44,11 @@ struct ErrorTranslation: Sendable {
         case let error as PostgresError
         where error.isRefusal || error.isEvaluationFault || error.code == .unexpectedResult:
             return refusal(error, logger)
+        case is TrailReader.Replaced:
+            return RPCError(
+                .internalError,
+                "The audit trail is not the table that adminexportd migrate has made: somebody has replaced it, or added a rule or a policy. Restore the table, or remove the rule or the policy."
+            )
         case let error as NoReceipt:
             return Self.receipts(error)
         case let error as OffsetBeyondEnd:
@@ -116,9 +121,9 @@ struct ErrorTranslation: Sendable {
         let message =
             switch error {
             case .madeBefore:
-                "The workbook has no receipt, because no worker with a signing key made it. Start a new export; if it has no receipt either, ask the operators."
+                "The workbook has no receipt, because no worker with a signing key made it. Start a new export. If that export has no receipt either, ask the operators to check the workers."
             case .noKey:
-                "The workbook has no receipt, because the service has no signing key. Ask the operators for adminexportd make-key."
+                "The workbook has no receipt, because the service has no active signing key. Ask the operators to run adminexportd make-key."
             }
         return RPCError(.notConfigured, message, details: [("reason", .text(error.rawValue))])
     }

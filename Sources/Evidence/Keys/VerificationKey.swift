@@ -8,9 +8,9 @@ package struct VerificationKey: Sendable, Hashable {
     package enum Status: String, Sendable, CaseIterable {
         /// Workers sign with the key.
         case active
-        /// Workers do not sign with the key any more. What it has signed counts.
+        /// Workers no longer sign with the key. Its signatures remain valid.
         case retired
-        /// Somebody else may have the private key. Nothing that it has signed counts.
+        /// Somebody else may have the private key. No receipt that it has signed is valid.
         case revoked
     }
 
@@ -38,7 +38,7 @@ package struct VerificationKey: Sendable, Hashable {
         do {
             let key = try Curve25519.Signing.PublicKey(pemRepresentation: pem.block)
             guard key.pemRepresentation.filter({ !$0.isNewline }) == pem.block.filter({ !$0.isNewline }) else {
-                throw EvidenceFault(.unusableKey, "not as RFC 8410 demands")
+                throw EvidenceFault(.unusableKey, "the key is not encoded as RFC 8410 requires")
             }
             raw = key.rawRepresentation
         } catch {
@@ -46,7 +46,7 @@ package struct VerificationKey: Sendable, Hashable {
         }
         guard !Self.weak.contains(Self.withoutSign(raw)) else {
             throw EvidenceFault(
-                .unusableKey, "anybody can sign for this key; it is a placeholder, and not one that make-key has made")
+                .unusableKey, "the key is weak: anybody can make a valid signature for it; get the key that make-key wrote")
         }
         guard let word = pem.status else {
             status = .active

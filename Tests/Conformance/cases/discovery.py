@@ -43,7 +43,8 @@ def prepare(service):
 
 # Methods that change the job, methods for operators, and the calls that undo a method.
 SPOILING = {"export.delete", "service.hold"}
-OPERATORS = {"service.pause", "service.resume", "service.workers", "service.drain", "service.hold", "audit.list"}
+OPERATORS = {"service.pause", "service.resume", "service.workers", "service.drain", "service.hold", "service.holds", "audit.list",
+             "audit.checkpoints", "audit.digest"}
 UNDO = {"service.pause": ("service.resume", {}), "service.drain": ("service.drain", {"on": False}),
         "service.hold": ("service.hold", {"on": False})}
 

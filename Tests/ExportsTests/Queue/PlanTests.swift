@@ -27,20 +27,22 @@ import TestSupport
         add(
             "finds rows by a unique key", "make-slot", "enqueue", "release-key", "find-replayed", "get", "changed",
             "cancel-queued",
-            "cancel-running", "delete", "hold", "lock-job", "renew", "peek", "is-published", "receipt", "pause", "drain",
+            "cancel-running", "delete", "hold", "end-hold", "lock-job", "renew", "peek", "is-published", "receipt", "pause",
+            "drain",
             "worker",
             "register-worker", "record-proof", "unregister-worker", "file-removed", "lookup", "lookup-jobs",
             "return-unknown", "audit",
             "tenant-key")
         add(
             "reads tables of the directory or of the catalog", "lookup-actors", "schema-grants",
-            "find-directory")
+            "find-directory", "trail-is-table")
         add("takes a lock of the session", "hold-proof")
         add("sets the role of a transaction", "act-as")
         add("reads one row for each worker", "counters", "workers", "forget-workers")
         add("reads one row for each tenant, at the start and every minute", "suspect-slots", "missing-slots", "recount")
         add(
-            "reads what is due as the first rows of an index, in the retention's groups", "expire", "files-to-remove",
+            "reads what is due as the first rows of an index, in the retention's groups", "expire", "end-holds",
+            "files-to-remove",
             "forget-jobs",
             "orphans")
         add("reads an entry of an index for each number of jobs that a tenant runs, after many claims", "raise-bound")
@@ -51,11 +53,13 @@ import TestSupport
             "key-events",
             "is-member",
             "find-role", "find-migrations", "schema-version", "login", "audit-months", "audit-delete", "audit-partitions",
-            "undeclared-grants", "attribute-columns", "undeclared-columns", "audit-end", "audit-request", "audit-pruned")
+            "undeclared-grants", "attribute-columns", "undeclared-columns", "audit-end", "audit-request", "audit-withdraw",
+            "audit-pruned")
         add(
             "reads one row of the checkpoints, or a page of them by their numbers, every hour or for an operator",
             "checkpoint-state",
             "insert-checkpoint", "checkpoints", "last-checkpoint")
+        add("reads an index that contains only jobs under a legal hold", "held")
         add("reads a page of the trail from the index by time, in its order", "trail-page", "trail-begin")
         add("lists the open transactions of the server, every hour", "checkpoint-moment", "checkpoint-settled")
         add("reads no table", "test-connection", "replayed", "probe")

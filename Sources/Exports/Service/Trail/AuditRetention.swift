@@ -27,9 +27,17 @@ package struct AuditRetention: Sendable {
                 Query(
                     "audit-request",
                     """
-                    INSERT INTO adminexport.setting AS s (key, value) VALUES ('audit_pruned_before', $1)
-                    ON CONFLICT (key) DO UPDATE SET value = greatest(s.value, excluded.value)
+                    INSERT INTO adminexport.audit_prune (before) VALUES ($1::date)
+                    ON CONFLICT (before) DO UPDATE SET requested_at = clock_timestamp(), login = session_user
                     """, [.text(day)]))
+        }
+    }
+
+    /// Takes a request back that no worker has signed.
+    package func withdraw(before day: String, on connection: isolated PostgresConnection) async throws {
+        _ = try await connection.withTransaction(role: DatabaseRole.owner) { connection in
+            try await connection.query(
+                Query("audit-withdraw", "DELETE FROM adminexport.audit_prune WHERE before = $1::date", [.text(day)]))
         }
     }
 
@@ -47,7 +55,13 @@ package struct AuditRetention: Sendable {
                     "SELECT envelope FROM adminexport.audit_checkpoint ORDER BY number DESC LIMIT 1"))
         }
         guard let json: String = try rows.first?.decode("envelope") else { return nil }
-        return try Checkpoint(json: Data(json.utf8)).unverified()
+        do {
+            return try Checkpoint(json: Data(json.utf8)).unverified()
+        } catch {
+            throw PostgresError(
+                .unexpectedResult,
+                "the newest checkpoint of the audit trail was changed: \(error); run adminexport audit --verify")
+        }
     }
 
     /// Removes the months that ended before a day, and writes an event that says so.

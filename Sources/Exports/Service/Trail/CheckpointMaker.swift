@@ -23,6 +23,8 @@ package struct CheckpointMaker: Service {
     private static let poll: ClosedRange<Duration> = .seconds(25)...(.seconds(35))
     /// How often it looks whether the open transactions have ended.
     private static let wait: Duration = .seconds(1)
+    /// In seconds.
+    private static let maxClockDifference = 30.0
     /// The maximum number of events of a checkpoint. More events need more checkpoints.
     package static let maxEvents = 100_000
 
@@ -91,40 +93,62 @@ package struct CheckpointMaker: Service {
     /// Makes checkpoints until they cover all events before the present, and returns when they are in the table.
     package func make() async throws {
         let end = try await settledMoment()
+        var last: Int?
         while true {
             let state = try await state()
             let from = try state.from
-            // Another worker may have been faster.
-            guard from ?? 0 < end, try await make(after: state, from: from, before: end) else { return }
+            guard from ?? 0 < end else {
+                // Not by a clock that was set back while a checkpoint was made.
+                if from ?? 0 > end + 2 * max(margin, 60_000_000) {
+                    throw PostgresError(
+                        .unexpectedResult,
+                        "the newest checkpoint of the audit trail ends in the future; check the clock of the database, and see EVIDENCE.md"
+                    )
+                }
+                return
+            }
+            guard try await make(after: state, from: from, before: end) || last != state.predicate?.number ?? 0 else {
+                // Another worker may be faster, but not twice with the same checkpoint.
+                throw PostgresError(.unexpectedResult, "the numbers of the checkpoints of the audit trail were changed")
+            }
+            last = state.predicate?.number ?? 0
         }
     }
 
-    /// Reads the end of the chain, and whether another checkpoint is due. Uses the primary keys of both tables.
+    /// Reads the end of the chain, and whether another checkpoint is due. Uses the primary keys.
     private func state() async throws -> State {
         let rows = try await database.statement { connection in
             try await connection.query(
                 Query(
                     "checkpoint-state",
                     """
-                    SELECT c.envelope, coalesce(c.made_at < clock_timestamp() - $1::interval, true) AS is_old,
-                        (SELECT value FROM adminexport.setting WHERE key = 'audit_pruned_before') AS pruned,
+                    SELECT c.number, c.envelope, clock_timestamp() AS now,
+                        (SELECT max(before)::text FROM adminexport.audit_prune
+                            WHERE requested_at > now() - interval '10 minutes' AND before = date_trunc('month', before)
+                                AND before <= (now() AT TIME ZONE 'UTC')::date) AS pruned,
                         EXISTS (SELECT FROM adminexport.setting WHERE key = 'audit_tenant_key_after') AS is_changing
                     FROM (SELECT 1) AS always LEFT JOIN LATERAL (
-                        SELECT envelope, made_at FROM adminexport.audit_checkpoint ORDER BY number DESC LIMIT 1) AS c ON true
-                    """, [.interval(Self.interval)]))
+                        SELECT number, envelope FROM adminexport.audit_checkpoint ORDER BY number DESC LIMIT 1) AS c ON true
+                    """))
         }
         guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no row of the audit trail's state") }
         let last = try row.decodeIfPresent("envelope", as: String.self).map { try Checkpoint(json: Data($0.utf8)) }
         let predicate = try last.map { try $0.unverified() }
-        let pruned: String? = try row.decodeIfPresent("pruned")
+        guard try predicate?.number == row.decodeIfPresent("number") else {
+            throw PostgresError(.unexpectedResult, "the numbers of the checkpoints of the audit trail were changed")
+        }
+        // By the signed time: anybody who can change the table can change other columns.
+        let now = EvidenceTime.exactText(
+            microseconds: Int(try row.decode("now", as: Timestamp.self).microseconds) - Int(Self.interval / .microseconds(1))
+        )
+        let request: String? = try row.decodeIfPresent("pruned")
+        let isRequested = request.map { $0 > predicate?.prunedBefore ?? "" || $0 > predicate?.before ?? "" } ?? false
         // A migration still adds keys to old events.
         let isChanging: Bool = try row.decode("is_changing")
-        // The owner's setting never goes back, but a backup of the database may.
-        let prunedBefore = [pruned, predicate?.prunedBefore].compactMap(\.self).max()
         return State(
             last: last, predicate: predicate,
-            isDue: try !isChanging && (row.decode("is_old") || prunedBefore != predicate?.prunedBefore),
-            prunedBefore: prunedBefore)
+            isDue: !isChanging && (isRequested || predicate.map { $0.before < now } ?? true),
+            prunedBefore: [request, predicate?.prunedBefore].compactMap(\.self).max())
     }
 
     /// The transactions that write to this database, by their numbers. Sessions come first: a transaction that is being prepared is in both.
@@ -145,7 +169,16 @@ package struct CheckpointMaker: Service {
                     "SELECT clock_timestamp() AS now, ARRAY(SELECT number FROM (\(Self.openTransactions)) AS t) AS open"))
         }
         guard let row = rows.first else { throw PostgresError(.unexpectedResult, "no row of the server's time") }
-        let moment = Int(try row.decode("now", as: Timestamp.self).microseconds) - margin
+        let now = Int(try row.decode("now", as: Timestamp.self).microseconds)
+        let difference = Date(timeIntervalSince1970: Double(now) / 1_000_000).timeIntervalSinceNow
+        guard abs(difference) < Self.maxClockDifference else {
+            // A checkpoint that ends in the future would cover events that are still to come.
+            throw PostgresError(
+                .unexpectedResult,
+                "the clocks of the database and of the worker differ by more than \(Int(Self.maxClockDifference)) s; synchronize both clocks"
+            )
+        }
+        let moment = now - margin
         let open: [String] = try row.decode("open")
         var waited = Duration.zero
         while try await !haveEnded(open) {
@@ -174,14 +207,9 @@ package struct CheckpointMaker: Service {
     ///
     /// - Returns: false if another worker made it.
     private func make(after state: State, from: Int?, before end: Int) async throws -> Bool {
-        // A month is removed as a whole, so no checkpoint covers events of two months.
-        let first: Int?
-        if let from {
-            first = from
-        } else {
-            first = try await database.statement { try await TrailReader.first(on: $0) }
-        }
-        let before = first.map { min(end, Self.nextMonth(after: $0)) } ?? end
+        // A month is removed as a whole, so no checkpoint covers events of two months. Months without events need none.
+        let first = try await database.statement { try await TrailReader.first(from: from, on: $0) }
+        let before = first.map { min(end, Self.nextMonth(after: max($0, 0))) } ?? end
         let part = try await TrailReader.read(from: from, before: before, maxEvents: maxEvents) { query in
             try await database.statement { try await $0.query(query) }
         }
@@ -189,7 +217,8 @@ package struct CheckpointMaker: Service {
         let checkpoint = try await signer.sign(
             CheckpointPredicate(
                 number: number, previous: state.last?.digest, from: state.predicate?.before,
-                before: EvidenceTime.exactText(microseconds: part.before), events: part.events, sha256: part.sha256,
+                before: EvidenceTime.exactText(microseconds: part.before ?? before), events: part.events,
+                sha256: part.sha256,
                 prunedBefore: state.prunedBefore, signedAt: EvidenceTime.now, installation: signer.installation(),
                 program: .init(name: ExportService.productName, version: version)))
         let json = try checkpoint.envelope.json
@@ -205,7 +234,7 @@ package struct CheckpointMaker: Service {
         guard !inserted.isEmpty else { return false }
         logger.report(
             ExportEvent.checkpointMade,
-            [.checkpoint: number, .events: part.events, .sha256: checkpoint.digest, .envelope: json])
+            [.checkpoint: number, .events: part.events, .digest: checkpoint.digest, .envelope: json])
         return true
     }
 

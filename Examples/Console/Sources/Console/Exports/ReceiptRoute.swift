@@ -18,7 +18,8 @@ struct ReceiptRoute: Sendable {
         return Response(
             status: .ok,
             headers: [
-                .contentType: "application/json", .contentDisposition: ContentDisposition.attachment(WorkbookName.receipt(of: name)),
+                .contentType: "application/json",
+                .contentDisposition: ContentDisposition.attachment(WorkbookName.receipt(of: name)),
                 .cacheControl: "private, no-store",
             ], body: ResponseBody(byteBuffer: ByteBuffer(bytes: try encoder.encode(receipt) + Data("\n".utf8))))
     }
