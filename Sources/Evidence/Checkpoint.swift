@@ -68,9 +68,7 @@ package struct Checkpoint: Sendable {
 
     /// The SHA-256 of the statement, in hexadecimal: the link from the next checkpoint. The signature is not part of it.
     package var digest: String {
-        SHA256.hash(data: Data(base64Encoded: envelope.payload) ?? Data()).map { byte in
-            (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        }.joined()
+        SHA256.hash(data: (try? envelope.bytes()) ?? []).hexadecimal
     }
 
     /// What the checkpoint says, without a verification: for the program that continues its own chain.
@@ -229,6 +227,6 @@ package struct TrailDigest {
 
     /// In hexadecimal.
     package var sha256: String {
-        hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        hash.finalize().hexadecimal
     }
 }

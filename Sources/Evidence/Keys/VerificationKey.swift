@@ -90,9 +90,7 @@ package struct VerificationKey: Sendable, Hashable {
     /// The SHA-256 of the key as SubjectPublicKeyInfo in DER, in hexadecimal. `openssl pkey -pubin -in FILE -outform DER | sha256sum`
     /// prints the same.
     package var id: String {
-        SHA256.hash(data: key?.derRepresentation ?? raw).map { byte in
-            (byte < 16 ? "0" : "") + String(byte, radix: 16)
-        }.joined()
+        SHA256.hash(data: key?.derRepresentation ?? raw).hexadecimal
     }
 
     /// SubjectPublicKeyInfo in PEM format, with a line end.

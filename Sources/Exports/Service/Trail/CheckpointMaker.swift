@@ -6,8 +6,8 @@ internal import ServiceLifecycle
 
 /// Signs a checkpoint of the audit trail every hour, and when the owner wants to remove old months.
 ///
-/// A checkpoint covers all events before a moment. It is made when all transactions that were open at that moment have ended, so no event before that moment can be added any more: a transaction that commits late delays the checkpoint and is no alarm. Callers
-/// do nothing for it.
+/// A checkpoint covers all events before a moment. It is made when all transactions that were open at that moment have ended, so no event before
+/// that moment can be added any more: a transaction that commits late delays the checkpoint and is no alarm. Callers do nothing for it.
 package struct CheckpointMaker: Service {
     private let database: JobDatabase
     private let signer: EvidenceSigner
@@ -23,6 +23,8 @@ package struct CheckpointMaker: Service {
     private static let poll: ClosedRange<Duration> = .seconds(25)...(.seconds(35))
     /// How often it looks whether the open transactions have ended.
     private static let wait: Duration = .seconds(1)
+    /// How long a checkpoint waits for them. Then the next one begins to wait.
+    private static let maxWait: Duration = .seconds(3_600)
     /// In seconds.
     private static let maxClockDifference = 30.0
     /// The maximum number of events of a checkpoint. More events need more checkpoints.
@@ -184,8 +186,10 @@ package struct CheckpointMaker: Service {
         while try await !haveEnded(open) {
             try await Task.sleep(for: Self.wait)
             waited += Self.wait
-            if waited == .seconds(600) {
-                logger.report(ExportEvent.checkpointDelayed, [.seconds: waited.components.seconds])
+            guard waited.components.seconds % 600 == 0 else { continue }
+            logger.report(ExportEvent.checkpointDelayed, [.seconds: waited.components.seconds])
+            if waited >= Self.maxWait {
+                throw PostgresError(.timedOut, "a transaction that writes to the database has been open for an hour")
             }
         }
         return moment
