@@ -111,4 +111,27 @@ import TestSupport
                     == "2 off acme")
         }
     }
+
+    @Test("A hold that a program of the previous version begins inherits nothing of an older hold")
+    func previousVersion() async throws {
+        try await ServiceProcess.with { service in
+            let client = try service.client()
+            let job = try await service.export()
+            _ = try await client.call(
+                ServiceHold.self, .init(job: job.id, on: true, reason: "Case 2026-17", until: "2099-01-01T00:00:00Z"))
+            for isHeld in [false, true] {
+                // The statement of version 6.
+                try await service.database.execute(
+                    "SET ROLE adminexport_api; UPDATE adminexport.job SET hold = \(isHeld), revision = revision + 1 WHERE id = '\(job.id)'"
+                )
+                #expect(
+                    try await service.database.text(
+                        "SELECT num_nonnulls(hold_since, hold_uid, hold_reason, hold_until) FROM adminexport.job WHERE id = '\(job.id)'"
+                    )
+                        == "0")
+            }
+            let holds = try await client.call(ServiceHolds.self, .init()).holds
+            #expect(holds.map(\.hold) == [LegalHold(since: nil, uid: nil, reason: nil, until: nil)])
+        }
+    }
 }

@@ -367,6 +367,33 @@ import TestSupport
         }
     }
 
+    @Test(
+        "A request to remove months that comes before the first checkpoint is signed by the last one, and many faults take no longer than none"
+    )
+    func earlyRequest() async throws {
+        try await withTrail(workers: 0) { trail in
+            try await trail.database.execute(
+                "INSERT INTO adminexport.audit_event (at, event) SELECT make_date(2022 + n / 12, n % 12 + 1, 10), 'paused' FROM generate_series(0, 35) n; INSERT INTO adminexport.audit_prune (before) VALUES ('2024-01-01')"
+            )
+            try await trail.maker.make()
+            #expect(try await trail.fault() == nil)
+            let removed = try await trail.fault(
+                after:
+                    "CREATE TABLE saved AS TABLE adminexport.audit_event; DELETE FROM adminexport.audit_event WHERE at < '2024-01-01'",
+                undo:
+                    "TRUNCATE adminexport.audit_event; INSERT INTO adminexport.audit_event SELECT * FROM saved; DROP TABLE saved",
+                as: nil)
+            #expect(removed == nil)
+            let all = try await trail.fault(
+                after:
+                    "CREATE TABLE saved AS TABLE adminexport.audit_event; UPDATE adminexport.audit_event SET reason = 'x'",
+                undo:
+                    "TRUNCATE adminexport.audit_event; INSERT INTO adminexport.audit_event SELECT * FROM saved; DROP TABLE saved",
+                as: nil)
+            #expect(all?.contains("16 more faults") == true, "\(all ?? "")")
+        }
+    }
+
     @Test("A trail whose newest checkpoint is old is not verified, and the first events may be of any time")
     func stale() async throws {
         try await withTrail(workers: 0, margin: .seconds(4 * 3_600)) { trail in

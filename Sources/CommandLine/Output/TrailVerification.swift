@@ -105,52 +105,69 @@ struct TrailVerification {
     /// The chain up to its end, or up to its first fault.
     private func chain(_ report: inout Report) async throws -> CheckpointChain {
         var chain = CheckpointChain(keys)
+        do {
+            try await extend(&chain)
+        } catch let fault as EvidenceFault {
+            report.faults.append(fault.description)
+        }
+        return chain
+    }
+
+    /// Adds the checkpoints that follow.
+    private func extend(_ chain: inout CheckpointChain) async throws {
         let limit = 100
         while true {
             let page = try await client.call(AuditCheckpoints.self, .init(after: chain.links.count, limit: limit))
                 .checkpoints
-            do {
-                for checkpoint in page {
-                    let number = chain.links.count + 1
-                    let read: Checkpoint
-                    do {
-                        read = try Checkpoint(json: Data(checkpoint.envelope.utf8))
-                    } catch {
-                        throw EvidenceFault(error.code, "checkpoint \(number) is not valid: \(error)")
-                    }
-                    try chain.append(read, row: checkpoint.number)
+            for checkpoint in page {
+                let number = chain.links.count + 1
+                let read: Checkpoint
+                do {
+                    read = try Checkpoint(json: Data(checkpoint.envelope.utf8))
+                } catch {
+                    throw EvidenceFault(error.code, "checkpoint \(number) is not valid: \(error)")
                 }
-            } catch let fault as EvidenceFault {
-                report.faults.append(fault.description)
-                return chain
+                try chain.append(read, row: checkpoint.number)
             }
-            if page.count < limit { return chain }
+            if page.count < limit { return }
         }
     }
 
+    /// How often the events are compared if there are faults: the owner may be removing months at this moment.
+    private static let maxComparisons = 3
+
     /// Compares the events with the digests of all checkpoints.
     private func compareEvents(_ chain: inout CheckpointChain, _ report: inout Report) async throws {
-        var hasEvents = false
-        for index in chain.links.indices {
-            let predicate = chain.links[index].predicate
-            var now = try await client.call(AuditDigest.self, .init(from: predicate.from, before: predicate.before))
-            if !isAsSigned(now, predicate, chain, hasEvents) {
-                // The owner may be removing months at this moment, which a newer checkpoint says.
-                var ignored = Report()
-                let newer = try await self.chain(&ignored)
-                if newer.links.count > chain.links.count { chain = newer }
-                now = try await client.call(AuditDigest.self, .init(from: predicate.from, before: predicate.before))
+        for comparison in 1...Self.maxComparisons {
+            let faults = try await compareOnce(chain, &report)
+            let isLast = comparison > 1 && chain.links.last?.predicate.prunedBefore == nil
+            if faults.isEmpty || isLast || comparison == Self.maxComparisons {
+                report.faults += faults
+                return
             }
-            if !isAsSigned(now, predicate, chain, hasEvents) { report.faults.append(Self.difference(now, predicate)) }
-            if now.events > 0 { hasEvents = true }
+            // A fault of the chain is in the report already, or is found by the next run.
+            try? await extend(&chain)
+        }
+    }
+
+    /// - Returns: what differs.
+    private func compareOnce(_ chain: CheckpointChain, _ report: inout Report) async throws -> [String] {
+        var faults: [String] = []
+        (report.events, report.removedBefore) = (0, nil)
+        for predicate in chain.links.map(\.predicate) {
+            let now = try await client.call(AuditDigest.self, .init(from: predicate.from, before: predicate.before))
+            if !isAsSigned(now, predicate, chain, hasEvents: report.events > 0) {
+                faults.append(Self.difference(now, predicate))
+            }
             if now.events == 0, predicate.events > 0 { report.removedBefore = predicate.before }
             report.events += now.events
         }
+        return faults
     }
 
     /// Whether the events are those of the checkpoint. Months are removed from the beginning, so after a period with events, none may be empty.
     private func isAsSigned(
-        _ now: AuditDigest.Result, _ predicate: CheckpointPredicate, _ chain: CheckpointChain, _ hasEvents: Bool
+        _ now: AuditDigest.Result, _ predicate: CheckpointPredicate, _ chain: CheckpointChain, hasEvents: Bool
     ) -> Bool {
         if now.isComplete, now.sha256 == predicate.sha256 { return true }
         guard let pruned = chain.links.last?.predicate.prunedBefore else { return false }

@@ -14,6 +14,22 @@ ALTER TABLE adminexport.job
     ADD COLUMN hold_until  timestamptz;
 GRANT UPDATE (hold_since, hold_uid, hold_reason, hold_until) ON adminexport.job TO adminexport_api;
 
+-- Programs of version 6 begin and end holds without these columns: the next hold must not inherit the end of an older one.
+CREATE FUNCTION adminexport.job_hold_facts() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+    NEW.hold_since := NULL;
+    NEW.hold_uid := NULL;
+    NEW.hold_reason := NULL;
+    NEW.hold_until := NULL;
+    RETURN NEW;
+END
+$body$;
+CREATE TRIGGER job_hold_facts BEFORE UPDATE OF hold ON adminexport.job
+    FOR EACH ROW WHEN (OLD.hold IS DISTINCT FROM NEW.hold
+        AND (NOT NEW.hold OR NEW.hold_since IS NOT DISTINCT FROM OLD.hold_since))
+    EXECUTE FUNCTION adminexport.job_hold_facts();
+
 -- Signed statements about the audit trail. They are never removed; each one covers the events from the end of the one before.
 CREATE TABLE adminexport.audit_checkpoint (
     number   bigint      PRIMARY KEY CHECK (number > 0),

@@ -73,7 +73,8 @@ package struct CheckpointMaker: Service {
         let last: Checkpoint?
         let predicate: CheckpointPredicate?
         let isDue: Bool
-        let prunedBefore: String?
+        /// The day before which the owner wants to remove events; nil without a request.
+        let request: String?
 
         /// The time from which the next checkpoint covers events, in microseconds since 1970; nil for the beginning.
         var from: Int? {
@@ -150,7 +151,7 @@ package struct CheckpointMaker: Service {
         return State(
             last: last, predicate: predicate,
             isDue: !isChanging && (isRequested || predicate.map { $0.before < now } ?? true),
-            prunedBefore: [request, predicate?.prunedBefore].compactMap(\.self).max())
+            request: request)
     }
 
     /// The transactions that write to this database, by their numbers. Sessions come first: a transaction that is being prepared is in both.
@@ -217,13 +218,16 @@ package struct CheckpointMaker: Service {
         let part = try await TrailReader.read(from: from, before: before, maxEvents: maxEvents) { query in
             try await database.statement { try await $0.query(query) }
         }
+        let covered = EvidenceTime.exactText(microseconds: part.before ?? before)
+        // Only a checkpoint after all those events says that they may be removed.
+        let request = state.request.flatMap { $0 <= covered ? $0 : nil }
         let number = (state.predicate?.number ?? 0) + 1
         let checkpoint = try await signer.sign(
             CheckpointPredicate(
                 number: number, previous: state.last?.digest, from: state.predicate?.before,
-                before: EvidenceTime.exactText(microseconds: part.before ?? before), events: part.events,
-                sha256: part.sha256,
-                prunedBefore: state.prunedBefore, signedAt: EvidenceTime.now, installation: signer.installation(),
+                before: covered, events: part.events, sha256: part.sha256,
+                prunedBefore: [request, state.predicate?.prunedBefore].compactMap(\.self).max(), signedAt: EvidenceTime.now,
+                installation: signer.installation(),
                 program: .init(name: ExportService.productName, version: version)))
         let json = try checkpoint.envelope.json
         let inserted = try await database.statement { connection in
