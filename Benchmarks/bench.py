@@ -19,8 +19,8 @@ growth    the cost of a claim and of a job while 100, 1,000 and 10,000 tenants w
 history   the cost of a claim, of a start and of a page of a list after 10,000, 100,000 and 1,000,000 finished jobs
 levels    an export of a million administrators with each option for the file (only if you name this section)
 attributes
-          an export of a million administrators with five further columns, compared with none and with the programs in
-          BEFORE_DIR (only if you name this section)
+          an export of a million administrators with five further columns, and a signed one, compared with one without and
+          with the programs in BEFORE_DIR (only if you name this section)
 before    exports, small exports and export.get, compared with the programs in BEFORE_DIR (only if you name this section)
 
 Each figure is the median of N rounds (default: 3). The program measures the compared programs in turn. It prints the names of

@@ -1,6 +1,7 @@
-"""Measurements of exports with further columns, compared with exports that have none."""
+"""Measurements of exports with further columns, and of signed ones, compared with exports that have none of this."""
 import os
 import pathlib
+import subprocess
 
 from .environment import BIN, SCRATCH, filled, peak, psql, service
 from .exports import export
@@ -16,11 +17,15 @@ COLUMNS = [("job_title", "text", "text"), ("hired", "date", "date"), ("last_sign
 
 
 def measure(table, rounds):
-    """Exports with one further column of each type and without, in turn; with BEFORE_DIR, also those of other programs, without."""
+    """
+    Exports with one further column of each type, without, and without but signed, in turn; with BEFORE_DIR, also those of
+    other programs, without.
+    """
     configuration = SCRATCH / "attributes.yaml"
     configuration.write_text("attributes:\n" + "".join(
         f"- {{column: {column}, title: {column.replace('_', ' ')}, type: {kind}}}\n" for column, _, kind in COLUMNS))
-    versions = {"none": (BIN, {}), "five": (BIN, {"ADMINEXPORT_CONFIG": str(configuration)})}
+    versions = {"none": (BIN, {}), "five": (BIN, {"ADMINEXPORT_CONFIG": str(configuration)}),
+                "signed": (BIN, signing_key())}
     if "BEFORE_DIR" in os.environ:
         versions["before"] = (pathlib.Path(os.environ["BEFORE_DIR"]).resolve(), {})
     database = f"bench_{COUNT}"
@@ -34,13 +39,24 @@ def measure(table, rounds):
                 for unit, value in zip(figures[name], (made.seconds, made.cores, made.size / 1e6, peak(process))):
                     figures[name][unit].append(value)
     table.section(f"{COUNT:,} administrators with five further columns, one of each type (medians of {rounds})")
-    names = {"none": "no further column", "five": "five further columns", "before": "programs of BEFORE_DIR"}
+    names = {"none": "no further column", "five": "five further columns", "signed": "no further column, signed",
+             "before": "programs of BEFORE_DIR"}
     for name, units in figures.items():
         for unit, values in units.items():
             table.line(names[name], median(values), unit, all=[round(value, 2) for value in values])
     ratio(table, "five further columns / none", figures["five"], figures["none"], LIMIT)
+    ratio(table, "signed / none", figures["signed"], figures["none"], 1.05)
     if "before" in figures:
         ratio(table, "none / programs of BEFORE_DIR", figures["none"], figures["before"], 1.05)
+
+
+def signing_key():
+    """The settings with which a daemon signs receipts."""
+    credentials, keys = SCRATCH / "credentials", SCRATCH / "keys"
+    credentials.mkdir()
+    subprocess.run([BIN / "adminexportd", "make-key", "--private", credentials / "signing-key", "--public", keys],
+                   check=True, stdout=subprocess.DEVNULL)
+    return {"CREDENTIALS_DIRECTORY": str(credentials), "ADMINEXPORT_SIGNING_PUBLIC_KEYS": str(keys)}
 
 
 def ratio(table, name, these, others, limit):
