@@ -142,16 +142,25 @@ import TestSupport
             try await trail.maker.make()
             let whole = try await trail.verify()
             #expect(whole.status == 0 && whole.output.contains("Events:        5"), "\(whole)")
-            let january = "adminexport.audit_event DETACH PARTITION adminexport.audit_event_2024_01"
-            let fault = try await trail.fault(
-                after: "ALTER TABLE \(january)",
-                undo:
-                    "ALTER TABLE adminexport.audit_event ATTACH PARTITION adminexport.audit_event_2024_01 FOR VALUES FROM ('2024-01-01 00:00+00') TO ('2024-02-01 00:00+00')",
-                as: "adminexport_owner")
-            #expect(
-                fault?.contains(
-                    "events were removed from the beginning to 2024-02-01T00:00:00.000000Z (checkpoint 1): 0 instead of 1")
-                    == true, "\(fault ?? "")")
+            let month = "adminexport.audit_event_2024_01"
+            let period = "FOR VALUES FROM ('2024-01-01 00:00+00') TO ('2024-02-01 00:00+00')"
+            let changes = [
+                (
+                    "ALTER TABLE adminexport.audit_event DETACH PARTITION \(month)",
+                    "ALTER TABLE adminexport.audit_event ATTACH PARTITION \(month) \(period)"
+                ),
+                (
+                    "CREATE TABLE adminexport.saved AS TABLE \(month); DROP TABLE \(month)",
+                    "CREATE TABLE \(month) PARTITION OF adminexport.audit_event \(period); INSERT INTO \(month) SELECT * FROM adminexport.saved; DROP TABLE adminexport.saved"
+                ),
+            ]
+            for (after, undo) in changes {
+                let fault = try await trail.fault(after: after, undo: undo, as: "adminexport_owner")
+                #expect(
+                    fault?.contains(
+                        "events were removed from the beginning to 2024-02-01T00:00:00.000000Z (checkpoint 1): 0 instead of 1"
+                    ) == true, "\(after): \(fault ?? "verified")")
+            }
             #expect(try await trail.fault() == nil)
 
             func prune(_ options: String...) async throws -> Finished {
